@@ -1,0 +1,89 @@
+//! What EC2 and SNS answer when they refuse.
+
+use std::borrow::Cow;
+
+/// A refusal as it goes over the wire: HTTP status, code and message.
+///
+/// Codes and their statuses: "Error codes for the Amazon EC2 API",
+/// <https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html>. Clients must match on codes only: the
+/// messages imitate those seen in public issues and have no contract.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    pub status: u16,
+    pub code: Cow<'static, str>,
+    pub message: String,
+}
+
+impl ApiError {
+    pub fn new(status: u16, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into() }
+    }
+
+    /// The client's mistake: "accompanied by a 400-series HTTP response code".
+    pub(crate) fn client(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self::new(400, code, message)
+    }
+
+    pub(crate) fn missing_parameter(name: &str) -> Self {
+        Self::client("MissingParameter", format!("The request must contain the parameter {name}"))
+    }
+
+    pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameterValue", message)
+    }
+
+    pub(crate) fn invalid_combination(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameterCombination", message)
+    }
+
+    pub(crate) fn incorrect_instance_state(message: impl Into<String>) -> Self {
+        Self::client("IncorrectInstanceState", message)
+    }
+
+    /// SNS's word for every malformed argument of Publish (service model `sns`, `InvalidParameterException`).
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::client("InvalidParameter", format!("Invalid parameter: {}", message.into()))
+    }
+
+    /// The answer to a dry run that is permitted: an error that means success.
+    ///
+    /// Assumed: the status 412, seen in other emulators only.
+    pub(crate) fn dry_run() -> Self {
+        Self::new(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+    }
+
+    /// Assumed: the status 403 of `UnauthorizedOperation`.
+    pub(crate) fn unauthorized(account: &str, action: &str) -> Self {
+        Self::new(
+            403,
+            "UnauthorizedOperation",
+            format!(
+                "You are not authorized to perform this operation. User: arn:aws:sts::{account}:assumed-role/simulated/\
+                 simulated is not authorized to perform: ec2:{action} because no identity-based policy allows the \
+                 ec2:{action} action"
+            ),
+        )
+    }
+
+    /// `AuthorizationErrorException` of the SNS service model: 403.
+    pub(crate) fn sns_unauthorized(account: &str, action: &str) -> Self {
+        Self::new(
+            403,
+            "AuthorizationError",
+            format!(
+                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
+                 SNS:{action} because no identity-based policy allows the SNS:{action} action"
+            ),
+        )
+    }
+
+    /// EC2's throttle: `RequestLimitExceeded`, 503 ("Request throttling for the Amazon EC2 API").
+    pub(crate) fn throttled() -> Self {
+        Self::new(503, "RequestLimitExceeded", "Request limit exceeded.")
+    }
+
+    pub(crate) fn sns_throttled() -> Self {
+        Self::client("Throttling", "Rate exceeded")
+    }
+}

@@ -1,0 +1,225 @@
+//! The doors to EC2 and SNS: which calls there are, and what their errors mean.
+//!
+//! These two traits are the only thing that stands between the program and AWS. [`crate::aws`] implements them with the
+//! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
+//! are documented and the messages change.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+};
+use crate::notification::Notification;
+use crate::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
+
+/// A call that did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+pub struct CallError {
+    /// The IAM action of the call, such as `ec2:AttachNetworkInterface`.
+    pub action: String,
+    /// What the failure means.
+    pub meaning: Meaning,
+    /// The service's error code, where there was an answer.
+    pub code: Option<String>,
+    /// The service's message, or what went wrong on the way.
+    pub message: String,
+    /// The service's request id, for a support case.
+    pub request_id: Option<String>,
+}
+
+impl CallError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.meaning, Meaning::Throttled | Meaning::Unreachable)
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.action)?;
+        if let Some(code) = &self.code {
+            write!(f, "{code}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(request_id) = &self.request_id {
+            write!(f, " (request {request_id})")?;
+        }
+        Ok(())
+    }
+}
+
+/// What an error means for a failover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// The role does not allow the action.
+    Denied,
+    /// Too many calls; the SDK's retries were used up.
+    Throttled,
+    /// No usable answer came: no connection, a time-out, a server error. The call may have taken effect.
+    Unreachable,
+    /// The attachment does not exist: whatever was to be detached is detached.
+    AlreadyDetached,
+    /// The interface is attached somewhere. Look again: it may be where it should be.
+    InUse,
+    /// The resource is in a state in which this cannot be done now, but soon may be.
+    WrongState,
+    /// EC2 never allows this, as for a primary interface.
+    NotPermitted,
+    /// The instance cannot take the interface: wrong zone, index taken, no room.
+    DoesNotFit,
+    /// The resource does not exist.
+    NotFound,
+    /// There is no capacity to start the instance.
+    NoCapacity,
+    /// The Elastic IP was given to somebody else in the meantime.
+    AlreadyAssociated,
+    /// It is so already.
+    Duplicate,
+    /// The answer contradicts the question, such as two answers where one is due.
+    Contradiction,
+    /// Anything else. Trying again does not help.
+    Rejected,
+}
+
+impl Meaning {
+    /// The meaning of an error code of EC2.
+    /// Source: "Error codes for the Amazon EC2 API".
+    pub fn of_ec2_code(code: &str) -> Self {
+        match code {
+            "UnauthorizedOperation" | "AuthFailure" | "AccessDenied" => Self::Denied,
+            "RequestLimitExceeded" | "Throttling" | "ThrottlingException" | "EC2ThrottledException" => Self::Throttled,
+            "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "RequestTimeout" => {
+                Self::Unreachable
+            }
+            "InvalidAttachmentID.NotFound" => Self::AlreadyDetached,
+            "InvalidNetworkInterface.InUse" => Self::InUse,
+            "IncorrectState" | "IncorrectInstanceState" | "InvalidState" => Self::WrongState,
+            "OperationNotPermitted" => Self::NotPermitted,
+            // EC2 documents InvalidParameterValue both for an interface in use and for a device index that is taken, so
+            // whoever meets it has to look at the interface to tell them apart.
+            "InvalidParameterCombination" | "InvalidParameterValue" | "AttachmentLimitExceeded" => Self::DoesNotFit,
+            "InsufficientInstanceCapacity" | "InsufficientCapacity" => Self::NoCapacity,
+            "Resource.AlreadyAssociated" => Self::AlreadyAssociated,
+            "InvalidPermission.Duplicate" => Self::Duplicate,
+            code if code.ends_with(".NotFound") => Self::NotFound,
+            _ => Self::Rejected,
+        }
+    }
+}
+
+/// EC2, as far as a failover needs it. Every change names the exact resource that was observed, so that it fails if
+/// somebody else was faster.
+pub trait Ec2: Send + Sync {
+    /// The license interface; `None` if it does not exist.
+    fn network_interface(
+        &self,
+        id: &NetworkInterfaceId,
+    ) -> impl Future<Output = Result<Option<NetworkInterface>, CallError>> + Send;
+
+    /// Those of the instances that exist, their status checks undecided.
+    fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Vec<Instance>, CallError>> + Send;
+
+    /// The status checks of those of the instances that exist.
+    fn status_checks(
+        &self,
+        ids: &[InstanceId],
+    ) -> impl Future<Output = Result<BTreeMap<InstanceId, StatusChecks>, CallError>> + Send;
+
+    /// An Elastic IP; `None` if it does not exist.
+    fn address(&self, id: &AllocationId) -> impl Future<Output = Result<Option<Address>, CallError>> + Send;
+
+    /// The ingress rules of all these groups.
+    fn ingress_rules(
+        &self,
+        groups: &[SecurityGroupId],
+    ) -> impl Future<Output = Result<Vec<IngressRule>, CallError>> + Send;
+
+    /// The ranges in a managed prefix list.
+    fn prefix_list(&self, id: &PrefixListId) -> impl Future<Output = Result<Vec<IpNet>, CallError>> + Send;
+
+    /// Asks EC2 to attach the interface; the answer comes before the interface is usable.
+    fn attach(&self, attach: &Attach) -> impl Future<Output = Result<AttachmentId, CallError>> + Send;
+
+    /// Asks whether [`Ec2::attach`] would be permitted. Changes nothing.
+    fn may_attach(&self, attach: &Attach) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Asks EC2 to detach the interface; the answer comes before it is free.
+    fn detach(&self, attachment: &AttachmentId, force: bool) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Makes the interface outlive the instance that it is attached to.
+    fn keep_on_termination(
+        &self,
+        interface: &NetworkInterfaceId,
+        attachment: &AttachmentId,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Starts a stopped instance; the answer comes while it is pending.
+    fn start(&self, instance: &InstanceId) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Asks whether [`Ec2::start`] would be permitted. Changes nothing.
+    fn may_start(&self, instance: &InstanceId) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Takes an Elastic IP from where it was observed.
+    fn disassociate_address(&self, association: &AssociationId) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Puts an Elastic IP that is nowhere on the interface's primary private address. Fails if it is somewhere.
+    fn associate_address(
+        &self,
+        address: &AllocationId,
+        interface: &NetworkInterfaceId,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Adds an ingress rule.
+    fn authorize_ingress(&self, ingress: &Ingress) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Writes tags of the interface, over what they were.
+    fn write_tags(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Removes tags of the interface; one that is not there is no error.
+    fn delete_tags(
+        &self,
+        interface: &NetworkInterfaceId,
+        keys: &[String],
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// One attach, with every id that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attach {
+    /// The interface.
+    pub interface_id: NetworkInterfaceId,
+    /// The instance that shall have it.
+    pub instance_id: InstanceId,
+    /// Where on the instance, 1 or more.
+    pub device_index: u16,
+}
+
+/// One ingress rule to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ingress {
+    /// The security group that gets the rule.
+    pub group_id: SecurityGroupId,
+    /// The TCP ports to open.
+    pub ports: crate::config::PortRange,
+    /// Who is let in.
+    pub client: crate::config::Client,
+}
+
+/// SNS.
+pub trait Sns: Send + Sync {
+    /// Publishes a notification to the configured topic.
+    fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), CallError>> + Send;
+}

@@ -1,0 +1,415 @@
+//! What an invocation asks for: JSON → [`Request`] → [`Concern`].
+//!
+//! An event is a hint to look, never an order. So little of it is kept: which instance it names, and whether it claims
+//! that the instance fails. EventBridge may deliver an event twice, late or out of order; nothing here depends on it.
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::Config;
+use crate::ids::InstanceId;
+
+/// What started an invocation, as the report names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trigger {
+    /// The kind of document.
+    pub kind: TriggerKind,
+    /// The event's id, where it has one.
+    pub id: Option<String>,
+    /// When EventBridge says that it happened.
+    pub time: Option<DateTime<Utc>>,
+    /// The instance that the event is about, as it was written.
+    pub instance_id: Option<String>,
+    /// The state that the event reports, as it was written.
+    pub state: Option<String>,
+    /// The reason that an operator gave.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+impl Trigger {
+    fn of(kind: TriggerKind) -> Self {
+        Self { kind, id: None, time: None, instance_id: None, state: None, reason: None }
+    }
+}
+
+/// The kinds of documents that the function knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerKind {
+    /// *EC2 Instance State-change Notification*.
+    InstanceStateChange,
+    /// *EC2 Spot Instance Interruption Warning*.
+    SpotInterruption,
+    /// *CloudWatch Alarm State Change*.
+    Alarm,
+    /// *AWS Health Event*.
+    Health,
+    /// *Scheduled Event*.
+    Schedule,
+    /// An operator's `{"action":"reconcile"}`.
+    Reconcile,
+    /// An operator's `{"action":"plan"}`.
+    Plan,
+    /// An operator's `{"action":"failover"}`.
+    Failover,
+    /// Anything else.
+    Unknown,
+}
+
+/// What the plan may know of the document that started the invocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Intent {
+    /// Look at everything, move if the holder has failed, and mend what may be mended.
+    Reconcile,
+    /// An event named these instances: look, and move if the holder has failed.
+    Look {
+        /// The instances that the event names.
+        instances: Vec<InstanceId>,
+        /// Whether the event claims that they fail. If EC2 does not agree, it is asked again for a bounded time.
+        reported_failing: bool,
+    },
+    /// EC2 is going to take this Spot Instance away.
+    Evacuate {
+        /// The Spot Instance.
+        instance: InstanceId,
+        /// After this moment the warning has come true or was withdrawn, and means nothing anymore.
+        until: DateTime<Utc>,
+    },
+    /// An operator wants the interface on another member, whatever the holder's state.
+    Failover {
+        /// The member that shall have it; `None`: the most preferred standby.
+        to: Option<InstanceId>,
+    },
+}
+
+impl Intent {
+    /// Whether a person asked for a move. Only that takes the interface from a healthy holder, and it is never limited.
+    pub fn is_operators_failover(&self) -> bool {
+        matches!(self, Self::Failover { .. })
+    }
+
+    /// Whether the invocation may mend what it finds even if nothing has to move.
+    pub fn mends(&self) -> bool {
+        matches!(self, Self::Reconcile)
+    }
+
+    /// The instances that this is about; empty: about the token server as a whole.
+    fn instances(&self) -> &[InstanceId] {
+        match self {
+            Self::Look { instances, .. } => instances,
+            Self::Evacuate { instance, .. } => std::slice::from_ref(instance),
+            Self::Reconcile | Self::Failover { .. } => &[],
+        }
+    }
+}
+
+/// An understood document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What started the invocation.
+    pub trigger: Trigger,
+    /// What it asks for.
+    pub intent: Intent,
+    /// Answer what would be done, and change nothing.
+    pub dry_run: bool,
+}
+
+/// What [`parse`] made of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// Something to act upon.
+    Request(Request),
+    /// Nothing to act upon. Sending it again would not help, so it is no error.
+    Ignored {
+        /// What started the invocation.
+        trigger: Trigger,
+        /// Why it is ignored.
+        reason: IgnoredReason,
+        /// The same for a person.
+        detail: String,
+    },
+}
+
+/// Why a document is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IgnoredReason {
+    /// Neither an EventBridge document nor an operator's request.
+    UnknownDocument,
+    /// An EventBridge document of a source and type that is none of ours.
+    UnknownEvent,
+    /// An EventBridge document of ours that lacks what it must have.
+    MalformedEvent,
+    /// An event that an archive replays: it tells of the past.
+    ReplayedEvent,
+    /// An alarm that does not say ALARM, or a Health event that is no scheduled retirement.
+    NothingToDo,
+}
+
+/// A malformed request of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"plan\"}} and \
+     {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}} (to and reason are optional); \
+     reconcile and failover take \"dryRun\":true"
+)]
+pub struct RequestError {
+    problem: String,
+}
+
+/// Whether a request concerns this token server, decided without any call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concern {
+    /// Look at EC2.
+    Ours,
+    /// Every instance that the event names is a stranger.
+    NotAMember,
+}
+
+/// Decides whether the request concerns the configured token server.
+pub fn concern(config: &Config, request: &Request) -> Concern {
+    let instances = request.intent.instances();
+    if instances.is_empty() || instances.iter().any(|instance| config.is_member(instance)) {
+        Concern::Ours
+    } else {
+        Concern::NotAMember
+    }
+}
+
+/// Reads the payload of an invocation.
+///
+/// # Errors
+///
+/// A document with an `action` is an operator's request; if it is malformed, the error names what is accepted.
+/// Any other document is answered with [`Parsed::Ignored`] if there is nothing to be made of it.
+pub fn parse(payload: &Value) -> Result<Parsed, RequestError> {
+    let Some(document) = payload.as_object() else {
+        return Ok(ignored(TriggerKind::Unknown, IgnoredReason::UnknownDocument, "the payload is not a JSON object"));
+    };
+    if let Some(action) = document.get("action") {
+        return parse_operator_request(action, document).map(Parsed::Request);
+    }
+    if !document.contains_key("source") || !document.contains_key("detail-type") {
+        let detail = "the payload has neither an action nor the source and detail-type of an EventBridge document";
+        return Ok(ignored(TriggerKind::Unknown, IgnoredReason::UnknownDocument, detail));
+    }
+    Ok(parse_event(payload))
+}
+
+fn ignored(kind: TriggerKind, reason: IgnoredReason, detail: impl Into<String>) -> Parsed {
+    Parsed::Ignored { trigger: Trigger::of(kind), reason, detail: detail.into() }
+}
+
+fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Result<Request, RequestError> {
+    let problem = |problem: String| RequestError { problem };
+    let dry_run = dry_run(document)?;
+    let reason = match document.get("reason") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(reason)) => Some(shortened(reason, 256)),
+        Some(other) => return Err(problem(format!("reason is {}, not a text", shortened(&other.to_string(), 64)))),
+    };
+    let to = match document.get("to") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(to)) => Some(to.trim().parse().map_err(|error| problem(format!("to: {error}")))?),
+        Some(other) => return Err(problem(format!("to is {}, not an instance id", shortened(&other.to_string(), 64)))),
+    };
+    let (kind, intent, dry_run) = match action.as_str() {
+        Some("reconcile") => (TriggerKind::Reconcile, Intent::Reconcile, dry_run),
+        Some("plan") => (TriggerKind::Plan, Intent::Reconcile, true),
+        Some("failover") => (TriggerKind::Failover, Intent::Failover { to }, dry_run),
+        _ => return Err(problem(format!("the action {} is not known", shortened(&action.to_string(), 64)))),
+    };
+    Ok(Request { trigger: Trigger { reason, ..Trigger::of(kind) }, intent, dry_run })
+}
+
+/// Reads `dryRun` however it is spelt. A request that meant to change nothing must not be carried out because it says
+/// `dry_run` or `dryrun`.
+fn dry_run(document: &Map<String, Value>) -> Result<bool, RequestError> {
+    let mut dry_run = false;
+    for (key, value) in document {
+        if key.replace(['-', '_'], "").eq_ignore_ascii_case("dryrun") {
+            match value {
+                Value::Bool(value) => dry_run |= value,
+                Value::Null => {}
+                other => {
+                    let problem = format!("{key} is {}, not true or false", shortened(&other.to_string(), 64));
+                    return Err(RequestError { problem });
+                }
+            }
+        }
+    }
+    Ok(dry_run)
+}
+
+fn parse_event(payload: &Value) -> Parsed {
+    let event: EventBridgeEvent<Value> = match serde_json::from_value(payload.clone()) {
+        Ok(event) => event,
+        Err(error) => {
+            let detail = shortened(&format!("not a complete EventBridge document: {error}"), 256);
+            return ignored(TriggerKind::Unknown, IgnoredReason::MalformedEvent, detail);
+        }
+    };
+    let kind = match (event.source.as_str(), event.detail_type.as_str()) {
+        ("aws.ec2", "EC2 Instance State-change Notification") => TriggerKind::InstanceStateChange,
+        ("aws.ec2", "EC2 Spot Instance Interruption Warning") => TriggerKind::SpotInterruption,
+        ("aws.cloudwatch", "CloudWatch Alarm State Change") => TriggerKind::Alarm,
+        ("aws.health", "AWS Health Event") => TriggerKind::Health,
+        ("aws.events", "Scheduled Event") => TriggerKind::Schedule,
+        (source, detail_type) => {
+            let detail = shortened(&format!("{detail_type:?} from {source:?} is not an event this function knows"), 256);
+            return ignored(TriggerKind::Unknown, IgnoredReason::UnknownEvent, detail);
+        }
+    };
+    let trigger = Trigger { id: event.id.as_deref().map(|id| shortened(id, 128)), time: event.time, ..Trigger::of(kind) };
+    // An archive marks what it replays; such an event tells of an instance's past.
+    // Source: EventBridge User Guide, "Replaying archived events".
+    if payload.get("replay-name").is_some() {
+        let detail = "the event was replayed from an archive".to_owned();
+        return Parsed::Ignored { trigger, reason: IgnoredReason::ReplayedEvent, detail };
+    }
+    match kind {
+        TriggerKind::InstanceStateChange => parse_state_change(trigger, &event.detail),
+        TriggerKind::SpotInterruption => parse_spot_interruption(trigger, &event.detail),
+        TriggerKind::Alarm => parse_alarm(trigger, &event.detail),
+        TriggerKind::Health => parse_health(trigger, &event.detail),
+        _ => Parsed::Request(Request { trigger, intent: Intent::Reconcile, dry_run: false }),
+    }
+}
+
+/// Instance states that mean that a token server on the instance does not serve, or is about to stop.
+const FAILING_STATES: [&str; 4] = ["stopping", "stopped", "shutting-down", "terminated"];
+
+fn parse_state_change(mut trigger: Trigger, detail: &Value) -> Parsed {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Detail {
+        instance_id: String,
+        state: String,
+    }
+    let detail = match Detail::deserialize(detail) {
+        Ok(detail) => detail,
+        Err(error) => return malformed(trigger, format!("the detail of the state change: {error}")),
+    };
+    trigger.instance_id = Some(shortened(&detail.instance_id, 64));
+    trigger.state = Some(shortened(&detail.state, 64));
+    match instance(&detail.instance_id) {
+        Ok(instance) => {
+            let reported_failing = FAILING_STATES.contains(&detail.state.trim());
+            let intent = Intent::Look { instances: vec![instance], reported_failing };
+            Parsed::Request(Request { trigger, intent, dry_run: false })
+        }
+        Err(problem) => malformed(trigger, problem),
+    }
+}
+
+/// How long after its time a Spot interruption warning is believed: the two minutes of notice that EC2 gives, and a
+/// minute for what delivery and EC2's own clock may add.
+const SPOT_NOTICE: TimeDelta = TimeDelta::minutes(3);
+
+fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Detail {
+        instance_id: String,
+        instance_action: Option<String>,
+    }
+    let detail = match Detail::deserialize(detail) {
+        Ok(detail) => detail,
+        Err(error) => return malformed(trigger, format!("the detail of the Spot interruption: {error}")),
+    };
+    trigger.instance_id = Some(shortened(&detail.instance_id, 64));
+    trigger.state = detail.instance_action.as_deref().map(|action| shortened(action, 64));
+    match (instance(&detail.instance_id), trigger.time) {
+        (Ok(instance), Some(time)) => {
+            let intent = Intent::Evacuate { instance, until: time + SPOT_NOTICE };
+            Parsed::Request(Request { trigger, intent, dry_run: false })
+        }
+        (Ok(_), None) => malformed(trigger, "a Spot interruption warning without a time".to_owned()),
+        (Err(problem), _) => malformed(trigger, problem),
+    }
+}
+
+/// Reads an alarm's detail by hand: the instance is only in the dimensions of the alarm's metrics, and the alarm types of
+/// `aws_lambda_events` parse this document "successfully" into one with neither.
+fn parse_alarm(mut trigger: Trigger, detail: &Value) -> Parsed {
+    let state = detail.pointer("/state/value").and_then(Value::as_str);
+    trigger.state = state.map(|state| shortened(state, 64));
+    let metrics = detail.pointer("/configuration/metrics").and_then(Value::as_array);
+    let named: Vec<&str> = metrics
+        .into_iter()
+        .flatten()
+        .filter_map(|metric| metric.pointer("/metricStat/metric/dimensions/InstanceId").and_then(Value::as_str))
+        .collect();
+    trigger.instance_id = named.first().map(|id| shortened(id, 64));
+    let instances: Result<Vec<InstanceId>, String> = named.into_iter().map(instance).collect();
+    match (instances, state) {
+        (Err(problem), _) => malformed(trigger, problem),
+        (Ok(instances), _) if instances.is_empty() => {
+            malformed(trigger, "no metric of the alarm has an InstanceId dimension".to_owned())
+        }
+        (Ok(instances), Some("ALARM")) => {
+            let intent = Intent::Look { instances, reported_failing: true };
+            Parsed::Request(Request { trigger, intent, dry_run: false })
+        }
+        (Ok(_), state) => {
+            let detail = format!("the alarm's state is {}, not ALARM", shortened(state.unwrap_or("missing"), 64));
+            Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail }
+        }
+    }
+}
+
+/// The codes of AWS Health for an instance that is going to be retired, with instance store and with EBS root volumes.
+/// Source: AWS Health event type codes, EC2 User Guide "Instance retirement".
+const RETIREMENT_CODES: [&str; 2] =
+    ["AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED", "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"];
+
+/// Reads a Health event by hand: the type in `aws_lambda_events` demands fields that AWS's own sample does not have.
+fn parse_health(mut trigger: Trigger, detail: &Value) -> Parsed {
+    let code = detail.get("eventTypeCode").and_then(Value::as_str).unwrap_or_default();
+    trigger.state = Some(shortened(code, 96));
+    if !RETIREMENT_CODES.contains(&code) {
+        let detail = "the Health event announces no retirement of an instance".to_owned();
+        return Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail };
+    }
+    // An entity is the instance's ARN or its plain id.
+    let entities: Vec<&str> = detail
+        .get("affectedEntities")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|entity| entity.get("entityValue").and_then(Value::as_str))
+        .map(|value| value.rsplit('/').next().unwrap_or(value))
+        .collect();
+    trigger.instance_id = entities.first().map(|id| shortened(id, 64));
+    let instances: Result<Vec<InstanceId>, String> = entities.into_iter().map(instance).collect();
+    match instances {
+        Ok(instances) if !instances.is_empty() => {
+            let intent = Intent::Look { instances, reported_failing: false };
+            Parsed::Request(Request { trigger, intent, dry_run: false })
+        }
+        Ok(_) => malformed(trigger, "the Health event names no instance".to_owned()),
+        Err(problem) => malformed(trigger, problem),
+    }
+}
+
+/// Parses an instance id of an event. AWS's own samples have one with a blank before it.
+fn instance(text: &str) -> Result<InstanceId, String> {
+    text.trim().parse().map_err(|_| format!("{:?} is not an instance id", shortened(text, 64)))
+}
+
+fn malformed(trigger: Trigger, detail: String) -> Parsed {
+    Parsed::Ignored { trigger, reason: IgnoredReason::MalformedEvent, detail: shortened(&detail, 256) }
+}
+
+/// The text's first `most` characters. What comes from outside travels into logs and mails and must not flood them.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

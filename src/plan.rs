@@ -1,0 +1,515 @@
+//! The decision: configuration, observation and intent in, plan out.
+//!
+//! [`plan`] is pure and synchronous. It asks nobody, waits for nothing, and looks at no clock: how long the run has been
+//! looking is one of its inputs. What an event claimed is not; an event can only make the run look more than once.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::{Attach, CallError};
+use crate::config::Config;
+use crate::event::Intent;
+use crate::ids::{InstanceId, NetworkInterfaceId};
+use crate::marks::Marks;
+use crate::observation::{
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
+};
+
+/// What is to be done, and how each standby was judged on the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// What is to be done.
+    pub decision: Decision,
+    /// Every member but the holder, in the configured order.
+    pub standbys: Vec<Standby>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Decision {
+    /// Nothing has to move.
+    Keep {
+        /// Why not.
+        reason: KeepReason,
+    },
+    /// Move the interface.
+    Move(Move),
+    /// Something should be done and must not be.
+    Refuse(Refusal),
+    /// Two things that EC2 says do not fit together yet: read again, for this long at most.
+    LookAgain {
+        /// What is waited for.
+        reason: LookReason,
+        /// How long after the first look the wait ends.
+        at_most: Duration,
+    },
+    /// EC2 could not be read.
+    CannotTell(CallError),
+}
+
+/// Why nothing has to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeepReason {
+    /// The holder runs and its status checks do not fail.
+    HolderHealthy,
+    /// The holder is starting.
+    HolderStarting,
+    /// The holder runs; whether its status checks fail could not be read.
+    StatusChecksUnreadable,
+    /// The holder is in a state that EC2 did not have when this was written.
+    HolderStateUnknown,
+    /// An event said that the holder fails. EC2, asked several times, says that it does not.
+    EventOutdated,
+    /// The member that an operator asked for has the interface already.
+    AlreadyOnTarget,
+}
+
+/// Why EC2 is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookReason {
+    /// An event says that the holder fails, and EC2 says that it runs. Either may be old.
+    EventDisagrees,
+    /// The interface is being attached or detached by somebody else.
+    InterfaceInTransit,
+    /// The holder is being terminated and its primary interface is not free yet.
+    PrimaryNotReleased,
+    /// The only standby that could do is starting or stopping.
+    StandbyInTransit,
+}
+
+impl LookReason {
+    /// How long to keep looking. The design's rule is to believe EC2 in the end; these say when the end is.
+    fn at_most(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::EventDisagrees => 10,
+            Self::InterfaceInTransit => 20,
+            Self::PrimaryNotReleased => 120,
+            Self::StandbyInTransit => 90,
+        })
+    }
+}
+
+/// A move, with every id that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Move {
+    /// The interface.
+    pub interface_id: NetworkInterfaceId,
+    /// The attachment that it leaves; `None`: it is attached to nothing.
+    pub from: Option<Attachment>,
+    /// The viable standbys, best first.
+    pub targets: Targets,
+    /// The former holder, if it could take the interface back when all targets fail.
+    pub fallback: Option<Attach>,
+    /// Whether it counts against the limit on automatic moves.
+    pub automatic: bool,
+}
+
+/// One or more targets, best first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Targets {
+    /// The best.
+    pub first: Target,
+    /// The others, in the order in which they are tried.
+    pub others: Vec<Target>,
+}
+
+impl Targets {
+    /// All of them, best first.
+    pub fn iter(&self) -> impl Iterator<Item = &Target> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+/// A standby that was found viable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The attach.
+    pub attach: Attach,
+    /// Whether it is stopped, and is to be started once it has the interface.
+    pub start: bool,
+}
+
+/// How a standby was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standby {
+    /// The member.
+    pub instance_id: InstanceId,
+    /// The judgment.
+    pub verdict: Verdict,
+}
+
+/// The judgment on a standby.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It runs and can take the interface.
+    Running,
+    /// It is stopped, can take the interface, and may be started.
+    Stopped,
+    /// It cannot take the interface now.
+    NotViable(Obstacle),
+}
+
+impl Verdict {
+    /// Whether the standby could take the interface now.
+    pub fn is_viable(&self) -> bool {
+        matches!(self, Self::Running | Self::Stopped)
+    }
+}
+
+/// What keeps a standby from taking the interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Obstacle {
+    /// EC2 does not know the instance.
+    Missing,
+    /// It is terminated or being terminated.
+    Terminated,
+    /// It is starting; soon it may be viable.
+    Starting,
+    /// It is stopping; soon it may be viable.
+    Stopping,
+    /// It is in a state that EC2 did not have when this was written.
+    UnknownState(String),
+    /// It is in another Availability Zone than the interface.
+    WrongZone(String),
+    /// It is in another VPC than the interface.
+    WrongVpc,
+    /// Another interface has the device index.
+    DeviceIndexTaken(NetworkInterfaceId),
+    /// Its status checks fail.
+    Impaired,
+    /// Its status checks could not be read.
+    StatusChecksUnreadable,
+    /// It is stopped, and `FAILOVER_START_STANDBY` is false.
+    MayNotStart,
+}
+
+impl Obstacle {
+    /// Whether it goes away by itself within a minute or two.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Starting | Self::Stopping)
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(f, "EC2 does not know it"),
+            Self::Terminated => write!(f, "it is terminated"),
+            Self::Starting => write!(f, "it is still starting"),
+            Self::Stopping => write!(f, "it is still stopping"),
+            Self::UnknownState(state) => write!(f, "its state is {state}"),
+            Self::WrongZone(zone) => write!(f, "it is in {zone}, where the interface cannot go"),
+            Self::WrongVpc => write!(f, "it is in another VPC"),
+            Self::DeviceIndexTaken(interface) => write!(f, "its device index is taken by {interface}"),
+            Self::Impaired => write!(f, "its EC2 status checks fail"),
+            Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
+            Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
+        }
+    }
+}
+
+/// Something should be done and must not be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Refusal {
+    /// EC2 does not know the interface. Its MAC address is lost.
+    InterfaceMissing,
+    /// The interface is attached to something that is no member.
+    HeldByStranger {
+        /// The stranger, if it is an instance.
+        holder: Option<InstanceId>,
+    },
+    /// The interface is the holder's primary interface, which EC2 does not detach.
+    PrimaryInterface {
+        /// The holder.
+        holder: InstanceId,
+        /// Its state; `None`: EC2 does not know it anymore.
+        state: Option<InstanceState>,
+    },
+    /// No standby could take the interface.
+    NoViableStandby,
+    /// The member that an operator asked for cannot take the interface.
+    TargetNotViable {
+        /// The member.
+        target: InstanceId,
+        /// Why not.
+        obstacle: Obstacle,
+    },
+    /// The instance that an operator asked for is no member.
+    TargetNotAMember {
+        /// The instance.
+        target: InstanceId,
+    },
+    /// The interface has moved too often within an hour.
+    TooManyMoves {
+        /// When the automatic moves of the last hour were.
+        moves: Vec<DateTime<Utc>>,
+    },
+    /// The role does not allow a call.
+    PermissionDenied(CallError),
+    /// EC2's answer contradicts the question.
+    AmbiguousAnswer(CallError),
+    /// EC2 refuses a call for a reason that trying again does not change.
+    CallRejected(CallError),
+}
+
+/// Makes the plan.
+///
+/// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
+pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
+    let look = Look { config, observation, intent, looked_for };
+    let standbys = look.standbys();
+    let decision = look.decide(&standbys);
+    Plan { decision, standbys }
+}
+
+struct Look<'a> {
+    config: &'a Config,
+    observation: &'a Observation,
+    intent: &'a Intent,
+    looked_for: Duration,
+}
+
+/// What is known of the holder.
+enum Holder<'a> {
+    Healthy,
+    Starting,
+    ChecksUnreadable,
+    StateUnknown,
+    Failed(Option<&'a InstanceState>),
+}
+
+impl Holder<'_> {
+    /// Whether the instance is on its way out of existence, which frees even a primary interface.
+    fn is_dying(&self) -> bool {
+        matches!(self, Self::Failed(None | Some(InstanceState::ShuttingDown | InstanceState::Terminated)))
+    }
+}
+
+impl<'a> Look<'a> {
+    fn decide(&self, standbys: &[Standby]) -> Decision {
+        let interface = match &self.observation.interface {
+            Reading::Unreadable(error) => return Decision::CannotTell(error.clone()),
+            Reading::Known(None) => return Decision::Refuse(Refusal::InterfaceMissing),
+            Reading::Known(Some(interface)) => interface,
+        };
+        if let Reading::Unreadable(error) = &self.observation.instances {
+            return Decision::CannotTell(error.clone());
+        }
+        if let Intent::Failover { to: Some(target) } = self.intent
+            && !self.config.is_member(target)
+        {
+            return Decision::Refuse(Refusal::TargetNotAMember { target: target.clone() });
+        }
+        let Some(attachment) = attachment(interface) else {
+            return self.decide_move(interface, None, standbys);
+        };
+        let in_transit = attachment.status != AttachmentStatus::Attached;
+        if in_transit && let Some(again) = self.look_again(LookReason::InterfaceInTransit) {
+            return again;
+        }
+        let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.config.is_member(id)) else {
+            return Decision::Refuse(Refusal::HeldByStranger { holder: attachment.instance_id.clone() });
+        };
+        self.decide_holder(interface, attachment, holder, standbys)
+    }
+
+    fn decide_holder(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+        standbys: &[Standby],
+    ) -> Decision {
+        let condition = self.condition(holder);
+        let leaving = attachment.status == AttachmentStatus::Detaching;
+        if !self.intent.is_operators_failover() && !leaving {
+            let keep = match condition {
+                Holder::Healthy if self.reported_failing(holder) => match self.look_again(LookReason::EventDisagrees) {
+                    Some(again) => return again,
+                    None => Some(KeepReason::EventOutdated),
+                },
+                Holder::Healthy => Some(KeepReason::HolderHealthy),
+                Holder::Starting => Some(KeepReason::HolderStarting),
+                Holder::ChecksUnreadable => Some(KeepReason::StatusChecksUnreadable),
+                Holder::StateUnknown => Some(KeepReason::HolderStateUnknown),
+                Holder::Failed(_) => None,
+            };
+            if let Some(reason) = keep {
+                return Decision::Keep { reason };
+            }
+        }
+        if let Intent::Failover { to: Some(target) } = self.intent
+            && target == holder
+        {
+            return Decision::Keep { reason: KeepReason::AlreadyOnTarget };
+        }
+        if attachment.device_index == 0 && !leaving {
+            let refusal = Refusal::PrimaryInterface {
+                holder: holder.clone(),
+                state: self.observation.instance(holder).map(|instance| instance.state.clone()),
+            };
+            let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
+            return again.unwrap_or(Decision::Refuse(refusal));
+        }
+        self.decide_move(interface, Some(attachment), standbys)
+    }
+
+    /// Decides where the interface goes, once it is clear that it has to go somewhere.
+    fn decide_move(&self, interface: &NetworkInterface, from: Option<&Attachment>, standbys: &[Standby]) -> Decision {
+        let wanted = match self.intent {
+            Intent::Failover { to } => to.as_ref(),
+            _ => None,
+        };
+        let eligible: Vec<&Standby> =
+            standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
+        let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
+        let mut targets = with(Verdict::Running)
+            .map(|standby| (standby, false))
+            .chain(with(Verdict::Stopped).map(|standby| (standby, true)))
+            .map(|(standby, start)| Target { attach: self.attach(interface, &standby.instance_id), start });
+        let Some(first) = targets.next() else {
+            return self.decide_without_target(&eligible, wanted);
+        };
+        let automatic = !self.intent.is_operators_failover();
+        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+        // An interface that is attached to nothing serves nobody, so attaching it is never too much.
+        if automatic && from.is_some() && moves.len() >= self.config.max_moves_per_hour as usize {
+            return Decision::Refuse(Refusal::TooManyMoves { moves });
+        }
+        let fallback = from.and_then(|attachment| attachment.instance_id.as_ref()).filter(|former| {
+            let state = self.observation.instance(former).map(|instance| &instance.state);
+            matches!(state, Some(InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping))
+        });
+        Decision::Move(Move {
+            interface_id: interface.id.clone(),
+            from: from.cloned(),
+            targets: Targets { first, others: targets.collect() },
+            fallback: fallback.map(|former| self.attach(interface, former)),
+            automatic,
+        })
+    }
+
+    fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
+        let passing = eligible
+            .iter()
+            .any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if obstacle.is_passing()));
+        if passing && let Some(again) = self.look_again(LookReason::StandbyInTransit) {
+            return again;
+        }
+        match (wanted, eligible) {
+            (Some(target), [Standby { verdict: Verdict::NotViable(obstacle), .. }]) => {
+                Decision::Refuse(Refusal::TargetNotViable { target: target.clone(), obstacle: obstacle.clone() })
+            }
+            _ => Decision::Refuse(Refusal::NoViableStandby),
+        }
+    }
+
+    fn look_again(&self, reason: LookReason) -> Option<Decision> {
+        let at_most = reason.at_most();
+        (self.looked_for < at_most).then_some(Decision::LookAgain { reason, at_most })
+    }
+
+    fn reported_failing(&self, holder: &InstanceId) -> bool {
+        matches!(self.intent, Intent::Look { instances, reported_failing: true } if instances.contains(holder))
+    }
+
+    fn condition(&self, holder: &InstanceId) -> Holder<'a> {
+        let Some(instance) = self.observation.instance(holder) else {
+            return Holder::Failed(None);
+        };
+        match &instance.state {
+            InstanceState::Pending => Holder::Starting,
+            InstanceState::Running if self.is_being_taken(instance) => Holder::Failed(Some(&instance.state)),
+            InstanceState::Running => match &instance.status_checks {
+                Reading::Known(StatusChecks::Impaired) if self.config.on_impaired => Holder::Failed(Some(&instance.state)),
+                Reading::Known(_) => Holder::Healthy,
+                Reading::Unreadable(_) if self.config.on_impaired => Holder::ChecksUnreadable,
+                Reading::Unreadable(_) => Holder::Healthy,
+            },
+            InstanceState::Stopping
+            | InstanceState::Stopped
+            | InstanceState::ShuttingDown
+            | InstanceState::Terminated => Holder::Failed(Some(&instance.state)),
+            InstanceState::Other(_) => Holder::StateUnknown,
+        }
+    }
+
+    /// Whether EC2 has announced that it takes this Spot Instance away within minutes. The announcement is the one event
+    /// that is believed against a running holder, and only of a Spot Instance and only while it can be true.
+    fn is_being_taken(&self, holder: &Instance) -> bool {
+        matches!(self.intent, Intent::Evacuate { instance, until }
+            if *instance == holder.id && holder.spot && self.observation.observed_at < *until)
+    }
+
+    /// Judges every member but the holder. An interface that is leaving, or attached to nothing, has no holder.
+    fn standbys(&self) -> Vec<Standby> {
+        let Some(interface) = self.observation.interface() else {
+            return Vec::new();
+        };
+        let attached = attachment(interface).filter(|attachment| attachment.status != AttachmentStatus::Detaching);
+        let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
+        let standbys = self.config.members.iter().filter(|member| Some(*member) != holder);
+        standbys
+            .map(|member| Standby { instance_id: member.clone(), verdict: self.judge(interface, member) })
+            .collect()
+    }
+
+    fn judge(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {
+        let Some(instance) = self.observation.instance(member) else {
+            return Verdict::NotViable(Obstacle::Missing);
+        };
+        let verdict = match &instance.state {
+            InstanceState::Running => Verdict::Running,
+            InstanceState::Stopped if self.config.start_standby => Verdict::Stopped,
+            InstanceState::Stopped => return Verdict::NotViable(Obstacle::MayNotStart),
+            InstanceState::ShuttingDown | InstanceState::Terminated => return Verdict::NotViable(Obstacle::Terminated),
+            InstanceState::Pending => return Verdict::NotViable(Obstacle::Starting),
+            InstanceState::Stopping => return Verdict::NotViable(Obstacle::Stopping),
+            InstanceState::Other(state) => return Verdict::NotViable(Obstacle::UnknownState(state.clone())),
+        };
+        let taken = instance.interface_at(i32::from(self.config.device_index)).filter(|taken| taken.id != interface.id);
+        let obstacle = if instance.availability_zone != interface.availability_zone {
+            Some(Obstacle::WrongZone(instance.availability_zone.clone()))
+        } else if instance.vpc_id.as_ref() != Some(&interface.vpc_id) {
+            Some(Obstacle::WrongVpc)
+        } else if let Some(taken) = taken {
+            Some(Obstacle::DeviceIndexTaken(taken.id.clone()))
+        } else if verdict == Verdict::Running {
+            match &instance.status_checks {
+                Reading::Known(StatusChecks::Impaired) => Some(Obstacle::Impaired),
+                Reading::Known(StatusChecks::Ok | StatusChecks::Undecided) => None,
+                Reading::Unreadable(_) => Some(Obstacle::StatusChecksUnreadable),
+            }
+        } else {
+            None
+        };
+        obstacle.map_or(verdict, Verdict::NotViable)
+    }
+
+    fn attach(&self, interface: &NetworkInterface, instance: &InstanceId) -> Attach {
+        Attach {
+            interface_id: interface.id.clone(),
+            instance_id: instance.clone(),
+            device_index: self.config.device_index,
+        }
+    }
+}
+
+/// What the interface is attached to. One that EC2 reports as detached is attached to nothing.
+fn attachment(interface: &NetworkInterface) -> Option<&Attachment> {
+    interface.attachment.as_ref().filter(|attachment| attachment.status != AttachmentStatus::Detached)
+}
