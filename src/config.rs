@@ -205,7 +205,8 @@ impl Config {
     /// it is a misspelt setting that would otherwise be silently without effect.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), problems: Vec::new() };
-        let interface_id = reader.required("TOKEN_SERVER_INTERFACE_ID", "a network interface id such as eni-0123456789abcdef0");
+        let interface_id: Option<NetworkInterfaceId> =
+            reader.required("TOKEN_SERVER_INTERFACE_ID", "a network interface id such as eni-0123456789abcdef0");
         let members = reader.members();
         let topic = reader.required(
             "NOTIFICATION_TOPIC_ARN",

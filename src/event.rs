@@ -151,6 +151,19 @@ pub enum IgnoredReason {
     NothingToDo,
 }
 
+impl IgnoredReason {
+    /// The stable code that reports use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownDocument => "unknown-document",
+            Self::UnknownEvent => "unknown-event",
+            Self::MalformedEvent => "malformed-event",
+            Self::ReplayedEvent => "replayed-event",
+            Self::NothingToDo => "nothing-to-do",
+        }
+    }
+}
+
 /// A malformed request of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(

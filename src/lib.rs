@@ -1,1 +1,38 @@
+//! token-failover keeps a MOSEK token server's license interface on a living instance.
+//!
+//! ```text
+//! event ─► trigger ─► concern ─► observation ─► plan ─► steps ─► observation ─► findings ─► report ─► SNS
+//!          parse      ours?      read EC2       pure    EC2      read again     pure        pure
+//! ```
+//!
+//! The modules, in the order of the data's way:
+//!
+//! - [`ids`], [`config`]: identifiers and settings, checked once at the door;
+//! - [`event`]: a document becomes a request, and concerns us or not, before any call;
+//! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers;
+//! - [`plan`](mod@plan): the decision, pure;
+//! - [`cloud`]: the doors to EC2 and SNS, and what their errors mean; [`aws`]: behind the doors, the SDK;
+//! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
+//! - [`run`], `relocation`, `repair`: carrying out what was decided;
+//! - [`report`], [`notification`]: what came of it, for programs and for people;
+//! - [`failover`]: the conductor.
+//!
+//! What always holds, whatever happens, is listed in ARCHITECTURE.md.
 
+pub mod aws;
+pub mod checks;
+pub mod cloud;
+pub mod config;
+pub mod event;
+pub mod failover;
+pub mod findings;
+pub mod ids;
+pub mod marks;
+pub mod notification;
+pub mod observation;
+pub mod plan;
+mod relocation;
+mod repair;
+pub mod report;
+pub mod run;
+pub mod security_group;

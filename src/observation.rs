@@ -27,6 +27,14 @@ pub enum Reading<T> {
 }
 
 impl<T> Reading<T> {
+    /// The answer, if there is one, to be brought up to date.
+    pub fn known_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unreadable(_) => None,
+        }
+    }
+
     /// The answer, if there is one.
     pub fn known(&self) -> Option<&T> {
         match self {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{Attach, CallError};
+use crate::cloud::{Attach, CallError, Meaning};
 use crate::config::Config;
 use crate::event::Intent;
 use crate::ids::{InstanceId, NetworkInterfaceId};
@@ -28,10 +28,25 @@ pub struct Plan {
     pub standbys: Vec<Standby>,
 }
 
-/// What is to be done.
+/// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Decision {
+    /// Enough is known.
+    Act(Action),
+    /// Two things that EC2 says do not fit together yet: read again, for this long at most.
+    LookAgain {
+        /// What is waited for.
+        reason: LookReason,
+        /// How long after the first look the wait ends.
+        at_most: Duration,
+    },
+}
+
+/// What is to be done once enough is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Action {
     /// Nothing has to move.
     Keep {
         /// Why not.
@@ -41,13 +56,6 @@ pub enum Decision {
     Move(Move),
     /// Something should be done and must not be.
     Refuse(Refusal),
-    /// Two things that EC2 says do not fit together yet: read again, for this long at most.
-    LookAgain {
-        /// What is waited for.
-        reason: LookReason,
-        /// How long after the first look the wait ends.
-        at_most: Duration,
-    },
     /// EC2 could not be read.
     CannotTell(CallError),
 }
@@ -102,6 +110,8 @@ impl LookReason {
 pub struct Move {
     /// The interface.
     pub interface_id: NetworkInterfaceId,
+    /// Why it has to move.
+    pub cause: MoveCause,
     /// The attachment that it leaves; `None`: it is attached to nothing.
     pub from: Option<Attachment>,
     /// The viable standbys, best first.
@@ -110,6 +120,30 @@ pub struct Move {
     pub fallback: Option<Attach>,
     /// Whether it counts against the limit on automatic moves.
     pub automatic: bool,
+}
+
+/// Why the interface has to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoveCause {
+    /// The holder is being stopped.
+    HolderStopping,
+    /// The holder is stopped.
+    HolderStopped,
+    /// The holder is being terminated.
+    HolderShuttingDown,
+    /// The holder is terminated.
+    HolderTerminated,
+    /// EC2 does not know the holder anymore.
+    HolderMissing,
+    /// The holder runs, and its EC2 status checks fail.
+    HolderImpaired,
+    /// EC2 is about to take the holder, a Spot Instance, away.
+    SpotInterruption,
+    /// The interface is attached to nothing, or on its way there.
+    InterfaceUnattached,
+    /// An operator asked for it.
+    OperatorRequest,
 }
 
 /// One or more targets, best first.
@@ -266,6 +300,64 @@ pub enum Refusal {
     CallRejected(CallError),
 }
 
+impl Refusal {
+    /// The stable code that reports, settings of alarms and the runbook use.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InterfaceMissing => "interface-missing",
+            Self::HeldByStranger { .. } => "held-by-stranger",
+            Self::PrimaryInterface { .. } => "primary-interface",
+            Self::NoViableStandby => "no-viable-standby",
+            Self::TargetNotViable { .. } => "target-not-viable",
+            Self::TargetNotAMember { .. } => "target-not-a-member",
+            Self::TooManyMoves { .. } => "too-many-moves",
+            Self::PermissionDenied(_) => "permission-denied",
+            Self::AmbiguousAnswer(_) => "ambiguous-answer",
+            Self::CallRejected(_) => "call-rejected",
+        }
+    }
+
+    /// The refusal that follows from an error of EC2 which trying again does not change.
+    pub fn from_error(error: CallError) -> Self {
+        match error.meaning {
+            Meaning::Denied => Self::PermissionDenied(error),
+            Meaning::Contradiction => Self::AmbiguousAnswer(error),
+            _ => Self::CallRejected(error),
+        }
+    }
+}
+
+impl MoveCause {
+    /// The stable code that reports use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HolderStopping => "holder-stopping",
+            Self::HolderStopped => "holder-stopped",
+            Self::HolderShuttingDown => "holder-shutting-down",
+            Self::HolderTerminated => "holder-terminated",
+            Self::HolderMissing => "holder-missing",
+            Self::HolderImpaired => "holder-impaired",
+            Self::SpotInterruption => "spot-interruption",
+            Self::InterfaceUnattached => "interface-unattached",
+            Self::OperatorRequest => "operator-request",
+        }
+    }
+}
+
+impl KeepReason {
+    /// The stable code that reports use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HolderHealthy => "holder-healthy",
+            Self::HolderStarting => "holder-starting",
+            Self::StatusChecksUnreadable => "status-checks-unreadable",
+            Self::HolderStateUnknown => "holder-state-unknown",
+            Self::EventOutdated => "event-outdated",
+            Self::AlreadyOnTarget => "already-on-target",
+        }
+    }
+}
+
 /// Makes the plan.
 ///
 /// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
@@ -284,45 +376,46 @@ struct Look<'a> {
 }
 
 /// What is known of the holder.
-enum Holder<'a> {
+enum Holder {
     Healthy,
     Starting,
     ChecksUnreadable,
     StateUnknown,
-    Failed(Option<&'a InstanceState>),
+    Failed(MoveCause),
 }
 
-impl Holder<'_> {
+impl Holder {
     /// Whether the instance is on its way out of existence, which frees even a primary interface.
     fn is_dying(&self) -> bool {
-        matches!(self, Self::Failed(None | Some(InstanceState::ShuttingDown | InstanceState::Terminated)))
+        use MoveCause::{HolderMissing, HolderShuttingDown, HolderTerminated};
+        matches!(self, Self::Failed(HolderShuttingDown | HolderTerminated | HolderMissing))
     }
 }
 
-impl<'a> Look<'a> {
+impl Look<'_> {
     fn decide(&self, standbys: &[Standby]) -> Decision {
         let interface = match &self.observation.interface {
-            Reading::Unreadable(error) => return Decision::CannotTell(error.clone()),
-            Reading::Known(None) => return Decision::Refuse(Refusal::InterfaceMissing),
+            Reading::Unreadable(error) => return Decision::Act(Action::CannotTell(error.clone())),
+            Reading::Known(None) => return Decision::Act(Action::Refuse(Refusal::InterfaceMissing)),
             Reading::Known(Some(interface)) => interface,
         };
         if let Reading::Unreadable(error) = &self.observation.instances {
-            return Decision::CannotTell(error.clone());
+            return Decision::Act(Action::CannotTell(error.clone()));
         }
         if let Intent::Failover { to: Some(target) } = self.intent
             && !self.config.is_member(target)
         {
-            return Decision::Refuse(Refusal::TargetNotAMember { target: target.clone() });
+            return Decision::Act(Action::Refuse(Refusal::TargetNotAMember { target: target.clone() }));
         }
         let Some(attachment) = attachment(interface) else {
-            return self.decide_move(interface, None, standbys);
+            return self.decide_move(interface, None, self.cause(MoveCause::InterfaceUnattached), standbys);
         };
         let in_transit = attachment.status != AttachmentStatus::Attached;
         if in_transit && let Some(again) = self.look_again(LookReason::InterfaceInTransit) {
             return again;
         }
         let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.config.is_member(id)) else {
-            return Decision::Refuse(Refusal::HeldByStranger { holder: attachment.instance_id.clone() });
+            return Decision::Act(Action::Refuse(Refusal::HeldByStranger { holder: attachment.instance_id.clone() }));
         };
         self.decide_holder(interface, attachment, holder, standbys)
     }
@@ -349,13 +442,13 @@ impl<'a> Look<'a> {
                 Holder::Failed(_) => None,
             };
             if let Some(reason) = keep {
-                return Decision::Keep { reason };
+                return Decision::Act(Action::Keep { reason });
             }
         }
         if let Intent::Failover { to: Some(target) } = self.intent
             && target == holder
         {
-            return Decision::Keep { reason: KeepReason::AlreadyOnTarget };
+            return Decision::Act(Action::Keep { reason: KeepReason::AlreadyOnTarget });
         }
         if attachment.device_index == 0 && !leaving {
             let refusal = Refusal::PrimaryInterface {
@@ -363,13 +456,28 @@ impl<'a> Look<'a> {
                 state: self.observation.instance(holder).map(|instance| instance.state.clone()),
             };
             let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
-            return again.unwrap_or(Decision::Refuse(refusal));
+            return again.unwrap_or(Decision::Act(Action::Refuse(refusal)));
         }
-        self.decide_move(interface, Some(attachment), standbys)
+        let cause = match condition {
+            Holder::Failed(cause) if !leaving => cause,
+            _ => MoveCause::InterfaceUnattached,
+        };
+        self.decide_move(interface, Some(attachment), self.cause(cause), standbys)
+    }
+
+    /// The cause of a move: an operator's wish stands above what was seen.
+    fn cause(&self, seen: MoveCause) -> MoveCause {
+        if self.intent.is_operators_failover() { MoveCause::OperatorRequest } else { seen }
     }
 
     /// Decides where the interface goes, once it is clear that it has to go somewhere.
-    fn decide_move(&self, interface: &NetworkInterface, from: Option<&Attachment>, standbys: &[Standby]) -> Decision {
+    fn decide_move(
+        &self,
+        interface: &NetworkInterface,
+        from: Option<&Attachment>,
+        cause: MoveCause,
+        standbys: &[Standby],
+    ) -> Decision {
         let wanted = match self.intent {
             Intent::Failover { to } => to.as_ref(),
             _ => None,
@@ -388,19 +496,20 @@ impl<'a> Look<'a> {
         let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
         // An interface that is attached to nothing serves nobody, so attaching it is never too much.
         if automatic && from.is_some() && moves.len() >= self.config.max_moves_per_hour as usize {
-            return Decision::Refuse(Refusal::TooManyMoves { moves });
+            return Decision::Act(Action::Refuse(Refusal::TooManyMoves { moves }));
         }
         let fallback = from.and_then(|attachment| attachment.instance_id.as_ref()).filter(|former| {
             let state = self.observation.instance(former).map(|instance| &instance.state);
             matches!(state, Some(InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping))
         });
-        Decision::Move(Move {
+        Decision::Act(Action::Move(Move {
             interface_id: interface.id.clone(),
+            cause,
             from: from.cloned(),
             targets: Targets { first, others: targets.collect() },
             fallback: fallback.map(|former| self.attach(interface, former)),
             automatic,
-        })
+        }))
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
@@ -412,9 +521,9 @@ impl<'a> Look<'a> {
         }
         match (wanted, eligible) {
             (Some(target), [Standby { verdict: Verdict::NotViable(obstacle), .. }]) => {
-                Decision::Refuse(Refusal::TargetNotViable { target: target.clone(), obstacle: obstacle.clone() })
+                Decision::Act(Action::Refuse(Refusal::TargetNotViable { target: target.clone(), obstacle: obstacle.clone() }))
             }
-            _ => Decision::Refuse(Refusal::NoViableStandby),
+            _ => Decision::Act(Action::Refuse(Refusal::NoViableStandby)),
         }
     }
 
@@ -427,23 +536,25 @@ impl<'a> Look<'a> {
         matches!(self.intent, Intent::Look { instances, reported_failing: true } if instances.contains(holder))
     }
 
-    fn condition(&self, holder: &InstanceId) -> Holder<'a> {
+    fn condition(&self, holder: &InstanceId) -> Holder {
         let Some(instance) = self.observation.instance(holder) else {
-            return Holder::Failed(None);
+            return Holder::Failed(MoveCause::HolderMissing);
         };
         match &instance.state {
             InstanceState::Pending => Holder::Starting,
-            InstanceState::Running if self.is_being_taken(instance) => Holder::Failed(Some(&instance.state)),
+            InstanceState::Running if self.is_being_taken(instance) => Holder::Failed(MoveCause::SpotInterruption),
             InstanceState::Running => match &instance.status_checks {
-                Reading::Known(StatusChecks::Impaired) if self.config.on_impaired => Holder::Failed(Some(&instance.state)),
+                Reading::Known(StatusChecks::Impaired) if self.config.on_impaired => {
+                    Holder::Failed(MoveCause::HolderImpaired)
+                }
                 Reading::Known(_) => Holder::Healthy,
                 Reading::Unreadable(_) if self.config.on_impaired => Holder::ChecksUnreadable,
                 Reading::Unreadable(_) => Holder::Healthy,
             },
-            InstanceState::Stopping
-            | InstanceState::Stopped
-            | InstanceState::ShuttingDown
-            | InstanceState::Terminated => Holder::Failed(Some(&instance.state)),
+            InstanceState::Stopping => Holder::Failed(MoveCause::HolderStopping),
+            InstanceState::Stopped => Holder::Failed(MoveCause::HolderStopped),
+            InstanceState::ShuttingDown => Holder::Failed(MoveCause::HolderShuttingDown),
+            InstanceState::Terminated => Holder::Failed(MoveCause::HolderTerminated),
             InstanceState::Other(_) => Holder::StateUnknown,
         }
     }

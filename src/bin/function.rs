@@ -1,1 +1,85 @@
-fn main() {}
+//! The Lambda function: reads the environment, builds the clients once, and serves invocations.
+
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use token_failover::aws;
+use token_failover::config::{Config, ConfigError};
+use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::report::Report;
+use token_failover::run::Record;
+use tokio::time::Instant;
+
+// One invocation at a time is all that Lambda gives to one process, so one thread serves it.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    match Config::from_variables(std::env::vars()) {
+        Ok(config) => {
+            let sdk = aws::sdk_config().await;
+            let (ec2, sns) = aws::clients(&sdk, &config);
+            let failover = Failover::new(config, ec2, sns, Box::new(log));
+            let failover = &failover;
+            lambda_runtime::run(service_fn(move |event| serve(failover, event))).await
+        }
+        // A function that exits is started again and again; one that answers says what is wrong with it.
+        Err(error) => {
+            let error = &error;
+            lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
+                Err::<Value, Failed>(Failed::Configuration(error.clone()))
+            }))
+            .await
+        }
+    }
+}
+
+async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns>, event: LambdaEvent<Value>) -> Result<Report, Failed> {
+    let LambdaEvent { payload, context, .. } = event;
+    let now = SystemTime::now();
+    let left = context.deadline().duration_since(now).unwrap_or(Duration::ZERO);
+    let invocation = Invocation {
+        payload,
+        request_id: context.request_id,
+        received_at: now.into(),
+        deadline: Instant::now() + left,
+    };
+    let result = failover.handle(invocation).await;
+    match &result {
+        Ok(report) => line("INFO", "report", json!(report)),
+        Err(failure) => line("ERROR", "failure", json!({"errorType": failure.error_type(), "message": failure.to_string()})),
+    }
+    result.map_err(Failed::Run)
+}
+
+/// Logs what happens as JSON, one line each, in the form that Lambda's JSON log format expects of a custom runtime.
+fn log(record: Record<'_>) {
+    match record {
+        Record::Observed(observation) => line("INFO", "observation", json!(observation)),
+        Record::Planned(plan) => line("INFO", "plan", json!(plan)),
+        Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
+        Record::Ended(step) => line("INFO", "step", json!(step)),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
+fn line(level: &str, kind: &str, value: Value) {
+    println!("{}", json!({"level": level, "type": kind, kind: value}));
+}
+
+/// Why an invocation failed.
+#[derive(Debug)]
+enum Failed {
+    Configuration(ConfigError),
+    Run(Failure),
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        let (error_type, error_message) = match failed {
+            Failed::Configuration(error) => ("InvalidConfiguration", error.to_string()),
+            Failed::Run(failure) => (failure.error_type(), failure.to_string()),
+        };
+        Self { error_type: error_type.to_owned(), error_message }
+    }
+}

@@ -1,0 +1,455 @@
+//! EC2 through the SDK: each answer becomes plain values, or an error that says what does not fit.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::types as sdk;
+use ipnet::IpNet;
+
+use crate::aws::{call_error, contradiction};
+use crate::cloud::{Attach, CallError, Ec2, Ingress, Meaning};
+use crate::config::Client as TokenClient;
+use crate::ids::{
+    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+};
+use crate::marks::NAMESPACE;
+use crate::observation::{
+    Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
+    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+};
+
+/// EC2 through the SDK.
+#[derive(Debug, Clone)]
+pub struct SdkEc2 {
+    client: Client,
+}
+
+/// Pages of 1000 rules or ranges; no security group or prefix list has more than a few.
+const MOST_PAGES: usize = 20;
+
+impl SdkEc2 {
+    /// A door that uses this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+fn failed<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> CallError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    move |error| call_error(action, error, Meaning::of_ec2_code)
+}
+
+/// A dry run that would succeed is answered with an error that says so.
+fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
+    match asked {
+        Err(error) if error.code.as_deref() == Some("DryRunOperation") => Ok(()),
+        asked => asked,
+    }
+}
+
+/// What is missing or wrong in an answer.
+type Flaw = String;
+
+impl Ec2 for SdkEc2 {
+    async fn network_interface(&self, id: &NetworkInterfaceId) -> Result<Option<NetworkInterface>, CallError> {
+        const ACTION: &str = "ec2:DescribeNetworkInterfaces";
+        let answer = self.client.describe_network_interfaces().network_interface_ids(id.as_str()).send().await;
+        let answer = match answer.map_err(failed(ACTION)) {
+            Ok(answer) => answer,
+            Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        match answer.network_interfaces() {
+            [] => Ok(None),
+            [one] => {
+                let interface = network_interface(one).map_err(flawed)?;
+                if interface.id == *id {
+                    Ok(Some(interface))
+                } else {
+                    Err(flawed(format!("{} was asked for, {} was answered", id, interface.id)))
+                }
+            }
+            several => Err(flawed(format!("{} interfaces were answered where one is due", several.len()))),
+        }
+    }
+
+    async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
+        const ACTION: &str = "ec2:DescribeInstances";
+        // Asked by filter, because asked by id EC2 answers nothing at all if one of the instances does not exist.
+        let filter = sdk::Filter::builder()
+            .name("instance-id")
+            .set_values(Some(ids.iter().map(ToString::to_string).collect()))
+            .build();
+        let answer = self.client.describe_instances().filters(filter).send().await.map_err(failed(ACTION))?;
+        let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        if answer.next_token().is_some_and(|token| !token.is_empty()) {
+            return Err(flawed("the answer goes on although so few instances were asked for".to_owned()));
+        }
+        let mut instances: Vec<Instance> = Vec::new();
+        for one in answer.reservations().iter().flat_map(sdk::Reservation::instances) {
+            let instance = instance(one).map_err(flawed)?;
+            if !ids.contains(&instance.id) {
+                return Err(flawed(format!("{} was answered and not asked for", instance.id)));
+            }
+            if instances.iter().any(|before| before.id == instance.id) {
+                return Err(flawed(format!("{} was answered twice", instance.id)));
+            }
+            instances.push(instance);
+        }
+        Ok(instances)
+    }
+
+    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+        const ACTION: &str = "ec2:DescribeInstanceStatus";
+        let request = self.client.describe_instance_status().include_all_instances(true);
+        let request = request.set_instance_ids(Some(ids.iter().map(ToString::to_string).collect()));
+        let answer = request.send().await.map_err(failed(ACTION))?;
+        let mut checks = BTreeMap::new();
+        for status in answer.instance_statuses() {
+            let id: InstanceId = required("instanceId", status.instance_id())
+                .and_then(|id| id.parse().map_err(|error| format!("{error}")))
+                .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
+            let summaries = [status.system_status(), status.instance_status()];
+            checks.insert(id, status_checks(summaries));
+        }
+        Ok(checks)
+    }
+
+    async fn address(&self, id: &AllocationId) -> Result<Option<Address>, CallError> {
+        const ACTION: &str = "ec2:DescribeAddresses";
+        let answer = self.client.describe_addresses().allocation_ids(id.as_str()).send().await;
+        let answer = match answer.map_err(failed(ACTION)) {
+            Ok(answer) => answer,
+            Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        match answer.addresses() {
+            [] => Ok(None),
+            [one] => Ok(Some(address(one).map_err(flawed)?)),
+            several => Err(flawed(format!("{} addresses were answered where one is due", several.len()))),
+        }
+    }
+
+    async fn ingress_rules(&self, groups: &[SecurityGroupId]) -> Result<Vec<IngressRule>, CallError> {
+        const ACTION: &str = "ec2:DescribeSecurityGroupRules";
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let filter = sdk::Filter::builder()
+            .name("group-id")
+            .set_values(Some(groups.iter().map(ToString::to_string).collect()))
+            .build();
+        let mut pages = self.client.describe_security_group_rules().filters(filter).into_paginator().send();
+        let mut rules = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { return Ok(rules) };
+            let page = page.map_err(failed(ACTION))?;
+            for rule in page.security_group_rules() {
+                let rule = ingress_rule(rule).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
+                rules.extend(rule);
+            }
+        }
+        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+    }
+
+    async fn prefix_list(&self, id: &PrefixListId) -> Result<Vec<IpNet>, CallError> {
+        const ACTION: &str = "ec2:GetManagedPrefixListEntries";
+        let mut pages = self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
+        let mut ranges = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { return Ok(ranges) };
+            let page = page.map_err(failed(ACTION))?;
+            for entry in page.entries() {
+                let range = required("cidr", entry.cidr())
+                    .and_then(cidr)
+                    .map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
+                ranges.push(range);
+            }
+        }
+        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+    }
+
+    async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
+        const ACTION: &str = "ec2:AttachNetworkInterface";
+        let answer = self
+            .client
+            .attach_network_interface()
+            .network_interface_id(attach.interface_id.as_str())
+            .instance_id(attach.instance_id.as_str())
+            .device_index(i32::from(attach.device_index))
+            .send()
+            .await
+            .map_err(failed(ACTION))?;
+        required("attachmentId", answer.attachment_id())
+            .map(AttachmentId::new)
+            .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))
+    }
+
+    async fn may_attach(&self, attach: &Attach) -> Result<(), CallError> {
+        let asked = self
+            .client
+            .attach_network_interface()
+            .network_interface_id(attach.interface_id.as_str())
+            .instance_id(attach.instance_id.as_str())
+            .device_index(i32::from(attach.device_index))
+            .dry_run(true)
+            .send()
+            .await;
+        permitted(asked.map(drop).map_err(failed("ec2:AttachNetworkInterface")))
+    }
+
+    async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
+        let request = self.client.detach_network_interface().attachment_id(attachment.as_str());
+        let request = if force { request.force(true) } else { request };
+        request.send().await.map(drop).map_err(failed("ec2:DetachNetworkInterface"))
+    }
+
+    async fn keep_on_termination(
+        &self,
+        interface: &NetworkInterfaceId,
+        attachment: &AttachmentId,
+    ) -> Result<(), CallError> {
+        let changes = sdk::NetworkInterfaceAttachmentChanges::builder()
+            .attachment_id(attachment.as_str())
+            .delete_on_termination(false)
+            .build();
+        let request = self.client.modify_network_interface_attribute().network_interface_id(interface.as_str());
+        request.attachment(changes).send().await.map(drop).map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
+    }
+
+    async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
+        let request = self.client.start_instances().instance_ids(instance.as_str());
+        request.send().await.map(drop).map_err(failed("ec2:StartInstances"))
+    }
+
+    async fn may_start(&self, instance: &InstanceId) -> Result<(), CallError> {
+        let request = self.client.start_instances().instance_ids(instance.as_str()).dry_run(true);
+        permitted(request.send().await.map(drop).map_err(failed("ec2:StartInstances")))
+    }
+
+    async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
+        let request = self.client.disassociate_address().association_id(association.as_str());
+        request.send().await.map(drop).map_err(failed("ec2:DisassociateAddress"))
+    }
+
+    async fn associate_address(
+        &self,
+        address: &AllocationId,
+        interface: &NetworkInterfaceId,
+    ) -> Result<(), CallError> {
+        let request = self.client.associate_address().allocation_id(address.as_str());
+        let request = request.network_interface_id(interface.as_str()).allow_reassociation(false);
+        request.send().await.map(drop).map_err(failed("ec2:AssociateAddress"))
+    }
+
+    async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
+        let permission = sdk::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(i32::from(ingress.ports.first))
+            .to_port(i32::from(ingress.ports.last));
+        let permission = match &ingress.client {
+            TokenClient::Cidr(IpNet::V4(net)) => {
+                permission.ip_ranges(sdk::IpRange::builder().cidr_ip(net.to_string()).build())
+            }
+            TokenClient::Cidr(IpNet::V6(net)) => {
+                permission.ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6(net.to_string()).build())
+            }
+            TokenClient::SecurityGroup(id) => {
+                permission.user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(id.as_str()).build())
+            }
+            TokenClient::PrefixList(id) => {
+                permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id.as_str()).build())
+            }
+        };
+        let request = self.client.authorize_security_group_ingress().group_id(ingress.group_id.as_str());
+        let request = request.ip_permissions(permission.build());
+        request.send().await.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
+    }
+
+    async fn write_tags(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let tags = tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
+        let request = self.client.create_tags().resources(interface.as_str()).set_tags(Some(tags));
+        request.send().await.map(drop).map_err(failed("ec2:CreateTags"))
+    }
+
+    async fn delete_tags(&self, interface: &NetworkInterfaceId, keys: &[String]) -> Result<(), CallError> {
+        let tags = keys.iter().map(|key| sdk::Tag::builder().key(key).build()).collect();
+        let request = self.client.delete_tags().resources(interface.as_str()).set_tags(Some(tags));
+        request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+    }
+}
+
+fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Flaw> {
+    value.filter(|value| !value.is_empty()).ok_or_else(|| format!("the answer has no {field}"))
+}
+
+fn parsed<T>(field: &str, value: Option<&str>) -> Result<T, Flaw>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    required(field, value)?.parse().map_err(|error| format!("{field}: {error}"))
+}
+
+fn ipv4(field: &str, value: Option<&str>) -> Result<Option<Ipv4Addr>, Flaw> {
+    let value = value.filter(|value| !value.is_empty());
+    value.map(|value| value.parse().map_err(|_| format!("{field}: {value:?} is not an IPv4 address"))).transpose()
+}
+
+fn cidr(text: &str) -> Result<IpNet, Flaw> {
+    text.parse::<IpNet>().map(|net| net.trunc()).map_err(|_| format!("{text:?} is not a CIDR range"))
+}
+
+fn network_interface(answer: &sdk::NetworkInterface) -> Result<NetworkInterface, Flaw> {
+    let tags = answer.tag_set().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+    let groups = answer.groups().iter().map(|group| parsed("groupId", group.group_id())).collect::<Result<_, _>>()?;
+    let association = match answer.association() {
+        Some(association) => match ipv4("publicIp", association.public_ip())? {
+            Some(public_ip) => {
+                let allocation = association.allocation_id().filter(|id| !id.is_empty());
+                let allocation_id = allocation.map(str::parse).transpose().map_err(|error| format!("{error}"))?;
+                Some(Association { allocation_id, public_ip })
+            }
+            None => None,
+        },
+        None => None,
+    };
+    Ok(NetworkInterface {
+        id: parsed("networkInterfaceId", answer.network_interface_id())?,
+        mac_address: parsed("macAddress", answer.mac_address())?,
+        attachment: answer.attachment().map(attachment).transpose()?,
+        availability_zone: required("availabilityZone", answer.availability_zone())?.to_owned(),
+        subnet_id: required("subnetId", answer.subnet_id())?.to_owned(),
+        vpc_id: required("vpcId", answer.vpc_id())?.to_owned(),
+        private_ip_address: ipv4("privateIpAddress", answer.private_ip_address())?,
+        association,
+        groups,
+        tags: tags.filter(|(key, _)| key.starts_with(NAMESPACE)).collect(),
+    })
+}
+
+fn attachment(answer: &sdk::NetworkInterfaceAttachment) -> Result<Attachment, Flaw> {
+    let instance = answer.instance_id().filter(|id| !id.is_empty());
+    let status = match answer.status() {
+        Some(sdk::AttachmentStatus::Attaching) => AttachmentStatus::Attaching,
+        Some(sdk::AttachmentStatus::Attached) => AttachmentStatus::Attached,
+        Some(sdk::AttachmentStatus::Detaching) => AttachmentStatus::Detaching,
+        Some(sdk::AttachmentStatus::Detached) => AttachmentStatus::Detached,
+        other => return Err(format!("the attachment's status is {other:?}")),
+    };
+    Ok(Attachment {
+        id: AttachmentId::new(required("attachmentId", answer.attachment_id())?),
+        instance_id: instance.map(str::parse).transpose().map_err(|error| format!("{error}"))?,
+        device_index: answer.device_index().ok_or("the attachment has no deviceIndex")?,
+        status,
+        delete_on_termination: answer.delete_on_termination().ok_or("the attachment has no deleteOnTermination")?,
+    })
+}
+
+fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
+    let state = match answer.state().and_then(sdk::InstanceState::name) {
+        Some(sdk::InstanceStateName::Pending) => InstanceState::Pending,
+        Some(sdk::InstanceStateName::Running) => InstanceState::Running,
+        Some(sdk::InstanceStateName::Stopping) => InstanceState::Stopping,
+        Some(sdk::InstanceStateName::Stopped) => InstanceState::Stopped,
+        Some(sdk::InstanceStateName::ShuttingDown) => InstanceState::ShuttingDown,
+        Some(sdk::InstanceStateName::Terminated) => InstanceState::Terminated,
+        Some(other) => InstanceState::Other(other.as_str().to_owned()),
+        None => return Err("an instance has no state".to_owned()),
+    };
+    let mut interfaces = Vec::new();
+    for interface in answer.network_interfaces() {
+        // An interface without an attachment is one that is just leaving.
+        if let Some(attachment) = interface.attachment() {
+            interfaces.push(InstanceInterface {
+                id: parsed("networkInterfaceId", interface.network_interface_id())?,
+                device_index: attachment.device_index().ok_or("an attachment has no deviceIndex")?,
+                network_card_index: attachment.network_card_index().unwrap_or(0),
+            });
+        }
+    }
+    let zone = answer.placement().and_then(sdk::Placement::availability_zone);
+    Ok(Instance {
+        id: parsed("instanceId", answer.instance_id())?,
+        state,
+        availability_zone: required("availabilityZone", zone)?.to_owned(),
+        vpc_id: answer.vpc_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        spot: answer.instance_lifecycle() == Some(&sdk::InstanceLifecycleType::Spot),
+        status_checks: Reading::Known(StatusChecks::Undecided),
+        interfaces,
+    })
+}
+
+fn status_checks(summaries: [Option<&sdk::InstanceStatusSummary>; 2]) -> StatusChecks {
+    let statuses = summaries.map(|summary| summary.and_then(sdk::InstanceStatusSummary::status));
+    if statuses.contains(&Some(&sdk::SummaryStatus::Impaired)) {
+        StatusChecks::Impaired
+    } else if statuses.iter().all(|status| *status == Some(&sdk::SummaryStatus::Ok)) {
+        StatusChecks::Ok
+    } else {
+        StatusChecks::Undecided
+    }
+}
+
+fn address(answer: &sdk::Address) -> Result<Address, Flaw> {
+    let present = |value: Option<&str>| value.filter(|value| !value.is_empty()).map(str::to_owned);
+    let place = match present(answer.association_id()) {
+        Some(association) => {
+            let interface = present(answer.network_interface_id());
+            let instance = present(answer.instance_id());
+            let private = present(answer.private_ip_address());
+            Some(AddressPlace {
+                association_id: AssociationId::new(association),
+                interface_id: interface.map(TryInto::try_into).transpose().map_err(|error| format!("{error}"))?,
+                instance_id: instance.map(TryInto::try_into).transpose().map_err(|error| format!("{error}"))?,
+                private_ip_address: private
+                    .map(|ip| ip.parse().map_err(|_| format!("{ip:?} is not an address")))
+                    .transpose()?,
+            })
+        }
+        None => None,
+    };
+    Ok(Address {
+        allocation_id: parsed("allocationId", answer.allocation_id())?,
+        public_ip: ipv4("publicIp", answer.public_ip())?.ok_or("the address has no publicIp")?,
+        place,
+    })
+}
+
+/// One rule; `None` for a rule of outgoing traffic.
+fn ingress_rule(answer: &sdk::SecurityGroupRule) -> Result<Option<IngressRule>, Flaw> {
+    if answer.is_egress() == Some(true) {
+        return Ok(None);
+    }
+    let port = |port: Option<i32>| u16::try_from(port.unwrap_or(-1)).ok();
+    let tcp_ports = match required("ipProtocol", answer.ip_protocol())? {
+        // All protocols: all ports, whatever the rule's range says. Source: EC2 API Reference, IpPermission.
+        "-1" => Some((0, u16::MAX)),
+        "tcp" | "6" => match (port(answer.from_port()), port(answer.to_port())) {
+            (Some(first), Some(last)) if first <= last => Some((first, last)),
+            _ => return Err(format!("a TCP rule has the ports {:?} to {:?}", answer.from_port(), answer.to_port())),
+        },
+        _ => None,
+    };
+    let range = answer.cidr_ipv4().or(answer.cidr_ipv6()).filter(|range| !range.is_empty());
+    let list = answer.prefix_list_id().filter(|list| !list.is_empty());
+    let group = answer.referenced_group_info().and_then(sdk::ReferencedSecurityGroup::group_id);
+    let source = match (range, list, group) {
+        (Some(range), None, None) => RuleSource::Cidr(cidr(range)?),
+        (None, Some(list), None) => RuleSource::PrefixList(list.parse().map_err(|error| format!("{error}"))?),
+        (None, None, Some(group)) => RuleSource::SecurityGroup(group.parse().map_err(|error| format!("{error}"))?),
+        _ => return Err("a rule has not exactly one source".to_owned()),
+    };
+    Ok(Some(IngressRule { tcp_ports, source }))
+}

@@ -1,0 +1,99 @@
+//! The only place that names the AWS SDK.
+
+mod ec2;
+mod sns;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::config::timeout::TimeoutConfig;
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+
+pub use ec2::SdkEc2;
+pub use sns::SdkSns;
+
+use crate::cloud::{CallError, Meaning};
+use crate::config::Config;
+
+/// Reads the SDK's own configuration: credentials, Region, endpoints.
+pub async fn sdk_config() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .load()
+        .await
+}
+
+/// The two doors, built from the SDK's configuration. A topic is published to in its own Region.
+pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns) {
+    let region = Region::new(config.topic.region().to_owned());
+    let sns = aws_sdk_sns::config::Builder::from(sdk).region(region).build();
+    let ec2 = aws_sdk_ec2::Client::new(sdk);
+    (SdkEc2::new(ec2), SdkSns::new(aws_sdk_sns::Client::from_conf(sns), config.topic.clone()))
+}
+
+/// Throttling and server errors are tried again by the SDK. Five attempts with a backoff from 100 ms to 2 s take a few
+/// seconds: EC2's buckets refill every second, and a token server waits.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(5)
+        .with_initial_backoff(Duration::from_millis(100))
+        .with_max_backoff(Duration::from_secs(2))
+}
+
+/// A call without an answer ends after five seconds and is tried again; with all its attempts it ends after twenty.
+/// Without these the SDK would wait for ever.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(5))
+        .operation_timeout(Duration::from_secs(20))
+        .build()
+}
+
+/// Sorts an SDK error. `meaning_of` says what the service's error codes mean.
+fn call_error<E>(action: &str, error: SdkError<E>, meaning_of: impl Fn(&str) -> Meaning) -> CallError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let code = error.code().map(str::to_owned);
+    let request_id = error.request_id().map(str::to_owned);
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let meaning = match (&code, status) {
+        (Some(code), Some(status)) => match meaning_of(code) {
+            // A code that is not known, with a status that says that the fault is the service's.
+            Meaning::Rejected if status >= 500 => Meaning::Unreachable,
+            meaning => meaning,
+        },
+        (None, Some(403)) => Meaning::Denied,
+        // No code: nothing was answered, or nothing that could be read.
+        _ => Meaning::Unreachable,
+    };
+    let message = match error.message() {
+        Some(message) => message.to_owned(),
+        None => DisplayErrorContext(&error).to_string(),
+    };
+    CallError { action: action.to_owned(), meaning, code, message: shortened(&message), request_id }
+}
+
+/// An answer that contradicts the question.
+fn contradiction(action: &str, message: String, request_id: Option<&str>) -> CallError {
+    CallError {
+        action: action.to_owned(),
+        meaning: Meaning::Contradiction,
+        code: None,
+        message: shortened(&message),
+        request_id: request_id.map(str::to_owned),
+    }
+}
+
+/// An encoded authorization failure alone is longer than a mail should be.
+fn shortened(message: &str) -> String {
+    const MOST: usize = 300;
+    match message.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}

@@ -1,0 +1,67 @@
+//! SNS through the SDK.
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+
+use crate::aws::call_error;
+use crate::cloud::{CallError, Meaning, Sns};
+use crate::ids::TopicArn;
+use crate::notification::Notification;
+
+/// SNS through the SDK, for one topic.
+#[derive(Debug, Clone)]
+pub struct SdkSns {
+    client: Client,
+    topic: TopicArn,
+}
+
+impl SdkSns {
+    /// A door that publishes to this topic.
+    pub fn new(client: Client, topic: TopicArn) -> Self {
+        Self { client, topic }
+    }
+}
+
+/// What SNS's error codes mean. Source: SNS API Reference, *Publish*, "Errors".
+fn meaning_of(code: &str) -> Meaning {
+    match code {
+        "AuthorizationError" | "AccessDenied" | "AccessDeniedException" | "InvalidSecurity" | "KMSAccessDenied"
+        | "KMSAccessDeniedException" | "KMSOptInRequired" => Meaning::Denied,
+        "Throttled" | "Throttling" | "ThrottlingException" | "KMSThrottling" | "KMSThrottlingException" => {
+            Meaning::Throttled
+        }
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" => Meaning::Unreachable,
+        "NotFound" | "NotFoundException" => Meaning::NotFound,
+        _ => Meaning::Rejected,
+    }
+}
+
+fn unbuildable(attribute: &str, error: &str) -> CallError {
+    CallError {
+        action: "sns:Publish".to_owned(),
+        meaning: Meaning::Rejected,
+        code: None,
+        message: format!("the message attribute {attribute} could not be built: {error}"),
+        request_id: None,
+    }
+}
+
+impl Sns for SdkSns {
+    async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        let mut request = self
+            .client
+            .publish()
+            .topic_arn(self.topic.as_str())
+            .subject(&notification.subject)
+            .message(&notification.message)
+            .message_structure("json");
+        for (name, value) in &notification.attributes {
+            let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            request = request.message_attributes(*name, value.map_err(|error| unbuildable(name, &error.to_string()))?);
+        }
+        if let Some(fifo) = &notification.fifo {
+            request = request.message_group_id(&fifo.group_id).message_deduplication_id(&fifo.deduplication_id);
+        }
+        request.send().await.map(drop).map_err(|error| call_error("sns:Publish", error, meaning_of))
+    }
+}

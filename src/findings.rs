@@ -1,0 +1,524 @@
+//! What an operator should know: each finding says what it is about and what to do.
+//!
+//! The codes are part of the contract. A remedy can be followed as it stands: a command to paste, or one plain step.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checks::{Checked, CheckedAddress};
+use crate::cloud::{CallError, Meaning};
+use crate::config::Config;
+use crate::ids::{AllocationId, InstanceId};
+use crate::observation::{NetworkInterface, Reading};
+use crate::plan::{Refusal, Standby, Verdict};
+use crate::security_group::Gap;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something will go wrong, or may.
+    Warning,
+    /// The token server does not work, or the next failover will not.
+    Critical,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+/// One fact that an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// A stable kebab-case code.
+    pub code: String,
+    /// The fact, in one sentence.
+    pub message: String,
+    /// The resource that it is about.
+    pub resource: Option<String>,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Finding {
+    fn new(severity: Severity, code: &str, resource: Option<String>, message: String, remedy: String) -> Self {
+        Self { severity, code: code.to_owned(), message, resource, remedy }
+    }
+
+    fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+        Self::new(Severity::Critical, code, Some(resource.to_string()), message, remedy)
+    }
+
+    fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+        Self::new(Severity::Warning, code, Some(resource.to_string()), message, remedy)
+    }
+}
+
+/// Writes findings in the words of one configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Advisor<'a> {
+    config: &'a Config,
+}
+
+impl<'a> Advisor<'a> {
+    /// An advisor for this configuration.
+    pub fn new(config: &'a Config) -> Self {
+        Self { config }
+    }
+
+    /// An AWS CLI command, with the Region in which the function runs.
+    pub fn command(&self, command: &str) -> String {
+        match &self.config.region {
+            Some(region) => format!("aws ec2 {command} --region {region}"),
+            None => format!("aws ec2 {command}"),
+        }
+    }
+
+    /// The findings of a refusal: the reason first, then what stands in each standby's way.
+    pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
+        let interface = &self.config.interface_id;
+        let mut findings = vec![match refusal {
+            Refusal::InterfaceMissing => Finding::critical(
+                "interface-missing",
+                interface,
+                format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
+                format!(
+                    "Look whether it is in another account or Region: {}. If it is gone, create a new interface, \
+                     send its MAC address to support@mosek.com for a new license, and deploy with its id.",
+                    self.command(&format!("describe-network-interfaces --network-interface-ids {interface}"))
+                ),
+            ),
+            Refusal::HeldByStranger { holder } => {
+                let name = holder.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string);
+                Finding::critical(
+                    "held-by-stranger",
+                    &name,
+                    format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
+                    format!(
+                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it, \
+                         and the next run attaches it to a member: {}",
+                        self.command(&format!(
+                            "describe-network-interfaces --network-interface-ids {interface} --query \
+                             'NetworkInterfaces[0].Attachment'"
+                        ))
+                    ),
+                )
+            }
+            Refusal::PrimaryInterface { holder, state } => {
+                let state = state.as_ref().map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
+                Finding::critical(
+                    "primary-interface",
+                    holder,
+                    format!(
+                        "{interface} is the primary interface (device index 0) of {holder}, which is {state}; EC2 never \
+                         detaches a primary interface."
+                    ),
+                    format!(
+                        "Terminating {holder} frees the interface, and then it moves by itself. First make sure that it is \
+                         kept: {} Then, if {holder} may be lost with its disks: {}",
+                        self.command(&format!(
+                            "modify-network-interface-attribute --network-interface-id {interface} --attachment \
+                             \"AttachmentId=$({}),DeleteOnTermination=false\";",
+                            self.command(&format!(
+                                "describe-network-interfaces --network-interface-ids {interface} --query \
+                                 'NetworkInterfaces[0].Attachment.AttachmentId' --output text"
+                            ))
+                        )),
+                        self.command(&format!("terminate-instances --instance-ids {holder}"))
+                    ),
+                )
+            }
+            Refusal::NoViableStandby => Finding::critical(
+                "no-viable-standby",
+                interface,
+                "No standby can take the interface now.".to_owned(),
+                "Make one of the standbys below viable; the next run then moves the interface by itself.".to_owned(),
+            ),
+            Refusal::TargetNotViable { target, obstacle } => Finding::critical(
+                "target-not-viable",
+                target,
+                format!("{target} cannot take the interface: {obstacle}."),
+                format!("Mend {target} and ask again, or ask for a failover without \"to\" to use the first viable standby."),
+            ),
+            Refusal::TargetNotAMember { target } => Finding::critical(
+                "target-not-a-member",
+                target,
+                format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not have the interface."),
+                format!("Ask for one of: {}.", join(&self.config.members)),
+            ),
+            Refusal::TooManyMoves { moves } => Finding::critical(
+                "too-many-moves",
+                interface,
+                format!(
+                    "The interface moved {} times within the last hour, and FAILOVER_MAX_MOVES_PER_HOUR is {}.",
+                    moves.len(),
+                    self.config.max_moves_per_hour
+                ),
+                "Find out why the servers fail one after the other. To move the interface now in spite of the limit, \
+                 invoke the function with {\"action\":\"failover\"}."
+                    .to_owned(),
+            ),
+            Refusal::PermissionDenied(error) => self.permission_denied(error),
+            Refusal::AmbiguousAnswer(error) => Finding::critical(
+                "ambiguous-answer",
+                interface,
+                format!("EC2's answer contradicts the question, so nothing was changed ({error})."),
+                "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and give the \
+                 request id."
+                    .to_owned(),
+            ),
+            Refusal::CallRejected(error) => Finding::critical(
+                "call-rejected",
+                interface,
+                format!("EC2 refuses a call that the failover needs ({error})."),
+                "Read EC2's message; it names what has to change. The next run tries again.".to_owned(),
+            ),
+        }];
+        if matches!(refusal, Refusal::NoViableStandby) {
+            findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
+        }
+        findings
+    }
+
+    /// What stands in a standby's way; `None` for a viable one.
+    pub fn standby(&self, standby: &Standby) -> Option<Finding> {
+        use crate::plan::Obstacle;
+        let Verdict::NotViable(obstacle) = &standby.verdict else { return None };
+        let id = &standby.instance_id;
+        let interface = &self.config.interface_id;
+        let remedy = match obstacle {
+            Obstacle::Missing | Obstacle::Terminated => {
+                "Launch a new standby in the interface's Availability Zone and deploy with its id.".to_owned()
+            }
+            Obstacle::Starting | Obstacle::Stopping => "Wait; the next run looks again.".to_owned(),
+            Obstacle::UnknownState(_) => format!("Look at {id} in the EC2 console."),
+            Obstacle::WrongZone(_) | Obstacle::WrongVpc => format!(
+                "An interface never leaves its Availability Zone and VPC. Launch a standby where {interface} is, and deploy \
+                 with its id."
+            ),
+            Obstacle::DeviceIndexTaken(taken) => format!(
+                "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
+            ),
+            Obstacle::Impaired => format!("Stop and start it: {}", self.command(&format!("stop-instances --instance-ids {id}"))),
+            Obstacle::StatusChecksUnreadable => {
+                "Allow the function's role ec2:DescribeInstanceStatus, if that is what is missing.".to_owned()
+            }
+            Obstacle::MayNotStart => format!(
+                "Start it: {} Or deploy with FAILOVER_START_STANDBY=true.",
+                self.command(&format!("start-instances --instance-ids {id};"))
+            ),
+        };
+        Some(Finding::warning("standby-not-viable", id, format!("{id} cannot take the interface: {obstacle}."), remedy))
+    }
+
+    /// The role lacks a permission.
+    pub fn permission_denied(&self, error: &CallError) -> Finding {
+        Finding::critical(
+            "permission-denied",
+            &error.action,
+            format!("The function's role does not allow {} ({error}).", error.action),
+            format!(
+                "Allow {} in the role: deploy the current template again, or look for a service control policy or a \
+                 permissions boundary that denies it.",
+                error.action
+            ),
+        )
+    }
+
+    /// A change that did not succeed, and what that means.
+    pub fn call_failed(&self, code: &str, severity: Severity, resource: impl ToString, consequence: &str, error: &CallError) -> Finding {
+        if error.meaning == Meaning::Denied {
+            let mut finding = self.permission_denied(error);
+            finding.message = format!("{consequence} {}", finding.message);
+            finding.severity = severity;
+            return finding;
+        }
+        let remedy = if error.is_transient() {
+            "The next run tries again.".to_owned()
+        } else {
+            "Read the message; it names what has to change. The next run tries again.".to_owned()
+        };
+        Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} ({error})"), remedy)
+    }
+
+    /// The interface is attached to nothing, and nothing could be done about it.
+    pub fn attached_to_nothing(&self) -> Finding {
+        let interface = &self.config.interface_id;
+        let first = self.config.members.first().map_or_else(String::new, ToString::to_string);
+        Finding::critical(
+            "attached-to-nothing",
+            interface,
+            format!("{interface} is attached to no instance, so no token server has the license's MAC address."),
+            format!(
+                "Every next run tries again. By hand: {}",
+                self.command(&format!(
+                    "attach-network-interface --network-interface-id {interface} --instance-id {first} --device-index {}",
+                    self.config.device_index
+                ))
+            ),
+        )
+    }
+
+    /// The interface went back to where it came from.
+    pub fn returned(&self, to: &InstanceId) -> Finding {
+        Finding::critical(
+            "returned-to-former-holder",
+            to,
+            format!("No standby could take the interface, so it went back to {to}."),
+            format!("Look at the failed steps, mend the standbys, and look whether {to} serves licenses."),
+        )
+    }
+
+    /// The interface was detached by force.
+    pub fn forced(&self, from: &InstanceId) -> Finding {
+        Finding::warning(
+            "detached-by-force",
+            from,
+            format!(
+                "The interface was detached from {from} by force. EC2 says that its device index there may stay unusable, and \
+                 its metadata stale, until the instance was stopped and started."
+            ),
+            format!(
+                "Stop and start {from} before you move the interface back: {}",
+                self.command(&format!("stop-instances --instance-ids {from}"))
+            ),
+        )
+    }
+
+    /// The standby was started and was not yet running when the run had to answer.
+    pub fn still_starting(&self, standby: &InstanceId) -> Finding {
+        Finding::warning(
+            "standby-still-starting",
+            standby,
+            format!("{standby} has the interface and was started, but was not running yet when this was written."),
+            format!("Look again in a minute: {}", self.command(&format!("describe-instances --instance-ids {standby}"))),
+        )
+    }
+
+    /// The debt could not be written down before the change.
+    pub fn mark_not_written(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "mark-not-written",
+            Severity::Warning,
+            &self.config.interface_id,
+            "The move could not be noted on the interface, so if the function had died, nobody would have been told.",
+            error,
+        )
+    }
+
+    /// The debt could not be removed after the report was published.
+    pub fn mark_not_removed(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "mark-not-removed",
+            Severity::Warning,
+            &self.config.interface_id,
+            "The note that a report is owed could not be removed, so the report will be published again.",
+            error,
+        )
+    }
+
+    /// The report could not be published.
+    pub fn not_published(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "not-published",
+            Severity::Critical,
+            &self.config.topic,
+            "The report could not be published; it is owed and will be published by a later run.",
+            error,
+        )
+    }
+
+    /// The findings of the four checks.
+    pub fn checks(&self, interface: &NetworkInterface, checked: &Checked) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        findings.extend(self.hostid(interface, checked));
+        findings.extend(self.delete_on_termination(interface, checked));
+        findings.extend(self.elastic_ip(interface, &checked.address));
+        findings.extend(self.security_groups(interface, checked));
+        findings
+    }
+
+    fn hostid(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
+        let wanted = checked.other_hostid?;
+        Some(Finding::critical(
+            "hostid-mismatch",
+            &interface.id,
+            format!(
+                "The license names the hostid {}, but {} has {}. The token server will refuse to serve it.",
+                wanted.hostid(),
+                interface.id,
+                interface.mac_address.hostid()
+            ),
+            "Deploy with the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
+             one."
+                .to_owned(),
+        ))
+    }
+
+    fn delete_on_termination(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
+        let attachment = checked.deletes_on_termination.as_ref()?;
+        Some(Finding::critical(
+            "delete-on-termination",
+            &interface.id,
+            "DeleteOnTermination is true: terminating the instance would destroy the interface, and the MAC address for ever."
+                .to_owned(),
+            self.command(&format!(
+                "modify-network-interface-attribute --network-interface-id {} --attachment \
+                 AttachmentId={attachment},DeleteOnTermination=false",
+                interface.id
+            )),
+        ))
+    }
+
+    fn elastic_ip(&self, interface: &NetworkInterface, address: &CheckedAddress) -> Option<Finding> {
+        let associate = |allocation: &AllocationId| {
+            self.command(&format!("associate-address --allocation-id {allocation} --network-interface-id {}", interface.id))
+        };
+        let finding = match address {
+            CheckedAddress::NotConfigured | CheckedAddress::InPlace => return None,
+            CheckedAddress::NotChecked(allocation) => Finding::warning(
+                "elastic-ip-not-checked",
+                allocation,
+                format!("{allocation} is not on {}, and where it is was not read.", interface.id),
+                associate(allocation),
+            ),
+            CheckedAddress::Unreadable(allocation, error) => {
+                let consequence = format!("{allocation} is not on {}, and where it is could not be read.", interface.id);
+                self.call_failed("elastic-ip-not-checked", Severity::Warning, allocation, &consequence, error)
+            }
+            CheckedAddress::Missing(allocation) => Finding::critical(
+                "elastic-ip-missing",
+                allocation,
+                format!("EC2 does not know {allocation}: the Elastic IP was released, or is in another account or Region."),
+                "Allocate a new address, tell the clients, and deploy with its id as TOKEN_SERVER_ALLOCATION_ID.".to_owned(),
+            ),
+            CheckedAddress::Free(address) => Finding::critical(
+                "elastic-ip-not-associated",
+                &address.allocation_id,
+                format!("{} ({}) is not associated with anything.", address.public_ip, address.allocation_id),
+                associate(&address.allocation_id),
+            ),
+            CheckedAddress::OnMember(address, _) => Finding::critical(
+                "elastic-ip-elsewhere",
+                &address.allocation_id,
+                format!(
+                    "{} ({}) is not on the primary private address of {}, but still with {}.",
+                    address.public_ip,
+                    address.allocation_id,
+                    interface.id,
+                    whereabouts(address)
+                ),
+                associate(&address.allocation_id),
+            ),
+            CheckedAddress::OnStranger(address) => Finding::critical(
+                "elastic-ip-with-stranger",
+                &address.allocation_id,
+                format!(
+                    "{} ({}) is with {}, which is no member, so it was left there.",
+                    address.public_ip,
+                    address.allocation_id,
+                    whereabouts(address)
+                ),
+                format!("If it is the token server's, take it back: {}", associate(&address.allocation_id)),
+            ),
+        };
+        Some(finding)
+    }
+
+    fn security_groups(&self, interface: &NetworkInterface, checked: &Checked) -> Vec<Finding> {
+        let Some(coverage) = &checked.coverage else { return Vec::new() };
+        let coverage = match coverage {
+            Reading::Known(coverage) => coverage,
+            Reading::Unreadable(error) => {
+                let consequence = "The security groups could not be read, so it is not known whether the ports are open.";
+                let code = "security-group-not-checked";
+                return vec![self.call_failed(code, Severity::Warning, &interface.id, consequence, error)];
+            }
+        };
+        let group = interface.groups.first().map_or_else(|| interface.id.to_string(), ToString::to_string);
+        let mut findings: Vec<Finding> = coverage.gaps.iter().map(|gap| self.gap(&group, gap)).collect();
+        findings.extend(coverage.undecided.iter().map(|gap| {
+            Finding::warning(
+                "security-group-not-checked",
+                &group,
+                format!("A prefix list could not be read, so it is not known whether {} is open to {}.", tcp(gap), to(gap)),
+                "Allow the function's role ec2:GetManagedPrefixListEntries on the prefix lists of the rules.".to_owned(),
+            )
+        }));
+        findings.extend(coverage.open_to_world.iter().map(|ports| {
+            Finding::warning(
+                "security-group-open-to-world",
+                &group,
+                format!("TCP {ports} is open to every address of the internet."),
+                "Let in only the networks of your clients.".to_owned(),
+            )
+        }));
+        if self.config.clients.is_empty() {
+            findings.push(Finding::new(
+                Severity::Info,
+                "security-group-sources-not-checked",
+                Some(group),
+                "TOKEN_SERVER_CLIENTS is empty, so it was not checked who can reach the ports.".to_owned(),
+                "Deploy with the networks of your clients in TOKEN_SERVER_CLIENTS.".to_owned(),
+            ));
+        }
+        findings
+    }
+
+    fn gap(&self, group: &str, gap: &Gap) -> Finding {
+        let command = match &gap.client {
+            Some(client) => {
+                use crate::config::Client;
+                let source = match client {
+                    Client::Cidr(net @ ipnet::IpNet::V4(_)) => format!("IpRanges=[{{CidrIp={net}}}]"),
+                    Client::Cidr(net @ ipnet::IpNet::V6(_)) => format!("Ipv6Ranges=[{{CidrIpv6={net}}}]"),
+                    Client::SecurityGroup(id) => format!("UserIdGroupPairs=[{{GroupId={id}}}]"),
+                    Client::PrefixList(id) => format!("PrefixListIds=[{{PrefixListId={id}}}]"),
+                };
+                self.command(&format!(
+                    "authorize-security-group-ingress --group-id {group} --ip-permissions \
+                     'IpProtocol=tcp,FromPort={},ToPort={},{source}'",
+                    gap.ports.first, gap.ports.last
+                ))
+            }
+            None => format!("Add a rule for TCP {} from the networks of your clients to {group}.", gap.ports),
+        };
+        let message = format!("{} is closed to {}.", tcp(gap), to(gap));
+        Finding::critical("security-group-port-closed", group, message, command)
+    }
+}
+
+fn tcp(gap: &Gap) -> String {
+    format!("TCP {}", gap.ports)
+}
+
+fn to(gap: &Gap) -> String {
+    gap.client.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string)
+}
+
+fn whereabouts(address: &crate::observation::Address) -> String {
+    let place = address.place.as_ref();
+    let interface = place.and_then(|place| place.interface_id.as_ref()).map(ToString::to_string);
+    let instance = place.and_then(|place| place.instance_id.as_ref()).map(ToString::to_string);
+    match (instance, interface) {
+        (Some(instance), Some(interface)) => format!("{interface} on {instance}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "something that EC2 does not name".to_owned(),
+    }
+}
+
+fn join(ids: &[InstanceId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,212 @@
+//! The notification: the mail that a person reads at night, and the JSON that a program reads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::checks::{CheckResult, Checks};
+use crate::config::Config;
+use crate::findings::{Finding, Severity};
+use crate::report::{Expectation, Outcome, Report};
+
+/// What is handed to SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Printable ASCII, under 100 characters.
+    /// Source: SNS API Reference, *Publish*.
+    pub subject: String,
+    /// A JSON object with a text for each protocol, for `MessageStructure=json`.
+    pub message: String,
+    /// For filter policies.
+    pub attributes: BTreeMap<&'static str, String>,
+    /// What a FIFO topic needs besides; `None` for a standard topic.
+    pub fifo: Option<Fifo>,
+}
+
+/// What a FIFO topic needs besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fifo {
+    /// Messages of one token server stay in order.
+    pub group_id: String,
+    /// The same report, sent again because its answer was lost, is delivered once.
+    pub deduplication_id: String,
+}
+
+impl Notification {
+    /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
+    pub fn new(config: &Config, report: &Report, run: &str) -> Self {
+        let text = text(config, report);
+        let subject = subject(report);
+        let document = json!(report).to_string();
+        let message = json!({
+            "default": text,
+            "email": text,
+            "sms": subject,
+            "sqs": document,
+            "lambda": document,
+            "http": document,
+            "https": document,
+        });
+        let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
+        let hostid = report.token_server.hostid.clone().unwrap_or_else(|| "unknown".to_owned());
+        let attributes = BTreeMap::from([
+            ("outcome", report.outcome.to_string()),
+            ("severity", severity),
+            ("tokenServer", config.name.clone()),
+            ("hostid", hostid),
+        ]);
+        let fifo = config.topic.is_fifo().then(|| Fifo {
+            group_id: config.interface_id.to_string(),
+            deduplication_id: ascii(&format!("{run}-{}-{}", report.outcome, report.reason), '-', 128),
+        });
+        Self { subject, message: message.to_string(), attributes, fifo }
+    }
+}
+
+/// Outcome, name and hostid in one line.
+fn subject(report: &Report) -> String {
+    let server = &report.token_server;
+    let hostid = server.hostid.as_deref().unwrap_or("unknown");
+    let outcome = report.outcome.to_string().to_uppercase();
+    let rest = format!(" (hostid {hostid})");
+    let room = 99 - outcome.len() - 2 - rest.len();
+    ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
+}
+
+/// Makes a text printable ASCII of limited length.
+fn ascii(text: &str, instead: char, most: usize) -> String {
+    text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { instead }).take(most).collect()
+}
+
+/// The text for people, in the order in which a person needs it.
+pub fn text(config: &Config, report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail, so the results of write! carry nothing.
+    let _ = write!(text, "{}: {}\n\n{}\n\n", report.outcome.to_string().to_uppercase(), report.token_server.name, report.summary);
+    let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
+    write_identity(&mut text, report);
+    write_checks(&mut text, report.checks);
+    write_findings(&mut text, &report.findings);
+    write_next_steps(&mut text, config, report);
+    write_not_checked(&mut text, report.checks);
+    text
+}
+
+fn expectation(report: &Report) -> String {
+    let to = report.movement.as_ref().map(|movement| movement.to.to_string());
+    match (report.expected_to_work, to) {
+        (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
+        (Expectation::Yes, None) => "yes.".to_owned(),
+        (Expectation::No, _) => "NO. See the findings below.".to_owned(),
+        (Expectation::Unknown, _) => "not known.".to_owned(),
+    }
+}
+
+fn write_identity(text: &mut String, report: &Report) {
+    let server = &report.token_server;
+    let unknown = || "unknown".to_owned();
+    let _ = writeln!(text, "MAC address: {}", server.mac_address.map_or_else(unknown, |mac| mac.to_string()));
+    let _ = writeln!(text, "Hostid: {}", server.hostid.clone().unwrap_or_else(unknown));
+    if server.mac_address.is_some() && report.checks.hostid != CheckResult::Failed {
+        let _ = writeln!(
+            text,
+            "The MAC address is the interface's own and does not change when it moves: a license for it stays valid. Do not \
+             ask for a new one."
+        );
+    }
+    let _ = write!(text, "\nInterface: {}\n", server.network_interface_id);
+    let private = server.private_ip_address.map_or_else(unknown, |ip| ip.to_string());
+    let _ = writeln!(text, "Private address: {private}");
+    let public = match (server.public_ip_address, server.mac_address) {
+        (Some(ip), _) => ip.to_string(),
+        (None, Some(_)) => "none".to_owned(),
+        (None, None) => unknown(),
+    };
+    let _ = writeln!(text, "Public address: {public}");
+    if let Some(movement) = &report.movement {
+        let from = movement.from.as_ref().map_or_else(|| "attached to nothing".to_owned(), ToString::to_string);
+        let _ = write!(text, "From: {from}\nTo: {}\n", movement.to);
+    }
+}
+
+fn write_checks(text: &mut String, checks: Checks) {
+    let word = |result: CheckResult| match result {
+        CheckResult::Ok => "ok",
+        CheckResult::Repaired => "repaired",
+        CheckResult::Failed => "FAILED",
+        CheckResult::NotConfigured => "not configured",
+        CheckResult::NotChecked => "not checked",
+    };
+    let _ = write!(
+        text,
+        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- Interface survives termination: {}\n",
+        word(checks.hostid),
+        word(checks.elastic_ip),
+        word(checks.security_group),
+        word(checks.delete_on_termination),
+    );
+}
+
+fn write_findings(text: &mut String, findings: &[Finding]) {
+    if findings.is_empty() {
+        text.push_str("\nFindings: none\n");
+        return;
+    }
+    text.push_str("\nFindings\n");
+    for finding in findings {
+        let severity = match finding.severity {
+            Severity::Critical => "CRITICAL",
+            Severity::Warning => "Warning",
+            Severity::Info => "Info",
+        };
+        let _ = write!(text, "- {severity}: {} [{}]\n  To do: {}\n", finding.message, finding.code, finding.remedy);
+    }
+}
+
+fn write_next_steps(text: &mut String, config: &Config, report: &Report) {
+    let server = &report.token_server;
+    let region = config.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
+    text.push_str("\nWhat to do next\n");
+    let mut step = 0;
+    let mut say = |text: &mut String, what: &str, command: &str| {
+        step += 1;
+        let _ = write!(text, "{step}. {what}\n   {command}\n");
+    };
+    if let (Some(ip), Some(port)) = (server.private_ip_address, config.ports.first()) {
+        let what = match report.outcome {
+            Outcome::Moved => "See that licenses are served (restart lmgrd there if they are not):",
+            _ => "See whether licenses are served:",
+        };
+        say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
+    }
+    say(
+        text,
+        "See where the interface is:",
+        &format!("aws ec2 describe-network-interfaces --network-interface-ids {}{region}", server.network_interface_id),
+    );
+    if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
+        say(
+            text,
+            "Find out what happened to the former holder; it is the standby now:",
+            &format!("aws ec2 describe-instances --instance-ids {from}{region}"),
+        );
+    }
+}
+
+fn write_not_checked(text: &mut String, checks: Checks) {
+    text.push_str(
+        "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface, network ACLs, \
+         routes",
+    );
+    let also = [
+        (checks.hostid == CheckResult::NotConfigured, "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)"),
+        (checks.elastic_ip == CheckResult::NotChecked, "the Elastic IP"),
+        (checks.security_group == CheckResult::NotChecked, "the security group"),
+        (checks.delete_on_termination == CheckResult::NotChecked, "DeleteOnTermination"),
+    ];
+    for (_, what) in also.iter().filter(|(missing, _)| *missing) {
+        let _ = write!(text, ", {what}");
+    }
+    text.push_str(".\n");
+}

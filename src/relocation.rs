@@ -1,0 +1,400 @@
+//! Carrying out a move: detach, wait, attach, wait, and whatever EC2 makes of it.
+//!
+//! Nothing is decided here but what an error means. The targets and their order come from the plan; the attachment id
+//! that fences the detach comes from the observation. Every wait polls EC2 and is bounded, at the latest by the end of the
+//! run, and cutting it off anywhere leaves a world that the next run understands.
+
+use std::time::Duration;
+
+use futures_util::future;
+use tokio::time::{Instant, sleep};
+
+use crate::checks::wanted_address;
+use crate::cloud::{Attach, CallError, Ec2, Meaning};
+use crate::findings::Severity;
+use crate::ids::{AttachmentId, InstanceId};
+use crate::observation::{
+    Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks,
+};
+use crate::plan::{Move, Refusal, Target};
+use crate::report::{Movement, Step, milliseconds};
+use crate::run::{Run, pause_after, read_reachability};
+
+/// How a move ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Relocated {
+    /// The interface is on a target.
+    Moved(Movement),
+    /// Somebody else has put the interface on a member in the meantime.
+    ByAnotherRun,
+    /// Nothing was changed.
+    Refused(Refusal),
+    /// No target could take it, so it is back where it was.
+    Returned(InstanceId),
+    /// The interface is on a member, but that member could not be started.
+    NotStarted(Movement),
+    /// The interface is attached to nothing.
+    Stranded,
+}
+
+/// How the attempt to bring the interface to one target ended.
+enum Landing {
+    /// It is there.
+    Landed(Attachment),
+    /// The target cannot have it; the interface is attached to nothing.
+    Impossible,
+    /// Somebody else has put the interface elsewhere.
+    Elsewhere(NetworkInterface),
+    /// No target can have it, because the interface is gone or the role may not attach.
+    Hopeless,
+}
+
+/// How long a target may be in a state that does not allow an attach before the next one is tried.
+const WRONG_STATE_PATIENCE: Duration = Duration::from_secs(30);
+/// How long an attach may be refused, or take, before the next target is tried. EC2 was seen to need up to a minute.
+const ATTACH_PATIENCE: Duration = Duration::from_secs(90);
+/// How long the interface may look free after an accepted attach. EC2's answers can be old; this old they are not.
+const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a started instance may take until it runs. EC2's part of a boot takes seconds.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+impl<E: Ec2> Run<'_, E> {
+    /// Moves the interface. `left` is the member that it left, where that is already known.
+    pub(crate) async fn relocate(&mut self, planned: &Move, left: Option<InstanceId>) -> Relocated {
+        let began = Instant::now();
+        let mut forced = false;
+        if let Some(from) = &planned.from {
+            match self.detach(from).await {
+                Ok(by_force) => forced = by_force,
+                Err(ended) => return ended,
+            }
+        }
+        let departed = planned.from.as_ref().map(|from| from.id.clone());
+        let mut departed = departed.as_ref();
+        let mut not_started: Option<(Movement, Attachment)> = None;
+        for target in planned.targets.iter() {
+            // A target that has the interface and does not start gives it up to the next one.
+            if let Some((_, attachment)) = &not_started {
+                if let Err(ended) = self.detach(attachment).await {
+                    return ended;
+                }
+                departed = None;
+            }
+            not_started = None;
+            match self.land(&target.attach, departed).await {
+                Landing::Landed(attachment) => {
+                    let movement = Movement {
+                        from: left.clone(),
+                        to: target.attach.instance_id.clone(),
+                        attachment_id: Some(attachment.id.clone()),
+                        forced: Some(forced),
+                        standby_started: Some(target.start),
+                        duration_ms: Some(milliseconds(began.elapsed())),
+                    };
+                    if self.start(target).await {
+                        return Relocated::Moved(movement);
+                    }
+                    not_started = Some((movement, attachment));
+                }
+                Landing::Impossible => {}
+                Landing::Elsewhere(interface) => return self.elsewhere(&interface),
+                Landing::Hopeless => break,
+            }
+        }
+        self.give_back(planned, not_started, departed).await
+    }
+
+    /// No target took the interface and runs: back to the former holder, if that could take it.
+    async fn give_back(
+        &mut self,
+        planned: &Move,
+        not_started: Option<(Movement, Attachment)>,
+        departed: Option<&AttachmentId>,
+    ) -> Relocated {
+        let former_runs = planned.fallback.as_ref().filter(|former| {
+            let instance = self.observation.as_ref().and_then(|observation| observation.instance(&former.instance_id));
+            instance.is_some_and(|instance| instance.state == InstanceState::Running)
+        });
+        match (not_started, former_runs) {
+            // A stopped standby that has the interface is no worse a place than a former holder that does not run.
+            (Some((movement, _)), None) => return Relocated::NotStarted(movement),
+            (Some((_, attachment)), Some(_)) => {
+                if let Err(ended) = self.detach(&attachment).await {
+                    return ended;
+                }
+            }
+            (None, _) => {}
+        }
+        let Some(fallback) = &planned.fallback else { return Relocated::Stranded };
+        match self.land(fallback, departed).await {
+            Landing::Landed(_) => Relocated::Returned(fallback.instance_id.clone()),
+            Landing::Elsewhere(interface) => self.elsewhere(&interface),
+            Landing::Impossible | Landing::Hopeless => Relocated::Stranded,
+        }
+    }
+
+    fn elsewhere(&self, interface: &NetworkInterface) -> Relocated {
+        let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
+        match holder {
+            Some(holder) if self.config.is_member(&holder) => Relocated::ByAnotherRun,
+            holder => Relocated::Refused(Refusal::HeldByStranger { holder }),
+        }
+    }
+
+    /// Detaches the interface and waits until it is free. Returns whether that took force.
+    async fn detach(&mut self, from: &Attachment) -> Result<bool, Relocated> {
+        let ec2 = self.ec2;
+        let began = Instant::now();
+        // A detach that somebody else asked for is only waited for, and forced if it does not end.
+        let mut asked = (from.status == AttachmentStatus::Detaching).then_some(began);
+        let mut forced = false;
+        let mut ask_at = began;
+        let mut waiting = None;
+        loop {
+            let now = Instant::now();
+            let patience_over = asked
+                .zip(self.config.force_detach_after)
+                .is_some_and(|(asked, patience)| now.duration_since(asked) >= patience);
+            let force = !forced && patience_over;
+            if (asked.is_none() || force) && now >= ask_at {
+                let step = if force { Step::ForceDetach } else { Step::Detach };
+                match self.step(step, &from.id, ec2.detach(&from.id, force)).await {
+                    Ok(()) => {
+                        asked = asked.or(Some(now));
+                        forced |= force;
+                    }
+                    Err(error) => self.after_detach_error(from, &error)?,
+                }
+                ask_at = Instant::now() + Duration::from_secs(1);
+            }
+            let waiting = *waiting.get_or_insert_with(|| self.begin(Step::AwaitDetached, &from.id));
+            // A failed look is not evidence that the interface is free.
+            if let Ok(interface) = self.look().await {
+                let Some(interface) = interface else { return Err(Relocated::Refused(Refusal::InterfaceMissing)) };
+                match &interface.attachment {
+                    None | Some(Attachment { status: AttachmentStatus::Detached, .. }) => {
+                        self.end(waiting, None);
+                        break;
+                    }
+                    Some(attachment) if attachment.id != from.id => return Err(self.elsewhere(&interface)),
+                    Some(_) => {}
+                }
+            }
+            sleep(pause_after(began.elapsed())).await;
+        }
+        if forced && let Some(from) = &from.instance_id {
+            let finding = self.advisor().forced(from);
+            self.findings.push(finding);
+        }
+        Ok(forced)
+    }
+
+    /// Sorts the errors of a detach into those that the next look settles and those that end the move.
+    fn after_detach_error(&self, from: &Attachment, error: &CallError) -> Result<(), Relocated> {
+        match error.meaning {
+            Meaning::Denied => Err(Relocated::Refused(Refusal::PermissionDenied(error.clone()))),
+            Meaning::NotPermitted => Err(Relocated::Refused(match &from.instance_id {
+                Some(holder) if from.device_index == 0 => Refusal::PrimaryInterface {
+                    holder: holder.clone(),
+                    state: self
+                        .observation
+                        .as_ref()
+                        .and_then(|observation| observation.instance(holder))
+                        .map(|instance| instance.state.clone()),
+                },
+                _ => Refusal::CallRejected(error.clone()),
+            })),
+            Meaning::AlreadyDetached | Meaning::WrongState | Meaning::InUse | Meaning::Throttled | Meaning::Unreachable => {
+                Ok(())
+            }
+            _ => Err(Relocated::Refused(Refusal::CallRejected(error.clone()))),
+        }
+    }
+
+    /// Attaches the interface to one instance and makes sure that it is there, to stay.
+    async fn land(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Landing {
+        let landing = match self.ask_for_attach(attach, departed).await {
+            Ok(()) => self.await_attached(attach, departed).await,
+            Err(landing) => landing,
+        };
+        if let Landing::Landed(attachment) = &landing {
+            self.keep_on_termination(attachment).await;
+        }
+        landing
+    }
+
+    /// Asks for the attach until EC2 accepts it or it is clear that it will not.
+    async fn ask_for_attach(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Result<(), Landing> {
+        let ec2 = self.ec2;
+        let began = Instant::now();
+        loop {
+            let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
+            let Err(error) = self.step(Step::Attach, resource, ec2.attach(attach)).await else { return Ok(()) };
+            let finding = self.advisor().call_failed(
+                "attach-failed",
+                Severity::Warning,
+                &attach.instance_id,
+                &format!("The interface could not be attached to {}.", attach.instance_id),
+                &error,
+            );
+            if matches!(error.meaning, Meaning::Denied) {
+                self.findings.push(finding);
+                return Err(Landing::Hopeless);
+            }
+            // The answer may have been lost after the attach took effect, or another run may have been faster: look.
+            match self.look().await {
+                Ok(None) => {
+                    self.findings.extend(self.advisor().refusal(&Refusal::InterfaceMissing, &[]));
+                    return Err(Landing::Hopeless);
+                }
+                Ok(Some(interface)) => match &interface.attachment {
+                    Some(attachment) if attachment.instance_id.as_ref() == Some(&attach.instance_id) => {
+                        if attachment.status != AttachmentStatus::Detaching && Some(&attachment.id) != departed {
+                            return Ok(());
+                        }
+                    }
+                    Some(attachment) if is_settled(attachment, departed) => return Err(Landing::Elsewhere(interface)),
+                    Some(_) => {}
+                    None if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
+                        self.findings.push(finding);
+                        return Err(Landing::Impossible);
+                    }
+                    None => {}
+                },
+                Err(_) => {}
+            }
+            let patience = match error.meaning {
+                Meaning::InUse | Meaning::Throttled | Meaning::Unreachable | Meaning::DoesNotFit => ATTACH_PATIENCE,
+                Meaning::WrongState => WRONG_STATE_PATIENCE,
+                _ => Duration::ZERO,
+            };
+            if began.elapsed() >= patience {
+                self.findings.push(finding);
+                return Err(Landing::Impossible);
+            }
+            sleep(pause_after(began.elapsed())).await;
+        }
+    }
+
+    /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime.
+    async fn await_attached(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Landing {
+        let (config, ec2) = (self.config, self.ec2);
+        let before = self.before.clone();
+        let reachability = async {
+            let interface = before.as_ref()?;
+            let wanted = wanted_address(config, Some(interface));
+            Some(read_reachability(config, ec2, interface, wanted.as_ref()).await)
+        };
+        let began = Instant::now();
+        let awaiting = self.begin(Step::AwaitAttached, format!("{} to {}", attach.interface_id, attach.instance_id));
+        let waiting = async {
+            loop {
+                if let Ok(Some(interface)) = self.look().await {
+                    match interface.attachment.clone() {
+                        Some(attachment) if attachment.instance_id.as_ref() == Some(&attach.instance_id) => {
+                            if attachment.status == AttachmentStatus::Attached && Some(&attachment.id) != departed {
+                                return Landing::Landed(attachment);
+                            }
+                        }
+                        Some(attachment) if is_settled(&attachment, departed) => return Landing::Elsewhere(interface),
+                        None if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
+                        _ => {}
+                    }
+                }
+                if began.elapsed() >= ATTACH_PATIENCE {
+                    return Landing::Impossible;
+                }
+                sleep(pause_after(began.elapsed())).await;
+            }
+        };
+        let (landing, reachability) = future::join(waiting, reachability).await;
+        if matches!(landing, Landing::Landed(_)) {
+            self.has_attached = true;
+            self.end(awaiting, None);
+        } else {
+            let message = format!("the interface did not arrive on {}", attach.instance_id);
+            self.end(awaiting, Some(&gave_up("ec2:DescribeNetworkInterfaces", message)));
+        }
+        if let (Some(observation), Some(reachability)) = (&mut self.observation, reachability) {
+            observation.reachability = Some(reachability);
+        }
+        landing
+    }
+
+    /// Makes the new attachment one that leaves the interface alive when the instance is terminated. This is no repair that
+    /// the settings could forbid: an interface that can be destroyed loses the license for ever.
+    async fn keep_on_termination(&mut self, attachment: &Attachment) {
+        if !attachment.delete_on_termination {
+            return;
+        }
+        let ec2 = self.ec2;
+        let interface = &self.config.interface_id;
+        let made = self.step(Step::KeepOnTermination, &attachment.id, ec2.keep_on_termination(interface, &attachment.id)).await;
+        if made.is_ok()
+            && let Some(interface) = self.observation.as_mut().and_then(|observation| observation.interface.known_mut())
+            && let Some(attachment) = interface.as_mut().and_then(|interface| interface.attachment.as_mut())
+        {
+            attachment.delete_on_termination = false;
+        }
+    }
+
+    /// Starts the target if it is stopped. Returns whether it runs, or at least still starts.
+    async fn start(&mut self, target: &Target) -> bool {
+        if !target.start {
+            return true;
+        }
+        let ec2 = self.ec2;
+        let id = &target.attach.instance_id;
+        let began = Instant::now();
+        let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
+        let waiting = self.begin(Step::AwaitRunning, id);
+        let accepted = started.is_ok();
+        let mut failure = started.err();
+        while failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState) {
+            if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
+                && let Some(mut instance) = instances.into_iter().next()
+            {
+                let state = instance.state.clone();
+                instance.status_checks = Reading::Known(StatusChecks::Undecided);
+                self.remember(instance);
+                match state {
+                    InstanceState::Running => {
+                        self.end(waiting, None);
+                        return true;
+                    }
+                    // EC2 takes a start back when it turns out that there is no capacity. Until the answers can no longer be
+                    // old, `stopped` may also be what was before the start.
+                    InstanceState::Stopped if began.elapsed() >= STALE_READ_PATIENCE => break,
+                    InstanceState::ShuttingDown | InstanceState::Terminated => break,
+                    _ => {}
+                }
+            }
+            if began.elapsed() >= START_PATIENCE {
+                if accepted {
+                    self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
+                    let finding = self.advisor().still_starting(id);
+                    self.findings.push(finding);
+                    return true;
+                }
+                break;
+            }
+            sleep(pause_after(began.elapsed())).await;
+        }
+        let error = failure.take().unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
+        self.end(waiting, Some(&error));
+        let consequence = format!("{id} has the interface but could not be started.");
+        let finding = self.advisor().call_failed("start-failed", Severity::Critical, id, &consequence, &error);
+        self.findings.push(finding);
+        false
+    }
+}
+
+/// The error of something that EC2 accepted and then did not do.
+fn gave_up(action: &str, message: String) -> CallError {
+    CallError { action: action.to_owned(), meaning: Meaning::Rejected, code: None, message, request_id: None }
+}
+
+/// Whether an attachment is a new one, and not the one that the interface has just left.
+fn is_settled(attachment: &Attachment, departed: Option<&AttachmentId>) -> bool {
+    matches!(attachment.status, AttachmentStatus::Attached | AttachmentStatus::Attaching) && Some(&attachment.id) != departed
+}

@@ -1,0 +1,68 @@
+//! Carrying out repairs of what the checks found wrong, as far as the settings allow.
+
+use crate::checks::{Checks, CheckResult, Repair};
+use crate::cloud::{CallError, Ec2, Meaning};
+use crate::findings::Severity;
+use crate::report::Step;
+use crate::run::Run;
+
+impl<E: Ec2> Run<'_, E> {
+    /// Carries out one repair. Returns whether it is mended now.
+    pub(crate) async fn mend(&mut self, repair: &Repair) -> bool {
+        let ec2 = self.ec2;
+        let interface = &self.config.interface_id;
+        let mended = match repair {
+            Repair::KeepOnTermination(attachment) => {
+                self.step(Step::KeepOnTermination, attachment, ec2.keep_on_termination(interface, attachment)).await
+            }
+            Repair::MoveAddress { allocation_id, from } => {
+                // Taking the address by the association that was observed, and then putting it where it belongs only if it
+                // is free, cannot take it from anybody else who got it in between.
+                let taken = match from {
+                    Some(from) => self.step(Step::DisassociateAddress, from, ec2.disassociate_address(from)).await,
+                    None => Ok(()),
+                };
+                match taken {
+                    Ok(()) => {
+                        let associate = ec2.associate_address(allocation_id, interface);
+                        self.step(Step::AssociateAddress, allocation_id, associate).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Repair::OpenPorts(ingress) => {
+                let resource = format!("{} TCP {} from {}", ingress.group_id, ingress.ports, ingress.client);
+                self.step(Step::AuthorizeIngress, resource, ec2.authorize_ingress(ingress)).await
+            }
+        };
+        match mended {
+            Ok(()) => true,
+            Err(error) if error.meaning == Meaning::Duplicate => true,
+            Err(error) => {
+                self.repair_failed(repair, &error);
+                false
+            }
+        }
+    }
+
+    fn repair_failed(&mut self, repair: &Repair, error: &CallError) {
+        let consequence = format!("The repair {} did not succeed.", repair.setting());
+        let interface = &self.config.interface_id;
+        let finding = self.advisor().call_failed("repair-failed", Severity::Critical, interface, &consequence, error);
+        self.findings.push(finding);
+    }
+}
+
+/// The results of the checks after repairs: what was mended and is right now says so.
+pub(crate) fn after_repairs(before: Checks, after: Checks) -> Checks {
+    let one = |before: CheckResult, after: CheckResult| match (before, after) {
+        (CheckResult::Failed, CheckResult::Ok) => CheckResult::Repaired,
+        (_, after) => after,
+    };
+    Checks {
+        hostid: one(before.hostid, after.hostid),
+        elastic_ip: one(before.elastic_ip, after.elastic_ip),
+        security_group: one(before.security_group, after.security_group),
+        delete_on_termination: one(before.delete_on_termination, after.delete_on_termination),
+    }
+}

@@ -1,0 +1,263 @@
+//! The report: what one invocation saw, decided and did. The function's answer, and the program's part of a notification.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checks::Checks;
+use crate::event::Trigger;
+use crate::findings::{Finding, Severity};
+use crate::ids::{AttachmentId, InstanceId, MacAddress, NetworkInterfaceId};
+use crate::observation::NetworkInterface;
+
+/// The version of the report's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What one invocation saw, decided and did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What came out.
+    pub outcome: Outcome,
+    /// Why, as a stable kebab-case code.
+    pub reason: String,
+    /// The same in one sentence.
+    pub summary: String,
+    /// What started the invocation.
+    pub trigger: Trigger,
+    /// Whether the token server's clients can be expected to get licenses now.
+    pub expected_to_work: Expectation,
+    /// The token server's identity and addresses.
+    pub token_server: TokenServer,
+    /// The move that was made or, in a planned report, would be made.
+    #[serde(rename = "move")]
+    pub movement: Option<Movement>,
+    /// What was done, in order.
+    pub steps: Vec<StepRecord>,
+    /// The four checks.
+    pub checks: Checks,
+    /// What an operator should know, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// The severity of the worst finding.
+    pub fn severity(&self) -> Option<Severity> {
+        self.findings.iter().map(|finding| finding.severity).max()
+    }
+}
+
+/// What came out of an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The interface is on another member.
+    Moved,
+    /// Nothing moved, something was mended.
+    Repaired,
+    /// Nothing had to be done.
+    NoAction,
+    /// Something should be done and must not be.
+    Refused,
+    /// Something was tried and did not succeed.
+    Failed,
+    /// What would be done; nothing was.
+    Planned,
+    /// The document was none to act upon.
+    Ignored,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Moved => "moved",
+            Self::Repaired => "repaired",
+            Self::NoAction => "no-action",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Planned => "planned",
+            Self::Ignored => "ignored",
+        })
+    }
+}
+
+/// Whether clients can be expected to get licenses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// The interface is on a running member and nothing critical was found.
+    Yes,
+    /// It is not, or something critical was found.
+    No,
+    /// It was not looked at, or could not be read.
+    Unknown,
+}
+
+/// The token server's identity and addresses, null where unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenServer {
+    /// Its name for people.
+    pub name: String,
+    /// The license interface.
+    pub network_interface_id: NetworkInterfaceId,
+    /// The MAC address as EC2 writes it.
+    pub mac_address: Option<MacAddress>,
+    /// The MAC address as FlexNet writes it.
+    pub hostid: Option<String>,
+    /// The interface's primary private address.
+    pub private_ip_address: Option<Ipv4Addr>,
+    /// The public address on it.
+    pub public_ip_address: Option<Ipv4Addr>,
+    /// The interface's Availability Zone.
+    pub availability_zone: Option<String>,
+    /// The interface's subnet.
+    pub subnet_id: Option<String>,
+    /// The interface's VPC.
+    pub vpc_id: Option<String>,
+}
+
+impl TokenServer {
+    /// The token server as its interface shows it; `None`: the interface was not read or is gone.
+    pub fn new(name: &str, id: &NetworkInterfaceId, interface: Option<&NetworkInterface>) -> Self {
+        Self {
+            name: name.to_owned(),
+            network_interface_id: id.clone(),
+            mac_address: interface.map(|interface| interface.mac_address),
+            hostid: interface.map(|interface| interface.mac_address.hostid()),
+            private_ip_address: interface.and_then(|interface| interface.private_ip_address),
+            public_ip_address: interface.and_then(|interface| Some(interface.association.as_ref()?.public_ip)),
+            availability_zone: interface.map(|interface| interface.availability_zone.clone()),
+            subnet_id: interface.map(|interface| interface.subnet_id.clone()),
+            vpc_id: interface.map(|interface| interface.vpc_id.clone()),
+        }
+    }
+}
+
+/// A move. Fields are null where they are not known: in a plan, and in a report that another run owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Movement {
+    /// The member that the interface left; null if it was attached to nothing.
+    pub from: Option<InstanceId>,
+    /// The member that has it now.
+    pub to: InstanceId,
+    /// The attachment to it.
+    pub attachment_id: Option<AttachmentId>,
+    /// Whether it was detached by force.
+    pub forced: Option<bool>,
+    /// Whether the standby was stopped, and was started.
+    pub standby_started: Option<bool>,
+    /// From the first change to the interface being attached, in milliseconds.
+    pub duration_ms: Option<u64>,
+}
+
+/// One thing that was done, or would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// What.
+    pub step: Step,
+    /// With what.
+    pub resource: String,
+    /// With what result.
+    pub result: StepResult,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl StepRecord {
+    /// A step that has not been taken.
+    pub fn planned(step: Step, resource: impl ToString) -> Self {
+        Self { step, resource: resource.to_string(), result: StepResult::Planned, duration_ms: 0, error: None }
+    }
+}
+
+/// A duration in whole milliseconds.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The steps that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Write on the interface that a report will be owed.
+    NoteDebt,
+    /// Ask EC2 whether the role may attach and start, without doing it.
+    CheckPermission,
+    /// Ask EC2 to detach the interface.
+    Detach,
+    /// Ask EC2 to detach the interface by force.
+    ForceDetach,
+    /// Wait until the interface is free.
+    AwaitDetached,
+    /// Ask EC2 to attach the interface.
+    Attach,
+    /// Wait until the interface is attached.
+    AwaitAttached,
+    /// Set DeleteOnTermination of the attachment to false.
+    KeepOnTermination,
+    /// Start the standby.
+    StartInstance,
+    /// Wait until the standby runs.
+    AwaitRunning,
+    /// Take the Elastic IP from where it is.
+    DisassociateAddress,
+    /// Put the Elastic IP on the interface.
+    AssociateAddress,
+    /// Add an ingress rule.
+    AuthorizeIngress,
+    /// Publish the report.
+    Publish,
+    /// Remove the note that a report is owed.
+    SettleDebt,
+    /// Leave the note that a report is owed to the next run.
+    HandOverDebt,
+    /// Write on the interface which refusal was published.
+    NoteRefusal,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoteDebt => "note-debt",
+            Self::CheckPermission => "check-permission",
+            Self::Detach => "detach",
+            Self::ForceDetach => "force-detach",
+            Self::AwaitDetached => "await-detached",
+            Self::Attach => "attach",
+            Self::AwaitAttached => "await-attached",
+            Self::KeepOnTermination => "keep-on-termination",
+            Self::StartInstance => "start-instance",
+            Self::AwaitRunning => "await-running",
+            Self::DisassociateAddress => "disassociate-address",
+            Self::AssociateAddress => "associate-address",
+            Self::AuthorizeIngress => "authorize-ingress",
+            Self::Publish => "publish",
+            Self::SettleDebt => "settle-debt",
+            Self::HandOverDebt => "hand-over-debt",
+            Self::NoteRefusal => "note-refusal",
+        })
+    }
+}
+
+/// The result of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepResult {
+    /// It succeeded.
+    Done,
+    /// It was so already.
+    Skipped,
+    /// It did not succeed.
+    Failed,
+    /// It was not taken, because nothing was to be changed.
+    Planned,
+}

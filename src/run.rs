@@ -1,0 +1,274 @@
+//! What one invocation carries along: its clock, its latest view of EC2, and the record of what it did.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future;
+use tokio::time::Instant;
+
+use crate::checks::{Checked, check, has_address, wanted_address};
+use crate::cloud::{CallError, Ec2, Meaning};
+use crate::config::Config;
+use crate::findings::{Advisor, Finding};
+use crate::ids::{AllocationId, InstanceId};
+use crate::observation::{Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks};
+use crate::plan::Plan;
+use crate::report::{Step, StepRecord, StepResult, milliseconds};
+use crate::security_group::prefix_lists;
+
+/// Something worth a line in the log, as it happens.
+#[derive(Debug, Clone, Copy)]
+pub enum Record<'a> {
+    /// EC2 was read.
+    Observed(&'a Observation),
+    /// A plan was made.
+    Planned(&'a Plan),
+    /// A step begins.
+    Begun(Step, &'a str),
+    /// A step ended.
+    Ended(&'a StepRecord),
+}
+
+/// Receives the records of a run.
+pub type Recorder = dyn Fn(Record<'_>) + Send + Sync;
+
+/// When an invocation began and when it must have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    received_at: DateTime<Utc>,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now. `deadline` is when the invocation is cut off, whatever it is doing.
+    pub fn new(received_at: DateTime<Utc>, deadline: Instant) -> Self {
+        Self { received_at, began: Instant::now(), deadline }
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.time_of(Instant::now())
+    }
+
+    /// The time of day at which the invocation is cut off.
+    pub fn cut_off_at(&self) -> DateTime<Utc> {
+        self.time_of(self.deadline)
+    }
+
+    /// When everything but the report must be done: ten seconds before the end, or a fifth of a short invocation.
+    pub fn work_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 5).min(Duration::from_secs(10));
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    /// When publishing must be done, so that there is still time to answer.
+    pub fn publishing_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(2));
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    fn time_of(&self, instant: Instant) -> DateTime<Utc> {
+        let since = TimeDelta::from_std(instant.saturating_duration_since(self.began)).unwrap_or(TimeDelta::MAX);
+        self.received_at.checked_add_signed(since).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// The pause before the next poll: short while EC2 is usually done, longer when it is slow.
+///
+/// EC2 takes one to four seconds for an attach or a detach as a rule, so for five seconds a poll every 100 ms notices the
+/// end at once and stays far below EC2's limit for describing calls (a bucket of 100, refilled by 20 a second).
+pub fn pause_after(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0..5 => Duration::from_millis(100),
+        5..30 => Duration::from_millis(500),
+        _ => Duration::from_secs(2),
+    }
+}
+
+/// A step on record that has not ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun {
+    index: usize,
+    at: Instant,
+}
+
+/// What one invocation carries along.
+pub struct Run<'a, E> {
+    pub(crate) config: &'a Config,
+    pub(crate) ec2: &'a E,
+    pub(crate) clock: Clock,
+    recorder: &'a Recorder,
+    /// The latest view of EC2.
+    pub(crate) observation: Option<Observation>,
+    /// The interface as it was before anything was changed.
+    pub(crate) before: Option<NetworkInterface>,
+    /// Whether this run has attached the interface.
+    pub(crate) has_attached: bool,
+    pub(crate) steps: Vec<StepRecord>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl<'a, E: Ec2> Run<'a, E> {
+    pub(crate) fn new(config: &'a Config, ec2: &'a E, clock: Clock, recorder: &'a Recorder) -> Self {
+        let (steps, findings) = (Vec::new(), Vec::new());
+        Self { config, ec2, clock, recorder, observation: None, before: None, has_attached: false, steps, findings }
+    }
+
+    pub(crate) fn advisor(&self) -> Advisor<'a> {
+        Advisor::new(self.config)
+    }
+
+    pub(crate) fn record(&self, record: Record<'_>) {
+        (self.recorder)(record);
+    }
+
+    /// The Elastic IP that must be on the interface: the configured one or, once this run has moved the interface, the one
+    /// that was on it before.
+    pub(crate) fn wanted_address(&self) -> Option<AllocationId> {
+        wanted_address(self.config, self.before.as_ref().filter(|_| self.has_attached))
+    }
+
+    /// Reads who can reach the interface.
+    pub(crate) async fn read_reachability(&mut self) {
+        let Some(interface) = self.interface().cloned() else { return };
+        let wanted = self.wanted_address();
+        let reachability = read_reachability(self.config, self.ec2, &interface, wanted.as_ref()).await;
+        if let Some(observation) = &mut self.observation {
+            observation.reachability = Some(reachability);
+        }
+    }
+
+    /// The four checks of the interface as it was seen last.
+    pub(crate) fn check(&self) -> Option<Checked> {
+        let observation = self.observation.as_ref()?;
+        Some(check(self.config, observation, observation.interface()?, self.wanted_address().as_ref()))
+    }
+
+    /// The interface as it was seen last.
+    pub(crate) fn interface(&self) -> Option<&NetworkInterface> {
+        self.observation.as_ref().and_then(Observation::interface)
+    }
+
+    /// Takes a step and records it.
+    pub(crate) async fn step<T>(
+        &mut self,
+        step: Step,
+        resource: impl ToString,
+        work: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let begun = self.begin(step, resource);
+        let result = work.await;
+        self.end(begun, result.as_ref().err());
+        result
+    }
+
+    /// Puts a step on record as it begins. If the deadline cuts it off, it stays there as failed.
+    pub(crate) fn begin(&mut self, step: Step, resource: impl ToString) -> Begun {
+        let resource = resource.to_string();
+        self.record(Record::Begun(step, &resource));
+        let error = Some("cut off by the deadline".to_owned());
+        self.steps.push(StepRecord { step, resource, result: StepResult::Failed, duration_ms: 0, error });
+        Begun { index: self.steps.len() - 1, at: Instant::now() }
+    }
+
+    /// Completes the record of a step.
+    pub(crate) fn end(&mut self, begun: Begun, error: Option<&CallError>) {
+        let record = &mut self.steps[begun.index];
+        record.duration_ms = milliseconds(begun.at.elapsed());
+        (record.result, record.error) = match error {
+            None => (StepResult::Done, None),
+            // What was to be undone is undone already, and what was to be made exists.
+            Some(error) if matches!(error.meaning, Meaning::AlreadyDetached | Meaning::Duplicate) => {
+                (StepResult::Skipped, None)
+            }
+            Some(error) => (StepResult::Failed, Some(error.to_string())),
+        };
+        (self.recorder)(Record::Ended(record));
+    }
+
+    /// Reads interface, members and status checks in one wave of concurrent calls.
+    pub(crate) async fn observe(&mut self) -> &Observation {
+        let members = &self.config.members;
+        let (interface, instances, checks) = future::join3(
+            self.ec2.network_interface(&self.config.interface_id),
+            self.ec2.instances(members),
+            self.ec2.status_checks(members),
+        )
+        .await;
+        let checks = match (checks, &instances) {
+            // EC2 answers nothing at all if one of the instances does not exist, so those that do are asked for again.
+            (Err(error), Ok(instances)) if error.meaning == Meaning::NotFound => {
+                let existing: Vec<InstanceId> = instances.iter().map(|instance| instance.id.clone()).collect();
+                if existing.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(&existing).await }
+            }
+            (checks, _) => checks,
+        };
+        let instances = instances.map(|instances| with_status_checks(instances, &checks));
+        let observation = Observation {
+            observed_at: self.clock.now(),
+            interface: interface.into(),
+            instances: instances.into(),
+            reachability: None,
+        };
+        self.record(Record::Observed(&observation));
+        self.observation.insert(observation)
+    }
+
+    /// Reads the interface alone, and remembers what it saw.
+    pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
+        let interface = self.ec2.network_interface(&self.config.interface_id).await?;
+        let observed_at = self.clock.now();
+        if let Some(observation) = &mut self.observation {
+            observation.interface = Reading::Known(interface.clone());
+            observation.observed_at = observed_at;
+        }
+        Ok(interface)
+    }
+
+    /// Remembers an instance as it was seen last.
+    pub(crate) fn remember(&mut self, seen: Instance) {
+        if let Some(Observation { instances: Reading::Known(instances), .. }) = &mut self.observation {
+            instances.retain(|instance| instance.id != seen.id);
+            instances.push(seen);
+        }
+    }
+}
+
+fn with_status_checks(
+    instances: Vec<Instance>,
+    checks: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>,
+) -> Vec<Instance> {
+    let status_checks = |id: &InstanceId| match checks {
+        Ok(checks) => Reading::Known(checks.get(id).copied().unwrap_or(StatusChecks::Undecided)),
+        Err(error) => Reading::Unreadable(error.clone()),
+    };
+    instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
+}
+
+/// Reads who can reach the interface: its groups' rules and, if it is not on the interface, the Elastic IP; then the
+/// prefix lists that the rules name. Two waves at most.
+pub(crate) async fn read_reachability<E: Ec2>(
+    config: &Config,
+    ec2: &E,
+    interface: &NetworkInterface,
+    wanted: Option<&AllocationId>,
+) -> Reachability {
+    let missing = wanted.filter(|wanted| !has_address(interface, wanted));
+    let (rules, missing_address) = future::join(ec2.ingress_rules(&interface.groups), async {
+        match missing {
+            Some(missing) => Some(Reading::from(ec2.address(missing).await)),
+            None => None,
+        }
+    })
+    .await;
+    let lists = match &rules {
+        Ok(rules) => prefix_lists(rules, &config.clients).into_iter().cloned().collect(),
+        Err(_) => Vec::new(),
+    };
+    let ranges = future::join_all(lists.iter().map(|list| ec2.prefix_list(list))).await;
+    let prefix_lists = lists.iter().cloned().zip(ranges.into_iter().map(Reading::from)).collect();
+    Reachability { rules: rules.into(), prefix_lists, missing_address }
+}
