@@ -420,7 +420,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         if publishes && !is_repeated {
             match self.publish(&mut run, &report, request_id).await {
                 Ok(()) => {
-                    settled.extend(work.noted.take().filter(|_| !stranded).map(|debt| debt.key));
+                    // A move that left the interface attached to nothing is not over; its debt passes to the next run.
+                    settled.extend(work.noted.take_if(|_| !stranded).map(|debt| debt.key));
                     if let Some(refusal) = &refusal {
                         self.remember_refusal(&mut run, refusal).await;
                     }
@@ -524,8 +525,9 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 verdict(Outcome::Failed, "returned-to-former-holder", summary)
             }
             Ending::NotStarted(movement) => {
-                let summary = format!("The license interface is on {}, but that instance could not be started.", movement.to);
-                let reason = "standby-not-started";
+                let finding = run.advisor().not_started(&movement.to);
+                let (summary, reason) = (finding.message.clone(), "standby-not-started");
+                run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
             }
             Ending::Stranded => {

@@ -281,6 +281,16 @@ impl<'a> Advisor<'a> {
         )
     }
 
+    /// The interface is on a standby that could not be started.
+    pub fn not_started(&self, standby: &InstanceId) -> Finding {
+        Finding::critical(
+            "standby-not-started",
+            standby,
+            format!("The license interface is on {standby}, but that instance could not be started."),
+            format!("The next run tries again. By hand: {}", self.command(&format!("start-instances --instance-ids {standby}"))),
+        )
+    }
+
     /// The interface was detached by force.
     pub fn forced(&self, from: &InstanceId) -> Finding {
         Finding::warning(

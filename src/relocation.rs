@@ -176,7 +176,11 @@ impl<E: Ec2> Run<'_, E> {
                         self.end(waiting, None);
                         break;
                     }
-                    Some(attachment) if attachment.id != from.id => return Err(self.elsewhere(&interface)),
+                    Some(attachment) if attachment.id != from.id => {
+                        let message = format!("somebody else has moved {}", interface.id);
+                        self.end(waiting, Some(&gave_up("ec2:DescribeNetworkInterfaces", message)));
+                        return Err(self.elsewhere(&interface));
+                    }
                     Some(_) => {}
                 }
             }
@@ -383,7 +387,7 @@ impl<E: Ec2> Run<'_, E> {
         let error = failure.take().unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
         self.end(waiting, Some(&error));
         let consequence = format!("{id} has the interface but could not be started.");
-        let finding = self.advisor().call_failed("start-failed", Severity::Critical, id, &consequence, &error);
+        let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
         self.findings.push(finding);
         false
     }

@@ -31,18 +31,10 @@ pub(crate) const ATTACHMENT: IdKind = IdKind {
     malformed: Some("InvalidNetworkInterfaceAttachmentId.Malformed"),
     not_found: "InvalidAttachmentID.NotFound",
 };
-pub(crate) const ALLOCATION: IdKind = IdKind {
-    prefix: "eipalloc-",
-    noun: "allocation ID",
-    malformed: None,
-    not_found: "InvalidAllocationID.NotFound",
-};
-pub(crate) const ASSOCIATION: IdKind = IdKind {
-    prefix: "eipassoc-",
-    noun: "association ID",
-    malformed: None,
-    not_found: "InvalidAssociationID.NotFound",
-};
+pub(crate) const ALLOCATION: IdKind =
+    IdKind { prefix: "eipalloc-", noun: "allocation ID", malformed: None, not_found: "InvalidAllocationID.NotFound" };
+pub(crate) const ASSOCIATION: IdKind =
+    IdKind { prefix: "eipassoc-", noun: "association ID", malformed: None, not_found: "InvalidAssociationID.NotFound" };
 pub(crate) const GROUP: IdKind = IdKind {
     prefix: "sg-",
     noun: "security group",
@@ -81,9 +73,9 @@ impl IdKind {
 
     /// The error for an id that names nothing, or, before that, for one that could never name anything.
     pub(crate) fn missing(&self, id: &str) -> ApiError {
-        self.check_form(id).err().unwrap_or_else(|| {
-            ApiError::client(self.not_found, format!("The {} '{id}' does not exist", self.noun))
-        })
+        self.check_form(id)
+            .err()
+            .unwrap_or_else(|| ApiError::client(self.not_found, format!("The {} '{id}' does not exist", self.noun)))
     }
 }
 
@@ -135,7 +127,9 @@ mod tests {
         for good in ["i-0aaaaaaa", "i-0aaaaaaaaaaaaaaa1"] {
             assert_eq!(INSTANCE.check_form(good), Ok(()));
         }
-        for bad in ["", "i-", "0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa", "i-0AAAAAAAAAAAAAAA1", "eni-0aaaaaaaaaaaaaaa1", "i-ä"] {
+        for bad in
+            ["", "i-", "0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa", "i-0AAAAAAAAAAAAAAA1", "eni-0aaaaaaaaaaaaaaa1", "i-ä"]
+        {
             assert_eq!(INSTANCE.missing(bad).code, "InvalidInstanceID.Malformed", "{bad}");
         }
         assert_eq!(INTERFACE.missing("eni-attach-0aaaaaaaaaaaaaaa1").code, "InvalidNetworkInterfaceId.Malformed");

@@ -1,13 +1,13 @@
 //! The operations, as typed requests and answers.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use super::{
     ApiError, World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     instances::{
-        DescribeInstanceStatus, DescribeInstances, InstanceView, StartInstances, StateChange, StopInstances,
-        TerminateInstances,
+        DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
+        StopInstances, TerminateInstances,
     },
     interfaces::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceView,
@@ -112,7 +112,10 @@ pub(crate) trait Change: Ask {
 
 /// A request with the type of its answer.
 pub trait Operation: Into<Request> {
-    type Answer: TryFrom<Answer>;
+    type Answer;
+
+    /// Takes the answer out of the enum; none if it answers another operation.
+    fn unwrap(answer: Answer) -> Option<Self::Answer>;
 }
 
 macro_rules! operations {
@@ -133,7 +136,14 @@ macro_rules! operations {
             }
 
             impl Operation for $name {
-                type Answer = <Wrapped<$name> as Unwrap>::Answer;
+                type Answer = $answer;
+
+                fn unwrap(answer: Answer) -> Option<$answer> {
+                    match answer {
+                        Answer::$name(answer) => Some(answer),
+                        _ => None,
+                    }
+                }
             }
         )*
 
@@ -153,6 +163,53 @@ macro_rules! operations {
             pub fn parameters(&self) -> Parameters {
                 match self { $(Self::$name(request) => request.parameters(),)* }
             }
+
+            pub(crate) fn perform(&self, world: &mut World) -> Result<Answer, ApiError> {
+                match self { $(Self::$name(request) => Ok(Answer::$name(operations!(@$kind request, world)?)),)* }
+            }
+
+            /// The answer from a Region as it was some time ago; none for a request that changes something.
+            pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
+                match self { $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)* }
+            }
         }
     };
+    (@read $request:ident, $world:ident) => { read($request, $world.region()) };
+    (@change $request:ident, $world:ident) => { change($request, $world) };
+    (@pattern read $name:ident $request:ident) => { Self::$name($request) };
+    (@pattern change $name:ident $request:ident) => { Self::$name(_) };
+    (@past read $name:ident $request:ident, $region:ident) => { Some(read($request, $region).map(Answer::$name)) };
+    (@past change $name:ident $request:ident, $region:ident) => { None };
+}
+
+fn read<R: Read>(request: &R, region: &Region) -> Result<R::Answer, ApiError> {
+    let answer = request.read(region)?;
+    if request.dry_run() { Err(ApiError::dry_run()) } else { Ok(answer) }
+}
+
+fn change<C: Change>(request: &C, world: &mut World) -> Result<C::Answer, ApiError> {
+    request.check(world)?;
+    if request.dry_run() { Err(ApiError::dry_run()) } else { request.change(world) }
+}
+
+operations! {
+    read Ec2 DescribeNetworkInterfaces -> Page<InterfaceView>;
+    read Ec2 DescribeInstances -> Page<InstanceView>;
+    read Ec2 DescribeInstanceStatus -> Page<InstanceStatusView>;
+    read Ec2 DescribeAddresses -> Vec<AddressView>;
+    read Ec2 DescribeSecurityGroupRules -> Page<RuleView>;
+    read Ec2 GetManagedPrefixListEntries -> Page<(String, String)>;
+    change Ec2 AttachNetworkInterface -> Attached;
+    change Ec2 DetachNetworkInterface -> ();
+    change Ec2 ModifyNetworkInterfaceAttribute -> ();
+    change Ec2 StartInstances -> Vec<StateChange>;
+    change Ec2 StopInstances -> Vec<StateChange>;
+    change Ec2 TerminateInstances -> Vec<StateChange>;
+    change Ec2 AssociateAddress -> Associated;
+    change Ec2 DisassociateAddress -> ();
+    change Ec2 AuthorizeSecurityGroupIngress -> Vec<RuleView>;
+    change Ec2 CreateTags -> ();
+    change Ec2 DeleteTags -> ();
+    change Sns CreateTopic -> String;
+    change Sns Publish -> Published;
 }

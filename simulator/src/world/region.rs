@@ -45,6 +45,36 @@ pub struct Home {
     pub vpcs_without_gateway: BTreeSet<String>,
 }
 
+impl Home {
+    /// Calendar time for a moment of the simulation, as EC2 writes it.
+    pub(crate) fn timestamp(&self, at: Duration) -> String {
+        let time = TimeDelta::from_std(at).ok().and_then(|since| self.epoch.checked_add_signed(since));
+        time.unwrap_or(DateTime::<Utc>::MAX_UTC).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    }
+
+    /// "EC2 instance hostnames and domains", EC2 User Guide.
+    pub(crate) fn private_dns_name(&self, address: Ipv4Addr) -> String {
+        let domain = match self.region.as_str() {
+            "us-east-1" => "ec2.internal".to_owned(),
+            region => format!("{region}.compute.internal"),
+        };
+        format!("ip-{}.{domain}", dashed(address))
+    }
+
+    pub(crate) fn public_dns_name(&self, address: Ipv4Addr) -> String {
+        let domain = match self.region.as_str() {
+            "us-east-1" => "compute-1".to_owned(),
+            region => format!("{region}.compute"),
+        };
+        format!("ec2-{}.{domain}.amazonaws.com", dashed(address))
+    }
+}
+
+fn dashed(address: Ipv4Addr) -> String {
+    let [a, b, c, d] = address.octets();
+    format!("{a}-{b}-{c}-{d}")
+}
+
 #[derive(Debug, Clone)]
 pub struct Instance {
     pub id: String,
@@ -114,10 +144,8 @@ pub struct StateReason {
 }
 
 impl StateReason {
-    pub const USER_SHUTDOWN: Self = Self {
-        code: "Client.UserInitiatedShutdown",
-        message: "Client.UserInitiatedShutdown: User initiated shutdown",
-    };
+    pub const USER_SHUTDOWN: Self =
+        Self { code: "Client.UserInitiatedShutdown", message: "Client.UserInitiatedShutdown: User initiated shutdown" };
     pub const NO_CAPACITY: Self = Self {
         code: "Server.InsufficientInstanceCapacity",
         message: "Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the request",
@@ -305,12 +333,8 @@ impl Region {
         &self.home.region
     }
 
-    /// Calendar time for a moment of the simulation.
-    pub fn calendar(&self, at: Duration) -> DateTime<Utc> {
-        TimeDelta::from_std(at)
-            .ok()
-            .and_then(|delta| self.home.epoch.checked_add_signed(delta))
-            .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    pub fn timings(&self) -> Timings {
+        self.timings
     }
 
     pub fn instance(&self, id: &str) -> Result<&Arc<Instance>, ApiError> {
@@ -347,7 +371,8 @@ impl Region {
 
     /// The interfaces of an instance in the order of their device indexes, those on their way in or out included.
     pub fn interfaces_of(&self, instance_id: &str) -> Vec<&Arc<Interface>> {
-        let mut attached: Vec<_> = self.interfaces().filter(|interface| interface.is_attached_to(instance_id)).collect();
+        let mut attached: Vec<_> =
+            self.interfaces().filter(|interface| interface.is_attached_to(instance_id)).collect();
         attached.sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index));
         attached
     }

@@ -1,0 +1,112 @@
+# `make test` is everything that has to pass. From nothing it needs Rust, Python 3.11, Node with npm, a C compiler and
+# make; whatever else is needed goes into .tools, and stays there for the next run.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+# Every folder of tools is a virtual environment of its own, because the tools pin different versions of the same things.
+TOOLS := .tools
+SAM := $(TOOLS)/sam/bin/sam
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Always the whole workspace and all targets. A smaller choice would ask for other features of shared dependencies, and
+# so compile aws-sdk-ec2, which takes minutes, once more.
+WORKSPACE := --workspace --all-targets --locked
+
+.PHONY: help
+help: ## Show this list
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# ---- Everything ----
+
+.PHONY: test
+test: ## Everything that has to pass: formatting, lints, tests, end to end, template
+	@# The tools are installed while cargo compiles.
+	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
+	@$(MAKE) --no-print-directory --jobs=1 unit conformance e2e template
+	@echo 'All checks passed.'
+
+# ---- Rust ----
+
+.PHONY: fmt
+fmt: ## Formatting
+	cargo fmt --all --check
+
+# `cargo clippy` compiles as `cargo check` does, and would share nothing with the tests. As a wrapper of the compiler,
+# clippy looks only at the workspace's own crates and takes the dependencies that the tests need anyway. What it makes
+# of our crates has other fingerprints than what the compiler makes of them, so neither build spoils the other. The odd
+# word separates the arguments; it is how cargo-clippy passes them.
+.PHONY: lint
+lint: ## Clippy, warnings denied
+	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS='-Dwarnings__CLIPPY_HACKERY__' cargo build $(WORKSPACE)
+
+# After `lint` the binaries in target/debug are clippy's; this puts the compiler's in their place.
+.PHONY: build
+build: ## The function and the simulator, as the tests use them
+	cargo build $(WORKSPACE)
+
+.PHONY: unit
+unit: ## The tests in Rust
+	cargo test --workspace --locked
+
+.PHONY: bench
+bench: ## How long a failover takes, on the simulator's clock, so that the profile does not matter
+	cargo bench --workspace --benches --locked --profile dev
+
+# ---- The built programs ----
+
+.PHONY: conformance
+conformance: build $(TOOLS)/moto/.installed ## The simulator, asked by boto3
+	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/e2e --pattern 'test_conformance.py'
+
+.PHONY: e2e
+e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## The function under AWS's emulator of Lambda, end to end
+	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/e2e --pattern 'test_failover.py' --verbose
+
+# ---- The template ----
+
+.PHONY: template
+template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## template.yaml: lints, rules, role
+	$(SAM) validate --lint
+	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
+	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/translated.json --regions eu-west-1 us-east-1 us-gov-west-1
+	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
+
+# ---- What is deployed ----
+
+ARM64 := aarch64-unknown-linux-gnu
+BOOTSTRAP := .aws-sam/build/Failover/bootstrap
+
+.PHONY: package
+package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed ## The arm64 bootstrap with its size, and the release figures
+	@# Cross compiling needs Rust's library for the other machine. Without rustup it has to be there already.
+	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
+	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build
+	$(PYTHON) -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED).write(sys.argv[2], "bootstrap")' \
+	  $(TOOLS)/bootstrap.zip $(BOOTSTRAP)
+	cargo build --release --locked --bin token-failover-function
+	@printf 'deployment zip: %s bytes\n' "$$(wc -c < $(TOOLS)/bootstrap.zip)"
+	@$(TOOLS)/moto/bin/python tests/e2e/cold_start.py target/release/token-failover-function
+
+# ---- Tools ----
+
+.PHONY: tools
+tools: $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## Install what the tests need
+
+$(TOOLS)/%/.installed: tests/requirements-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
+	touch $@
+
+tests/template/node_modules/.package-lock.json: tests/template/package.json tests/template/package-lock.json
+	npm ci --prefix tests/template --silent --no-audit --no-fund
+	touch $@
+
+.PHONY: clean-tools
+clean-tools: ## Remove what `make tools` installed
+	rm -rf $(TOOLS) tests/template/node_modules

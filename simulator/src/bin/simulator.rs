@@ -1,0 +1,63 @@
+//! The simulator as a server on loopback, for a function in another process or for other SDKs.
+
+use std::{env, process::ExitCode, time::SystemTime};
+
+use simulator::Scenario;
+use tokio::net::TcpListener;
+
+const USAGE: &str = "\
+usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME]
+
+Answers EC2 and SNS on one address. Port 0, the default, takes any free port; the line
+\"listening on http://127.0.0.1:PORT\" on standard output says which, once requests are answered.
+";
+
+struct Arguments {
+    listen: String,
+    scenario: Scenario,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    if env::args().skip(1).any(|argument| argument == "--help") {
+        println!("{USAGE}\nscenarios: {}", Scenario::NAMES.join(", "));
+        return ExitCode::SUCCESS;
+    }
+    let arguments = match arguments(env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(reason) => {
+            eprintln!("error: {reason}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut listen = "127.0.0.1:0".to_owned();
+    let mut name = "pair".to_owned();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--listen" => listen = value()?,
+            "--scenario" => name = value()?,
+            _ => return Err(format!("there is no option {word}")),
+        }
+    }
+    let scenario = Scenario::named(&name)
+        .ok_or_else(|| format!("there is no scenario {name}, but there are {}", Scenario::NAMES.join(", ")))?;
+    Ok(Arguments { listen, scenario })
+}
+
+async fn serve(Arguments { listen, scenario }: Arguments) -> std::io::Result<()> {
+    let listener = TcpListener::bind(&listen).await?;
+    let simulator = scenario.epoch(SystemTime::now().into()).build();
+    println!("listening on http://{}", listener.local_addr()?);
+    simulator.serve(listener).await
+}

@@ -1,0 +1,704 @@
+//! Worlds to start from.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    names,
+    simulation::Simulator,
+    world::{
+        Assumptions, Timings, World,
+        region::{
+            Address, Association, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState,
+            Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
+        },
+        rules::ipv4_network,
+    },
+};
+
+/// 2026-01-01T00:00:00Z, at which the clock of every simulation starts unless it is told otherwise.
+const EPOCH: i64 = 1_767_225_600;
+
+/// Describes a world, then builds it.
+///
+/// Everything has a default that makes sense, and naming a thing again changes it:
+///
+/// ```
+/// use simulator::{names, Scenario};
+///
+/// let world = simulator::pair()
+///     .instance(names::HOLDER, |instance| instance.stopped())
+///     .instance(names::THIRD, |instance| instance.tag("Name", "third"))
+///     .interface(names::INTERFACE, |interface| interface.delete_on_termination())
+///     .world();
+/// assert!(world.attachment_of(names::INTERFACE).unwrap().delete_on_termination);
+/// ```
+///
+/// # Panics
+///
+/// The methods that build panic if the description contradicts itself: a scenario is written by hand, and a wrong one
+/// is a mistake in the test.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    seed: u64,
+    epoch: DateTime<Utc>,
+    timings: Timings,
+    assumptions: Assumptions,
+    instances: Vec<InstanceSpec>,
+    interfaces: Vec<InterfaceSpec>,
+    addresses: Vec<AddressSpec>,
+    security_groups: Vec<SecurityGroupSpec>,
+    prefix_lists: Vec<PrefixList>,
+    topics: Vec<String>,
+    vpcs_without_gateway: BTreeSet<String>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            epoch: DateTime::from_timestamp(EPOCH, 0).unwrap_or_default(),
+            timings: Timings::default(),
+            assumptions: Assumptions::default(),
+            instances: Vec::new(),
+            interfaces: Vec::new(),
+            addresses: Vec::new(),
+            security_groups: Vec::new(),
+            prefix_lists: Vec::new(),
+            topics: Vec::new(),
+            vpcs_without_gateway: BTreeSet::new(),
+        }
+    }
+}
+
+/// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic
+/// IP and a security group; see [`names`]. All times are zero.
+pub fn pair() -> Scenario {
+    Scenario::default()
+        .instance(names::HOLDER, |instance| instance)
+        .instance(names::STANDBY, |instance| instance)
+        .interface(names::INTERFACE, |interface| {
+            interface
+                .mac_address(names::MAC)
+                .private_ip(names::PRIVATE_IP)
+                .groups([names::GROUP])
+                .attachment_id(names::ATTACHMENT)
+                .on(names::HOLDER, 1)
+        })
+        .address(names::ALLOCATION, |address| address.public_ip(names::PUBLIC_IP).on(names::INTERFACE))
+        .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
+        .topic(names::TOPIC)
+}
+
+/// The pair, with a standby that is stopped.
+pub fn cold_standby() -> Scenario {
+    pair().instance(names::STANDBY, InstanceSpec::stopped)
+}
+
+/// The pair, with the license interface as the primary interface of the holder: what one gets who follows the manual
+/// step by step.
+pub fn primary() -> Scenario {
+    pair()
+        .instance(names::HOLDER, InstanceSpec::without_primary)
+        .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 0))
+}
+
+/// The pair and a third instance, stopped, and a stranger.
+pub fn trio() -> Scenario {
+    pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::STRANGER, |instance| instance)
+}
+
+impl Scenario {
+    /// A world without anything in it.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The scenarios that can be chosen by name, with realistic times.
+    pub fn named(name: &str) -> Option<Self> {
+        let scenario = match name {
+            "pair" => pair(),
+            "cold-standby" => cold_standby(),
+            "primary" => primary(),
+            "trio" => trio(),
+            _ => return None,
+        };
+        Some(scenario.timings(Timings::realistic()))
+    }
+
+    /// Names for [`Scenario::named`].
+    pub const NAMES: &'static [&'static str] = &["pair", "cold-standby", "primary", "trio"];
+
+    /// Adds or changes an instance. A new one is running and has a primary interface of its own.
+    pub fn instance(mut self, id: &str, change: impl FnOnce(InstanceSpec) -> InstanceSpec) -> Self {
+        let position = self.instances.len();
+        upsert(&mut self.instances, |spec| spec.id == id, || InstanceSpec::new(id, position), change);
+        self
+    }
+
+    /// Adds or changes an interface. A new one is attached to nothing.
+    pub fn interface(mut self, id: &str, change: impl FnOnce(InterfaceSpec) -> InterfaceSpec) -> Self {
+        let position = self.interfaces.len();
+        upsert(&mut self.interfaces, |spec| spec.id == id, || InterfaceSpec::new(id, position), change);
+        self
+    }
+
+    /// Adds or changes an Elastic IP. A new one is associated with nothing.
+    pub fn address(mut self, allocation_id: &str, change: impl FnOnce(AddressSpec) -> AddressSpec) -> Self {
+        let position = self.addresses.len();
+        upsert(
+            &mut self.addresses,
+            |spec| spec.id == allocation_id,
+            || AddressSpec::new(allocation_id, position),
+            change,
+        );
+        self
+    }
+
+    /// Adds or changes a security group. A new one has no rules.
+    pub fn security_group(mut self, id: &str, change: impl FnOnce(SecurityGroupSpec) -> SecurityGroupSpec) -> Self {
+        upsert(&mut self.security_groups, |spec| spec.id == id, || SecurityGroupSpec::new(id), change);
+        self
+    }
+
+    pub fn prefix_list<C: Into<String>>(mut self, id: &str, cidrs: impl IntoIterator<Item = C>) -> Self {
+        self.prefix_lists.push(PrefixList {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            entries: cidrs.into_iter().map(|cidr| (cidr.into(), String::new())).collect(),
+            tags: Tags::new(),
+        });
+        self
+    }
+
+    pub fn topic(mut self, arn: &str) -> Self {
+        self.topics.push(arn.to_owned());
+        self
+    }
+
+    /// Associating an Elastic IP in this VPC fails with `Gateway.NotAttached`.
+    pub fn without_internet_gateway(mut self, vpc_id: &str) -> Self {
+        self.vpcs_without_gateway.insert(vpc_id.to_owned());
+        self
+    }
+
+    pub fn timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
+    }
+
+    pub fn assumptions(mut self, assumptions: Assumptions) -> Self {
+        self.assumptions = assumptions;
+        self
+    }
+
+    /// Names of new attachments, associations, messages and requests follow from the seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The calendar time at which the clock shows zero.
+    pub fn epoch(mut self, epoch: DateTime<Utc>) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// The world alone, for tests below the wire.
+    pub fn world(&self) -> World {
+        let mut region = Region {
+            home: Arc::new(Home {
+                account: names::ACCOUNT.to_owned(),
+                region: names::REGION.to_owned(),
+                epoch: self.epoch,
+                vpcs_without_gateway: self.vpcs_without_gateway.clone(),
+            }),
+            timings: self.timings,
+            assumptions: self.assumptions,
+            instances: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            security_groups: BTreeMap::new(),
+            prefix_lists: self.prefix_lists.iter().map(|list| (list.id.clone(), Arc::new(list.clone()))).collect(),
+        };
+        for group in std::iter::once(&default_group()).chain(&self.security_groups) {
+            region.security_groups.insert(group.id.clone(), Arc::new(group.build()));
+        }
+        for spec in &self.instances {
+            let (instance, primary) = spec.build();
+            region.instances.insert(instance.id.clone(), Arc::new(instance));
+            region.interfaces.extend(primary.map(|interface| (interface.id.clone(), Arc::new(interface))));
+        }
+        for spec in &self.interfaces {
+            region.interfaces.insert(spec.id.clone(), Arc::new(spec.build(&region)));
+        }
+        for spec in &self.addresses {
+            region.addresses.insert(spec.id.clone(), Arc::new(spec.build(&region)));
+        }
+        let mut world = World::new(region, self.seed);
+        for arn in &self.topics {
+            world.add_topic(arn);
+        }
+        world
+    }
+
+    /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
+    pub fn build(self) -> Simulator {
+        Simulator::new(self)
+    }
+
+    pub(crate) fn seed_of_requests(&self) -> u64 {
+        !self.seed
+    }
+}
+
+fn upsert<T: Clone>(
+    specs: &mut Vec<T>,
+    is_meant: impl Fn(&T) -> bool,
+    new: impl FnOnce() -> T,
+    change: impl FnOnce(T) -> T,
+) {
+    match specs.iter_mut().find(|spec| is_meant(spec)) {
+        Some(spec) => *spec = change(spec.clone()),
+        None => specs.push(change(new())),
+    }
+}
+
+fn default_group() -> SecurityGroupSpec {
+    SecurityGroupSpec { name: "default".to_owned(), ..SecurityGroupSpec::new(names::DEFAULT_GROUP) }
+}
+
+/// An instance of a [`Scenario`].
+#[derive(Debug, Clone)]
+pub struct InstanceSpec {
+    id: String,
+    position: usize,
+    state: InstanceState,
+    checks: (Check, Check),
+    instance_type: String,
+    availability_zone: String,
+    subnet_id: String,
+    vpc_id: String,
+    spot: bool,
+    hung: bool,
+    capacity: Capacity,
+    interface_limit: usize,
+    has_primary: bool,
+    primary_delete_on_termination: bool,
+    groups: Vec<String>,
+    tags: Tags,
+}
+
+impl InstanceSpec {
+    fn new(id: &str, position: usize) -> Self {
+        Self {
+            id: id.to_owned(),
+            position,
+            state: InstanceState::Running,
+            checks: (Check::Ok, Check::Ok),
+            instance_type: "m5.large".to_owned(),
+            availability_zone: names::ZONE.to_owned(),
+            subnet_id: names::SUBNET.to_owned(),
+            vpc_id: names::VPC.to_owned(),
+            spot: false,
+            hung: false,
+            capacity: Capacity::Available,
+            interface_limit: 4,
+            has_primary: true,
+            primary_delete_on_termination: true,
+            groups: vec![names::DEFAULT_GROUP.to_owned()],
+            tags: Tags::new(),
+        }
+    }
+
+    pub fn running(self) -> Self {
+        self.state(InstanceState::Running)
+    }
+
+    pub fn stopped(self) -> Self {
+        self.state(InstanceState::Stopped)
+    }
+
+    pub fn terminated(self) -> Self {
+        self.state(InstanceState::Terminated).without_primary()
+    }
+
+    /// A state of transition stays as it is: nothing ends it.
+    pub fn state(mut self, state: InstanceState) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Running, with a failed instance status check.
+    pub fn impaired(self) -> Self {
+        self.checks(Check::Ok, Check::Impaired)
+    }
+
+    pub fn checks(mut self, system: Check, instance: Check) -> Self {
+        self.checks = (system, instance);
+        self
+    }
+
+    /// A plain detach from it never ends.
+    pub fn hung(mut self) -> Self {
+        self.hung = true;
+        self
+    }
+
+    pub fn capacity(mut self, capacity: Capacity) -> Self {
+        self.capacity = capacity;
+        self
+    }
+
+    pub fn spot(mut self) -> Self {
+        self.spot = true;
+        self
+    }
+
+    pub fn instance_type(mut self, instance_type: &str) -> Self {
+        self.instance_type = instance_type.to_owned();
+        self
+    }
+
+    pub fn interface_limit(mut self, limit: usize) -> Self {
+        self.interface_limit = limit;
+        self
+    }
+
+    /// In another Availability Zone, and so in another subnet.
+    pub fn zone(mut self, availability_zone: &str, subnet_id: &str) -> Self {
+        self.availability_zone = availability_zone.to_owned();
+        self.subnet_id = subnet_id.to_owned();
+        self
+    }
+
+    pub fn vpc(mut self, vpc_id: &str, subnet_id: &str) -> Self {
+        self.vpc_id = vpc_id.to_owned();
+        self.subnet_id = subnet_id.to_owned();
+        self
+    }
+
+    /// Without an interface at index 0, to put another one there.
+    pub fn without_primary(mut self) -> Self {
+        self.has_primary = false;
+        self
+    }
+
+    /// The primary interface survives the instance. An interface made at launch does not by default (service model,
+    /// RunInstances).
+    pub fn keeps_primary(mut self) -> Self {
+        self.primary_delete_on_termination = false;
+        self
+    }
+
+    /// Groups of the primary interface.
+    pub fn groups<G: Into<String>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    fn build(&self) -> (Instance, Option<Interface>) {
+        let instance = Instance {
+            id: self.id.clone(),
+            state: self.state,
+            state_reason: None,
+            instance_type: self.instance_type.clone(),
+            availability_zone: self.availability_zone.clone(),
+            subnet_id: self.subnet_id.clone(),
+            vpc_id: self.vpc_id.clone(),
+            spot: self.spot,
+            launched_at: Duration::ZERO,
+            system_check: self.checks.0,
+            instance_check: self.checks.1,
+            capacity: self.capacity,
+            hung: self.hung,
+            interface_limit: self.interface_limit,
+            blocked_indexes: BTreeSet::new(),
+            tags: self.tags.clone(),
+            transition: 0,
+        };
+        let host = u8::try_from(self.position + 10).expect("a scenario has fewer than 240 instances");
+        let primary = self.has_primary.then(|| Interface {
+            id: names::primary_interface_of(&self.id),
+            mac_address: format!("02:00:00:00:00:{host:02x}"),
+            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            description: String::new(),
+            availability_zone: self.availability_zone.clone(),
+            subnet_id: self.subnet_id.clone(),
+            vpc_id: self.vpc_id.clone(),
+            groups: self.groups.clone(),
+            source_dest_check: true,
+            attachment: Some(Attachment {
+                id: attachment_id_for(&names::primary_interface_of(&self.id)),
+                instance_id: self.id.clone(),
+                device_index: 0,
+                status: AttachmentStatus::Attached,
+                attached_at: Duration::ZERO,
+                delete_on_termination: self.primary_delete_on_termination,
+            }),
+            tags: Tags::new(),
+        });
+        (instance, primary)
+    }
+}
+
+fn attachment_id_for(interface_id: &str) -> String {
+    format!("eni-attach-{}", interface_id.trim_start_matches("eni-"))
+}
+
+/// An interface of a [`Scenario`].
+#[derive(Debug, Clone)]
+pub struct InterfaceSpec {
+    id: String,
+    mac_address: String,
+    private_ip: Ipv4Addr,
+    description: String,
+    availability_zone: String,
+    subnet_id: String,
+    vpc_id: String,
+    groups: Vec<String>,
+    attached_to: Option<(String, u32)>,
+    attachment_id: String,
+    status: AttachmentStatus,
+    delete_on_termination: bool,
+    tags: Tags,
+}
+
+impl InterfaceSpec {
+    fn new(id: &str, position: usize) -> Self {
+        let host = u8::try_from(position + 50).expect("a scenario has fewer than 200 interfaces");
+        Self {
+            id: id.to_owned(),
+            mac_address: format!("02:00:00:00:01:{host:02x}"),
+            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            description: String::new(),
+            availability_zone: names::ZONE.to_owned(),
+            subnet_id: names::SUBNET.to_owned(),
+            vpc_id: names::VPC.to_owned(),
+            groups: vec![names::DEFAULT_GROUP.to_owned()],
+            attached_to: None,
+            attachment_id: attachment_id_for(id),
+            status: AttachmentStatus::Attached,
+            delete_on_termination: false,
+            tags: Tags::new(),
+        }
+    }
+
+    pub fn on(mut self, instance_id: &str, device_index: u32) -> Self {
+        self.attached_to = Some((instance_id.to_owned(), device_index));
+        self
+    }
+
+    /// Attached to nothing.
+    pub fn free(mut self) -> Self {
+        self.attached_to = None;
+        self
+    }
+
+    pub fn attachment_id(mut self, id: &str) -> Self {
+        self.attachment_id = id.to_owned();
+        self
+    }
+
+    /// A status of transition stays as it is: nothing ends it.
+    pub fn attachment_status(mut self, status: AttachmentStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn delete_on_termination(mut self) -> Self {
+        self.delete_on_termination = true;
+        self
+    }
+
+    pub fn mac_address(mut self, mac_address: &str) -> Self {
+        self.mac_address = mac_address.to_owned();
+        self
+    }
+
+    pub fn private_ip(mut self, address: &str) -> Self {
+        self.private_ip = address.parse().expect("a private IPv4 address");
+        self
+    }
+
+    pub fn zone(mut self, availability_zone: &str, subnet_id: &str) -> Self {
+        self.availability_zone = availability_zone.to_owned();
+        self.subnet_id = subnet_id.to_owned();
+        self
+    }
+
+    pub fn groups<G: Into<String>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
+        self.groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    pub fn description(mut self, description: &str) -> Self {
+        self.description = description.to_owned();
+        self
+    }
+
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    fn build(&self, region: &Region) -> Interface {
+        let attachment = self.attached_to.as_ref().map(|(instance_id, device_index)| {
+            let taken = region.interfaces_of(instance_id).into_iter().any(|other| {
+                other.attachment.as_ref().is_some_and(|attachment| attachment.device_index == *device_index)
+            });
+            assert!(
+                region.instance(instance_id).is_ok(),
+                "{} is attached to {instance_id}, which is not there",
+                self.id
+            );
+            assert!(!taken, "device index {device_index} of {instance_id} is taken; see InstanceSpec::without_primary");
+            Attachment {
+                id: self.attachment_id.clone(),
+                instance_id: instance_id.clone(),
+                device_index: *device_index,
+                status: self.status,
+                attached_at: Duration::ZERO,
+                delete_on_termination: self.delete_on_termination,
+            }
+        });
+        Interface {
+            id: self.id.clone(),
+            mac_address: self.mac_address.clone(),
+            private_ip: self.private_ip,
+            description: self.description.clone(),
+            availability_zone: self.availability_zone.clone(),
+            subnet_id: self.subnet_id.clone(),
+            vpc_id: self.vpc_id.clone(),
+            groups: self.groups.clone(),
+            source_dest_check: true,
+            attachment,
+            tags: self.tags.clone(),
+        }
+    }
+}
+
+/// An Elastic IP of a [`Scenario`].
+#[derive(Debug, Clone)]
+pub struct AddressSpec {
+    id: String,
+    public_ip: Ipv4Addr,
+    interface_id: Option<String>,
+}
+
+impl AddressSpec {
+    fn new(id: &str, position: usize) -> Self {
+        let host = u8::try_from(position + 51).expect("a scenario has fewer than 200 addresses");
+        Self { id: id.to_owned(), public_ip: Ipv4Addr::new(203, 0, 113, host), interface_id: None }
+    }
+
+    pub fn public_ip(mut self, address: &str) -> Self {
+        self.public_ip = address.parse().expect("a public IPv4 address");
+        self
+    }
+
+    pub fn on(mut self, interface_id: &str) -> Self {
+        self.interface_id = Some(interface_id.to_owned());
+        self
+    }
+
+    /// Associated with nothing.
+    pub fn free(mut self) -> Self {
+        self.interface_id = None;
+        self
+    }
+
+    fn build(&self, region: &Region) -> Address {
+        let association = self.interface_id.as_ref().map(|interface_id| Association {
+            id: format!("eipassoc-{}", self.id.trim_start_matches("eipalloc-")),
+            interface_id: interface_id.clone(),
+            private_ip: region.interface(interface_id).expect("the interface of an address is there").private_ip,
+        });
+        Address { allocation_id: self.id.clone(), public_ip: self.public_ip, association, tags: Tags::new() }
+    }
+}
+
+/// A security group of a [`Scenario`].
+#[derive(Debug, Clone)]
+pub struct SecurityGroupSpec {
+    id: String,
+    name: String,
+    vpc_id: String,
+    rules: Vec<SecurityGroupRule>,
+}
+
+impl SecurityGroupSpec {
+    fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), name: id.to_owned(), vpc_id: names::VPC.to_owned(), rules: Vec::new() }
+    }
+
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.to_owned();
+        self
+    }
+
+    pub fn vpc(mut self, vpc_id: &str) -> Self {
+        self.vpc_id = vpc_id.to_owned();
+        self
+    }
+
+    /// TCP from a network, a prefix list (`pl-…`) or a group (`sg-…`).
+    pub fn tcp(self, ports: RangeInclusive<u16>, source: &str) -> Self {
+        self.rule("tcp", i32::from(*ports.start()), i32::from(*ports.end()), source)
+    }
+
+    /// Everything from a source.
+    pub fn all_traffic(self, source: &str) -> Self {
+        self.rule("-1", -1, -1, source)
+    }
+
+    pub fn no_rules(mut self) -> Self {
+        self.rules.clear();
+        self
+    }
+
+    pub fn rule(mut self, protocol: &str, from_port: i32, to_port: i32, source: &str) -> Self {
+        let source = if source.starts_with("pl-") {
+            RuleSource::PrefixList(source.to_owned())
+        } else if source.starts_with("sg-") {
+            RuleSource::Group(source.to_owned())
+        } else if source.contains(':') {
+            RuleSource::Ipv6(source.parse().expect("an IPv6 network"))
+        } else {
+            RuleSource::Ipv4(ipv4_network(source).expect("an IPv4 network"))
+        };
+        let digits = self.id.trim_start_matches("sg-");
+        self.rules.push(SecurityGroupRule {
+            id: format!("sgr-{:x}{}", self.rules.len() % 16, digits.get(1..).unwrap_or_default()),
+            egress: false,
+            protocol: protocol.to_owned(),
+            from_port,
+            to_port,
+            source,
+            description: None,
+        });
+        self
+    }
+
+    fn build(&self) -> SecurityGroup {
+        SecurityGroup {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            vpc_id: self.vpc_id.clone(),
+            rules: self.rules.clone(),
+            tags: Tags::new(),
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Over loopback: the simulator as a server for other processes, with a control surface beside the two services.
+
+use std::io;
+
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::{Bytes, Incoming},
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::{
+    simulation::{Call, Simulator},
+    wire::{self, Reply},
+    world::{
+        ApiError, Message, Region, World,
+        region::{Address, Instance, Interface},
+    },
+};
+
+/// Where the control surface is; everything else is EC2 or SNS.
+const CONTROL: &str = "/_simulator/";
+
+impl Simulator {
+    /// Serves both services on one address, HTTP/1.1 without TLS, until the listener fails or the future is dropped.
+    ///
+    /// The control surface, all in JSON:
+    ///
+    /// | request | effect |
+    /// |---|---|
+    /// | `GET /_simulator/journal` | every call, in order |
+    /// | `GET /_simulator/world` | instances, interfaces, addresses |
+    /// | `GET /_simulator/messages` | what was published to SNS |
+    /// | `POST /_simulator/instances/{id}/{start,stop,terminate,crash}` | somebody does that |
+    /// | `POST /_simulator/reset` | starts again |
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let simulator = self.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| respond(&simulator, request));
+                // The client's connection is the client's affair, and some are meant to die.
+                let _ =
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }
+}
+
+/// An error lets hyper close the connection without an answer.
+async fn respond(simulator: &Simulator, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    if let Some(path) = parts.uri.path().strip_prefix(CONTROL) {
+        return Ok(control(simulator, &parts.method, path));
+    }
+    match wire::answer(simulator, &parts.headers, &body).await {
+        Reply::Answer(response) => Ok(response.map(|body| Full::new(body.into()))),
+        Reply::Dropped => Err(io::ErrorKind::ConnectionReset.into()),
+    }
+}
+
+fn control(simulator: &Simulator, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    let steps: Vec<&str> = path.split('/').collect();
+    let (status, body) = match (method, steps.as_slice()) {
+        (&Method::GET, ["journal"]) => (StatusCode::OK, simulator.journal().iter().map(call).collect()),
+        (&Method::GET, ["world"]) => (StatusCode::OK, simulator.world(|state| world(state))),
+        (&Method::GET, ["messages"]) => (StatusCode::OK, simulator.messages().iter().map(message).collect()),
+        (&Method::POST, ["reset"]) => {
+            simulator.reset();
+            (StatusCode::OK, json!({}))
+        }
+        (&Method::POST, ["instances", id, deed]) => match simulator.world(|world| act(world, id, deed)) {
+            Some(Ok(())) => (StatusCode::OK, json!({})),
+            Some(Err(error)) => (StatusCode::BAD_REQUEST, json!({"code": error.code, "message": error.message})),
+            None => not_found(path),
+        },
+        _ => not_found(path),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_found(path: &str) -> (StatusCode, Value) {
+    (StatusCode::NOT_FOUND, json!({"code": "NotFound", "message": format!("there is no {CONTROL}{path}")}))
+}
+
+fn act(world: &mut World, instance_id: &str, deed: &str) -> Option<Result<(), ApiError>> {
+    match deed {
+        "start" => Some(world.start(instance_id)),
+        "stop" => Some(world.stop(instance_id)),
+        "terminate" => Some(world.terminate(instance_id)),
+        "crash" => Some(world.crash(instance_id)),
+        _ => None,
+    }
+}
+
+fn call(call: &Call) -> Value {
+    let parameters: serde_json::Map<String, Value> =
+        call.parameters.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    json!({
+        "sequence": call.sequence,
+        "timeMs": milliseconds(call.at),
+        "service": call.service.to_string(),
+        "action": call.action,
+        "parameters": parameters,
+        "dryRun": call.dry_run,
+        "outcome": call.outcome.to_string(),
+        "changed": call.changed,
+    })
+}
+
+fn message(message: &Message) -> Value {
+    let attributes: serde_json::Map<String, Value> = message
+        .attributes
+        .iter()
+        .map(|(name, attribute)| (name.clone(), json!({"dataType": attribute.data_type, "value": attribute.value})))
+        .collect();
+    json!({
+        "messageId": message.id,
+        "timeMs": milliseconds(message.published_at),
+        "topicArn": message.topic_arn,
+        "subject": message.subject,
+        "message": message.message,
+        "messageStructure": message.structure,
+        "messageAttributes": attributes,
+        "messageGroupId": message.group_id,
+        "messageDeduplicationId": message.deduplication_id,
+        "sequenceNumber": message.sequence_number,
+    })
+}
+
+fn world(world: &World) -> Value {
+    let region = world.region();
+    json!({
+        "timeMs": milliseconds(world.now()),
+        "instances": region.instances().map(|each| instance(each)).collect::<Vec<_>>(),
+        "interfaces": region.interfaces().map(|each| interface(each)).collect::<Vec<_>>(),
+        "addresses": region.addresses().map(|each| address(region, each)).collect::<Vec<_>>(),
+    })
+}
+
+fn instance(instance: &Instance) -> Value {
+    let (system, own) = instance.checks();
+    json!({
+        "instanceId": instance.id,
+        "state": instance.state.name(),
+        "stateReason": instance.state_reason.as_ref().map(|reason| reason.code),
+        "systemStatus": system.name(),
+        "instanceStatus": own.name(),
+        "availabilityZone": instance.availability_zone,
+        "tags": instance.tags,
+    })
+}
+
+fn interface(interface: &Interface) -> Value {
+    json!({
+        "networkInterfaceId": interface.id,
+        "macAddress": interface.mac_address,
+        "privateIpAddress": interface.private_ip.to_string(),
+        "groups": interface.groups,
+        "attachment": interface.attachment.as_ref().map(|attachment| json!({
+            "attachmentId": attachment.id,
+            "instanceId": attachment.instance_id,
+            "deviceIndex": attachment.device_index,
+            "status": attachment.status.name(),
+            "deleteOnTermination": attachment.delete_on_termination,
+        })),
+        "tags": interface.tags,
+    })
+}
+
+fn address(region: &Region, address: &Address) -> Value {
+    let interface_id = address.association.as_ref().map(|association| association.interface_id.as_str());
+    let attachment =
+        interface_id.and_then(|id| region.interface(id).ok()).and_then(|interface| interface.attachment.as_ref());
+    json!({
+        "allocationId": address.allocation_id,
+        "publicIp": address.public_ip.to_string(),
+        "networkInterfaceId": interface_id,
+        "instanceId": attachment.map(|attachment| attachment.instance_id.as_str()),
+    })
+}
+
+fn milliseconds(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+    use crate::{Disruption, names, pair};
+
+    /// Serves a pair, sends each request over a connection of its own, and answers what came back.
+    async fn exchange(requests: &[(&str, &str)], prepare: impl FnOnce(&Simulator)) -> Vec<String> {
+        let simulator = pair().build();
+        prepare(&simulator);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move { simulator.serve(listener).await });
+        let mut answers = Vec::new();
+        for (line, body) in requests {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let length = body.len();
+            let request = format!(
+                "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            // A connection that dies is an answer too.
+            let _ = stream.read_to_string(&mut answer).await;
+            answers.push(answer);
+        }
+        server.abort();
+        answers
+    }
+
+    fn body(answer: &str) -> &str {
+        answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    fn json(answer: &str) -> Value {
+        serde_json::from_str(body(answer)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn services_and_control_surface_share_an_address() {
+        let stop = format!("POST /_simulator/instances/{}/stop", names::HOLDER);
+        let answers = exchange(
+            &[
+                (&stop, ""),
+                ("POST /", "Action=DescribeInstances&Version=2016-11-15"),
+                ("GET /_simulator/world", ""),
+                ("GET /_simulator/journal", ""),
+                ("GET /_simulator/messages", ""),
+                ("POST /_simulator/reset", ""),
+                ("GET /_simulator/journal", ""),
+            ],
+            |_| {},
+        )
+        .await;
+        assert!(answers[1].contains("<name>stopped</name>"));
+        assert_eq!(json(&answers[2])["instances"][0]["state"], "stopped");
+        assert_eq!(json(&answers[2])["interfaces"][0]["networkInterfaceId"], names::INTERFACE);
+        assert_eq!(json(&answers[3])[0]["action"], "DescribeInstances");
+        assert_eq!(json(&answers[3])[0]["outcome"], "ok");
+        assert_eq!(json(&answers[4]), json!([]));
+        assert_eq!(json(&answers[6]), json!([]));
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_a_connection_that_closes() {
+        let detach = format!("Action=DetachNetworkInterface&Version=2016-11-15&AttachmentId={}", names::ATTACHMENT);
+        let answers = exchange(&[("POST /", &detach), ("GET /_simulator/journal", "")], |simulator| {
+            simulator.always("DetachNetworkInterface", Disruption::DropAfter);
+        })
+        .await;
+        assert_eq!(answers[0], "");
+        assert_eq!(json(&answers[1])[0]["outcome"], "dropped-after");
+        assert_eq!(json(&answers[1])[0]["changed"], true);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_done_is_said() {
+        let answers = exchange(
+            &[
+                ("GET /_simulator/nothing", ""),
+                ("POST /_simulator/instances/i-0aaaaaaaaaaaaaaa9/stop", ""),
+                ("POST /_simulator/instances/i-0aaaaaaaaaaaaaaa9/praise", ""),
+            ],
+            |_| {},
+        )
+        .await;
+        let seen: Vec<_> = answers.iter().map(|answer| (&answer[9..12], json(answer)["code"].clone())).collect();
+        assert_eq!(
+            seen,
+            [("404", json!("NotFound")), ("400", json!("InvalidInstanceID.NotFound")), ("404", json!("NotFound"))]
+        );
+    }
+}

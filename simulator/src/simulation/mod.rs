@@ -1,0 +1,649 @@
+//! The simulator: a world, a clock, and everything that a test does to them.
+
+mod disruption;
+mod journal;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+pub use self::{
+    disruption::{CallInfo, Disruption},
+    journal::{Call, Outcome},
+};
+use crate::{
+    scenario::Scenario,
+    world::{Answer, ApiError, Message, Operation, Parameters, Process, Request, Service, World, ids::Ids},
+};
+
+/// A simulated EC2 and SNS. Copies are the same simulator.
+///
+/// The closures that it is given run while the world is locked: they get the world, and must not use the simulator
+/// itself.
+#[derive(Clone)]
+pub struct Simulator {
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Simulator").finish_non_exhaustive()
+    }
+}
+
+/// Before or after a call takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Before,
+    After,
+}
+
+/// What an observer is told of.
+#[derive(Debug)]
+pub enum Moment<'a> {
+    /// A call is about to take effect.
+    Before(&'a CallInfo),
+    /// A call took effect or failed.
+    After(&'a Call),
+    /// EC2 did something by itself.
+    Process(&'a Process),
+    /// Somebody else changed the world: [`Simulator::at`], [`Simulator::on_call`], [`Simulator::world`].
+    Actor,
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    #[error(transparent)]
+    Refused(#[from] ApiError),
+    #[error("the connection was lost")]
+    Dropped,
+    #[error("the answer makes no sense")]
+    Nonsense,
+}
+
+impl CallError {
+    /// The code of a refusal.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused(error) => Some(&error.code),
+            Self::Dropped | Self::Nonsense => None,
+        }
+    }
+}
+
+/// A call as it arrives: it need not be one that makes sense.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) service: Service,
+    pub(crate) action: Cow<'static, str>,
+    pub(crate) request: Result<Request, ApiError>,
+}
+
+impl From<Request> for Incoming {
+    fn from(request: Request) -> Self {
+        Self { service: request.service(), action: request.action().into(), request: Ok(request) }
+    }
+}
+
+type Disruptor = Box<dyn FnMut(&CallInfo) -> Disruption + Send>;
+type Actor = Box<dyn FnOnce(&mut World) + Send>;
+type Observer = Box<dyn FnMut(Duration, &Moment<'_>, &World) + Send>;
+
+struct Reaction {
+    action: String,
+    nth: u64,
+    when: When,
+    actor: Actor,
+}
+
+struct Shared {
+    scenario: Scenario,
+    world: World,
+    started: Instant,
+    request_ids: Ids,
+    sequence: u64,
+    counts: HashMap<(Service, String), u64>,
+    journal: Vec<Call>,
+    disruptors: Vec<Disruptor>,
+    /// By time and, within one moment, in the order in which they were announced.
+    actors: BTreeMap<(Duration, u64), Actor>,
+    announced: u64,
+    reactions: Vec<Reaction>,
+    observers: Vec<Observer>,
+}
+
+/// # Making one, and looking at it
+impl Simulator {
+    pub(crate) fn new(scenario: Scenario) -> Self {
+        Self { shared: Arc::new(Mutex::new(Shared::new(scenario))) }
+    }
+
+    /// A description of a world with nothing in it, see also [`pair`](crate::pair).
+    pub fn builder() -> Scenario {
+        Scenario::empty()
+    }
+
+    /// Starts again: the world, the clock and the journal are as at the beginning, and nothing is disrupted.
+    pub fn reset(&self) {
+        let mut shared = self.lock();
+        *shared = Shared::new(shared.scenario.clone());
+    }
+
+    /// The virtual time since the start.
+    pub fn now(&self) -> Duration {
+        self.lock().now()
+    }
+
+    /// Looks at the world as it is now, or changes it on somebody else's behalf.
+    pub fn world<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
+        let mut shared = self.lock();
+        let now = shared.now();
+        shared.settle(now);
+        let revision = shared.world.revision();
+        let result = f(&mut shared.world);
+        if shared.world.revision() != revision {
+            shared.notify(&Moment::Actor);
+        }
+        shared.settle(now);
+        result
+    }
+
+    /// All calls, in the order in which they took effect.
+    pub fn journal(&self) -> Vec<Call> {
+        self.lock().journal.clone()
+    }
+
+    /// The calls that changed the world, as lines.
+    pub fn changes(&self) -> Vec<String> {
+        self.lock().journal.iter().filter(|call| call.changed).map(Call::to_string).collect()
+    }
+
+    pub fn clear_journal(&self) {
+        self.lock().journal.clear();
+    }
+
+    /// What was published to SNS, in order.
+    pub fn messages(&self) -> Vec<Message> {
+        self.world(|world| world.messages().to_vec())
+    }
+
+    pub(crate) fn next_request_id(&self) -> String {
+        self.lock().request_ids.uuid()
+    }
+
+    /// A panic of an observer ends its test. It leaves the world whole, so that other users of the lock can go on.
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// # Cruelty
+impl Simulator {
+    /// Decides about every call. Of several, the first that does not say [`Disruption::None`] decides.
+    pub fn disrupt(&self, disruptor: impl FnMut(&CallInfo) -> Disruption + Send + 'static) {
+        self.lock().disruptors.push(Box::new(disruptor));
+    }
+
+    /// The caller lacks the permission for an action.
+    pub fn deny(&self, action: &str) {
+        self.always(action, Disruption::Deny);
+    }
+
+    /// Every call of an action is disrupted.
+    pub fn always(&self, action: &str, disruption: Disruption) {
+        let action = action.to_owned();
+        self.disrupt(move |call| if call.action == action { disruption.clone() } else { Disruption::None });
+    }
+
+    /// The next `n` calls of an action are disrupted.
+    pub fn fail_next(&self, action: &str, n: usize, disruption: Disruption) {
+        let action = action.to_owned();
+        let mut left = n;
+        self.disrupt(move |call| {
+            if call.action == action && left > 0 {
+                left -= 1;
+                disruption.clone()
+            } else {
+                Disruption::None
+            }
+        });
+    }
+
+    /// From now on, all calls are answered as they should be.
+    pub fn calm(&self) {
+        self.lock().disruptors.clear();
+    }
+
+    /// Somebody else changes the world at a time since the start.
+    pub fn at(&self, time: Duration, actor: impl FnOnce(&mut World) + Send + 'static) {
+        let mut shared = self.lock();
+        shared.announced += 1;
+        let key = (time, shared.announced);
+        shared.actors.insert(key, Box::new(actor));
+    }
+
+    /// Somebody else changes the world right before or after the nth call (from 1) of an action takes effect.
+    pub fn on_call(&self, action: &str, nth: u64, when: When, actor: impl FnOnce(&mut World) + Send + 'static) {
+        let reaction = Reaction { action: action.to_owned(), nth, when, actor: Box::new(actor) };
+        self.lock().reactions.push(reaction);
+    }
+
+    /// Is told of everything that happens, so that a test can check laws at every step. It may panic.
+    pub fn observe(&self, observer: impl FnMut(Duration, &Moment<'_>, &World) + Send + 'static) {
+        self.lock().observers.push(Box::new(observer));
+    }
+}
+
+/// # Calls
+impl Simulator {
+    /// Makes a call below the wire, with everything but the wire: latency, disruptions, observers, journal.
+    pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Answer, CallError> {
+        let answer = self.take(operation.into().into()).await?;
+        Ok(O::unwrap(answer).expect("a request is answered under its own name"))
+    }
+
+    /// Half of the latency passes before the call takes effect, half after.
+    pub(crate) async fn take(&self, incoming: Incoming) -> Result<Answer, CallError> {
+        let (info, disruption, latency) = self.lock().announce(&incoming);
+        if disruption == Disruption::Hang {
+            self.lock().record(&info, Outcome::Hung, false);
+            return std::future::pending().await;
+        }
+        pass(latency / 2).await;
+        let result = self.lock().effect(info, incoming, &disruption);
+        let delay = if let Disruption::Slow(delay) = disruption { delay } else { Duration::ZERO };
+        pass(latency / 2 + delay).await;
+        result
+    }
+}
+
+/// Lets time pass. No time at all still lets others have their turn.
+async fn pass(time: Duration) {
+    if time.is_zero() {
+        tokio::task::yield_now().await;
+    } else {
+        tokio::time::sleep(time).await;
+    }
+}
+
+impl Shared {
+    fn new(scenario: Scenario) -> Self {
+        Self {
+            world: scenario.world(),
+            started: Instant::now(),
+            request_ids: Ids::from_seed(scenario.seed_of_requests()),
+            scenario,
+            sequence: 0,
+            counts: HashMap::new(),
+            journal: Vec::new(),
+            disruptors: Vec::new(),
+            actors: BTreeMap::new(),
+            announced: 0,
+            reactions: Vec::new(),
+            observers: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The call has a number now, and its fate is decided.
+    fn announce(&mut self, incoming: &Incoming) -> (CallInfo, Disruption, Duration) {
+        self.sequence += 1;
+        let nth = self.counts.entry((incoming.service, incoming.action.to_string())).or_default();
+        *nth += 1;
+        let request = incoming.request.as_ref().ok();
+        let info = CallInfo {
+            sequence: self.sequence,
+            service: incoming.service,
+            action: incoming.action.clone(),
+            nth: *nth,
+            now: self.now(),
+            dry_run: request.is_some_and(Request::dry_run),
+            parameters: request.map_or_else(Parameters::default, Request::parameters),
+        };
+        let disruption = self
+            .disruptors
+            .iter_mut()
+            .map(|disruptor| disruptor(&info))
+            .find(|disruption| *disruption != Disruption::None)
+            .unwrap_or_default();
+        (info, disruption, self.world.region().timings().call)
+    }
+
+    /// The call takes effect, or fails.
+    fn effect(&mut self, mut info: CallInfo, incoming: Incoming, disruption: &Disruption) -> Result<Answer, CallError> {
+        let now = self.now();
+        info.now = now;
+        self.settle(now);
+        self.react(&info, When::Before, now);
+        self.notify(&Moment::Before(&info));
+
+        let revision = self.world.revision();
+        let result = self.perform(&info, incoming.request, disruption);
+        let changed = self.world.revision() != revision;
+        let outcome = match (&result, disruption) {
+            (Err(CallError::Dropped), Disruption::DropBefore) => Outcome::DroppedBefore,
+            (Err(CallError::Dropped), _) => Outcome::DroppedAfter,
+            (Err(CallError::Nonsense), _) => Outcome::Nonsense,
+            (Err(CallError::Refused(error)), _) => Outcome::Error(error.code.to_string()),
+            (Ok(_), _) => Outcome::Ok,
+        };
+        self.record(&info, outcome, changed);
+        self.react(&info, When::After, now);
+        result
+    }
+
+    fn perform(
+        &mut self,
+        info: &CallInfo,
+        request: Result<Request, ApiError>,
+        disruption: &Disruption,
+    ) -> Result<Answer, CallError> {
+        if let Some(refusal) = disruption.refusal(self.world.region().account(), info) {
+            return Err(refusal.into());
+        }
+        match disruption {
+            Disruption::DropBefore => return Err(CallError::Dropped),
+            Disruption::Nonsense => return Err(CallError::Nonsense),
+            _ => {}
+        }
+        let answer = request.and_then(|request| match disruption {
+            Disruption::Stale(age) => self.world.answer_from_the_past(info.now, *age, &request),
+            _ => self.world.answer(info.now, &request),
+        });
+        if *disruption == Disruption::DropAfter { Err(CallError::Dropped) } else { Ok(answer?) }
+    }
+
+    /// Everything happens that is due until `now`: EC2's own processes and what others had planned, in order of time;
+    /// at the same time EC2 comes first.
+    fn settle(&mut self, now: Duration) {
+        loop {
+            let process_due = self.world.next_due().unwrap_or(Duration::MAX);
+            let actor_due = self.actors.keys().next().map_or(Duration::MAX, |(due, _)| *due);
+            if process_due.min(actor_due) > now {
+                break;
+            }
+            if process_due <= actor_due {
+                if let Some(process) = self.world.step(now) {
+                    self.notify(&Moment::Process(&process));
+                }
+            } else if let Some((_, actor)) = self.actors.pop_first() {
+                self.world.advance(actor_due);
+                actor(&mut self.world);
+                self.notify(&Moment::Actor);
+            }
+        }
+        self.world.advance(now);
+    }
+
+    /// Others react to a call.
+    fn react(&mut self, call: &CallInfo, when: When, now: Duration) {
+        let is_meant = |reaction: &mut Reaction| {
+            reaction.action == call.action && reaction.nth == call.nth && reaction.when == when
+        };
+        let reactions: Vec<_> = self.reactions.extract_if(.., is_meant).collect();
+        for reaction in reactions {
+            (reaction.actor)(&mut self.world);
+            self.notify(&Moment::Actor);
+            self.settle(now);
+        }
+    }
+
+    fn record(&mut self, info: &CallInfo, outcome: Outcome, changed: bool) {
+        let call = Call {
+            sequence: info.sequence,
+            at: info.now,
+            service: info.service,
+            action: info.action.clone(),
+            parameters: info.parameters.clone(),
+            dry_run: info.dry_run,
+            outcome,
+            changed,
+        };
+        self.notify(&Moment::After(&call));
+        self.journal.push(call);
+    }
+
+    fn notify(&mut self, moment: &Moment<'_>) {
+        for observer in &mut self.observers {
+            observer(self.world.now(), moment, &self.world);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        names, pair,
+        world::{
+            AttachNetworkInterface, CreateTags, DescribeInstances, DescribeNetworkInterfaces, DetachNetworkInterface,
+            Publish, Timings, region::InstanceState,
+        },
+    };
+
+    fn milliseconds(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn describe() -> DescribeNetworkInterfaces {
+        DescribeNetworkInterfaces::of(names::INTERFACE)
+    }
+
+    fn detach() -> DetachNetworkInterface {
+        DetachNetworkInterface::of(names::ATTACHMENT)
+    }
+
+    fn lines(simulator: &Simulator) -> Vec<String> {
+        simulator.journal().iter().map(Call::to_string).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_effect_half_way() {
+        let simulator = pair().timings(Timings::realistic()).build();
+        simulator.call(detach()).await.unwrap();
+        assert_eq!(simulator.now(), milliseconds(30));
+        let journal = simulator.journal();
+        assert_eq!(journal[0].at, milliseconds(15));
+        assert!(journal[0].changed);
+        assert_eq!(journal[0].to_string(), format!("DetachNetworkInterface AttachmentId={} -> ok", names::ATTACHMENT));
+        tokio::time::sleep_until(tokio::time::Instant::now() + milliseconds(1985)).await;
+        assert!(simulator.world(|world| world.holder_of(names::INTERFACE).is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_disruption_does_what_it_says() {
+        for (disruption, outcome, takes_effect, result) in [
+            (Disruption::None, "ok", true, Ok(())),
+            (Disruption::Deny, "UnauthorizedOperation", false, Err(Some((403, "UnauthorizedOperation")))),
+            (Disruption::Throttle, "RequestLimitExceeded", false, Err(Some((503, "RequestLimitExceeded")))),
+            (Disruption::error(400, "Blocked"), "Blocked", false, Err(Some((400, "Blocked")))),
+            (Disruption::internal_error(), "InternalError", false, Err(Some((500, "InternalError")))),
+            (Disruption::DropBefore, "dropped-before", false, Err(None)),
+            (Disruption::DropAfter, "dropped-after", true, Err(None)),
+            (Disruption::Nonsense, "nonsense", false, Err(None)),
+            (Disruption::Slow(seconds(9)), "ok", true, Ok(())),
+            (Disruption::Stale(seconds(9)), "ok", true, Ok(())),
+        ] {
+            let simulator = pair().build();
+            simulator.always("DetachNetworkInterface", disruption.clone());
+            let answer = simulator.call(detach()).await.map_err(|error| match error {
+                CallError::Refused(error) => Some((error.status, error.code)),
+                CallError::Dropped | CallError::Nonsense => None,
+            });
+            let expected = result.map_err(|refusal| refusal.map(|(status, code)| (status, Cow::from(code))));
+            assert_eq!(answer, expected, "{disruption:?}");
+            let call = &simulator.journal()[0];
+            assert_eq!((call.outcome.to_string().as_str(), call.changed), (outcome, takes_effect), "{disruption:?}");
+            assert_eq!(simulator.world(|world| world.holder_of(names::INTERFACE).is_none()), takes_effect);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sns_refuses_in_its_own_words() {
+        let simulator = pair().build();
+        simulator.fail_next("Publish", 1, Disruption::Deny);
+        simulator.fail_next("Publish", 1, Disruption::Throttle);
+        let publish = || Publish { topic_arn: names::TOPIC.to_owned(), message: "m".to_owned(), ..Publish::default() };
+        assert_eq!(simulator.call(publish()).await.unwrap_err().code(), Some("AuthorizationError"));
+        simulator.calm();
+        simulator.fail_next("Publish", 1, Disruption::Throttle);
+        assert_eq!(simulator.call(publish()).await.unwrap_err().code(), Some("Throttling"));
+        assert_eq!(simulator.messages().len(), 0);
+        simulator.call(publish()).await.unwrap();
+        assert_eq!(simulator.messages().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_takes_effect_in_time() {
+        let simulator = pair().timings(Timings { call: milliseconds(30), ..Timings::default() }).build();
+        simulator.always("DetachNetworkInterface", Disruption::Slow(seconds(20)));
+        let answer = tokio::time::timeout(seconds(5), simulator.call(detach())).await;
+        assert!(answer.is_err(), "the caller has lost patience");
+        assert_eq!(simulator.changes().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_is_in_the_journal_and_has_no_effect() {
+        let simulator = pair().build();
+        simulator.fail_next("DetachNetworkInterface", 1, Disruption::Hang);
+        assert!(tokio::time::timeout(seconds(3600), simulator.call(detach())).await.is_err());
+        assert_eq!(lines(&simulator), [format!("DetachNetworkInterface AttachmentId={} -> hung", names::ATTACHMENT)]);
+        assert!(simulator.changes().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_read_shows_what_was() {
+        let simulator = pair().build();
+        tokio::time::sleep(seconds(10)).await;
+        simulator.call(detach()).await.unwrap();
+        simulator.fail_next("DescribeNetworkInterfaces", 1, Disruption::Stale(seconds(5)));
+        let mut status = Vec::new();
+        for _ in 0..2 {
+            tokio::time::sleep(seconds(1)).await;
+            status.push(simulator.call(describe()).await.unwrap().items[0].status);
+        }
+        assert_eq!(status, ["in-use", "available"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_calls_are_counted_by_action() {
+        let simulator = pair().build();
+        simulator.fail_next("DescribeInstances", 2, Disruption::Throttle);
+        simulator.call(describe()).await.unwrap();
+        for expected in [Some("RequestLimitExceeded"), Some("RequestLimitExceeded"), None] {
+            let answer = simulator.call(DescribeInstances::default()).await;
+            assert_eq!(answer.as_ref().err().and_then(CallError::code), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_disrupts_knows_the_call() {
+        let simulator = pair().build();
+        simulator.disrupt(|call| {
+            let is_meant = call.nth == 2 && call.parameters.get("InstanceId") == Some(names::STANDBY);
+            if is_meant { Disruption::Deny } else { Disruption::None }
+        });
+        for expected in [true, false, true] {
+            let answer = simulator.call(DescribeInstances::of([names::STANDBY])).await;
+            assert_eq!(answer.is_ok(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_act_at_their_time_and_around_calls() {
+        let simulator = pair().timings(Timings { stop: seconds(6), ..Timings::default() }).build();
+        simulator.at(seconds(5), |world| world.stop(names::HOLDER).unwrap());
+        simulator.on_call("DescribeInstances", 2, When::Before, |world| world.start(names::HOLDER).unwrap());
+        let mut states = Vec::new();
+        for wait in [10, 10, 0] {
+            tokio::time::sleep(seconds(wait)).await;
+            states.push(simulator.call(DescribeInstances::of([names::HOLDER])).await.unwrap().items[0].state);
+        }
+        assert_eq!(states, [InstanceState::Stopping, InstanceState::Running, InstanceState::Running]);
+        assert!(simulator.changes().is_empty(), "these were no calls");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_observer_sees_everything_in_order_of_time() {
+        let simulator = pair().timings(Timings { detach: seconds(2), ..Timings::default() }).build();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let observer = seen.clone();
+        simulator.observe(move |now, moment, world| {
+            let what = match moment {
+                Moment::Before(call) => format!("before {}", call.action),
+                Moment::After(call) => format!("after {}", call.action),
+                Moment::Process(process) => format!("{process:?}").split(' ').next().unwrap_or_default().to_owned(),
+                Moment::Actor => "actor".to_owned(),
+            };
+            let held = world.holder_of(names::INTERFACE).is_some();
+            observer.lock().unwrap().push(format!("{} s: {what}, held: {held}", now.as_secs()));
+        });
+        simulator.at(seconds(1), |world| world.crash(names::STANDBY).unwrap());
+        simulator.call(detach()).await.unwrap();
+        tokio::time::sleep(seconds(5)).await;
+        simulator.call(describe()).await.unwrap();
+        assert_eq!(
+            *seen.lock().unwrap(),
+            [
+                "0 s: before DetachNetworkInterface, held: true",
+                "0 s: after DetachNetworkInterface, held: true",
+                "1 s: actor, held: true",
+                "2 s: Detach, held: false",
+                "5 s: before DescribeNetworkInterfaces, held: false",
+                "5 s: after DescribeNetworkInterfaces, held: false",
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn concurrent_calls_have_turns_even_without_latency() {
+        let simulator = pair().build();
+        simulator.call(detach()).await.unwrap();
+        let attach = |id| simulator.call(AttachNetworkInterface::to(id, names::INTERFACE, 1));
+        let (one, other) = tokio::join!(attach(names::HOLDER), attach(names::STANDBY));
+        let refusals: Vec<_> = [one, other].into_iter().filter_map(Result::err).collect();
+        let codes: Vec<_> = refusals.iter().map(CallError::code).collect();
+        assert_eq!(codes, [Some("InvalidNetworkInterface.InUse")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_forgets_everything() {
+        let simulator = pair().build();
+        simulator.deny("CreateTags");
+        simulator.call(detach()).await.unwrap();
+        tokio::time::sleep(seconds(5)).await;
+        simulator.reset();
+        assert_eq!(simulator.now(), Duration::ZERO);
+        assert_eq!(simulator.journal(), []);
+        assert!(simulator.world(|world| world.holder_of(names::INTERFACE).is_some()));
+        simulator.call(CreateTags::on(names::INTERFACE, "k", "v")).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dry_run_is_marked_in_the_journal() {
+        let simulator = pair().build();
+        let dry_run = DetachNetworkInterface { dry_run: true, ..detach() };
+        assert_eq!(simulator.call(dry_run.clone()).await.unwrap_err().code(), Some("DryRunOperation"));
+        simulator.deny("DetachNetworkInterface");
+        assert_eq!(simulator.call(dry_run).await.unwrap_err().code(), Some("UnauthorizedOperation"));
+        let line = format!("DetachNetworkInterface AttachmentId={} DryRun", names::ATTACHMENT);
+        assert_eq!(
+            lines(&simulator),
+            [format!("{line} -> DryRunOperation"), format!("{line} -> UnauthorizedOperation")]
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! SNS's Query protocol, API version 2010-03-31.
+
+use std::collections::BTreeMap;
+
+use super::{form::Form, xml::Xml};
+use crate::world::{Answer, ApiError, CreateTopic, MessageAttribute, Publish, Request};
+
+pub(crate) const VERSION: &str = "2010-03-31";
+const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+
+pub(crate) fn has_action(action: &str) -> bool {
+    matches!(action, "Publish" | "CreateTopic")
+}
+
+pub(crate) fn request(action: &str, form: &mut Form) -> Result<Request, ApiError> {
+    match action {
+        "CreateTopic" => create_topic(form).map(Request::from),
+        "Publish" => publish(form).map(Request::from),
+        _ => Err(ApiError::client("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
+    }
+}
+
+fn create_topic(form: &mut Form) -> Result<CreateTopic, ApiError> {
+    let mut attributes = BTreeMap::new();
+    for mut entry in form.take_forms("Attributes.entry") {
+        attributes.insert(entry.require("key")?, entry.take("value").unwrap_or_default());
+    }
+    let mut flag = |name: &str| attributes.remove(name).is_some_and(|value| value == "true");
+    let request = CreateTopic {
+        fifo: flag("FifoTopic"),
+        content_based_deduplication: flag("ContentBasedDeduplication"),
+        name: require(form, "Name")?,
+    };
+    match attributes.into_keys().next() {
+        Some(name) => Err(ApiError::invalid_parameter(format!("Attributes Reason: Unknown attribute {name}"))),
+        None => Ok(request),
+    }
+}
+
+fn publish(form: &mut Form) -> Result<Publish, ApiError> {
+    let mut attributes = BTreeMap::new();
+    for mut entry in form.take_forms("MessageAttributes.entry") {
+        let text = entry.take("Value.StringValue");
+        let attribute = MessageAttribute {
+            data_type: entry.take("Value.DataType").unwrap_or_default(),
+            value: text.or_else(|| entry.take("Value.BinaryValue")).unwrap_or_default(),
+        };
+        attributes.insert(require(&mut entry, "Name")?, attribute);
+    }
+    let topic_arn = match form.take("TopicArn").or_else(|| form.take("TargetArn")) {
+        Some(arn) => arn,
+        None => {
+            return Err(ApiError::invalid_parameter("TopicArn or TargetArn Reason: no value for required parameter"));
+        }
+    };
+    Ok(Publish {
+        topic_arn,
+        subject: form.take("Subject"),
+        message: form.take("Message").unwrap_or_default(),
+        structure: form.take("MessageStructure"),
+        attributes,
+        group_id: form.take("MessageGroupId"),
+        deduplication_id: form.take("MessageDeduplicationId"),
+    })
+}
+
+fn require(form: &mut Form, name: &str) -> Result<String, ApiError> {
+    form.take(name)
+        .ok_or_else(|| ApiError::invalid_parameter(format!("{name} Reason: no value for required parameter")))
+}
+
+pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
+    match answer {
+        Answer::CreateTopic(arn) => document("CreateTopic", request_id, |xml| xml.text("TopicArn", arn)),
+        Answer::Publish(published) => document("Publish", request_id, |xml| {
+            xml.text("MessageId", &published.message_id);
+            xml.text_if_any("SequenceNumber", published.sequence_number.as_ref());
+        }),
+        // SNS requests are the two above, and every request is answered under its own name.
+        _ => Vec::new(),
+    }
+}
+
+fn document(action: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Vec<u8> {
+    Xml::document(|xml| {
+        xml.root(&format!("{action}Response"), NAMESPACE, |xml| {
+            xml.element(&format!("{action}Result"), result);
+            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+        });
+    })
+}
+
+pub(crate) fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
+    Xml::document(|xml| {
+        xml.root("ErrorResponse", NAMESPACE, |xml| {
+            xml.element("Error", |xml| {
+                xml.text("Type", if error.status < 500 { "Sender" } else { "Receiver" });
+                xml.text("Code", &error.code);
+                xml.text("Message", &error.message);
+            });
+            xml.text("RequestId", request_id);
+        });
+    })
+}

@@ -1,0 +1,89 @@
+//! What others do to the world: people, Auto Scaling, the hardware. These are not calls of the program under test, so
+//! they are in no journal.
+
+use super::{
+    ApiError, AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances, World,
+    operations::Operation,
+    region::{Capacity, Check},
+};
+
+impl World {
+    /// Somebody else makes a call, now.
+    pub fn act<O: Operation>(&mut self, operation: O) -> Result<O::Answer, ApiError> {
+        self.call(self.now, operation)
+    }
+
+    pub fn start(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        self.act(StartInstances::of(instance_id)).map(drop)
+    }
+
+    pub fn stop(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        self.act(StopInstances::of(instance_id)).map(drop)
+    }
+
+    pub fn terminate(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        self.act(TerminateInstances::of(instance_id)).map(drop)
+    }
+
+    /// The instance hangs: it stays `running`, its status checks fail, and it does not let go of its interfaces unless
+    /// it is forced to.
+    pub fn crash(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        self.set_checks(instance_id, Check::Ok, Check::Impaired)?;
+        self.set_hung(instance_id, true)
+    }
+
+    pub fn set_checks(&mut self, instance_id: &str, system: Check, instance: Check) -> Result<(), ApiError> {
+        let changed = self.region_mut().instance_mut(instance_id)?;
+        (changed.system_check, changed.instance_check) = (system, instance);
+        Ok(())
+    }
+
+    /// Whether a plain detach from the instance never ends.
+    pub fn set_hung(&mut self, instance_id: &str, hung: bool) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.hung = hung;
+        Ok(())
+    }
+
+    pub fn set_capacity(&mut self, instance_id: &str, capacity: Capacity) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.capacity = capacity;
+        Ok(())
+    }
+
+    /// Sets the flag of the interface's attachment, if it has one.
+    pub fn set_delete_on_termination(&mut self, interface_id: &str, value: bool) -> Result<(), ApiError> {
+        if let Some(attachment) = &mut self.region_mut().interface_mut(interface_id)?.attachment {
+            attachment.delete_on_termination = value;
+        }
+        Ok(())
+    }
+
+    /// Somebody detaches the interface by hand.
+    pub fn detach(&mut self, interface_id: &str) -> Result<(), ApiError> {
+        match self.attachment_of(interface_id).map(|attachment| attachment.id.clone()) {
+            Some(attachment_id) => self.act(DetachNetworkInterface::of(attachment_id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Somebody attaches the interface by hand.
+    pub fn attach(&mut self, interface_id: &str, instance_id: &str, device_index: u32) -> Result<(), ApiError> {
+        self.act(AttachNetworkInterface::to(instance_id, interface_id, device_index)).map(drop)
+    }
+
+    /// Somebody deletes the interface, attached or not: a program must survive what can't be.
+    pub fn delete_interface(&mut self, interface_id: &str) {
+        self.region_mut().delete_interface(interface_id);
+    }
+
+    /// The Elastic IP is taken off whatever it is on.
+    pub fn disassociate(&mut self, allocation_id: &str) -> Result<(), ApiError> {
+        self.region_mut().address_mut(allocation_id)?.association = None;
+        Ok(())
+    }
+
+    /// All rules of a group are revoked.
+    pub fn revoke_rules(&mut self, group_id: &str) -> Result<(), ApiError> {
+        self.region_mut().security_group_mut(group_id)?.rules.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,628 @@
+//! Instances: describe, status checks, start, stop, terminate.
+
+use std::{ops::Deref, sync::Arc};
+
+use super::{
+    ApiError, World,
+    interfaces::InterfaceView,
+    operations::{Ask, Change, Parameters, Read},
+    region::{AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
+    select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
+    time::{Process, TERMINATED_VISIBLE_FOR},
+};
+
+/// An instance as a Describe call shows it: with its interfaces, the primary one first.
+#[derive(Debug, Clone)]
+pub struct InstanceView {
+    pub instance: Arc<Instance>,
+    pub interfaces: Vec<InterfaceView>,
+    pub(crate) home: Arc<Home>,
+}
+
+impl Deref for InstanceView {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+impl InstanceView {
+    pub(crate) fn of(region: &Region, instance: &Arc<Instance>) -> Self {
+        let interfaces = region.interfaces_of(&instance.id);
+        Self {
+            interfaces: interfaces.into_iter().map(|interface| InterfaceView::of(region, interface)).collect(),
+            instance: instance.clone(),
+            home: region.home.clone(),
+        }
+    }
+
+    /// Address, groups and the like of an instance are those of its primary interface.
+    pub fn primary(&self) -> Option<&InterfaceView> {
+        self.interfaces
+            .iter()
+            .find(|interface| interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0))
+    }
+}
+
+/// The filters of DescribeInstances in the service model, as far as a simulated instance has the attribute; those that
+/// begin with `network-interface.` are the interfaces' own.
+impl Filterable for InstanceView {
+    const FILTERS: FilterTable<Self> = &[
+        ("availability-zone", |instance| one(&instance.availability_zone)),
+        ("instance-id", |instance| one(&instance.id)),
+        ("instance-lifecycle", |instance| maybe(instance.spot.then_some("spot"))),
+        ("instance-state-code", |instance| one(instance.state.code())),
+        ("instance-state-name", |instance| one(instance.state.name())),
+        ("instance-type", |instance| one(&instance.instance_type)),
+        ("instance.group-id", |instance| instance.primary().map(|eni| eni.groups.clone()).unwrap_or_default()),
+        ("instance.group-name", |instance| instance.primary().map(|eni| eni.group_names.clone()).unwrap_or_default()),
+        ("ip-address", |instance| {
+            maybe(instance.primary().and_then(InterfaceView::association).map(|(address, _)| address.public_ip))
+        }),
+        ("launch-time", |instance| one(instance.home.timestamp(instance.launched_at))),
+        ("owner-id", |instance| one(&instance.home.account)),
+        ("private-ip-address", |instance| maybe(instance.primary().map(|eni| eni.private_ip))),
+        ("state-reason-code", |instance| maybe(instance.state_reason.as_ref().map(|reason| reason.code))),
+        ("subnet-id", |instance| one(&instance.subnet_id)),
+        ("vpc-id", |instance| one(&instance.vpc_id)),
+    ];
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn facts(filter: &str) -> Option<Facts<Self>> {
+        match filter.strip_prefix("network-interface.") {
+            None => select::plain_facts(filter),
+            Some(filter) => {
+                let facts = InterfaceView::facts(filter)?;
+                Some(Box::new(move |instance| instance.interfaces.iter().flat_map(&facts).collect()))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct DescribeInstances {
+    pub selection: Selection,
+    pub dry_run: bool,
+}
+
+impl DescribeInstances {
+    pub fn of<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
+        Self { selection: Selection::ids(ids), dry_run: false }
+    }
+}
+
+impl Ask for DescribeInstances {
+    fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    fn parameters(&self) -> Parameters {
+        self.selection.parameters("InstanceId")
+    }
+}
+
+impl Read for DescribeInstances {
+    type Answer = Page<InstanceView>;
+
+    fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
+        let view = |instance| InstanceView::of(region, instance);
+        let chosen = select::choose(&self.selection, |id| region.instance(id), region.instances(), view)?;
+        self.selection.paginate(chosen, 5..=1000, &region.assumptions)
+    }
+}
+
+/// An instance as DescribeInstanceStatus shows it.
+#[derive(Debug, Clone)]
+pub struct InstanceStatusView {
+    pub instance: Arc<Instance>,
+}
+
+impl Deref for InstanceStatusView {
+    type Target = Instance;
+
+    fn deref(&self) -> &Instance {
+        &self.instance
+    }
+}
+
+/// The filters of DescribeInstanceStatus in the service model, which has none on tags.
+impl Filterable for InstanceStatusView {
+    const FILTERS: FilterTable<Self> = &[
+        ("availability-zone", |instance| one(&instance.availability_zone)),
+        ("instance-state-code", |instance| one(instance.state.code())),
+        ("instance-state-name", |instance| one(instance.state.name())),
+        ("instance-status.reachability", |instance| maybe(instance.checks().1.reachability())),
+        ("instance-status.status", |instance| one(instance.checks().1.name())),
+        ("system-status.reachability", |instance| maybe(instance.checks().0.reachability())),
+        ("system-status.status", |instance| one(instance.checks().0.name())),
+    ];
+
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn facts(filter: &str) -> Option<Facts<Self>> {
+        if filter.starts_with("tag") { None } else { select::plain_facts(filter) }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct DescribeInstanceStatus {
+    pub selection: Selection,
+    pub include_all_instances: bool,
+    pub dry_run: bool,
+}
+
+impl DescribeInstanceStatus {
+    /// The status of these instances, in whatever state they are.
+    pub fn of<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
+        Self { selection: Selection::ids(ids), include_all_instances: true, dry_run: false }
+    }
+}
+
+impl Ask for DescribeInstanceStatus {
+    fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    fn parameters(&self) -> Parameters {
+        self.selection
+            .parameters("InstanceId")
+            .and_if_any("IncludeAllInstances", self.include_all_instances.then_some(true))
+    }
+}
+
+impl Read for DescribeInstanceStatus {
+    type Answer = Page<InstanceStatusView>;
+
+    /// "By default, only running instances are described, unless you specifically indicate to return the status of
+    /// all instances" (service model, DescribeInstanceStatus).
+    fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
+        let view = |instance: &Arc<Instance>| InstanceStatusView { instance: instance.clone() };
+        let mut chosen = select::choose(&self.selection, |id| region.instance(id), region.instances(), view)?;
+        chosen.retain(|instance| self.include_all_instances || instance.state == InstanceState::Running);
+        self.selection.paginate(chosen, 5..=1000, &region.assumptions)
+    }
+}
+
+/// What StartInstances, StopInstances and TerminateInstances answer for each instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateChange {
+    pub instance_id: String,
+    pub previous: InstanceState,
+    pub current: InstanceState,
+}
+
+macro_rules! instance_change {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $name {
+            pub instance_ids: Vec<String>,
+            pub dry_run: bool,
+        }
+
+        impl $name {
+            pub fn of(id: impl Into<String>) -> Self {
+                Self { instance_ids: vec![id.into()], dry_run: false }
+            }
+        }
+
+        impl Ask for $name {
+            fn dry_run(&self) -> bool {
+                self.dry_run
+            }
+
+            fn parameters(&self) -> Parameters {
+                Parameters::default().and_list("InstanceId", &self.instance_ids)
+            }
+        }
+    };
+}
+
+instance_change!(StartInstances);
+instance_change!(
+    /// `Force` and `SkipOsShutdown` are accepted on the wire and make no difference: how long a stop takes is
+    /// [`Timings::stop`](super::Timings).
+    StopInstances
+);
+instance_change!(TerminateInstances);
+
+impl Change for StartInstances {
+    type Answer = Vec<StateChange>;
+
+    fn check(&self, world: &World) -> Result<(), ApiError> {
+        check_instances(world, &self.instance_ids)
+    }
+
+    /// Only a stopped instance can be started; for a pending or running one nothing is done.
+    ///
+    /// Assumed: the latter, and that one instance which can't be started lets the whole request fail.
+    fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
+        change_state(world, &self.instance_ids, |instance| match instance.state {
+            InstanceState::Stopped if instance.capacity == Capacity::RefusedAtOnce => Err(no_capacity(instance)),
+            InstanceState::Stopped => Ok(Some(InstanceState::Pending)),
+            InstanceState::Pending | InstanceState::Running => Ok(None),
+            _ => Err(not_in_state(instance, "started")),
+        })
+    }
+}
+
+impl Change for StopInstances {
+    type Answer = Vec<StateChange>;
+
+    fn check(&self, world: &World) -> Result<(), ApiError> {
+        check_instances(world, &self.instance_ids)
+    }
+
+    /// Assumed: a pending instance can't be stopped; stopping what is stopping or stopped is accepted.
+    fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
+        change_state(world, &self.instance_ids, |instance| match instance.state {
+            InstanceState::Running => Ok(Some(InstanceState::Stopping)),
+            InstanceState::Stopping | InstanceState::Stopped => Ok(None),
+            _ => Err(not_in_state(instance, "stopped")),
+        })
+    }
+}
+
+impl Change for TerminateInstances {
+    type Answer = Vec<StateChange>;
+
+    fn check(&self, world: &World) -> Result<(), ApiError> {
+        check_instances(world, &self.instance_ids)
+    }
+
+    /// "This operation is idempotent; if you terminate an instance more than once, each call succeeds" (service model,
+    /// TerminateInstances).
+    fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
+        change_state(world, &self.instance_ids, |instance| match instance.state {
+            InstanceState::ShuttingDown | InstanceState::Terminated => Ok(None),
+            _ => Ok(Some(InstanceState::ShuttingDown)),
+        })
+    }
+}
+
+fn check_instances(world: &World, ids: &[String]) -> Result<(), ApiError> {
+    if ids.is_empty() {
+        return Err(ApiError::missing_parameter("InstanceId"));
+    }
+    ids.iter().try_for_each(|id| world.region().instance(id).map(drop))
+}
+
+fn not_in_state(instance: &Instance, participle: &str) -> ApiError {
+    ApiError::incorrect_instance_state(format!(
+        "The instance '{}' is not in a state from which it can be {participle}.",
+        instance.id
+    ))
+}
+
+/// A server error: "accompanied by a 500-series HTTP response code".
+fn no_capacity(instance: &Instance) -> ApiError {
+    ApiError::new(
+        500,
+        "InsufficientInstanceCapacity",
+        format!(
+            "We currently do not have sufficient {} capacity in the Availability Zone you requested ({}).",
+            instance.instance_type, instance.availability_zone
+        ),
+    )
+}
+
+/// Decides about all instances first, then changes those that have to change.
+fn change_state(
+    world: &mut World,
+    ids: &[String],
+    next: impl Fn(&Instance) -> Result<Option<InstanceState>, ApiError>,
+) -> Result<Vec<StateChange>, ApiError> {
+    let mut changes = Vec::with_capacity(ids.len());
+    for id in ids {
+        let instance = world.region().instance(id)?;
+        let previous = instance.state;
+        changes.push(StateChange { instance_id: id.clone(), previous, current: next(instance)?.unwrap_or(previous) });
+    }
+    for change in changes.iter().filter(|change| change.current != change.previous) {
+        world.enter(&change.instance_id, change.current)?;
+    }
+    Ok(changes)
+}
+
+impl World {
+    /// Puts an instance into a state of transition and begins the process that ends it.
+    fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
+        let (now, timings) = (self.now, self.region.timings);
+        let instance = self.region_mut().instance_mut(id)?;
+        let reason = (state != InstanceState::Pending).then_some(StateReason::USER_SHUTDOWN);
+        instance.enter(state, reason);
+        let (instance_id, transition) = (id.to_owned(), instance.transition);
+        match state {
+            InstanceState::Pending => {
+                instance.launched_at = now;
+                self.begin(timings.boot, Process::Boot { instance_id, transition });
+            }
+            InstanceState::Stopping => self.begin(timings.stop, Process::Stop { instance_id, transition }),
+            InstanceState::ShuttingDown => {
+                self.begin(timings.shutdown, Process::Terminate { instance_id, transition });
+            }
+            InstanceState::Running | InstanceState::Stopped | InstanceState::Terminated => {}
+        }
+        Ok(())
+    }
+
+    /// The instance, unless it has changed its state since.
+    fn in_transition(&mut self, id: &str, transition: u32) -> Option<&mut Instance> {
+        let unchanged = self.region.instance(id).is_ok_and(|instance| instance.transition == transition);
+        if unchanged { self.region_mut().instance_mut(id).ok() } else { None }
+    }
+
+    /// The instance runs, on another host than before ("When you start an instance, in most cases it is migrated to a
+    /// new underlying host", EC2 User Guide): its checks begin anew, and its device indexes are free.
+    pub(crate) fn complete_boot(&mut self, id: &str, transition: u32) {
+        let checks_take = self.region.timings.checks;
+        let Some(instance) = self.in_transition(id, transition) else { return };
+        if instance.capacity == Capacity::LostLater {
+            instance.enter(InstanceState::Stopped, Some(StateReason::NO_CAPACITY));
+            return;
+        }
+        instance.enter(InstanceState::Running, None);
+        instance.hung = false;
+        instance.blocked_indexes.clear();
+        (instance.system_check, instance.instance_check) = (Check::Initializing, Check::Initializing);
+        let transition = instance.transition;
+        if checks_take.is_zero() {
+            self.complete_checks(id, transition);
+        } else {
+            self.begin(checks_take, Process::Checks { instance_id: id.to_owned(), transition });
+        }
+    }
+
+    /// Checks that somebody has set meanwhile are left as they are.
+    pub(crate) fn complete_checks(&mut self, id: &str, transition: u32) {
+        let Some(instance) = self.in_transition(id, transition) else { return };
+        for check in [&mut instance.system_check, &mut instance.instance_check] {
+            if *check == Check::Initializing {
+                *check = Check::Ok;
+            }
+        }
+    }
+
+    /// A stopped instance keeps its interfaces ("Stop and start Amazon EC2 instances", EC2 User Guide).
+    ///
+    /// Assumed: a detach that hung comes to its end.
+    pub(crate) fn complete_stop(&mut self, id: &str, transition: u32) {
+        let detach_takes = self.region.timings.detach;
+        let Some(instance) = self.in_transition(id, transition) else { return };
+        let was_hung = instance.hung;
+        instance.enter(InstanceState::Stopped, Some(StateReason::USER_SHUTDOWN));
+        if was_hung {
+            for attachment_id in self.attachments_of(id, |status| status == AttachmentStatus::Detaching) {
+                self.begin(detach_takes, Process::Detach { attachment_id });
+            }
+        }
+    }
+
+    /// Interfaces with DeleteOnTermination go with the instance; the others become `available` some time later, the
+    /// primary one included. Until then they are `in-use` (public issues: AndrewGuenther/fck-nat#43,
+    /// hashicorp/terraform-provider-aws#27513).
+    pub(crate) fn complete_terminate(&mut self, id: &str, transition: u32) {
+        let release_takes = self.region.timings.release;
+        let Some(instance) = self.in_transition(id, transition) else { return };
+        instance.enter(InstanceState::Terminated, Some(StateReason::USER_SHUTDOWN));
+        let interfaces: Vec<_> = self.region.interfaces_of(id).into_iter().cloned().collect();
+        for interface in interfaces {
+            let Some(attachment) = &interface.attachment else { continue };
+            if attachment.delete_on_termination {
+                self.region_mut().delete_interface(&interface.id);
+            } else if self.mark_detaching(&interface.id).is_ok() {
+                self.begin(release_takes, Process::Detach { attachment_id: attachment.id.clone() });
+            }
+        }
+        self.begin(release_takes + TERMINATED_VISIBLE_FOR, Process::Forget { instance_id: id.to_owned() });
+    }
+
+    fn attachments_of(&self, id: &str, wanted: impl Fn(AttachmentStatus) -> bool) -> Vec<String> {
+        self.region
+            .interfaces_of(id)
+            .into_iter()
+            .filter_map(|interface| interface.attachment.as_ref())
+            .filter(|attachment| wanted(attachment.status))
+            .map(|attachment| attachment.id.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        names, pair,
+        world::{AttachNetworkInterface, DescribeNetworkInterfaces, DetachNetworkInterface, Timings},
+    };
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn code<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+        result.unwrap_err().code.into_owned()
+    }
+
+    fn state(world: &mut World, now: Duration, id: &str) -> InstanceState {
+        world.call(now, DescribeInstances::of([id])).unwrap().items[0].state
+    }
+
+    #[test]
+    fn every_phase_can_be_seen() {
+        let timings = Timings { boot: seconds(8), stop: seconds(6), shutdown: seconds(8), ..Timings::default() };
+        let mut world = pair().timings(timings).world();
+        let answer = world.act(StopInstances::of(names::HOLDER)).unwrap();
+        assert_eq!(
+            answer,
+            [StateChange {
+                instance_id: names::HOLDER.to_owned(),
+                previous: InstanceState::Running,
+                current: InstanceState::Stopping
+            }]
+        );
+        assert_eq!(state(&mut world, seconds(5), names::HOLDER), InstanceState::Stopping);
+        assert_eq!(state(&mut world, seconds(6), names::HOLDER), InstanceState::Stopped);
+        world.start(names::HOLDER).unwrap();
+        assert_eq!(state(&mut world, seconds(13), names::HOLDER), InstanceState::Pending);
+        assert_eq!(state(&mut world, seconds(14), names::HOLDER), InstanceState::Running);
+        world.terminate(names::HOLDER).unwrap();
+        assert_eq!(state(&mut world, seconds(21), names::HOLDER), InstanceState::ShuttingDown);
+        assert_eq!(state(&mut world, seconds(22), names::HOLDER), InstanceState::Terminated);
+        assert_eq!(state(&mut world, seconds(3621), names::HOLDER), InstanceState::Terminated);
+        let gone = world.call(seconds(3622), DescribeInstances::of([names::HOLDER]));
+        assert_eq!(code(gone), "InvalidInstanceID.NotFound");
+    }
+
+    #[test]
+    fn a_dead_or_dying_instance_neither_starts_nor_stops() {
+        let mut world = pair().timings(Timings { shutdown: seconds(8), ..Timings::default() }).world();
+        world.terminate(names::HOLDER).unwrap();
+        for now in [seconds(1), seconds(9)] {
+            world.advance(now);
+            assert_eq!(code(world.start(names::HOLDER)), "IncorrectInstanceState");
+            assert_eq!(code(world.stop(names::HOLDER)), "IncorrectInstanceState");
+            world.terminate(names::HOLDER).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_begun_in_an_earlier_state_is_not_done_in_a_later_one() {
+        let mut world =
+            pair().timings(Timings { stop: seconds(6), shutdown: seconds(1), ..Timings::default() }).world();
+        world.stop(names::HOLDER).unwrap();
+        world.terminate(names::HOLDER).unwrap();
+        assert_eq!(state(&mut world, seconds(10), names::HOLDER), InstanceState::Terminated);
+    }
+
+    #[test]
+    fn if_one_instance_cannot_be_started_none_is() {
+        let mut world = crate::cold_standby().instance(names::THIRD, |instance| instance.terminated()).world();
+        let ids = [names::STANDBY, names::THIRD].map(str::to_owned).to_vec();
+        assert_eq!(code(world.act(StartInstances { instance_ids: ids, dry_run: false })), "IncorrectInstanceState");
+        assert_eq!(state(&mut world, seconds(1), names::STANDBY), InstanceState::Stopped);
+        assert_eq!(code(world.act(StartInstances::default())), "MissingParameter");
+    }
+
+    #[test]
+    fn capacity_can_be_missing_at_once_or_later() {
+        let mut world = crate::cold_standby().timings(Timings { boot: seconds(8), ..Timings::default() }).world();
+        world.set_capacity(names::STANDBY, Capacity::RefusedAtOnce).unwrap();
+        let error = world.start(names::STANDBY).unwrap_err();
+        assert_eq!((error.status, &*error.code), (500, "InsufficientInstanceCapacity"));
+
+        world.set_capacity(names::STANDBY, Capacity::LostLater).unwrap();
+        world.start(names::STANDBY).unwrap();
+        assert_eq!(state(&mut world, seconds(7), names::STANDBY), InstanceState::Pending);
+        let described = world.call(seconds(8), DescribeInstances::of([names::STANDBY])).unwrap().items.remove(0);
+        assert_eq!(described.state, InstanceState::Stopped);
+        assert_eq!(described.state_reason, Some(StateReason::NO_CAPACITY));
+    }
+
+    #[test]
+    fn termination_deletes_some_interfaces_and_frees_the_others_after_a_while() {
+        let timings = Timings { shutdown: seconds(8), release: seconds(4), ..Timings::default() };
+        let mut world = pair().instance(names::HOLDER, |instance| instance.keeps_primary()).timings(timings).world();
+        let primary = names::primary_interface_of(names::HOLDER);
+        world.terminate(names::HOLDER).unwrap();
+        world.advance(seconds(11));
+        for id in [names::INTERFACE, primary.as_str()] {
+            assert_eq!(world.holder_of(id), Some(names::HOLDER));
+        }
+        let early = world.attach(names::INTERFACE, names::STANDBY, 1);
+        assert_eq!(code(early), "InvalidNetworkInterface.InUse");
+        // What is being released already can be detached as often as one likes, but not a primary interface.
+        world.act(DetachNetworkInterface::of(names::ATTACHMENT)).unwrap();
+        let primary_attachment = world.attachment_of(&primary).unwrap().id.clone();
+        assert_eq!(code(world.act(DetachNetworkInterface::of(primary_attachment))), "OperationNotPermitted");
+
+        world.advance(seconds(12));
+        for id in [names::INTERFACE, primary.as_str()] {
+            assert_eq!(world.holder_of(id), None);
+        }
+        assert_eq!(
+            world.region().address_on(world.interface(names::INTERFACE).unwrap()).unwrap().allocation_id,
+            names::ALLOCATION
+        );
+        world.act(AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).unwrap();
+    }
+
+    #[test]
+    fn an_interface_that_goes_with_its_instance_is_gone_for_good_and_its_address_is_free() {
+        let mut world = pair().interface(names::INTERFACE, |interface| interface.delete_on_termination()).world();
+        world.terminate(names::HOLDER).unwrap();
+        world.advance(seconds(1));
+        let gone = world.act(DescribeNetworkInterfaces::of(names::INTERFACE));
+        assert_eq!(code(gone), "InvalidNetworkInterfaceID.NotFound");
+        assert_eq!(world.region().address(names::ALLOCATION).unwrap().association, None);
+        assert!(world.interface(&names::primary_interface_of(names::HOLDER)).is_none());
+    }
+
+    #[test]
+    fn only_running_instances_have_status_checks() {
+        let mut world = crate::cold_standby().instance(names::HOLDER, |instance| instance.impaired()).world();
+        let status = |world: &mut World, now, request: DescribeInstanceStatus| -> Vec<(String, &str, &str)> {
+            let page = world.call(now, request).unwrap();
+            page.items
+                .iter()
+                .map(|instance| {
+                    let (system, own) = instance.checks();
+                    (instance.id.clone(), system.name(), own.name())
+                })
+                .collect()
+        };
+        let expected = [
+            (names::HOLDER.to_owned(), "ok", "impaired"),
+            (names::STANDBY.to_owned(), "not-applicable", "not-applicable"),
+        ];
+        assert_eq!(status(&mut world, seconds(0), DescribeInstanceStatus::default()), expected[..1]);
+        let all = DescribeInstanceStatus { include_all_instances: true, ..DescribeInstanceStatus::default() };
+        assert_eq!(status(&mut world, seconds(0), all), expected);
+    }
+
+    #[test]
+    fn a_started_instance_is_initializing_first_and_healthy_then() {
+        let timings = Timings { checks: seconds(60), ..Timings::default() };
+        let mut world = pair().instance(names::HOLDER, |instance| instance.impaired().hung()).timings(timings).world();
+        world.stop(names::HOLDER).unwrap();
+        world.advance(seconds(1));
+        world.start(names::HOLDER).unwrap();
+        let checks = |world: &mut World, now| {
+            world.advance(now);
+            world.region().instance(names::HOLDER).unwrap().checks()
+        };
+        assert_eq!(checks(&mut world, seconds(60)), (Check::Initializing, Check::Initializing));
+        assert_eq!(checks(&mut world, seconds(61)), (Check::Ok, Check::Ok));
+        assert!(!world.region().instance(names::HOLDER).unwrap().hung);
+    }
+
+    #[test]
+    fn instances_are_found_by_what_is_true_of_their_interfaces() {
+        let mut world = pair().world();
+        for (name, value, expected) in [
+            ("network-interface.network-interface-id", names::INTERFACE, vec![names::HOLDER]),
+            ("network-interface.attachment.device-index", "0", vec![names::HOLDER, names::STANDBY]),
+            ("network-interface.addresses.private-ip-address", names::PRIVATE_IP, vec![names::HOLDER]),
+            ("instance-state-name", "running", vec![names::HOLDER, names::STANDBY]),
+            ("instance-state-code", "80", vec![]),
+            ("instance-id", names::STANDBY, vec![names::STANDBY]),
+            // The group of the license interface is not that of the instance.
+            ("instance.group-id", names::GROUP, vec![]),
+        ] {
+            let describe = DescribeInstances { selection: Selection::filter(name, [value]), dry_run: false };
+            let found = world.act(describe).unwrap().items;
+            assert_eq!(found.iter().map(|instance| instance.id.as_str()).collect::<Vec<_>>(), expected, "{name}");
+        }
+        let unknown = Selection::filter("network-interface.colour", ["red"]);
+        let describe = DescribeInstances { selection: unknown, dry_run: false };
+        assert_eq!(code(world.act(describe)), "InvalidParameterValue");
+    }
+}

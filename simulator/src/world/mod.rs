@@ -1,0 +1,320 @@
+//! The world: EC2 and SNS as typed, synchronous rules. No wire, no runtime, no clock; time comes in as data.
+//!
+//! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the
+//! rules by subject: `interfaces`, `instances`, `addresses`, `rules`, `tags`, `topics`. `operations` ties each request
+//! to its answer; `select` has ids, filters and pages.
+
+mod actors;
+pub(crate) mod addresses;
+mod error;
+pub(crate) mod ids;
+pub(crate) mod instances;
+pub(crate) mod interfaces;
+mod operations;
+pub mod region;
+pub(crate) mod rules;
+pub(crate) mod select;
+pub(crate) mod tags;
+pub mod time;
+pub(crate) mod topics;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+pub use self::{
+    addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    error::ApiError,
+    instances::{
+        DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
+        StopInstances, TerminateInstances,
+    },
+    interfaces::{
+        AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
+        InterfaceView, ModifyNetworkInterfaceAttribute,
+    },
+    operations::{Answer, Operation, Parameters, Request, Service},
+    region::Region,
+    rules::{
+        AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
+    },
+    select::{Filter, Page, Selection},
+    tags::{CreateTags, DeleteTags},
+    time::{Assumptions, Process, Timings},
+    topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
+};
+use self::{
+    ids::Ids,
+    region::{Attachment, Interface},
+    topics::Topics,
+};
+
+/// How many changes back the past can be read.
+const HISTORY_LENGTH: usize = 512;
+
+/// EC2 and SNS, for one account in one Region.
+///
+/// ```
+/// use std::time::Duration;
+/// use simulator::{names, world::{AttachNetworkInterface, DetachNetworkInterface}};
+///
+/// let mut world = simulator::pair().world();
+/// let now = Duration::ZERO;
+/// world.call(now, DetachNetworkInterface::of(names::ATTACHMENT))?;
+/// world.call(now, AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1))?;
+/// assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY));
+/// # Ok::<(), simulator::world::ApiError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct World {
+    region: Region,
+    topics: Topics,
+    ids: Ids,
+    now: Duration,
+    /// What EC2 will do by itself, by time and, within one moment, in the order in which it was begun.
+    agenda: BTreeMap<(Duration, u64), Process>,
+    begun: u64,
+    /// The Region as it was until a moment, oldest first.
+    past: VecDeque<(Duration, Region)>,
+    revision: u64,
+}
+
+impl World {
+    pub(crate) fn new(region: Region, seed: u64) -> Self {
+        Self {
+            region,
+            topics: Topics::default(),
+            ids: Ids::from_seed(seed),
+            now: Duration::ZERO,
+            agenda: BTreeMap::new(),
+            begun: 0,
+            past: VecDeque::new(),
+            revision: 0,
+        }
+    }
+
+    /// Lets time pass until `now`, then answers the request.
+    ///
+    /// `now` is the time since the start of the simulation; an earlier time than that of the call before is taken as
+    /// the same time.
+    pub fn call<O: Operation>(&mut self, now: Duration, operation: O) -> Result<O::Answer, ApiError> {
+        let answer = self.answer(now, &operation.into())?;
+        Ok(O::unwrap(answer).expect("a request is answered under its own name"))
+    }
+
+    /// The same for any request.
+    pub fn answer(&mut self, now: Duration, request: &Request) -> Result<Answer, ApiError> {
+        self.advance(now);
+        request.perform(self)
+    }
+
+    /// The answer that EC2 would have given at an earlier time; changes are answered as always.
+    pub(crate) fn answer_from_the_past(
+        &mut self,
+        now: Duration,
+        age: Duration,
+        request: &Request,
+    ) -> Result<Answer, ApiError> {
+        self.advance(now);
+        match request.read(self.region_before(age)) {
+            Some(answer) => answer,
+            None => request.perform(self),
+        }
+    }
+
+    /// Does everything that is due until `now`.
+    pub fn advance(&mut self, now: Duration) {
+        while self.step(now).is_some() {}
+        self.now = self.now.max(now);
+    }
+
+    /// Does the next thing that is due until `now`, at its own time.
+    pub(crate) fn step(&mut self, now: Duration) -> Option<Process> {
+        let entry = self.agenda.first_entry()?;
+        let (due, _) = *entry.key();
+        if due > now {
+            return None;
+        }
+        let process = entry.remove();
+        self.now = self.now.max(due);
+        self.complete(&process);
+        Some(process)
+    }
+
+    /// When something will happen by itself.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.agenda.keys().next().map(|(due, _)| *due)
+    }
+
+    fn complete(&mut self, process: &Process) {
+        match process {
+            Process::Attach { attachment_id } => self.complete_attach(attachment_id),
+            Process::Detach { attachment_id } => self.complete_detach(attachment_id),
+            Process::Boot { instance_id, transition } => self.complete_boot(instance_id, *transition),
+            Process::Checks { instance_id, transition } => self.complete_checks(instance_id, *transition),
+            Process::Stop { instance_id, transition } => self.complete_stop(instance_id, *transition),
+            Process::Terminate { instance_id, transition } => self.complete_terminate(instance_id, *transition),
+            Process::Forget { instance_id } => {
+                self.region_mut().instances.remove(instance_id);
+            }
+        }
+    }
+
+    fn begin(&mut self, takes: Duration, process: Process) {
+        self.begun += 1;
+        self.agenda.insert((self.now.saturating_add(takes), self.begun), process);
+    }
+
+    /// The virtual time of the last call or change.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Goes up with every change, whoever made it.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Every change of EC2's state goes through here, and so into the past.
+    fn region_mut(&mut self) -> &mut Region {
+        self.revision += 1;
+        if self.past.back().is_none_or(|(until, _)| *until < self.now) {
+            if self.past.len() == HISTORY_LENGTH {
+                self.past.pop_front();
+            }
+            self.past.push_back((self.now, self.region.clone()));
+        }
+        &mut self.region
+    }
+
+    /// The Region as it was `age` ago, or at the beginning if there was no such time.
+    fn region_before(&self, age: Duration) -> &Region {
+        let then = self.now.checked_sub(age);
+        let was_valid = |until: Duration| then.is_none_or(|then| until > then);
+        self.past.iter().find(|(until, _)| was_valid(*until)).map_or(&self.region, |(_, region)| region)
+    }
+
+    fn topics_mut(&mut self) -> &mut Topics {
+        self.revision += 1;
+        &mut self.topics
+    }
+
+    pub fn interface(&self, id: &str) -> Option<&Interface> {
+        self.region.interface(id).ok().map(|interface| &**interface)
+    }
+
+    pub fn attachment_of(&self, interface_id: &str) -> Option<&Attachment> {
+        self.interface(interface_id)?.attachment.as_ref()
+    }
+
+    /// The instance to which the interface is attached, or is being attached or detached.
+    pub fn holder_of(&self, interface_id: &str) -> Option<&str> {
+        self.attachment_of(interface_id).map(|attachment| attachment.instance_id.as_str())
+    }
+
+    pub fn tag(&self, resource: &str, key: &str) -> Option<&str> {
+        self.region.tags(resource).ok()?.get(key).map(String::as_str)
+    }
+
+    pub(crate) fn add_topic(&mut self, arn: &str) {
+        self.topics_mut().add(arn);
+    }
+
+    /// What was published, in order.
+    pub fn messages(&self) -> &[Message] {
+        self.topics.messages()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{names, pair};
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn holder_seen(world: &mut World, now: Duration, age: Duration) -> Option<String> {
+        let request = DescribeNetworkInterfaces::of(names::INTERFACE).into();
+        let Ok(Answer::DescribeNetworkInterfaces(page)) = world.answer_from_the_past(now, age, &request) else {
+            panic!("the interface is there");
+        };
+        page.items[0].attachment.as_ref().map(|attachment| attachment.instance_id.clone())
+    }
+
+    #[test]
+    fn the_past_can_be_read_as_it_was() {
+        let mut world = pair().timings(Timings { detach: seconds(2), ..Timings::default() }).world();
+        world.call(seconds(10), DetachNetworkInterface::of(names::ATTACHMENT)).unwrap();
+        world.call(seconds(20), AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).unwrap();
+        for (age, expected) in [
+            (0, Some(names::STANDBY)),
+            (10, Some(names::STANDBY)),
+            (11, None),
+            (18, None),
+            (19, Some(names::HOLDER)),
+            (30, Some(names::HOLDER)),
+            (300, Some(names::HOLDER)),
+        ] {
+            assert_eq!(holder_seen(&mut world, seconds(30), seconds(age)).as_deref(), expected, "{age} s ago");
+        }
+    }
+
+    #[test]
+    fn a_change_is_never_made_in_the_past() {
+        let mut world = pair().world();
+        world.call(seconds(10), DetachNetworkInterface::of(names::ATTACHMENT)).unwrap();
+        let attach = AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1).into();
+        world.answer_from_the_past(seconds(11), seconds(5), &attach).unwrap();
+        assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY));
+    }
+
+    #[test]
+    fn the_memory_of_the_past_is_bounded() {
+        let mut world = pair().world();
+        for n in 0..2 * HISTORY_LENGTH as u64 {
+            world.call(seconds(n), CreateTags::on(names::INTERFACE, "n", n.to_string())).unwrap();
+        }
+        assert_eq!(world.past.len(), HISTORY_LENGTH);
+    }
+
+    #[test]
+    fn time_never_goes_back() {
+        let mut world = pair().timings(Timings { stop: seconds(5), ..Timings::default() }).world();
+        world.advance(seconds(10));
+        world.call(seconds(3), StopInstances::of(names::HOLDER)).unwrap();
+        assert_eq!(world.now(), seconds(10));
+        assert_eq!(world.next_due(), Some(seconds(15)));
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_world() {
+        let run = |seed| {
+            let mut world = pair().seed(seed).world();
+            world.detach(names::INTERFACE).unwrap();
+            world.call(seconds(1), AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).unwrap()
+        };
+        assert_eq!(run(1), run(1));
+        assert_ne!(run(1), run(2));
+    }
+
+    #[test]
+    fn every_request_of_an_empty_world_is_answered() {
+        let mut world = crate::Scenario::empty().world();
+        let requests: [Request; 4] = [
+            DescribeNetworkInterfaces::default().into(),
+            DescribeInstances::default().into(),
+            DescribeInstanceStatus::default().into(),
+            DescribeAddresses::default().into(),
+        ];
+        for request in requests {
+            world.answer(Duration::ZERO, &request).unwrap();
+        }
+    }
+}

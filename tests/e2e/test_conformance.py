@@ -1,0 +1,20 @@
+"""The simulator speaks EC2's and SNS's wire format, not only our own client's idea of it: boto3 asks it."""
+
+import subprocess
+import sys
+import unittest
+
+from clouds import Simulator
+from harness import ROOT
+
+
+class Conformance(unittest.TestCase):
+    def test_every_request_gets_the_answer_that_aws_would_give(self):
+        script = ROOT / "tests" / "conformance" / "conformance.py"
+        with Simulator() as simulator:
+            asked = subprocess.run([sys.executable, script, "--endpoint", simulator.endpoint], timeout=300)
+        self.assertEqual(0, asked.returncode)
+
+
+if __name__ == "__main__":
+    unittest.main()

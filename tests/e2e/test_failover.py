@@ -1,0 +1,224 @@
+"""The built function, end to end: an EventBridge document in, the interface on the standby and the MAC address out.
+
+The same cases run against the project's simulator and against moto. moto is a second opinion on the wire format, not
+on EC2's rules: it detaches at once, stops at once, and knows no state in between. Where it differs in a way that changes
+what a test can say, the test says so.
+"""
+
+import unittest
+
+from clouds import PRIVATE_ADDRESS, Moto, Simulator
+from harness import ROOT, Function, FunctionError
+
+EVENTS = ROOT / "events"
+
+
+class Failover:
+    """The cases. A subclass names the cloud."""
+
+    Cloud = None
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = cls.enterClassContext(cls.Cloud())
+
+    def setUp(self):
+        self.cloud.reset()
+        self.configuration = self.cloud.variables()
+
+    def function(self, **changes):
+        return Function(self.cloud.endpoint, **(self.configuration | changes))
+
+    def event(self, name):
+        return self.cloud.event(EVENTS / f"{name}.json")
+
+    def changes(self):
+        """The calls that would change something."""
+        return [call for call in self.cloud.calls() if not call.startswith(("Describe", "Get"))]
+
+    def test_a_stopped_holder_loses_the_interface_to_the_standby(self):
+        cloud = self.cloud
+        before, address = cloud.network_interface(), cloud.address()
+        mac = before["MacAddress"]
+        hostid = mac.replace(":", "")
+        cloud.stop(cloud.holder)
+        cloud.forget_calls()
+
+        with self.function() as function:
+            report = function.invoke(self.event("holder-stopped"))
+
+            # What really happened, seen by a client that is not ours.
+            after = cloud.network_interface()
+            self.assertEqual(cloud.standby, after["Attachment"]["InstanceId"])
+            self.assertEqual("attached", after["Attachment"]["Status"])
+            self.assertEqual(1, after["Attachment"]["DeviceIndex"])
+            self.assertFalse(after["Attachment"]["DeleteOnTermination"])
+            self.assertEqual(mac, after["MacAddress"])
+            self.assertEqual(PRIVATE_ADDRESS, after["PrivateIpAddress"])
+            self.assertEqual(address["PublicIp"], after["Association"]["PublicIp"])
+            self.assertEqual(cloud.interface, cloud.address()["NetworkInterfaceId"])
+
+            # What the report says about it.
+            self.assertEqual(1, report["schemaVersion"])
+            self.assertEqual(("moved", "holder-stopped"), (report["outcome"], report["reason"]))
+            self.assertTrue(report["summary"])
+            self.assertEqual(
+                {
+                    "kind": "instance-state-change",
+                    "id": "9f6b3a52-0c1e-4d7a-8a3b-5e2f7c914d06",
+                    "time": "2026-11-11T21:29:54Z",
+                    "instanceId": cloud.holder,
+                    "state": "stopped",
+                },
+                report["trigger"],
+            )
+            server = report["tokenServer"]
+            self.assertEqual("mosek", server["name"])
+            self.assertEqual(cloud.interface, server["networkInterfaceId"])
+            self.assertEqual(mac, server["macAddress"])
+            self.assertEqual(hostid, server["hostid"])
+            self.assertEqual(PRIVATE_ADDRESS, server["privateIpAddress"])
+            self.assertEqual(address["PublicIp"], server["publicIpAddress"])
+            self.assertEqual("eu-west-1a", server["availabilityZone"])
+            self.assertEqual(before["SubnetId"], server["subnetId"])
+            self.assertEqual(before["VpcId"], server["vpcId"])
+            move = report["move"]
+            self.assertEqual((cloud.holder, cloud.standby), (move["from"], move["to"]))
+            self.assertEqual(after["Attachment"]["AttachmentId"], move["attachmentId"])
+            self.assertEqual((False, False), (move["forced"], move["standbyStarted"]))
+            self.assertEqual({"done"}, {step["result"] for step in report["steps"]})
+            steps = [step["step"] for step in report["steps"]]
+            self.assertLess(steps.index("detach"), steps.index("attach"))
+            # Against moto, `ok` for the group says little: it shows an interface the groups of its instance, too, so the
+            # check could not notice a port that is closed in the interface's own.
+            self.assertEqual(
+                {"hostid": "ok", "elasticIp": "ok", "securityGroup": "ok", "deleteOnTermination": "ok"}, report["checks"]
+            )
+
+            # What a person and a program are told.
+            [published] = cloud.published()
+            self.assertIn("moved", published.subject.lower())
+            self.assertIn(hostid, published.subject)
+            self.assertIn(mac, published.mail)
+            self.assertIn(hostid, published.mail)
+            self.assertIn(cloud.standby, published.mail)
+            self.assertEqual("moved", published.report["outcome"])
+            self.assertEqual(mac, published.report["tokenServer"]["macAddress"])
+            self.assertEqual(move, published.report["move"])
+            self.assertEqual(
+                {"outcome": "moved", "severity": "none", "tokenServer": "mosek", "hostid": hostid}, published.attributes
+            )
+
+            # The same event again: nothing to do, and nothing to tell.
+            cloud.forget_calls()
+            again = function.invoke(self.event("holder-stopped"))
+            self.assertEqual(("no-action", "holder-healthy"), (again["outcome"], again["reason"]))
+            self.assertEqual([], self.changes())
+            self.assertEqual([], cloud.published())
+            self.assertEqual(move["attachmentId"], cloud.network_interface()["Attachment"]["AttachmentId"])
+
+    def test_a_stopped_standby_gets_the_interface_and_is_started(self):
+        self.cloud.stop(self.cloud.holder, self.cloud.standby)
+        with self.function() as function:
+            report = function.invoke({"action": "reconcile"})
+        self.assertEqual("moved", report["outcome"])
+        self.assertTrue(report["move"]["standbyStarted"])
+        self.assertEqual(self.cloud.standby, self.cloud.network_interface()["Attachment"]["InstanceId"])
+        [reservation] = self.cloud.ec2.describe_instances(InstanceIds=[self.cloud.standby])["Reservations"]
+        self.assertIn(reservation["Instances"][0]["State"]["Name"], ("pending", "running"))
+
+    def test_a_running_holder_keeps_the_interface_whatever_the_event_says(self):
+        self.cloud.forget_calls()
+        with self.function() as function:
+            report = function.invoke(self.event("holder-stopped"))
+        self.assertEqual(("no-action", "event-outdated"), (report["outcome"], report["reason"]))
+        self.assertEqual([], self.changes())
+        self.assertEqual(self.cloud.holder, self.cloud.network_interface()["Attachment"]["InstanceId"])
+
+    def test_a_stranger_is_none_of_its_business_and_costs_no_call(self):
+        self.cloud.forget_calls()
+        with self.function() as function:
+            report = function.invoke(self.event("stranger-stopped"))
+        self.assertEqual(("no-action", "not-a-member"), (report["outcome"], report["reason"]))
+        self.assertEqual([], self.cloud.calls())
+
+    def test_a_foreign_document_is_ignored_without_a_call(self):
+        self.cloud.forget_calls()
+        with self.function() as function:
+            report = function.invoke(self.event("cloudtrail-stop-instances"))
+        self.assertEqual(("ignored", "unknown-event"), (report["outcome"], report["reason"]))
+        self.assertEqual([], self.cloud.calls())
+
+    def test_a_dry_run_plans_and_changes_nothing(self):
+        cloud = self.cloud
+        before = cloud.network_interface()
+        cloud.forget_calls()
+        with self.function() as function:
+            report = function.invoke(self.event("operator-failover-dry-run"))
+        self.assertEqual("planned", report["outcome"])
+        self.assertEqual((cloud.holder, cloud.standby), (report["move"]["from"], report["move"]["to"]))
+        self.assertEqual({"planned"}, {step["result"] for step in report["steps"]})
+        self.assertEqual([], self.changes())
+        self.assertEqual([], cloud.published())
+        self.assertEqual(before, cloud.network_interface())
+
+    def test_an_operator_moves_a_healthy_holder(self):
+        with self.function() as function:
+            report = function.invoke(self.event("operator-failover-to-standby"))
+        self.assertEqual("moved", report["outcome"])
+        self.assertEqual(self.cloud.standby, self.cloud.network_interface()["Attachment"]["InstanceId"])
+
+    def test_a_wrong_configuration_is_reported_all_at_once(self):
+        wrong = {
+            "TOKEN_SERVER_INTERFACE_ID": "eni-42",
+            "TOKEN_SERVER_INSTANCE_IDS": self.cloud.holder,
+            "NOTIFICATION_TOPIC_ARN": "token-failover",
+            "TOKEN_SERVER_PORTS": "27007-",
+        }
+        self.cloud.forget_calls()
+        with self.function(**wrong) as function:
+            for payload in (self.event("holder-stopped"), {"action": "plan"}):
+                with self.assertRaises(FunctionError) as failed:
+                    function.invoke(payload)
+                for variable, value in wrong.items():
+                    self.assertIn(variable, failed.exception.message)
+                    self.assertIn(value, failed.exception.message)
+                self.assertEqual("InvalidConfiguration", failed.exception.type)
+        self.assertEqual([], self.cloud.calls())
+
+    def test_a_malformed_request_is_an_error_that_names_what_is_accepted(self):
+        self.cloud.forget_calls()
+        with self.function() as function:
+            for payload in ({"action": "failback"}, {"action": "failover", "to": "the other one"}):
+                with self.assertRaises(FunctionError) as failed:
+                    function.invoke(payload)
+                self.assertEqual("InvalidRequest", failed.exception.type)
+                for action in ("reconcile", "failover", "plan", "dryRun"):
+                    self.assertIn(action, failed.exception.message)
+        self.assertEqual([], self.cloud.calls())
+
+
+class AgainstTheSimulator(Failover, unittest.TestCase):
+    Cloud = Simulator
+
+    def test_a_terminated_holder_loses_the_interface_to_the_standby(self):
+        # Not against moto, which leaves the interface attached to the dead instance for ever.
+        cloud = self.cloud
+        mac = cloud.network_interface()["MacAddress"]
+        cloud.ec2.terminate_instances(InstanceIds=[cloud.holder])
+        with self.function() as function:
+            report = function.invoke(self.event("holder-terminated"))
+        self.assertEqual("moved", report["outcome"])
+        after = cloud.network_interface()
+        self.assertEqual((cloud.standby, mac), (after["Attachment"]["InstanceId"], after["MacAddress"]))
+
+
+class AgainstMoto(Failover, unittest.TestCase):
+    Cloud = Moto
+
+
+del Failover
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,866 @@
+//! Whole failovers: a document goes in, the real SDK talks to the simulated EC2, and a report and a mail come out.
+//!
+//! Each test asserts every change that was asked for, in order, so that it also asserts that nothing else was.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use simulator::world::region::Capacity;
+use simulator::world::{AttachNetworkInterface, Timings};
+use simulator::{Disruption, Scenario, Simulator, When, names};
+use token_failover::checks::CheckResult;
+use token_failover::failover::Failure;
+use token_failover::ids::InstanceId;
+use token_failover::report::{Expectation, Movement, Outcome, Report, Step, StepResult};
+
+use crate::support::{Stage, event};
+
+const MEMBERS_WITH_THIRD: (&str, &str) =
+    ("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2,i-0ccccccccccccccc3");
+const NOTE: &str = "CreateTags note";
+const DETACH: &str = "Detach eni-attach-0aaaaaaaaaaaaaaa1";
+const ATTACH_TO_STANDBY: &str = "Attach i-0bbbbbbbbbbbbbbb2 at 1";
+const SETTLE: &str = "DeleteTags";
+
+fn stage(scenario: Scenario) -> Stage {
+    stage_with(scenario, &[])
+}
+
+fn stage_with(scenario: Scenario, changes: &[(&str, &str)]) -> Stage {
+    Stage::recorded(scenario.build(), changes, Box::new(|_| ()))
+}
+
+/// A pair whose holder was stopped.
+fn stopped_holder() -> Scenario {
+    simulator::pair().instance(names::HOLDER, |holder| holder.stopped())
+}
+
+fn holder(simulator: &Simulator) -> Option<String> {
+    simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
+}
+
+fn tags(simulator: &Simulator) -> Vec<(String, String)> {
+    simulator.world(|world| {
+        let interface = world.interface(names::INTERFACE);
+        let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
+        tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+    })
+}
+
+fn id(id: &str) -> InstanceId {
+    id.parse().expect("an instance id")
+}
+
+/// Every call that was to change something, each in a few words. Dry runs change nothing and are not among them.
+fn story(simulator: &Simulator) -> Vec<String> {
+    let calls = simulator.journal();
+    let changing = calls.iter().filter(|call| {
+        let reads = call.action.starts_with("Describe") || call.action.starts_with("Get");
+        !reads && !call.dry_run
+    });
+    changing
+        .map(|call| {
+            let parameter = |name: &str| call.parameters.get(name).unwrap_or_default().to_owned();
+            let words = match call.action.as_ref() {
+                "CreateTags" if call.to_string().contains("token-failover:refused") => "CreateTags refused".to_owned(),
+                "CreateTags" if !call.to_string().contains("busy-until") => "CreateTags hand over".to_owned(),
+                "CreateTags" => NOTE.to_owned(),
+                "DetachNetworkInterface" => {
+                    let force = if parameter("Force") == "true" { " by force" } else { "" };
+                    format!("Detach {}{force}", parameter("AttachmentId"))
+                }
+                "AttachNetworkInterface" => format!("Attach {} at {}", parameter("InstanceId"), parameter("DeviceIndex")),
+                "StartInstances" => format!("Start {}", parameter("InstanceId")),
+                "Publish" => format!("Publish {}", parameter("Subject")),
+                "ModifyNetworkInterfaceAttribute" => "Modify".to_owned(),
+                action => action.to_owned(),
+            };
+            match call.outcome.to_string().as_str() {
+                "ok" => words,
+                outcome => format!("{words} -> {outcome}"),
+            }
+        })
+        .collect()
+}
+
+fn calls(simulator: &Simulator, action: &str) -> usize {
+    simulator.journal().iter().filter(|call| call.action == action).count()
+}
+
+const PUBLISH_MOVED: &str = "Publish MOVED: license-eu (hostid 0273ae2adc81)";
+const PUBLISH_REFUSED: &str = "Publish REFUSED: license-eu (hostid 0273ae2adc81)";
+const PUBLISH_FAILED: &str = "Publish FAILED: license-eu (hostid 0273ae2adc81)";
+const PUBLISH_REPAIRED: &str = "Publish REPAIRED: license-eu (hostid 0273ae2adc81)";
+
+fn codes(report: &Report) -> Vec<&str> {
+    report.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+fn mail(simulator: &Simulator, index: usize) -> String {
+    let messages = simulator.messages();
+    let message: Value = serde_json::from_str(&messages[index].message).expect("a JSON object");
+    message["email"].as_str().expect("a text for mail").to_owned()
+}
+
+mod a_holder_that_failed {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn loses_the_interface_to_the_running_standby() {
+        let stage = stage(stopped_holder());
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
+        assert_eq!(report.expected_to_work, Expectation::Yes);
+        let movement = report.movement.expect("a move");
+        let attachment_id = movement.attachment_id.clone();
+        assert!(attachment_id.as_ref().is_some_and(|id| id.as_str() != names::ATTACHMENT));
+        assert_eq!(
+            movement,
+            Movement {
+                from: Some(id(names::HOLDER)),
+                to: id(names::STANDBY),
+                attachment_id,
+                forced: Some(false),
+                standby_started: Some(false),
+                duration_ms: movement.duration_ms,
+            }
+        );
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        assert!(report.findings.is_empty(), "{:?}", report.findings);
+        assert!(mail(&stage.simulator, 0).contains("02:73:ae:2a:dc:81"));
+        assert!(mail(&stage.simulator, 0).contains("0273ae2adc81"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_dealt_with_once_however_often_the_event_comes() {
+        let stage = stage(stopped_holder());
+        let first = stage.invoke(event("holder-stopped")).await.expect("a report");
+        stage.simulator.clear_journal();
+
+        let second = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((first.outcome, second.outcome), (Outcome::Moved, Outcome::NoAction));
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_dealt_with_in_every_state_that_is_a_failure() {
+        for (event_name, state) in [
+            ("holder-stopping", "holder-stopping"),
+            ("holder-stopped", "holder-stopped"),
+            ("holder-shutting-down", "holder-shutting-down"),
+            ("holder-terminated", "interface-unattached"),
+        ] {
+            let realistic = Timings { detach: Duration::from_secs(2), ..Timings::realistic() };
+            let stage = stage(simulator::pair().timings(realistic));
+            let wait = stage.simulator.world(|world| match event_name {
+                "holder-stopping" => world.stop(names::HOLDER).map(|()| 0),
+                "holder-stopped" => world.stop(names::HOLDER).map(|()| 7),
+                "holder-shutting-down" => world.terminate(names::HOLDER).map(|()| 0),
+                _ => world.terminate(names::HOLDER).map(|()| 20),
+            });
+            tokio::time::sleep(Duration::from_secs(wait.expect("the holder runs"))).await;
+
+            let report = stage.invoke(event(event_name)).await.expect("a report");
+
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, state), "{event_name}");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{event_name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_noticed_by_the_schedule_when_the_event_was_lost() {
+        let stage = stage(stopped_holder());
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hands_over_to_a_stopped_standby_that_is_started_once_it_has_the_interface() {
+        let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
+        let stage = stage(cold.timings(Timings::realistic()));
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(report.movement.and_then(|movement| movement.standby_started), Some(true));
+        assert_eq!(report.expected_to_work, Expectation::Yes);
+        let start = format!("Start {}", names::STANDBY);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, &start, PUBLISH_MOVED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hands_over_to_the_next_standby_when_the_first_has_no_capacity() {
+        for capacity in [Capacity::RefusedAtOnce, Capacity::LostLater] {
+            let scenario = simulator::trio()
+                .instance(names::HOLDER, |holder| holder.stopped())
+                .instance(names::STANDBY, |standby| standby.stopped().capacity(capacity))
+                .timings(Timings::realistic());
+            let stage = stage_with(scenario, &[MEMBERS_WITH_THIRD]);
+
+            let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+            assert_eq!((report.outcome, report.expected_to_work), (Outcome::Moved, Expectation::Yes), "{capacity:?}");
+            assert_eq!(report.movement.as_ref().map(|movement| movement.to.clone()), Some(id(names::THIRD)));
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
+            assert_eq!(codes(&report), ["start-failed"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_hangs_is_detached_by_force_after_the_configured_patience() {
+        let hung = simulator::pair().instance(names::HOLDER, |holder| holder.impaired().hung());
+        let stage = stage_with(hung, &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "7")]);
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-impaired"));
+        assert_eq!(report.movement.as_ref().and_then(|movement| movement.forced), Some(true));
+        let by_force = format!("{DETACH} by force");
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &by_force, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        let forced = stage.simulator.journal().into_iter().find(|call| call.parameters.get("Force") == Some("true"));
+        let forced_at = forced.expect("one forced detach").at;
+        assert!((7..8).contains(&forced_at.as_secs()), "{forced_at:?}");
+        assert_eq!(codes(&report), ["detached-by-force"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_hangs_is_never_detached_by_force_when_that_is_forbidden() {
+        let hung = simulator::pair().instance(names::HOLDER, |holder| holder.impaired().hung());
+        let stage = stage_with(hung, &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "0")]);
+
+        let failure = stage.invoke(event("schedule")).await.expect_err("the time ends first");
+
+        assert!(matches!(failure, Failure::DeadlineReached { .. }), "{failure:?}");
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, PUBLISH_FAILED, "CreateTags hand over"]);
+    }
+}
+
+mod a_holder_that_runs {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn keeps_the_interface_whatever_an_old_event_says() {
+        for name in ["holder-stopping", "holder-stopped", "holder-shutting-down", "holder-terminated"] {
+            let stage = stage(simulator::pair());
+
+            let report = stage.invoke(event(name)).await.expect("a report");
+
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "event-outdated"), "{name}");
+            assert_eq!(story(&stage.simulator), Vec::<String>::new());
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+            assert!(stage.simulator.now() >= Duration::from_secs(10), "it looked for a while");
+            assert!(stage.simulator.now() <= Duration::from_secs(11), "and not for ever");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loses_it_as_soon_as_ec2_agrees_with_the_event() {
+        let stage = stage(simulator::pair());
+        stage.simulator.at(Duration::from_secs(3), |world| world.stop(names::HOLDER).expect("it runs"));
+
+        let report = stage.invoke(event("holder-stopping")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert!(stage.simulator.now() < Duration::from_secs(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn costs_one_wave_of_reads_when_an_event_about_a_standby_comes() {
+        for name in ["standby-running", "standby-stopped", "holder-running", "holder-pending"] {
+            let stage = stage(simulator::pair());
+
+            let report = stage.invoke(event(name)).await.expect("a report");
+
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "holder-healthy"), "{name}");
+            let mut actions: Vec<_> = stage.simulator.journal().iter().map(|call| call.action.to_string()).collect();
+            actions.sort();
+            assert_eq!(actions, ["DescribeInstanceStatus", "DescribeInstances", "DescribeNetworkInterfaces"], "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn costs_a_reconcile_four_reads_and_no_change() {
+        let stage = stage(simulator::pair());
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+        let checks = report.checks;
+        assert_eq!(
+            [checks.hostid, checks.elastic_ip, checks.security_group, checks.delete_on_termination],
+            [CheckResult::Ok; 4]
+        );
+        assert_eq!(stage.simulator.journal().len(), 4);
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+        assert!(stage.simulator.messages().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn loses_the_interface_only_to_an_operator() {
+        let stage = stage(simulator::pair());
+
+        let report = stage.invoke(event("operator-failover")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "operator-request"));
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gets_it_back_when_no_standby_can_take_it() {
+        let stage = stage(simulator::pair());
+        let refused = Disruption::error(400, "AttachmentLimitExceeded");
+        stage.simulator.disrupt(move |call| {
+            let to_standby = call.parameters.get("InstanceId") == Some(names::STANDBY);
+            if call.action == "AttachNetworkInterface" && to_standby { refused.clone() } else { Disruption::None }
+        });
+
+        let report = stage.invoke(event("operator-failover")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "returned-to-former-holder"));
+        assert_eq!(report.movement, None);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+        let to_standby = format!("{ATTACH_TO_STANDBY} -> AttachmentLimitExceeded");
+        let back = format!("Attach {} at 1", names::HOLDER);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &to_standby, &back, PUBLISH_FAILED, SETTLE]);
+        assert_eq!(codes(&report), ["returned-to-former-holder", "attach-failed"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counts_as_failed_while_its_status_checks_fail_unless_that_is_switched_off() {
+        let impaired = || simulator::pair().instance(names::HOLDER, |holder| holder.impaired());
+        let moved = stage(impaired());
+        let kept = stage_with(impaired(), &[("FAILOVER_ON_IMPAIRED", "false")]);
+
+        let moved = moved.invoke(event("schedule")).await.expect("a report");
+        let kept_report = kept.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((moved.outcome, moved.reason.as_str()), (Outcome::Moved, "holder-impaired"));
+        assert_eq!((kept_report.outcome, kept_report.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+        assert_eq!(story(&kept.simulator), Vec::<String>::new());
+    }
+}
+
+mod strangers {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn cause_no_call_at_all() {
+        for name in ["stranger-stopped", "rebalance-recommendation", "cloudtrail-stop-instances", "holder-stopping-replayed"] {
+            let stage = stage(stopped_holder());
+
+            let report = stage.invoke(event(name)).await.expect("a report");
+
+            assert!(matches!(report.outcome, Outcome::NoAction | Outcome::Ignored), "{name}");
+            assert_eq!(report.token_server.mac_address, None);
+            assert!(stage.simulator.journal().is_empty(), "{name}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_hold_the_interface_keep_it_and_are_reported_once() {
+        let held = simulator::trio()
+            .interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+        let stage = stage(held);
+
+        let first = stage.invoke(event("schedule")).await.expect("a report");
+        let second = stage.invoke(event("schedule")).await.expect("a report");
+        let third = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        for report in [&first, &second, &third] {
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
+            assert_eq!(report.expected_to_work, Expectation::No);
+        }
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+    }
+}
+
+mod refusals {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn name_what_keeps_each_standby_from_taking_over() {
+        let impaired = stopped_holder().instance(names::STANDBY, |standby| standby.impaired());
+        let stage = stage(impaired);
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
+        assert_eq!(codes(&report), ["no-viable-standby", "standby-not-viable"]);
+        assert_eq!(report.findings[1].resource.as_deref(), Some(names::STANDBY));
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER), "nothing is detached without a standby");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn end_as_soon_as_a_standby_is_viable() {
+        let stage = stage(stopped_holder().instance(names::STANDBY, |standby| standby.impaired()));
+        stage.invoke(event("schedule")).await.expect("a report");
+        stage.simulator.world(|world| {
+            use simulator::world::region::Check;
+            world.set_checks(names::STANDBY, Check::Ok, Check::Ok).expect("it exists");
+        });
+        stage.simulator.clear_journal();
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        let left: Vec<String> = tags(&stage.simulator).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(left, ["token-failover:moves"], "the refusal is forgotten and nothing is owed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn spare_a_primary_interface_until_its_instance_is_terminated() {
+        let stage = stage(simulator::primary().timings(Timings::realistic()));
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+        let refused = stage.invoke(event("holder-stopping")).await.expect("a report");
+        assert_eq!((refused.outcome, refused.reason.as_str()), (Outcome::Refused, "primary-interface"));
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it is stopped");
+        let moved = stage.invoke(event("holder-terminated")).await.expect("a report");
+
+        assert_eq!(moved.outcome, Outcome::Moved);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tell_of_a_missing_interface_once() {
+        let stage = stage(simulator::pair());
+        stage.simulator.world(|world| world.delete_interface(names::INTERFACE));
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "interface-missing"));
+        assert_eq!(report.expected_to_work, Expectation::No);
+        assert_eq!(story(&stage.simulator), ["Publish REFUSED: license-eu (hostid unknown)"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn name_the_action_that_the_role_lacks_before_anything_is_detached() {
+        for (action, words) in [
+            ("AttachNetworkInterface", vec![NOTE, PUBLISH_REFUSED, "CreateTags refused", SETTLE]),
+            (
+                "DetachNetworkInterface",
+                vec![
+                    NOTE,
+                    "Detach eni-attach-0aaaaaaaaaaaaaaa1 -> UnauthorizedOperation",
+                    PUBLISH_REFUSED,
+                    "CreateTags refused",
+                    SETTLE,
+                ],
+            ),
+        ] {
+            let stage = stage(stopped_holder());
+            stage.simulator.deny(action);
+
+            let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "permission-denied"), "{action}");
+            assert_eq!(report.findings[0].resource.as_deref(), Some(format!("ec2:{action}").as_str()));
+            assert_eq!(story(&stage.simulator), words, "{action}");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_an_interface_that_goes_back_and_forth() {
+        let stage = stage_with(simulator::pair(), &[("FAILOVER_MAX_MOVES_PER_HOUR", "2")]);
+        let mut outcomes = Vec::new();
+        for failing in [names::HOLDER, names::STANDBY, names::HOLDER] {
+            let other = if failing == names::HOLDER { names::STANDBY } else { names::HOLDER };
+            stage.simulator.world(|world| world.stop(failing)).expect("it runs");
+            outcomes.push(stage.invoke(event("schedule")).await.expect("a report").reason);
+            stage.simulator.world(|world| world.start(failing)).expect("it is stopped");
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert_ne!(failing, other);
+        }
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+        stage.simulator.clear_journal();
+        let limited = stage.invoke(event("schedule")).await.expect("a report");
+        let operator = stage.invoke(event("operator-failover")).await.expect("a report");
+
+        assert_eq!(outcomes, ["holder-stopped", "holder-stopped", "too-many-moves"]);
+        assert_eq!(limited.reason, "too-many-moves");
+        assert_eq!((operator.outcome, operator.reason.as_str()), (Outcome::Moved, "operator-request"));
+    }
+}
+
+mod an_interface_attached_to_nothing {
+    use super::*;
+
+    fn unattached() -> Scenario {
+        simulator::pair().interface(names::INTERFACE, |interface| interface.free())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_attached_to_the_first_member() {
+        let stage = stage(unattached());
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "interface-unattached"));
+        let movement = report.movement.expect("a move");
+        assert_eq!((movement.from, movement.to), (None, id(names::HOLDER)));
+        let attach = format!("Attach {} at 1", names::HOLDER);
+        assert_eq!(story(&stage.simulator), [NOTE, &attach, PUBLISH_MOVED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fails_the_invocation_and_is_reported_when_nobody_can_take_it() {
+        let stage = stage(unattached());
+        stage.simulator.disrupt(|call| {
+            if call.action == "AttachNetworkInterface" && !call.dry_run {
+                Disruption::error(400, "AttachmentLimitExceeded")
+            } else {
+                Disruption::None
+            }
+        });
+
+        let failure = stage.invoke(event("schedule")).await.expect_err("nobody has it");
+
+        assert_eq!(failure.error_type(), "InterfaceNotAttached");
+        let both = [names::HOLDER, names::STANDBY].map(|to| format!("Attach {to} at 1 -> AttachmentLimitExceeded"));
+        assert_eq!(
+            story(&stage.simulator),
+            [NOTE, &both[0], &both[1], PUBLISH_FAILED, "CreateTags hand over"]
+        );
+        assert!(mail(&stage.simulator, 0).contains("Expected to work now: NO"));
+    }
+}
+
+mod errors_of_ec2 {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn lost_answers_change_nothing_in_the_outcome() {
+        for action in ["DetachNetworkInterface", "AttachNetworkInterface", "CreateTags", "Publish", "DescribeNetworkInterfaces"] {
+            let stage = stage(stopped_holder());
+            let mut lost = false;
+            stage.simulator.disrupt(move |call| {
+                let loses = !lost && call.action == action && !call.dry_run;
+                lost |= loses;
+                if loses { Disruption::DropAfter } else { Disruption::None }
+            });
+
+            let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+            assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"), "{action}");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{action}");
+            assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")), "{action}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_is_sat_out() {
+        let stage = stage(stopped_holder());
+        for action in ["DescribeNetworkInterfaces", "DescribeInstances", "DetachNetworkInterface", "AttachNetworkInterface"] {
+            stage.simulator.fail_next(action, 2, Disruption::Throttle);
+        }
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_that_fail_permit_no_change_and_fail_the_invocation() {
+        for (disruption, error_type) in [
+            (Disruption::Throttle, "Ec2Throttled"),
+            (Disruption::internal_error(), "Ec2Unreachable"),
+            (Disruption::DropBefore, "Ec2Unreachable"),
+            (Disruption::Hang, "Ec2Unreachable"),
+            (Disruption::Nonsense, "Ec2Unreachable"),
+        ] {
+            for action in ["DescribeNetworkInterfaces", "DescribeInstances"] {
+                let stage = stage(stopped_holder());
+                stage.simulator.always(action, disruption.clone());
+
+                let failure = stage.invoke(event("holder-stopped")).await.expect_err("it cannot tell");
+
+                assert_eq!(failure.error_type(), error_type, "{action} {disruption:?}");
+                assert_eq!(story(&stage.simulator), Vec::<String>::new(), "{action} {disruption:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_denied_read_is_a_refusal_that_names_the_action() {
+        let stage = stage(stopped_holder());
+        stage.simulator.deny("DescribeInstances");
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "permission-denied"));
+        assert_eq!(report.findings[0].resource.as_deref(), Some("ec2:DescribeInstances"));
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_ec2_does_not_know_anymore_is_no_obstacle() {
+        let changes =
+            [("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0,i-0bbbbbbbbbbbbbbb2")];
+        let stage = stage_with(stopped_holder(), &changes);
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+        assert_eq!(calls(&stage.simulator, "DescribeInstanceStatus"), 2, "asked again for those that exist");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attach_that_another_run_made_first_is_not_reported_twice() {
+        let stage = stage(stopped_holder());
+        stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
+            world.act(AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).expect("it is free");
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+        assert!(matches!(report.outcome, Outcome::Moved | Outcome::NoAction));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interface_that_somebody_put_on_a_stranger_in_between_is_left_there() {
+        let scenario = simulator::trio().instance(names::HOLDER, |holder| holder.stopped());
+        let stage = stage(scenario);
+        stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
+            world.act(AttachNetworkInterface::to(names::STRANGER, names::INTERFACE, 1)).expect("it is free");
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STRANGER));
+    }
+}
+
+mod checks_and_repairs {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_left_on_the_old_instances_other_interface_is_moved_over() {
+        let pair = simulator::pair();
+        let primary = pair.world().region().interfaces_of(names::HOLDER)[0].id.clone();
+        let stage = stage(pair.address(names::ALLOCATION, |address| address.on(&primary)));
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Repaired, "repairs-made"));
+        assert_eq!(report.checks.elastic_ip, CheckResult::Repaired);
+        assert_eq!(
+            story(&stage.simulator),
+            [NOTE, "DisassociateAddress", "AssociateAddress", PUBLISH_REPAIRED, SETTLE]
+        );
+        assert_eq!(report.token_server.public_ip_address.map(|ip| ip.to_string()).as_deref(), Some(names::PUBLIC_IP));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_attachment_is_made_to_survive_its_instance() {
+        let doomed = simulator::pair().interface(names::INTERFACE, |interface| interface.delete_on_termination());
+        let stage = stage(doomed);
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.checks.delete_on_termination), (Outcome::Repaired, CheckResult::Repaired));
+        assert_eq!(story(&stage.simulator), [NOTE, "Modify", PUBLISH_REPAIRED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_repaired_when_nothing_may_be() {
+        let broken = simulator::pair()
+            .interface(names::INTERFACE, |interface| interface.delete_on_termination())
+            .address(names::ALLOCATION, |address| address.free())
+            .security_group(names::GROUP, |group| group.no_rules());
+        let stage = stage_with(broken, &[("FAILOVER_REPAIR", "")]);
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::NoAction);
+        assert_eq!(
+            [report.checks.elastic_ip, report.checks.security_group, report.checks.delete_on_termination],
+            [CheckResult::Failed; 3]
+        );
+        assert_eq!(report.expected_to_work, Expectation::No);
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_port_is_opened_only_where_that_is_allowed() {
+        let closed = || simulator::pair().security_group(names::GROUP, |group| group.no_rules().tcp(27007..=27007, "10.0.0.0/16"));
+        let reported = stage(closed());
+        let repaired = stage_with(closed(), &[("FAILOVER_REPAIR", "security-group")]);
+
+        let report = reported.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((report.outcome, codes(&report)), (Outcome::NoAction, vec!["security-group-port-closed"]));
+        assert!(report.findings[0].message.contains("27008"));
+        assert_eq!(story(&reported.simulator), Vec::<String>::new());
+
+        let report = repaired.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((report.outcome, report.checks.security_group), (Outcome::Repaired, CheckResult::Repaired));
+        assert_eq!(story(&repaired.simulator), [NOTE, "AuthorizeSecurityGroupIngress", PUBLISH_REPAIRED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_repair_that_is_denied_is_reported_once() {
+        let stage = stage(simulator::pair().address(names::ALLOCATION, |address| address.free()));
+        stage.simulator.deny("AssociateAddress");
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "repair-failed"));
+        assert_eq!(stage.simulator.messages().len(), 1);
+    }
+}
+
+mod owed_reports {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn are_published_by_the_next_run_when_sns_was_down() {
+        let stage = stage(stopped_holder());
+        stage.simulator.always("Publish", Disruption::internal_error());
+        let failure = stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
+        assert_eq!(failure.error_type(), "NotificationNotPublished");
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+        stage.simulator.calm();
+        stage.simulator.clear_journal();
+
+        let next = stage.invoke(event("standby-running")).await.expect("a report");
+        let last = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((next.outcome, last.outcome), (Outcome::NoAction, Outcome::NoAction));
+        assert_eq!(story(&stage.simulator), [PUBLISH_MOVED, SETTLE]);
+        let mail = mail(&stage.simulator, 0);
+        assert!(mail.contains("moved from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"), "{mail}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn survive_a_run_that_dies_between_attach_and_publish() {
+        let stage = stage(stopped_holder().timings(Timings::realistic()));
+        let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        assert_eq!(calls(&stage.simulator, "AttachNetworkInterface"), 2, "after its attach");
+        assert!(stage.simulator.messages().is_empty());
+
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.invoke(event("schedule")).await.expect("a report");
+        assert!(stage.simulator.messages().is_empty(), "until its time is over, the run that moved may still report");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        stage.invoke(event("schedule")).await.expect("a report");
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        let messages = stage.simulator.messages();
+        let subjects: Vec<_> = messages.iter().map(|message| message.subject.clone().unwrap_or_default()).collect();
+        assert_eq!(subjects, ["MOVED: license-eu (hostid 0273ae2adc81)"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn are_not_invented_for_a_move_that_did_not_happen() {
+        let stage = stage(stopped_holder().timings(Timings::realistic()));
+        let killed = tokio::time::timeout(Duration::from_millis(50), stage.invoke(event("holder-stopped"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        stage.simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped");
+        tokio::time::sleep(Duration::from_secs(400)).await;
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert!(stage.simulator.messages().is_empty());
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+}
+
+mod requests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_only_plan_change_nothing() {
+        for request in [
+            event("operator-plan"),
+            event("operator-failover-dry-run"),
+            json!({"action": "reconcile", "dryRun": true}),
+        ] {
+            let stage = stage(stopped_holder());
+
+            let report = stage.invoke(request.clone()).await.expect("a report");
+
+            assert_eq!(report.outcome, Outcome::Planned, "{request}");
+            let movement = report.movement.expect("the move that would be made");
+            assert_eq!((movement.from, movement.to), (Some(id(names::HOLDER)), id(names::STANDBY)));
+            assert!(report.steps.iter().all(|step| step.result == StepResult::Planned));
+            assert!(report.steps.iter().any(|step| step.step == Step::Detach));
+            assert_eq!(stage.simulator.changes(), Vec::<String>::new());
+            assert!(stage.simulator.journal().iter().all(|call| call.action.starts_with("Describe")));
+            assert!(stage.simulator.messages().is_empty());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_a_failover_go_to_the_member_that_was_named() {
+        let stage = stage_with(simulator::trio(), &[MEMBERS_WITH_THIRD]);
+
+        let request = json!({"action": "failover", "to": names::THIRD, "reason": "maintenance"});
+        let report = stage.invoke(request).await.expect("a report");
+        let again = stage.invoke(json!({"action": "failover", "to": names::THIRD})).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(report.trigger.reason.as_deref(), Some("maintenance"));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
+        assert_eq!((again.outcome, again.reason.as_str()), (Outcome::NoAction, "already-on-target"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn for_somebody_who_is_no_member_are_refused() {
+        let stage = stage(simulator::trio());
+
+        let request = json!({"action": "failover", "to": names::STRANGER});
+        let report = stage.invoke(request.clone()).await.expect("a report");
+        stage.invoke(request).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "target-not-a-member"));
+        assert_eq!(stage.simulator.messages().len(), 2, "somebody who asks gets an answer each time");
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_are_malformed_name_what_is_accepted_and_call_nothing() {
+        let stage = stage(stopped_holder());
+
+        let failure = stage.invoke(json!({"action": "failovre"})).await.expect_err("a malformed request");
+
+        assert_eq!(failure.error_type(), "InvalidRequest");
+        assert!(failure.to_string().contains(r#"{"action":"failover""#), "{failure}");
+        assert!(stage.simulator.journal().is_empty());
+    }
+}
+
+mod deadlines {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn end_every_wait_with_an_answer() {
+        for seconds in [0, 1, 2, 3, 5, 10, 30, 60] {
+            let slow = stopped_holder().timings(Timings { detach: Duration::from_secs(3600), ..Timings::realistic() });
+            let stage = stage(slow);
+
+            let answer = stage.invoke_within(event("schedule"), Duration::from_secs(seconds)).await;
+
+            assert!(stage.simulator.now() <= Duration::from_secs(seconds), "{seconds}: {:?}", stage.simulator.now());
+            assert_eq!(answer.expect_err("it is not done").error_type(), "DeadlineReached", "{seconds}");
+        }
+    }
+}

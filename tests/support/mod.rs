@@ -1,0 +1,102 @@
+//! The function over the simulator, through the real SDK clients: for tests, the drill and the benchmark.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use simulator::{Simulator, names};
+use token_failover::aws::{self, SdkEc2, SdkSns};
+use token_failover::config::Config;
+use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::report::Report;
+use token_failover::run::Recorder;
+use tokio::time::Instant;
+
+/// The configuration of the standard pair, with changes. A variable that is changed to `-` is left out.
+pub fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
+    let members = format!("{},{}", names::HOLDER, names::STANDBY);
+    let standard = [
+        ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE),
+        ("TOKEN_SERVER_INSTANCE_IDS", members.as_str()),
+        ("NOTIFICATION_TOPIC_ARN", names::TOPIC),
+        ("TOKEN_SERVER_NAME", "license-eu"),
+        ("TOKEN_SERVER_PORTS", "27007-27008"),
+        ("TOKEN_SERVER_CLIENTS", "10.0.0.0/16"),
+        ("TOKEN_SERVER_ALLOCATION_ID", names::ALLOCATION),
+        ("TOKEN_SERVER_HOSTID", "0273AE2ADC81"),
+        ("AWS_REGION", names::REGION),
+    ];
+    let kept = standard.iter().filter(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
+    kept.chain(changes.iter().filter(|(_, value)| *value != "-"))
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// The same, read.
+pub fn config(changes: &[(&str, &str)]) -> Config {
+    Config::from_variables(variables(changes)).expect("the configuration of a test is right")
+}
+
+/// The configuration of the SDK for a simulator in this process.
+pub fn sdk_config(simulator: &Simulator) -> SdkConfig {
+    let credentials = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "simulator");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(names::REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(simulator.http_client())
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+        .retry_config(aws::retries())
+        .timeout_config(aws::timeouts())
+        .build()
+}
+
+/// A function and its world.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub function: Failover<SdkEc2, SdkSns>,
+    pub config: Config,
+    epoch: DateTime<Utc>,
+}
+
+impl Stage {
+    /// A stage with its own recorder.
+    pub fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
+        let config = config(changes);
+        let (ec2, sns) = aws::clients(&sdk_config(&simulator), &config);
+        let function = Failover::new(config.clone(), ec2, sns, recorder);
+        // The instances of the events folder fail on this day.
+        let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");
+        Self { simulator, function, config, epoch }
+    }
+
+    /// The time of day in the simulated world.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.epoch + TimeDelta::from_std(self.simulator.now()).expect("a simulation is short")
+    }
+
+    /// Invokes the function with five minutes to go.
+    pub async fn invoke(&self, payload: Value) -> Result<Report, Failure> {
+        self.invoke_within(payload, Duration::from_secs(300)).await
+    }
+
+    /// Invokes the function with this much time to go.
+    pub async fn invoke_within(&self, payload: Value, time: Duration) -> Result<Report, Failure> {
+        let invocation = Invocation {
+            payload,
+            request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
+            received_at: self.now(),
+            deadline: Instant::now() + time,
+        };
+        self.function.handle(invocation).await
+    }
+}
+
+/// A document of the events folder.
+pub fn event(name: &str) -> Value {
+    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}

@@ -1,0 +1,158 @@
+"""What a stack contains once its parameters are filled in: CloudFormation's intrinsic functions, worked out here.
+
+It knows the functions that template.yaml uses and refuses every other, so it cannot be wrong in silence.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from translate import translate
+
+ROOT = Path(__file__).parents[2]
+REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "token-failover"
+HOLDER, STANDBY, STRANGER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
+INTERFACE = "eni-0ddddddddddddddd1"
+
+PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Partition": "aws",
+    "AWS::Region": REGION,
+    "AWS::StackName": STACK,
+}
+NO_VALUE = object()
+
+
+class Deployment:
+    """The resources of one stack, as CloudFormation would make them with these parameters."""
+
+    def __init__(self, template, **parameters):
+        self.template = template
+        self.parameters = {name: self._parameter(name, parameters) for name in template["Parameters"]}
+        unknown = parameters.keys() - self.parameters.keys()
+        if unknown:
+            raise ValueError(f"no such parameter: {sorted(unknown)}")
+        self.resources = {
+            name: self.resolve(resource.get("Properties", {}))
+            for name, resource in template["Resources"].items()
+            if "Condition" not in resource or self.condition(resource["Condition"])
+        }
+        self.outputs = {name: self.resolve(output["Value"]) for name, output in template["Outputs"].items()}
+
+    def of_type(self, kind):
+        """The properties of all resources of one type, by logical id."""
+        return {name: it for name, it in self.resources.items() if self.template["Resources"][name]["Type"] == kind}
+
+    @property
+    def environment(self):
+        """The function's environment variables, which Lambda keeps as texts."""
+        variables = self.resources["Failover"]["Environment"]["Variables"]
+        return {name: str(value) for name, value in variables.items()}
+
+    def _parameter(self, name, given):
+        declared = self.template["Parameters"][name]
+        value = given.get(name, declared.get("Default"))
+        if value is None:
+            raise ValueError(f"{name} has no default, so it has to be given")
+        if declared["Type"].startswith("List<") or declared["Type"] == "CommaDelimitedList":
+            return value.split(",")
+        if value not in declared.get("AllowedValues", [value]):
+            raise ValueError(f"{name}: {value!r} is not allowed")
+        if declared["Type"] == "Number":
+            if not declared.get("MinValue", value) <= value <= declared.get("MaxValue", value):
+                raise ValueError(f"{name}: {value} is out of range")
+        # CloudFormation matches a pattern with the whole value.
+        elif "AllowedPattern" in declared and not re.fullmatch(declared["AllowedPattern"], value):
+            raise ValueError(f"{name}: {value!r} {declared['ConstraintDescription']}")
+        return value
+
+    def condition(self, name):
+        return self.resolve(self.template["Conditions"][name])
+
+    def resolve(self, value):
+        if isinstance(value, list):
+            return [item for item in map(self.resolve, value) if item is not NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(function, argument)] = value.items()
+            if function in ("Ref", "Condition") and isinstance(argument, str):
+                return self._ref(argument) if function == "Ref" else self.condition(argument)
+            if function.startswith("Fn::"):
+                return self._function(function, argument)
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not NO_VALUE}
+
+    def _function(self, function, argument):
+        match function:
+            case "Fn::If":
+                condition, then, otherwise = argument
+                return self.resolve(then if self.condition(condition) else otherwise)
+            case "Fn::GetAtt":
+                return self._attribute(*(argument.split(".") if isinstance(argument, str) else argument))
+            case "Fn::Sub":
+                text, local = argument if isinstance(argument, list) else (argument, {})
+                return re.sub(r"\$\{([^!}]+)\}", lambda found: self._placeholder(found[1], local), text)
+        arguments = self.resolve(argument)
+        match function:
+            case "Fn::Join":
+                return arguments[0].join(arguments[1])
+            case "Fn::Split":
+                return arguments[1].split(arguments[0])
+            case "Fn::Select":
+                return arguments[1][int(arguments[0])]
+            case "Fn::Equals":
+                return arguments[0] == arguments[1]
+            case "Fn::Not":
+                return not arguments[0]
+            case "Fn::And":
+                return all(arguments)
+            case "Fn::Or":
+                return any(arguments)
+        raise NotImplementedError(function)
+
+    def _placeholder(self, name, local):
+        if name in local:
+            return self.resolve(local[name])
+        return str(self._attribute(*name.split(".")) if "." in name else self._ref(name))
+
+    def _ref(self, name):
+        if name == "AWS::NoValue":
+            return NO_VALUE
+        if name in PSEUDO_PARAMETERS:
+            return PSEUDO_PARAMETERS[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        # The identity of a resource: an ARN for a topic, a URL for a queue, otherwise a name that begins with the stack's.
+        match self.template["Resources"][name]["Type"]:
+            case "AWS::SNS::Topic":
+                return f"arn:aws:sns:{REGION}:{ACCOUNT}:{STACK}-{name}"
+            case "AWS::SQS::Queue":
+                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{STACK}-{name}"
+        return f"{STACK}-{name}"
+
+    def _attribute(self, name, attribute):
+        kind = self.template["Resources"][name]["Type"]
+        match (kind, attribute):
+            case ("AWS::SQS::Queue", "QueueName"):
+                return f"{STACK}-{name}"
+            case ("AWS::SQS::Queue", "Arn"):
+                return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-{name}"
+            case ("AWS::Logs::LogGroup", "Arn"):
+                return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{STACK}-{name}:*"
+            case ("AWS::Lambda::Function", "Arn"):
+                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-{name}"
+            case ("AWS::Events::Rule", "Arn"):
+                return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-{name}"
+            case ("AWS::IAM::Role", "Arn"):
+                return f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}"
+        raise NotImplementedError(f"{kind}.{attribute}")
+
+
+TEMPLATE = json.loads(json.dumps(translate(ROOT / "template.yaml")))
+
+
+def deploy(**parameters):
+    """The stack with these parameters, and with the two that have no default."""
+    parameters = {"TokenServerInterfaceId": INTERFACE, "TokenServerInstanceIds": f"{HOLDER},{STANDBY}"} | parameters
+    return Deployment(TEMPLATE, **parameters)

@@ -1,0 +1,126 @@
+"""Each event in events/ against each rule of the stack: which rule lets it through to the function.
+
+Decided by TestEventPattern of MiniStack, because no linter sees a misspelt key in a pattern: such a rule is valid, and
+matches nothing for ever.
+"""
+
+import json
+import os
+import sys
+import unittest
+from pathlib import Path
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from deployment import REGION, ROOT, deploy
+
+sys.path.append(str(Path(__file__).parents[1] / "e2e"))
+from harness import Process, free_port, listens
+
+# The rule that each event must match. An event that is not listed fails the test.
+STATE_CHANGE, SPOT, ALARM, HEALTH = (
+    "FailoverStateChange", "FailoverSpotInterruption", "FailoverAlarmRaised", "FailoverRetirementScheduled",
+)
+EXPECTED = {
+    "holder-stopping": STATE_CHANGE,
+    "holder-stopped": STATE_CHANGE,
+    "holder-shutting-down": STATE_CHANGE,
+    "holder-terminated": STATE_CHANGE,
+    "holder-running": STATE_CHANGE,
+    "standby-running": STATE_CHANGE,
+    "standby-stopped": STATE_CHANGE,
+    "holder-stopping-replayed": STATE_CHANGE,
+    "holder-stopped-without-version": STATE_CHANGE,
+    # A pattern cannot look at the Region's partition, and need not: the event bus of eu-west-1 never carries this one.
+    "holder-stopped-govcloud": STATE_CHANGE,
+    "holder-spot-interruption": SPOT,
+    "holder-alarm-status-check": ALARM,
+    "holder-health-retirement": HEALTH,
+    "holder-health-retirement-persistent": HEALTH,
+    # Nothing can be done yet for a pending instance; `running` follows.
+    "holder-pending": None,
+    "stranger-stopped": None,
+    # An event with such an id is not ours, as far as a pattern can tell. The reconcile sees what it was about.
+    "holder-stopped-leading-blank": None,
+    "holder-alarm-status-check-ok": None,
+    "rebalance-recommendation": None,
+    "cloudtrail-stop-instances": None,
+    # Sent by a schedule to its own target, not matched by a pattern.
+    "schedule": None,
+}
+
+
+class MiniStack(Process):
+    """MiniStack, on a free port of the loopback interface."""
+
+    def __init__(self):
+        port = free_port()
+        self.endpoint = f"http://127.0.0.1:{port}"
+        super().__init__([sys.executable, "-m", "ministack"], lambda _: listens(port), os.environ | {
+            "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1", "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": REGION, "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0", "PERSIST_STATE": "0",
+        })
+
+    def events(self):
+        session = botocore.session.Session()
+        session.set_credentials("test", "test")
+        return session.create_client("events", region_name=REGION, endpoint_url=self.endpoint, config=Config(proxies={}))
+
+
+class Rules(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.events = cls.enterClassContext(MiniStack()).events()
+        cls.rules = deploy().of_type("AWS::Events::Rule")
+        cls.patterns = {name: rule["EventPattern"] for name, rule in cls.rules.items() if "EventPattern" in rule}
+
+    def matches(self, pattern, event):
+        return self.events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"]
+
+    def test_each_event_matches_its_rule_and_no_other(self):
+        documents = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
+        # What an operator sends goes to the function directly.
+        events = {name: event for name, event in documents.items() if not name.startswith("operator-")}
+        matched = {
+            name: [rule for rule, pattern in self.patterns.items() if self.matches(pattern, event)]
+            for name, event in events.items()
+        }
+        self.assertEqual({name: [rule] if rule else [] for name, rule in EXPECTED.items()}, matched)
+
+    def test_every_rule_is_matched_by_some_event(self):
+        self.assertEqual(set(self.patterns), set(filter(None, EXPECTED.values())))
+
+    def test_an_alarm_about_a_stranger_matches_nothing(self):
+        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace("i-0aaaaaaaaaaaaaaa1", "i-09999999999999999")
+        self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
+
+    def test_a_broken_pattern_is_refused(self):
+        # Otherwise the tests above would prove little.
+        with self.assertRaises(ClientError) as refused:
+            self.matches({"source": "aws.ec2"}, {"source": "aws.ec2"})
+        self.assertEqual("InvalidEventPatternException", refused.exception.response["Error"]["Code"])
+
+    def test_the_schedule_sends_the_scheduled_event_itself(self):
+        [target] = self.rules["FailoverReconcile"]["Targets"]
+        self.assertEqual("rate(1 minute)", self.rules["FailoverReconcile"]["ScheduleExpression"])
+        self.assertEqual({"Arn", "Id", "RetryPolicy", "DeadLetterConfig"}, set(target))
+
+    def test_no_event_is_lost_in_silence(self):
+        stack = deploy()
+        queue = stack.resources["UndeliveredEventsFromOurRules"]["PolicyDocument"]["Statement"][0]
+        targets = [target for rule in self.rules.values() for target in rule["Targets"]]
+        self.assertEqual({queue["Resource"]}, {target["DeadLetterConfig"]["Arn"] for target in targets})
+        self.assertTrue(all(target["RetryPolicy"]["MaximumRetryAttempts"] > 0 for target in targets))
+        # The queue takes messages from these rules and from no other.
+        self.assertEqual(
+            sorted(f"arn:aws:events:{REGION}:123456789012:rule/token-failover-{name}" for name in self.rules),
+            sorted(queue["Condition"]["ArnEquals"]["aws:SourceArn"]),
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
