@@ -213,12 +213,14 @@ impl Config {
             "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover",
         );
         let name = reader.name();
-        let ports = reader.list("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012");
+        let ports =
+            reader.list("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012");
         let clients = reader.list(
             "TOKEN_SERVER_CLIENTS",
             "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0",
         );
-        let allocation_id = reader.optional("TOKEN_SERVER_ALLOCATION_ID", "an allocation id such as eipalloc-0123456789abcdef0");
+        let allocation_id =
+            reader.optional("TOKEN_SERVER_ALLOCATION_ID", "an allocation id such as eipalloc-0123456789abcdef0");
         let hostid = reader.optional("TOKEN_SERVER_HOSTID", "a MAC address such as 0273ae2adc81 or 02:73:ae:2a:dc:81");
         let device_index = reader.number(
             "TOKEN_SERVER_DEVICE_INDEX",
@@ -227,7 +229,8 @@ impl Config {
         );
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
-        let force_after = reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=600, "seconds from 0 (never force) to 600");
+        let force_after =
+            reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=600, "seconds from 0 (never force) to 600");
         let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
         let repair = reader.repair();
         let region = reader.value("AWS_REGION").map(str::to_owned);
@@ -355,7 +358,10 @@ impl Reader {
                 "delete-on-termination" => repair.delete_on_termination = true,
                 "security-group" => repair.security_group = true,
                 _ => {
-                    self.problem(VARIABLE, "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing");
+                    self.problem(
+                        VARIABLE,
+                        "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing",
+                    );
                     break;
                 }
             }

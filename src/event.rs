@@ -274,11 +274,13 @@ fn parse_event(payload: &Value) -> Parsed {
         ("aws.health", "AWS Health Event") => TriggerKind::Health,
         ("aws.events", "Scheduled Event") => TriggerKind::Schedule,
         (source, detail_type) => {
-            let detail = shortened(&format!("{detail_type:?} from {source:?} is not an event this function knows"), 256);
+            let detail =
+                shortened(&format!("{detail_type:?} from {source:?} is not an event this function knows"), 256);
             return ignored(TriggerKind::Unknown, IgnoredReason::UnknownEvent, detail);
         }
     };
-    let trigger = Trigger { id: event.id.as_deref().map(|id| shortened(id, 128)), time: event.time, ..Trigger::of(kind) };
+    let trigger =
+        Trigger { id: event.id.as_deref().map(|id| shortened(id, 128)), time: event.time, ..Trigger::of(kind) };
     // An archive marks what it replays; such an event tells of an instance's past.
     // Source: EventBridge User Guide, "Replaying archived events".
     if payload.get("replay-name").is_some() {

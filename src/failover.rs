@@ -44,7 +44,9 @@ pub enum Failure {
     #[error(transparent)]
     InvalidRequest(#[from] RequestError),
     /// EC2 throttled the function for longer than it retried.
-    #[error("EC2 throttles the function, so it was not looked at anything and nothing was changed ({0}); it will be tried again")]
+    #[error(
+        "EC2 throttles the function, so it was not looked at anything and nothing was changed ({0}); it will be tried again"
+    )]
     Ec2Throttled(CallError),
     /// EC2 did not answer.
     #[error("EC2 could not be reached, so nothing was changed ({0}); it will be tried again")]
@@ -193,7 +195,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 let target = planned.targets.first;
                 let from = planned.from.and_then(|from| from.instance_id);
                 let to = target.attach.instance_id;
-                let summary = format!("The interface would move from {} to {to}. Nothing was changed.", place(from.as_ref()));
+                let summary =
+                    format!("The interface would move from {} to {to}. Nothing was changed.", place(from.as_ref()));
                 let (attachment_id, forced, duration_ms) = (None, None, None);
                 let standby_started = Some(target.start);
                 let movement = Movement { from, to, attachment_id, forced, standby_started, duration_ms };
@@ -336,11 +339,10 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let ec2 = &self.ec2;
         let noting = run.begin(Step::NoteDebt, &debt.key);
         let asking = run.begin(Step::CheckPermission, &target.attach.instance_id);
-        let may_start = async {
-            if target.start { ec2.may_start(&target.attach.instance_id).await } else { Ok(()) }
-        };
+        let may_start = async { if target.start { ec2.may_start(&target.attach.instance_id).await } else { Ok(()) } };
         let (noted, may_attach, may_start) =
-            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may_attach(&target.attach), may_start).await;
+            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may_attach(&target.attach), may_start)
+                .await;
         // Only a denial counts. Anything else that EC2 has against the attach now, such as that the interface is still in
         // use, is what the move itself deals with.
         let denied = [may_attach, may_start]
@@ -411,7 +413,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let stranded = matches!(ending, Ending::Stranded);
         let repeats = self.repeats(&ending, &work, &trigger);
         let verdict = self.verdict(&mut run, ending, &work);
-        let publishes = matches!(verdict.outcome, Outcome::Moved | Outcome::Repaired | Outcome::Refused | Outcome::Failed);
+        let publishes =
+            matches!(verdict.outcome, Outcome::Moved | Outcome::Repaired | Outcome::Refused | Outcome::Failed);
         let refusal = repeats.as_ref().map(|(signature, _)| signature.clone());
         let is_repeated = repeats.is_some_and(|(_, repeated)| repeated);
         let mut report = self.report(&mut run, verdict, trigger, work.checks);
@@ -465,7 +468,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             let finding = run.advisor().attached_to_nothing();
             run.findings.push(finding);
         }
-        let summary = "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
+        let summary =
+            "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
         let report = self.report(&mut run, verdict, trigger, None);
         // Whether this report gets out changes nothing: the debt stays, so the next run reports what came of the move.
@@ -543,7 +547,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     fn repeats(&self, ending: &Ending, work: &Work, trigger: &Trigger) -> Option<(String, bool)> {
         let detail = match ending {
             Ending::Refused(refusal) => {
-                let obstacles = work.standbys.iter().map(|standby| format!(" {}: {:?}", standby.instance_id, standby.verdict));
+                let obstacles =
+                    work.standbys.iter().map(|standby| format!(" {}: {:?}", standby.instance_id, standby.verdict));
                 let obstacles = obstacles.filter(|_| matches!(refusal, Refusal::NoViableStandby)).collect::<String>();
                 let action = match refusal {
                     Refusal::PermissionDenied(error) | Refusal::CallRejected(error) => format!(" {}", error.action),
@@ -622,7 +627,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     fn owed_report(&self, run: &Run<'_, E>, debt: &Debt, report: &Report) -> Option<Report> {
         let holder = run.before.as_ref()?.attachment.as_ref()?;
         let to = holder.instance_id.clone()?;
-        let when = debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
+        let when =
+            debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
         let (outcome, summary, movement) = match &debt.change {
             Change::Move { from, .. } if from.as_ref() == Some(&to) => {
                 let summary = format!(
@@ -667,7 +673,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             let debt = debt.released();
             let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
             // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
-            let _ = timeout_at(ends, run.step(Step::HandOverDebt, &debt.key, self.ec2.write_tags(interface, &notes))).await;
+            let _ =
+                timeout_at(ends, run.step(Step::HandOverDebt, &debt.key, self.ec2.write_tags(interface, &notes))).await;
         }
         if !settled.is_empty() {
             let removing = run.step(Step::SettleDebt, settled.join(" "), self.ec2.delete_tags(interface, &settled));
@@ -747,7 +754,9 @@ fn kept_summary(reason: KeepReason, holder: Option<&InstanceId>) -> String {
             format!("{holder} has the interface and is in a state that this version does not know. Nothing was done.")
         }
         KeepReason::EventOutdated => {
-            format!("The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done.")
+            format!(
+                "The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done."
+            )
         }
         KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{Checked, CheckedAddress};
 use crate::cloud::{CallError, Meaning};
 use crate::config::Config;
-use crate::ids::{AllocationId, InstanceId};
+use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId};
 use crate::observation::{NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::security_group::Gap;
@@ -48,7 +48,7 @@ pub struct Finding {
     pub message: String,
     /// The resource that it is about.
     pub resource: Option<String>,
-    /// What to do about it.
+    /// What to do about it: plain sentences, and each command on a line of its own.
     pub remedy: String,
 }
 
@@ -86,6 +86,17 @@ impl<'a> Advisor<'a> {
         }
     }
 
+    fn describe_interface(&self) -> String {
+        self.command(&format!("describe-network-interfaces --network-interface-ids {}", self.config.interface_id))
+    }
+
+    fn keep_on_termination(&self, interface: &NetworkInterfaceId, attachment: &AttachmentId) -> String {
+        self.command(&format!(
+            "modify-network-interface-attribute --network-interface-id {interface} --attachment \
+             AttachmentId={attachment},DeleteOnTermination=false"
+        ))
+    }
+
     /// The findings of a refusal: the reason first, then what stands in each standby's way.
     pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
         let interface = &self.config.interface_id;
@@ -95,9 +106,9 @@ impl<'a> Advisor<'a> {
                 interface,
                 format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
                 format!(
-                    "Look whether it is in another account or Region: {}. If it is gone, create a new interface, \
-                     send its MAC address to support@mosek.com for a new license, and deploy with its id.",
-                    self.command(&format!("describe-network-interfaces --network-interface-ids {interface}"))
+                    "Look whether it is in another account or Region:\n{}\nIf it is gone, create a new interface, send its MAC \
+                     address to support@mosek.com for a new license, and deploy with its id.",
+                    self.describe_interface()
                 ),
             ),
             Refusal::HeldByStranger { holder } => {
@@ -107,35 +118,25 @@ impl<'a> Advisor<'a> {
                     &name,
                     format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
                     format!(
-                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it, \
-                         and the next run attaches it to a member: {}",
-                        self.command(&format!(
-                            "describe-network-interfaces --network-interface-ids {interface} --query \
-                             'NetworkInterfaces[0].Attachment'"
-                        ))
+                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it by its \
+                         attachment id, and the next run attaches it to a member:\n{}",
+                        self.describe_interface()
                     ),
                 )
             }
-            Refusal::PrimaryInterface { holder, state } => {
+            Refusal::PrimaryInterface { holder, state, attachment_id } => {
                 let state = state.as_ref().map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
                 Finding::critical(
                     "primary-interface",
                     holder,
                     format!(
-                        "{interface} is the primary interface (device index 0) of {holder}, which is {state}; EC2 never \
+                        "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
                          detaches a primary interface."
                     ),
                     format!(
                         "Terminating {holder} frees the interface, and then it moves by itself. First make sure that it is \
-                         kept: {} Then, if {holder} may be lost with its disks: {}",
-                        self.command(&format!(
-                            "modify-network-interface-attribute --network-interface-id {interface} --attachment \
-                             \"AttachmentId=$({}),DeleteOnTermination=false\";",
-                            self.command(&format!(
-                                "describe-network-interfaces --network-interface-ids {interface} --query \
-                                 'NetworkInterfaces[0].Attachment.AttachmentId' --output text"
-                            ))
-                        )),
+                         kept:\n{}\nThen, if {holder} may be lost with its disks:\n{}",
+                        self.keep_on_termination(interface, attachment_id),
                         self.command(&format!("terminate-instances --instance-ids {holder}"))
                     ),
                 )
@@ -211,13 +212,17 @@ impl<'a> Advisor<'a> {
             Obstacle::DeviceIndexTaken(taken) => format!(
                 "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
             ),
-            Obstacle::Impaired => format!("Stop and start it: {}", self.command(&format!("stop-instances --instance-ids {id}"))),
+            Obstacle::Impaired => format!(
+                "Stop it, and start it again once it has stopped:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {id}")),
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
             Obstacle::StatusChecksUnreadable => {
                 "Allow the function's role ec2:DescribeInstanceStatus, if that is what is missing.".to_owned()
             }
             Obstacle::MayNotStart => format!(
-                "Start it: {} Or deploy with FAILOVER_START_STANDBY=true.",
-                self.command(&format!("start-instances --instance-ids {id};"))
+                "Start it, or deploy with FAILOVER_START_STANDBY=true:\n{}",
+                self.command(&format!("start-instances --instance-ids {id}"))
             ),
         };
         Some(Finding::warning("standby-not-viable", id, format!("{id} cannot take the interface: {obstacle}."), remedy))
@@ -238,7 +243,14 @@ impl<'a> Advisor<'a> {
     }
 
     /// A change that did not succeed, and what that means.
-    pub fn call_failed(&self, code: &str, severity: Severity, resource: impl ToString, consequence: &str, error: &CallError) -> Finding {
+    pub fn call_failed(
+        &self,
+        code: &str,
+        severity: Severity,
+        resource: impl ToString,
+        consequence: &str,
+        error: &CallError,
+    ) -> Finding {
         if error.meaning == Meaning::Denied {
             let mut finding = self.permission_denied(error);
             finding.message = format!("{consequence} {}", finding.message);
@@ -262,7 +274,7 @@ impl<'a> Advisor<'a> {
             interface,
             format!("{interface} is attached to no instance, so no token server has the license's MAC address."),
             format!(
-                "Every next run tries again. By hand: {}",
+                "Every next run tries again. By hand:\n{}",
                 self.command(&format!(
                     "attach-network-interface --network-interface-id {interface} --instance-id {first} --device-index {}",
                     self.config.device_index
@@ -287,7 +299,10 @@ impl<'a> Advisor<'a> {
             "standby-not-started",
             standby,
             format!("The license interface is on {standby}, but that instance could not be started."),
-            format!("The next run tries again. By hand: {}", self.command(&format!("start-instances --instance-ids {standby}"))),
+            format!(
+                "The next run tries again. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {standby}"))
+            ),
         )
     }
 
@@ -301,7 +316,7 @@ impl<'a> Advisor<'a> {
                  its metadata stale, until the instance was stopped and started."
             ),
             format!(
-                "Stop and start {from} before you move the interface back: {}",
+                "Stop and start {from} before you move the interface back:\n{}",
                 self.command(&format!("stop-instances --instance-ids {from}"))
             ),
         )
@@ -313,7 +328,10 @@ impl<'a> Advisor<'a> {
             "standby-still-starting",
             standby,
             format!("{standby} has the interface and was started, but was not running yet when this was written."),
-            format!("Look again in a minute: {}", self.command(&format!("describe-instances --instance-ids {standby}"))),
+            format!(
+                "Look again in a minute:\n{}",
+                self.command(&format!("describe-instances --instance-ids {standby}"))
+            ),
         )
     }
 
@@ -384,17 +402,16 @@ impl<'a> Advisor<'a> {
             &interface.id,
             "DeleteOnTermination is true: terminating the instance would destroy the interface, and the MAC address for ever."
                 .to_owned(),
-            self.command(&format!(
-                "modify-network-interface-attribute --network-interface-id {} --attachment \
-                 AttachmentId={attachment},DeleteOnTermination=false",
-                interface.id
-            )),
+            self.keep_on_termination(&interface.id, attachment),
         ))
     }
 
     fn elastic_ip(&self, interface: &NetworkInterface, address: &CheckedAddress) -> Option<Finding> {
         let associate = |allocation: &AllocationId| {
-            self.command(&format!("associate-address --allocation-id {allocation} --network-interface-id {}", interface.id))
+            self.command(&format!(
+                "associate-address --allocation-id {allocation} --network-interface-id {}",
+                interface.id
+            ))
         };
         let finding = match address {
             CheckedAddress::NotConfigured | CheckedAddress::InPlace => return None,
@@ -405,14 +422,18 @@ impl<'a> Advisor<'a> {
                 associate(allocation),
             ),
             CheckedAddress::Unreadable(allocation, error) => {
-                let consequence = format!("{allocation} is not on {}, and where it is could not be read.", interface.id);
+                let consequence =
+                    format!("{allocation} is not on {}, and where it is could not be read.", interface.id);
                 self.call_failed("elastic-ip-not-checked", Severity::Warning, allocation, &consequence, error)
             }
             CheckedAddress::Missing(allocation) => Finding::critical(
                 "elastic-ip-missing",
                 allocation,
-                format!("EC2 does not know {allocation}: the Elastic IP was released, or is in another account or Region."),
-                "Allocate a new address, tell the clients, and deploy with its id as TOKEN_SERVER_ALLOCATION_ID.".to_owned(),
+                format!(
+                    "EC2 does not know {allocation}: the Elastic IP was released, or is in another account or Region."
+                ),
+                "Allocate a new address, tell the clients, and deploy with its id as TOKEN_SERVER_ALLOCATION_ID."
+                    .to_owned(),
             ),
             CheckedAddress::Free(address) => Finding::critical(
                 "elastic-ip-not-associated",
@@ -441,7 +462,7 @@ impl<'a> Advisor<'a> {
                     address.allocation_id,
                     whereabouts(address)
                 ),
-                format!("If it is the token server's, take it back: {}", associate(&address.allocation_id)),
+                format!("If it is the token server's, take it back:\n{}", associate(&address.allocation_id)),
             ),
         };
         Some(finding)
@@ -452,7 +473,8 @@ impl<'a> Advisor<'a> {
         let coverage = match coverage {
             Reading::Known(coverage) => coverage,
             Reading::Unreadable(error) => {
-                let consequence = "The security groups could not be read, so it is not known whether the ports are open.";
+                let consequence =
+                    "The security groups could not be read, so it is not known whether the ports are open.";
                 let code = "security-group-not-checked";
                 return vec![self.call_failed(code, Severity::Warning, &interface.id, consequence, error)];
             }
@@ -463,8 +485,13 @@ impl<'a> Advisor<'a> {
             Finding::warning(
                 "security-group-not-checked",
                 &group,
-                format!("A prefix list could not be read, so it is not known whether {} is open to {}.", tcp(gap), to(gap)),
-                "Allow the function's role ec2:GetManagedPrefixListEntries on the prefix lists of the rules.".to_owned(),
+                format!(
+                    "A prefix list could not be read, so it is not known whether {} is open to {}.",
+                    tcp(gap),
+                    to(gap)
+                ),
+                "Allow the function's role ec2:GetManagedPrefixListEntries on the prefix lists of the rules."
+                    .to_owned(),
             )
         }));
         findings.extend(coverage.open_to_world.iter().map(|ports| {

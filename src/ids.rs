@@ -250,11 +250,7 @@ impl FromStr for TopicArn {
             && account.len() == 12
             && account.bytes().all(|b| b.is_ascii_digit())
             && is_name;
-        if is_topic {
-            Ok(Self { arn: text.to_owned(), region: (*region).to_owned() })
-        } else {
-            Err(invalid())
-        }
+        if is_topic { Ok(Self { arn: text.to_owned(), region: (*region).to_owned() }) } else { Err(invalid()) }
     }
 }
 

@@ -19,6 +19,17 @@
 //!
 //! What always holds, whatever happens, is listed in ARCHITECTURE.md.
 
+#![warn(missing_docs)]
+// A panic is a failover that did not happen, and what is printed here would stand in the middle of a log.
+#![warn(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
 pub mod aws;
 pub mod checks;
 pub mod cloud;

@@ -169,7 +169,9 @@ impl Debt {
         match attachment {
             _ if busy => Standing::Busy,
             None => Standing::Open,
-            Some(attachment) if matches!(attachment.status, AttachmentStatus::Detaching | AttachmentStatus::Detached) => {
+            Some(attachment)
+                if matches!(attachment.status, AttachmentStatus::Detaching | AttachmentStatus::Detached) =>
+            {
                 Standing::Open
             }
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => Standing::Void,
@@ -182,13 +184,14 @@ impl Debt {
 impl Marks {
     /// Reads what the interface remembers. What cannot be understood is treated as owed rather than forgotten.
     pub fn read(tags: &BTreeMap<String, String>) -> Self {
-        let debts = tags
-            .iter()
-            .filter(|(key, _)| key.starts_with(OWED))
-            .map(|(key, value)| Debt::read(key, value))
+        let debts =
+            tags.iter().filter(|(key, _)| key.starts_with(OWED)).map(|(key, value)| Debt::read(key, value)).collect();
+        let mut moves: Vec<DateTime<Utc>> = tags
+            .get(MOVES)
+            .into_iter()
+            .flat_map(|times| times.split(' '))
+            .filter_map(|time| time.parse().ok())
             .collect();
-        let mut moves: Vec<DateTime<Utc>> =
-            tags.get(MOVES).into_iter().flat_map(|times| times.split(' ')).filter_map(|time| time.parse().ok()).collect();
         moves.sort_unstable();
         Self { debts, moves, refused: tags.get(REFUSED).cloned() }
     }

@@ -83,7 +83,13 @@ fn ascii(text: &str, instead: char, most: usize) -> String {
 pub fn text(config: &Config, report: &Report) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, so the results of write! carry nothing.
-    let _ = write!(text, "{}: {}\n\n{}\n\n", report.outcome.to_string().to_uppercase(), report.token_server.name, report.summary);
+    let _ = write!(
+        text,
+        "{}: {}\n\n{}\n\n",
+        report.outcome.to_string().to_uppercase(),
+        report.token_server.name,
+        report.summary
+    );
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     write_identity(&mut text, report);
     write_checks(&mut text, report.checks);
@@ -98,7 +104,7 @@ fn expectation(report: &Report) -> String {
     match (report.expected_to_work, to) {
         (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
         (Expectation::Yes, None) => "yes.".to_owned(),
-        (Expectation::No, _) => "NO. See the findings below.".to_owned(),
+        (Expectation::No, _) => "NO, see the critical findings below.".to_owned(),
         (Expectation::Unknown, _) => "not known.".to_owned(),
     }
 }
@@ -160,7 +166,8 @@ fn write_findings(text: &mut String, findings: &[Finding]) {
             Severity::Warning => "Warning",
             Severity::Info => "Info",
         };
-        let _ = write!(text, "- {severity}: {} [{}]\n  To do: {}\n", finding.message, finding.code, finding.remedy);
+        let remedy = finding.remedy.replace('\n', "\n  ");
+        let _ = write!(text, "- {severity}: {} [{}]\n  To do: {remedy}\n", finding.message, finding.code);
     }
 }
 
@@ -200,7 +207,10 @@ fn write_not_checked(text: &mut String, checks: Checks) {
          routes",
     );
     let also = [
-        (checks.hostid == CheckResult::NotConfigured, "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)"),
+        (
+            checks.hostid == CheckResult::NotConfigured,
+            "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)",
+        ),
         (checks.elastic_ip == CheckResult::NotChecked, "the Elastic IP"),
         (checks.security_group == CheckResult::NotChecked, "the security group"),
         (checks.delete_on_termination == CheckResult::NotChecked, "DeleteOnTermination"),

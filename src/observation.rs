@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::CallError;
 use crate::ids::{
-    AllocationId, AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+    AllocationId, AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId,
+    SecurityGroupId,
 };
 
 /// The answer to one question, or why there is none. A failed read is never an empty answer.
@@ -168,7 +169,9 @@ pub struct Instance {
 impl Instance {
     /// The interface that occupies a device index of network card 0.
     pub fn interface_at(&self, device_index: i32) -> Option<&InstanceInterface> {
-        self.interfaces.iter().find(|interface| interface.device_index == device_index && interface.network_card_index == 0)
+        self.interfaces
+            .iter()
+            .find(|interface| interface.device_index == device_index && interface.network_card_index == 0)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cloud::{Attach, CallError, Meaning};
 use crate::config::Config;
 use crate::event::Intent;
-use crate::ids::{InstanceId, NetworkInterfaceId};
+use crate::ids::{AttachmentId, InstanceId, NetworkInterfaceId};
 use crate::marks::Marks;
 use crate::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
@@ -31,6 +31,7 @@ pub struct Plan {
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "there is one of these at a time, so a box would save nothing")]
 pub enum Decision {
     /// Enough is known.
     Act(Action),
@@ -272,6 +273,8 @@ pub enum Refusal {
         holder: InstanceId,
         /// Its state; `None`: EC2 does not know it anymore.
         state: Option<InstanceState>,
+        /// The attachment, for the command that makes the interface outlive the holder.
+        attachment_id: AttachmentId,
     },
     /// No standby could take the interface.
     NoViableStandby,
@@ -454,6 +457,7 @@ impl Look<'_> {
             let refusal = Refusal::PrimaryInterface {
                 holder: holder.clone(),
                 state: self.observation.instance(holder).map(|instance| instance.state.clone()),
+                attachment_id: attachment.id.clone(),
             };
             let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
             return again.unwrap_or(Decision::Act(Action::Refuse(refusal)));
@@ -521,7 +525,10 @@ impl Look<'_> {
         }
         match (wanted, eligible) {
             (Some(target), [Standby { verdict: Verdict::NotViable(obstacle), .. }]) => {
-                Decision::Act(Action::Refuse(Refusal::TargetNotViable { target: target.clone(), obstacle: obstacle.clone() }))
+                Decision::Act(Action::Refuse(Refusal::TargetNotViable {
+                    target: target.clone(),
+                    obstacle: obstacle.clone(),
+                }))
             }
             _ => Decision::Act(Action::Refuse(Refusal::NoViableStandby)),
         }
@@ -574,9 +581,7 @@ impl Look<'_> {
         let attached = attachment(interface).filter(|attachment| attachment.status != AttachmentStatus::Detaching);
         let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
         let standbys = self.config.members.iter().filter(|member| Some(*member) != holder);
-        standbys
-            .map(|member| Standby { instance_id: member.clone(), verdict: self.judge(interface, member) })
-            .collect()
+        standbys.map(|member| Standby { instance_id: member.clone(), verdict: self.judge(interface, member) }).collect()
     }
 
     fn judge(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {

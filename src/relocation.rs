@@ -13,9 +13,7 @@ use crate::checks::wanted_address;
 use crate::cloud::{Attach, CallError, Ec2, Meaning};
 use crate::findings::Severity;
 use crate::ids::{AttachmentId, InstanceId};
-use crate::observation::{
-    Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks,
-};
+use crate::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
 use crate::run::{Run, pause_after, read_reachability};
@@ -205,12 +203,15 @@ impl<E: Ec2> Run<'_, E> {
                         .as_ref()
                         .and_then(|observation| observation.instance(holder))
                         .map(|instance| instance.state.clone()),
+                    attachment_id: from.id.clone(),
                 },
                 _ => Refusal::CallRejected(error.clone()),
             })),
-            Meaning::AlreadyDetached | Meaning::WrongState | Meaning::InUse | Meaning::Throttled | Meaning::Unreachable => {
-                Ok(())
-            }
+            Meaning::AlreadyDetached
+            | Meaning::WrongState
+            | Meaning::InUse
+            | Meaning::Throttled
+            | Meaning::Unreachable => Ok(()),
             _ => Err(Relocated::Refused(Refusal::CallRejected(error.clone()))),
         }
     }
@@ -251,19 +252,14 @@ impl<E: Ec2> Run<'_, E> {
                     self.findings.extend(self.advisor().refusal(&Refusal::InterfaceMissing, &[]));
                     return Err(Landing::Hopeless);
                 }
-                Ok(Some(interface)) => match &interface.attachment {
-                    Some(attachment) if attachment.instance_id.as_ref() == Some(&attach.instance_id) => {
-                        if attachment.status != AttachmentStatus::Detaching && Some(&attachment.id) != departed {
-                            return Ok(());
-                        }
-                    }
-                    Some(attachment) if is_settled(attachment, departed) => return Err(Landing::Elsewhere(interface)),
-                    Some(_) => {}
-                    None if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
+                Ok(Some(interface)) => match Place::of(&interface, attach, departed) {
+                    Place::There(_) | Place::Arriving => return Ok(()),
+                    Place::Elsewhere => return Err(Landing::Elsewhere(interface)),
+                    Place::Nowhere if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
                         self.findings.push(finding);
                         return Err(Landing::Impossible);
                     }
-                    None => {}
+                    Place::Nowhere | Place::Leaving => {}
                 },
                 Err(_) => {}
             }
@@ -294,15 +290,11 @@ impl<E: Ec2> Run<'_, E> {
         let waiting = async {
             loop {
                 if let Ok(Some(interface)) = self.look().await {
-                    match interface.attachment.clone() {
-                        Some(attachment) if attachment.instance_id.as_ref() == Some(&attach.instance_id) => {
-                            if attachment.status == AttachmentStatus::Attached && Some(&attachment.id) != departed {
-                                return Landing::Landed(attachment);
-                            }
-                        }
-                        Some(attachment) if is_settled(&attachment, departed) => return Landing::Elsewhere(interface),
-                        None if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
-                        _ => {}
+                    match Place::of(&interface, attach, departed) {
+                        Place::There(attachment) => return Landing::Landed(attachment),
+                        Place::Elsewhere => return Landing::Elsewhere(interface),
+                        Place::Nowhere if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
+                        Place::Nowhere | Place::Arriving | Place::Leaving => {}
                     }
                 }
                 if began.elapsed() >= ATTACH_PATIENCE {
@@ -333,7 +325,9 @@ impl<E: Ec2> Run<'_, E> {
         }
         let ec2 = self.ec2;
         let interface = &self.config.interface_id;
-        let made = self.step(Step::KeepOnTermination, &attachment.id, ec2.keep_on_termination(interface, &attachment.id)).await;
+        let made = self
+            .step(Step::KeepOnTermination, &attachment.id, ec2.keep_on_termination(interface, &attachment.id))
+            .await;
         if made.is_ok()
             && let Some(interface) = self.observation.as_mut().and_then(|observation| observation.interface.known_mut())
             && let Some(attachment) = interface.as_mut().and_then(|interface| interface.attachment.as_mut())
@@ -384,7 +378,9 @@ impl<E: Ec2> Run<'_, E> {
             }
             sleep(pause_after(began.elapsed())).await;
         }
-        let error = failure.take().unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
+        let error = failure
+            .take()
+            .unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
         self.end(waiting, Some(&error));
         let consequence = format!("{id} has the interface but could not be started.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
@@ -398,7 +394,27 @@ fn gave_up(action: &str, message: String) -> CallError {
     CallError { action: action.to_owned(), meaning: Meaning::Rejected, code: None, message, request_id: None }
 }
 
-/// Whether an attachment is a new one, and not the one that the interface has just left.
-fn is_settled(attachment: &Attachment, departed: Option<&AttachmentId>) -> bool {
-    matches!(attachment.status, AttachmentStatus::Attached | AttachmentStatus::Attaching) && Some(&attachment.id) != departed
+/// Where the interface is, seen from an instance that shall have it.
+enum Place {
+    Nowhere,
+    /// Still at the attachment that it is leaving, by an answer that may be old.
+    Leaving,
+    Arriving,
+    There(Attachment),
+    Elsewhere,
+}
+
+impl Place {
+    fn of(interface: &NetworkInterface, attach: &Attach, departed: Option<&AttachmentId>) -> Self {
+        let Some(attachment) = &interface.attachment else { return Self::Nowhere };
+        let on_target = attachment.instance_id.as_ref() == Some(&attach.instance_id);
+        match attachment.status {
+            AttachmentStatus::Detached => Self::Nowhere,
+            _ if Some(&attachment.id) == departed => Self::Leaving,
+            AttachmentStatus::Detaching => Self::Leaving,
+            AttachmentStatus::Attaching if on_target => Self::Arriving,
+            AttachmentStatus::Attached if on_target => Self::There(attachment.clone()),
+            AttachmentStatus::Attaching | AttachmentStatus::Attached => Self::Elsewhere,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Carrying out repairs of what the checks found wrong, as far as the settings allow.
 
-use crate::checks::{Checks, CheckResult, Repair};
+use crate::checks::{CheckResult, Checks, Repair};
 use crate::cloud::{CallError, Ec2, Meaning};
 use crate::findings::Severity;
 use crate::report::Step;

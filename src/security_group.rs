@@ -104,13 +104,8 @@ impl<'a> Opening<'a> {
         rules: &'a [IngressRule],
         prefix_lists: &BTreeMap<PrefixListId, Reading<Vec<IpNet>>>,
     ) -> Self {
-        let mut opening = Self {
-            any: false,
-            nets: Vec::new(),
-            groups: BTreeSet::new(),
-            lists: BTreeSet::new(),
-            incomplete: false,
-        };
+        let mut opening =
+            Self { any: false, nets: Vec::new(), groups: BTreeSet::new(), lists: BTreeSet::new(), incomplete: false };
         let matches = |rule: &&IngressRule| {
             rule.tcp_ports.is_some_and(|(first, last)| first <= segment.first && segment.last <= last)
         };
@@ -175,4 +170,3 @@ fn push_range(ranges: &mut Vec<PortRange>, range: PortRange) {
 fn follows(before: PortRange, after: PortRange) -> bool {
     before.last.checked_add(1) == Some(after.first)
 }
-

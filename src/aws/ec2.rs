@@ -161,7 +161,8 @@ impl Ec2 for SdkEc2 {
 
     async fn prefix_list(&self, id: &PrefixListId) -> Result<Vec<IpNet>, CallError> {
         const ACTION: &str = "ec2:GetManagedPrefixListEntries";
-        let mut pages = self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
+        let mut pages =
+            self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
         let mut ranges = Vec::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = pages.next().await else { return Ok(ranges) };
@@ -239,11 +240,7 @@ impl Ec2 for SdkEc2 {
         request.send().await.map(drop).map_err(failed("ec2:DisassociateAddress"))
     }
 
-    async fn associate_address(
-        &self,
-        address: &AllocationId,
-        interface: &NetworkInterfaceId,
-    ) -> Result<(), CallError> {
+    async fn associate_address(&self, address: &AllocationId, interface: &NetworkInterfaceId) -> Result<(), CallError> {
         let request = self.client.associate_address().allocation_id(address.as_str());
         let request = request.network_interface_id(interface.as_str()).allow_reassociation(false);
         request.send().await.map(drop).map_err(failed("ec2:AssociateAddress"))

@@ -19,11 +19,7 @@ use crate::config::Config;
 
 /// Reads the SDK's own configuration: credentials, Region, endpoints.
 pub async fn sdk_config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .retry_config(retries())
-        .timeout_config(timeouts())
-        .load()
-        .await
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(retries()).timeout_config(timeouts()).load().await
 }
 
 /// The two doors, built from the SDK's configuration. A topic is published to in its own Region.

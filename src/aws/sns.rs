@@ -25,8 +25,13 @@ impl SdkSns {
 /// What SNS's error codes mean. Source: SNS API Reference, *Publish*, "Errors".
 fn meaning_of(code: &str) -> Meaning {
     match code {
-        "AuthorizationError" | "AccessDenied" | "AccessDeniedException" | "InvalidSecurity" | "KMSAccessDenied"
-        | "KMSAccessDeniedException" | "KMSOptInRequired" => Meaning::Denied,
+        "AuthorizationError"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "InvalidSecurity"
+        | "KMSAccessDenied"
+        | "KMSAccessDeniedException"
+        | "KMSOptInRequired" => Meaning::Denied,
         "Throttled" | "Throttling" | "ThrottlingException" | "KMSThrottling" | "KMSThrottlingException" => {
             Meaning::Throttled
         }

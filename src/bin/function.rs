@@ -1,5 +1,7 @@
 //! The Lambda function: reads the environment, builds the clients once, and serves invocations.
 
+#![warn(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unreachable, clippy::unwrap_used)]
+
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
@@ -47,7 +49,9 @@ async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns>, event: LambdaEvent
     let result = failover.handle(invocation).await;
     match &result {
         Ok(report) => line("INFO", "report", json!(report)),
-        Err(failure) => line("ERROR", "failure", json!({"errorType": failure.error_type(), "message": failure.to_string()})),
+        Err(failure) => {
+            line("ERROR", "failure", json!({"errorType": failure.error_type(), "message": failure.to_string()}))
+        }
     }
     result.map_err(Failed::Run)
 }

@@ -69,7 +69,9 @@ fn story(simulator: &Simulator) -> Vec<String> {
                     let force = if parameter("Force") == "true" { " by force" } else { "" };
                     format!("Detach {}{force}", parameter("AttachmentId"))
                 }
-                "AttachNetworkInterface" => format!("Attach {} at {}", parameter("InstanceId"), parameter("DeviceIndex")),
+                "AttachNetworkInterface" => {
+                    format!("Attach {} at {}", parameter("InstanceId"), parameter("DeviceIndex"))
+                }
                 "StartInstances" => format!("Start {}", parameter("InstanceId")),
                 "Publish" => format!("Publish {}", parameter("Subject")),
                 "ModifyNetworkInterfaceAttribute" => "Modify".to_owned(),
@@ -352,7 +354,9 @@ mod strangers {
 
     #[tokio::test(start_paused = true)]
     async fn cause_no_call_at_all() {
-        for name in ["stranger-stopped", "rebalance-recommendation", "cloudtrail-stop-instances", "holder-stopping-replayed"] {
+        for name in
+            ["stranger-stopped", "rebalance-recommendation", "cloudtrail-stop-instances", "holder-stopping-replayed"]
+        {
             let stage = stage(stopped_holder());
 
             let report = stage.invoke(event(name)).await.expect("a report");
@@ -365,8 +369,7 @@ mod strangers {
 
     #[tokio::test(start_paused = true)]
     async fn that_hold_the_interface_keep_it_and_are_reported_once() {
-        let held = simulator::trio()
-            .interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+        let held = simulator::trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
         let stage = stage(held);
 
         let first = stage.invoke(event("schedule")).await.expect("a report");
@@ -530,10 +533,7 @@ mod an_interface_attached_to_nothing {
 
         assert_eq!(failure.error_type(), "InterfaceNotAttached");
         let both = [names::HOLDER, names::STANDBY].map(|to| format!("Attach {to} at 1 -> AttachmentLimitExceeded"));
-        assert_eq!(
-            story(&stage.simulator),
-            [NOTE, &both[0], &both[1], PUBLISH_FAILED, "CreateTags hand over"]
-        );
+        assert_eq!(story(&stage.simulator), [NOTE, &both[0], &both[1], PUBLISH_FAILED, "CreateTags hand over"]);
         assert!(mail(&stage.simulator, 0).contains("Expected to work now: NO"));
     }
 }
@@ -543,7 +543,9 @@ mod errors_of_ec2 {
 
     #[tokio::test(start_paused = true)]
     async fn lost_answers_change_nothing_in_the_outcome() {
-        for action in ["DetachNetworkInterface", "AttachNetworkInterface", "CreateTags", "Publish", "DescribeNetworkInterfaces"] {
+        for action in
+            ["DetachNetworkInterface", "AttachNetworkInterface", "CreateTags", "Publish", "DescribeNetworkInterfaces"]
+        {
             let stage = stage(stopped_holder());
             let mut lost = false;
             stage.simulator.disrupt(move |call| {
@@ -563,7 +565,9 @@ mod errors_of_ec2 {
     #[tokio::test(start_paused = true)]
     async fn throttling_is_sat_out() {
         let stage = stage(stopped_holder());
-        for action in ["DescribeNetworkInterfaces", "DescribeInstances", "DetachNetworkInterface", "AttachNetworkInterface"] {
+        for action in
+            ["DescribeNetworkInterfaces", "DescribeInstances", "DetachNetworkInterface", "AttachNetworkInterface"]
+        {
             stage.simulator.fail_next(action, 2, Disruption::Throttle);
         }
 
@@ -608,8 +612,7 @@ mod errors_of_ec2 {
 
     #[tokio::test(start_paused = true)]
     async fn a_member_that_ec2_does_not_know_anymore_is_no_obstacle() {
-        let changes =
-            [("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0,i-0bbbbbbbbbbbbbbb2")];
+        let changes = [("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0,i-0bbbbbbbbbbbbbbb2")];
         let stage = stage_with(stopped_holder(), &changes);
 
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
@@ -699,7 +702,9 @@ mod checks_and_repairs {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_port_is_opened_only_where_that_is_allowed() {
-        let closed = || simulator::pair().security_group(names::GROUP, |group| group.no_rules().tcp(27007..=27007, "10.0.0.0/16"));
+        let closed = || {
+            simulator::pair().security_group(names::GROUP, |group| group.no_rules().tcp(27007..=27007, "10.0.0.0/16"))
+        };
         let reported = stage(closed());
         let repaired = stage_with(closed(), &[("FAILOVER_REPAIR", "security-group")]);
 
@@ -789,11 +794,9 @@ mod requests {
 
     #[tokio::test(start_paused = true)]
     async fn that_only_plan_change_nothing() {
-        for request in [
-            event("operator-plan"),
-            event("operator-failover-dry-run"),
-            json!({"action": "reconcile", "dryRun": true}),
-        ] {
+        for request in
+            [event("operator-plan"), event("operator-failover-dry-run"), json!({"action": "reconcile", "dryRun": true})]
+        {
             let stage = stage(stopped_holder());
 
             let report = stage.invoke(request.clone()).await.expect("a report");

@@ -3,4 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod config;
 mod failovers;
+mod house;
+mod identifiers;
+mod world;

@@ -34,6 +34,8 @@ pub enum Disruption {
     DropBefore,
     /// The lost answer: the call takes effect, then the connection dies.
     DropAfter,
+    /// The connection dies, and the call takes effect that much later, when its caller has long stopped waiting.
+    Late(Duration),
     /// The call takes no effect, and no answer ever comes.
     Hang,
     /// The call takes effect in time, but the answer comes that much later.

@@ -43,6 +43,8 @@ pub enum Outcome {
     Error(String),
     DroppedBefore,
     DroppedAfter,
+    /// The connection died, and the call took effect later, see [`Disruption::Late`](crate::Disruption::Late).
+    Late,
     Hung,
     Nonsense,
 }
@@ -54,6 +56,7 @@ impl fmt::Display for Outcome {
             Self::Error(code) => code,
             Self::DroppedBefore => "dropped-before",
             Self::DroppedAfter => "dropped-after",
+            Self::Late => "late",
             Self::Hung => "hung",
             Self::Nonsense => "nonsense",
         })

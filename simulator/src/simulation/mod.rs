@@ -223,10 +223,7 @@ impl Simulator {
 
     /// Somebody else changes the world at a time since the start.
     pub fn at(&self, time: Duration, actor: impl FnOnce(&mut World) + Send + 'static) {
-        let mut shared = self.lock();
-        shared.announced += 1;
-        let key = (time, shared.announced);
-        shared.actors.insert(key, Box::new(actor));
+        self.lock().plan(time, Box::new(actor));
     }
 
     /// Somebody else changes the world right before or after the nth call (from 1) of an action takes effect.
@@ -332,6 +329,7 @@ impl Shared {
         let changed = self.world.revision() != revision;
         let outcome = match (&result, disruption) {
             (Err(CallError::Dropped), Disruption::DropBefore) => Outcome::DroppedBefore,
+            (Err(CallError::Dropped), Disruption::Late(_)) => Outcome::Late,
             (Err(CallError::Dropped), _) => Outcome::DroppedAfter,
             (Err(CallError::Nonsense), _) => Outcome::Nonsense,
             (Err(CallError::Refused(error)), _) => Outcome::Error(error.code.to_string()),
@@ -354,6 +352,13 @@ impl Shared {
         match disruption {
             Disruption::DropBefore => return Err(CallError::Dropped),
             Disruption::Nonsense => return Err(CallError::Nonsense),
+            Disruption::Late(delay) => {
+                if let Ok(request) = request {
+                    // Nobody is there any longer to be told of a refusal.
+                    self.plan(info.now + *delay, Box::new(move |world| drop(world.answer(world.now(), &request))));
+                }
+                return Err(CallError::Dropped);
+            }
             _ => {}
         }
         let answer = request.and_then(|request| match disruption {
@@ -361,6 +366,11 @@ impl Shared {
             _ => self.world.answer(info.now, &request),
         });
         if *disruption == Disruption::DropAfter { Err(CallError::Dropped) } else { Ok(answer?) }
+    }
+
+    fn plan(&mut self, time: Duration, actor: Actor) {
+        self.announced += 1;
+        self.actors.insert((time, self.announced), actor);
     }
 
     /// Everything happens that is due until `now`: EC2's own processes and what others had planned, in order of time;
@@ -514,6 +524,19 @@ mod tests {
         let answer = tokio::time::timeout(seconds(5), simulator.call(detach())).await;
         assert!(answer.is_err(), "the caller has lost patience");
         assert_eq!(simulator.changes().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_call_takes_effect_when_nobody_waits_for_it_any_longer() {
+        let simulator = pair().build();
+        simulator.fail_next("DetachNetworkInterface", 1, Disruption::Late(seconds(20)));
+        assert_eq!(simulator.call(detach()).await.unwrap_err(), CallError::Dropped);
+        let is_held = || simulator.world(|world| world.holder_of(names::INTERFACE).is_some());
+        tokio::time::sleep(milliseconds(19_990)).await;
+        assert!(is_held());
+        tokio::time::sleep(milliseconds(10)).await;
+        assert!(!is_held());
+        assert_eq!(lines(&simulator), [format!("DetachNetworkInterface AttachmentId={} -> late", names::ATTACHMENT)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -79,7 +79,7 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{names, pair, simulation::Disruption};
+    use crate::{names, pair, simulation::Disruption, world::ids::Ids};
 
     async fn post(simulator: &Simulator, body: &str) -> (u16, String) {
         match answer(simulator, &HeaderMap::new(), body.as_bytes()).await {
@@ -183,5 +183,35 @@ mod tests {
         let (status, answer) = post(&simulator, body).await;
         assert_eq!((status, answer.contains('<')), (200, false));
         assert_eq!(post(&simulator, body).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn however_garbled_a_request_is_it_is_answered() {
+        let simulator = pair().build();
+        let bodies = [
+            "Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag:a&Filter.1.Value.1=b*&MaxResults=5",
+            "Action=AttachNetworkInterface&Version=2016-11-15&NetworkInterfaceId=eni-0ddddddddddddddd1&DeviceIndex=1",
+            "Action=AuthorizeSecurityGroupIngress&Version=2016-11-15&GroupId=sg-0fffffffffffffff1&\
+             IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=1&IpPermissions.1.ToPort=2&\
+             IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8",
+            "Action=CreateTags&Version=2016-11-15&ResourceId.1=eni-0ddddddddddddddd1&Tag.1.Key=k&Tag.1.Value=v",
+            "Action=Publish&Version=2010-03-31&TopicArn=arn:aws:sns:eu-west-1:123456789012:t&Message=m",
+        ];
+        let mut random = Ids::from_seed(1);
+        for round in 0..5000 {
+            let mut body = bodies[round % bodies.len()].as_bytes().to_vec();
+            for _ in 0..=random.next() % 4 {
+                let at = random.next() as usize % body.len();
+                match random.next() % 3 {
+                    0 => drop(body.remove(at)),
+                    1 => body[at] = b"&=.%+0-\xff"[random.next() as usize % 8],
+                    _ => body.insert(at, (random.next() % 256) as u8),
+                }
+            }
+            let Reply::Answer(response) = answer(&simulator, &HeaderMap::new(), &body).await else {
+                panic!("nothing disrupts it");
+            };
+            assert!(matches!(response.status().as_u16(), 200 | 400 | 404), "{}", String::from_utf8_lossy(&body));
+        }
     }
 }

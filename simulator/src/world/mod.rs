@@ -35,7 +35,10 @@ pub use self::{
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
     operations::{Answer, Operation, Parameters, Request, Service},
-    region::Region,
+    region::{
+        Address, Association, Attachment, AttachmentStatus, Capacity, Check, Instance, InstanceState, Interface,
+        Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
+    },
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
@@ -44,11 +47,7 @@ pub use self::{
     time::{Assumptions, Process, Timings},
     topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
 };
-use self::{
-    ids::Ids,
-    region::{Attachment, Interface},
-    topics::Topics,
-};
+use self::{ids::Ids, topics::Topics};
 
 /// How many changes back the past can be read.
 const HISTORY_LENGTH: usize = 512;
@@ -315,6 +314,91 @@ mod tests {
         ];
         for request in requests {
             world.answer(Duration::ZERO, &request).unwrap();
+        }
+    }
+
+    /// A request that may or may not make sense.
+    fn any_request(random: &mut Ids) -> Request {
+        let mut one_of = |choices: &[&str]| choices[random.next() as usize % choices.len()].to_owned();
+        let instances = [names::HOLDER, names::STANDBY, names::THIRD, "i-0aaaaaaaaaaaaaaa9"];
+        let (instance_id, interface_id) = (
+            one_of(&instances),
+            one_of(&[names::INTERFACE, "eni-0ddddddddddddddd2", "eni-1aaaaaaaaaaaaaaa1", "eni-0"]),
+        );
+        let allocation_id = one_of(&[names::ALLOCATION, "eipalloc-0eeeeeeeeeeeeeee2"]);
+        let attachment_id =
+            one_of(&[names::ATTACHMENT, "eni-attach-1aaaaaaaaaaaaaaa1", "eni-attach-0ddddddddddddddd2"]);
+        let flag = one_of(&["", "x"]).is_empty();
+        match random.next() % 12 {
+            0..3 => AttachNetworkInterface::to(instance_id, interface_id, (random.next() % 3) as u32).into(),
+            3 => DetachNetworkInterface { attachment_id, force: flag, dry_run: false }.into(),
+            4 => StartInstances::of(instance_id).into(),
+            5 => StopInstances::of(instance_id).into(),
+            6 if random.next().is_multiple_of(20) => TerminateInstances::of(instance_id).into(),
+            7 => AssociateAddress {
+                allow_reassociation: Some(flag),
+                ..AssociateAddress::with_interface(allocation_id, interface_id)
+            }
+            .into(),
+            8 => DisassociateAddress::of(names::ASSOCIATION).into(),
+            9 => CreateTags::on(interface_id, "k", instance_id).into(),
+            10 => DescribeInstances::default().into(),
+            _ => DescribeNetworkInterfaces::default().into(),
+        }
+    }
+
+    /// What is true of EC2 whatever is called.
+    fn check_laws(world: &World) {
+        let region = world.region();
+        let mut places = std::collections::BTreeSet::new();
+        for interface in region.interfaces() {
+            if let Some(attachment) = &interface.attachment {
+                assert!(places.insert((&attachment.instance_id, attachment.device_index)), "two at {attachment:?}");
+                assert!(region.instance(&attachment.instance_id).is_ok(), "attached to nothing: {attachment:?}");
+            }
+            let addresses = region.addresses().filter(|address| {
+                address.association.as_ref().is_some_and(|association| association.interface_id == interface.id)
+            });
+            assert!(addresses.count() <= 1, "two addresses on {}", interface.id);
+        }
+        for address in region.addresses() {
+            if let Some(association) = &address.association {
+                assert!(region.interface(&association.interface_id).is_ok(), "on nothing: {association:?}");
+            }
+        }
+        assert!(region.interface(names::INTERFACE).is_ok(), "an interface that goes with no instance is never lost");
+    }
+
+    #[test]
+    fn whatever_is_called_the_world_stays_whole() {
+        for seed in 0..200 {
+            let mut random = Ids::from_seed(seed);
+            let mut world = crate::trio()
+                .seed(seed)
+                .timings(Timings::realistic())
+                .interface("eni-0ddddddddddddddd2", |interface| interface.on(names::THIRD, 1))
+                .address("eipalloc-0eeeeeeeeeeeeeee2", |address| address)
+                .world();
+            let mut now = Duration::ZERO;
+            for _ in 0..200 {
+                now += Duration::from_millis(random.next() % 3000);
+                let mut request = any_request(&mut random);
+                // Half of the detaches name the attachment that is there.
+                if let (Request::DetachNetworkInterface(detach), Some(attachment)) =
+                    (&mut request, world.attachment_of(names::INTERFACE))
+                    && now.as_millis().is_multiple_of(2)
+                {
+                    detach.attachment_id.clone_from(&attachment.id);
+                }
+                let revision = world.revision();
+                world.advance(now);
+                let settled = world.revision();
+                assert!(settled >= revision);
+                if world.answer(now, &request).is_err() {
+                    assert_eq!(world.revision(), settled, "a refused request changes nothing: {request:?}");
+                }
+                check_laws(&world);
+            }
         }
     }
 }

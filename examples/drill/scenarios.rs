@@ -1,0 +1,316 @@
+//! What the drill can play: one world, one misfortune and one expectation each.
+
+use std::time::Duration;
+
+use simulator::world::region::{Capacity, Check};
+use simulator::world::{Timings, World};
+use simulator::{Disruption, Simulator, cold_standby, names, pair, primary, trio};
+use token_failover::report::Outcome;
+
+/// One scenario.
+pub struct Scenario {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it is about, in one line.
+    pub title: &'static str,
+    /// The world before anything happens.
+    pub world: fn() -> simulator::Scenario,
+    /// Settings of the function that differ from those of the standard pair.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// What happens to the world just before the event.
+    pub incident: fn(&mut World),
+    /// What goes wrong with the calls.
+    pub disruption: fn(&Simulator),
+    /// What the function is invoked with, one act after the other.
+    pub acts: &'static [Act],
+    /// Where the interface must be in the end.
+    pub ends_on: Place,
+    /// How many notifications must have been published.
+    pub mails: usize,
+}
+
+/// One or more invocations at once.
+pub struct Act {
+    /// Documents of the folder `events`, each with what must come of it. Of several at once, any may get any result.
+    pub invocations: &'static [(&'static str, Expected)],
+    /// What changes before it.
+    pub before: fn(&Simulator),
+}
+
+/// What must come of an invocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// A report with this outcome and reason.
+    Report(Outcome, &'static str),
+    /// A failed invocation, which Lambda repeats, with this type of error.
+    Failure(&'static str),
+}
+
+/// Where the interface can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On an instance.
+    On(&'static str),
+    /// Nowhere: it does not exist.
+    Lost,
+}
+
+use Expected::{Failure, Report};
+use Outcome::{Moved, NoAction, Planned, Refused};
+use Place::{Lost, On};
+
+/// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting are
+/// shortened, so that nobody has to wait for half a minute.
+fn timings() -> Timings {
+    Timings {
+        boot: Duration::from_secs(2),
+        stop: Duration::from_millis(900),
+        shutdown: Duration::from_millis(900),
+        release: Duration::from_secs(1),
+        ..Timings::realistic()
+    }
+}
+
+fn nothing(_: &mut World) {}
+
+fn calm(_: &Simulator) {}
+
+fn stop_the_holder(world: &mut World) {
+    world.stop(names::HOLDER).expect("the holder runs");
+}
+
+/// One invocation after nothing else.
+const fn one(invocation: &'static [(&'static str, Expected)]) -> Act {
+    Act { invocations: invocation, before: calm }
+}
+
+/// Disrupts the next calls of an action that are meant, and leaves those alone that only ask for permission.
+fn disrupt_next(simulator: &Simulator, action: &'static str, calls: usize, disruption: Disruption) {
+    let mut left = calls;
+    simulator.disrupt(move |call| {
+        if call.action != action || call.dry_run || left == 0 {
+            return Disruption::None;
+        }
+        left -= 1;
+        disruption.clone()
+    });
+}
+
+/// A stopped or stopping holder, a running standby, nothing else wrong: what most scenarios begin from.
+const HOLDER_STOPS: Scenario = Scenario {
+    name: "holder-stops",
+    title: "The holder is stopped, and a standby runs",
+    world: || pair().timings(timings()),
+    settings: &[],
+    incident: stop_the_holder,
+    disruption: calm,
+    acts: &[one(&[("holder-stopping", Report(Moved, "holder-stopping"))])],
+    ends_on: On(names::STANDBY),
+    mails: 1,
+};
+
+/// The holder has stopped before the event arrives.
+const HOLDER_STOPPED: Scenario = Scenario {
+    world: || pair().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
+    incident: nothing,
+    acts: &[one(&[("holder-stopped", Report(Moved, "holder-stopped"))])],
+    ..HOLDER_STOPS
+};
+
+/// The holder is as healthy as can be.
+const HEALTHY: Scenario = Scenario {
+    world: || pair().timings(timings()),
+    incident: nothing,
+    ends_on: On(names::HOLDER),
+    mails: 0,
+    ..HOLDER_STOPS
+};
+
+/// All scenarios; the first is played unless another is named.
+pub const SCENARIOS: &[Scenario] = &[
+    HOLDER_STOPS,
+    Scenario {
+        name: "holder-terminates",
+        title: "The holder is terminated for good",
+        incident: |world| world.terminate(names::HOLDER).expect("the holder runs"),
+        acts: &[one(&[("holder-shutting-down", Report(Moved, "holder-shutting-down"))])],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "status-check-impaired",
+        title: "The holder runs, but its EC2 status checks fail",
+        world: || pair().timings(timings()),
+        incident: |world| world.set_checks(names::HOLDER, Check::Ok, Check::Impaired).expect("the holder is there"),
+        acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "hung-holder",
+        title: "The holder hangs and does not let go: only a forced detach ends",
+        settings: &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "2")],
+        incident: |world| world.crash(names::HOLDER).expect("the holder is there"),
+        acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "spot-interruption",
+        title: "The holder is a Spot Instance that EC2 takes back in two minutes",
+        world: || pair().instance(names::HOLDER, |holder| holder.spot()).timings(timings()),
+        incident: nothing,
+        acts: &[one(&[("holder-spot-interruption", Report(Moved, "spot-interruption"))])],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "cold-standby",
+        title: "The standby is stopped: it gets the interface first and is started then",
+        world: || cold_standby().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "capacity-missing",
+        title: "EC2 has no capacity to start the first standby, so the next one takes over",
+        world: || {
+            cold_standby()
+                .instance(names::HOLDER, |holder| holder.stopped())
+                .instance(names::STANDBY, |standby| standby.capacity(Capacity::RefusedAtOnce))
+                .instance(names::THIRD, |third| third.stopped())
+                .timings(timings())
+        },
+        settings: &[("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2,i-0ccccccccccccccc3")],
+        ends_on: On(names::THIRD),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "no-standby",
+        title: "The standby is stopped and must not be started, so nothing is detached",
+        world: || cold_standby().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
+        settings: &[("FAILOVER_START_STANDBY", "false")],
+        acts: &[one(&[("holder-stopped", Report(Refused, "no-viable-standby"))])],
+        ends_on: On(names::HOLDER),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "address-left-on-old-instance",
+        title: "The Elastic IP is on another interface of the old holder, and is brought over",
+        world: || {
+            let elsewhere = names::primary_interface_of(names::HOLDER);
+            (HOLDER_STOPPED.world)().address(names::ALLOCATION, |address| address.on(&elsewhere))
+        },
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "address-with-stranger",
+        title: "Somebody else's instance has the Elastic IP: it is not stolen, but reported",
+        world: || {
+            let elsewhere = names::primary_interface_of(names::STRANGER);
+            (HOLDER_STOPPED.world)()
+                .instance(names::STRANGER, |stranger| stranger)
+                .address(names::ALLOCATION, |address| address.on(&elsewhere))
+        },
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "port-closed",
+        title: "The security group does not let the clients in",
+        world: || (HOLDER_STOPPED.world)().security_group(names::GROUP, |group| group.no_rules()),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "primary-interface",
+        title: "The interface is the holder's primary one, which EC2 never detaches",
+        world: || primary().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
+        acts: &[one(&[("holder-stopped", Report(Refused, "primary-interface"))])],
+        ends_on: On(names::HOLDER),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "held-by-stranger",
+        title: "Somebody has attached the interface to an instance that is no member",
+        world: || trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1)).timings(timings()),
+        acts: &[one(&[("schedule", Report(Refused, "held-by-stranger"))])],
+        ends_on: On(names::STRANGER),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "interface-missing",
+        title: "Somebody has deleted the interface, and the MAC address with it",
+        world: || pair().instance(names::HOLDER, |holder| holder.terminated()).timings(timings()),
+        incident: |world| world.delete_interface(names::INTERFACE),
+        acts: &[one(&[("holder-terminated", Report(Refused, "interface-missing"))])],
+        ends_on: Lost,
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "lost-answer",
+        title: "EC2 attaches the interface, but the answer is lost on the way",
+        disruption: |simulator| disrupt_next(simulator, "AttachNetworkInterface", 1, Disruption::DropAfter),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "throttled",
+        title: "EC2 throttles the calls",
+        disruption: |simulator| {
+            disrupt_next(simulator, "DescribeInstances", 2, Disruption::Throttle);
+            disrupt_next(simulator, "DetachNetworkInterface", 2, Disruption::Throttle);
+        },
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "denied",
+        title: "The role may not attach, which is noticed before anything is detached",
+        disruption: |simulator| simulator.deny("AttachNetworkInterface"),
+        acts: &[one(&[("holder-stopped", Report(Refused, "permission-denied"))])],
+        ends_on: On(names::HOLDER),
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "sns-down-then-settled",
+        title: "SNS is down, so the report stays owed until the next run publishes it",
+        disruption: |simulator| simulator.always("Publish", Disruption::internal_error()),
+        acts: &[
+            one(&[("holder-stopped", Failure("NotificationNotPublished"))]),
+            Act { invocations: &[("schedule", Report(NoAction, "holder-healthy"))], before: Simulator::calm },
+        ],
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "two-events-at-once",
+        title: "Two events about the same failure start two runs: one move, one mail",
+        acts: &[one(&[
+            ("holder-stopping", Report(Moved, "holder-stopped")),
+            ("holder-stopped", Report(NoAction, "moved-by-another-run")),
+        ])],
+        ..HOLDER_STOPPED
+    },
+    Scenario {
+        name: "healthy",
+        title: "Nothing is wrong: the scheduled run looks and leaves everything as it is",
+        acts: &[one(&[("schedule", Report(NoAction, "holder-healthy"))])],
+        ..HEALTHY
+    },
+    Scenario {
+        name: "stale-event",
+        title: "An event says that the holder has stopped; EC2, asked for ten seconds, says it runs",
+        acts: &[one(&[("holder-stopped", Report(NoAction, "event-outdated"))])],
+        ..HEALTHY
+    },
+    Scenario {
+        name: "dry-run",
+        title: "An operator asks what a failover would do",
+        acts: &[one(&[("operator-failover-dry-run", Report(Planned, "operator-request"))])],
+        ..HEALTHY
+    },
+    Scenario {
+        name: "operator-failover",
+        title: "An operator moves the interface away from a healthy holder",
+        acts: &[one(&[("operator-failover-to-standby", Report(Moved, "operator-request"))])],
+        ends_on: On(names::STANDBY),
+        mails: 1,
+        ..HEALTHY
+    },
+];
+
+/// The scenario of that name.
+pub fn named(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}

@@ -1,0 +1,437 @@
+//! The configuration: every variable with its default, its good values and its bad ones, and all problems at once.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use simulator::names;
+use token_failover::config::{Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
+
+use crate::world::parsed;
+
+const MEMBERS: &str = "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2";
+
+/// Reads the three required variables and some more. One that is given again replaces the standard value.
+fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let required = [
+        ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE),
+        ("TOKEN_SERVER_INSTANCE_IDS", MEMBERS),
+        ("NOTIFICATION_TOPIC_ARN", names::TOPIC),
+    ];
+    let variables = required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_variables(variables)
+}
+
+/// What the three required variables alone make.
+fn defaults() -> Config {
+    Config {
+        name: names::INTERFACE.to_owned(),
+        interface_id: parsed(names::INTERFACE),
+        members: vec![parsed(names::HOLDER), parsed(names::STANDBY)],
+        topic: parsed(names::TOPIC),
+        ports: vec![PortRange { first: 27007, last: 27007 }],
+        clients: Vec::new(),
+        allocation_id: None,
+        hostid: None,
+        device_index: 1,
+        start_standby: true,
+        on_impaired: true,
+        force_detach_after: Some(Duration::from_secs(30)),
+        max_moves_per_hour: 3,
+        repair: Repair { elastic_ip: true, delete_on_termination: true, security_group: false },
+        region: None,
+    }
+}
+
+/// Each value of the variable makes the defaults with one change.
+#[track_caller]
+fn makes<T>(variable: &str, table: impl IntoIterator<Item = (&'static str, T)>, change: impl Fn(&mut Config, T)) {
+    for (value, meaning) in table {
+        let mut expected = defaults();
+        change(&mut expected, meaning);
+        assert_eq!(read(&[(variable, value)]), Ok(expected), "{variable}={value:?}");
+    }
+}
+
+fn problem(variable: &str, value: Option<&str>, expected: &str) -> Problem {
+    Problem { variable: variable.to_owned(), value: value.map(str::to_owned), expected: expected.to_owned() }
+}
+
+/// Each value of the variable is a problem by itself, and the only one.
+#[track_caller]
+fn refuses(variable: &str, expected: &str, values: &[&str]) {
+    for value in values {
+        let problems = vec![problem(variable, Some(value), expected)];
+        assert_eq!(read(&[(variable, value)]), Err(ConfigError { problems }), "{variable}={value:?}");
+    }
+}
+
+const INTERFACE: &str = "a network interface id such as eni-0123456789abcdef0";
+const INSTANCES: &str =
+    "two or more instance ids, comma separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
+const TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover";
+
+#[test]
+fn three_variables_are_enough() {
+    assert_eq!(read(&[]), Ok(defaults()));
+}
+
+#[test]
+fn without_any_variable_exactly_the_three_required_ones_are_missing() {
+    let problems = vec![
+        problem("TOKEN_SERVER_INTERFACE_ID", None, INTERFACE),
+        problem("TOKEN_SERVER_INSTANCE_IDS", None, INSTANCES),
+        problem("NOTIFICATION_TOPIC_ARN", None, TOPIC),
+    ];
+    assert_eq!(Config::from_variables([]), Err(ConfigError { problems }));
+}
+
+#[test]
+fn a_required_variable_that_is_empty_or_blank_is_a_problem() {
+    refuses("TOKEN_SERVER_INTERFACE_ID", INTERFACE, &["", "  "]);
+    refuses("TOKEN_SERVER_INSTANCE_IDS", INSTANCES, &["", "  "]);
+    refuses("NOTIFICATION_TOPIC_ARN", TOPIC, &["", "  "]);
+}
+
+#[test]
+fn an_optional_variable_that_is_empty_or_blank_counts_as_not_set() {
+    let optional = VARIABLES.iter().filter(|name| {
+        !["TOKEN_SERVER_INTERFACE_ID", "TOKEN_SERVER_INSTANCE_IDS", "NOTIFICATION_TOPIC_ARN", "FAILOVER_REPAIR"]
+            .contains(name)
+    });
+    for variable in optional {
+        assert_eq!(read(&[(variable, "")]), Ok(defaults()), "{variable}");
+        assert_eq!(read(&[(variable, " \t ")]), Ok(defaults()), "{variable}");
+    }
+}
+
+#[test]
+fn blanks_around_a_value_never_matter() {
+    let blank = read(&[
+        ("TOKEN_SERVER_INTERFACE_ID", " eni-0ddddddddddddddd1 "),
+        ("TOKEN_SERVER_INSTANCE_IDS", " i-0aaaaaaaaaaaaaaa1 , i-0bbbbbbbbbbbbbbb2\n"),
+        ("NOTIFICATION_TOPIC_ARN", "\tarn:aws:sns:eu-west-1:123456789012:token-failover "),
+        ("TOKEN_SERVER_PORTS", " 27007 - 27008 "),
+        ("TOKEN_SERVER_DEVICE_INDEX", " 2 "),
+        ("FAILOVER_START_STANDBY", " false "),
+        ("FAILOVER_REPAIR", " elastic-ip , security-group "),
+        ("AWS_REGION", " eu-west-1 "),
+    ]);
+    let expected = Config {
+        ports: vec![PortRange { first: 27007, last: 27008 }],
+        device_index: 2,
+        start_standby: false,
+        repair: Repair { elastic_ip: true, delete_on_termination: false, security_group: true },
+        region: Some("eu-west-1".to_owned()),
+        ..defaults()
+    };
+    assert_eq!(blank, Ok(expected));
+}
+
+#[test]
+fn the_interface_is_one_interface() {
+    let values =
+        ["eni-", "i-0aaaaaaaaaaaaaaa1", "eni-0ddddddddddddddd1,eni-0ddddddddddddddd2", "ENI-0DDDDDDDDDDDDDDD1"];
+    refuses("TOKEN_SERVER_INTERFACE_ID", INTERFACE, &values);
+}
+
+#[test]
+fn the_members_are_two_or_more_instances_in_the_order_of_preference() {
+    let table = [
+        ("i-0bbbbbbbbbbbbbbb2,i-0aaaaaaaaaaaaaaa1", vec![names::STANDBY, names::HOLDER]),
+        ("i-1a2b3c4d,i-0aaaaaaaaaaaaaaa1,i-5e6f7a8b", vec!["i-1a2b3c4d", names::HOLDER, "i-5e6f7a8b"]),
+    ];
+    makes("TOKEN_SERVER_INSTANCE_IDS", table, |config, members| {
+        config.members = members.into_iter().map(parsed).collect()
+    });
+    let values = [
+        "i-0aaaaaaaaaaaaaaa1",
+        "i-0aaaaaaaaaaaaaaa1,",
+        ",i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2",
+        "i-0aaaaaaaaaaaaaaa1 i-0bbbbbbbbbbbbbbb2",
+        "i-0aaaaaaaaaaaaaaa1;i-0bbbbbbbbbbbbbbb2",
+        "i-0aaaaaaaaaaaaaaa1,standby",
+        "i-0aaaaaaaaaaaaaaa1,eni-0ddddddddddddddd1",
+    ];
+    refuses("TOKEN_SERVER_INSTANCE_IDS", INSTANCES, &values);
+}
+
+#[test]
+fn a_member_is_named_once() {
+    let values =
+        ["i-0aaaaaaaaaaaaaaa1,i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2, i-0aaaaaaaaaaaaaaa1"];
+    refuses("TOKEN_SERVER_INSTANCE_IDS", "every instance id only once", &values);
+}
+
+#[test]
+fn the_topic_is_a_topic_of_any_partition_standard_or_fifo() {
+    let table = [
+        "arn:aws-cn:sns:cn-north-1:123456789012:token-failover",
+        "arn:aws-us-gov:sns:us-gov-west-1:123456789012:token-failover",
+        "arn:aws:sns:eu-west-1:123456789012:token-failover.fifo",
+    ];
+    makes("NOTIFICATION_TOPIC_ARN", table.map(|arn| (arn, arn)), |config, arn| config.topic = parsed(arn));
+    let values = [
+        "token-failover",
+        "arn:aws:sqs:eu-west-1:123456789012:q",
+        "https://sns.eu-west-1.amazonaws.com/token-failover",
+    ];
+    refuses("NOTIFICATION_TOPIC_ARN", TOPIC, &values);
+}
+
+#[test]
+fn the_name_is_for_people_and_is_the_interfaces_id_where_none_is_given() {
+    let longest: &'static str = "ü".repeat(64).leak();
+    let table = [
+        ("license-eu", "license-eu"),
+        (" license eu ", "license eu"),
+        ("Lizenzserver Köln", "Lizenzserver Köln"),
+        (longest, longest),
+    ];
+    makes("TOKEN_SERVER_NAME", table, |config, name| config.name = name.to_owned());
+    refuses("TOKEN_SERVER_NAME", "up to 64 printable characters", &[&"n".repeat(65), "license\neu", "license\u{7}eu"]);
+}
+
+#[test]
+fn ports_are_numbers_and_ranges_in_the_given_order() {
+    let table = [
+        ("1", vec![(1, 1)]),
+        ("65535", vec![(65535, 65535)]),
+        ("1-65535", vec![(1, 65535)]),
+        ("27007,27010-27012", vec![(27007, 27007), (27010, 27012)]),
+        ("27010, 27007", vec![(27010, 27010), (27007, 27007)]),
+        ("27007-27007", vec![(27007, 27007)]),
+    ];
+    makes("TOKEN_SERVER_PORTS", table, |config, ports| {
+        config.ports = ports.into_iter().map(|(first, last)| PortRange { first, last }).collect();
+    });
+    let values = [
+        "0",
+        "65536",
+        "-1",
+        "+27007",
+        "27008-27007",
+        "0-27007",
+        "27007-",
+        "-27007",
+        "27007-27008-27009",
+        "27007,,27008",
+        "27007,",
+        "http",
+        "27007/tcp",
+    ];
+    refuses("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012", &values);
+}
+
+#[test]
+fn clients_are_ranges_of_addresses_groups_and_prefix_lists() {
+    let cidr = |text: &str| Client::Cidr(parsed(text));
+    let table = [
+        ("10.0.0.0/16", vec![cidr("10.0.0.0/16")]),
+        ("10.1.2.3/32", vec![cidr("10.1.2.3/32")]),
+        ("2001:db8::/32, 0.0.0.0/0", vec![cidr("2001:db8::/32"), cidr("0.0.0.0/0")]),
+        (
+            "sg-0fffffffffffffff1,pl-63a5400a",
+            vec![Client::SecurityGroup(parsed(names::GROUP)), Client::PrefixList(parsed("pl-63a5400a"))],
+        ),
+    ];
+    makes("TOKEN_SERVER_CLIENTS", table, |config, clients| config.clients = clients);
+    let values = [
+        "10.0.0.0",
+        "10.0.0.0/33",
+        "2001:db8::/129",
+        "10.0.0/16",
+        "sg-",
+        "sg-clients",
+        "pl-1",
+        "everybody",
+        "10.0.0.0/16;10.1.0.0/16",
+    ];
+    let expected =
+        "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0";
+    refuses("TOKEN_SERVER_CLIENTS", expected, &values);
+}
+
+#[test]
+fn a_client_range_loses_its_host_bits_as_in_ec2s_rules() {
+    let table = [("10.1.2.3/8", "10.0.0.0/8"), ("2001:db8::1/32", "2001:db8::/32")];
+    makes("TOKEN_SERVER_CLIENTS", table, |config, net| config.clients = vec![Client::Cidr(parsed(net))]);
+}
+
+#[test]
+fn the_elastic_ip_is_named_by_its_allocation() {
+    makes("TOKEN_SERVER_ALLOCATION_ID", [(names::ALLOCATION, names::ALLOCATION)], |config, id| {
+        config.allocation_id = Some(parsed(id));
+    });
+    let expected = "an allocation id such as eipalloc-0123456789abcdef0";
+    refuses("TOKEN_SERVER_ALLOCATION_ID", expected, &["203.0.113.50", "eipassoc-0eeeeeeeeeeeeeee1", "eipalloc-1"]);
+}
+
+#[test]
+fn the_hostid_is_a_mac_address_in_any_notation() {
+    let table = ["0273ae2adc81", "0273AE2ADC81", "02:73:ae:2a:dc:81", "02-73-AE-2A-DC-81", "0273.ae2a.dc81"];
+    makes("TOKEN_SERVER_HOSTID", table.map(|text| (text, names::MAC)), |config, mac| config.hostid = Some(parsed(mac)));
+    let values = ["0273ae2adc8", "ANY", "DEMO", "INTERNET=10.0.1.50"];
+    refuses("TOKEN_SERVER_HOSTID", "a MAC address such as 0273ae2adc81 or 02:73:ae:2a:dc:81", &values);
+}
+
+#[test]
+fn the_device_index_is_never_0_because_a_primary_interface_stays() {
+    makes("TOKEN_SERVER_DEVICE_INDEX", [("1", 1), ("2", 2), ("255", 255)], |config, index| config.device_index = index);
+    let expected = "a device index from 1 to 255; an interface at index 0 could never be detached again";
+    refuses("TOKEN_SERVER_DEVICE_INDEX", expected, &["0", "256", "65537", "-1", "1.0", "eth1", "99999999999"]);
+}
+
+#[test]
+fn a_switch_is_true_or_false_and_nothing_else() {
+    let table = [("true", true), ("false", false)];
+    makes("FAILOVER_START_STANDBY", table, |config, on| config.start_standby = on);
+    makes("FAILOVER_ON_IMPAIRED", table, |config, on| config.on_impaired = on);
+    for variable in ["FAILOVER_START_STANDBY", "FAILOVER_ON_IMPAIRED"] {
+        refuses(variable, "true or false", &["True", "FALSE", "yes", "no", "1", "0", "on"]);
+    }
+}
+
+#[test]
+fn a_forced_detach_comes_after_seconds_or_never() {
+    let table = [("0", None), ("1", Some(1)), ("45", Some(45)), ("600", Some(600))];
+    makes("FAILOVER_FORCE_DETACH_AFTER_SECONDS", table, |config, seconds| {
+        config.force_detach_after = seconds.map(Duration::from_secs);
+    });
+    let values = ["601", "-1", "30s", "0.5", "never"];
+    refuses("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "seconds from 0 (never force) to 600", &values);
+}
+
+#[test]
+fn the_limit_on_moves_may_be_none_and_at_most_what_the_interface_can_remember() {
+    makes("FAILOVER_MAX_MOVES_PER_HOUR", [("0", 0), ("1", 1), ("12", 12)], |config, limit| {
+        config.max_moves_per_hour = limit
+    });
+    refuses("FAILOVER_MAX_MOVES_PER_HOUR", "a number from 0 to 12", &["13", "-1", "three", "3/h"]);
+}
+
+#[test]
+fn what_may_be_repaired_is_exactly_what_is_listed_and_nothing_where_the_list_is_empty() {
+    let repair = |elastic_ip, delete_on_termination, security_group| Repair {
+        elastic_ip,
+        delete_on_termination,
+        security_group,
+    };
+    let table = [
+        ("", repair(false, false, false)),
+        ("  ", repair(false, false, false)),
+        ("elastic-ip", repair(true, false, false)),
+        ("delete-on-termination", repair(false, true, false)),
+        ("security-group", repair(false, false, true)),
+        ("security-group,delete-on-termination,elastic-ip", repair(true, true, true)),
+    ];
+    makes("FAILOVER_REPAIR", table, |config, repair| config.repair = repair);
+    let expected = "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing";
+    refuses(
+        "FAILOVER_REPAIR",
+        expected,
+        &["all", "none", "elastic_ip", "Elastic-IP", "elastic-ip security-group", "elastic-ip,eip,all"],
+    );
+}
+
+#[test]
+fn four_mistakes_are_reported_at_once_in_the_order_of_the_documentation() {
+    let error = read(&[
+        ("FAILOVER_START_STANDBY", "yes"),
+        ("TOKEN_SERVER_PORTS", "27007-"),
+        ("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1"),
+        ("TOKEN_SERVER_INTERFACE_ID", "eni-1"),
+    ])
+    .expect_err("four mistakes");
+    assert_eq!(
+        error.problems,
+        [
+            problem("TOKEN_SERVER_INTERFACE_ID", Some("eni-1"), INTERFACE),
+            problem("TOKEN_SERVER_INSTANCE_IDS", Some("i-0aaaaaaaaaaaaaaa1"), INSTANCES),
+            problem(
+                "TOKEN_SERVER_PORTS",
+                Some("27007-"),
+                "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012"
+            ),
+            problem("FAILOVER_START_STANDBY", Some("yes"), "true or false"),
+        ]
+    );
+    insta::assert_snapshot!(error.to_string());
+}
+
+#[test]
+fn one_mistake_is_one_problem_and_a_missing_variable_says_so() {
+    let variables = [("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE), ("TOKEN_SERVER_INSTANCE_IDS", MEMBERS)];
+    let error = Config::from_variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        .expect_err("no topic");
+    insta::assert_snapshot!(error.to_string());
+}
+
+#[test]
+fn a_misspelt_setting_is_a_problem_because_it_would_have_no_effect() {
+    let known = format!("one of {}", VARIABLES.join(", "));
+    for (variable, value) in
+        [("TOKEN_SERVER_PORT", "27007"), ("FAILOVER_REPAIRS", ""), ("TOKEN_SERVER_CLIENT", "10.0.0.0/16")]
+    {
+        let problems = vec![problem(variable, Some(value), &known)];
+        assert_eq!(read(&[(variable, value)]), Err(ConfigError { problems }), "{variable}");
+    }
+}
+
+#[test]
+fn a_misspelt_setting_comes_after_the_problems_of_the_known_ones() {
+    let error = read(&[("FAILOVER_ZEAL", "1"), ("FAILOVER_REPAIR", "all"), ("FAILOVER_COURAGE", "2")])
+        .expect_err("three mistakes");
+    let variables: Vec<&str> = error.problems.iter().map(|problem| problem.variable.as_str()).collect();
+    assert_eq!(variables, ["FAILOVER_REPAIR", "FAILOVER_COURAGE", "FAILOVER_ZEAL"]);
+}
+
+#[test]
+fn the_variables_of_others_do_not_matter() {
+    let others = [
+        ("PATH", "/bin"),
+        ("NOTIFICATION_SOUND", "loud"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "token-failover"),
+        ("token_server_port", "1"),
+    ];
+    assert_eq!(read(&others), Ok(defaults()));
+}
+
+#[test]
+fn only_a_configured_instance_is_a_member() {
+    let config = defaults();
+    let members =
+        [names::HOLDER, names::STANDBY, names::THIRD, names::STRANGER].map(|id| config.is_member(&parsed(id)));
+    assert_eq!(members, [true, true, false, false]);
+}
+
+proptest! {
+    #[test]
+    fn a_range_of_ports_is_written_as_it_is_read(one in 1..=u16::MAX, other in 1..=u16::MAX) {
+        let range = PortRange { first: one.min(other), last: one.max(other) };
+        prop_assert_eq!(range.to_string().parse(), Ok(range));
+    }
+
+    #[test]
+    fn a_client_is_written_as_it_is_read(bits in any::<u128>(), length in 0..=128u8, digits in "[0-9a-f]{17}") {
+        let v6 = format!("{}/{length}", std::net::Ipv6Addr::from(bits));
+        let v4 = format!("{}/{}", std::net::Ipv4Addr::from((bits >> 96) as u32), length / 4);
+        for text in [v4, v6, format!("sg-{digits}"), format!("pl-{digits}")] {
+            let client: Client = text.parse().expect("a client");
+            prop_assert_eq!(client.to_string().parse(), Ok(client));
+        }
+    }
+
+    #[test]
+    fn no_value_makes_the_reader_panic_and_every_problem_names_its_variable(
+        values in proptest::collection::vec("\\PC{0,30}|[0-9,. -]{0,12}", VARIABLES.len()),
+    ) {
+        let variables = VARIABLES.iter().zip(&values).map(|(name, value)| ((*name).to_owned(), value.clone()));
+        if let Err(error) = Config::from_variables(variables) {
+            prop_assert!(!error.problems.is_empty());
+            for problem in &error.problems {
+                let place = VARIABLES.iter().position(|name| *name == problem.variable).expect("a known variable");
+                prop_assert_eq!(problem.value.as_ref(), Some(&values[place]));
+            }
+        }
+    }
+}
