@@ -35,7 +35,7 @@
 //! let lost = simulator.call(AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).await;
 //!
 //! assert!(lost.is_err());
-//! assert_eq!(simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned)).as_deref(), Some(names::STANDBY));
+//! simulator.world(|world| assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY)));
 //! assert_eq!(
 //!     simulator.changes(),
 //!     [

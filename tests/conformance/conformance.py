@@ -295,20 +295,22 @@ def page_sizes_tokens_and_ids_have_rules(aws):
 @case
 def ids_are_malformed_or_not_found(aws):
     ec2 = aws.ec2
+    describe, modify = ec2.describe_network_interfaces, ec2.modify_network_interface_attribute
+    describe_rules, detach = ec2.describe_security_group_rules, ec2.detach_network_interface
     for code, call, arguments in [
-        ("InvalidNetworkInterfaceID.NotFound", ec2.describe_network_interfaces, {"NetworkInterfaceIds": [f"eni-{ABSENT}"]}),
-        ("InvalidNetworkInterfaceId.Malformed", ec2.describe_network_interfaces, {"NetworkInterfaceIds": ["eni-x"]}),
+        ("InvalidNetworkInterfaceID.NotFound", describe, {"NetworkInterfaceIds": [f"eni-{ABSENT}"]}),
+        ("InvalidNetworkInterfaceId.Malformed", describe, {"NetworkInterfaceIds": ["eni-x"]}),
         ("InvalidInstanceID.NotFound", ec2.describe_instances, {"InstanceIds": [f"i-{ABSENT}"]}),
         ("InvalidInstanceID.Malformed", ec2.describe_instance_status, {"InstanceIds": ["x"]}),
         ("InvalidAllocationID.NotFound", ec2.describe_addresses, {"AllocationIds": [f"eipalloc-{ABSENT}"]}),
         ("InvalidAddress.NotFound", ec2.describe_addresses, {"PublicIps": ["203.0.113.99"]}),
-        ("InvalidSecurityGroupRuleId.NotFound", ec2.describe_security_group_rules, {"SecurityGroupRuleIds": [f"sgr-{ABSENT}"]}),
+        ("InvalidSecurityGroupRuleId.NotFound", describe_rules, {"SecurityGroupRuleIds": [f"sgr-{ABSENT}"]}),
         ("InvalidPrefixListID.NotFound", ec2.get_managed_prefix_list_entries, {"PrefixListId": f"pl-{ABSENT}"}),
-        ("InvalidAttachmentID.NotFound", ec2.detach_network_interface, {"AttachmentId": f"eni-attach-{ABSENT}"}),
-        ("InvalidNetworkInterfaceAttachmentId.Malformed", ec2.detach_network_interface, {"AttachmentId": INTERFACE}),
+        ("InvalidAttachmentID.NotFound", detach, {"AttachmentId": f"eni-attach-{ABSENT}"}),
+        ("InvalidNetworkInterfaceAttachmentId.Malformed", detach, {"AttachmentId": INTERFACE}),
         ("InvalidAssociationID.NotFound", ec2.disassociate_address, {"AssociationId": f"eipassoc-{ABSENT}"}),
-        ("InvalidGroup.NotFound", ec2.modify_network_interface_attribute, {"NetworkInterfaceId": INTERFACE, "Groups": [f"sg-{ABSENT}"]}),
-        ("InvalidGroupId.Malformed", ec2.modify_network_interface_attribute, {"NetworkInterfaceId": INTERFACE, "Groups": ["default"]}),
+        ("InvalidGroup.NotFound", modify, {"NetworkInterfaceId": INTERFACE, "Groups": [f"sg-{ABSENT}"]}),
+        ("InvalidGroupId.Malformed", modify, {"NetworkInterfaceId": INTERFACE, "Groups": ["default"]}),
     ]:
         refused(code, 400, call, **arguments)
 
@@ -344,7 +346,8 @@ def a_dry_run_is_answered_by_an_error_that_means_success(aws):
         (ec2.create_tags, {"Resources": [INTERFACE], "Tags": [{"Key": "k", "Value": "v"}]}),
     ]:
         refused("DryRunOperation", 412, call, DryRun=True, **arguments)
-    refused("InvalidAttachmentID.NotFound", 400, ec2.detach_network_interface, DryRun=True, AttachmentId=f"eni-attach-{ABSENT}")
+    absent = {"AttachmentId": f"eni-attach-{ABSENT}"}
+    refused("InvalidAttachmentID.NotFound", 400, ec2.detach_network_interface, DryRun=True, **absent)
     equal([call for call in aws.control("journal") if call["changed"]], [])
 
 
@@ -401,7 +404,8 @@ def delete_on_termination_is_set_on_the_attachment(aws):
     attachment = {"AttachmentId": ATTACHMENT, "DeleteOnTermination": True}
     modify(NetworkInterfaceId=INTERFACE, Attachment=attachment)
     equal(aws.interface()["Attachment"]["DeleteOnTermination"], True)
-    refused("InvalidParameterCombination", 400, modify, NetworkInterfaceId=INTERFACE, Attachment=attachment, Groups=[GROUP])
+    both = {"Attachment": attachment, "Groups": [GROUP]}
+    refused("InvalidParameterCombination", 400, modify, NetworkInterfaceId=INTERFACE, **both)
     foreign = {"AttachmentId": f"eni-attach-{ABSENT}", "DeleteOnTermination": True}
     refused("InvalidAttachmentID.NotFound", 400, modify, NetworkInterfaceId=INTERFACE, Attachment=foreign)
 
@@ -508,11 +512,15 @@ def networks_are_canonical_and_duplicates_refused(aws):
 
 @case
 def sources_can_be_groups_and_ipv6_networks(aws):
-    permissions = [
-        {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": DEFAULT_GROUP}], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::1/32"}]}
-    ]
-    rules = aws.ec2.authorize_security_group_ingress(GroupId=GROUP, IpPermissions=permissions)["SecurityGroupRules"]
-    equal({rule.get("CidrIpv6", rule.get("ReferencedGroupInfo", {}).get("GroupId")) for rule in rules}, {"2001:db8::/32", DEFAULT_GROUP})
+    permission = {
+        "IpProtocol": "-1",
+        "UserIdGroupPairs": [{"GroupId": DEFAULT_GROUP}],
+        "Ipv6Ranges": [{"CidrIpv6": "2001:db8::1/32"}],
+    }
+    answer = aws.ec2.authorize_security_group_ingress(GroupId=GROUP, IpPermissions=[permission])
+    rules = answer["SecurityGroupRules"]
+    sources = {rule.get("CidrIpv6") or rule["ReferencedGroupInfo"]["GroupId"] for rule in rules}
+    equal(sources, {"2001:db8::/32", DEFAULT_GROUP})
     equal({(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules}, {("-1", -1, -1)})
 
 
@@ -600,7 +608,8 @@ def the_journal_has_every_call(aws):
     aws.interface()
     refused("InvalidInstanceID.NotFound", 400, aws.ec2.start_instances, InstanceIds=[f"i-{ABSENT}"])
     aws.ec2.detach_network_interface(AttachmentId=ATTACHMENT)
-    seen = [(call["service"], call["action"], call["parameters"], call["outcome"], call["changed"]) for call in aws.control("journal")]
+    facts = ("service", "action", "parameters", "outcome", "changed")
+    seen = [tuple(call[fact] for fact in facts) for call in aws.control("journal")]
     equal(
         seen,
         [

@@ -2,7 +2,8 @@
 //! they are in no journal.
 
 use super::{
-    ApiError, AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances, World,
+    ApiError, AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances,
+    Timings, World,
     operations::Operation,
     region::{Capacity, Check},
 };
@@ -11,6 +12,11 @@ impl World {
     /// Somebody else makes a call, now.
     pub fn act<O: Operation>(&mut self, operation: O) -> Result<O::Answer, ApiError> {
         self.call(self.now, operation)
+    }
+
+    /// From now on, processes take other times; those that have begun already end when they would have.
+    pub fn set_timings(&mut self, timings: Timings) {
+        self.region_mut().timings = timings;
     }
 
     pub fn start(&mut self, instance_id: &str) -> Result<(), ApiError> {

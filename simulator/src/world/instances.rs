@@ -358,8 +358,10 @@ impl World {
         if unchanged { self.region_mut().instance_mut(id).ok() } else { None }
     }
 
-    /// The instance runs, on another host than before ("When you start an instance, in most cases it is migrated to a
-    /// new underlying host", EC2 User Guide): its checks begin anew, and its device indexes are free.
+    /// The instance runs, in most cases on another host than before ("Stop and start Amazon EC2 instances", EC2 User
+    /// Guide): its checks begin anew, and its device indexes are free.
+    ///
+    /// Assumed: it hangs no longer.
     pub(crate) fn complete_boot(&mut self, id: &str, transition: u32) {
         let checks_take = self.region.timings.checks;
         let Some(instance) = self.in_transition(id, transition) else { return };

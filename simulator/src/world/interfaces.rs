@@ -312,9 +312,9 @@ impl Change for DetachNetworkInterface {
         world.region().attachment(&self.attachment_id).map(drop)
     }
 
-    /// "You can detach a secondary network interface from an instance that is running or stopped" (User Guide,
-    /// `network-interface-attachments`); a primary one never, whatever the state of its instance: public issues show
-    /// `OperationNotPermitted` for running and for dying instances.
+    /// A secondary interface can be detached from an instance that is running or stopped (EC2 User Guide,
+    /// `network-interface-attachments`); a primary one never, whatever the state of its instance: public issues and
+    /// code show `OperationNotPermitted` for running and for dying instances.
     ///
     /// Assumed: an attachment that is `attaching` can't be detached yet (`IncorrectState`); detaching what is already
     /// `detaching` is accepted and changes nothing, unless Force ends a detach that hung.

@@ -170,7 +170,9 @@ macro_rules! operations {
 
             /// The answer from a Region as it was some time ago; none for a request that changes something.
             pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
-                match self { $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)* }
+                match self {
+                    $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)*
+                }
             }
         }
     };

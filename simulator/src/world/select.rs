@@ -46,8 +46,8 @@ impl Selection {
         })
     }
 
-    /// `MaxResults` has bounds, and "you cannot specify this parameter and the IDs parameter in the same request"
-    /// (service model, `MaxResults` of the Describe calls).
+    /// `MaxResults` has bounds and excludes ids: "you cannot specify this parameter and the instance IDs parameter in
+    /// the same call" (service model, DescribeInstanceStatus).
     pub(crate) fn paginate<T>(
         &self,
         items: Vec<T>,

@@ -71,7 +71,7 @@ impl Change for CreateTags {
         Ok(())
     }
 
-    /// "If you add a tag key that already exists, its value is overwritten" (service model, CreateTags).
+    /// "When you specify an existing tag key, the value is overwritten with the new value" (service model, CreateTags).
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
         for resource in &self.resources {
             world.region_mut().tags_mut(resource)?.extend(self.tags.iter().cloned());

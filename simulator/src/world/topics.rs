@@ -7,14 +7,15 @@ use super::{
     operations::{Ask, Change, Parameters},
 };
 
-/// "Message size: 256 KiB", with attributes (service model, `PublishInput$Message`; SNS FAQ).
+/// In bytes and with attributes, unless the topic's MaximumMessageSize says otherwise: "The default is 262144 (256
+/// KiB)" (service model, topic attributes).
 const LARGEST_MESSAGE: usize = 256 * 1024;
-/// "up to 100 characters" exclusive: "must be less than 100 characters long" (service model, `PublishInput$Subject`).
+/// "less than 100 characters long" (service model, `PublishInput$Subject`).
 const SUBJECT_LIMIT: usize = 100;
-/// "every message published with the same deduplication ID within the 5-minute interval is accepted but not delivered"
-/// ("Message deduplication for FIFO topics", SNS Developer Guide).
+/// For five minutes a repeat is accepted but not delivered ("Message deduplication for FIFO topics", SNS Developer
+/// Guide).
 const DEDUPLICATION_INTERVAL: Duration = Duration::from_secs(300);
-/// Both ids: "up to 128 characters: a-z, A-Z, 0-9 and punctuation" (service model).
+/// Both ids: up to 128 letters, digits and punctuation marks (service model, `PublishInput`).
 const LONGEST_ID: usize = 128;
 
 /// All topics, and everything published, in order.
@@ -83,8 +84,8 @@ impl Change for CreateTopic {
     type Answer = String;
 
     /// "Topic names must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens,
-    /// and must be between 1 and 256 characters long. For a FIFO topic, the name must end with the .fifo suffix." The
-    /// topic's ARN is the answer, also if it exists already (service model, CreateTopic).
+    /// and must be between 1 and 256 characters long"; that of a FIFO topic ends in `.fifo`. The topic's ARN is the
+    /// answer, also if it exists already (service model, CreateTopic).
     fn change(&self, world: &mut World) -> Result<String, ApiError> {
         let stem = match (self.fifo, self.name.strip_suffix(".fifo")) {
             (true, Some(stem)) => stem,
@@ -197,7 +198,7 @@ impl Publish {
             if characters == 0 || characters >= SUBJECT_LIMIT || subject.chars().any(char::is_control) {
                 return Err(ApiError::invalid_parameter("Subject"));
             }
-            // Assumed to hold still: the older rule "must begin with a letter, number, or punctuation mark".
+            // Assumed to hold still: an older rule about the first character, which let no space begin a subject.
             if subject.starts_with(char::is_whitespace) {
                 return Err(ApiError::invalid_parameter("Subject"));
             }
@@ -220,9 +221,10 @@ impl Publish {
         }
     }
 
-    /// "be a syntactically valid JSON object; and contain at least a top-level JSON key of "default" with a value that
-    /// is a string" (service model, `MessageStructure`); values that are no strings are refused ("non-string values
-    /// will cause the publish to fail").
+    /// A JSON object with a string under `default` (service model, `MessageStructure`).
+    ///
+    /// Assumed: another value that is no string is refused. The service model says both "Non-string values will cause
+    /// the key to be ignored" and that failure to validate any value fails the call; the stricter one holds here.
     fn check_json(&self) -> Result<(), ApiError> {
         let error = |reason: &str| Err(ApiError::invalid_parameter(format!("Message Structure - {reason}")));
         match serde_json::from_str::<serde_json::Value>(&self.message) {
