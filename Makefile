@@ -25,9 +25,10 @@ help: ## Show this list
 
 .PHONY: test
 test: ## Everything that has to pass: formatting, lints, tests, end to end, template
-	@# The tools are installed while cargo compiles.
+	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
-	@$(MAKE) --no-print-directory --jobs=1 unit conformance e2e template
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target conformance e2e template
 	@echo 'All checks passed.'
 
 # ---- Rust ----

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 // One invocation at a time is all that Lambda gives to one process, so one thread serves it.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
     match Config::from_variables(std::env::vars()) {
         Ok(config) => {
             let sdk = aws::sdk_config().await;

@@ -39,7 +39,8 @@ class Cloud:
     def client(self, service):
         return boto3.client(
             service, endpoint_url=self.endpoint, region_name=REGION, config=Config(proxies={}),
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         )
 
     def variables(self):
@@ -58,8 +59,8 @@ class Cloud:
     def event(self, path):
         """A document of events/, about the instances of this cloud."""
         text = Path(path).read_text()
-        for written, real in ((EVENT_HOLDER, self.holder), (EVENT_STANDBY, self.standby), (EVENT_STRANGER, self.stranger)):
-            text = text.replace(written, real)
+        text = text.replace(EVENT_HOLDER, self.holder).replace(EVENT_STANDBY, self.standby)
+        text = text.replace(EVENT_STRANGER, self.stranger)
         return json.loads(text)
 
     def network_interface(self):
@@ -128,8 +129,12 @@ class Moto(Cloud, Process):
     def reset(self):
         http("POST", f"{self.endpoint}/moto-api/reset")
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet = self.ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]["SubnetId"]
-        group = self.ec2.create_security_group(GroupName="token-server", Description="token server", VpcId=vpc)["GroupId"]
+        subnet = self.ec2.create_subnet(
+            VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=f"{REGION}a"
+        )["Subnet"]["SubnetId"]
+        group = self.ec2.create_security_group(
+            GroupName="token-server", Description="token server", VpcId=vpc
+        )["GroupId"]
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
             {"IpProtocol": "tcp", "FromPort": 27007, "ToPort": 27008, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]},
         ])
@@ -148,7 +153,9 @@ class Moto(Cloud, Process):
 
         self.topic = self.sns.create_topic(Name="token-failover")["TopicArn"]
         self.queue = self.sqs.create_queue(QueueName="reports")["QueueUrl"]
-        queue_arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        queue_arn = self.sqs.get_queue_attributes(
+            QueueUrl=self.queue, AttributeNames=["QueueArn"]
+        )["Attributes"]["QueueArn"]
         self.sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue_arn)
 
     def forget_calls(self):
@@ -179,8 +186,8 @@ class Moto(Cloud, Process):
         # One request on its own is a whole JSON document already.
         lines = [recording] if isinstance(recording, dict) else [json.loads(line) for line in recording.splitlines()]
         parameters = [
-            dict(urllib.parse.parse_qsl(base64.b64decode(line["body"]).decode() if line["body_encoded"] else line["body"]))
-            for line in lines
+            dict(urllib.parse.parse_qsl(base64.b64decode(body).decode() if encoded else body))
+            for body, encoded in ((line["body"], line["body_encoded"]) for line in lines)
         ]
         return [request for request in parameters if "Action" in request]
 

@@ -22,6 +22,7 @@ from clouds import Simulator
 from harness import CREDENTIALS, ROOT
 
 STARTS = 20
+FUNCTION_ARN = "arn:aws:lambda:eu-west-1:123456789012:function:token-failover"
 EVENT = ROOT / "events" / "operator-failover.json"
 
 
@@ -80,7 +81,7 @@ class OneInvocation(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Lambda-Runtime-Aws-Request-Id", "11111111-0000-4000-8000-000000000001")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 60_000))
-        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:123456789012:function:token-failover")
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", FUNCTION_ARN)
         self.send_header("Content-Length", str(len(event)))
         self.end_headers()
         self.wfile.write(event)

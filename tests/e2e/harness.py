@@ -110,8 +110,8 @@ class Process:
 def runtime_interface_emulator():
     """AWS's own emulator of the Lambda runtime interface, from the Python package aws-sam-cli."""
     machine = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine().lower()]
-    packages = (ROOT / ".tools" / "sam" / "lib").glob("python3*/site-packages")
-    found = [path for folder in packages for path in (folder / "samcli" / "local" / "rapid").glob(f"aws-lambda-rie-{machine}")]
+    packages = ROOT / ".tools" / "sam" / "lib"
+    found = list(packages.glob(f"python3*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
     if not found:
         raise FileNotFoundError("no aws-lambda-rie in .tools/sam: run the tests with `make e2e`")
     return found[0]

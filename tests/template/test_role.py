@@ -113,7 +113,8 @@ class Role(unittest.TestCase):
 
     def assert_decisions(self, expected, document, requests):
         decisions = decide(document, requests)
-        wrong = [(request, decision) for request, decision in zip(requests, decisions, strict=True) if decision != expected]
+        decided = zip(requests, decisions, strict=True)
+        wrong = [(request, decision) for request, decision in decided if decision != expected]
         self.assertEqual([], wrong)
 
     def test_every_call_of_the_function_is_allowed(self):

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deployment import REGION, ROOT, deploy
+from deployment import HOLDER, REGION, ROOT, STRANGER, deploy
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
@@ -95,7 +95,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(set(self.patterns), set(filter(None, EXPECTED.values())))
 
     def test_an_alarm_about_a_stranger_matches_nothing(self):
-        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace("i-0aaaaaaaaaaaaaaa1", "i-09999999999999999")
+        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, STRANGER)
         self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
 
     def test_a_broken_pattern_is_refused(self):
