@@ -230,7 +230,7 @@ impl Config {
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
         let force_after =
-            reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=600, "seconds from 0 (never force) to 600");
+            reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=240, "seconds from 0 (never force) to 240");
         let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
         let repair = reader.repair();
         let region = reader.value("AWS_REGION").map(str::to_owned);

@@ -14,15 +14,15 @@ use crate::cloud::{CallError, Ec2, Meaning, Sns};
 use crate::config::Config;
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, Trigger, TriggerKind, concern, parse};
 use crate::findings::{Finding, Severity};
-use crate::ids::InstanceId;
-use crate::marks::{Change, Debt, MOVES, Marks, REFUSED, Standing, tag_value};
+use crate::ids::{AttachmentId, InstanceId};
+use crate::marks::{Change, Debt, MOVES, Marks, REFUSED, Standing, standings, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, plan};
 use crate::relocation::Relocated;
 use crate::repair::after_repairs;
 use crate::report::{Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, TokenServer};
-use crate::run::{Clock, Record, Recorder, Run, pause_after};
+use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
 
 /// One invocation of the function.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ pub struct Failover<E, S> {
 enum Ending {
     Kept(KeepReason),
     Moved(Movement, &'static str),
-    MovedByAnotherRun,
+    MovedByAnotherRun(InstanceId),
     Refused(Refusal),
     Returned(InstanceId),
     NotStarted(Movement),
@@ -122,11 +122,19 @@ struct Work {
     /// The debt that this run has written.
     noted: Option<Debt>,
     /// The debts of other runs that are due.
-    due: Vec<Debt>,
+    due: Vec<Owed>,
     /// Tags that mean nothing anymore.
     obsolete: Vec<String>,
     /// The refusal that the interface remembers.
     remembered_refusal: Option<String>,
+}
+
+/// A report that another run owes.
+struct Owed {
+    debt: Debt,
+    /// Where the interface went, and by which attachment, as far as that is known.
+    to: InstanceId,
+    attachment_id: Option<AttachmentId>,
 }
 
 /// A report before its details: outcome, reason, summary, move.
@@ -239,7 +247,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             _ => false,
         };
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
-        let looks_further = mends || !matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun);
+        let looks_further = mends || !matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_));
         work.ending = Some(ending);
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
         if looks_further && !has_looked {
@@ -256,14 +264,14 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         loop {
-            let last_chance = Instant::now() + pause_after(began.elapsed()) >= run.clock.work_ends();
+            let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
             let looked_for = if last_chance || !patience { Duration::MAX } else { began.elapsed() };
             let observation = run.observe().await;
             let plan = plan(&self.config, observation, intent, looked_for);
             run.record(Record::Planned(&plan));
             match plan.decision {
                 Decision::Act(action) => return (action, plan.standbys),
-                Decision::LookAgain { .. } => sleep(pause_after(began.elapsed())).await,
+                Decision::LookAgain { .. } => sleep(pause_after_look(began.elapsed())).await,
             }
         }
     }
@@ -273,11 +281,15 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let Some(interface) = run.interface() else { return };
         let marks = Marks::read(&interface.tags);
         work.remembered_refusal = marks.refused;
-        for debt in marks.debts {
-            match debt.standing(run.clock.now(), interface, &self.config.members) {
-                Standing::Busy | Standing::Open => {}
-                Standing::Due => work.due.push(debt),
-                Standing::Void => work.obsolete.push(debt.key),
+        let holder = interface.attachment.as_ref();
+        for (debt, standing, to) in standings(marks.debts, run.clock.now(), interface, &self.config.members) {
+            match (standing, to) {
+                (Standing::Busy | Standing::Open, _) | (Standing::Due, None) => {}
+                (Standing::Due, Some(to)) => {
+                    let holder = holder.filter(|holder| holder.instance_id.as_ref() == Some(&to));
+                    work.due.push(Owed { debt, attachment_id: holder.map(|holder| holder.id.clone()), to });
+                }
+                (Standing::Void, _) => work.obsolete.push(debt.key),
             }
         }
     }
@@ -289,16 +301,15 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let target = &planned.targets.first.attach.instance_id;
         let new = Debt::of_move(planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
         // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
-        // same move, and the other run's note says where it began.
-        let begun = marks.debts.into_iter().filter(|_| planned.from.is_none()).find_map(|debt| match debt.change {
-            Change::Move { departed: departed @ Some(_), from, .. } => {
-                Some((debt.key, Change::Move { departed, from, to: Some(target.clone()) }))
-            }
-            _ => None,
-        });
+        // same move, and the other run's note, the last of them, says where it began.
+        let begun = marks.debts.into_iter().filter(|_| planned.from.is_none());
+        let begun = begun.filter(|debt| matches!(debt.change, Change::Move { departed: Some(_), .. }));
+        let begun = begun.max_by_key(|debt| debt.started).map(|debt| (debt.key, debt.change));
         let debt = match begun {
-            Some((key, change)) => Debt { key, change, ..new },
-            None => new,
+            Some((key, Change::Move { departed, from, .. })) => {
+                Debt { key, change: Change::Move { departed, from, to: Some(target.clone()) }, ..new }
+            }
+            _ => new,
         };
         let left = match &debt.change {
             Change::Move { from, .. } => from.clone(),
@@ -311,10 +322,10 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         work.noted = Some(debt);
         match run.relocate(planned, left).await {
             Relocated::Moved(movement) => Ending::Moved(movement, planned.cause.code()),
-            Relocated::ByAnotherRun => {
+            Relocated::ByAnotherRun(to) => {
                 // The other run publishes this move. Its note and this run's are the same tag, which stays until it has.
                 work.noted = None;
-                Ending::MovedByAnotherRun
+                Ending::MovedByAnotherRun(to)
             }
             Relocated::Refused(refusal) => Ending::Refused(refusal),
             Relocated::Returned(to) => Ending::Returned(to),
@@ -501,19 +512,20 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 verdict(Outcome::NoAction, reason.code(), kept_summary(reason, holder))
             }
             Ending::Moved(movement, cause) => {
-                let seconds = movement.duration_ms.unwrap_or_default();
+                let took = match movement.duration_ms.unwrap_or_default() {
+                    0..100 => "under 0.1 s".to_owned(),
+                    took => format!("{}.{} s", took / 1000, took % 1000 / 100),
+                };
                 let summary = format!(
-                    "The license interface moved from {} to {} in {}.{} s ({}).",
+                    "The license interface moved from {} to {} in {took} ({}).",
                     place(movement.from.as_ref()),
                     movement.to,
-                    seconds / 1000,
-                    seconds % 1000 / 100,
                     cause.replace('-', " ")
                 );
                 Verdict { outcome: Outcome::Moved, reason: cause, summary, movement: Some(movement) }
             }
-            Ending::MovedByAnotherRun => {
-                let summary = "Another run moved the interface at the same time, and reports it.".to_owned();
+            Ending::MovedByAnotherRun(to) => {
+                let summary = format!("Another run attached the interface to {to} at the same time, and reports it.");
                 verdict(Outcome::NoAction, "moved-by-another-run", summary)
             }
             Ending::Refused(refusal) => {
@@ -614,54 +626,12 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         request_id: &str,
         settled: &mut Vec<String>,
     ) -> Result<(), CallError> {
-        for (number, debt) in work.due.iter().enumerate() {
-            if let Some(owed) = self.owed_report(run, debt, report) {
-                self.publish(run, &owed, &format!("{request_id}-{number}")).await?;
-            }
-            settled.push(debt.key.clone());
+        for (number, owed) in work.due.iter().enumerate() {
+            let report = owed_report(owed, report);
+            self.publish(run, &report, &format!("{request_id}-{number}")).await?;
+            settled.push(owed.debt.key.clone());
         }
         Ok(())
-    }
-
-    /// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
-    fn owed_report(&self, run: &Run<'_, E>, debt: &Debt, report: &Report) -> Option<Report> {
-        let holder = run.before.as_ref()?.attachment.as_ref()?;
-        let to = holder.instance_id.clone()?;
-        let when =
-            debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
-        let (outcome, summary, movement) = match &debt.change {
-            Change::Move { from, .. } if from.as_ref() == Some(&to) => {
-                let summary = format!(
-                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could not \
-                     report it."
-                );
-                (Outcome::Failed, summary, None)
-            }
-            Change::Move { from, .. } => {
-                let summary = format!(
-                    "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report it.",
-                    place(from.as_ref())
-                );
-                let movement = Movement {
-                    from: from.clone(),
-                    to,
-                    attachment_id: Some(holder.id.clone()),
-                    forced: None,
-                    standby_started: None,
-                    duration_ms: None,
-                };
-                (Outcome::Moved, summary, Some(movement))
-            }
-            Change::Repair { what } => {
-                let summary = format!(
-                    "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the checks.",
-                    what.join(", ")
-                );
-                (Outcome::Repaired, summary, None)
-            }
-        };
-        let reason = "report-was-owed".to_owned();
-        Some(Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() })
     }
 
     /// Removes the tags that are settled, and hands over the debt that is not.
@@ -731,6 +701,46 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             _ => Expectation::No,
         }
     }
+}
+
+/// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
+fn owed_report(owed: &Owed, report: &Report) -> Report {
+    let Owed { debt, to, attachment_id } = owed;
+    let when =
+        debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
+    let (outcome, summary, movement) = match &debt.change {
+        Change::Move { from, .. } if from.as_ref() == Some(to) => {
+            let summary = format!(
+                "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could not \
+                 report it."
+            );
+            (Outcome::Failed, summary, None)
+        }
+        Change::Move { from, .. } => {
+            let summary = format!(
+                "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report it.",
+                place(from.as_ref())
+            );
+            let movement = Movement {
+                from: from.clone(),
+                to: to.clone(),
+                attachment_id: attachment_id.clone(),
+                forced: None,
+                standby_started: None,
+                duration_ms: None,
+            };
+            (Outcome::Moved, summary, Some(movement))
+        }
+        Change::Repair { what } => {
+            let summary = format!(
+                "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the checks.",
+                what.join(", ")
+            );
+            (Outcome::Repaired, summary, None)
+        }
+    };
+    let reason = "report-was-owed".to_owned();
+    Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
 }
 
 /// What a transient error of a read means for the invocation.

@@ -181,7 +181,46 @@ impl Debt {
     }
 }
 
+/// What has become of the debts of an interface, oldest first. The second value is the instance to which a move that is due
+/// went, where the debts tell.
+///
+/// A later debt tells where an earlier move went: it left from there. So the earlier one is due even while the interface is
+/// on its way again.
+pub fn standings(
+    debts: Vec<Debt>,
+    now: DateTime<Utc>,
+    interface: &NetworkInterface,
+    members: &[InstanceId],
+) -> Vec<(Debt, Standing, Option<InstanceId>)> {
+    let mut debts = debts;
+    debts.sort_by_key(|debt| debt.started);
+    let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
+    let destinations: Vec<Option<InstanceId>> = (0..debts.len())
+        .map(|index| {
+            let later = debts.iter().skip(index + 1).find_map(|debt| match &debt.change {
+                Change::Move { departed: Some(_), from, .. } => from.clone(),
+                _ => None,
+            });
+            matches!(debts[index].change, Change::Move { .. }).then_some(later).flatten()
+        })
+        .collect();
+    let judge = |(debt, later): (Debt, Option<InstanceId>)| {
+        let standing = match (debt.standing(now, interface, members), &later, &debt.change) {
+            (Standing::Open, Some(later), Change::Move { from, .. }) if from.as_ref() != Some(later) => Standing::Due,
+            (standing, ..) => standing,
+        };
+        (debt, standing, later.or_else(|| holder.clone()))
+    };
+    debts.into_iter().zip(destinations).map(judge).collect()
+}
+
 impl Marks {
+    /// Whether another run is at work on a move, as far as the interface knows.
+    pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
+        let moves = self.debts.iter().filter(|debt| matches!(debt.change, Change::Move { .. }));
+        moves.filter_map(|debt| debt.busy_until).any(|until| now < until)
+    }
+
     /// Reads what the interface remembers. What cannot be understood is treated as owed rather than forgotten.
     pub fn read(tags: &BTreeMap<String, String>) -> Self {
         let debts =

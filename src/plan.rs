@@ -411,6 +411,12 @@ impl Look<'_> {
             return Decision::Act(Action::Refuse(Refusal::TargetNotAMember { target: target.clone() }));
         }
         let Some(attachment) = attachment(interface) else {
+            // Attached to nothing, in the middle of a move of another run that may still be alive.
+            let busy = Marks::read(&interface.tags).is_busy(self.observation.observed_at);
+            let again = busy.then(|| self.look_again(LookReason::InterfaceInTransit)).flatten();
+            if let Some(again) = again {
+                return again;
+            }
             return self.decide_move(interface, None, self.cause(MoveCause::InterfaceUnattached), standbys);
         };
         let in_transit = attachment.status != AttachmentStatus::Attached;

@@ -23,8 +23,8 @@ use crate::run::{Run, pause_after, read_reachability};
 pub(crate) enum Relocated {
     /// The interface is on a target.
     Moved(Movement),
-    /// Somebody else has put the interface on a member in the meantime.
-    ByAnotherRun,
+    /// Somebody else has put the interface on this member in the meantime.
+    ByAnotherRun(InstanceId),
     /// Nothing was changed.
     Refused(Refusal),
     /// No target could take it, so it is back where it was.
@@ -134,7 +134,7 @@ impl<E: Ec2> Run<'_, E> {
     fn elsewhere(&self, interface: &NetworkInterface) -> Relocated {
         let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
         match holder {
-            Some(holder) if self.config.is_member(&holder) => Relocated::ByAnotherRun,
+            Some(holder) if self.config.is_member(&holder) => Relocated::ByAnotherRun(holder),
             holder => Relocated::Refused(Refusal::HeldByStranger { holder }),
         }
     }
@@ -232,6 +232,7 @@ impl<E: Ec2> Run<'_, E> {
     async fn ask_for_attach(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Result<(), Landing> {
         let ec2 = self.ec2;
         let began = Instant::now();
+        let mut answer_lost = false;
         loop {
             let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
             let Err(error) = self.step(Step::Attach, resource, ec2.attach(attach)).await else { return Ok(()) };
@@ -246,14 +247,17 @@ impl<E: Ec2> Run<'_, E> {
                 self.findings.push(finding);
                 return Err(Landing::Hopeless);
             }
-            // The answer may have been lost after the attach took effect, or another run may have been faster: look.
+            // An attach whose answer was lost may have taken effect. One that was answered has not, so if the interface is there
+            // all the same, another run was faster, and reports it.
+            answer_lost |= matches!(error.meaning, Meaning::Unreachable | Meaning::Contradiction);
             match self.look().await {
                 Ok(None) => {
                     self.findings.extend(self.advisor().refusal(&Refusal::InterfaceMissing, &[]));
                     return Err(Landing::Hopeless);
                 }
                 Ok(Some(interface)) => match Place::of(&interface, attach, departed) {
-                    Place::There(_) | Place::Arriving => return Ok(()),
+                    Place::There(_) | Place::Arriving if answer_lost => return Ok(()),
+                    Place::There(_) | Place::Arriving => return Err(Landing::Elsewhere(interface)),
                     Place::Elsewhere => return Err(Landing::Elsewhere(interface)),
                     Place::Nowhere if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
                         self.findings.push(finding);
@@ -272,7 +276,8 @@ impl<E: Ec2> Run<'_, E> {
                 self.findings.push(finding);
                 return Err(Landing::Impossible);
             }
-            sleep(pause_after(began.elapsed())).await;
+            let throttled = Duration::from_millis(if error.meaning == Meaning::Throttled { 500 } else { 0 });
+            sleep(pause_after(began.elapsed()).max(throttled)).await;
         }
     }
 

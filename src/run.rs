@@ -88,6 +88,12 @@ pub fn pause_after(waited: Duration) -> Duration {
     }
 }
 
+/// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
+/// look is three calls.
+pub fn pause_after_look(waited: Duration) -> Duration {
+    if waited < Duration::from_secs(1) { Duration::from_millis(250) } else { Duration::from_secs(1) }
+}
+
 /// A step on record that has not ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
@@ -185,6 +186,9 @@ impl Ec2 for SdkEc2 {
             .network_interface_id(attach.interface_id.as_str())
             .instance_id(attach.instance_id.as_str())
             .device_index(i32::from(attach.device_index))
+            // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
+            .customize()
+            .config_override(aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await
             .map_err(failed(ACTION))?;

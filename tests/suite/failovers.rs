@@ -774,6 +774,28 @@ mod owed_reports {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn of_several_moves_are_all_published_once_sns_is_back() {
+        let stage = stage(simulator::pair());
+        stage.simulator.always("Publish", Disruption::DropBefore);
+        for failing in [names::HOLDER, names::STANDBY] {
+            stage.simulator.world(|world| world.stop(failing)).expect("it runs");
+            stage.invoke(event("schedule")).await.expect_err("the report is owed");
+            stage.simulator.world(|world| world.start(failing)).expect("it is stopped");
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        stage.simulator.calm();
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        let summaries: Vec<String> =
+            (0..stage.simulator.messages().len()).map(|index| mail(&stage.simulator, index)).collect();
+        assert_eq!(summaries.len(), 2);
+        assert!(summaries[0].contains("moved from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"), "{}", summaries[0]);
+        assert!(summaries[1].contains("moved from i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1"), "{}", summaries[1]);
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn are_not_invented_for_a_move_that_did_not_happen() {
         let stage = stage(stopped_holder().timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(50), stage.invoke(event("holder-stopped"))).await;
@@ -848,6 +870,46 @@ mod requests {
         assert_eq!(failure.error_type(), "InvalidRequest");
         assert!(failure.to_string().contains(r#"{"action":"failover""#), "{failure}");
         assert!(stage.simulator.journal().is_empty());
+    }
+}
+
+mod overlapping_runs {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn move_the_interface_once_and_report_it_once() {
+        for delay in [0, 10, 100, 500, 1500, 2100, 2500, 3000, 3300] {
+            let stage = stage(stopped_holder().timings(Timings::realistic()));
+            let second = async {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                stage.invoke(event("schedule")).await
+            };
+
+            let (first, second) = tokio::join!(stage.invoke(event("holder-stopped")), second);
+
+            let (first, second) = (first.expect("a report"), second.expect("a report"));
+            let attached = story(&stage.simulator).iter().filter(|change| *change == ATTACH_TO_STANDBY).count();
+            assert_eq!(attached, 1, "{delay}");
+            assert_eq!(stage.simulator.messages().len(), 1, "{delay}: {} {}", first.reason, second.reason);
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{delay}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn do_not_undo_what_an_operator_asked_for() {
+        for delay in [500, 1500, 2100, 2150, 2200, 2300, 3000] {
+            let stage = stage(simulator::pair().timings(Timings::realistic()));
+            let schedule = async {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                stage.invoke(event("schedule")).await
+            };
+
+            let (operator, schedule) = tokio::join!(stage.invoke(event("operator-failover")), schedule);
+
+            assert_eq!(operator.expect("a report").outcome, Outcome::Moved, "{delay}");
+            assert_eq!(schedule.expect("a report").outcome, Outcome::NoAction, "{delay}");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{delay}");
+        }
     }
 }
 
