@@ -148,6 +148,7 @@ impl<E: Ec2> Run<'_, E> {
         let mut forced = false;
         let mut ask_at = began;
         let mut waiting = None;
+        let mut put_off = false;
         loop {
             let now = Instant::now();
             let patience_over = asked
@@ -161,9 +162,15 @@ impl<E: Ec2> Run<'_, E> {
                         asked = asked.or(Some(now));
                         forced |= force;
                     }
-                    Err(error) => self.after_detach_error(from, &error)?,
+                    Err(error) => {
+                        self.after_detach_error(from, &error)?;
+                        // EC2 may not allow the detach for as long as the holder is stopping. One record tells of all tries.
+                        if error.meaning == Meaning::WrongState && std::mem::replace(&mut put_off, true) {
+                            self.steps.pop();
+                        }
+                    }
                 }
-                ask_at = Instant::now() + Duration::from_secs(1);
+                ask_at = Instant::now() + Duration::from_millis(500);
             }
             let waiting = *waiting.get_or_insert_with(|| self.begin(Step::AwaitDetached, &from.id));
             // A failed look is not evidence that the interface is free.
@@ -350,10 +357,11 @@ impl<E: Ec2> Run<'_, E> {
         let id = &target.attach.instance_id;
         let began = Instant::now();
         let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
-        let waiting = self.begin(Step::AwaitRunning, id);
         let accepted = started.is_ok();
         let mut failure = started.err();
-        while failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState) {
+        let may_start = failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
+        let waiting = may_start.then(|| self.begin(Step::AwaitRunning, id));
+        while may_start {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
                 && let Some(mut instance) = instances.into_iter().next()
             {

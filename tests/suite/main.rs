@@ -3,8 +3,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budget;
+mod checks;
 mod config;
+mod drills;
+mod events;
 mod failovers;
 mod house;
 mod identifiers;
+mod marks;
+mod notifications;
+mod planning;
+mod security_groups;
 mod world;

@@ -16,21 +16,21 @@ use token_failover::observation::{
 };
 
 /// Parses what a test knows to be right.
-pub fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
+pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
 }
 
-pub fn instance_id(text: &str) -> InstanceId {
+pub(crate) fn instance_id(text: &str) -> InstanceId {
     parsed(text)
 }
 
 /// When the standard pair was observed.
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     parsed("2026-11-11T21:29:54Z")
 }
 
 /// A running instance in the interface's zone whose status checks pass, with nothing but its primary interface.
-pub fn instance(id: &str) -> Instance {
+pub(crate) fn instance(id: &str) -> Instance {
     Instance {
         id: parsed(id),
         state: InstanceState::Running,
@@ -47,7 +47,7 @@ pub fn instance(id: &str) -> Instance {
 }
 
 /// The attachment to the holder.
-pub fn attachment() -> Attachment {
+pub(crate) fn attachment() -> Attachment {
     Attachment {
         id: AttachmentId::new(names::ATTACHMENT),
         instance_id: Some(parsed(names::HOLDER)),
@@ -58,7 +58,7 @@ pub fn attachment() -> Attachment {
 }
 
 /// The license interface on the holder, with its Elastic IP.
-pub fn interface() -> NetworkInterface {
+pub(crate) fn interface() -> NetworkInterface {
     NetworkInterface {
         id: parsed(names::INTERFACE),
         mac_address: parsed(names::MAC),
@@ -77,7 +77,7 @@ pub fn interface() -> NetworkInterface {
 }
 
 /// The standard pair, all well. Who can reach the interface was not asked.
-pub fn pair() -> Observation {
+pub(crate) fn pair() -> Observation {
     let mut holder = instance(names::HOLDER);
     holder.interfaces.push(InstanceInterface { id: parsed(names::INTERFACE), device_index: 1, network_card_index: 0 });
     Observation {
@@ -89,7 +89,7 @@ pub fn pair() -> Observation {
 }
 
 /// The standard pair and everybody who can reach it: both ports are open to all clients.
-pub fn reachable_pair() -> Observation {
+pub(crate) fn reachable_pair() -> Observation {
     let rule = tcp(27007, 27008, "10.0.0.0/16");
     let reachability =
         Reachability { rules: Reading::Known(vec![rule]), prefix_lists: BTreeMap::new(), missing_address: None };
@@ -97,7 +97,7 @@ pub fn reachable_pair() -> Observation {
 }
 
 /// A rule that opens TCP ports to a range of addresses, `sg-…` or `pl-…`.
-pub fn tcp(first: u16, last: u16, source: &str) -> IngressRule {
+pub(crate) fn tcp(first: u16, last: u16, source: &str) -> IngressRule {
     let source = match source.get(..3) {
         Some("sg-") => RuleSource::SecurityGroup(parsed(source)),
         Some("pl-") => RuleSource::PrefixList(parsed(source)),
@@ -107,7 +107,7 @@ pub fn tcp(first: u16, last: u16, source: &str) -> IngressRule {
 }
 
 /// What differs from the standard pair.
-pub trait Change {
+pub(crate) trait Change {
     /// The interface, which must be known.
     fn with_interface(self, change: impl FnOnce(&mut NetworkInterface)) -> Self;
     /// The interface's attachment, which must exist.
@@ -148,12 +148,12 @@ impl Change for Observation {
 }
 
 /// The attach of the license interface to an instance.
-pub fn attach(id: &str) -> Attach {
+pub(crate) fn attach(id: &str) -> Attach {
     Attach { interface_id: parsed(names::INTERFACE), instance_id: parsed(id), device_index: 1 }
 }
 
 /// EC2 was out of reach.
-pub fn unreachable(action: &str) -> CallError {
+pub(crate) fn unreachable(action: &str) -> CallError {
     CallError {
         action: action.to_owned(),
         meaning: Meaning::Unreachable,
@@ -164,7 +164,7 @@ pub fn unreachable(action: &str) -> CallError {
 }
 
 /// The role does not allow an action.
-pub fn denied(action: &str) -> CallError {
+pub(crate) fn denied(action: &str) -> CallError {
     CallError {
         action: action.to_owned(),
         meaning: Meaning::Denied,

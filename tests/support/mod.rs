@@ -15,7 +15,7 @@ use token_failover::run::Recorder;
 use tokio::time::Instant;
 
 /// The configuration of the standard pair, with changes. A variable that is changed to `-` is left out.
-pub fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
     let members = format!("{},{}", names::HOLDER, names::STANDBY);
     let standard = [
         ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE),
@@ -35,12 +35,12 @@ pub fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// The same, read.
-pub fn config(changes: &[(&str, &str)]) -> Config {
+pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
     Config::from_variables(variables(changes)).expect("the configuration of a test is right")
 }
 
 /// The configuration of the SDK for a simulator in this process.
-pub fn sdk_config(simulator: &Simulator) -> SdkConfig {
+pub(crate) fn sdk_config(simulator: &Simulator) -> SdkConfig {
     let credentials = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "simulator");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -54,36 +54,40 @@ pub fn sdk_config(simulator: &Simulator) -> SdkConfig {
 }
 
 /// A function and its world.
-pub struct Stage {
-    pub simulator: Simulator,
-    pub function: Failover<SdkEc2, SdkSns>,
-    pub config: Config,
+pub(crate) struct Stage {
+    pub(crate) simulator: Simulator,
+    pub(crate) function: Failover<SdkEc2, SdkSns>,
     epoch: DateTime<Utc>,
 }
 
 impl Stage {
     /// A stage with its own recorder.
-    pub fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
+    pub(crate) fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
         let config = config(changes);
         let (ec2, sns) = aws::clients(&sdk_config(&simulator), &config);
-        let function = Failover::new(config.clone(), ec2, sns, recorder);
+        let function = Failover::new(config, ec2, sns, recorder);
         // The instances of the events folder fail on this day.
         let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");
-        Self { simulator, function, config, epoch }
+        Self { simulator, function, epoch }
+    }
+
+    /// The same stage on another day, at the beginning of the simulation.
+    pub(crate) fn beginning_at(self, epoch: DateTime<Utc>) -> Self {
+        Self { epoch, ..self }
     }
 
     /// The time of day in the simulated world.
-    pub fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.epoch + TimeDelta::from_std(self.simulator.now()).expect("a simulation is short")
     }
 
     /// Invokes the function with five minutes to go.
-    pub async fn invoke(&self, payload: Value) -> Result<Report, Failure> {
+    pub(crate) async fn invoke(&self, payload: Value) -> Result<Report, Failure> {
         self.invoke_within(payload, Duration::from_secs(300)).await
     }
 
     /// Invokes the function with this much time to go.
-    pub async fn invoke_within(&self, payload: Value, time: Duration) -> Result<Report, Failure> {
+    pub(crate) async fn invoke_within(&self, payload: Value, time: Duration) -> Result<Report, Failure> {
         let invocation = Invocation {
             payload,
             request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
@@ -95,7 +99,7 @@ impl Stage {
 }
 
 /// A document of the events folder.
-pub fn event(name: &str) -> Value {
+pub(crate) fn event(name: &str) -> Value {
     let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -94,6 +94,14 @@ impl From<Request> for Incoming {
 
 type Disruptor = Box<dyn FnMut(&CallInfo) -> Disruption + Send>;
 type Actor = Box<dyn FnOnce(&mut World) + Send>;
+
+/// What is to happen at a time.
+enum Planned {
+    /// Somebody else changes the world.
+    Actor(Actor),
+    /// A call takes effect whose caller has long stopped waiting, see [`Disruption::Late`].
+    Late(CallInfo, Box<Request>),
+}
 type Observer = Box<dyn FnMut(Duration, &Moment<'_>, &World) + Send>;
 
 struct Reaction {
@@ -112,8 +120,8 @@ struct Shared {
     counts: HashMap<(Service, String), u64>,
     journal: Vec<Call>,
     disruptors: Vec<Disruptor>,
-    /// By time and, within one moment, in the order in which they were announced.
-    actors: BTreeMap<(Duration, u64), Actor>,
+    /// By time and, within one moment, in the order in which it was announced.
+    planned: BTreeMap<(Duration, u64), Planned>,
     announced: u64,
     reactions: Vec<Reaction>,
     observers: Vec<Observer>,
@@ -223,7 +231,7 @@ impl Simulator {
 
     /// Somebody else changes the world at a time since the start.
     pub fn at(&self, time: Duration, actor: impl FnOnce(&mut World) + Send + 'static) {
-        self.lock().plan(time, Box::new(actor));
+        self.lock().plan(time, Planned::Actor(Box::new(actor)));
     }
 
     /// Somebody else changes the world right before or after the nth call (from 1) of an action takes effect.
@@ -281,7 +289,7 @@ impl Shared {
             counts: HashMap::new(),
             journal: Vec::new(),
             disruptors: Vec::new(),
-            actors: BTreeMap::new(),
+            planned: BTreeMap::new(),
             announced: 0,
             reactions: Vec::new(),
             observers: Vec::new(),
@@ -354,8 +362,7 @@ impl Shared {
             Disruption::Nonsense => return Err(CallError::Nonsense),
             Disruption::Late(delay) => {
                 if let Ok(request) = request {
-                    // Nobody is there any longer to be told of a refusal.
-                    self.plan(info.now + *delay, Box::new(move |world| drop(world.answer(world.now(), &request))));
+                    self.plan(info.now + *delay, Planned::Late(info.clone(), Box::new(request)));
                 }
                 return Err(CallError::Dropped);
             }
@@ -368,9 +375,9 @@ impl Shared {
         if *disruption == Disruption::DropAfter { Err(CallError::Dropped) } else { Ok(answer?) }
     }
 
-    fn plan(&mut self, time: Duration, actor: Actor) {
+    fn plan(&mut self, time: Duration, planned: Planned) {
         self.announced += 1;
-        self.actors.insert((time, self.announced), actor);
+        self.planned.insert((time, self.announced), planned);
     }
 
     /// Everything happens that is due until `now`: EC2's own processes and what others had planned, in order of time;
@@ -378,21 +385,41 @@ impl Shared {
     fn settle(&mut self, now: Duration) {
         loop {
             let process_due = self.world.next_due().unwrap_or(Duration::MAX);
-            let actor_due = self.actors.keys().next().map_or(Duration::MAX, |(due, _)| *due);
-            if process_due.min(actor_due) > now {
+            let planned_due = self.planned.keys().next().map_or(Duration::MAX, |(due, _)| *due);
+            if process_due.min(planned_due) > now {
                 break;
             }
-            if process_due <= actor_due {
+            if process_due <= planned_due {
                 if let Some(process) = self.world.step(now) {
                     self.notify(&Moment::Process(&process));
                 }
-            } else if let Some((_, actor)) = self.actors.pop_first() {
-                self.world.advance(actor_due);
-                actor(&mut self.world);
-                self.notify(&Moment::Actor);
+            } else if let Some((_, planned)) = self.planned.pop_first() {
+                self.world.advance(planned_due);
+                match planned {
+                    Planned::Actor(actor) => {
+                        actor(&mut self.world);
+                        self.notify(&Moment::Actor);
+                    }
+                    Planned::Late(info, request) => self.take_effect_late(info, &request),
+                }
             }
         }
         self.world.advance(now);
+    }
+
+    /// A call takes effect, or would have been refused; nobody is there any longer to be told. It is in the journal once
+    /// more, this time with what it did.
+    fn take_effect_late(&mut self, info: CallInfo, request: &Request) {
+        let now = self.world.now();
+        let info = CallInfo { now, ..info };
+        self.notify(&Moment::Before(&info));
+        let revision = self.world.revision();
+        let outcome = match self.world.answer(now, request) {
+            Ok(_) => Outcome::Ok,
+            Err(error) => Outcome::Error(error.code.to_string()),
+        };
+        let changed = self.world.revision() != revision;
+        self.record(&info, outcome, changed);
     }
 
     /// Others react to a call.

@@ -226,8 +226,7 @@ impl Change for AttachNetworkInterface {
             device_index: self.device_index,
             status: AttachmentStatus::Attaching,
             attached_at: world.now,
-            // Assumed: AttachNetworkInterface has no parameter for it, and secondary sources say false.
-            delete_on_termination: false,
+            delete_on_termination: world.region.assumptions.attach_deletes_on_termination,
         };
         world.region_mut().interface_mut(&self.network_interface_id)?.attachment = Some(attachment);
         world.begin(world.region.timings.attach, Process::Attach { attachment_id: attachment_id.clone() });

@@ -81,6 +81,9 @@ pub struct Assumptions {
     /// After a forced detach the device index takes no other interface until the instance was stopped and started.
     /// The service model says "might not be able to"; by default it is.
     pub forced_detach_blocks_index: bool,
+    /// A new attachment has DeleteOnTermination true. AttachNetworkInterface has no parameter for it and its documentation
+    /// names no default; secondary sources say false, and that is the default here too.
+    pub attach_deletes_on_termination: bool,
     /// Pages have at most this many items, whatever was asked for, so that a small world has several. By default a
     /// page is as full as it can be.
     pub page_limit: Option<usize>,

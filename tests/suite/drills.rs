@@ -1,0 +1,83 @@
+//! Every scenario of the drill ends as the drill says that it must.
+
+#[path = "../../examples/drill/play.rs"]
+mod play;
+#[path = "../../examples/drill/scenarios.rs"]
+mod scenarios;
+#[path = "../../examples/drill/timeline.rs"]
+mod timeline;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use play::{introduction, play};
+use scenarios::{SCENARIOS, named};
+use timeline::Entry;
+
+#[tokio::test(start_paused = true)]
+async fn every_scenario_ends_as_expected() {
+    for scenario in SCENARIOS {
+        let played = play(scenario, Box::new(|_| ())).await;
+        assert_eq!(played.problems, Vec::<String>::new(), "{}", scenario.name);
+        for mail in &played.mails {
+            assert!(mail.subject.contains("license-eu"), "{}: {}", scenario.name, mail.subject);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_has_a_name_of_its_own_and_fits_on_a_line() {
+    let names: BTreeSet<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    assert_eq!(names.len(), SCENARIOS.len());
+    let width = names.iter().map(|name| name.len()).max().unwrap_or_default();
+    for scenario in SCENARIOS {
+        assert_eq!(named(scenario.name).map(|found| found.title), Some(scenario.title));
+        assert!(width + 2 + scenario.title.len() <= 100, "{}", scenario.title);
+    }
+}
+
+#[test]
+fn the_first_scenario_is_introduced_in_two_lines() {
+    let lines = introduction(&SCENARIOS[0]);
+    assert_eq!(lines.len(), 2);
+    assert!(lines.iter().all(|line| line.len() <= 100), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_timeline_tells_what_happens_in_order() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = told.clone();
+    let tell = move |entry: &Entry| {
+        let mark = if entry.bad { "!" } else { " " };
+        let line = format!("{:<5} {:<8} {mark} {}", entry.at.as_millis(), entry.who, entry.what);
+        sink.lock().expect("nobody panics").push(line);
+    };
+    play(&SCENARIOS[0], Box::new(tell)).await;
+    let told = told.lock().expect("nobody panics").join("\n");
+    insta::assert_snapshot!(told, @r"
+    0     EC2        holder: running → stopping
+    0     event      events/holder-stopping.json invokes the function
+    30    function   read EC2: interface on holder; holder stopping; standby running
+    30    function   decide: move the interface to the standby (holder-stopping)
+    30    function   note on the interface that a report will be owed
+    30    function   ask whether the role may attach it to the standby
+    60    function   it may
+    60    function   ask EC2 to detach the interface
+    90    function ! detach is answered with IncorrectState
+    90    function   wait until the interface is free
+    900   EC2        holder: stopping → stopped
+    1130  function   ask EC2 to detach the interface
+    1145  EC2        interface: detaching from the holder
+    3145  EC2        interface: free
+    3270  function   see that the interface is free
+    3270  function   ask EC2 to attach the interface to the standby
+    3285  EC2        interface: attaching to the standby
+    3300  function   wait until the interface is on the standby
+    4285  EC2        interface: attached to the standby
+    4370  function   see that the interface is on the standby
+    4370  function   publish the report
+    4385  SNS        the notification is accepted
+    4400  function   remove the note from the interface
+    4430  function   answer: moved (holder-stopping)
+    ");
+}

@@ -1,0 +1,849 @@
+//! Documents: what each file of the folder `events` means, and what becomes of documents that nobody should send.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use chrono::{DateTime, Utc};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use simulator::names;
+use token_failover::config::Config;
+use token_failover::event::{
+    Concern, IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind, concern, parse,
+};
+
+use crate::support::{self, event};
+use crate::world::{instance_id, parsed};
+
+/// What an operator reads behind the problem.
+const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"plan\"} and \
+    {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"} (to and reason are optional); reconcile and failover take \
+    \"dryRun\":true";
+
+/// The trigger of an event.
+fn of_event(kind: TriggerKind, id: &str, time: &str, instance: Option<&str>, state: Option<&str>) -> Trigger {
+    Trigger {
+        kind,
+        id: Some(id.to_owned()),
+        time: Some(parsed(time)),
+        instance_id: instance.map(str::to_owned),
+        state: state.map(str::to_owned),
+        reason: None,
+    }
+}
+
+/// The trigger of a document that says nothing about itself.
+fn bare(kind: TriggerKind) -> Trigger {
+    Trigger { kind, id: None, time: None, instance_id: None, state: None, reason: None }
+}
+
+fn request(trigger: Trigger, intent: Intent) -> Result<Parsed, String> {
+    Ok(Parsed::Request(Request { trigger, intent, dry_run: false }))
+}
+
+fn dry_run(trigger: Trigger, intent: Intent) -> Result<Parsed, String> {
+    Ok(Parsed::Request(Request { trigger, intent, dry_run: true }))
+}
+
+fn ignored(trigger: Trigger, reason: IgnoredReason, detail: &str) -> Result<Parsed, String> {
+    Ok(Parsed::Ignored { trigger, reason, detail: detail.to_owned() })
+}
+
+fn refused(problem: &str) -> Result<Parsed, String> {
+    Err(format!("{problem}; {ACCEPTED}"))
+}
+
+fn look(instance: &str, reported_failing: bool) -> Intent {
+    Intent::Look { instances: vec![parsed(instance)], reported_failing }
+}
+
+/// What [`parse`] makes of a document, an error as its text.
+fn read(document: &Value) -> Result<Parsed, String> {
+    parse(document).map_err(|error: RequestError| error.to_string())
+}
+
+/// A state change of the holder as EventBridge sends it, with one field changed. A field that is changed to null stays.
+fn state_change(changes: Value) -> Value {
+    let mut document = event("holder-stopped");
+    for (key, value) in changes.as_object().expect("an object") {
+        document[key] = value.clone();
+    }
+    document
+}
+
+/// The trigger of [`state_change`].
+fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
+    let id = "9f6b3a52-0c1e-4d7a-8a3b-5e2f7c914d06";
+    of_event(TriggerKind::InstanceStateChange, id, "2026-11-11T21:29:54Z", instance, state)
+}
+
+// ---- The folder ----
+
+/// What each file of the folder means.
+fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
+    use TriggerKind::{
+        Alarm, Failover, Health, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
+    };
+    let state_change = |id, time, instance, state, reported_failing| {
+        let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
+        request(trigger, look(instance, reported_failing))
+    };
+    let maintenance = || Trigger { reason: Some("maintenance of the holder".to_owned()), ..bare(Failover) };
+    BTreeMap::from([
+        (
+            "cloudtrail-stop-instances",
+            ignored(
+                bare(Unknown),
+                IgnoredReason::UnknownEvent,
+                "\"AWS API Call via CloudTrail\" from \"aws.ec2\" is not an event this function knows",
+            ),
+        ),
+        (
+            "holder-alarm-status-check",
+            request(
+                of_event(
+                    Alarm,
+                    "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92",
+                    "2026-11-15T03:12:40Z",
+                    Some(names::HOLDER),
+                    Some("ALARM"),
+                ),
+                look(names::HOLDER, true),
+            ),
+        ),
+        (
+            "holder-alarm-status-check-ok",
+            ignored(
+                of_event(
+                    Alarm,
+                    "2dde0eb1-528b-d2d5-9ca6-6d590caf2329",
+                    "2026-11-15T03:26:40Z",
+                    Some(names::HOLDER),
+                    Some("OK"),
+                ),
+                IgnoredReason::NothingToDo,
+                "the alarm's state is OK, not ALARM",
+            ),
+        ),
+        (
+            "holder-health-retirement",
+            request(
+                of_event(
+                    Health,
+                    "08e1f5c7-d36a-4b92-a74d-5c0b9e82f631",
+                    "2026-11-12T08:15:27Z",
+                    Some(names::HOLDER),
+                    Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"),
+                ),
+                look(names::HOLDER, false),
+            ),
+        ),
+        (
+            "holder-health-retirement-persistent",
+            request(
+                of_event(
+                    Health,
+                    "d95b27a0-4e1f-4c63-8b08-a6f3c71e5d92",
+                    "2026-11-12T08:15:27Z",
+                    Some(names::HOLDER),
+                    Some("AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"),
+                ),
+                look(names::HOLDER, false),
+            ),
+        ),
+        (
+            "holder-pending",
+            state_change(
+                "51e9d2c6-b837-4f6c-8e0d-74a1c3b5f290",
+                "2026-11-13T06:00:02Z",
+                names::HOLDER,
+                "pending",
+                false,
+            ),
+        ),
+        (
+            "holder-running",
+            state_change(
+                "e47a0b93-2f5d-4c18-a7b6-9d8e1f60c35a",
+                "2026-11-13T06:00:11Z",
+                names::HOLDER,
+                "running",
+                false,
+            ),
+        ),
+        (
+            "holder-shutting-down",
+            state_change(
+                "2d1c7e80-63f4-4b0a-9c55-18e6a4f0b7d3",
+                "2026-11-12T02:14:07Z",
+                names::HOLDER,
+                "shutting-down",
+                true,
+            ),
+        ),
+        (
+            "holder-spot-interruption",
+            request(
+                of_event(
+                    SpotInterruption,
+                    "4c8e1a76-f2d9-4b35-a0c7-93b6d5e8f214",
+                    "2026-11-14T13:40:52Z",
+                    Some(names::HOLDER),
+                    Some("stop"),
+                ),
+                Intent::Evacuate { instance: instance_id(names::HOLDER), until: parsed("2026-11-14T13:43:52Z") },
+            ),
+        ),
+        (
+            "holder-stopped",
+            state_change(
+                "9f6b3a52-0c1e-4d7a-8a3b-5e2f7c914d06",
+                "2026-11-11T21:29:54Z",
+                names::HOLDER,
+                "stopped",
+                true,
+            ),
+        ),
+        // The rule of a stack sees only its own Region's events, so the Region is not looked at.
+        (
+            "holder-stopped-govcloud",
+            state_change(
+                "f03a6b9c-5d27-4e81-9b4f-e8c7d2a1503b",
+                "2026-11-11T21:29:54Z",
+                names::HOLDER,
+                "stopped",
+                true,
+            ),
+        ),
+        // The report repeats what the event says; the request has the id that is meant.
+        (
+            "holder-stopped-leading-blank",
+            request(
+                of_event(
+                    InstanceStateChange,
+                    "d7158ec0-4a3b-49f6-85c2-b1e90f7d6a34",
+                    "2026-11-11T21:29:54Z",
+                    Some(" i-0aaaaaaaaaaaaaaa1"),
+                    Some("stopped"),
+                ),
+                look(names::HOLDER, true),
+            ),
+        ),
+        (
+            "holder-stopped-without-version",
+            state_change(
+                "9f6b3a52-0c1e-4d7a-8a3b-5e2f7c914d06",
+                "2026-11-11T21:29:54Z",
+                names::HOLDER,
+                "stopped",
+                true,
+            ),
+        ),
+        (
+            "holder-stopping",
+            state_change(
+                "7bf73129-1428-4cd3-a780-95db273d1602",
+                "2026-11-11T21:29:48Z",
+                names::HOLDER,
+                "stopping",
+                true,
+            ),
+        ),
+        (
+            "holder-stopping-replayed",
+            ignored(
+                of_event(
+                    InstanceStateChange,
+                    "7bf73129-1428-4cd3-a780-95db273d1602",
+                    "2026-11-11T21:29:48Z",
+                    None,
+                    None,
+                ),
+                IgnoredReason::ReplayedEvent,
+                "the event was replayed from an archive",
+            ),
+        ),
+        (
+            "holder-terminated",
+            state_change(
+                "c0b84f1d-7a96-4e23-b6d1-0f3a9e5c2874",
+                "2026-11-12T02:14:39Z",
+                names::HOLDER,
+                "terminated",
+                true,
+            ),
+        ),
+        // Audits are not part of this function yet, so a request for one says what is.
+        ("operator-audit", refused("the action \"audit\" is not known")),
+        ("operator-failover", request(maintenance(), Intent::Failover { to: None })),
+        ("operator-failover-dry-run", dry_run(bare(Failover), Intent::Failover { to: None })),
+        ("operator-failover-to-standby", request(maintenance(), Intent::Failover { to: Some(parsed(names::STANDBY)) })),
+        ("operator-plan", dry_run(bare(Plan), Intent::Reconcile)),
+        ("operator-reconcile", request(bare(Reconcile), Intent::Reconcile)),
+        (
+            "rebalance-recommendation",
+            ignored(
+                bare(Unknown),
+                IgnoredReason::UnknownEvent,
+                "\"EC2 Instance Rebalance Recommendation\" from \"aws.ec2\" is not an event this function knows",
+            ),
+        ),
+        (
+            "schedule",
+            request(
+                of_event(Schedule, "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "2026-11-11T21:30:00Z", None, None),
+                Intent::Reconcile,
+            ),
+        ),
+        (
+            "standby-running",
+            state_change(
+                "38d5f6a1-94c2-4b7e-8f10-c6e2a7d9b043",
+                "2026-11-11T21:31:26Z",
+                names::STANDBY,
+                "running",
+                false,
+            ),
+        ),
+        (
+            "standby-stopped",
+            state_change(
+                "a9c3e7f5-1b60-4d82-93ea-6f0d5b8c2e17",
+                "2026-11-10T19:05:33Z",
+                names::STANDBY,
+                "stopped",
+                true,
+            ),
+        ),
+        (
+            "stranger-stopped",
+            state_change(
+                "6e2f9d04-c85b-4a31-b7f9-20d8e3a6c51f",
+                "2026-11-11T20:47:15Z",
+                names::STRANGER,
+                "stopped",
+                true,
+            ),
+        ),
+    ])
+}
+
+/// The names of the documents in the folder.
+fn documents() -> BTreeSet<String> {
+    let entries = fs::read_dir(format!("{}/events", env!("CARGO_MANIFEST_DIR"))).expect("the folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    names
+        .filter(|name| name != "README.md")
+        .map(|name| name.strip_suffix(".json").expect("a JSON document").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_document_of_the_folder_has_an_expectation_and_every_expectation_a_document() {
+    let expected: BTreeSet<String> = expectations().into_keys().map(str::to_owned).collect();
+    assert_eq!(documents(), expected);
+}
+
+#[test]
+fn every_document_of_the_folder_means_what_is_expected() {
+    for (name, expected) in expectations() {
+        assert_eq!(read(&event(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn of_the_folders_requests_only_the_strangers_does_not_concern_us() {
+    let config = support::config(&[]);
+    let strange: Vec<&str> = expectations()
+        .into_iter()
+        .filter(|(_, expected)| matches!(expected, Ok(Parsed::Request(request)) if concern(&config, request) == Concern::NotAMember))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(strange, ["stranger-stopped"]);
+}
+
+// ---- Concern ----
+
+#[test]
+fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
+    let config: Config = support::config(&[]);
+    let concerned = |intent| concern(&config, &Request { trigger: bare(TriggerKind::Alarm), intent, dry_run: false });
+    let looks = |instances: &[&str]| Intent::Look {
+        instances: instances.iter().copied().map(parsed).collect(),
+        reported_failing: true,
+    };
+    let evacuates = |instance| Intent::Evacuate { instance: parsed(instance), until: DateTime::<Utc>::MAX_UTC };
+
+    assert_eq!(concerned(looks(&[names::HOLDER])), Concern::Ours);
+    assert_eq!(concerned(looks(&[names::STRANGER, names::STANDBY])), Concern::Ours);
+    assert_eq!(concerned(looks(&[names::STRANGER, names::THIRD])), Concern::NotAMember);
+    assert_eq!(concerned(evacuates(names::STANDBY)), Concern::Ours);
+    assert_eq!(concerned(evacuates(names::STRANGER)), Concern::NotAMember);
+}
+
+#[test]
+fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
+    let config = support::config(&[]);
+    // Asking for a stranger is a mistake that deserves an answer, so it is not waved away here.
+    for intent in
+        [Intent::Reconcile, Intent::Failover { to: None }, Intent::Failover { to: Some(parsed(names::STRANGER)) }]
+    {
+        let request = Request { trigger: bare(TriggerKind::Failover), intent, dry_run: false };
+        assert_eq!(concern(&config, &request), Concern::Ours, "{request:?}");
+    }
+}
+
+// ---- Operators ----
+
+#[test]
+fn a_dry_run_is_understood_however_it_is_spelt() {
+    for key in ["dryRun", "dry_run", "dry-run", "dryrun", "DryRun", "DRY_RUN"] {
+        for (action, kind, intent) in [
+            ("reconcile", TriggerKind::Reconcile, Intent::Reconcile),
+            ("failover", TriggerKind::Failover, Intent::Failover { to: None }),
+        ] {
+            assert_eq!(
+                read(&json!({"action": action, key: true})),
+                dry_run(bare(kind), intent.clone()),
+                "{action} {key}"
+            );
+            assert_eq!(
+                read(&json!({"action": action, key: false})),
+                request(bare(kind), intent.clone()),
+                "{action} {key}"
+            );
+            assert_eq!(read(&json!({"action": action, key: null})), request(bare(kind), intent), "{action} {key}");
+        }
+    }
+}
+
+#[test]
+fn two_spellings_that_disagree_change_nothing() {
+    let document = json!({"action": "failover", "dryRun": false, "dry_run": true});
+    assert_eq!(read(&document), dry_run(bare(TriggerKind::Failover), Intent::Failover { to: None }));
+}
+
+#[test]
+fn a_plan_is_a_dry_run_whatever_it_says_of_dry_runs() {
+    for document in [
+        json!({"action": "plan"}),
+        json!({"action": "plan", "dryRun": true}),
+        json!({"action": "plan", "dryRun": false}),
+    ] {
+        assert_eq!(read(&document), dry_run(bare(TriggerKind::Plan), Intent::Reconcile), "{document}");
+    }
+}
+
+#[test]
+fn an_operators_request_may_leave_its_options_out_null_or_with_blanks() {
+    let plain = request(bare(TriggerKind::Failover), Intent::Failover { to: None });
+    assert_eq!(read(&json!({"action": "failover"})), plain);
+    assert_eq!(read(&json!({"action": "failover", "to": null, "reason": null, "dryRun": null})), plain);
+    let target = request(bare(TriggerKind::Failover), Intent::Failover { to: Some(parsed(names::STANDBY)) });
+    assert_eq!(read(&json!({"action": "failover", "to": " i-0bbbbbbbbbbbbbbb2\n"})), target);
+}
+
+#[test]
+fn unknown_extra_fields_never_matter() {
+    let document = json!({"action": "reconcile", "detail": 5, "source": "aws.ec2", "ticket": {"id": 1}});
+    assert_eq!(read(&document), request(bare(TriggerKind::Reconcile), Intent::Reconcile));
+    let document = state_change(
+        json!({"trace": "x", "detail": {"instance-id": names::HOLDER, "state": "stopped", "because": [1]}}),
+    );
+    assert_eq!(
+        read(&document),
+        request(holder_stopped(Some(names::HOLDER), Some("stopped")), look(names::HOLDER, true))
+    );
+}
+
+#[test]
+fn a_malformed_request_is_told_what_is_wrong_and_what_is_accepted() {
+    for (document, problem) in [
+        (json!({"action": "fail-over"}), "the action \"fail-over\" is not known"),
+        (json!({"action": "Failover"}), "the action \"Failover\" is not known"),
+        (json!({"action": ""}), "the action \"\" is not known"),
+        (json!({"action": null}), "the action null is not known"),
+        (json!({"action": 1}), "the action 1 is not known"),
+        (json!({"action": ["failover"]}), "the action [\"failover\"] is not known"),
+        (
+            json!({"action": "failover", "to": "the standby"}),
+            "to: \"the standby\" is not an instance id such as i-0123456789abcdef0",
+        ),
+        (json!({"action": "failover", "to": ""}), "to: \"\" is not an instance id such as i-0123456789abcdef0"),
+        (
+            json!({"action": "failover", "to": names::INTERFACE}),
+            "to: \"eni-0ddddddddddddddd1\" is not an instance id such as i-0123456789abcdef0",
+        ),
+        (json!({"action": "failover", "to": [names::STANDBY]}), "to is [\"i-0bbbbbbbbbbbbbbb2\"], not an instance id"),
+        (json!({"action": "failover", "reason": 5}), "reason is 5, not a text"),
+        (json!({"action": "failover", "dryRun": "true"}), "dryRun is \"true\", not true or false"),
+        (json!({"action": "reconcile", "dry_run": 1}), "dry_run is 1, not true or false"),
+        // Even where it is not used: who says where to, does not want a reconcile.
+        (json!({"action": "reconcile", "to": "x"}), "to: \"x\" is not an instance id such as i-0123456789abcdef0"),
+    ] {
+        assert_eq!(read(&document), refused(problem), "{document}");
+    }
+}
+
+#[test]
+fn what_an_operator_writes_at_length_is_shortened() {
+    let long = "x".repeat(1_000_000);
+    let shortened = Trigger { reason: Some(format!("{}…", "x".repeat(256))), ..bare(TriggerKind::Failover) };
+    assert_eq!(read(&json!({"action": "failover", "reason": long})), request(shortened, Intent::Failover { to: None }));
+    let problem = format!("the action \"{}… is not known", "x".repeat(63));
+    assert_eq!(read(&json!({"action": long})), refused(&problem));
+}
+
+// ---- Documents that nobody should send ----
+
+#[test]
+fn what_is_no_object_is_ignored() {
+    for document in
+        [json!(null), json!(true), json!(5), json!("{\"action\":\"failover\"}"), json!([{"action": "failover"}])]
+    {
+        let expected =
+            ignored(bare(TriggerKind::Unknown), IgnoredReason::UnknownDocument, "the payload is not a JSON object");
+        assert_eq!(read(&document), expected, "{document}");
+    }
+}
+
+#[test]
+fn an_object_that_is_neither_a_request_nor_an_event_is_ignored() {
+    let detail = "the payload has neither an action nor the source and detail-type of an EventBridge document";
+    for document in [
+        json!({}),
+        json!({"Action": "failover"}),
+        json!({"Records": [{"Sns": {"Message": "{\"action\":\"failover\"}"}}]}),
+        json!({"source": "aws.ec2", "detail": {"instance-id": names::HOLDER, "state": "stopped"}}),
+        json!({"detail-type": "Scheduled Event", "detail": {}}),
+    ] {
+        assert_eq!(
+            read(&document),
+            ignored(bare(TriggerKind::Unknown), IgnoredReason::UnknownDocument, detail),
+            "{document}"
+        );
+    }
+}
+
+#[test]
+fn an_event_of_a_foreign_source_or_type_is_ignored() {
+    for (source, detail_type) in [
+        ("my.app", "EC2 Instance State-change Notification"),
+        ("aws.ec2", "ec2 instance state-change notification"),
+        ("aws.ec2", "EBS Volume Notification"),
+        ("aws.ec2", "Scheduled Event"),
+        ("aws.events", "EC2 Instance State-change Notification"),
+        ("", ""),
+    ] {
+        let document = state_change(json!({"source": source, "detail-type": detail_type}));
+        let detail = format!("{detail_type:?} from {source:?} is not an event this function knows");
+        assert_eq!(read(&document), ignored(bare(TriggerKind::Unknown), IgnoredReason::UnknownEvent, &detail));
+    }
+}
+
+#[test]
+fn an_event_whose_envelope_does_not_fit_is_malformed() {
+    for (change, problem) in [
+        (json!({"source": 5}), "invalid type: integer `5`, expected a string"),
+        (json!({"detail-type": null}), "invalid type: null, expected a string"),
+        (json!({"time": "yesterday"}), "input contains invalid characters"),
+        (
+            json!({"time": 1_794_432_594}),
+            "invalid type: integer `1794432594`, expected an RFC 3339 formatted date and time string",
+        ),
+        (json!({"resources": "arn:aws:ec2"}), "invalid type: string \"arn:aws:ec2\", expected a sequence"),
+    ] {
+        let detail = format!("not a complete EventBridge document: {problem}");
+        let expected = ignored(bare(TriggerKind::Unknown), IgnoredReason::MalformedEvent, &detail);
+        assert_eq!(read(&state_change(change.clone())), expected, "{change}");
+    }
+    let mut document = event("holder-stopped");
+    document.as_object_mut().expect("an object").remove("detail");
+    let detail = "not a complete EventBridge document: missing field `detail`";
+    assert_eq!(read(&document), ignored(bare(TriggerKind::Unknown), IgnoredReason::MalformedEvent, detail));
+}
+
+#[test]
+fn a_state_change_without_a_usable_detail_is_malformed() {
+    for (detail, problem) in [
+        (json!(null), "invalid type: null, expected struct Detail"),
+        (json!("stopped"), "invalid type: string \"stopped\", expected struct Detail"),
+        (json!({}), "missing field `instance-id`"),
+        (json!({"instance-id": names::HOLDER}), "missing field `state`"),
+        (json!({"instanceId": names::HOLDER, "state": "stopped"}), "missing field `instance-id`"),
+        (json!({"instance-id": 5, "state": "stopped"}), "invalid type: integer `5`, expected a string"),
+        (json!({"instance-id": names::HOLDER, "state": ["stopped"]}), "invalid type: sequence, expected a string"),
+    ] {
+        let problem = format!("the detail of the state change: {problem}");
+        let expected = ignored(holder_stopped(None, None), IgnoredReason::MalformedEvent, &problem);
+        assert_eq!(read(&state_change(json!({"detail": detail}))), expected, "{detail}");
+    }
+}
+
+#[test]
+fn a_state_change_of_what_is_no_instance_is_malformed() {
+    for id in ["", " ", "i-1", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2", "i-0aaaaaaaa aaaaaa1", names::INTERFACE] {
+        let problem = format!("{id:?} is not an instance id");
+        let expected = ignored(holder_stopped(Some(id), Some("stopped")), IgnoredReason::MalformedEvent, &problem);
+        assert_eq!(read(&state_change(json!({"detail": {"instance-id": id, "state": "stopped"}}))), expected, "{id}");
+    }
+}
+
+#[test]
+fn blanks_around_an_id_and_a_state_do_not_matter() {
+    let document = state_change(json!({"detail": {"instance-id": "\t i-0aaaaaaaaaaaaaaa1 \n", "state": " stopped "}}));
+    let trigger = holder_stopped(Some("\t i-0aaaaaaaaaaaaaaa1 \n"), Some(" stopped "));
+    assert_eq!(read(&document), request(trigger, look(names::HOLDER, true)));
+}
+
+#[test]
+fn a_state_that_nobody_knows_is_a_reason_to_look_and_no_claim_of_a_failure() {
+    for state in ["hibernating", "STOPPED", "", "stopped-ish"] {
+        let document = state_change(json!({"detail": {"instance-id": names::HOLDER, "state": state}}));
+        assert_eq!(
+            read(&document),
+            request(holder_stopped(Some(names::HOLDER), Some(state)), look(names::HOLDER, false))
+        );
+    }
+}
+
+#[test]
+fn an_event_without_id_and_time_is_understood() {
+    let document = state_change(json!({"id": null, "time": null, "account": null, "region": null, "resources": null}));
+    let trigger = Trigger {
+        instance_id: Some(names::HOLDER.to_owned()),
+        state: Some("stopped".to_owned()),
+        ..bare(TriggerKind::InstanceStateChange)
+    };
+    assert_eq!(read(&document), request(trigger, look(names::HOLDER, true)));
+}
+
+#[test]
+fn a_spot_warning_means_nothing_without_its_time() {
+    let mut document = event("holder-spot-interruption");
+    document["time"] = json!(null);
+    let trigger = Trigger {
+        id: Some("4c8e1a76-f2d9-4b35-a0c7-93b6d5e8f214".to_owned()),
+        instance_id: Some(names::HOLDER.to_owned()),
+        state: Some("stop".to_owned()),
+        ..bare(TriggerKind::SpotInterruption)
+    };
+    let expected = ignored(trigger, IgnoredReason::MalformedEvent, "a Spot interruption warning without a time");
+    assert_eq!(read(&document), expected);
+}
+
+/// The alarm on the holder's status checks, with these metrics and this state.
+fn alarm(metrics: &Value, state: &Value) -> Value {
+    let mut document = event("holder-alarm-status-check");
+    document["detail"]["configuration"]["metrics"] = metrics.clone();
+    document["detail"]["state"] = state.clone();
+    document
+}
+
+fn metric(instance: &Value) -> Value {
+    json!({"metricStat": {"metric": {"dimensions": {"InstanceId": instance}}}})
+}
+
+fn alarm_trigger(instance: Option<&str>, state: Option<&str>) -> Trigger {
+    of_event(TriggerKind::Alarm, "c4c1c1c9-6542-e61b-6ef0-8c4d36933a92", "2026-11-15T03:12:40Z", instance, state)
+}
+
+#[test]
+fn an_alarm_names_the_instances_of_all_its_metrics() {
+    let metrics =
+        json!([metric(&json!(names::HOLDER)), {"expression": "MAX(METRICS())"}, metric(&json!(names::STRANGER))]);
+    let intent =
+        Intent::Look { instances: vec![parsed(names::HOLDER), parsed(names::STRANGER)], reported_failing: true };
+    let expected = request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), intent);
+    assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected);
+}
+
+#[test]
+fn an_alarm_that_names_no_instance_is_malformed() {
+    let malformed = |trigger, problem| ignored(trigger, IgnoredReason::MalformedEvent, problem);
+    let nameless = "no metric of the alarm has an InstanceId dimension";
+    for metrics in
+        [json!(null), json!([]), json!({}), json!([5, null]), json!([metric(&json!(5))]), json!([{"expression": "1"}])]
+    {
+        let expected = malformed(alarm_trigger(None, Some("ALARM")), nameless);
+        assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected, "{metrics}");
+    }
+    let metrics = json!([metric(&json!("web-1"))]);
+    let expected = malformed(alarm_trigger(Some("web-1"), Some("ALARM")), "\"web-1\" is not an instance id");
+    assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected);
+}
+
+#[test]
+fn an_alarm_in_any_state_but_alarm_is_ignored() {
+    let metrics = json!([metric(&json!(names::HOLDER))]);
+    for (state, named) in [
+        (json!({"value": "INSUFFICIENT_DATA"}), Some("INSUFFICIENT_DATA")),
+        (json!({"value": "alarm"}), Some("alarm")),
+        (json!({"value": 1}), None),
+        (json!(null), None),
+    ] {
+        let detail = format!("the alarm's state is {}, not ALARM", named.unwrap_or("missing"));
+        let expected = ignored(alarm_trigger(Some(names::HOLDER), named), IgnoredReason::NothingToDo, &detail);
+        assert_eq!(read(&alarm(&metrics, &state)), expected, "{state}");
+    }
+}
+
+#[test]
+fn a_health_event_that_announces_no_retirement_is_ignored() {
+    for code in [json!("AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED"), json!(""), json!(null), json!(5)] {
+        let mut document = event("holder-health-retirement");
+        document["detail"]["eventTypeCode"] = code.clone();
+        let (id, time) = ("08e1f5c7-d36a-4b92-a74d-5c0b9e82f631", "2026-11-12T08:15:27Z");
+        let trigger = of_event(TriggerKind::Health, id, time, None, Some(code.as_str().unwrap_or_default()));
+        let detail = "the Health event announces no retirement of an instance";
+        assert_eq!(read(&document), ignored(trigger, IgnoredReason::NothingToDo, detail), "{code}");
+    }
+}
+
+#[test]
+fn a_retirement_that_names_no_instance_is_malformed() {
+    for (entities, named, problem) in [
+        (json!(null), None, "the Health event names no instance"),
+        (json!([]), None, "the Health event names no instance"),
+        (json!([{"entityValue": 5}]), None, "the Health event names no instance"),
+        (json!([{"entityValue": "vol-1"}]), Some("vol-1"), "\"vol-1\" is not an instance id"),
+        (json!([{"entityValue": "arn:aws:ec2:::instance/"}]), Some(""), "\"\" is not an instance id"),
+    ] {
+        let mut document = event("holder-health-retirement");
+        document["detail"]["affectedEntities"] = entities.clone();
+        let (id, time) = ("08e1f5c7-d36a-4b92-a74d-5c0b9e82f631", "2026-11-12T08:15:27Z");
+        let trigger = of_event(TriggerKind::Health, id, time, named, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"));
+        assert_eq!(read(&document), ignored(trigger, IgnoredReason::MalformedEvent, problem), "{entities}");
+    }
+}
+
+#[test]
+fn a_huge_document_leaves_no_huge_answer() {
+    let huge = "x".repeat(1_000_000);
+    for document in [
+        state_change(json!({"detail": {"instance-id": huge, "state": "stopped"}})),
+        state_change(json!({"detail": {"instance-id": names::HOLDER, "state": huge}})),
+        state_change(json!({"detail": huge})),
+        state_change(json!({"detail-type": huge})),
+        state_change(json!({"id": huge})),
+        state_change(json!({"time": huge})),
+        alarm(&json!([metric(&json!(huge))]), &json!({"value": huge})),
+        alarm(&json!([metric(&json!(names::HOLDER))]), &json!({"value": huge})),
+        json!({"action": huge}),
+        json!({"action": "failover", "to": [huge]}),
+        json!({"action": "failover", "reason": huge}),
+        json!({"action": "failover", "reason": [huge]}),
+        json!({"action": "failover", "dryRun": huge}),
+        json!({"source": huge, "detail-type": huge}),
+    ] {
+        let answer = format!("{:?}", read(&document));
+        assert!(answer.len() < 2000, "{} characters: {}…", answer.len(), &answer[..200]);
+    }
+}
+
+/// Any JSON, but often with the keys and values that are looked for.
+fn any_json() -> impl Strategy<Value = Value> {
+    let known = prop::sample::select(vec![
+        "action",
+        "reconcile",
+        "plan",
+        "failover",
+        "to",
+        "reason",
+        "dryRun",
+        "dry_run",
+        "source",
+        "aws.ec2",
+        "aws.cloudwatch",
+        "aws.health",
+        "aws.events",
+        "detail-type",
+        "EC2 Instance State-change Notification",
+        "EC2 Spot Instance Interruption Warning",
+        "CloudWatch Alarm State Change",
+        "AWS Health Event",
+        "Scheduled Event",
+        "detail",
+        "instance-id",
+        "state",
+        "value",
+        "configuration",
+        "metrics",
+        "eventTypeCode",
+        "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
+        "affectedEntities",
+        "entityValue",
+        names::HOLDER,
+        "stopped",
+        "time",
+        "2026-11-11T21:29:54Z",
+        "id",
+        "replay-name",
+    ]);
+    let text = prop_oneof![known.prop_map(str::to_owned), "\\PC{0,12}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(text.clone(), inner, 0..8).prop_map(|map| json!(map)),
+        ]
+    })
+}
+
+/// A document of the folder in which one value, anywhere, was replaced by any JSON.
+fn damaged_document() -> impl Strategy<Value = Value> {
+    let names: Vec<String> = documents().into_iter().collect();
+    (prop::sample::select(names), any::<prop::sample::Index>(), any_json()).prop_map(|(name, place, damage)| {
+        let mut document = event(&name);
+        let pointers = pointers(&document, "");
+        *document.pointer_mut(&pointers[place.index(pointers.len())]).expect("a place") = damage;
+        document
+    })
+}
+
+/// The JSON pointers to every value inside.
+fn pointers(value: &Value, here: &str) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, child)| (format!("{here}/{}", key.replace('~', "~0").replace('/', "~1")), child))
+            .collect(),
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(index, child)| (format!("{here}/{index}"), child)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let inner = children.into_iter().flat_map(|(pointer, child)| pointers(child, &pointer));
+    std::iter::once(here.to_owned()).chain(inner).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn no_document_makes_the_reader_panic_or_ramble(document in prop_oneof![any_json(), damaged_document()]) {
+        match parse(&document) {
+            Ok(Parsed::Request(_)) => prop_assert!(document.is_object()),
+            Ok(Parsed::Ignored { detail, .. }) => prop_assert!(detail.chars().count() <= 257),
+            Err(error) => {
+                prop_assert!(document.get("action").is_some());
+                prop_assert!(error.to_string().ends_with(ACCEPTED), "{}", error);
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_operator_asks_for_a_failover(document in prop_oneof![any_json(), damaged_document()]) {
+        if let Ok(Parsed::Request(request)) = parse(&document)
+            && request.intent.is_operators_failover()
+        {
+            prop_assert_eq!(document.get("action"), Some(&json!("failover")));
+        }
+    }
+}

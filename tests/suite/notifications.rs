@@ -1,0 +1,594 @@
+//! The notification: the mail as its reader sees it, and what a program gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use serde_json::Value;
+use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
+use token_failover::checks::{CheckResult, Checks, check};
+use token_failover::config::Config;
+use token_failover::event::{Trigger, TriggerKind};
+use token_failover::findings::{Advisor, Finding, Severity};
+use token_failover::ids::AttachmentId;
+use token_failover::notification::{Fifo, Notification, text};
+use token_failover::observation::{Address, InstanceState, Observation, Reading};
+use token_failover::plan::{Obstacle, Refusal, Standby, Verdict};
+use token_failover::report::{
+    Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, StepResult, TokenServer,
+};
+
+use crate::support;
+use crate::world::{Change, attachment, denied, now, parsed, reachable_pair, tcp, unreachable};
+
+const RUN: &str = "5e1b6a9e-0000-4000-8000-000000000001";
+
+/// A report about this world, with what its checks say and nothing else. The tests add what happened.
+fn report(config: &Config, observation: &Observation) -> Report {
+    let interface = observation.interface();
+    let checked = interface.map(|interface| check(config, observation, interface, config.allocation_id.as_ref()));
+    let findings = match (interface, &checked) {
+        (Some(interface), Some(checked)) => Advisor::new(config).checks(interface, checked),
+        _ => Vec::new(),
+    };
+    Report {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::NoAction,
+        reason: "holder-healthy".to_owned(),
+        summary: format!("{HOLDER} runs and has the interface. Nothing had to be done."),
+        trigger: Trigger {
+            kind: TriggerKind::InstanceStateChange,
+            id: Some("7bf73129-1428-4cd3-a780-95db273d1602".to_owned()),
+            time: Some(now()),
+            instance_id: Some(HOLDER.to_owned()),
+            state: Some("stopping".to_owned()),
+            reason: None,
+        },
+        expected_to_work: Expectation::Yes,
+        token_server: TokenServer::new(&config.name, &config.interface_id, interface),
+        movement: None,
+        steps: Vec::new(),
+        checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),
+        findings,
+    }
+}
+
+/// The world after the move to the standby.
+fn on_standby() -> Observation {
+    reachable_pair().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped).with_attachment(
+        |attachment| {
+            attachment.id = AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
+            attachment.instance_id = Some(parsed(STANDBY));
+        },
+    )
+}
+
+fn movement() -> Movement {
+    Movement {
+        from: Some(parsed(HOLDER)),
+        to: parsed(STANDBY),
+        attachment_id: Some(AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2")),
+        forced: Some(false),
+        standby_started: Some(false),
+        duration_ms: Some(3_412),
+    }
+}
+
+fn moved(config: &Config, observation: &Observation) -> Report {
+    Report {
+        outcome: Outcome::Moved,
+        reason: "holder-stopping".to_owned(),
+        summary: format!("The license interface moved from {HOLDER} to {STANDBY} in 3.4 s (holder stopping)."),
+        movement: Some(movement()),
+        steps: vec![StepRecord {
+            step: Step::Attach,
+            resource: format!("{INTERFACE} to {STANDBY}"),
+            result: StepResult::Done,
+            duration_ms: 30,
+            error: None,
+        }],
+        ..report(config, observation)
+    }
+}
+
+/// A report of a refusal, as the function writes it.
+fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standbys: &[Standby]) -> Report {
+    let plain = report(config, observation);
+    let mut findings = Advisor::new(config).refusal(refusal, standbys);
+    let summary = format!("Nothing was moved. {}", findings[0].message);
+    findings.extend(plain.findings);
+    let reason = refusal.code().to_owned();
+    Report { outcome: Outcome::Refused, reason, summary, expected_to_work: Expectation::No, findings, ..plain }
+}
+
+// ---- The mail ----
+
+/// Compares the mail with the accepted one in `snapshots/`. `INSTA_UPDATE=always cargo test --test suite` accepts what it
+/// is now.
+#[track_caller]
+fn assert_mail(name: &str, config: &Config, report: &Report) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text(config, report)));
+}
+
+#[test]
+fn the_mail_of_a_move_says_where_the_interface_is_and_that_the_license_stays_valid() {
+    let config = support::config(&[]);
+    assert_mail("mail-moved", &config, &moved(&config, &on_standby()));
+}
+
+#[test]
+fn the_mail_of_a_move_behind_a_closed_port_says_that_it_does_not_work_and_how_to_open_it() {
+    let config = support::config(&[]);
+    let closed = on_standby().with_reachability(|reachability| {
+        reachability.rules = Reading::Known(vec![tcp(27007, 27007, "10.0.0.0/16")]);
+    });
+    let report = Report { expected_to_work: Expectation::No, ..moved(&config, &closed) };
+    assert_mail("mail-moved-port-closed", &config, &report);
+}
+
+#[test]
+fn the_mail_of_a_repair_says_what_was_mended() {
+    let config = support::config(&[]);
+    let plain = report(&config, &reachable_pair());
+    let report = Report {
+        outcome: Outcome::Repaired,
+        reason: "repairs-made".to_owned(),
+        summary: "Nothing had to move. Repaired: elastic-ip.".to_owned(),
+        checks: Checks { elastic_ip: CheckResult::Repaired, ..plain.checks },
+        ..plain
+    };
+    assert_mail("mail-repaired", &config, &report);
+}
+
+#[test]
+fn the_mail_of_a_refusal_without_a_viable_standby_names_what_stands_in_each_ones_way() {
+    let config = support::config(&[]);
+    let stopped = reachable_pair().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped);
+    let standbys = [Standby {
+        instance_id: parsed(STANDBY),
+        verdict: Verdict::NotViable(Obstacle::WrongZone("eu-west-1b".to_owned())),
+    }];
+    assert_mail(
+        "mail-refused-no-viable-standby",
+        &config,
+        &refused(&config, &stopped, &Refusal::NoViableStandby, &standbys),
+    );
+}
+
+#[test]
+fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_without_losing_it() {
+    let config = support::config(&[]);
+    let primary = reachable_pair()
+        .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
+        .with_attachment(|attachment| (attachment.device_index, attachment.delete_on_termination) = (0, true));
+    let refusal = Refusal::PrimaryInterface {
+        holder: parsed(HOLDER),
+        attachment_id: attachment().id,
+        state: Some(InstanceState::Stopped),
+    };
+    assert_mail("mail-refused-primary-interface", &config, &refused(&config, &primary, &refusal, &[]));
+}
+
+#[test]
+fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
+    let config = support::config(&[]);
+    let plain = report(&config, &reachable_pair().with_interface(|interface| interface.attachment = None));
+    let finding = Advisor::new(&config).attached_to_nothing();
+    let report = Report {
+        outcome: Outcome::Failed,
+        reason: "attached-to-nothing".to_owned(),
+        summary: finding.message.clone(),
+        expected_to_work: Expectation::No,
+        findings: vec![finding],
+        ..plain
+    };
+    assert_mail("mail-failed-attached-to-nothing", &config, &report);
+}
+
+#[test]
+fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_does() {
+    let config = support::config(&[]);
+    let movement = Movement { forced: None, standby_started: None, duration_ms: None, ..movement() };
+    let report = Report {
+        reason: "report-was-owed".to_owned(),
+        summary: format!(
+            "The license interface moved from {HOLDER} to {STANDBY}. The move began at 2026-11-11 21:29:54 UTC; the run that \
+             made it could not report it."
+        ),
+        movement: Some(movement),
+        steps: Vec::new(),
+        ..moved(&config, &on_standby())
+    };
+    assert_mail("mail-owed", &config, &report);
+}
+
+#[test]
+fn the_mail_of_a_lost_interface_claims_nothing_about_it() {
+    let config = support::config(&[]);
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    assert_mail("mail-refused-interface-missing", &config, &refused(&config, &gone, &Refusal::InterfaceMissing, &[]));
+}
+
+#[test]
+fn no_mail_tells_a_reader_with_the_wrong_hostid_that_the_license_stays_valid() {
+    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let mail = text(&config, &moved(&config, &on_standby()));
+    assert!(!mail.contains("stays valid"), "{mail}");
+    assert!(mail.contains("[hostid-mismatch]"), "{mail}");
+}
+
+// ---- Subject and attributes ----
+
+fn notification(config: &Config, report: &Report) -> Notification {
+    Notification::new(config, report, RUN)
+}
+
+/// The subject of a move of a token server with this name.
+fn subject(name: &str) -> String {
+    let config = support::config(&[("TOKEN_SERVER_NAME", name)]);
+    notification(&config, &moved(&config, &on_standby())).subject
+}
+
+#[test]
+fn the_subject_is_outcome_name_and_hostid() {
+    assert_eq!(subject("license-eu"), "MOVED: license-eu (hostid 0273ae2adc81)");
+    let config = support::config(&[]);
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    let lost = refused(&config, &gone, &Refusal::InterfaceMissing, &[]);
+    assert_eq!(notification(&config, &lost).subject, "REFUSED: license-eu (hostid unknown)");
+}
+
+#[test]
+fn a_name_that_is_not_ascii_or_too_long_never_costs_the_hostid() {
+    assert_eq!(subject("Lizenz Köln 🏭"), "MOVED: Lizenz K?ln ? (hostid 0273ae2adc81)");
+    assert_eq!(subject(&"n".repeat(64)), format!("MOVED: {} (hostid 0273ae2adc81)", "n".repeat(64)));
+    assert_eq!(subject("-"), format!("MOVED: {INTERFACE} (hostid 0273ae2adc81)"));
+}
+
+#[test]
+fn the_attributes_are_what_a_filter_policy_needs() {
+    let config = support::config(&[]);
+    let closed = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    for (report, outcome, severity, hostid) in [
+        (moved(&config, &on_standby()), "moved", "none", "0273ae2adc81"),
+        (moved(&config, &closed), "moved", "critical", "0273ae2adc81"),
+        (refused(&config, &gone, &Refusal::InterfaceMissing, &[]), "refused", "critical", "unknown"),
+    ] {
+        let expected =
+            [("outcome", outcome), ("severity", severity), ("tokenServer", "license-eu"), ("hostid", hostid)];
+        let expected: BTreeMap<&str, String> =
+            expected.into_iter().map(|(key, value)| (key, value.to_owned())).collect();
+        assert_eq!(notification(&config, &report).attributes, expected);
+    }
+}
+
+#[test]
+fn the_severity_is_that_of_the_worst_finding() {
+    let config = support::config(&[]);
+    let finding = |severity| Finding { severity, ..Advisor::new(&config).attached_to_nothing() };
+    let (info, warning, critical) = (Severity::Info, Severity::Warning, Severity::Critical);
+    for (severities, worst) in [
+        (vec![], None),
+        (vec![info], Some(info)),
+        (vec![info, warning], Some(warning)),
+        (vec![warning, critical, info], Some(critical)),
+    ] {
+        let report =
+            Report { findings: severities.into_iter().map(finding).collect(), ..report(&config, &reachable_pair()) };
+        assert_eq!(report.severity(), worst);
+    }
+}
+
+#[test]
+fn a_fifo_topic_gets_one_group_for_each_interface_and_one_message_for_each_report_of_a_run() {
+    let standard = support::config(&[]);
+    assert_eq!(notification(&standard, &moved(&standard, &on_standby())).fifo, None);
+
+    let fifo = support::config(&[("NOTIFICATION_TOPIC_ARN", &format!("{TOPIC}.fifo"))]);
+    let of = |report: &Report, run: &str| Notification::new(&fifo, report, run).fifo.expect("a FIFO topic");
+    let report = moved(&fifo, &on_standby());
+    let expected = Fifo { group_id: INTERFACE.to_owned(), deduplication_id: format!("{RUN}-moved-holder-stopping") };
+    assert_eq!([of(&report, RUN), of(&report, RUN)], [expected.clone(), expected.clone()]);
+    let owed = Report { reason: "report-was-owed".to_owned(), ..report.clone() };
+    let different: BTreeSet<String> =
+        [of(&report, RUN), of(&owed, RUN), of(&report, "another run"), of(&owed, &format!("{RUN}-0"))]
+            .map(|fifo| fifo.deduplication_id)
+            .into();
+    assert_eq!(different.len(), 4);
+}
+
+// ---- The message ----
+
+/// The text of each protocol.
+fn protocols(notification: &Notification) -> BTreeMap<String, String> {
+    serde_json::from_str(&notification.message).expect("an object of strings")
+}
+
+#[test]
+fn every_protocol_gets_what_its_reader_can_use() {
+    let config = support::config(&[]);
+    let report = moved(&config, &on_standby());
+    let notification = notification(&config, &report);
+    let mut protocols = protocols(&notification);
+    for people in ["default", "email"] {
+        assert_eq!(protocols.remove(people).expect("a text"), text(&config, &report), "{people}");
+    }
+    assert_eq!(protocols.remove("sms").as_ref(), Some(&notification.subject));
+    for program in ["sqs", "lambda", "http", "https"] {
+        let document = protocols.remove(program).expect("a document");
+        assert_eq!(serde_json::from_str::<Report>(&document).expect("a report"), report, "{program}");
+    }
+    assert_eq!(protocols, BTreeMap::new());
+}
+
+#[test]
+fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_known() {
+    let config = support::config(&[]);
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    let report = Report { findings: Vec::new(), ..report(&config, &gone) };
+    let expected = serde_json::json!({
+        "schemaVersion": 1,
+        "outcome": "no-action",
+        "reason": "holder-healthy",
+        "summary": "i-0aaaaaaaaaaaaaaa1 runs and has the interface. Nothing had to be done.",
+        "trigger": {
+            "kind": "instance-state-change",
+            "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+            "time": "2026-11-11T21:29:54Z",
+            "instanceId": "i-0aaaaaaaaaaaaaaa1",
+            "state": "stopping",
+        },
+        "expectedToWork": "yes",
+        "tokenServer": {
+            "name": "license-eu",
+            "networkInterfaceId": "eni-0ddddddddddddddd1",
+            "macAddress": null,
+            "hostid": null,
+            "privateIpAddress": null,
+            "publicIpAddress": null,
+            "availabilityZone": null,
+            "subnetId": null,
+            "vpcId": null,
+        },
+        "move": null,
+        "steps": [],
+        "checks": {
+            "hostid": "not-checked",
+            "elasticIp": "not-checked",
+            "securityGroup": "not-checked",
+            "deleteOnTermination": "not-checked",
+        },
+        "findings": [],
+    });
+    assert_eq!(serde_json::to_value(&report).expect("JSON"), expected);
+}
+
+#[test]
+fn the_document_of_a_move_tells_it_with_its_steps_and_findings() {
+    let config = support::config(&[]);
+    let closed = on_standby().with_reachability(|reachability| {
+        reachability.rules = Reading::Known(vec![tcp(27007, 27007, "10.0.0.0/16")]);
+    });
+    let document: Value = serde_json::to_value(moved(&config, &closed)).expect("JSON");
+    let expected = serde_json::json!({
+        "move": {
+            "from": "i-0aaaaaaaaaaaaaaa1",
+            "to": "i-0bbbbbbbbbbbbbbb2",
+            "attachmentId": "eni-attach-0bbbbbbbbbbbbbbb2",
+            "forced": false,
+            "standbyStarted": false,
+            "durationMs": 3412,
+        },
+        "steps": [{
+            "step": "attach",
+            "resource": "eni-0ddddddddddddddd1 to i-0bbbbbbbbbbbbbbb2",
+            "result": "done",
+            "durationMs": 30,
+            "error": null,
+        }],
+        "findings": [{
+            "severity": "critical",
+            "code": "security-group-port-closed",
+            "message": "TCP 27008 is closed to 10.0.0.0/16.",
+            "resource": "sg-0fffffffffffffff1",
+            "remedy": "aws ec2 authorize-security-group-ingress --group-id sg-0fffffffffffffff1 --ip-permissions \
+                       'IpProtocol=tcp,FromPort=27008,ToPort=27008,IpRanges=[{CidrIp=10.0.0.0/16}]' --region eu-west-1",
+        }],
+    });
+    for field in ["move", "steps", "findings"] {
+        assert_eq!(document[field], expected[field], "{field}");
+    }
+}
+
+/// The size that SNS counts: the message and its attributes, in bytes. The attributes' type is `String`.
+fn size(notification: &Notification) -> usize {
+    let attributes = notification.attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
+    notification.message.len() + attributes.sum::<usize>()
+}
+
+#[test]
+fn a_report_with_everything_that_usually_can_be_wrong_fits_into_a_message() {
+    let clients: Vec<String> = (0..16).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
+    let config =
+        support::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(",")), ("TOKEN_SERVER_PORTS", "27007,27010")]);
+    let broken = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
+    let report = moved(&config, &broken);
+    assert_eq!(report.findings.len(), 32);
+    assert!(size(&notification(&config, &report)) < 256 * 1024);
+}
+
+// ---- Findings ----
+
+/// Every finding that there is.
+fn every_finding(config: &Config) -> Vec<Finding> {
+    let advisor = Advisor::new(config);
+    let error = || denied("ec2:AttachNetworkInterface");
+    let refusals = [
+        Refusal::InterfaceMissing,
+        Refusal::HeldByStranger { holder: Some(parsed(STRANGER)) },
+        Refusal::HeldByStranger { holder: None },
+        Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state: None },
+        Refusal::NoViableStandby,
+        Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Impaired },
+        Refusal::TargetNotAMember { target: parsed(STRANGER) },
+        Refusal::TooManyMoves { moves: vec![now()] },
+        Refusal::PermissionDenied(error()),
+        Refusal::AmbiguousAnswer(error()),
+        Refusal::CallRejected(error()),
+    ];
+    let obstacles = [
+        Obstacle::Missing,
+        Obstacle::Terminated,
+        Obstacle::Starting,
+        Obstacle::Stopping,
+        Obstacle::UnknownState("hibernating".to_owned()),
+        Obstacle::WrongZone("eu-west-1b".to_owned()),
+        Obstacle::WrongVpc,
+        Obstacle::DeviceIndexTaken(parsed(INTERFACE)),
+        Obstacle::Impaired,
+        Obstacle::StatusChecksUnreadable,
+        Obstacle::MayNotStart,
+    ];
+    let address =
+        Address { allocation_id: parsed(simulator::names::ALLOCATION), public_ip: parsed("203.0.113.50"), place: None };
+    let addresses = [
+        None,
+        Some(Reading::Unreadable(unreachable("ec2:DescribeAddresses"))),
+        Some(Reading::Known(None)),
+        Some(Reading::Known(Some(address))),
+    ];
+    let closed = [vec![], vec![tcp(27007, 27008, "0.0.0.0/0")], vec![tcp(27007, 27008, "pl-63a5400a")]];
+    let mut worlds: Vec<Observation> = addresses
+        .into_iter()
+        .map(|address| {
+            reachable_pair()
+                .with_interface(|interface| interface.association = None)
+                .with_attachment(|attachment| attachment.delete_on_termination = true)
+                .with_reachability(|reachability| reachability.missing_address = address)
+        })
+        .collect();
+    worlds
+        .extend(closed.map(|rules| {
+            reachable_pair().with_reachability(|reachability| reachability.rules = Reading::Known(rules))
+        }));
+    worlds.push(reachable_pair().with_reachability(|reachability| {
+        reachability.rules = Reading::Unreadable(denied("ec2:DescribeSecurityGroupRules"));
+    }));
+
+    let mut findings: Vec<Finding> = refusals.iter().flat_map(|refusal| advisor.refusal(refusal, &[])).collect();
+    findings.extend(obstacles.into_iter().filter_map(|obstacle| {
+        advisor.standby(&Standby { instance_id: parsed(STANDBY), verdict: Verdict::NotViable(obstacle) })
+    }));
+    findings.extend(worlds.iter().flat_map(|world| report(config, world).findings));
+    findings.extend([
+        advisor.attached_to_nothing(),
+        advisor.returned(&parsed(HOLDER)),
+        advisor.not_started(&parsed(STANDBY)),
+        advisor.forced(&parsed(HOLDER)),
+        advisor.still_starting(&parsed(STANDBY)),
+    ]);
+    for error in [error(), unreachable("ec2:CreateTags")] {
+        findings.extend([
+            advisor.mark_not_written(&error),
+            advisor.mark_not_removed(&error),
+            advisor.not_published(&error),
+        ]);
+    }
+    findings
+}
+
+#[test]
+fn every_finding_has_a_code_a_sentence_a_resource_and_a_remedy() {
+    for config in
+        [support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]), support::config(&[("TOKEN_SERVER_CLIENTS", "-")])]
+    {
+        for finding in every_finding(&config) {
+            let is_code = !finding.code.is_empty() && finding.code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            assert!(is_code, "{finding:?}");
+            assert!(finding.message.ends_with(['.', ')']) && !finding.message.contains('\n'), "{finding:?}");
+            assert!(finding.resource.as_ref().is_some_and(|resource| !resource.is_empty()), "{finding:?}");
+            assert!(!finding.remedy.trim().is_empty(), "{finding:?}");
+        }
+    }
+}
+
+#[test]
+fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is() {
+    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let findings = every_finding(&config);
+    let lines: Vec<&str> = findings.iter().flat_map(|finding| finding.remedy.lines()).collect();
+    let (commands, sentences): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.starts_with("aws "));
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        assert!(command.starts_with("aws ec2 ") && command.ends_with(" --region eu-west-1"), "{command}");
+        assert!(!command.contains(['…', ';', '\n']) && command.matches('\'').count() % 2 == 0, "{command}");
+    }
+    for sentence in sentences {
+        assert!(!sentence.contains("aws ") && sentence.ends_with(['.', ':']), "{sentence}");
+    }
+}
+
+#[test]
+fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
+    let config = support::config(&[("AWS_REGION", "-")]);
+    let command = "aws ec2 start-instances --instance-ids i-0bbbbbbbbbbbbbbb2";
+    assert_eq!(
+        Advisor::new(&config).not_started(&parsed(STANDBY)).remedy,
+        format!("The next run tries again. By hand:\n{command}")
+    );
+}
+
+#[test]
+fn no_mail_has_a_line_of_a_license_file() {
+    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let report = Report { findings: every_finding(&config), ..moved(&config, &on_standby()) };
+    let keywords = ["SERVER", "VENDOR", "DAEMON", "USE_SERVER", "FEATURE", "INCREMENT", "PACKAGE", "UPGRADE"];
+    for line in text(&config, &report).lines() {
+        let first = line.split_whitespace().next().unwrap_or_default();
+        assert!(!keywords.contains(&first) && !line.contains("SIGN=") && !line.contains("ck="), "{line}");
+    }
+}
+
+// ---- For all names, outcomes and addresses ----
+
+proptest! {
+    #[test]
+    fn every_notification_keeps_to_the_rules_of_sns(
+        name in "\\PC{1,64}",
+        outcome in prop::sample::select(vec![Outcome::Moved, Outcome::Repaired, Outcome::Refused, Outcome::Failed, Outcome::NoAction]),
+        is_fifo: bool, is_gone: bool, run in "[0-9a-f-]{1,200}",
+    ) {
+        let topic = if is_fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
+        let mut config = support::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
+        config.name = name;
+        let mut observation = on_standby();
+        if is_gone {
+            observation.interface = Reading::Known(None);
+        }
+        let report = Report { outcome, ..moved(&config, &observation) };
+        let notification = Notification::new(&config, &report, &run);
+
+        let subject = &notification.subject;
+        prop_assert!(subject.len() < 100 && subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{}", subject);
+        prop_assert!(subject.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        let hostid = report.token_server.hostid.as_deref().unwrap_or("unknown");
+        prop_assert!(subject.ends_with(&format!("(hostid {hostid})")), "{}", subject);
+
+        for (protocol, text) in protocols(&notification) {
+            prop_assert!(!text.is_empty(), "{}", protocol);
+            if ["sqs", "lambda", "http", "https"].contains(&protocol.as_str()) {
+                prop_assert_eq!(&serde_json::from_str::<Report>(&text).expect("a report"), &report);
+            }
+        }
+        prop_assert!(notification.attributes.values().all(|value| !value.is_empty()));
+        prop_assert!(size(&notification) < 256 * 1024);
+        prop_assert_eq!(notification.fifo.is_some(), is_fifo);
+        if let Some(fifo) = notification.fifo {
+            let fits = |id: &str| (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic());
+            prop_assert!(fits(&fifo.group_id) && fits(&fifo.deduplication_id), "{:?}", fifo);
+        }
+    }
+}

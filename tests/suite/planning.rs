@@ -1,0 +1,951 @@
+//! The planner: every rule by example, and the laws of the design for all worlds.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use simulator::names::{HOLDER, STANDBY, STRANGER, THIRD};
+use token_failover::config::Config;
+use token_failover::event::Intent;
+use token_failover::ids::InstanceId;
+use token_failover::marks::MOVES;
+use token_failover::observation::{
+    Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
+};
+use token_failover::plan::{
+    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Target, Targets,
+    Verdict, plan,
+};
+
+use crate::support;
+use crate::world::{Change, attach, attachment, denied, instance, instance_id, now, pair, parsed, unreachable};
+
+/// A run that has just begun to look.
+const AT_ONCE: Duration = Duration::ZERO;
+/// A run that has looked for as long as it may.
+const FINALLY: Duration = Duration::MAX;
+
+/// The configuration of a pair.
+fn config() -> Config {
+    support::config(&[])
+}
+
+/// The configuration of holder, standby and third, in this order.
+fn config_of_three() -> Config {
+    support::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD].join(","))])
+}
+
+/// The pair with a third member that runs.
+fn three() -> Observation {
+    pair().with_instances(|instances| instances.push(instance(THIRD)))
+}
+
+/// The plan of a reconcile that has looked long enough.
+fn reconcile(observation: &Observation) -> Plan {
+    plan(&config(), observation, &Intent::Reconcile, FINALLY)
+}
+
+fn look(reported_failing: bool) -> Intent {
+    Intent::Look { instances: vec![parsed(HOLDER)], reported_failing }
+}
+
+fn failover(to: Option<&str>) -> Intent {
+    Intent::Failover { to: to.map(parsed) }
+}
+
+fn in_state(state: InstanceState) -> Observation {
+    pair().with_instance(HOLDER, |holder| holder.state = state)
+}
+
+fn standby(id: &str, verdict: Verdict) -> Standby {
+    Standby { instance_id: parsed(id), verdict }
+}
+
+/// A plan in which the pair's standby runs and could take the interface.
+fn with_running_standby(decision: Decision) -> Plan {
+    Plan { decision, standbys: vec![standby(STANDBY, Verdict::Running)] }
+}
+
+fn keep(reason: KeepReason) -> Decision {
+    Decision::Act(Action::Keep { reason })
+}
+
+fn refuse(refusal: Refusal) -> Decision {
+    Decision::Act(Action::Refuse(refusal))
+}
+
+fn look_again(reason: LookReason, seconds: u64) -> Decision {
+    Decision::LookAgain { reason, at_most: Duration::from_secs(seconds) }
+}
+
+fn target(id: &str, start: bool) -> Target {
+    Target { attach: attach(id), start }
+}
+
+/// A move from the holder to these targets; back to the holder if all of them fail and it could take the interface.
+fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> Move {
+    let mut targets = targets.into_iter();
+    Move {
+        interface_id: parsed(simulator::names::INTERFACE),
+        cause,
+        from: Some(attachment()),
+        targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
+        fallback: fallback.map(attach),
+        automatic: true,
+    }
+}
+
+fn moves(movement: Move) -> Decision {
+    Decision::Act(Action::Move(movement))
+}
+
+/// The move of the pair's interface to its running standby.
+fn to_standby(cause: MoveCause, fallback: Option<&str>) -> Decision {
+    moves(movement(cause, vec![target(STANDBY, false)], fallback))
+}
+
+// ---- The holder ----
+
+#[test]
+fn a_running_holder_keeps_the_interface() {
+    assert_eq!(reconcile(&pair()), with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+#[test]
+fn a_running_holder_whose_status_checks_are_undecided_keeps_the_interface() {
+    let observation =
+        pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Undecided));
+    assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+#[test]
+fn a_starting_holder_keeps_the_interface() {
+    assert_eq!(reconcile(&in_state(InstanceState::Pending)), with_running_standby(keep(KeepReason::HolderStarting)));
+}
+
+#[test]
+fn a_holder_in_a_state_that_nobody_knows_keeps_the_interface() {
+    let observation = in_state(InstanceState::Other("hibernating".to_owned()));
+    assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::HolderStateUnknown)));
+}
+
+#[test]
+fn a_failed_holder_loses_the_interface_and_can_take_it_back_only_where_it_may_run_again() {
+    use MoveCause::{HolderShuttingDown, HolderStopped, HolderStopping, HolderTerminated};
+    for (state, cause, fallback) in [
+        (InstanceState::Stopping, HolderStopping, Some(HOLDER)),
+        (InstanceState::Stopped, HolderStopped, Some(HOLDER)),
+        (InstanceState::ShuttingDown, HolderShuttingDown, None),
+        (InstanceState::Terminated, HolderTerminated, None),
+    ] {
+        assert_eq!(reconcile(&in_state(state)), with_running_standby(to_standby(cause, fallback)));
+    }
+}
+
+#[test]
+fn a_failed_holder_loses_the_interface_at_once_whatever_started_the_run() {
+    let expected = with_running_standby(to_standby(MoveCause::HolderStopping, Some(HOLDER)));
+    let strangers = Intent::Look { instances: vec![parsed(STRANGER)], reported_failing: false };
+    let evacuate = Intent::Evacuate { instance: parsed(STANDBY), until: now() };
+    for intent in [Intent::Reconcile, look(true), look(false), strangers, evacuate] {
+        assert_eq!(plan(&config(), &in_state(InstanceState::Stopping), &intent, AT_ONCE), expected, "{intent:?}");
+    }
+}
+
+#[test]
+fn a_holder_that_ec2_does_not_know_anymore_loses_the_interface() {
+    let observation = pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
+    assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderMissing, None)));
+}
+
+#[test]
+fn a_running_holder_whose_status_checks_fail_loses_the_interface_if_that_is_configured() {
+    let observation =
+        pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
+    assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderImpaired, Some(HOLDER))));
+
+    let tolerant = support::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
+    let tolerated = plan(&tolerant, &observation, &Intent::Reconcile, FINALLY);
+    assert_eq!(tolerated, with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+#[test]
+fn status_checks_that_could_not_be_read_are_no_failure() {
+    let unread = Reading::Unreadable(denied("ec2:DescribeInstanceStatus"));
+    let observation = pair().with_instance(HOLDER, |holder| holder.status_checks = unread);
+    assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::StatusChecksUnreadable)));
+
+    let tolerant = support::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
+    let tolerated = plan(&tolerant, &observation, &Intent::Reconcile, FINALLY);
+    assert_eq!(tolerated, with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+#[test]
+fn a_stopped_holder_is_stopped_even_if_its_status_checks_could_not_be_read() {
+    let unread = Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"));
+    let observation = in_state(InstanceState::Stopped).with_instance(HOLDER, |holder| holder.status_checks = unread);
+    assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
+}
+
+// ---- What could not be read ----
+
+#[test]
+fn nothing_can_be_told_without_the_interface() {
+    let error = unreachable("ec2:DescribeNetworkInterfaces");
+    let observation = Observation { interface: Reading::Unreadable(error.clone()), ..in_state(InstanceState::Stopped) };
+    for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STRANGER))] {
+        let expected = Plan { decision: Decision::Act(Action::CannotTell(error.clone())), standbys: Vec::new() };
+        assert_eq!(plan(&config(), &observation, &intent, AT_ONCE), expected, "{intent:?}");
+    }
+}
+
+#[test]
+fn nothing_can_be_told_without_the_instances() {
+    let error = denied("ec2:DescribeInstances");
+    let observation = Observation { instances: Reading::Unreadable(error.clone()), ..pair() };
+    let unattached = observation.clone().with_interface(|interface| interface.attachment = None);
+    for observation in [observation, unattached] {
+        for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STRANGER))] {
+            let planned = plan(&config(), &observation, &intent, AT_ONCE);
+            assert_eq!(planned.decision, Decision::Act(Action::CannotTell(error.clone())), "{intent:?}");
+        }
+    }
+}
+
+#[test]
+fn an_interface_that_ec2_does_not_know_is_lost() {
+    let observation = Observation { interface: Reading::Known(None), ..pair() };
+    let expected = Plan { decision: refuse(Refusal::InterfaceMissing), standbys: Vec::new() };
+    assert_eq!(reconcile(&observation), expected);
+    assert_eq!(plan(&config(), &observation, &failover(None), AT_ONCE), expected);
+}
+
+// ---- The attachment ----
+
+#[test]
+fn an_interface_that_is_attached_to_nothing_goes_to_the_most_preferred_running_member() {
+    let expected = Plan {
+        decision: moves(Move {
+            from: None,
+            ..movement(MoveCause::InterfaceUnattached, vec![target(HOLDER, false), target(STANDBY, false)], None)
+        }),
+        standbys: vec![standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)],
+    };
+    let unattached = pair().with_interface(|interface| interface.attachment = None);
+    assert_eq!(plan(&config(), &unattached, &Intent::Reconcile, AT_ONCE), expected);
+    assert_eq!(plan(&config(), &unattached, &look(false), AT_ONCE), expected);
+}
+
+#[test]
+fn a_detached_interface_is_attached_to_nothing() {
+    let detached = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detached);
+    let unattached = pair().with_interface(|interface| interface.attachment = None);
+    assert_eq!(reconcile(&detached).decision, reconcile(&unattached).decision);
+}
+
+#[test]
+fn while_somebody_else_attaches_or_detaches_it_is_waited_for_at_most_20_seconds() {
+    for status in [AttachmentStatus::Attaching, AttachmentStatus::Detaching] {
+        for state in [InstanceState::Running, InstanceState::Stopping] {
+            let observation = in_state(state).with_attachment(|attachment| attachment.status = status);
+            let patient = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
+            let again = look_again(LookReason::InterfaceInTransit, 20);
+            assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(19_999))), (again.clone(), again.clone()));
+            assert_ne!(patient(Duration::from_secs(20)), again);
+        }
+    }
+}
+
+#[test]
+fn an_attach_that_takes_too_long_is_judged_by_its_instance() {
+    let attaching =
+        |state| in_state(state).with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
+    assert_eq!(reconcile(&attaching(InstanceState::Running)), with_running_standby(keep(KeepReason::HolderHealthy)));
+
+    let from = Attachment { status: AttachmentStatus::Attaching, ..attachment() };
+    let move_on =
+        Move { from: Some(from), ..movement(MoveCause::HolderStopped, vec![target(STANDBY, false)], Some(HOLDER)) };
+    assert_eq!(reconcile(&attaching(InstanceState::Stopped)), with_running_standby(moves(move_on)));
+}
+
+#[test]
+fn a_detach_that_takes_too_long_is_taken_over_and_the_former_holder_is_a_standby_as_any_other() {
+    let observation = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
+    let planned = reconcile(&observation);
+    let Decision::Act(Action::Move(movement)) = &planned.decision else { panic!("{planned:?}") };
+    // Whether the former holder is the fallback as well does not matter, because it is a target already.
+    assert_eq!(movement.cause, MoveCause::InterfaceUnattached);
+    assert_eq!(movement.from, Some(Attachment { status: AttachmentStatus::Detaching, ..attachment() }));
+    assert_eq!(movement.targets, Targets { first: target(HOLDER, false), others: vec![target(STANDBY, false)] });
+    assert_eq!(planned.standbys, [standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)]);
+}
+
+#[test]
+fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
+    let observation = pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(STRANGER)));
+    let expected = Plan {
+        decision: refuse(Refusal::HeldByStranger { holder: Some(parsed(STRANGER)) }),
+        standbys: vec![standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)],
+    };
+    for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
+        assert_eq!(plan(&config(), &observation, &intent, AT_ONCE), expected, "{intent:?}");
+    }
+}
+
+#[test]
+fn an_interface_on_something_that_is_no_instance_is_not_taken() {
+    let observation = pair().with_attachment(|attachment| attachment.instance_id = None);
+    assert_eq!(reconcile(&observation).decision, refuse(Refusal::HeldByStranger { holder: None }));
+    assert_eq!(
+        plan(&config(), &observation, &failover(None), FINALLY).decision,
+        refuse(Refusal::HeldByStranger { holder: None })
+    );
+}
+
+/// The refusal to detach the holder's primary interface.
+fn primary_refusal(state: Option<InstanceState>) -> Refusal {
+    Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state }
+}
+
+#[test]
+fn a_primary_interface_stays_with_a_holder_that_lives() {
+    let primary = |state| in_state(state).with_attachment(|attachment| attachment.device_index = 0);
+    for state in [InstanceState::Stopping, InstanceState::Stopped] {
+        let refusal = primary_refusal(Some(state.clone()));
+        let planned = plan(&config(), &primary(state), &Intent::Reconcile, AT_ONCE);
+        assert_eq!(planned, with_running_standby(refuse(refusal)));
+    }
+    assert_eq!(reconcile(&primary(InstanceState::Running)), with_running_standby(keep(KeepReason::HolderHealthy)));
+    let refusal = primary_refusal(Some(InstanceState::Running));
+    let asked = plan(&config(), &primary(InstanceState::Running), &failover(None), AT_ONCE);
+    assert_eq!(asked, with_running_standby(refuse(refusal)));
+}
+
+#[test]
+fn a_primary_interface_of_a_dying_holder_is_waited_for_at_most_two_minutes() {
+    let primary = |state| in_state(state).with_attachment(|attachment| attachment.device_index = 0);
+    for state in [InstanceState::ShuttingDown, InstanceState::Terminated] {
+        let planned = |looked_for| plan(&config(), &primary(state.clone()), &Intent::Reconcile, looked_for);
+        let again = with_running_standby(look_again(LookReason::PrimaryNotReleased, 120));
+        assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(119_999))), (again.clone(), again));
+        let refusal = primary_refusal(Some(state.clone()));
+        assert_eq!(planned(Duration::from_secs(120)), with_running_standby(refuse(refusal)));
+    }
+    let gone = primary(InstanceState::Running)
+        .with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
+    assert_eq!(reconcile(&gone).decision, refuse(primary_refusal(None)));
+}
+
+// ---- The standbys ----
+
+#[test]
+fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything_where_it_is() {
+    type Damage = fn(&mut Instance);
+    let table: [(Obstacle, Damage); 11] = [
+        (Obstacle::Terminated, |standby| standby.state = InstanceState::ShuttingDown),
+        (Obstacle::Terminated, |standby| standby.state = InstanceState::Terminated),
+        (Obstacle::Starting, |standby| standby.state = InstanceState::Pending),
+        (Obstacle::Stopping, |standby| standby.state = InstanceState::Stopping),
+        (Obstacle::UnknownState("hibernating".to_owned()), |standby| {
+            standby.state = InstanceState::Other("hibernating".to_owned())
+        }),
+        (Obstacle::WrongZone("eu-west-1b".to_owned()), |standby| standby.availability_zone = "eu-west-1b".to_owned()),
+        (Obstacle::WrongVpc, |standby| standby.vpc_id = Some("vpc-0bbbbbbbbbbbbbbb2".to_owned())),
+        (Obstacle::WrongVpc, |standby| standby.vpc_id = None),
+        (Obstacle::DeviceIndexTaken(parsed("eni-0eeeeeeeeeeeeeee2")), |standby| {
+            let id = parsed("eni-0eeeeeeeeeeeeeee2");
+            standby.interfaces.push(InstanceInterface { id, device_index: 1, network_card_index: 0 });
+        }),
+        (Obstacle::Impaired, |standby| standby.status_checks = Reading::Known(StatusChecks::Impaired)),
+        (Obstacle::StatusChecksUnreadable, |standby| {
+            standby.status_checks = Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"));
+        }),
+    ];
+    for (obstacle, damage) in table {
+        let expected = Plan {
+            decision: refuse(Refusal::NoViableStandby),
+            standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))],
+        };
+        assert_eq!(
+            reconcile(&in_state(InstanceState::Stopped).with_instance(STANDBY, damage)),
+            expected,
+            "{obstacle:?}"
+        );
+    }
+}
+
+#[test]
+fn a_standby_that_ec2_does_not_know_cannot_take_the_interface() {
+    let observation = in_state(InstanceState::Stopped)
+        .with_instances(|instances| instances.retain(|instance| instance.id.as_str() != STANDBY));
+    let standbys = vec![standby(STANDBY, Verdict::NotViable(Obstacle::Missing))];
+    assert_eq!(reconcile(&observation), Plan { decision: refuse(Refusal::NoViableStandby), standbys });
+}
+
+#[test]
+fn a_stopped_standby_is_started_once_it_has_the_interface() {
+    let observation =
+        in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
+    let expected = Plan {
+        decision: moves(movement(MoveCause::HolderStopped, vec![target(STANDBY, true)], Some(HOLDER))),
+        standbys: vec![standby(STANDBY, Verdict::Stopped)],
+    };
+    assert_eq!(reconcile(&observation), expected);
+}
+
+#[test]
+fn a_stopped_standby_that_may_not_be_started_is_none() {
+    let observation =
+        in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
+    let forbidding = support::config(&[("FAILOVER_START_STANDBY", "false")]);
+    let expected = Plan {
+        decision: refuse(Refusal::NoViableStandby),
+        standbys: vec![standby(STANDBY, Verdict::NotViable(Obstacle::MayNotStart))],
+    };
+    assert_eq!(plan(&forbidding, &observation, &Intent::Reconcile, AT_ONCE), expected);
+}
+
+#[test]
+fn the_status_checks_of_a_stopped_standby_do_not_matter() {
+    for checks in
+        [Reading::Known(StatusChecks::Impaired), Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"))]
+    {
+        let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| {
+            standby.state = InstanceState::Stopped;
+            standby.status_checks = checks;
+        });
+        assert_eq!(reconcile(&observation).standbys, [standby(STANDBY, Verdict::Stopped)]);
+    }
+}
+
+#[test]
+fn a_standby_whose_status_checks_are_undecided_can_take_the_interface() {
+    let observation = in_state(InstanceState::Stopped)
+        .with_instance(STANDBY, |standby| standby.status_checks = Reading::Known(StatusChecks::Undecided));
+    assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
+}
+
+#[test]
+fn an_index_that_is_taken_elsewhere_does_not_matter() {
+    let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| {
+        let other = |device_index, network_card_index| InstanceInterface {
+            id: parsed("eni-0eeeeeeeeeeeeeee2"),
+            device_index,
+            network_card_index,
+        };
+        standby.interfaces.extend([other(2, 0), other(1, 1)]);
+    });
+    assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
+}
+
+#[test]
+fn the_interface_is_attached_at_the_configured_index() {
+    let config = support::config(&[("TOKEN_SERVER_DEVICE_INDEX", "3")]);
+    let planned = plan(&config, &in_state(InstanceState::Stopped), &Intent::Reconcile, AT_ONCE);
+    let Decision::Act(Action::Move(movement)) = planned.decision else { panic!("{planned:?}") };
+    let attach = token_failover::cloud::Attach { device_index: 3, ..attach(STANDBY) };
+    assert_eq!(movement.targets, Targets { first: Target { attach, start: false }, others: Vec::new() });
+}
+
+#[test]
+fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_counts() {
+    let fourth = "i-0ddddddddddddddd4";
+    let fifth = "i-0eeeeeeeeeeeeeee5";
+    let config = support::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[STANDBY, THIRD, HOLDER, fourth, fifth].join(","))]);
+    let observation = three()
+        .with_instances(|instances| {
+            instances.extend([instance(fifth), instance(fourth)]);
+            instances.reverse();
+        })
+        .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
+        .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
+        .with_instance(THIRD, |third| third.state = InstanceState::Terminated);
+    let targets = vec![target(fourth, false), target(fifth, false), target(STANDBY, true)];
+    let expected = Plan {
+        decision: moves(movement(MoveCause::HolderStopped, targets, Some(HOLDER))),
+        standbys: vec![
+            standby(STANDBY, Verdict::Stopped),
+            standby(THIRD, Verdict::NotViable(Obstacle::Terminated)),
+            standby(fourth, Verdict::Running),
+            standby(fifth, Verdict::Running),
+        ],
+    };
+    assert_eq!(plan(&config, &observation, &Intent::Reconcile, AT_ONCE), expected);
+}
+
+#[test]
+fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_else_would_do() {
+    for (state, obstacle) in
+        [(InstanceState::Pending, Obstacle::Starting), (InstanceState::Stopping, Obstacle::Stopping)]
+    {
+        let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = state);
+        let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for);
+        let judged =
+            |decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))] };
+        let again = judged(look_again(LookReason::StandbyInTransit, 90));
+        assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(89_999))), (again.clone(), again));
+        assert_eq!(planned(Duration::from_secs(90)), judged(refuse(Refusal::NoViableStandby)));
+    }
+}
+
+#[test]
+fn a_standby_that_starts_is_not_waited_for_if_another_can_take_the_interface_now() {
+    let observation = three()
+        .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
+        .with_instance(STANDBY, |standby| standby.state = InstanceState::Pending)
+        .with_instance(THIRD, |third| third.state = InstanceState::Stopped);
+    let expected = moves(movement(MoveCause::HolderStopped, vec![target(THIRD, true)], Some(HOLDER)));
+    assert_eq!(plan(&config_of_three(), &observation, &Intent::Reconcile, AT_ONCE).decision, expected);
+}
+
+// ---- Operators ----
+
+/// A move that an operator asked for, from a holder that runs.
+fn asked(targets: Vec<Target>) -> Decision {
+    moves(Move { automatic: false, ..movement(MoveCause::OperatorRequest, targets, Some(HOLDER)) })
+}
+
+#[test]
+fn an_operator_takes_the_interface_from_a_healthy_holder() {
+    let config = config_of_three();
+    let anywhere = plan(&config, &three(), &failover(None), AT_ONCE);
+    assert_eq!(anywhere.decision, asked(vec![target(STANDBY, false), target(THIRD, false)]));
+    let there = plan(&config, &three(), &failover(Some(THIRD)), AT_ONCE);
+    assert_eq!(there.decision, asked(vec![target(THIRD, false)]));
+    let both = vec![standby(STANDBY, Verdict::Running), standby(THIRD, Verdict::Running)];
+    assert_eq!((anywhere.standbys, there.standbys), (both.clone(), both));
+}
+
+#[test]
+fn an_operators_failover_is_the_operators_whatever_the_holders_state() {
+    let planned = plan(&config(), &in_state(InstanceState::Stopped), &failover(None), AT_ONCE);
+    assert_eq!(planned, with_running_standby(asked(vec![target(STANDBY, false)])));
+}
+
+#[test]
+fn an_operator_gets_nothing_else_than_what_was_asked_for() {
+    let observation = three().with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated);
+    let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Terminated };
+    let planned = plan(&config_of_three(), &observation, &failover(Some(STANDBY)), AT_ONCE);
+    assert_eq!(planned.decision, refuse(refusal));
+}
+
+#[test]
+fn a_target_that_starts_is_waited_for() {
+    let observation = three().with_instance(STANDBY, |standby| standby.state = InstanceState::Pending);
+    let planned = |looked_for| plan(&config_of_three(), &observation, &failover(Some(STANDBY)), looked_for).decision;
+    assert_eq!(planned(AT_ONCE), look_again(LookReason::StandbyInTransit, 90));
+    let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Starting };
+    assert_eq!(planned(FINALLY), refuse(refusal));
+}
+
+#[test]
+fn a_target_that_is_no_member_gets_nothing() {
+    let refusal = || refuse(Refusal::TargetNotAMember { target: parsed(STRANGER) });
+    assert_eq!(plan(&config(), &pair(), &failover(Some(STRANGER)), AT_ONCE), with_running_standby(refusal()));
+    let unattached = pair().with_interface(|interface| interface.attachment = None);
+    assert_eq!(plan(&config(), &unattached, &failover(Some(STRANGER)), AT_ONCE).decision, refusal());
+}
+
+#[test]
+fn a_target_that_has_the_interface_keeps_it_whatever_its_state() {
+    for state in [InstanceState::Running, InstanceState::Stopped, InstanceState::ShuttingDown] {
+        let planned = plan(&config(), &in_state(state), &failover(Some(HOLDER)), AT_ONCE);
+        assert_eq!(planned, with_running_standby(keep(KeepReason::AlreadyOnTarget)));
+    }
+    let primary = pair().with_attachment(|attachment| attachment.device_index = 0);
+    let planned = plan(&config(), &primary, &failover(Some(HOLDER)), AT_ONCE);
+    assert_eq!(planned, with_running_standby(keep(KeepReason::AlreadyOnTarget)));
+}
+
+#[test]
+fn an_operator_attaches_an_interface_that_is_attached_to_nothing_where_it_is_wanted() {
+    let unattached = pair().with_interface(|interface| interface.attachment = None);
+    let planned = plan(&config(), &unattached, &failover(Some(STANDBY)), AT_ONCE);
+    let Decision::Act(Action::Move(to_standby)) = asked(vec![target(STANDBY, false)]) else { unreachable!() };
+    assert_eq!(planned.decision, moves(Move { from: None, fallback: None, ..to_standby }));
+}
+
+// ---- The limit on automatic moves ----
+
+/// The holder stopped, after moves this many minutes ago.
+fn after_moves(minutes_ago: &[i64]) -> Observation {
+    let times: Vec<String> =
+        minutes_ago.iter().map(|minutes| (now() - TimeDelta::minutes(*minutes)).to_rfc3339()).collect();
+    in_state(InstanceState::Stopped).with_interface(|interface| {
+        interface.tags.insert(MOVES.to_owned(), times.join(" "));
+    })
+}
+
+#[test]
+fn the_fourth_automatic_move_within_an_hour_is_refused() {
+    let moves = [50, 40, 1].map(|minutes| now() - TimeDelta::minutes(minutes)).to_vec();
+    let planned = plan(&config(), &after_moves(&[50, 40, 1]), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(planned, with_running_standby(refuse(Refusal::TooManyMoves { moves })));
+}
+
+#[test]
+fn a_move_that_is_an_hour_ago_counts_no_more() {
+    let planned = plan(&config(), &after_moves(&[60, 40, 1]), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(planned, with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
+}
+
+#[test]
+fn the_limit_is_the_configured_one() {
+    let limited = |limit| support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", limit)]);
+    let never = plan(&limited("0"), &after_moves(&[]), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(never, with_running_standby(refuse(Refusal::TooManyMoves { moves: Vec::new() })));
+    let often = plan(&limited("4"), &after_moves(&[50, 40, 1]), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(often, with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
+}
+
+#[test]
+fn an_operators_failover_is_never_too_much() {
+    let planned = plan(&config(), &after_moves(&[50, 40, 1]), &failover(None), AT_ONCE);
+    assert_eq!(planned, with_running_standby(asked(vec![target(STANDBY, false)])));
+}
+
+#[test]
+fn attaching_an_interface_that_is_attached_to_nothing_is_never_too_much() {
+    let observation = after_moves(&[50, 40, 1]).with_interface(|interface| interface.attachment = None);
+    let planned = reconcile(&observation).decision;
+    let Decision::Act(Action::Move(movement)) = &planned else { panic!("{planned:?}") };
+    assert_eq!((movement.cause, &movement.from), (MoveCause::InterfaceUnattached, &None));
+}
+
+#[test]
+fn a_limit_that_is_reached_says_nothing_about_a_healthy_holder() {
+    let observation = after_moves(&[50, 40, 1]).with_instance(HOLDER, |holder| holder.state = InstanceState::Running);
+    assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+// ---- Events ----
+
+#[test]
+fn an_event_that_ec2_does_not_confirm_within_10_seconds_is_outdated() {
+    let planned = |looked_for| plan(&config(), &pair(), &look(true), looked_for);
+    let again = with_running_standby(look_again(LookReason::EventDisagrees, 10));
+    assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(9_999))), (again.clone(), again));
+    assert_eq!(planned(Duration::from_secs(10)), with_running_standby(keep(KeepReason::EventOutdated)));
+}
+
+#[test]
+fn an_event_that_claims_no_failure_or_names_another_instance_is_not_waited_for() {
+    let standbys = Intent::Look { instances: vec![parsed(STANDBY)], reported_failing: true };
+    for intent in [look(false), standbys] {
+        assert_eq!(plan(&config(), &pair(), &intent, AT_ONCE), with_running_standby(keep(KeepReason::HolderHealthy)));
+    }
+}
+
+/// A warning that EC2 takes an instance away, which is believed for this long.
+fn evacuate(id: &str, seconds: i64) -> Intent {
+    Intent::Evacuate { instance: parsed(id), until: now() + TimeDelta::seconds(seconds) }
+}
+
+fn spot_pair() -> Observation {
+    pair().with_instance(HOLDER, |holder| holder.spot = true)
+}
+
+#[test]
+fn a_spot_instance_that_ec2_takes_away_is_left_before_it_stops() {
+    let planned = plan(&config(), &spot_pair(), &evacuate(HOLDER, 1), AT_ONCE);
+    assert_eq!(planned, with_running_standby(to_standby(MoveCause::SpotInterruption, Some(HOLDER))));
+}
+
+#[test]
+fn a_spot_warning_is_not_believed_of_another_instance_or_of_none_of_spot_or_after_its_time() {
+    let healthy = with_running_standby(keep(KeepReason::HolderHealthy));
+    assert_eq!(plan(&config(), &spot_pair(), &evacuate(STANDBY, 60), AT_ONCE), healthy);
+    assert_eq!(plan(&config(), &pair(), &evacuate(HOLDER, 60), AT_ONCE), healthy);
+    assert_eq!(plan(&config(), &spot_pair(), &evacuate(HOLDER, 0), AT_ONCE), healthy);
+}
+
+// ---- The laws, for all worlds ----
+
+const MEMBERS: [&str; 3] = [HOLDER, STANDBY, THIRD];
+
+fn any_state() -> impl Strategy<Value = InstanceState> {
+    prop_oneof![
+        3 => Just(InstanceState::Running),
+        1 => Just(InstanceState::Pending),
+        1 => Just(InstanceState::Stopping),
+        2 => Just(InstanceState::Stopped),
+        1 => Just(InstanceState::ShuttingDown),
+        1 => Just(InstanceState::Terminated),
+        1 => Just(InstanceState::Other("hibernating".to_owned())),
+    ]
+}
+
+fn any_status_checks() -> impl Strategy<Value = Reading<StatusChecks>> {
+    prop_oneof![
+        3 => Just(Reading::Known(StatusChecks::Ok)),
+        1 => Just(Reading::Known(StatusChecks::Impaired)),
+        1 => Just(Reading::Known(StatusChecks::Undecided)),
+        1 => Just(Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"))),
+    ]
+}
+
+fn any_instance(id: &'static str) -> impl Strategy<Value = Option<Instance>> {
+    let place = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.2));
+    (prop::bool::weighted(0.9), any_state(), any_status_checks(), place, any::<bool>()).prop_map(
+        move |(exists, state, status_checks, (right_zone, right_vpc, index_taken), spot)| {
+            let mut found = Instance { state, status_checks, spot, ..instance(id) };
+            if !right_zone {
+                found.availability_zone = "eu-west-1b".to_owned();
+            }
+            if !right_vpc {
+                found.vpc_id = None;
+            }
+            if index_taken {
+                let other = parsed("eni-0eeeeeeeeeeeeeee2");
+                found.interfaces.push(InstanceInterface { id: other, device_index: 1, network_card_index: 0 });
+            }
+            exists.then_some(found)
+        },
+    )
+}
+
+fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
+    let holder = prop_oneof![
+        8 => prop::sample::select(&MEMBERS[..]).prop_map(|id| Some(instance_id(id))),
+        1 => Just(Some(instance_id(STRANGER))),
+        1 => Just(None),
+    ];
+    let status = prop_oneof![
+        5 => Just(AttachmentStatus::Attached),
+        1 => Just(AttachmentStatus::Attaching),
+        1 => Just(AttachmentStatus::Detaching),
+        1 => Just(AttachmentStatus::Detached),
+    ];
+    prop::option::weighted(
+        0.9,
+        (holder, status, prop_oneof![4 => Just(1), 1 => Just(0)], any::<bool>()).prop_map(
+            |(instance_id, status, device_index, delete_on_termination)| Attachment {
+                instance_id,
+                status,
+                device_index,
+                delete_on_termination,
+                ..attachment()
+            },
+        ),
+    )
+}
+
+fn any_observation() -> impl Strategy<Value = Observation> {
+    let instances = (any_instance(HOLDER), any_instance(STANDBY), any_instance(THIRD));
+    let readable = (prop::bool::weighted(0.9), prop::bool::weighted(0.95), prop::bool::weighted(0.9));
+    (any_attachment(), instances, readable, prop::collection::vec(0..120i64, 0..5)).prop_map(
+        |(attachment, (holder, standby, third), (interface_read, interface_exists, instances_read), moves)| {
+            let mut observation = after_moves(&moves)
+                .with_interface(|interface| interface.attachment = attachment)
+                .with_instances(|instances| *instances = [holder, standby, third].into_iter().flatten().collect());
+            if !interface_exists {
+                observation.interface = Reading::Known(None);
+            }
+            if !interface_read {
+                observation.interface = Reading::Unreadable(unreachable("ec2:DescribeNetworkInterfaces"));
+            }
+            if !instances_read {
+                observation.instances = Reading::Unreadable(unreachable("ec2:DescribeInstances"));
+            }
+            observation
+        },
+    )
+}
+
+fn any_intent() -> impl Strategy<Value = Intent> {
+    let some = || prop::sample::select(vec![HOLDER, STANDBY, THIRD, STRANGER]).prop_map(instance_id);
+    prop_oneof![
+        2 => Just(Intent::Reconcile),
+        2 => (prop::collection::vec(some(), 1..3), any::<bool>())
+            .prop_map(|(instances, reported_failing)| Intent::Look { instances, reported_failing }),
+        1 => (some(), -60..60i64)
+            .prop_map(|(instance, seconds)| Intent::Evacuate { instance, until: now() + TimeDelta::seconds(seconds) }),
+        2 => prop::option::of(some()).prop_map(|to| Intent::Failover { to }),
+    ]
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let order = Just(MEMBERS.to_vec()).prop_shuffle();
+    (order, any::<bool>(), any::<bool>(), 0..5u32).prop_map(|(members, start, impaired, limit)| {
+        support::config(&[
+            ("TOKEN_SERVER_INSTANCE_IDS", &members.join(",")),
+            ("FAILOVER_START_STANDBY", &start.to_string()),
+            ("FAILOVER_ON_IMPAIRED", &impaired.to_string()),
+            ("FAILOVER_MAX_MOVES_PER_HOUR", &limit.to_string()),
+        ])
+    })
+}
+
+fn any_patience() -> impl Strategy<Value = Duration> {
+    prop_oneof![Just(AT_ONCE), Just(FINALLY), (0..130u64).prop_map(Duration::from_secs)]
+}
+
+/// The instance on which the interface is or will be: not one that it is leaving.
+fn holder(observation: &Observation) -> Option<&InstanceId> {
+    let attachment = observation.interface()?.attachment.as_ref()?;
+    let there = matches!(attachment.status, AttachmentStatus::Attached | AttachmentStatus::Attaching);
+    attachment.instance_id.as_ref().filter(|_| there)
+}
+
+fn planned_move(plan: &Plan) -> Option<&Move> {
+    match &plan.decision {
+        Decision::Act(Action::Move(movement)) => Some(movement),
+        _ => None,
+    }
+}
+
+/// The world once the move has been made to one of its targets.
+fn after(observation: &Observation, movement: &Move, target: &Target) -> Observation {
+    let moved = Attachment {
+        id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
+        instance_id: Some(target.attach.instance_id.clone()),
+        device_index: i32::from(target.attach.device_index),
+        ..attachment()
+    };
+    let mut after = observation.clone().with_interface(|interface| interface.attachment = Some(moved));
+    let here = InstanceInterface { id: movement.interface_id.clone(), device_index: 1, network_card_index: 0 };
+    after = after.with_instances(|instances| {
+        for instance in instances.iter_mut() {
+            instance.interfaces.retain(|interface| interface.id != here.id);
+        }
+    });
+    after.with_instance(target.attach.instance_id.as_str(), |instance| {
+        instance.state = InstanceState::Running;
+        // A standby that was just started has no status yet.
+        if target.start {
+            instance.status_checks = Reading::Known(StatusChecks::Undecided);
+        }
+        instance.interfaces.push(here);
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Law 1. A Spot Instance that EC2 has said it takes away is the one exception.
+    #[test]
+    fn a_running_healthy_holder_is_left_only_for_an_operator(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let plan = plan(&config, &observation, &intent, looked_for);
+        if let Some(movement) = planned_move(&plan)
+            && let Some(holder) = holder(&observation).and_then(|id| observation.instance(id))
+            && holder.state == InstanceState::Running
+            && (!config.on_impaired || holder.status_checks != Reading::Known(StatusChecks::Impaired))
+        {
+            let taken_away = matches!(&intent, Intent::Evacuate { instance, until }
+                if *instance == holder.id && holder.spot && now() < *until);
+            prop_assert!(intent.is_operators_failover() || taken_away, "{:?}", movement);
+        }
+    }
+
+    /// Laws 2 and 3.
+    #[test]
+    fn a_move_goes_only_to_members_that_were_found_viable_and_never_to_the_holder_itself(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let plan = plan(&config, &observation, &intent, looked_for);
+        if let Some(movement) = planned_move(&plan) {
+            for target in movement.targets.iter() {
+                let id = &target.attach.instance_id;
+                let instance = observation.instance(id).expect("it was observed");
+                let interface = observation.interface().expect("it was observed");
+                prop_assert!(config.is_member(id));
+                prop_assert_ne!(Some(id), holder(&observation));
+                let state = if target.start { InstanceState::Stopped } else { InstanceState::Running };
+                prop_assert_eq!(&instance.state, &state);
+                prop_assert!(config.start_standby || !target.start);
+                prop_assert_eq!(&instance.availability_zone, &interface.availability_zone);
+                prop_assert_eq!(instance.vpc_id.as_ref(), Some(&interface.vpc_id));
+                prop_assert!(instance.interface_at(1).is_none_or(|there| there.id == interface.id));
+                prop_assert!(matches!(instance.status_checks, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) || target.start);
+                let judged = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("it was judged");
+                prop_assert!(judged.verdict.is_viable());
+            }
+        }
+    }
+
+    /// Laws 3 and 6: what is detached is what was observed, and it is a member's.
+    #[test]
+    fn a_move_takes_the_interface_only_from_a_member_by_the_attachment_that_was_observed(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let plan = plan(&config, &observation, &intent, looked_for);
+        if let Some(movement) = planned_move(&plan) {
+            let attachment = observation.interface().and_then(|interface| interface.attachment.clone());
+            prop_assert_eq!(&movement.from, &attachment.filter(|attachment| attachment.status != AttachmentStatus::Detached));
+            if let Some(from) = &movement.from {
+                prop_assert!(from.instance_id.as_ref().is_some_and(|id| config.is_member(id)));
+                prop_assert!(from.device_index > 0 || from.status == AttachmentStatus::Detaching);
+            }
+            prop_assert_eq!(movement.automatic, !intent.is_operators_failover());
+        }
+    }
+
+    /// Law 4.
+    #[test]
+    fn what_could_not_be_read_moves_nothing(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let unreadable = unreachable("ec2:Describe");
+        for observation in [
+            Observation { interface: Reading::Unreadable(unreadable.clone()), ..observation.clone() },
+            Observation { instances: Reading::Unreadable(unreadable), ..observation },
+        ] {
+            let plan = plan(&config, &observation, &intent, looked_for);
+            let missing = Decision::Act(Action::Refuse(Refusal::InterfaceMissing));
+            prop_assert!(matches!(plan.decision, Decision::Act(Action::CannotTell(_))) || plan.decision == missing);
+        }
+    }
+
+    /// Law 12.
+    #[test]
+    fn once_the_move_is_made_there_is_nothing_left_to_do(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let first = plan(&config, &observation, &intent, looked_for);
+        if let Some(movement) = planned_move(&first) {
+            for target in movement.targets.iter() {
+                let observation = after(&observation, movement, target);
+                let decision = plan(&config, &observation, &Intent::Reconcile, AT_ONCE).decision;
+                prop_assert_eq!(decision, keep(KeepReason::HolderHealthy));
+            }
+        }
+    }
+
+    /// A plan can be made again from the log.
+    #[test]
+    fn the_same_input_makes_the_same_plan_also_after_it_was_logged(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let first = plan(&config, &observation, &intent, looked_for);
+        let logged = serde_json::to_string(&(&config, &observation, &intent, &first)).expect("JSON");
+        let (config, observation, intent, again): (Config, Observation, Intent, Plan) = serde_json::from_str(&logged).expect("the same");
+        prop_assert_eq!(&again, &first);
+        prop_assert_eq!(plan(&config, &observation, &intent, looked_for), first);
+    }
+
+    /// Law 10, as far as the plan goes.
+    #[test]
+    fn every_wait_ends(config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience()) {
+        if let Decision::LookAgain { at_most, .. } = plan(&config, &observation, &intent, looked_for).decision {
+            prop_assert!(looked_for < at_most && at_most <= Duration::from_secs(120));
+        }
+        let finally = plan(&config, &observation, &intent, FINALLY).decision;
+        prop_assert!(matches!(finally, Decision::Act(_)), "{:?}", finally);
+    }
+
+    #[test]
+    fn every_member_but_the_holder_is_judged_in_the_configured_order(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    ) {
+        let judged: Vec<InstanceId> =
+            plan(&config, &observation, &intent, looked_for).standbys.into_iter().map(|standby| standby.instance_id).collect();
+        let expected: Vec<InstanceId> = match observation.interface() {
+            Some(_) => config.members.iter().filter(|member| Some(*member) != holder(&observation)).cloned().collect(),
+            None => Vec::new(),
+        };
+        prop_assert_eq!(judged, expected);
+    }
+}
