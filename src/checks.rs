@@ -208,6 +208,9 @@ impl Repair {
     }
 }
 
+/// How many ingress rules one run adds at most.
+const MOST_RULES_AT_ONCE: usize = 10;
+
 /// The repairs that are needed and allowed.
 pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked) -> Vec<Repair> {
     let mut repairs = Vec::new();
@@ -231,7 +234,8 @@ pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked)
         && let Some(group) = interface.groups.first()
     {
         // A gap without a client is nobody's: nothing says whom to let in, and the whole world is never the answer.
-        repairs.extend(coverage.gaps.iter().filter_map(|gap| {
+        // A few at a time: the next run goes on with the others.
+        repairs.extend(coverage.gaps.iter().take(MOST_RULES_AT_ONCE).filter_map(|gap| {
             let ingress = Ingress { group_id: group.clone(), ports: gap.ports, client: gap.client.clone()? };
             Some(Repair::OpenPorts(ingress))
         }));

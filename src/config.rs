@@ -213,8 +213,7 @@ impl Config {
             "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover",
         );
         let name = reader.name();
-        let ports =
-            reader.list("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012");
+        let ports = reader.ports();
         let clients = reader.list(
             "TOKEN_SERVER_CLIENTS",
             "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0",
@@ -243,7 +242,7 @@ impl Config {
                 members,
                 topic,
                 ports: ports.unwrap_or_else(|| vec![PortRange { first: 27007, last: 27007 }]),
-                clients: clients.unwrap_or_default(),
+                clients: without_repetitions(clients.unwrap_or_default()),
                 allocation_id,
                 hostid,
                 device_index: device_index.and_then(|index| u16::try_from(index).ok()).unwrap_or(1),
@@ -269,6 +268,11 @@ impl Config {
     pub fn is_member(&self, instance: &InstanceId) -> bool {
         self.members.contains(instance)
     }
+}
+
+fn without_repetitions(clients: Vec<Client>) -> Vec<Client> {
+    let mut seen = BTreeSet::new();
+    clients.into_iter().filter(|client| seen.insert(client.clone())).collect()
 }
 
 /// Reads variables one by one and remembers what was wrong.
@@ -310,12 +314,28 @@ impl Reader {
         items.ok()
     }
 
+    /// Reads the ports. A port that is named twice would be checked, reported and opened twice.
+    fn ports(&mut self) -> Option<Vec<PortRange>> {
+        const VARIABLE: &str = "TOKEN_SERVER_PORTS";
+        let expected = "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012";
+        let ports: Vec<PortRange> = self.list(VARIABLE, expected)?;
+        let overlap = |(index, one): (usize, &PortRange)| {
+            ports.iter().skip(index + 1).any(|other| one.first <= other.last && other.first <= one.last)
+        };
+        if ports.iter().enumerate().any(overlap) {
+            self.problem(VARIABLE, "every port only once");
+        }
+        Some(ports)
+    }
+
     fn number(&mut self, variable: &str, range: std::ops::RangeInclusive<u32>, expected: &str) -> Option<u32> {
-        let number = self.optional(variable, expected)?;
-        if !range.contains(&number) {
+        let value = self.value(variable)?;
+        let number =
+            value.parse().ok().filter(|number| range.contains(number) && value.bytes().all(|b| b.is_ascii_digit()));
+        if number.is_none() {
             self.problem(variable, expected);
         }
-        Some(number)
+        number
     }
 
     fn switch(&mut self, variable: &str) -> Option<bool> {
@@ -324,8 +344,10 @@ impl Reader {
 
     fn name(&mut self) -> Option<String> {
         let name = self.value("TOKEN_SERVER_NAME")?.to_owned();
-        if name.chars().count() > 64 || name.chars().any(char::is_control) {
-            self.problem("TOKEN_SERVER_NAME", "up to 64 printable characters");
+        // Anything else, such as a mark that reverses the direction of writing, could make a mail say what it does not say.
+        let plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
+        if name.chars().count() > 64 || !name.chars().all(plain) {
+            self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, blanks and ASCII punctuation");
         }
         Some(name)
     }

@@ -226,9 +226,10 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
         Some(Value::String(reason)) => Some(shortened(reason, 256)),
         Some(other) => return Err(problem(format!("reason is {}, not a text", shortened(&other.to_string(), 64)))),
     };
-    let to = match document.get("to") {
+    // A `To` that is overlooked would send the interface to another member than the one that was meant.
+    let to = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("to")).map(|(_, to)| to) {
         None | Some(Value::Null) => None,
-        Some(Value::String(to)) => Some(to.trim().parse().map_err(|error| problem(format!("to: {error}")))?),
+        Some(Value::String(to)) => Some(instance(to).map_err(|flaw| problem(format!("to: {flaw}")))?),
         Some(other) => return Err(problem(format!("to is {}, not an instance id", shortened(&other.to_string(), 64)))),
     };
     let (kind, intent, dry_run) = match action.as_str() {
@@ -245,12 +246,13 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
 fn dry_run(document: &Map<String, Value>) -> Result<bool, RequestError> {
     let mut dry_run = false;
     for (key, value) in document {
-        if key.replace(['-', '_'], "").eq_ignore_ascii_case("dryrun") {
+        if key.replace(['-', '_', ' '], "").eq_ignore_ascii_case("dryrun") {
             match value {
                 Value::Bool(value) => dry_run |= value,
                 Value::Null => {}
                 other => {
-                    let problem = format!("{key} is {}, not true or false", shortened(&other.to_string(), 64));
+                    let problem =
+                        format!("{} is {}, not true or false", shortened(key, 32), shortened(&other.to_string(), 64));
                     return Err(RequestError { problem });
                 }
             }
@@ -339,12 +341,13 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
     };
     trigger.instance_id = Some(shortened(&detail.instance_id, 64));
     trigger.state = detail.instance_action.as_deref().map(|action| shortened(action, 64));
-    match (instance(&detail.instance_id), trigger.time) {
-        (Ok(instance), Some(time)) => {
-            let intent = Intent::Evacuate { instance, until: time + SPOT_NOTICE };
+    let until = trigger.time.and_then(|time| time.checked_add_signed(SPOT_NOTICE));
+    match (instance(&detail.instance_id), until) {
+        (Ok(instance), Some(until)) => {
+            let intent = Intent::Evacuate { instance, until };
             Parsed::Request(Request { trigger, intent, dry_run: false })
         }
-        (Ok(_), None) => malformed(trigger, "a Spot interruption warning without a time".to_owned()),
+        (Ok(_), None) => malformed(trigger, "a Spot interruption warning without a time that can be".to_owned()),
         (Err(problem), _) => malformed(trigger, problem),
     }
 }

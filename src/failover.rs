@@ -18,7 +18,7 @@ use crate::ids::{AttachmentId, InstanceId};
 use crate::marks::{Change, Debt, MOVES, Marks, REFUSED, Standing, standings, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
-use crate::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, plan};
+use crate::plan::{Action, Decision, KeepReason, Move, MoveCause, Refusal, Standby, plan};
 use crate::relocation::Relocated;
 use crate::repair::after_repairs;
 use crate::report::{Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, TokenServer};
@@ -101,7 +101,7 @@ pub struct Failover<E, S> {
 /// What the work came to.
 enum Ending {
     Kept(KeepReason),
-    Moved(Movement, &'static str),
+    Moved(Movement, MoveCause),
     MovedByAnotherRun(InstanceId),
     Refused(Refusal),
     Returned(InstanceId),
@@ -321,7 +321,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         }
         work.noted = Some(debt);
         match run.relocate(planned, left).await {
-            Relocated::Moved(movement) => Ending::Moved(movement, planned.cause.code()),
+            Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
             Relocated::ByAnotherRun(to) => {
                 // The other run publishes this move. Its note and this run's are the same tag, which stays until it has.
                 work.noted = None;
@@ -343,7 +343,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
         let mut notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
-        if planned.automatic && planned.from.is_some() {
+        if planned.counts {
             notes.insert(MOVES.to_owned(), Marks::read(tags).moves_with(run.clock.now()));
         }
         let target = &planned.targets.first;
@@ -476,7 +476,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
         };
         if self.is_attached_to_nothing(&run) {
-            let finding = run.advisor().attached_to_nothing();
+            let finding = run.advisor().attached_to_nothing(&work.standbys);
             run.findings.push(finding);
         }
         let summary =
@@ -517,12 +517,12 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                     took => format!("{}.{} s", took / 1000, took % 1000 / 100),
                 };
                 let summary = format!(
-                    "The license interface moved from {} to {} in {took} ({}).",
+                    "The license interface moved from {} to {} in {took}, because {}.",
                     place(movement.from.as_ref()),
                     movement.to,
-                    cause.replace('-', " ")
+                    cause.in_words()
                 );
-                Verdict { outcome: Outcome::Moved, reason: cause, summary, movement: Some(movement) }
+                Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
             Ending::MovedByAnotherRun(to) => {
                 let summary = format!("Another run attached the interface to {to} at the same time, and reports it.");
@@ -530,9 +530,9 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             }
             Ending::Refused(refusal) => {
                 let findings = run.advisor().refusal(&refusal, &work.standbys);
-                let summary = findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
+                let summary = format!("The interface was not moved: {}.", refusal.in_words());
                 run.findings.extend(findings);
-                verdict(Outcome::Refused, refusal.code(), format!("Nothing was moved. {summary}"))
+                verdict(Outcome::Refused, refusal.code(), summary)
             }
             Ending::Returned(to) => {
                 let finding = run.advisor().returned(&to);
@@ -547,7 +547,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
             }
             Ending::Stranded => {
-                let finding = run.advisor().attached_to_nothing();
+                let finding = run.advisor().attached_to_nothing(&work.standbys);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
                 verdict(Outcome::Failed, "attached-to-nothing", summary)
@@ -672,7 +672,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             summary: verdict.summary,
             trigger,
             expected_to_work: self.expectation(run.observation.as_ref(), &run.findings),
-            token_server: TokenServer::new(&self.config.name, &self.config.interface_id, interface.as_ref()),
+            token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
             steps: run.steps.clone(),
             checks: before.map_or(checks, |before| after_repairs(before, checks)),

@@ -66,6 +66,9 @@ impl Finding {
     }
 }
 
+/// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
+const MOST_OF_A_KIND: usize = 10;
+
 /// Writes findings in the words of one configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Advisor<'a> {
@@ -111,16 +114,16 @@ impl<'a> Advisor<'a> {
                     self.describe_interface()
                 ),
             ),
-            Refusal::HeldByStranger { holder } => {
+            Refusal::HeldByStranger { holder, attachment_id } => {
                 let name = holder.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string);
                 Finding::critical(
                     "held-by-stranger",
                     &name,
                     format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
                     format!(
-                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it by its \
-                         attachment id, and the next run attaches it to a member:\n{}",
-                        self.describe_interface()
+                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it, and \
+                         the next run attaches it to a member:\n{}",
+                        self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
                     ),
                 )
             }
@@ -175,7 +178,7 @@ impl<'a> Advisor<'a> {
             Refusal::AmbiguousAnswer(error) => Finding::critical(
                 "ambiguous-answer",
                 interface,
-                format!("EC2's answer contradicts the question, so nothing was changed ({error})."),
+                format!("EC2's answer contradicts the question, so nothing was changed. {error}."),
                 "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and give the \
                  request id."
                     .to_owned(),
@@ -183,7 +186,7 @@ impl<'a> Advisor<'a> {
             Refusal::CallRejected(error) => Finding::critical(
                 "call-rejected",
                 interface,
-                format!("EC2 refuses a call that the failover needs ({error})."),
+                format!("EC2 refuses a call that the failover needs. {error}."),
                 "Read EC2's message; it names what has to change. The next run tries again.".to_owned(),
             ),
         }];
@@ -233,11 +236,11 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "permission-denied",
             &error.action,
-            format!("The function's role does not allow {} ({error}).", error.action),
+            format!("The function's role does not allow {}.", error.action),
             format!(
-                "Allow {} in the role: deploy the current template again, or look for a service control policy or a \
-                 permissions boundary that denies it.",
-                error.action
+                "Deploy the current template again, whose role allows it, or look for a service control policy or a \
+                 permissions boundary that denies it.{}",
+                error.request_id.as_ref().map_or_else(String::new, |id| format!(" The request that was denied: {id}."))
             ),
         )
     }
@@ -257,18 +260,22 @@ impl<'a> Advisor<'a> {
             finding.severity = severity;
             return finding;
         }
-        let remedy = if error.is_transient() {
-            "The next run tries again.".to_owned()
-        } else {
-            "Read the message; it names what has to change. The next run tries again.".to_owned()
+        let remedy = match error.meaning {
+            Meaning::Throttled | Meaning::Unreachable => "Nothing, unless it persists: it passes by itself.",
+            Meaning::NoCapacity => {
+                "EC2 has no capacity for this instance type in this zone now. It may have some later; another type may have some \
+                 at once."
+            }
+            _ => "Read the error; it names what has to change.",
         };
-        Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} ({error})"), remedy)
+        Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
     }
 
     /// The interface is attached to nothing, and nothing could be done about it.
-    pub fn attached_to_nothing(&self) -> Finding {
+    pub fn attached_to_nothing(&self, standbys: &[Standby]) -> Finding {
         let interface = &self.config.interface_id;
-        let first = self.config.members.first().map_or_else(String::new, ToString::to_string);
+        let viable = standbys.iter().find(|standby| standby.verdict.is_viable()).map(|standby| &standby.instance_id);
+        let target = viable.or(self.config.members.first()).map_or_else(String::new, ToString::to_string);
         Finding::critical(
             "attached-to-nothing",
             interface,
@@ -276,7 +283,7 @@ impl<'a> Advisor<'a> {
             format!(
                 "Every next run tries again. By hand:\n{}",
                 self.command(&format!(
-                    "attach-network-interface --network-interface-id {interface} --instance-id {first} --device-index {}",
+                    "attach-network-interface --network-interface-id {interface} --instance-id {target} --device-index {}",
                     self.config.device_index
                 ))
             ),
@@ -316,8 +323,9 @@ impl<'a> Advisor<'a> {
                  its metadata stale, until the instance was stopped and started."
             ),
             format!(
-                "Stop and start {from} before you move the interface back:\n{}",
-                self.command(&format!("stop-instances --instance-ids {from}"))
+                "Stop {from}, and start it again, before you move the interface back:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {from}")),
+                self.command(&format!("start-instances --instance-ids {from}"))
             ),
         )
     }
@@ -480,8 +488,17 @@ impl<'a> Advisor<'a> {
             }
         };
         let group = interface.groups.first().map_or_else(|| interface.id.to_string(), ToString::to_string);
-        let mut findings: Vec<Finding> = coverage.gaps.iter().map(|gap| self.gap(&group, gap)).collect();
-        findings.extend(coverage.undecided.iter().map(|gap| {
+        let mut findings: Vec<Finding> =
+            coverage.gaps.iter().take(MOST_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
+        if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MOST_OF_A_KIND) {
+            findings.push(Finding::critical(
+                "security-group-port-closed",
+                &group,
+                format!("{more} more clients or ports are closed in the same way."),
+                "Mend these first; the next report names the others.".to_owned(),
+            ));
+        }
+        findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| {
             Finding::warning(
                 "security-group-not-checked",
                 &group,
@@ -494,7 +511,7 @@ impl<'a> Advisor<'a> {
                     .to_owned(),
             )
         }));
-        findings.extend(coverage.open_to_world.iter().map(|ports| {
+        findings.extend(coverage.open_to_world.iter().take(MOST_OF_A_KIND).map(|ports| {
             Finding::warning(
                 "security-group-open-to-world",
                 &group,

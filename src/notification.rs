@@ -37,7 +37,7 @@ impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
     pub fn new(config: &Config, report: &Report, run: &str) -> Self {
         let text = text(config, report);
-        let subject = subject(report);
+        let subject = subject(config, report);
         let document = json!(report).to_string();
         let message = json!({
             "default": text,
@@ -64,11 +64,17 @@ impl Notification {
     }
 }
 
-/// Outcome, name and hostid in one line.
-fn subject(report: &Report) -> String {
+/// Outcome, name and hostid in one line. On a phone it may be all that is seen, so it says if the server does not work in
+/// spite of what was done.
+fn subject(config: &Config, report: &Report) -> String {
     let server = &report.token_server;
-    let hostid = server.hostid.as_deref().unwrap_or("unknown");
-    let outcome = report.outcome.to_string().to_uppercase();
+    let hostid =
+        server.hostid.clone().or_else(|| Some(config.hostid?.hostid())).unwrap_or_else(|| "unknown".to_owned());
+    let outcome = match (report.outcome, report.expected_to_work) {
+        (Outcome::Moved | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
+        _ => report.outcome.to_string(),
+    }
+    .to_uppercase();
     let rest = format!(" (hostid {hostid})");
     let room = 99 - outcome.len() - 2 - rest.len();
     ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
@@ -95,7 +101,7 @@ pub fn text(config: &Config, report: &Report) -> String {
     write_checks(&mut text, report.checks);
     write_findings(&mut text, &report.findings);
     write_next_steps(&mut text, config, report);
-    write_not_checked(&mut text, report.checks);
+    write_not_checked(&mut text, config, report.checks);
     text
 }
 
@@ -104,7 +110,12 @@ fn expectation(report: &Report) -> String {
     match (report.expected_to_work, to) {
         (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
         (Expectation::Yes, None) => "yes.".to_owned(),
-        (Expectation::No, _) => "NO, see the critical findings below.".to_owned(),
+        (Expectation::No, _) if report.severity() == Some(Severity::Critical) => {
+            "NO, see the critical findings below.".to_owned()
+        }
+        (Expectation::No, _) => {
+            "NO: the instance that has the interface does not run, or fails its status checks.".to_owned()
+        }
         (Expectation::Unknown, _) => "not known.".to_owned(),
     }
 }
@@ -130,6 +141,14 @@ fn write_identity(text: &mut String, report: &Report) {
         (None, None) => unknown(),
     };
     let _ = writeln!(text, "Public address: {public}");
+    match (&server.holder, server.mac_address) {
+        (Some(holder), _) => {
+            let state = holder.state.as_ref().map_or_else(|| "state unknown".to_owned(), ToString::to_string);
+            let _ = writeln!(text, "Attached to: {} ({state})", holder.instance_id);
+        }
+        (None, Some(_)) => text.push_str("Attached to: NOTHING\n"),
+        (None, None) => {}
+    }
     if let Some(movement) = &report.movement {
         let from = movement.from.as_ref().map_or_else(|| "attached to nothing".to_owned(), ToString::to_string);
         let _ = write!(text, "From: {from}\nTo: {}\n", movement.to);
@@ -146,7 +165,7 @@ fn write_checks(text: &mut String, checks: Checks) {
     };
     let _ = write!(
         text,
-        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- Interface survives termination: {}\n",
+        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- DeleteOnTermination is off: {}\n",
         word(checks.hostid),
         word(checks.elastic_ip),
         word(checks.security_group),
@@ -166,8 +185,10 @@ fn write_findings(text: &mut String, findings: &[Finding]) {
             Severity::Warning => "Warning",
             Severity::Info => "Info",
         };
+        // A command gets a line of its own, so that it can be copied as it stands.
+        let gap = if finding.remedy.starts_with("aws ") { "\n  " } else { " " };
         let remedy = finding.remedy.replace('\n', "\n  ");
-        let _ = write!(text, "- {severity}: {} [{}]\n  To do: {remedy}\n", finding.message, finding.code);
+        let _ = write!(text, "- {severity}: {} [{}]\n  To do:{gap}{remedy}\n", finding.message, finding.code);
     }
 }
 
@@ -187,21 +208,19 @@ fn write_next_steps(text: &mut String, config: &Config, report: &Report) {
         };
         say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
     }
-    say(
-        text,
-        "See where the interface is:",
-        &format!("aws ec2 describe-network-interfaces --network-interface-ids {}{region}", server.network_interface_id),
-    );
+    let describe =
+        format!("aws ec2 describe-network-interfaces --network-interface-ids {}{region}", server.network_interface_id);
+    say(text, "See where the interface is:", &describe);
     if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
         say(
             text,
-            "Find out what happened to the former holder; it is the standby now:",
+            "Find out what happened to the former holder, and make a standby of it again:",
             &format!("aws ec2 describe-instances --instance-ids {from}{region}"),
         );
     }
 }
 
-fn write_not_checked(text: &mut String, checks: Checks) {
+fn write_not_checked(text: &mut String, config: &Config, checks: Checks) {
     text.push_str(
         "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface, network ACLs, \
          routes",
@@ -211,6 +230,8 @@ fn write_not_checked(text: &mut String, checks: Checks) {
             checks.hostid == CheckResult::NotConfigured,
             "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)",
         ),
+        (checks.hostid == CheckResult::NotChecked, "the hostid"),
+        (config.clients.is_empty(), "who can reach the ports (TOKEN_SERVER_CLIENTS is not set)"),
         (checks.elastic_ip == CheckResult::NotChecked, "the Elastic IP"),
         (checks.security_group == CheckResult::NotChecked, "the security group"),
         (checks.delete_on_termination == CheckResult::NotChecked, "DeleteOnTermination"),

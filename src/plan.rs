@@ -120,7 +120,7 @@ pub struct Move {
     /// The former holder, if it could take the interface back when all targets fail.
     pub fallback: Option<Attach>,
     /// Whether it counts against the limit on automatic moves.
-    pub automatic: bool,
+    pub counts: bool,
 }
 
 /// Why the interface has to move.
@@ -266,6 +266,8 @@ pub enum Refusal {
     HeldByStranger {
         /// The stranger, if it is an instance.
         holder: Option<InstanceId>,
+        /// The attachment, for the command that detaches it.
+        attachment_id: AttachmentId,
     },
     /// The interface is the holder's primary interface, which EC2 does not detach.
     PrimaryInterface {
@@ -320,6 +322,24 @@ impl Refusal {
         }
     }
 
+    /// The reason as the end of a sentence; the finding has the details.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::InterfaceMissing => "EC2 does not know it".to_owned(),
+            Self::HeldByStranger { .. } => "it is attached to something that is no member".to_owned(),
+            Self::PrimaryInterface { holder, .. } => {
+                format!("it is the primary interface of {holder}, and those cannot be moved")
+            }
+            Self::NoViableStandby => "no standby can take it".to_owned(),
+            Self::TargetNotViable { target, .. } => format!("{target} cannot take it"),
+            Self::TargetNotAMember { target } => format!("{target} is no member"),
+            Self::TooManyMoves { .. } => "it has moved too often within an hour".to_owned(),
+            Self::PermissionDenied(error) => format!("the function may not call {}", error.action),
+            Self::AmbiguousAnswer(_) => "EC2's answer contradicts the question".to_owned(),
+            Self::CallRejected(error) => format!("EC2 refuses {}", error.action),
+        }
+    }
+
     /// The refusal that follows from an error of EC2 which trying again does not change.
     pub fn from_error(error: CallError) -> Self {
         match error.meaning {
@@ -331,6 +351,21 @@ impl Refusal {
 }
 
 impl MoveCause {
+    /// The cause as the end of a sentence that begins with "because".
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::HolderStopping => "its holder was being stopped",
+            Self::HolderStopped => "its holder was stopped",
+            Self::HolderShuttingDown => "its holder was being terminated",
+            Self::HolderTerminated => "its holder was terminated",
+            Self::HolderMissing => "EC2 does not know its holder anymore",
+            Self::HolderImpaired => "the EC2 status checks of its holder failed",
+            Self::SpotInterruption => "EC2 announced to take its holder, a Spot Instance, away",
+            Self::InterfaceUnattached => "it was attached to nothing",
+            Self::OperatorRequest => "an operator asked for it",
+        }
+    }
+
     /// The stable code that reports use.
     pub fn code(self) -> &'static str {
         match self {
@@ -424,7 +459,10 @@ impl Look<'_> {
             return again;
         }
         let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.config.is_member(id)) else {
-            return Decision::Act(Action::Refuse(Refusal::HeldByStranger { holder: attachment.instance_id.clone() }));
+            return Decision::Act(Action::Refuse(Refusal::HeldByStranger {
+                holder: attachment.instance_id.clone(),
+                attachment_id: attachment.id.clone(),
+            }));
         };
         self.decide_holder(interface, attachment, holder, standbys)
     }
@@ -456,6 +494,7 @@ impl Look<'_> {
         }
         if let Intent::Failover { to: Some(target) } = self.intent
             && target == holder
+            && !leaving
         {
             return Decision::Act(Action::Keep { reason: KeepReason::AlreadyOnTarget });
         }
@@ -504,22 +543,28 @@ impl Look<'_> {
         };
         let automatic = !self.intent.is_operators_failover();
         let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
-        // An interface that is attached to nothing serves nobody, so attaching it is never too much.
-        if automatic && from.is_some() && moves.len() >= self.config.max_moves_per_hour as usize {
+        // An interface that is attached to nothing, or on its way there, serves nobody, so attaching it is never too much.
+        let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
+        if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {
             return Decision::Act(Action::Refuse(Refusal::TooManyMoves { moves }));
         }
-        let fallback = from.and_then(|attachment| attachment.instance_id.as_ref()).filter(|former| {
-            let state = self.observation.instance(former).map(|instance| &instance.state);
-            matches!(state, Some(InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping))
-        });
+        let fallback = from.and_then(|attachment| self.fallback(interface, attachment));
         Decision::Act(Action::Move(Move {
             interface_id: interface.id.clone(),
             cause,
             from: from.cloned(),
             targets: Targets { first, others: targets.collect() },
-            fallback: fallback.map(|former| self.attach(interface, former)),
-            automatic,
+            fallback,
+            counts: automatic && attached,
         }))
+    }
+
+    /// The former holder at its old place, if it could take the interface back.
+    fn fallback(&self, interface: &NetworkInterface, from: &Attachment) -> Option<Attach> {
+        let former = self.observation.instance(from.instance_id.as_ref()?)?;
+        let device_index = u16::try_from(from.device_index).ok().filter(|index| *index > 0)?;
+        let could = matches!(former.state, InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping);
+        could.then(|| Attach { interface_id: interface.id.clone(), instance_id: former.id.clone(), device_index })
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
@@ -594,32 +639,24 @@ impl Look<'_> {
         let Some(instance) = self.observation.instance(member) else {
             return Verdict::NotViable(Obstacle::Missing);
         };
-        let verdict = match &instance.state {
-            InstanceState::Running => Verdict::Running,
-            InstanceState::Stopped if self.config.start_standby => Verdict::Stopped,
-            InstanceState::Stopped => return Verdict::NotViable(Obstacle::MayNotStart),
-            InstanceState::ShuttingDown | InstanceState::Terminated => return Verdict::NotViable(Obstacle::Terminated),
-            InstanceState::Pending => return Verdict::NotViable(Obstacle::Starting),
-            InstanceState::Stopping => return Verdict::NotViable(Obstacle::Stopping),
-            InstanceState::Other(state) => return Verdict::NotViable(Obstacle::UnknownState(state.clone())),
-        };
+        // What never passes comes first: nobody should wait for a standby to start that could not take the interface anyway.
         let taken = instance.interface_at(i32::from(self.config.device_index)).filter(|taken| taken.id != interface.id);
-        let obstacle = if instance.availability_zone != interface.availability_zone {
-            Some(Obstacle::WrongZone(instance.availability_zone.clone()))
+        let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+        let needs_start = matches!(instance.state, InstanceState::Stopped | InstanceState::Stopping);
+        let obstacle = if dying {
+            Obstacle::Terminated
+        } else if instance.availability_zone != interface.availability_zone {
+            Obstacle::WrongZone(instance.availability_zone.clone())
         } else if instance.vpc_id.as_ref() != Some(&interface.vpc_id) {
-            Some(Obstacle::WrongVpc)
+            Obstacle::WrongVpc
         } else if let Some(taken) = taken {
-            Some(Obstacle::DeviceIndexTaken(taken.id.clone()))
-        } else if verdict == Verdict::Running {
-            match &instance.status_checks {
-                Reading::Known(StatusChecks::Impaired) => Some(Obstacle::Impaired),
-                Reading::Known(StatusChecks::Ok | StatusChecks::Undecided) => None,
-                Reading::Unreadable(_) => Some(Obstacle::StatusChecksUnreadable),
-            }
+            Obstacle::DeviceIndexTaken(taken.id.clone())
+        } else if needs_start && !self.config.start_standby {
+            Obstacle::MayNotStart
         } else {
-            None
+            return judge_state(instance);
         };
-        obstacle.map_or(verdict, Verdict::NotViable)
+        Verdict::NotViable(obstacle)
     }
 
     fn attach(&self, interface: &NetworkInterface, instance: &InstanceId) -> Attach {
@@ -629,6 +666,23 @@ impl Look<'_> {
             device_index: self.config.device_index,
         }
     }
+}
+
+/// The judgment on an instance that could take the interface if its state allows it.
+fn judge_state(instance: &Instance) -> Verdict {
+    let obstacle = match (&instance.state, &instance.status_checks) {
+        (InstanceState::Running, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) => {
+            return Verdict::Running;
+        }
+        (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Obstacle::Impaired,
+        (InstanceState::Running, Reading::Unreadable(_)) => Obstacle::StatusChecksUnreadable,
+        (InstanceState::Stopped, _) => return Verdict::Stopped,
+        (InstanceState::Pending, _) => Obstacle::Starting,
+        (InstanceState::Stopping, _) => Obstacle::Stopping,
+        (InstanceState::ShuttingDown | InstanceState::Terminated, _) => Obstacle::Terminated,
+        (InstanceState::Other(state), _) => Obstacle::UnknownState(state.clone()),
+    };
+    Verdict::NotViable(obstacle)
 }
 
 /// What the interface is attached to. One that EC2 reports as detached is attached to nothing.

@@ -16,7 +16,7 @@ use crate::ids::{AttachmentId, InstanceId};
 use crate::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
-use crate::run::{Run, pause_after, read_reachability};
+use crate::run::{Begun, Run, pause_after, read_reachability};
 
 /// How a move ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ enum Landing {
     /// The target cannot have it; the interface is attached to nothing.
     Impossible,
     /// Somebody else has put the interface elsewhere.
-    Elsewhere(NetworkInterface),
+    Elsewhere(Attachment),
     /// No target can have it, because the interface is gone or the role may not attach.
     Hopeless,
 }
@@ -95,7 +95,7 @@ impl<E: Ec2> Run<'_, E> {
                     not_started = Some((movement, attachment));
                 }
                 Landing::Impossible => {}
-                Landing::Elsewhere(interface) => return self.elsewhere(&interface),
+                Landing::Elsewhere(attachment) => return self.elsewhere(&attachment),
                 Landing::Hopeless => break,
             }
         }
@@ -126,16 +126,18 @@ impl<E: Ec2> Run<'_, E> {
         let Some(fallback) = &planned.fallback else { return Relocated::Stranded };
         match self.land(fallback, departed).await {
             Landing::Landed(_) => Relocated::Returned(fallback.instance_id.clone()),
-            Landing::Elsewhere(interface) => self.elsewhere(&interface),
+            Landing::Elsewhere(attachment) => self.elsewhere(&attachment),
             Landing::Impossible | Landing::Hopeless => Relocated::Stranded,
         }
     }
 
-    fn elsewhere(&self, interface: &NetworkInterface) -> Relocated {
-        let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
-        match holder {
-            Some(holder) if self.config.is_member(&holder) => Relocated::ByAnotherRun(holder),
-            holder => Relocated::Refused(Refusal::HeldByStranger { holder }),
+    fn elsewhere(&self, attachment: &Attachment) -> Relocated {
+        match &attachment.instance_id {
+            Some(holder) if self.config.is_member(holder) => Relocated::ByAnotherRun(holder.clone()),
+            holder => Relocated::Refused(Refusal::HeldByStranger {
+                holder: holder.clone(),
+                attachment_id: attachment.id.clone(),
+            }),
         }
     }
 
@@ -148,7 +150,6 @@ impl<E: Ec2> Run<'_, E> {
         let mut forced = false;
         let mut ask_at = began;
         let mut waiting = None;
-        let mut put_off = false;
         loop {
             let now = Instant::now();
             let patience_over = asked
@@ -162,13 +163,7 @@ impl<E: Ec2> Run<'_, E> {
                         asked = asked.or(Some(now));
                         forced |= force;
                     }
-                    Err(error) => {
-                        self.after_detach_error(from, &error)?;
-                        // EC2 may not allow the detach for as long as the holder is stopping. One record tells of all tries.
-                        if error.meaning == Meaning::WrongState && std::mem::replace(&mut put_off, true) {
-                            self.steps.pop();
-                        }
-                    }
+                    Err(error) => self.after_detach_error(from, &error)?,
                 }
                 ask_at = Instant::now() + Duration::from_millis(500);
             }
@@ -184,7 +179,7 @@ impl<E: Ec2> Run<'_, E> {
                     Some(attachment) if attachment.id != from.id => {
                         let message = format!("somebody else has moved {}", interface.id);
                         self.end(waiting, Some(&gave_up("ec2:DescribeNetworkInterfaces", message)));
-                        return Err(self.elsewhere(&interface));
+                        return Err(self.elsewhere(attachment));
                     }
                     Some(_) => {}
                 }
@@ -263,9 +258,11 @@ impl<E: Ec2> Run<'_, E> {
                     return Err(Landing::Hopeless);
                 }
                 Ok(Some(interface)) => match Place::of(&interface, attach, departed) {
-                    Place::There(_) | Place::Arriving if answer_lost => return Ok(()),
-                    Place::There(_) | Place::Arriving => return Err(Landing::Elsewhere(interface)),
-                    Place::Elsewhere => return Err(Landing::Elsewhere(interface)),
+                    Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(()),
+                    Place::There(attachment) | Place::Arriving(attachment) => {
+                        return Err(Landing::Elsewhere(attachment));
+                    }
+                    Place::Elsewhere(attachment) => return Err(Landing::Elsewhere(attachment)),
                     Place::Nowhere if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
                         self.findings.push(finding);
                         return Err(Landing::Impossible);
@@ -304,9 +301,9 @@ impl<E: Ec2> Run<'_, E> {
                 if let Ok(Some(interface)) = self.look().await {
                     match Place::of(&interface, attach, departed) {
                         Place::There(attachment) => return Landing::Landed(attachment),
-                        Place::Elsewhere => return Landing::Elsewhere(interface),
+                        Place::Elsewhere(attachment) => return Landing::Elsewhere(attachment),
                         Place::Nowhere if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
-                        Place::Nowhere | Place::Arriving | Place::Leaving => {}
+                        Place::Nowhere | Place::Arriving(_) | Place::Leaving => {}
                     }
                 }
                 if began.elapsed() >= ATTACH_PATIENCE {
@@ -348,6 +345,12 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
+    fn end_wait(&mut self, waiting: Option<Begun>, error: Option<&CallError>) {
+        if let Some(waiting) = waiting {
+            self.end(waiting, error);
+        }
+    }
+
     /// Starts the target if it is stopped. Returns whether it runs, or at least still starts.
     async fn start(&mut self, target: &Target) -> bool {
         if !target.start {
@@ -358,8 +361,9 @@ impl<E: Ec2> Run<'_, E> {
         let began = Instant::now();
         let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
         let accepted = started.is_ok();
-        let mut failure = started.err();
-        let may_start = failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
+        let failure = started.err();
+        let may_start =
+            failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
         let waiting = may_start.then(|| self.begin(Step::AwaitRunning, id));
         while may_start {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
@@ -370,7 +374,7 @@ impl<E: Ec2> Run<'_, E> {
                 self.remember(instance);
                 match state {
                     InstanceState::Running => {
-                        self.end(waiting, None);
+                        self.end_wait(waiting, None);
                         return true;
                     }
                     // EC2 takes a start back when it turns out that there is no capacity. Until the answers can no longer be
@@ -382,7 +386,7 @@ impl<E: Ec2> Run<'_, E> {
             }
             if began.elapsed() >= START_PATIENCE {
                 if accepted {
-                    self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
+                    self.end_wait(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
                     let finding = self.advisor().still_starting(id);
                     self.findings.push(finding);
                     return true;
@@ -391,11 +395,10 @@ impl<E: Ec2> Run<'_, E> {
             }
             sleep(pause_after(began.elapsed())).await;
         }
-        let error = failure
-            .take()
-            .unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
-        self.end(waiting, Some(&error));
-        let consequence = format!("{id} has the interface but could not be started.");
+        let error =
+            failure.unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
+        self.end_wait(waiting, Some(&error));
+        let consequence = format!("{id} could not be started when it had the interface.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
         self.findings.push(finding);
         false
@@ -412,9 +415,9 @@ enum Place {
     Nowhere,
     /// Still at the attachment that it is leaving, by an answer that may be old.
     Leaving,
-    Arriving,
+    Arriving(Attachment),
     There(Attachment),
-    Elsewhere,
+    Elsewhere(Attachment),
 }
 
 impl Place {
@@ -425,9 +428,9 @@ impl Place {
             AttachmentStatus::Detached => Self::Nowhere,
             _ if Some(&attachment.id) == departed => Self::Leaving,
             AttachmentStatus::Detaching => Self::Leaving,
-            AttachmentStatus::Attaching if on_target => Self::Arriving,
+            AttachmentStatus::Attaching if on_target => Self::Arriving(attachment.clone()),
             AttachmentStatus::Attached if on_target => Self::There(attachment.clone()),
-            AttachmentStatus::Attaching | AttachmentStatus::Attached => Self::Elsewhere,
+            AttachmentStatus::Attaching | AttachmentStatus::Attached => Self::Elsewhere(attachment.clone()),
         }
     }
 }

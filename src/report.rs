@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Checks;
+use crate::config::Config;
 use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, InstanceId, MacAddress, NetworkInterfaceId};
-use crate::observation::NetworkInterface;
+use crate::observation::{InstanceState, Observation};
 
 /// The version of the report's form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -109,6 +110,8 @@ pub struct TokenServer {
     pub mac_address: Option<MacAddress>,
     /// The MAC address as FlexNet writes it.
     pub hostid: Option<String>,
+    /// The instance to which the interface is attached, in whatever state.
+    pub holder: Option<Holder>,
     /// The interface's primary private address.
     pub private_ip_address: Option<Ipv4Addr>,
     /// The public address on it.
@@ -121,12 +124,29 @@ pub struct TokenServer {
     pub vpc_id: Option<String>,
 }
 
+/// The instance to which the interface is attached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// Its id.
+    pub instance_id: InstanceId,
+    /// Its state; null where it was not read, as for one that is no member, or where EC2 does not know it anymore.
+    pub state: Option<InstanceState>,
+}
+
 impl TokenServer {
-    /// The token server as its interface shows it; `None`: the interface was not read or is gone.
-    pub fn new(name: &str, id: &NetworkInterfaceId, interface: Option<&NetworkInterface>) -> Self {
+    /// The token server as it was seen last.
+    pub fn new(config: &Config, observation: Option<&Observation>) -> Self {
+        let interface = observation.and_then(Observation::interface);
+        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
+        let holder = attachment.and_then(|attachment| attachment.instance_id.clone()).map(|instance_id| Holder {
+            state: observation.and_then(|seen| seen.instance(&instance_id)).map(|instance| instance.state.clone()),
+            instance_id,
+        });
         Self {
-            name: name.to_owned(),
-            network_interface_id: id.clone(),
+            name: config.name.clone(),
+            network_interface_id: config.interface_id.clone(),
+            holder,
             mac_address: interface.map(|interface| interface.mac_address),
             hostid: interface.map(|interface| interface.mac_address.hostid()),
             private_ip_address: interface.and_then(|interface| interface.private_ip_address),

@@ -193,6 +193,21 @@ impl<'a, E: Ec2> Run<'a, E> {
             Some(error) => (StepResult::Failed, Some(error.to_string())),
         };
         (self.recorder)(Record::Ended(record));
+        self.merge_repeated_failure(begun.index);
+    }
+
+    /// A step that fails again and again is one record with the last error, so that waiting for EC2 floods no report.
+    fn merge_repeated_failure(&mut self, last: usize) {
+        let is_last = last + 1 == self.steps.len();
+        let Some([before, again]) = last.checked_sub(1).and_then(|before| self.steps.get_mut(before..=last)) else {
+            return;
+        };
+        let same = before.step == again.step && before.resource == again.resource;
+        if is_last && same && before.result == StepResult::Failed && again.result == StepResult::Failed {
+            before.duration_ms += again.duration_ms;
+            before.error = again.error.take();
+            self.steps.pop();
+        }
     }
 
     /// Reads interface, members and status checks in one wave of concurrent calls.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 
 pub use ec2::SdkEc2;
@@ -69,9 +69,16 @@ where
     };
     let message = match error.message() {
         Some(message) => message.to_owned(),
-        None => DisplayErrorContext(&error).to_string(),
+        None => chain(&error),
     };
     CallError { action: action.to_owned(), meaning, code, message: shortened(&message), request_id }
+}
+
+/// The error and what caused it, in words. The SDK's own display adds the structure in Rust's notation, which helps nobody
+/// who reads a mail.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// An answer that contradicts the question.

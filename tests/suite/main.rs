@@ -11,6 +11,7 @@ mod events;
 mod failovers;
 mod house;
 mod identifiers;
+mod laws;
 mod marks;
 mod notifications;
 mod planning;
