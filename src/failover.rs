@@ -9,7 +9,7 @@ use futures_util::future;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::checks::{Checked, Checks, repairs};
+use crate::checks::{Checked, Checks, Repair, repairs};
 use crate::cloud::{CallError, Ec2, Meaning, Sns};
 use crate::config::Config;
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, Trigger, TriggerKind, concern, parse};
@@ -121,12 +121,21 @@ struct Work {
     repaired: Vec<&'static str>,
     /// The debt that this run has written.
     noted: Option<Debt>,
+    /// Until when the run whose debt this one took over may still publish.
+    others_busy_until: Option<DateTime<Utc>>,
     /// The debts of other runs that are due.
     due: Vec<Owed>,
     /// Tags that mean nothing anymore.
     obsolete: Vec<String>,
     /// The refusal that the interface remembers.
     remembered_refusal: Option<String>,
+}
+
+impl Work {
+    /// Whether another run has moved the interface and died before it was done.
+    fn owes_a_move(&self) -> bool {
+        self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
+    }
 }
 
 /// A report that another run owes.
@@ -243,7 +252,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         };
         let mends = match &ending {
             Ending::Moved(..) => true,
-            Ending::Kept(_) => intent.mends(),
+            Ending::Kept(_) => intent.mends() || run.is_doomed() && work.owes_a_move(),
             _ => false,
         };
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
@@ -296,18 +305,20 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
 
     /// Carries out a move, with the note of the debt before the first change.
     async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> Ending {
-        let tags = run.interface().map(|interface| interface.tags.clone()).unwrap_or_default();
-        let marks = Marks::read(&tags);
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let new = Debt::of_move(planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
         // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
         // same move, and the other run's note, the last of them, says where it began.
-        let begun = marks.debts.into_iter().filter(|_| planned.from.is_none());
+        let begun = marks.debts.iter().filter(|_| planned.from.is_none());
         let begun = begun.filter(|debt| matches!(debt.change, Change::Move { departed: Some(_), .. }));
-        let begun = begun.max_by_key(|debt| debt.started).map(|debt| (debt.key, debt.change));
+        let begun = begun.max_by_key(|debt| debt.started).cloned();
         let debt = match begun {
-            Some((key, Change::Move { departed, from, .. })) => {
-                Debt { key, change: Change::Move { departed, from, to: Some(target.clone()) }, ..new }
+            Some(Debt { key, change: Change::Move { departed, from, .. }, busy_until, .. }) => {
+                // The other run may still be at work, and publish; until then nobody else does.
+                work.others_busy_until = busy_until;
+                let change = Change::Move { departed, from, to: Some(target.clone()) };
+                Debt { key, change, busy_until: busy_until.max(new.busy_until), ..new }
             }
             _ => new,
         };
@@ -315,12 +326,20 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             Change::Move { from, .. } => from.clone(),
             Change::Repair { .. } => None,
         };
-        if let Err(error) = self.prepare(run, planned, &debt, &tags).await {
+        if let Err(error) = self.prepare(run, planned, &debt).await {
             work.obsolete.push(debt.key);
             return Ending::Refused(Refusal::PermissionDenied(error));
         }
         work.noted = Some(debt);
-        match run.relocate(planned, left).await {
+        let relocated = run.relocate(planned, left).await;
+        let has_left = !matches!(relocated, Relocated::Refused(_) | Relocated::ByAnotherRun(_));
+        if planned.counts && has_left {
+            // If this fails, the limit counts one move less, which errs on the side of the token server.
+            let moves = BTreeMap::from([(MOVES.to_owned(), marks.moves_with(run.clock.now()))]);
+            let written = self.ec2.write_tags(&planned.interface_id, &moves);
+            let _ = run.step(Step::CountMove, MOVES, written).await;
+        }
+        match relocated {
             Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
             Relocated::ByAnotherRun(to) => {
                 // The other run publishes this move. Its note and this run's are the same tag, which stays until it has.
@@ -335,17 +354,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     }
 
     /// Notes the debt and asks for permission, both at once and both before anything is changed.
-    async fn prepare(
-        &self,
-        run: &mut Run<'_, E>,
-        planned: &Move,
-        debt: &Debt,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<(), CallError> {
-        let mut notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
-        if planned.counts {
-            notes.insert(MOVES.to_owned(), Marks::read(tags).moves_with(run.clock.now()));
-        }
+    async fn prepare(&self, run: &mut Run<'_, E>, planned: &Move, debt: &Debt) -> Result<(), CallError> {
+        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
         let target = &planned.targets.first;
         let ec2 = &self.ec2;
         let noting = run.begin(Step::NoteDebt, &debt.key);
@@ -377,7 +387,14 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     async fn mend(&self, run: &mut Run<'_, E>, work: &mut Work) {
         let (Some(checked), Some(interface)) = (run.check(), run.interface().cloned()) else { return };
         work.checks = Some(checked.results());
-        let needed = repairs(&self.config, &interface, &checked);
+        let mut needed = repairs(&self.config, &interface, &checked);
+        // Whoever completes the move of a run that died sets the flag as that run would have, whatever the settings allow.
+        if let Some(attachment) = checked.deletes_on_termination.clone().filter(|_| work.owes_a_move()) {
+            let keep = Repair::KeepOnTermination(attachment);
+            if !needed.contains(&keep) {
+                needed.push(keep);
+            }
+        }
         if needed.is_empty() {
             return;
         }
@@ -452,7 +469,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             self.forget_refusal();
             settled.extend(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
         }
-        self.clean_up(&mut run, settled, work.noted).await;
+        let unsettled = work.noted.map(|debt| debt.handed_over(work.others_busy_until));
+        self.clean_up(&mut run, settled, unsettled).await;
         report.steps = run.steps;
         report.findings = run.findings;
         let summary = report.summary.clone();
@@ -485,7 +503,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let report = self.report(&mut run, verdict, trigger, None);
         // Whether this report gets out changes nothing: the debt stays, so the next run reports what came of the move.
         let published = self.publish(&mut run, &report, request_id).await;
-        self.clean_up(&mut run, Vec::new(), Some(debt)).await;
+        self.clean_up(&mut run, Vec::new(), Some(debt.handed_over(work.others_busy_until))).await;
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
         Err(Failure::DeadlineReached { summary: format!("{}{outlook}", report.summary) })
     }
@@ -585,7 +603,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             let tags = BTreeMap::from([(REFUSED.to_owned(), signature.to_owned())]);
             // The process remembers it as well, so the only cost of a failure is one more mail when Lambda replaces it.
             let written = self.ec2.write_tags(&self.config.interface_id, &tags);
-            let _ = run.step(Step::NoteRefusal, REFUSED, written).await;
+            let _ = timeout_at(run.clock.publishing_ends(), run.step(Step::NoteRefusal, REFUSED, written)).await;
         }
     }
 
@@ -640,7 +658,6 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let interface = &self.config.interface_id;
         if let Some(debt) = unsettled {
             settled.retain(|key| *key != debt.key);
-            let debt = debt.released();
             let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
             // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
             let _ =

@@ -122,10 +122,15 @@ impl Debt {
         Self { key: OWED_REPAIR.to_owned(), change, started: Some(started), busy_until: Some(busy_until) }
     }
 
-    /// The same debt with nobody at work on it, so that the next run settles it at once.
-    pub fn released(mut self) -> Self {
-        self.busy_until = None;
-        self
+    /// The same debt, left to the next run. `others_busy_until` is how long yet another run may be at work on it; `None`:
+    /// nobody is, so the next run settles it at once.
+    pub fn handed_over(self, others_busy_until: Option<DateTime<Utc>>) -> Self {
+        Self { busy_until: others_busy_until, ..self }
+    }
+
+    /// Whether the run that wrote it may still be at work.
+    pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
+        self.busy_until.is_some_and(|until| now < until)
     }
 
     /// The tag's value.
@@ -161,7 +166,7 @@ impl Debt {
 
     /// What has become of the debt, by what EC2 says of the interface now.
     pub fn standing(&self, now: DateTime<Utc>, interface: &NetworkInterface, members: &[InstanceId]) -> Standing {
-        let busy = self.busy_until.is_some_and(|until| now < until);
+        let busy = self.is_busy(now);
         let Change::Move { departed, .. } = &self.change else {
             return if busy { Standing::Busy } else { Standing::Due };
         };
@@ -169,11 +174,7 @@ impl Debt {
         match attachment {
             _ if busy => Standing::Busy,
             None => Standing::Open,
-            Some(attachment)
-                if matches!(attachment.status, AttachmentStatus::Detaching | AttachmentStatus::Detached) =>
-            {
-                Standing::Open
-            }
+            Some(attachment) if attachment.status != AttachmentStatus::Attached => Standing::Open,
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => Standing::Void,
             Some(attachment) if attachment.instance_id.as_ref().is_some_and(|id| members.contains(id)) => Standing::Due,
             Some(_) => Standing::Void,
@@ -217,8 +218,13 @@ pub fn standings(
 impl Marks {
     /// Whether another run is at work on a move, as far as the interface knows.
     pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
-        let moves = self.debts.iter().filter(|debt| matches!(debt.change, Change::Move { .. }));
-        moves.filter_map(|debt| debt.busy_until).any(|until| now < until)
+        self.debts.iter().any(|debt| matches!(debt.change, Change::Move { .. }) && debt.is_busy(now))
+    }
+
+    /// Whether another run is at work on a move that left another attachment than this one.
+    pub fn is_busy_elsewhere(&self, now: DateTime<Utc>, attachment: &AttachmentId) -> bool {
+        let elsewhere = |debt: &&Debt| matches!(&debt.change, Change::Move { departed, .. } if departed.as_ref() != Some(attachment));
+        self.debts.iter().filter(elsewhere).any(|debt| debt.is_busy(now))
     }
 
     /// Reads what the interface remembers. What cannot be understood is treated as owed rather than forgotten.

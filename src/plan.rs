@@ -87,6 +87,8 @@ pub enum LookReason {
     EventDisagrees,
     /// The interface is being attached or detached by somebody else.
     InterfaceInTransit,
+    /// The interface has arrived on a stopped instance, and the run that brought it there may be just starting it.
+    AnotherRunAtWork,
     /// The holder is being terminated and its primary interface is not free yet.
     PrimaryNotReleased,
     /// The only standby that could do is starting or stopping.
@@ -100,7 +102,7 @@ impl LookReason {
             Self::EventDisagrees => 10,
             Self::InterfaceInTransit => 20,
             Self::PrimaryNotReleased => 120,
-            Self::StandbyInTransit => 90,
+            Self::StandbyInTransit | Self::AnotherRunAtWork => 90,
         })
     }
 }
@@ -486,6 +488,12 @@ impl Look<'_> {
                 Holder::Starting => Some(KeepReason::HolderStarting),
                 Holder::ChecksUnreadable => Some(KeepReason::StatusChecksUnreadable),
                 Holder::StateUnknown => Some(KeepReason::HolderStateUnknown),
+                Holder::Failed(MoveCause::HolderStopped) if self.may_be_being_started(interface, attachment) => {
+                    match self.look_again(LookReason::AnotherRunAtWork) {
+                        Some(again) => return again,
+                        None => None,
+                    }
+                }
                 Holder::Failed(_) => None,
             };
             if let Some(reason) = keep {
@@ -583,6 +591,12 @@ impl Look<'_> {
             }
             _ => Decision::Act(Action::Refuse(Refusal::NoViableStandby)),
         }
+    }
+
+    /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
+    /// started then; in between it looks exactly like a holder that has failed.
+    fn may_be_being_started(&self, interface: &NetworkInterface, attachment: &Attachment) -> bool {
+        Marks::read(&interface.tags).is_busy_elsewhere(self.observation.observed_at, &attachment.id)
     }
 
     fn look_again(&self, reason: LookReason) -> Option<Decision> {

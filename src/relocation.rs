@@ -53,6 +53,8 @@ const WRONG_STATE_PATIENCE: Duration = Duration::from_secs(30);
 const ATTACH_PATIENCE: Duration = Duration::from_secs(90);
 /// How long the interface may look free after an accepted attach. EC2's answers can be old; this old they are not.
 const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
+/// How long the flag that keeps the interface alive is tried to be set before the report says that it is not.
+const KEEP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a started instance may take until it runs. EC2's part of a boot takes seconds.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -82,7 +84,8 @@ impl<E: Ec2> Run<'_, E> {
             match self.land(&target.attach, departed).await {
                 Landing::Landed(attachment) => {
                     let movement = Movement {
-                        from: left.clone(),
+                        // Back at the instance that an earlier run took it from, it has come from nowhere else.
+                        from: left.clone().filter(|left| *left != target.attach.instance_id),
                         to: target.attach.instance_id.clone(),
                         attachment_id: Some(attachment.id.clone()),
                         forced: Some(forced),
@@ -221,7 +224,7 @@ impl<E: Ec2> Run<'_, E> {
     /// Attaches the interface to one instance and makes sure that it is there, to stay.
     async fn land(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Landing {
         let landing = match self.ask_for_attach(attach, departed).await {
-            Ok(()) => self.await_attached(attach, departed).await,
+            Ok(accepted) => self.await_attached(attach, departed, accepted.as_ref()).await,
             Err(landing) => landing,
         };
         if let Landing::Landed(attachment) = &landing {
@@ -230,14 +233,22 @@ impl<E: Ec2> Run<'_, E> {
         landing
     }
 
-    /// Asks for the attach until EC2 accepts it or it is clear that it will not.
-    async fn ask_for_attach(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Result<(), Landing> {
+    /// Asks for the attach until EC2 accepts it or it is clear that it will not. Returns the attachment that EC2 made; `None`:
+    /// its answer was lost.
+    async fn ask_for_attach(
+        &mut self,
+        attach: &Attach,
+        departed: Option<&AttachmentId>,
+    ) -> Result<Option<AttachmentId>, Landing> {
         let ec2 = self.ec2;
         let began = Instant::now();
         let mut answer_lost = false;
         loop {
             let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
-            let Err(error) = self.step(Step::Attach, resource, ec2.attach(attach)).await else { return Ok(()) };
+            let error = match self.step(Step::Attach, resource, ec2.attach(attach)).await {
+                Ok(accepted) => return Ok(Some(accepted)),
+                Err(error) => error,
+            };
             let finding = self.advisor().call_failed(
                 "attach-failed",
                 Severity::Warning,
@@ -257,8 +268,8 @@ impl<E: Ec2> Run<'_, E> {
                     self.findings.extend(self.advisor().refusal(&Refusal::InterfaceMissing, &[]));
                     return Err(Landing::Hopeless);
                 }
-                Ok(Some(interface)) => match Place::of(&interface, attach, departed) {
-                    Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(()),
+                Ok(Some(interface)) => match Place::of(&interface, attach, departed, None) {
+                    Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(None),
                     Place::There(attachment) | Place::Arriving(attachment) => {
                         return Err(Landing::Elsewhere(attachment));
                     }
@@ -286,7 +297,12 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime.
-    async fn await_attached(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Landing {
+    async fn await_attached(
+        &mut self,
+        attach: &Attach,
+        departed: Option<&AttachmentId>,
+        accepted: Option<&AttachmentId>,
+    ) -> Landing {
         let (config, ec2) = (self.config, self.ec2);
         let before = self.before.clone();
         let reachability = async {
@@ -299,8 +315,10 @@ impl<E: Ec2> Run<'_, E> {
         let waiting = async {
             loop {
                 if let Ok(Some(interface)) = self.look().await {
-                    match Place::of(&interface, attach, departed) {
+                    let may_be_old = accepted.is_some() && began.elapsed() < STALE_READ_PATIENCE;
+                    match Place::of(&interface, attach, departed, accepted) {
                         Place::There(attachment) => return Landing::Landed(attachment),
+                        Place::Elsewhere(_) if may_be_old => {}
                         Place::Elsewhere(attachment) => return Landing::Elsewhere(attachment),
                         Place::Nowhere if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
                         Place::Nowhere | Place::Arriving(_) | Place::Leaving => {}
@@ -334,9 +352,16 @@ impl<E: Ec2> Run<'_, E> {
         }
         let ec2 = self.ec2;
         let interface = &self.config.interface_id;
-        let made = self
-            .step(Step::KeepOnTermination, &attachment.id, ec2.keep_on_termination(interface, &attachment.id))
-            .await;
+        let began = Instant::now();
+        let made = loop {
+            let keep = ec2.keep_on_termination(interface, &attachment.id);
+            let made = self.step(Step::KeepOnTermination, &attachment.id, keep).await;
+            let again = made.as_ref().is_err_and(CallError::is_transient) && began.elapsed() < KEEP_PATIENCE;
+            if !again {
+                break made;
+            }
+            sleep(pause_after(began.elapsed())).await;
+        };
         if made.is_ok()
             && let Some(interface) = self.observation.as_mut().and_then(|observation| observation.interface.known_mut())
             && let Some(attachment) = interface.as_mut().and_then(|interface| interface.attachment.as_mut())
@@ -421,13 +446,19 @@ enum Place {
 }
 
 impl Place {
-    fn of(interface: &NetworkInterface, attach: &Attach, departed: Option<&AttachmentId>) -> Self {
+    fn of(
+        interface: &NetworkInterface,
+        attach: &Attach,
+        departed: Option<&AttachmentId>,
+        accepted: Option<&AttachmentId>,
+    ) -> Self {
         let Some(attachment) = &interface.attachment else { return Self::Nowhere };
         let on_target = attachment.instance_id.as_ref() == Some(&attach.instance_id);
         match attachment.status {
             AttachmentStatus::Detached => Self::Nowhere,
             _ if Some(&attachment.id) == departed => Self::Leaving,
             AttachmentStatus::Detaching => Self::Leaving,
+            _ if on_target && accepted.is_some_and(|accepted| *accepted != attachment.id) => Self::Leaving,
             AttachmentStatus::Attaching if on_target => Self::Arriving(attachment.clone()),
             AttachmentStatus::Attached if on_target => Self::There(attachment.clone()),
             AttachmentStatus::Attaching | AttachmentStatus::Attached => Self::Elsewhere(attachment.clone()),

@@ -234,6 +234,8 @@ pub enum Step {
     AssociateAddress,
     /// Add an ingress rule.
     AuthorizeIngress,
+    /// Write on the interface when it was moved, for the limit on moves.
+    CountMove,
     /// Publish the report.
     Publish,
     /// Remove the note that a report is owed.
@@ -260,6 +262,7 @@ impl fmt::Display for Step {
             Self::DisassociateAddress => "disassociate-address",
             Self::AssociateAddress => "associate-address",
             Self::AuthorizeIngress => "authorize-ingress",
+            Self::CountMove => "count-move",
             Self::Publish => "publish",
             Self::SettleDebt => "settle-debt",
             Self::HandOverDebt => "hand-over-debt",

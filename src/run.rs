@@ -147,6 +147,12 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
+    /// Whether terminating the holder would destroy the interface.
+    pub(crate) fn is_doomed(&self) -> bool {
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        attachment.is_some_and(|attachment| attachment.delete_on_termination)
+    }
+
     /// The four checks of the interface as it was seen last.
     pub(crate) fn check(&self) -> Option<Checked> {
         let observation = self.observation.as_ref()?;

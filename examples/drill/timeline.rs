@@ -311,6 +311,7 @@ fn planned(plan: &Plan) -> String {
                 LookReason::InterfaceInTransit => "the interface is on its way",
                 LookReason::PrimaryNotReleased => "the primary interface is not free yet",
                 LookReason::StandbyInTransit => "the standby is starting or stopping",
+                LookReason::AnotherRunAtWork => "another run may be starting the standby",
             };
             format!("decide: look again for up to {} s, as {why}", at_most.as_secs())
         }
@@ -337,6 +338,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::SettleDebt => "remove the note from the interface".to_owned(),
         Step::HandOverDebt => "leave the note for the next run".to_owned(),
         Step::NoteRefusal => "note on the interface what was refused".to_owned(),
+        Step::CountMove => "note the time of the move on the interface, for the limit".to_owned(),
     }
 }
 

@@ -33,6 +33,7 @@ async fn a_failover_to_a_running_standby() {
             "DetachNetworkInterface",
             "AttachNetworkInterface",
             "DescribeSecurityGroupRules",
+            "CreateTags",
             "DeleteTags",
         ]
     );
@@ -51,6 +52,7 @@ async fn a_failover_to_a_standby_that_has_to_boot() {
             "AttachNetworkInterface",
             "DescribeSecurityGroupRules",
             "StartInstances",
+            "CreateTags",
             "DeleteTags",
         ]
     );

@@ -232,6 +232,18 @@ fn a_closed_port_is_opened_in_the_first_group_to_exactly_the_client_that_lacks_i
 }
 
 #[test]
+fn at_most_ten_rules_are_added_at_once() {
+    let clients: Vec<String> = (0..25).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
+    let failed = Checks { security_group: CheckResult::Failed, ..OK };
+    let first: Vec<Repair> = clients[..10].iter().map(|client| open(27007, 27008, client)).collect();
+    assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))], &with_rules(Vec::new())), (failed, first));
+    // The next run goes on where the first stopped.
+    let rules = clients[..10].iter().map(|client| tcp(27007, 27008, client)).collect();
+    let next: Vec<Repair> = clients[10..20].iter().map(|client| open(27007, 27008, client)).collect();
+    assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))], &with_rules(rules)), (failed, next));
+}
+
+#[test]
 fn a_port_that_is_closed_to_everybody_is_opened_to_nobody_where_no_client_is_configured() {
     let failed = Checks { security_group: CheckResult::Failed, ..OK };
     assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", "-")], &with_rules(Vec::new())), (failed, Vec::new()));

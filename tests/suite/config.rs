@@ -188,7 +188,15 @@ fn the_name_is_for_people_and_is_the_interfaces_id_where_none_is_given() {
         (longest, longest),
     ];
     makes("TOKEN_SERVER_NAME", table, |config, name| config.name = name.to_owned());
-    refuses("TOKEN_SERVER_NAME", "up to 64 printable characters", &[&"n".repeat(65), "license\neu", "license\u{7}eu"]);
+    let expected = "up to 64 letters, digits, blanks and ASCII punctuation";
+    refuses("TOKEN_SERVER_NAME", expected, &[&"n".repeat(65), "license\neu", "license\u{7}eu", "license\teu"]);
+}
+
+#[test]
+fn a_name_that_a_mail_could_show_as_something_else_is_refused() {
+    let expected = "up to 64 letters, digits, blanks and ASCII punctuation";
+    let names = ["license\u{202E}eu", "license\u{200B}eu", "\u{2066}license", "license\u{A0}eu", "license \u{1F3ED}"];
+    refuses("TOKEN_SERVER_NAME", expected, &names);
 }
 
 #[test]
@@ -220,6 +228,29 @@ fn ports_are_numbers_and_ranges_in_the_given_order() {
         "27007/tcp",
     ];
     refuses("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012", &values);
+}
+
+#[test]
+fn a_port_is_named_once() {
+    let values =
+        ["27007,27007", "27007-27010,27010", "27008,27007-27009", "1-65535,27007", "1,27007-27009,27009-27012"];
+    refuses("TOKEN_SERVER_PORTS", "every port only once", &values);
+    let adjacent = [("27007-27008,27009", vec![(27007, 27008), (27009, 27009)])];
+    makes("TOKEN_SERVER_PORTS", adjacent, |config, ports| {
+        config.ports = ports.into_iter().map(|(first, last)| PortRange { first, last }).collect();
+    });
+}
+
+#[test]
+fn a_client_that_is_named_twice_is_kept_once_where_it_was_named_first() {
+    let table = [
+        ("10.0.0.0/16,10.0.0.0/16", vec!["10.0.0.0/16"]),
+        ("10.1.0.0/16,10.0.0.0/16,10.1.2.3/16", vec!["10.1.0.0/16", "10.0.0.0/16"]),
+        ("pl-63a5400a,sg-0fffffffffffffff1,pl-63a5400a", vec!["pl-63a5400a", "sg-0fffffffffffffff1"]),
+        // One in the other is another range.
+        ("10.0.0.0/8,10.0.0.0/16", vec!["10.0.0.0/8", "10.0.0.0/16"]),
+    ];
+    makes("TOKEN_SERVER_CLIENTS", table, |config, clients| config.clients = clients.into_iter().map(parsed).collect());
 }
 
 #[test]
@@ -278,7 +309,7 @@ fn the_hostid_is_a_mac_address_in_any_notation() {
 fn the_device_index_is_never_0_because_a_primary_interface_stays() {
     makes("TOKEN_SERVER_DEVICE_INDEX", [("1", 1), ("2", 2), ("255", 255)], |config, index| config.device_index = index);
     let expected = "a device index from 1 to 255; an interface at index 0 could never be detached again";
-    refuses("TOKEN_SERVER_DEVICE_INDEX", expected, &["0", "256", "65537", "-1", "1.0", "eth1", "99999999999"]);
+    refuses("TOKEN_SERVER_DEVICE_INDEX", expected, &["0", "256", "65537", "-1", "+1", "1.0", "eth1", "99999999999"]);
 }
 
 #[test]
@@ -297,7 +328,7 @@ fn a_forced_detach_comes_after_seconds_or_never() {
     makes("FAILOVER_FORCE_DETACH_AFTER_SECONDS", table, |config, seconds| {
         config.force_detach_after = seconds.map(Duration::from_secs);
     });
-    let values = ["241", "-1", "30s", "0.5", "never"];
+    let values = ["241", "-1", "+1", "30s", "0.5", "never"];
     refuses("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "seconds from 0 (never force) to 240", &values);
 }
 
@@ -306,7 +337,7 @@ fn the_limit_on_moves_may_be_none_and_at_most_what_the_interface_can_remember() 
     makes("FAILOVER_MAX_MOVES_PER_HOUR", [("0", 0), ("1", 1), ("12", 12)], |config, limit| {
         config.max_moves_per_hour = limit
     });
-    refuses("FAILOVER_MAX_MOVES_PER_HOUR", "a number from 0 to 12", &["13", "-1", "three", "3/h"]);
+    refuses("FAILOVER_MAX_MOVES_PER_HOUR", "a number from 0 to 12", &["13", "-1", "+1", "three", "3/h"]);
 }
 
 #[test]

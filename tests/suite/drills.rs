@@ -65,19 +65,22 @@ async fn the_timeline_tells_what_happens_in_order() {
     60    function   ask EC2 to detach the interface
     90    function ! detach is answered with IncorrectState
     90    function   wait until the interface is free
+    610   function   ask EC2 to detach the interface
+    640   function ! detach is answered with IncorrectState
     900   EC2        holder: stopping → stopped
-    1130  function   ask EC2 to detach the interface
-    1145  EC2        interface: detaching from the holder
-    3145  EC2        interface: free
-    3270  function   see that the interface is free
-    3270  function   ask EC2 to attach the interface to the standby
-    3285  EC2        interface: attaching to the standby
-    3300  function   wait until the interface is on the standby
-    4285  EC2        interface: attached to the standby
-    4370  function   see that the interface is on the standby
-    4370  function   publish the report
-    4385  SNS        the notification is accepted
-    4400  function   remove the note from the interface
-    4430  function   answer: moved (holder-stopping)
+    1160  function   ask EC2 to detach the interface
+    1175  EC2        interface: detaching from the holder
+    3175  EC2        interface: free
+    3300  function   see that the interface is free
+    3300  function   ask EC2 to attach the interface to the standby
+    3315  EC2        interface: attaching to the standby
+    3330  function   wait until the interface is on the standby
+    4315  EC2        interface: attached to the standby
+    4400  function   see that the interface is on the standby
+    4400  function   note the time of the move on the interface, for the limit
+    4430  function   publish the report
+    4445  SNS        the notification is accepted
+    4460  function   remove the note from the interface
+    4490  function   answer: moved (holder-stopping)
     ");
 }

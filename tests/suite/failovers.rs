@@ -20,6 +20,7 @@ const MEMBERS_WITH_THIRD: (&str, &str) =
 const NOTE: &str = "CreateTags note";
 const DETACH: &str = "Detach eni-attach-0aaaaaaaaaaaaaaa1";
 const ATTACH_TO_STANDBY: &str = "Attach i-0bbbbbbbbbbbbbbb2 at 1";
+const COUNT: &str = "CreateTags moves";
 const SETTLE: &str = "DeleteTags";
 
 fn stage(scenario: Scenario) -> Stage {
@@ -63,6 +64,7 @@ fn story(simulator: &Simulator) -> Vec<String> {
             let parameter = |name: &str| call.parameters.get(name).unwrap_or_default().to_owned();
             let words = match call.action.as_ref() {
                 "CreateTags" if call.to_string().contains("token-failover:refused") => "CreateTags refused".to_owned(),
+                "CreateTags" if call.to_string().contains("token-failover:moves") => COUNT.to_owned(),
                 "CreateTags" if !call.to_string().contains("busy-until") => "CreateTags hand over".to_owned(),
                 "CreateTags" => NOTE.to_owned(),
                 "DetachNetworkInterface" => {
@@ -130,7 +132,7 @@ mod a_holder_that_failed {
                 duration_ms: movement.duration_ms,
             }
         );
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, COUNT, PUBLISH_MOVED, SETTLE]);
         assert!(report.findings.is_empty(), "{:?}", report.findings);
         assert!(mail(&stage.simulator, 0).contains("02:73:ae:2a:dc:81"));
         assert!(mail(&stage.simulator, 0).contains("0273ae2adc81"));
@@ -194,7 +196,7 @@ mod a_holder_that_failed {
         assert_eq!(report.movement.and_then(|movement| movement.standby_started), Some(true));
         assert_eq!(report.expected_to_work, Expectation::Yes);
         let start = format!("Start {}", names::STANDBY);
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, &start, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, &start, COUNT, PUBLISH_MOVED, SETTLE]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -225,7 +227,7 @@ mod a_holder_that_failed {
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-impaired"));
         assert_eq!(report.movement.as_ref().and_then(|movement| movement.forced), Some(true));
         let by_force = format!("{DETACH} by force");
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &by_force, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &by_force, ATTACH_TO_STANDBY, COUNT, PUBLISH_MOVED, SETTLE]);
         let forced = stage.simulator.journal().into_iter().find(|call| call.parameters.get("Force") == Some("true"));
         let forced_at = forced.expect("one forced detach").at;
         assert!((7..8).contains(&forced_at.as_secs()), "{forced_at:?}");
@@ -414,7 +416,7 @@ mod refusals {
         let report = stage.invoke(event("schedule")).await.expect("a report");
 
         assert_eq!(report.outcome, Outcome::Moved);
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, COUNT, PUBLISH_MOVED, SETTLE]);
         let left: Vec<String> = tags(&stage.simulator).into_iter().map(|(key, _)| key).collect();
         assert_eq!(left, ["token-failover:moves"], "the refusal is forgotten and nothing is owed");
     }
@@ -445,7 +447,7 @@ mod refusals {
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "interface-missing"));
         assert_eq!(report.expected_to_work, Expectation::No);
-        assert_eq!(story(&stage.simulator), ["Publish REFUSED: license-eu (hostid unknown)"]);
+        assert_eq!(story(&stage.simulator), ["Publish REFUSED: license-eu (hostid 0273ae2adc81)"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -892,6 +894,25 @@ mod overlapping_runs {
             assert_eq!(attached, 1, "{delay}");
             assert_eq!(stage.simulator.messages().len(), 1, "{delay}: {} {}", first.reason, second.reason);
             assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{delay}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn leave_a_standby_alone_that_another_run_is_starting() {
+        for delay in (0..9_000).step_by(250) {
+            let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
+            let stage = stage(cold.timings(Timings::realistic()));
+            let second = async {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                stage.invoke(event("schedule")).await
+            };
+
+            let (first, second) = tokio::join!(stage.invoke(event("holder-stopped")), second);
+
+            let outcomes = [first.expect("a report").outcome, second.expect("a report").outcome];
+            assert!(outcomes.contains(&Outcome::Moved), "{delay}: {outcomes:?}");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{delay}");
+            assert_eq!(stage.simulator.messages().len(), 1, "{delay}");
         }
     }
 

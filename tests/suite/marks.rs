@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER};
-use token_failover::ids::AttachmentId;
-use token_failover::marks::{Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, Standing, tag_value};
+use token_failover::ids::{AttachmentId, InstanceId};
+use token_failover::marks::{Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, Standing, standings, tag_value};
 use token_failover::observation::{Attachment, AttachmentStatus, NetworkInterface};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
@@ -41,7 +41,7 @@ fn repair_debt() -> Debt {
 
 #[test]
 fn a_debt_is_a_tag_that_a_person_can_read() {
-    let tags: Vec<(String, String)> = [move_debt(), attach_debt(), repair_debt(), move_debt().released()]
+    let tags: Vec<(String, String)> = [move_debt(), attach_debt(), repair_debt(), move_debt().handed_over(None)]
         .into_iter()
         .map(|debt| (debt.key.clone(), debt.value()))
         .collect();
@@ -68,7 +68,9 @@ fn a_debt_is_a_tag_that_a_person_can_read() {
 
 #[test]
 fn a_debt_is_read_as_it_was_written() {
-    for debt in [move_debt(), attach_debt(), repair_debt(), move_debt().released(), repair_debt().released()] {
+    for debt in
+        [move_debt(), attach_debt(), repair_debt(), move_debt().handed_over(None), repair_debt().handed_over(None)]
+    {
         assert_eq!(read(&[(&debt.key, &debt.value())]), owed(debt));
     }
 }
@@ -176,14 +178,33 @@ fn until_its_deadline_a_run_may_still_report_what_it_owes() {
         {
             assert_eq!(debt.standing(just_before, &interface, &members), Standing::Busy, "{debt:?}");
             assert_ne!(debt.standing(parsed(DEADLINE), &interface, &members), Standing::Busy, "{debt:?}");
-            assert_ne!(debt.clone().released().standing(now(), &interface, &members), Standing::Busy, "{debt:?}");
+            assert_ne!(
+                debt.clone().handed_over(None).standing(now(), &interface, &members),
+                Standing::Busy,
+                "{debt:?}"
+            );
         }
     }
 }
 
 #[test]
+fn a_debt_that_is_handed_over_waits_only_for_yet_another_run() {
+    let others: DateTime<Utc> = now() + TimeDelta::seconds(30);
+    let members = [parsed(HOLDER), parsed(STANDBY)];
+    for debt in [move_debt(), repair_debt()] {
+        let handed_over = debt.clone().handed_over(Some(others));
+        assert_eq!(handed_over, Debt { busy_until: Some(others), ..debt });
+        let standing = |time| handed_over.standing(time, &on(Some(STANDBY), Attached), &members);
+        assert_eq!((standing(now()), standing(others)), (Standing::Busy, Standing::Due));
+    }
+}
+
+#[test]
 fn a_move_is_open_while_the_interface_is_between_two_attachments() {
-    for interface in [on_nothing(), where_it_was(Detaching), where_it_was(Detached), on(Some(STANDBY), Detaching)] {
+    let arriving = on(Some(STANDBY), Attaching);
+    for interface in
+        [on_nothing(), where_it_was(Detaching), where_it_was(Detached), on(Some(STANDBY), Detaching), arriving]
+    {
         assert_eq!(
             [standing(&move_debt(), &interface), standing(&attach_debt(), &interface)],
             [Standing::Open, Standing::Open]
@@ -193,7 +214,7 @@ fn a_move_is_open_while_the_interface_is_between_two_attachments() {
 
 #[test]
 fn a_move_is_due_once_the_interface_is_on_a_member_by_another_attachment() {
-    for interface in [on(Some(STANDBY), Attached), on(Some(STANDBY), Attaching), on(Some(HOLDER), Attached)] {
+    for interface in [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached)] {
         assert_eq!(
             [standing(&move_debt(), &interface), standing(&attach_debt(), &interface)],
             [Standing::Due, Standing::Due]
@@ -228,6 +249,97 @@ fn a_debt_that_cannot_be_understood_is_due_once_the_interface_is_elsewhere() {
     let marks = read(&[(&move_debt().key, "garbage")]);
     assert_eq!(standing(&marks.debts[0], &on(Some(STANDBY), Attached)), Standing::Due);
     assert_eq!(standing(&marks.debts[0], &where_it_was(Attached)), Standing::Void);
+}
+
+// ---- Several debts ----
+
+/// The debt of a move from this instance by this attachment, so many seconds after the first.
+fn later_debt(attachment_id: &str, from: &str, seconds: i64) -> Debt {
+    let left = Attachment { id: AttachmentId::new(attachment_id), instance_id: Some(parsed(from)), ..attachment() };
+    Debt::of_move(Some(&left), &parsed(HOLDER), now() + TimeDelta::seconds(seconds), parsed(DEADLINE))
+}
+
+/// What has become of the debts once nobody works on them anymore, with the instances to which the moves went.
+fn outcomes(debts: &[&Debt], interface: &NetworkInterface) -> Vec<(Debt, Standing, Option<InstanceId>)> {
+    let debts = debts.iter().map(|debt| (*debt).clone()).collect();
+    standings(debts, parsed(DEADLINE), interface, &[parsed(HOLDER), parsed(STANDBY)])
+}
+
+const LATER: &str = "eni-attach-0bbbbbbbbbbbbbbb2";
+const LATEST: &str = "eni-attach-0ccccccccccccccc3";
+
+/// The interface on this instance by the third attachment.
+fn finally_on(holder: &str) -> NetworkInterface {
+    let attachment = Attachment { id: AttachmentId::new(LATEST), instance_id: Some(parsed(holder)), ..attachment() };
+    NetworkInterface { attachment: Some(attachment), ..interface() }
+}
+
+#[test]
+fn a_single_debt_went_to_where_the_interface_is() {
+    let debt = move_debt();
+    let outcome = |standing, to: Option<&str>| vec![(debt.clone(), standing, to.map(instance_id))];
+    assert_eq!(outcomes(&[&debt], &on(Some(STANDBY), Attached)), outcome(Standing::Due, Some(STANDBY)));
+    assert_eq!(outcomes(&[&debt], &on_nothing()), outcome(Standing::Open, None));
+    assert_eq!(outcomes(&[&debt], &where_it_was(Attached)), outcome(Standing::Void, Some(HOLDER)));
+}
+
+#[test]
+fn a_later_departure_tells_where_an_earlier_move_went_even_while_the_interface_is_on_its_way() {
+    let (first, second) = (move_debt(), later_debt(LATER, STANDBY, 60));
+    for order in [[&first, &second], [&second, &first]] {
+        let expected = [
+            (first.clone(), Standing::Due, Some(parsed(STANDBY))),
+            (second.clone(), Standing::Due, Some(parsed(HOLDER))),
+        ];
+        assert_eq!(outcomes(&order, &finally_on(HOLDER)), expected);
+        let expected = [(first.clone(), Standing::Due, Some(parsed(STANDBY))), (second.clone(), Standing::Open, None)];
+        assert_eq!(outcomes(&order, &on_nothing()), expected);
+    }
+}
+
+#[test]
+fn an_attach_of_what_was_attached_to_nothing_went_to_where_it_left_from_next() {
+    let (first, second) = (attach_debt(), later_debt(LATER, STANDBY, 60));
+    let expected = [(first.clone(), Standing::Due, Some(parsed(STANDBY))), (second.clone(), Standing::Open, None)];
+    assert_eq!(outcomes(&[&first, &second], &on_nothing()), expected);
+}
+
+#[test]
+fn a_move_after_which_the_interface_left_the_same_instance_again_is_no_move_yet() {
+    let (first, second) = (move_debt(), later_debt(LATER, HOLDER, 60));
+    let standings: Vec<Standing> =
+        outcomes(&[&first, &second], &on_nothing()).into_iter().map(|(_, standing, _)| standing).collect();
+    assert_eq!(standings, [Standing::Open, Standing::Open]);
+}
+
+#[test]
+fn neither_a_repair_nor_an_attach_tells_where_an_earlier_move_went() {
+    let first = later_debt(ATTACHMENT, HOLDER, -60);
+    for later in [repair_debt(), attach_debt()] {
+        let (debt, standing, to) = outcomes(&[&first, &later], &on_nothing()).remove(0);
+        assert_eq!((debt, standing, to), (first.clone(), Standing::Open, None));
+    }
+}
+
+#[test]
+fn a_later_departure_does_not_hurry_a_run_that_may_still_report() {
+    let (first, second) = (move_debt(), later_debt(LATER, STANDBY, 60));
+    let standings = standings(vec![first, second], now(), &on_nothing(), &[parsed(HOLDER), parsed(STANDBY)]);
+    let standings: Vec<Standing> = standings.into_iter().map(|(_, standing, _)| standing).collect();
+    assert_eq!(standings, [Standing::Busy, Standing::Busy]);
+}
+
+#[test]
+fn a_run_is_busy_with_a_move_until_its_deadline_and_repairs_do_not_count() {
+    let deadline: DateTime<Utc> = parsed(DEADLINE);
+    let just_before = deadline - TimeDelta::nanoseconds(1);
+    for debt in [move_debt(), attach_debt()] {
+        assert!(owed(debt.clone()).is_busy(just_before) && !owed(debt.clone()).is_busy(deadline), "{debt:?}");
+        assert!(!owed(debt.clone().handed_over(None)).is_busy(now()), "{debt:?}");
+    }
+    assert!(!owed(repair_debt()).is_busy(now()));
+    assert!(!Marks::default().is_busy(now()));
+    assert!(Marks { debts: vec![move_debt().handed_over(None), attach_debt()], ..Marks::default() }.is_busy(now()));
 }
 
 // ---- The automatic moves ----
@@ -292,7 +404,7 @@ proptest! {
     #[test]
     fn whatever_is_owed_survives_the_tag(
         digits in "[0-9a-f]{17}", from in prop::option::of("i-[0-9a-f]{17}"), to in "i-([0-9a-f]{8}|[0-9a-f]{17})",
-        started in any_time(), busy_until in any_time(), released: bool,
+        started in any_time(), busy_until in any_time(), is_handed_over: bool,
         what in prop::sample::subsequence(vec!["elastic-ip", "delete-on-termination", "security-group"], 1..=3),
     ) {
         let left = Attachment { id: AttachmentId::new(format!("eni-attach-{digits}")), instance_id: from.map(|id| parsed(&id)), ..attachment() };
@@ -301,7 +413,7 @@ proptest! {
             Debt::of_move(None, &parsed(&to), started, busy_until),
             Debt::of_repairs(what.iter().map(|what| (*what).to_owned()).collect(), started, busy_until),
         ] {
-            let debt = if released { debt.released() } else { debt };
+            let debt = if is_handed_over { debt.handed_over(None) } else { debt };
             let value = debt.value();
             prop_assert!(is_fit(&value));
             prop_assert_eq!(tag_value(&value), value.clone());

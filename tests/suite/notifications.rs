@@ -12,9 +12,9 @@ use token_failover::findings::{Advisor, Finding, Severity};
 use token_failover::ids::AttachmentId;
 use token_failover::notification::{Fifo, Notification, text};
 use token_failover::observation::{Address, InstanceState, Observation, Reading};
-use token_failover::plan::{Obstacle, Refusal, Standby, Verdict};
+use token_failover::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
 use token_failover::report::{
-    Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, StepResult, TokenServer,
+    Expectation, Holder, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, StepResult, TokenServer,
 };
 
 use crate::support;
@@ -44,7 +44,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
             reason: None,
         },
         expected_to_work: Expectation::Yes,
-        token_server: TokenServer::new(&config.name, &config.interface_id, interface),
+        token_server: TokenServer::new(config, Some(observation)),
         movement: None,
         steps: Vec::new(),
         checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),
@@ -77,7 +77,10 @@ fn moved(config: &Config, observation: &Observation) -> Report {
     Report {
         outcome: Outcome::Moved,
         reason: "holder-stopping".to_owned(),
-        summary: format!("The license interface moved from {HOLDER} to {STANDBY} in 3.4 s (holder stopping)."),
+        summary: format!(
+            "The license interface moved from {HOLDER} to {STANDBY} in 3.4 s, because {}.",
+            MoveCause::HolderStopping.in_words()
+        ),
         movement: Some(movement()),
         steps: vec![StepRecord {
             step: Step::Attach,
@@ -94,8 +97,9 @@ fn moved(config: &Config, observation: &Observation) -> Report {
 fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standbys: &[Standby]) -> Report {
     let plain = report(config, observation);
     let mut findings = Advisor::new(config).refusal(refusal, standbys);
-    let summary = format!("Nothing was moved. {}", findings[0].message);
+    let summary = format!("The interface was not moved: {}.", refusal.in_words());
     findings.extend(plain.findings);
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let reason = refusal.code().to_owned();
     Report { outcome: Outcome::Refused, reason, summary, expected_to_work: Expectation::No, findings, ..plain }
 }
@@ -175,7 +179,7 @@ fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_witho
 fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
     let config = support::config(&[]);
     let plain = report(&config, &reachable_pair().with_interface(|interface| interface.attachment = None));
-    let finding = Advisor::new(&config).attached_to_nothing();
+    let finding = Advisor::new(&config).attached_to_nothing(&[]);
     let report = Report {
         outcome: Outcome::Failed,
         reason: "attached-to-nothing".to_owned(),
@@ -237,12 +241,42 @@ fn the_subject_is_outcome_name_and_hostid() {
     let config = support::config(&[]);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
     let lost = refused(&config, &gone, &Refusal::InterfaceMissing, &[]);
-    assert_eq!(notification(&config, &lost).subject, "REFUSED: license-eu (hostid unknown)");
+    assert_eq!(notification(&config, &lost).subject, "REFUSED: license-eu (hostid 0273ae2adc81)");
+    let silent = support::config(&[("TOKEN_SERVER_HOSTID", "-")]);
+    let lost = refused(&silent, &gone, &Refusal::InterfaceMissing, &[]);
+    assert_eq!(notification(&silent, &lost).subject, "REFUSED: license-eu (hostid unknown)");
+}
+
+#[test]
+fn the_subject_of_what_was_done_in_vain_says_so() {
+    let config = support::config(&[]);
+    let subject = |outcome, expected_to_work| {
+        notification(&config, &Report { outcome, expected_to_work, ..moved(&config, &on_standby()) }).subject
+    };
+    for (outcome, expectation, beginning) in [
+        (Outcome::Moved, Expectation::No, "MOVED BUT NOT WORKING"),
+        (Outcome::Repaired, Expectation::No, "REPAIRED BUT NOT WORKING"),
+        (Outcome::Moved, Expectation::Yes, "MOVED"),
+        (Outcome::Moved, Expectation::Unknown, "MOVED"),
+        (Outcome::Repaired, Expectation::Unknown, "REPAIRED"),
+        (Outcome::Refused, Expectation::No, "REFUSED"),
+        (Outcome::Failed, Expectation::No, "FAILED"),
+    ] {
+        assert_eq!(subject(outcome, expectation), format!("{beginning}: license-eu (hostid 0273ae2adc81)"));
+    }
+    let long = support::config(&[("TOKEN_SERVER_NAME", &"n".repeat(64))]);
+    let report = Report { expected_to_work: Expectation::No, ..moved(&long, &on_standby()) };
+    let subject = notification(&long, &report).subject;
+    assert_eq!(subject.len(), 99);
+    assert!(
+        subject.starts_with("MOVED BUT NOT WORKING: nnn") && subject.ends_with("n (hostid 0273ae2adc81)"),
+        "{subject}"
+    );
 }
 
 #[test]
 fn a_name_that_is_not_ascii_or_too_long_never_costs_the_hostid() {
-    assert_eq!(subject("Lizenz Köln 🏭"), "MOVED: Lizenz K?ln ? (hostid 0273ae2adc81)");
+    assert_eq!(subject("Lizenz Köln 許"), "MOVED: Lizenz K?ln ? (hostid 0273ae2adc81)");
     assert_eq!(subject(&"n".repeat(64)), format!("MOVED: {} (hostid 0273ae2adc81)", "n".repeat(64)));
     assert_eq!(subject("-"), format!("MOVED: {INTERFACE} (hostid 0273ae2adc81)"));
 }
@@ -268,7 +302,7 @@ fn the_attributes_are_what_a_filter_policy_needs() {
 #[test]
 fn the_severity_is_that_of_the_worst_finding() {
     let config = support::config(&[]);
-    let finding = |severity| Finding { severity, ..Advisor::new(&config).attached_to_nothing() };
+    let finding = |severity| Finding { severity, ..Advisor::new(&config).attached_to_nothing(&[]) };
     let (info, warning, critical) = (Severity::Info, Severity::Warning, Severity::Critical);
     for (severities, worst) in [
         (vec![], None),
@@ -347,6 +381,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
             "networkInterfaceId": "eni-0ddddddddddddddd1",
             "macAddress": null,
             "hostid": null,
+            "holder": null,
             "privateIpAddress": null,
             "publicIpAddress": null,
             "availabilityZone": null,
@@ -401,6 +436,10 @@ fn the_document_of_a_move_tells_it_with_its_steps_and_findings() {
     for field in ["move", "steps", "findings"] {
         assert_eq!(document[field], expected[field], "{field}");
     }
+    assert_eq!(
+        document["tokenServer"]["holder"],
+        serde_json::json!({"instanceId": "i-0bbbbbbbbbbbbbbb2", "state": "running"})
+    );
 }
 
 /// The size that SNS counts: the message and its attributes, in bytes. The attributes' type is `String`.
@@ -410,26 +449,50 @@ fn size(notification: &Notification) -> usize {
 }
 
 #[test]
-fn a_report_with_everything_that_usually_can_be_wrong_fits_into_a_message() {
-    let clients: Vec<String> = (0..16).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
+fn a_report_of_hundreds_of_closed_ports_fits_into_a_message() {
+    let clients: Vec<String> = (0..250).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
     let config =
         support::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(",")), ("TOKEN_SERVER_PORTS", "27007,27010")]);
     let broken = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
+    let interface = broken.interface().expect("an interface");
+    let checked = check(&config, &broken, interface, config.allocation_id.as_ref());
+    let Some(Reading::Known(coverage)) = &checked.coverage else { panic!("{checked:?}") };
+    assert_eq!(coverage.gaps.len(), 500);
     let report = moved(&config, &broken);
-    assert_eq!(report.findings.len(), 32);
     assert!(size(&notification(&config, &report)) < 256 * 1024);
+}
+
+/// The findings about this many closed ports.
+fn closed_to(clients: u8) -> Vec<Finding> {
+    let clients: Vec<String> = (0..clients).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
+    let config = support::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))]);
+    let broken = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
+    report(&config, &broken).findings
+}
+
+#[test]
+fn ten_findings_of_a_kind_are_written_out_and_the_others_are_counted() {
+    assert_eq!(closed_to(10).len(), 10);
+    assert!(closed_to(10).iter().all(|finding| finding.message.starts_with("TCP 27007-27008 is closed to 10.0.")));
+    for (clients, more) in [(11, 1), (25, 15)] {
+        let findings = closed_to(clients);
+        assert_eq!(findings[..10], closed_to(10));
+        let last = &findings[10..];
+        assert_eq!(last.len(), 1);
+        assert!(last[0].message.starts_with(&format!("{more} more ")), "{last:?}");
+        assert_eq!((last[0].severity, last[0].code.as_str()), (Severity::Critical, "security-group-port-closed"));
+    }
 }
 
 // ---- Findings ----
 
-/// Every finding that there is.
-fn every_finding(config: &Config) -> Vec<Finding> {
-    let advisor = Advisor::new(config);
+/// Every refusal that there is.
+fn every_refusal() -> Vec<Refusal> {
     let error = || denied("ec2:AttachNetworkInterface");
-    let refusals = [
+    vec![
         Refusal::InterfaceMissing,
-        Refusal::HeldByStranger { holder: Some(parsed(STRANGER)) },
-        Refusal::HeldByStranger { holder: None },
+        Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id },
+        Refusal::HeldByStranger { holder: None, attachment_id: attachment().id },
         Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state: None },
         Refusal::NoViableStandby,
         Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Impaired },
@@ -438,7 +501,13 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         Refusal::PermissionDenied(error()),
         Refusal::AmbiguousAnswer(error()),
         Refusal::CallRejected(error()),
-    ];
+    ]
+}
+
+/// Every finding that there is.
+fn every_finding(config: &Config) -> Vec<Finding> {
+    let advisor = Advisor::new(config);
+    let error = || denied("ec2:AttachNetworkInterface");
     let obstacles = [
         Obstacle::Missing,
         Obstacle::Terminated,
@@ -478,13 +547,13 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         reachability.rules = Reading::Unreadable(denied("ec2:DescribeSecurityGroupRules"));
     }));
 
-    let mut findings: Vec<Finding> = refusals.iter().flat_map(|refusal| advisor.refusal(refusal, &[])).collect();
+    let mut findings: Vec<Finding> = every_refusal().iter().flat_map(|refusal| advisor.refusal(refusal, &[])).collect();
     findings.extend(obstacles.into_iter().filter_map(|obstacle| {
         advisor.standby(&Standby { instance_id: parsed(STANDBY), verdict: Verdict::NotViable(obstacle) })
     }));
     findings.extend(worlds.iter().flat_map(|world| report(config, world).findings));
     findings.extend([
-        advisor.attached_to_nothing(),
+        advisor.attached_to_nothing(&[]),
         advisor.returned(&parsed(HOLDER)),
         advisor.not_started(&parsed(STANDBY)),
         advisor.forced(&parsed(HOLDER)),
@@ -552,6 +621,138 @@ fn no_mail_has_a_line_of_a_license_file() {
     }
 }
 
+#[test]
+fn the_reason_of_a_refusal_and_the_cause_of_a_move_fit_into_the_middle_of_a_sentence() {
+    let causes = [
+        MoveCause::HolderStopping,
+        MoveCause::HolderStopped,
+        MoveCause::HolderShuttingDown,
+        MoveCause::HolderTerminated,
+        MoveCause::HolderMissing,
+        MoveCause::HolderImpaired,
+        MoveCause::SpotInterruption,
+        MoveCause::InterfaceUnattached,
+        MoveCause::OperatorRequest,
+    ];
+    let causes = causes.map(|cause| cause.in_words().to_owned());
+    let reasons: Vec<String> = every_refusal().iter().map(Refusal::in_words).collect();
+    for words in causes.iter().chain(&reasons) {
+        assert!(words.len() > 10 && !words.ends_with('.') && !words.contains('\n') && !words.contains(": "), "{words}");
+        assert!(!words.contains(" ec2 ") && words.starts_with(|c: char| c.is_ascii_alphabetic()), "{words}");
+    }
+    assert_eq!(BTreeSet::from_iter(&causes).len(), causes.len());
+}
+
+#[test]
+fn a_strangers_interface_is_detached_by_the_attachment_that_was_seen() {
+    let config = support::config(&[]);
+    let refusal = Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id };
+    let finding = Advisor::new(&config).refusal(&refusal, &[]).remove(0);
+    let command = "aws ec2 detach-network-interface --attachment-id eni-attach-0aaaaaaaaaaaaaaa1 --region eu-west-1";
+    assert_eq!(finding.remedy.lines().last(), Some(command));
+}
+
+#[test]
+fn an_interface_that_is_attached_to_nothing_is_to_be_attached_to_a_standby_that_can_take_it() {
+    let config = support::config(&[]);
+    let standby = |id, verdict| Standby { instance_id: parsed(id), verdict };
+    let attach = |standbys: &[Standby]| {
+        let remedy = Advisor::new(&config).attached_to_nothing(standbys).remedy;
+        remedy.lines().last().map(str::to_owned).expect("a command")
+    };
+    let command = |id| {
+        format!(
+            "aws ec2 attach-network-interface --network-interface-id {INTERFACE} --instance-id {id} --device-index 1 \
+             --region eu-west-1"
+        )
+    };
+    let terminated = || standby(HOLDER, Verdict::NotViable(Obstacle::Terminated));
+    assert_eq!(attach(&[terminated(), standby(STANDBY, Verdict::Stopped)]), command(STANDBY));
+    assert_eq!(attach(&[standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)]), command(HOLDER));
+    // Where nobody can, the most preferred member is as good as any.
+    assert_eq!(attach(&[terminated()]), command(HOLDER));
+    assert_eq!(attach(&[]), command(HOLDER));
+}
+
+// ---- Where the interface is ----
+
+#[test]
+fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_was_read() {
+    let config = support::config(&[]);
+    let on = |id: &str| reachable_pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(id)));
+    let nothing = reachable_pair().with_interface(|interface| interface.attachment = None);
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    let stopped = reachable_pair().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped);
+    let unread = Observation { instances: Reading::Unreadable(denied("ec2:DescribeInstances")), ..reachable_pair() };
+    let holder = |id: &str, state| Some(Holder { instance_id: parsed(id), state });
+    for (observation, expected, line) in [
+        (&stopped, holder(HOLDER, Some(InstanceState::Stopped)), Some("Attached to: i-0aaaaaaaaaaaaaaa1 (stopped)")),
+        (
+            &on(STANDBY),
+            holder(STANDBY, Some(InstanceState::Running)),
+            Some("Attached to: i-0bbbbbbbbbbbbbbb2 (running)"),
+        ),
+        (&on(STRANGER), holder(STRANGER, None), Some("(state unknown)")),
+        (&unread, holder(HOLDER, None), Some("Attached to: i-0aaaaaaaaaaaaaaa1 (state unknown)")),
+        (&nothing, None, Some("Attached to: NOTHING")),
+        (&gone, None, None),
+    ] {
+        let report = report(&config, observation);
+        assert_eq!(report.token_server.holder, expected);
+        let mail = text(&config, &report);
+        let found = mail.lines().find(|line| line.starts_with("Attached to:"));
+        assert_eq!(found.is_some(), line.is_some(), "{mail}");
+        assert!(found.unwrap_or_default().ends_with(line.unwrap_or_default()), "{mail}");
+    }
+    let unseen = TokenServer::new(&config, None);
+    assert_eq!((unseen.holder, unseen.mac_address, unseen.name.as_str()), (None, None, "license-eu"));
+}
+
+#[test]
+fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
+    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let findings = every_finding(&config);
+    let commands: Vec<String> = findings
+        .iter()
+        .flat_map(|finding| finding.remedy.lines())
+        .filter(|line| line.starts_with("aws "))
+        .map(str::to_owned)
+        .collect();
+    let mail = text(&config, &Report { findings, ..moved(&config, &on_standby()) });
+    let lines: BTreeSet<&str> = mail.lines().map(str::trim).collect();
+    for command in commands {
+        assert!(lines.contains(command.as_str()), "{command}");
+    }
+    for line in mail.lines().filter(|line| line.contains("aws ec2 ")) {
+        assert!(line.trim_start().starts_with("aws ec2 "), "{line}");
+    }
+}
+
+#[test]
+fn what_was_not_checked_names_the_hostid_and_the_sources() {
+    let not_checked = |changes: &[(&str, &str)], observation: &Observation| {
+        let config = support::config(changes);
+        let mail = text(&config, &report(&config, observation));
+        mail.lines().last().expect("a line").to_owned()
+    };
+    let always = "Not checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface, \
+                  network ACLs, routes";
+    let all_well = reachable_pair();
+    assert_eq!(not_checked(&[], &all_well), format!("{always}."));
+    assert_eq!(
+        not_checked(&[("TOKEN_SERVER_HOSTID", "-"), ("TOKEN_SERVER_CLIENTS", "-")], &all_well),
+        format!(
+            "{always}, the hostid in the license file (TOKEN_SERVER_HOSTID is not set), who can reach the ports \
+             (TOKEN_SERVER_CLIENTS is not set)."
+        )
+    );
+    let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
+    assert_eq!(
+        not_checked(&[], &gone),
+        format!("{always}, the hostid, the Elastic IP, the security group, DeleteOnTermination.")
+    );
+}
+
 // ---- For all names, outcomes and addresses ----
 
 proptest! {
@@ -559,6 +760,7 @@ proptest! {
     fn every_notification_keeps_to_the_rules_of_sns(
         name in "\\PC{1,64}",
         outcome in prop::sample::select(vec![Outcome::Moved, Outcome::Repaired, Outcome::Refused, Outcome::Failed, Outcome::NoAction]),
+        expected_to_work in prop::sample::select(vec![Expectation::Yes, Expectation::No, Expectation::Unknown]),
         is_fifo: bool, is_gone: bool, run in "[0-9a-f-]{1,200}",
     ) {
         let topic = if is_fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
@@ -568,14 +770,13 @@ proptest! {
         if is_gone {
             observation.interface = Reading::Known(None);
         }
-        let report = Report { outcome, ..moved(&config, &observation) };
+        let report = Report { outcome, expected_to_work, ..moved(&config, &observation) };
         let notification = Notification::new(&config, &report, &run);
 
         let subject = &notification.subject;
         prop_assert!(subject.len() < 100 && subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{}", subject);
         prop_assert!(subject.starts_with(|c: char| c.is_ascii_alphanumeric()));
-        let hostid = report.token_server.hostid.as_deref().unwrap_or("unknown");
-        prop_assert!(subject.ends_with(&format!("(hostid {hostid})")), "{}", subject);
+        prop_assert!(subject.ends_with("(hostid 0273ae2adc81)"), "{}", subject);
 
         for (protocol, text) in protocols(&notification) {
             prop_assert!(!text.is_empty(), "{}", protocol);

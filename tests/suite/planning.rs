@@ -8,7 +8,7 @@ use simulator::names::{HOLDER, STANDBY, STRANGER, THIRD};
 use token_failover::config::Config;
 use token_failover::event::Intent;
 use token_failover::ids::InstanceId;
-use token_failover::marks::MOVES;
+use token_failover::marks::{Debt, MOVES};
 use token_failover::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
@@ -91,7 +91,7 @@ fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> M
         from: Some(attachment()),
         targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
         fallback: fallback.map(attach),
-        automatic: true,
+        counts: true,
     }
 }
 
@@ -227,6 +227,7 @@ fn an_interface_that_is_attached_to_nothing_goes_to_the_most_preferred_running_m
     let expected = Plan {
         decision: moves(Move {
             from: None,
+            counts: false,
             ..movement(MoveCause::InterfaceUnattached, vec![target(HOLDER, false), target(STANDBY, false)], None)
         }),
         standbys: vec![standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)],
@@ -241,6 +242,82 @@ fn a_detached_interface_is_attached_to_nothing() {
     let detached = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detached);
     let unattached = pair().with_interface(|interface| interface.attachment = None);
     assert_eq!(reconcile(&detached).decision, reconcile(&unattached).decision);
+}
+
+/// The pair's interface, attached to nothing, with this debt on it.
+fn unattached_owing(debt: &Debt) -> Observation {
+    pair().with_interface(|interface| {
+        interface.attachment = None;
+        interface.tags.insert(debt.key.clone(), debt.value());
+    })
+}
+
+/// The debt of a move to the standby by a run that is at work for so many seconds more.
+fn busy_for(seconds: i64) -> Debt {
+    let started = now() - TimeDelta::seconds(60);
+    Debt::of_move(Some(&attachment()), &parsed(STANDBY), started, now() + TimeDelta::seconds(seconds))
+}
+
+#[test]
+fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds() {
+    let observation = unattached_owing(&busy_for(1));
+    for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
+        let patient = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
+        let again = look_again(LookReason::InterfaceInTransit, 20);
+        assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(19_999))), (again.clone(), again), "{intent:?}");
+        assert!(matches!(patient(Duration::from_secs(20)), Decision::Act(Action::Move(_))), "{intent:?}");
+    }
+}
+
+#[test]
+fn an_interface_that_no_run_is_moving_anymore_is_attached_at_once() {
+    let repair = Debt::of_repairs(vec!["elastic-ip".to_owned()], now(), now() + TimeDelta::seconds(60));
+    for debt in [busy_for(0), busy_for(60).handed_over(None), repair] {
+        let observation = unattached_owing(&debt);
+        let decision = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE).decision;
+        assert!(matches!(decision, Decision::Act(Action::Move(_))), "{debt:?}: {decision:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface() {
+    let debt = busy_for(60);
+    let observation = pair().with_interface(|interface| {
+        interface.tags.insert(debt.key.clone(), debt.value());
+    });
+    let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
+    assert_eq!(planned, with_running_standby(keep(KeepReason::HolderHealthy)));
+}
+
+#[test]
+fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_starts_it_for_at_most_90_seconds() {
+    let arrived = |debt: &Debt| {
+        let arrived = token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
+        in_state(InstanceState::Stopped).with_attachment(|attachment| attachment.id = arrived).with_interface(
+            |interface| {
+                interface.tags.insert(debt.key.clone(), debt.value());
+            },
+        )
+    };
+    let planned = |observation: &Observation, looked_for| plan(&config(), observation, &Intent::Reconcile, looked_for);
+    let again = with_running_standby(look_again(LookReason::AnotherRunAtWork, 90));
+    let busy = arrived(&busy_for(1));
+    assert_eq!(planned(&busy, AT_ONCE), again);
+    assert_eq!(planned(&busy, Duration::from_millis(89_999)), again);
+    // Neither a run whose time is over, nor one that is about to leave this very attachment, would start it.
+    let over = arrived(&busy_for(0));
+    let here = in_state(InstanceState::Stopped).with_interface(|interface| {
+        let debt = busy_for(60);
+        interface.tags.insert(debt.key.clone(), debt.value());
+    });
+    for (observation, looked_for) in [(&busy, Duration::from_secs(90)), (&over, AT_ONCE), (&here, AT_ONCE)] {
+        let planned = planned(observation, looked_for);
+        assert_eq!(
+            planned_move(&planned).map(|movement| movement.cause),
+            Some(MoveCause::HolderStopped),
+            "{planned:?}"
+        );
+    }
 }
 
 #[test]
@@ -274,17 +351,23 @@ fn a_detach_that_takes_too_long_is_taken_over_and_the_former_holder_is_a_standby
     let planned = reconcile(&observation);
     let Decision::Act(Action::Move(movement)) = &planned.decision else { panic!("{planned:?}") };
     // Whether the former holder is the fallback as well does not matter, because it is a target already.
+    assert!(!movement.counts);
     assert_eq!(movement.cause, MoveCause::InterfaceUnattached);
     assert_eq!(movement.from, Some(Attachment { status: AttachmentStatus::Detaching, ..attachment() }));
     assert_eq!(movement.targets, Targets { first: target(HOLDER, false), others: vec![target(STANDBY, false)] });
     assert_eq!(planned.standbys, [standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)]);
 }
 
+/// The refusal to take the interface from something that is no member, which names the attachment.
+fn held_by(stranger: Option<&str>) -> Refusal {
+    Refusal::HeldByStranger { holder: stranger.map(parsed), attachment_id: attachment().id }
+}
+
 #[test]
 fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
     let observation = pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(STRANGER)));
     let expected = Plan {
-        decision: refuse(Refusal::HeldByStranger { holder: Some(parsed(STRANGER)) }),
+        decision: refuse(held_by(Some(STRANGER))),
         standbys: vec![standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)],
     };
     for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
@@ -295,11 +378,31 @@ fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
 #[test]
 fn an_interface_on_something_that_is_no_instance_is_not_taken() {
     let observation = pair().with_attachment(|attachment| attachment.instance_id = None);
-    assert_eq!(reconcile(&observation).decision, refuse(Refusal::HeldByStranger { holder: None }));
-    assert_eq!(
-        plan(&config(), &observation, &failover(None), FINALLY).decision,
-        refuse(Refusal::HeldByStranger { holder: None })
-    );
+    assert_eq!(reconcile(&observation).decision, refuse(held_by(None)));
+    assert_eq!(plan(&config(), &observation, &failover(None), FINALLY).decision, refuse(held_by(None)));
+}
+
+/// The holder is stopped and has the interface at this device index.
+fn stopped_at_index(device_index: i32) -> Observation {
+    in_state(InstanceState::Stopped).with_attachment(|attachment| attachment.device_index = device_index)
+}
+
+#[test]
+fn the_interface_goes_back_to_the_index_where_it_was_and_not_to_the_configured_one() {
+    let planned = reconcile(&stopped_at_index(2));
+    let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
+    let back = token_failover::cloud::Attach { device_index: 2, ..attach(HOLDER) };
+    assert_eq!(movement.fallback, Some(back));
+    assert_eq!(movement.targets, Targets { first: target(STANDBY, false), others: Vec::new() });
+}
+
+#[test]
+fn a_primary_interface_that_is_leaving_does_not_go_back_to_index_0() {
+    let leaving = stopped_at_index(0).with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
+    let planned = reconcile(&leaving);
+    let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
+    assert_eq!(movement.fallback, None);
+    assert_eq!(movement.targets, Targets { first: target(STANDBY, false), others: vec![target(HOLDER, true)] });
 }
 
 /// The refusal to detach the holder's primary interface.
@@ -489,6 +592,48 @@ fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_el
 }
 
 #[test]
+fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
+    type Damage = fn(&mut Instance);
+    let table: [(Obstacle, Damage); 3] = [
+        (Obstacle::WrongZone("eu-west-1b".to_owned()), |standby| standby.availability_zone = "eu-west-1b".to_owned()),
+        (Obstacle::WrongVpc, |standby| standby.vpc_id = Some("vpc-0bbbbbbbbbbbbbbb2".to_owned())),
+        (Obstacle::DeviceIndexTaken(parsed("eni-0eeeeeeeeeeeeeee2")), |standby| {
+            let id = parsed("eni-0eeeeeeeeeeeeeee2");
+            standby.interfaces.push(InstanceInterface { id, device_index: 1, network_card_index: 0 });
+        }),
+    ];
+    for (obstacle, damage) in table {
+        for state in [InstanceState::Pending, InstanceState::Stopping] {
+            let observation = in_state(InstanceState::Stopped)
+                .with_instance(STANDBY, |standby| standby.state = state.clone())
+                .with_instance(STANDBY, damage);
+            let judged = |refusal| Plan {
+                decision: refuse(refusal),
+                standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))],
+            };
+            let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
+            assert_eq!(planned, judged(Refusal::NoViableStandby), "{state}");
+            let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: obstacle.clone() };
+            assert_eq!(plan(&config(), &observation, &failover(Some(STANDBY)), AT_ONCE), judged(refusal), "{state}");
+        }
+    }
+}
+
+#[test]
+fn a_standby_that_stops_is_not_waited_for_where_it_may_not_be_started_again() {
+    let forbidding = support::config(&[("FAILOVER_START_STANDBY", "false")]);
+    let planned = |state| {
+        let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = state);
+        plan(&forbidding, &observation, &Intent::Reconcile, AT_ONCE)
+    };
+    let judged = |obstacle, decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))] };
+    let never = judged(Obstacle::MayNotStart, refuse(Refusal::NoViableStandby));
+    assert_eq!(planned(InstanceState::Stopping), never);
+    let soon = judged(Obstacle::Starting, look_again(LookReason::StandbyInTransit, 90));
+    assert_eq!(planned(InstanceState::Pending), soon);
+}
+
+#[test]
 fn a_standby_that_starts_is_not_waited_for_if_another_can_take_the_interface_now() {
     let observation = three()
         .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
@@ -502,7 +647,7 @@ fn a_standby_that_starts_is_not_waited_for_if_another_can_take_the_interface_now
 
 /// A move that an operator asked for, from a holder that runs.
 fn asked(targets: Vec<Target>) -> Decision {
-    moves(Move { automatic: false, ..movement(MoveCause::OperatorRequest, targets, Some(HOLDER)) })
+    moves(Move { counts: false, ..movement(MoveCause::OperatorRequest, targets, Some(HOLDER)) })
 }
 
 #[test]
@@ -559,6 +704,16 @@ fn a_target_that_has_the_interface_keeps_it_whatever_its_state() {
 }
 
 #[test]
+fn a_target_that_the_interface_is_leaving_gets_it_back() {
+    let leaving = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
+    let planned = plan(&config(), &leaving, &failover(Some(HOLDER)), FINALLY);
+    let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
+    assert_eq!(movement.cause, MoveCause::OperatorRequest);
+    assert_eq!(movement.from, Some(Attachment { status: AttachmentStatus::Detaching, ..attachment() }));
+    assert_eq!(movement.targets, Targets { first: target(HOLDER, false), others: Vec::new() });
+}
+
+#[test]
 fn an_operator_attaches_an_interface_that_is_attached_to_nothing_where_it_is_wanted() {
     let unattached = pair().with_interface(|interface| interface.attachment = None);
     let planned = plan(&config(), &unattached, &failover(Some(STANDBY)), AT_ONCE);
@@ -611,6 +766,15 @@ fn attaching_an_interface_that_is_attached_to_nothing_is_never_too_much() {
     let planned = reconcile(&observation).decision;
     let Decision::Act(Action::Move(movement)) = &planned else { panic!("{planned:?}") };
     assert_eq!((movement.cause, &movement.from), (MoveCause::InterfaceUnattached, &None));
+}
+
+#[test]
+fn an_interface_that_is_leaving_is_caught_whatever_the_limit_and_counts_no_further() {
+    let observation =
+        after_moves(&[50, 40, 1]).with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
+    let planned = reconcile(&observation);
+    let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
+    assert_eq!((movement.cause, movement.counts), (MoveCause::InterfaceUnattached, false));
 }
 
 #[test]
@@ -719,7 +883,7 @@ fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
     ];
     prop::option::weighted(
         0.9,
-        (holder, status, prop_oneof![4 => Just(1), 1 => Just(0)], any::<bool>()).prop_map(
+        (holder, status, prop_oneof![4 => Just(1), 1 => Just(0), 1 => Just(2)], any::<bool>()).prop_map(
             |(instance_id, status, device_index, delete_on_termination)| Attachment {
                 instance_id,
                 status,
@@ -734,10 +898,14 @@ fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
 fn any_observation() -> impl Strategy<Value = Observation> {
     let instances = (any_instance(HOLDER), any_instance(STANDBY), any_instance(THIRD));
     let readable = (prop::bool::weighted(0.9), prop::bool::weighted(0.95), prop::bool::weighted(0.9));
-    (any_attachment(), instances, readable, prop::collection::vec(0..120i64, 0..5)).prop_map(
-        |(attachment, (holder, standby, third), (interface_read, interface_exists, instances_read), moves)| {
+    let remembered = (prop::collection::vec(0..120i64, 0..5), prop::option::weighted(0.2, -60..60i64));
+    (any_attachment(), instances, readable, remembered).prop_map(
+        |(attachment, (holder, standby, third), (interface_read, interface_exists, instances_read), (moves, busy))| {
             let mut observation = after_moves(&moves)
-                .with_interface(|interface| interface.attachment = attachment)
+                .with_interface(|interface| {
+                    interface.attachment = attachment;
+                    interface.tags.extend(busy.map(busy_for).map(|debt| (debt.key.clone(), debt.value())));
+                })
                 .with_instances(|instances| *instances = [holder, standby, third].into_iter().flatten().collect());
             if !interface_exists {
                 observation.interface = Reading::Known(None);
@@ -879,7 +1047,13 @@ proptest! {
                 prop_assert!(from.instance_id.as_ref().is_some_and(|id| config.is_member(id)));
                 prop_assert!(from.device_index > 0 || from.status == AttachmentStatus::Detaching);
             }
-            prop_assert_eq!(movement.automatic, !intent.is_operators_failover());
+            let attached = movement.from.as_ref().is_some_and(|from| from.status != AttachmentStatus::Detaching);
+            prop_assert_eq!(movement.counts, attached && !intent.is_operators_failover());
+            let back = movement.fallback.as_ref();
+            let from = movement.from.as_ref();
+            prop_assert!(back.is_none_or(|back| back.device_index > 0
+                && Some(i32::from(back.device_index)) == from.map(|from| from.device_index)
+                && Some(&back.instance_id) == from.and_then(|from| from.instance_id.as_ref())));
         }
     }
 

@@ -262,8 +262,7 @@ impl Ec2 for BelowEc2 {
     }
 
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
-        let detach =
-            DetachNetworkInterface { attachment_id: attachment.as_str().to_owned(), force, dry_run: false };
+        let detach = DetachNetworkInterface { attachment_id: attachment.as_str().to_owned(), force, dry_run: false };
         self.ask("ec2:DetachNetworkInterface", detach).await
     }
 

@@ -32,9 +32,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Ordinary, Self::Overlapping, Self::FailingCalls, Self::Killed, Self::OtherActors, Self::Storm];
-
     fn has_faults(self) -> bool {
         matches!(self, Self::FailingCalls | Self::Storm)
     }
@@ -59,6 +56,10 @@ pub(crate) struct Drama {
     pub(crate) start_standby: bool,
     pub(crate) may_force: bool,
     pub(crate) repairs_termination: bool,
+    /// The limit on moves is none at all.
+    pub(crate) may_not_move: bool,
+    /// Some instance can't be started.
+    pub(crate) lacks_capacity: bool,
     pub(crate) device_index: u32,
     pub(crate) scenario: Scenario,
     /// The world in words.
@@ -66,8 +67,6 @@ pub(crate) struct Drama {
     pub(crate) faults: Faults,
     pub(crate) acts: Vec<Cue>,
     pub(crate) entries: Vec<Entry>,
-    /// How many processes of the function there are.
-    pub(crate) processes: u64,
     /// The most time that passes at a door before a call and after it, in milliseconds.
     pub(crate) dawdling: u64,
     /// The dice of whatever is thrown while it is played.
@@ -280,7 +279,6 @@ pub(crate) struct Entry {
     pub(crate) kill: Option<Kill>,
     /// Whether Lambda tries it again if it fails: so it does with all that EventBridge sends.
     pub(crate) retried: bool,
-    pub(crate) process: u64,
 }
 
 /// What the function is asked.
@@ -297,10 +295,7 @@ pub(crate) enum What {
 
 impl What {
     pub(crate) fn is_dry(&self) -> bool {
-        matches!(
-            self,
-            Self::Plan | Self::Reconcile { dry_run: true } | Self::Failover { dry_run: true, .. }
-        )
+        matches!(self, Self::Plan | Self::Reconcile { dry_run: true } | Self::Failover { dry_run: true, .. })
     }
 
     pub(crate) fn is_operators_failover(&self) -> bool {
@@ -416,6 +411,7 @@ struct Writer {
     dice: Dice,
     setting: Vec<String>,
     acts: Vec<Cue>,
+    lacks_capacity: bool,
 }
 
 /// In what state an instance is when the curtain rises.
@@ -433,7 +429,7 @@ enum Condition {
 
 impl Writer {
     fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new() }
+        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new(), lacks_capacity: false }
     }
 
     fn write(mut self) -> Drama {
@@ -449,12 +445,7 @@ impl Writer {
         if kind.has_actors() {
             self.actors(&members);
         }
-        let processes = self.dice.between(1, 3);
         let dawdling = self.dice.pick(&[0, 0, 20, 200]);
-        let mut entries = entries;
-        for entry in &mut entries {
-            entry.process = self.dice.below(processes);
-        }
         Drama {
             seed: 0,
             kind,
@@ -464,13 +455,14 @@ impl Writer {
             start_standby: flags.start_standby,
             may_force: flags.may_force,
             repairs_termination: flags.repairs_termination,
+            may_not_move: flags.may_not_move,
+            lacks_capacity: self.lacks_capacity,
             device_index,
             scenario,
             setting: self.setting,
             faults,
             acts: self.acts,
             entries,
-            processes,
             dawdling,
             dice: self.dice.split(),
         }
@@ -492,28 +484,30 @@ impl Writer {
             0 => Timings::default(),
             1 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
             2 => Timings::realistic(),
-            _ => Timings {
-                call: self.dice.milliseconds(0, 200),
-                detach: self.dice.milliseconds(0, 25_000),
-                attach: self.dice.milliseconds(0, 25_000),
-                boot: self.dice.milliseconds(0, 50_000),
-                checks: self.dice.milliseconds(0, 120_000),
-                stop: self.dice.milliseconds(0, 60_000),
-                shutdown: self.dice.milliseconds(0, 60_000),
-                release: self.dice.milliseconds(0, 30_000),
-            },
+            _ => {
+                // Mostly short, sometimes long.
+                let mut up_to = |most: u64| {
+                    let most = self.dice.between(0, most);
+                    let most = self.dice.between(0, most);
+                    self.dice.milliseconds(0, most)
+                };
+                Timings {
+                    call: up_to(500),
+                    detach: up_to(50_000),
+                    attach: up_to(50_000),
+                    boot: up_to(60_000),
+                    checks: up_to(180_000),
+                    stop: up_to(120_000),
+                    shutdown: up_to(120_000),
+                    release: up_to(60_000),
+                }
+            }
         };
         self.setting.push(format!("{timings:?}"));
         timings
     }
 
-    fn world(
-        &mut self,
-        kind: Kind,
-        members: &[&'static str],
-        device_index: u32,
-        timings: Timings,
-    ) -> Scenario {
+    fn world(&mut self, kind: Kind, members: &[&'static str], device_index: u32, timings: Timings) -> Scenario {
         use Condition::{Hung, Impaired, Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
         let plain = kind == Kind::Ordinary;
         let assumptions = if plain {
@@ -546,12 +540,21 @@ impl Writer {
                 Running
             } else if holds {
                 self.dice.pick(&[
-                    Running, Running, Stopped, Stopped, Stopping, ShuttingDown, Terminated, Impaired, Hung, Pending,
+                    Running,
+                    Running,
+                    Stopped,
+                    Stopped,
+                    Stopping,
+                    ShuttingDown,
+                    Terminated,
+                    Impaired,
+                    Hung,
+                    Pending,
                 ])
             } else {
                 self.dice.pick(&[
-                    Running, Running, Running, Running, Running, Stopped, Stopped, Stopping, Pending, Impaired, Hung,
-                    Terminated,
+                    Running, Running, Running, Running, Running, Running, Running, Running, Stopped, Stopped, Stopped,
+                    Stopping, Pending, Impaired, Hung, Terminated,
                 ])
             };
             let condition = if plain && holds { self.dice.pick(&[Stopped, Stopping, ShuttingDown]) } else { condition };
@@ -564,6 +567,7 @@ impl Writer {
                 8..16 if !plain => Capacity::LostLater,
                 _ => Capacity::Available,
             };
+            self.lacks_capacity |= capacity != Capacity::Available;
             self.setting.push(format!(
                 "{} is {condition:?}{}{}{}{}{}{}",
                 called(id),
@@ -638,15 +642,13 @@ impl Writer {
             }
             88..94 => {
                 self.setting.push("the Elastic IP is on B's primary interface".to_owned());
-                scenario = scenario.address(names::ALLOCATION, |spec| {
-                    spec.on(&names::primary_interface_of(names::STANDBY))
-                });
+                scenario =
+                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STANDBY)));
             }
             _ => {
                 self.setting.push("the Elastic IP is with the stranger".to_owned());
-                scenario = scenario.address(names::ALLOCATION, |spec| {
-                    spec.on(&names::primary_interface_of(names::STRANGER))
-                });
+                scenario =
+                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STRANGER)));
             }
         }
         if !plain && self.dice.percent(10) {
@@ -662,6 +664,7 @@ impl Writer {
             start_standby: self.dice.percent(85),
             may_force: self.dice.percent(85),
             repairs_termination: self.dice.percent(85),
+            may_not_move: self.dice.percent(5),
         };
         let force = if flags.may_force { self.dice.pick(&[5, 30, 30, 60]) } else { 0 };
         let mut repair = vec!["elastic-ip"];
@@ -671,7 +674,7 @@ impl Writer {
         if self.dice.percent(30) {
             repair.push("security-group");
         }
-        let limit = self.dice.pick(&[0, 1, 2, 3, 3, 3, 12, 12]);
+        let limit = if flags.may_not_move { 0 } else { self.dice.pick(&[1, 2, 3, 3, 3, 12, 12]) };
         let mut variables = vec![
             ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE.to_owned()),
             ("TOKEN_SERVER_INSTANCE_IDS", members.join(",")),
@@ -724,7 +727,7 @@ impl Writer {
         if kind == Kind::Ordinary {
             let time = Duration::from_secs(300);
             let at = self.dice.milliseconds(0, 3_000);
-            return vec![Entry { at, what: What::Schedule, time, kill: None, retried: true, process: 0 }];
+            return vec![Entry { at, what: What::Schedule, time, kill: None, retried: true }];
         }
         let count = self.dice.pick(&[1, 1, 2, 2, 2, 3, 3, 4, 5]);
         let count = if kind == Kind::Overlapping { count.max(2) } else { count };
@@ -742,13 +745,13 @@ impl Writer {
                 3 | 4 => Kill::AfterCall(self.dice.between(1, 25)),
                 _ => Kill::DuringCall(self.dice.between(1, 25)),
             });
-            entries.push(Entry { at, what, time, kill, retried, process: 0 });
+            entries.push(Entry { at, what, time, kill, retried });
         }
         if self.dice.percent(35) {
             for minute in 1..=self.dice.between(1, 3) {
                 let at = Duration::from_secs(60 * minute);
                 let time = Duration::from_secs(300);
-                entries.push(Entry { at, what: What::Schedule, time, kill: None, retried: true, process: 0 });
+                entries.push(Entry { at, what: What::Schedule, time, kill: None, retried: true });
             }
         }
         entries
@@ -775,11 +778,8 @@ impl Writer {
                 _ => self.dice.milliseconds(100, 60_000),
             };
             let percent = self.dice.pick(&[5, 20, 50, 100]);
-            let kinds = if self.dice.percent(60) {
-                vec![self.dice.pick(&Fault::TRANSIENT)]
-            } else {
-                Fault::TRANSIENT.to_vec()
-            };
+            let kinds =
+                if self.dice.percent(60) { vec![self.dice.pick(&Fault::TRANSIENT)] } else { Fault::TRANSIENT.to_vec() };
             faults.storms.push(Storm { over, from, until: from + length, percent, faults: kinds });
         }
         for _ in 0..self.dice.below(4) {
@@ -836,4 +836,5 @@ struct Flags {
     start_standby: bool,
     may_force: bool,
     repairs_termination: bool,
+    may_not_move: bool,
 }

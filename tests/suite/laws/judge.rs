@@ -15,9 +15,7 @@ use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, name
 use token_failover::cloud::{Attach, CallError, Meaning};
 use token_failover::failover::Failure;
 use token_failover::ids::{AttachmentId, InstanceId};
-use token_failover::observation::{
-    AttachmentStatus, Instance, InstanceState, NetworkInterface, StatusChecks,
-};
+use token_failover::observation::{AttachmentStatus, Instance, InstanceState, NetworkInterface, StatusChecks};
 use token_failover::report::{Outcome, Report};
 
 use super::drama::{Act, Drama, Fault, Kill, What, called};
@@ -151,7 +149,6 @@ pub(crate) struct Landing {
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) at: Duration,
-    pub(crate) by: Option<usize>,
     pub(crate) outcome: String,
     pub(crate) reason: String,
     pub(crate) from: Option<String>,
@@ -172,6 +169,7 @@ pub(crate) struct Judge {
     drama: Drama,
     narrates: bool,
     story: Vec<(Duration, String)>,
+    told: HashMap<(Option<usize>, String), (Duration, String)>,
     pub(crate) runs: Vec<Run>,
     /// Which run made a call.
     by: HashMap<u64, Option<usize>>,
@@ -205,6 +203,7 @@ impl Judge {
             drama,
             narrates,
             story: Vec::new(),
+            told: HashMap::new(),
             runs: Vec::new(),
             by: HashMap::new(),
             faults: HashMap::new(),
@@ -446,7 +445,7 @@ impl Judge {
         let slack = self.drama.faults.stale.unwrap_or_default();
         let since = self.fortunes.get(holder.as_str()).and_then(|fortune| fortune.healthy_since);
         let began = self.runs[number].began.saturating_sub(slack);
-        let was_always = since.is_some_and(|since| since < began || since == Duration::ZERO);
+        let was_always = since.is_some_and(|since| since < began || (since.is_zero() && slack.is_zero()));
         self.hold(1, now, !was_always || is_announced || is_own, || {
             format!("[{number}] takes the interface from {name}, healthy since {since:?}: {what}")
         });
@@ -470,6 +469,8 @@ impl Judge {
         let existed = self.fortunes.iter().any(|(member, fortune)| {
             *member != holder.as_str() && (fortune.is_viable || fortune.was_viable_at.is_some_and(|at| at >= began))
         });
+        // What was before the curtain rose, an old answer may still say.
+        let existed = existed || began.is_zero();
         self.hold(2, now, seen, || format!("[{number}] has seen no viable standby: {what}"));
         self.hold(2, now, existed || is_own, || format!("[{number}] detaches, and no viable standby exists: {what}"));
     }
@@ -597,7 +598,14 @@ impl Judge {
                 let place = place.map(|at| format!("{} {} {}", called(&at.instance_id), at.status.name(), at.id));
                 let _ = write!(line, "   (true: {})", place.unwrap_or_else(|| "free".to_owned()));
             }
-            self.tell(now, || format!("[{who}] {line}"));
+            // A run that polls is told once until something happens.
+            let is_read = call.action.starts_with("Describe") && call.outcome == CallOutcome::Ok;
+            let key = (number, call.action.to_string());
+            let is_told = is_read && self.told.get(&key) == Some(&(self.last_change, line.clone()));
+            self.told.insert(key, (self.last_change, line.clone()));
+            if !is_told {
+                self.tell(now, || format!("[{who}] {line}"));
+            }
         }
         if call.outcome == CallOutcome::Late
             && let Some(number) = number
@@ -655,8 +663,9 @@ impl Judge {
         let message = messages.last().expect("a message");
         let outcome = message.attributes.get("outcome").map(|outcome| outcome.value.clone()).unwrap_or_default();
         let mut published =
-            Published { at: now, by, outcome, reason: String::new(), from: None, to: None, attachment: None };
-        if published.outcome == "moved" || self.narrates {
+            Published { at: now, outcome, reason: String::new(), from: None, to: None, attachment: None };
+        let says_where = published.outcome == "moved" || message.message.contains("standby-not-started");
+        if says_where || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");
             let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -676,14 +685,11 @@ impl Judge {
         }
         // Law 8, the second half: what is said to have moved is where it is said to be.
         if published.outcome == "moved" {
-            let is_true = match (&published.to, &published.attachment) {
-                (Some(to), Some(attachment)) => {
-                    let landed =
-                        self.landings.iter().any(|landing| landing.attachment == *attachment && landing.to == *to);
-                    landed && published.from.as_ref() != Some(to)
-                }
-                _ => false,
-            };
+            let landed = self.landings.iter().any(|landing| {
+                Some(&landing.to) == published.to.as_ref()
+                    && published.attachment.as_ref().is_none_or(|attachment| landing.attachment == *attachment)
+            });
+            let is_true = landed && published.from != published.to;
             self.hold(8, now, is_true, || format!("published as moved, and it is not true: {published:?}"));
         }
         self.published.push(published);

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
 use simulator::world::World;
+use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
 use simulator::{CallInfo, Disruption, Simulator, When, names};
 use token_failover::cloud::{Ec2, Sns};
 use token_failover::config::Config;
@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::below::{BelowEc2, BelowSns};
 use super::door::{Court, Door, RUN, current_run};
-use super::drama::{Act, Cue, Drama, Entry, Fault, Kill, Kind, What, called};
-use super::judge::{Judge, Tally, Violation};
+use super::drama::{Act, Cue, Drama, Entry, Fault, Faults, Kill, Kind, What, called};
+use super::judge::{Judge, Landing, Run, Tally, Violation};
 
 /// How the function reaches EC2 and SNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,11 @@ pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
                 };
                 perform(drama, narrates, doors).await
             }
-            Lane::Sdk => perform(drama, narrates, crate::laws::wire::doors(seed)).await,
+            Lane::Sdk => {
+                // The jitter of the SDK's retries comes from here.
+                fastrand::seed(seed);
+                perform(drama, narrates, super::wire::doors).await
+            }
         }
     })
 }
@@ -101,6 +105,15 @@ enum Fate {
     Answered(Box<Result<Report, Failure>>),
     Killed,
     Overran,
+}
+
+impl Fate {
+    fn reason(&self) -> Option<String> {
+        match self {
+            Self::Answered(answer) => answer.as_ref().as_ref().ok().map(|report| report.reason.clone()),
+            Self::Killed | Self::Overran => None,
+        }
+    }
 }
 
 impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
@@ -243,14 +256,19 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         sleep(quiet - now).await;
         self.simulator.world(|_| ());
         self.court.judge().tell(self.now(), || "---- all is quiet; one more reconcile ----".to_owned());
-        let first = self.court.judge().runs.len();
         let mut fate = self.reconcile().await;
-        if let Fate::Answered(answer) = &fate
-            && matches!(&**answer, Ok(report) if report.reason == "too-many-moves")
-        {
-            self.judge_repetition("too-many-moves").await;
-            sleep(Duration::from_secs(3700)).await;
-            self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
+        for _ in 0..3 {
+            match fate.reason().as_deref() {
+                // The limit is not for ever.
+                Some("too-many-moves") if !self.drama.may_not_move => {
+                    self.judge_repetition("too-many-moves").await;
+                    sleep(Duration::from_secs(3700)).await;
+                    self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
+                }
+                // What could not be started gives the interface up to a stopped former holder only in the run after.
+                Some("standby-not-started") => sleep(Duration::from_secs(60)).await,
+                _ => break,
+            }
             fate = self.reconcile().await;
         }
         let Fate::Answered(answer) = fate else { return };
@@ -261,9 +279,9 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
             Ok(report) => report.reason.clone(),
             Err(failure) => failure.error_type().to_owned(),
         };
-        let settled = self.judge_convergence(&outcome, answer.is_ok());
-        self.judge_reports();
-        let _ = first;
+        let end = self.simulator.world(|world| End::of(&self.drama, world));
+        let settled = self.judge_convergence(&end, &outcome, answer.is_ok());
+        self.judge_reports(end.is_open);
         if settled {
             self.judge_repetition(&outcome).await;
         }
@@ -287,9 +305,8 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
     }
 
     /// Laws 5, 8 and 9, when nothing goes wrong any longer. Returns whether one more run has nothing to do.
-    fn judge_convergence(&self, outcome: &str, answered: bool) -> bool {
+    fn judge_convergence(&self, end: &End, outcome: &str, answered: bool) -> bool {
         let now = self.now();
-        let end = self.simulator.world(|world| End::of(&self.drama, world));
         let mut judge = self.court.judge();
         judge.tell(now, || format!("the end: {end:?}"));
         let refused = |judge: &mut Judge, reason: &str| {
@@ -308,20 +325,25 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
                 judge.hold(5, now, nobody, || format!("attached to nothing, and {outcome}: {end:?}"));
                 outcome == "no-viable-standby"
             }
-            Place::Healthy(_) => true,
+            Place::Healthy => true,
             Place::Failed { primary: true, .. } => refused(&mut judge, "primary-interface"),
             Place::Failed { hung: true, .. } if !self.drama.may_force => false,
+            Place::Failed { .. } if self.drama.may_not_move && !end.able.is_empty() => {
+                refused(&mut judge, "too-many-moves")
+            }
             Place::Failed { .. } => {
                 let nobody = end.able.is_empty();
                 judge.hold(5, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
                 outcome == "no-viable-standby"
             }
         };
-        let attached = matches!(end.place, Place::Healthy(_) | Place::Stranger | Place::Failed { .. });
-        if attached && answered {
+        let attached = matches!(end.place, Place::Healthy | Place::Stranger | Place::Failed { .. });
+        if attached && answered && !end.is_open {
             judge.hold(8, now, end.owed.is_empty(), || format!("still owed: {:?}", end.owed));
         }
-        let mine = end.attachment.as_ref().is_some_and(|id| judge.runs.iter().any(|run| run.made.contains(id)));
+        // Without a note nobody knows that the attach was this function's.
+        let made = |run: &Run, id: &str| run.made.contains(id) && !run.note_failed;
+        let mine = end.attachment.as_ref().is_some_and(|id| judge.runs.iter().any(|run| made(run, id)));
         let tampered = end.attachment.as_ref().is_some_and(|id| judge.tampered.contains(id));
         if answered && (self.drama.repairs_termination || (mine && !tampered)) && settled && attached {
             let deletes = end.deletes && !matches!(end.place, Place::Stranger);
@@ -332,18 +354,19 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
     }
 
     /// Law 8: every move is reported.
-    fn judge_reports(&self) {
+    fn judge_reports(&self, is_open: bool) {
         let now = self.now();
         let mut judge = self.court.judge();
-        if judge.is_gone {
+        // The interface takes its notes with it; and one that is attached to nothing is in the middle of its move.
+        if judge.is_gone || is_open {
             return;
         }
-        let mut moves: Vec<super::judge::Landing> = Vec::new();
+        let mut moves: Vec<Landing> = Vec::new();
         for landing in &judge.landings {
             match moves.last_mut() {
                 // What one run does is one move.
                 Some(last) if last.by.is_some() && last.by == landing.by => {
-                    *last = super::judge::Landing { from: last.from.clone(), ..landing.clone() };
+                    *last = Landing { from: last.from.clone(), ..landing.clone() };
                 }
                 _ => moves.push(landing.clone()),
             }
@@ -354,11 +377,12 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
                 continue;
             }
             let is_reported = judge.published.iter().any(|published| {
-                let moved = published.outcome == "moved";
+                let moved = published.outcome == "moved" || published.reason == "standby-not-started";
                 let same = moved && published.attachment.as_ref() == Some(&landing.attachment);
                 let later = published.at >= landing.at;
-                let left = moved && later && published.from.is_some() && published.from == landing.from;
-                same || left || (later && published.reason == "report-was-owed")
+                let told =
+                    moved && later && (published.from == landing.from || published.to.as_ref() == Some(&landing.to));
+                same || told || (later && published.reason == "report-was-owed")
             });
             judge.hold(8, now, is_reported, || {
                 let from = landing.from.as_deref().map_or("nothing", called);
@@ -372,16 +396,18 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         let now = self.now();
         let mut judge = self.court.judge();
         let asked = judge.runs.iter().any(|run| run.what.is_operators_failover());
-        let moves = judge.landings.iter().filter(|landing| landing.by.is_some()).count();
+        let moves = judge.landings.iter().filter(|landing| landing.by.is_some());
+        let moves = moves.filter(|landing| landing.from.as_ref() != Some(&landing.to)).count();
         let told = judge.published.iter().filter(|published| published.outcome == "moved").count();
         match self.drama.kind {
             Kind::Ordinary => {
                 let messages = judge.published.len();
                 judge.hold(8, now, messages == 1, || format!("{messages} messages, and nothing special happened"));
-                judge.hold(7, now, moves == 1 && told == 1, || format!("{moves} moves and {told} told"));
+                let due = moves == 1 || (moves == 0 && self.drama.may_not_move);
+                judge.hold(7, now, due && told == moves, || format!("{moves} moves and {told} told"));
             }
-            Kind::Overlapping if !asked => {
-                judge.hold(7, now, told <= moves, || format!("{moves} moves, and {told} messages about one"));
+            Kind::Overlapping if !asked && !self.drama.lacks_capacity => {
+                judge.hold(7, now, moves <= 1 && told <= moves, || format!("{moves} moves, and {told} told"));
             }
             _ => {}
         }
@@ -395,8 +421,8 @@ enum Place {
     Stranger,
     Transit,
     Nowhere,
-    Healthy(String),
-    Failed { holder: String, primary: bool, hung: bool },
+    Healthy,
+    Failed { primary: bool, hung: bool },
 }
 
 /// What is true in the end.
@@ -404,6 +430,8 @@ enum Place {
 struct End {
     place: Place,
     attachment: Option<String>,
+    /// Attached to nothing, or for ever on its way there.
+    is_open: bool,
     deletes: bool,
     owed: Vec<String>,
     /// Members that could take the interface, and would run.
@@ -449,9 +477,9 @@ impl End {
                     let hung = region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
                     able.retain(|member| *member != at.instance_id);
                     if healthy && !hung_leaving {
-                        Place::Healthy(at.instance_id.clone())
+                        Place::Healthy
                     } else {
-                        Place::Failed { holder: at.instance_id.clone(), primary: at.device_index == 0, hung }
+                        Place::Failed { primary: at.device_index == 0, hung }
                     }
                 }
             }
@@ -461,6 +489,7 @@ impl End {
         Self {
             place,
             attachment: attachment.map(|attachment| attachment.id.clone()),
+            is_open: attachment.is_none_or(|attachment| attachment.status != AttachmentStatus::Attached),
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
             owed: owed.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
@@ -474,7 +503,7 @@ fn is_impaired(instance: &Instance) -> bool {
 }
 
 /// What happens to a call.
-fn disrupt(court: &Court, faults: &super::drama::Faults, call: &CallInfo) -> Disruption {
+fn disrupt(court: &Court, faults: &Faults, call: &CallInfo) -> Disruption {
     let number = current_run();
     let mut judge = court.judge();
     if judge.is_over {
@@ -489,10 +518,8 @@ fn disrupt(court: &Court, faults: &super::drama::Faults, call: &CallInfo) -> Dis
     let action = &*call.action;
     let fault = if faults.denied.contains(&action) {
         Some(Fault::Deny)
-    } else if let Some(point) = faults
-        .points
-        .iter()
-        .find(|point| point.action == action && (point.first..=point.last).contains(&call.nth))
+    } else if let Some(point) =
+        faults.points.iter().find(|point| point.action == action && (point.first..=point.last).contains(&call.nth))
     {
         Some(point.fault)
     } else {
