@@ -656,8 +656,15 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     async fn clean_up(&self, run: &mut Run<'_, E>, mut settled: Vec<String>, unsettled: Option<Debt>) {
         let ends = run.clock.publishing_ends();
         let interface = &self.config.interface_id;
-        if let Some(debt) = unsettled {
+        // A note that names a later end than this run's is another run's by now, and stays as it is.
+        let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+        let is_others = |debt: &Debt| {
+            seen.iter().any(|seen| seen.key == debt.key && seen.busy_until > Some(run.clock.cut_off_at()))
+        };
+        if let Some(debt) = &unsettled {
             settled.retain(|key| *key != debt.key);
+        }
+        if let Some(debt) = unsettled.filter(|debt| !is_others(debt)) {
             let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
             // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
             let _ =

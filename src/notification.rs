@@ -49,7 +49,7 @@ impl Notification {
             "https": document,
         });
         let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
-        let hostid = report.token_server.hostid.clone().unwrap_or_else(|| "unknown".to_owned());
+        let hostid = hostid(config, report);
         let attributes = BTreeMap::from([
             ("outcome", report.outcome.to_string()),
             ("severity", severity),
@@ -68,16 +68,25 @@ impl Notification {
 /// spite of what was done.
 fn subject(config: &Config, report: &Report) -> String {
     let server = &report.token_server;
-    let hostid =
-        server.hostid.clone().or_else(|| Some(config.hostid?.hostid())).unwrap_or_else(|| "unknown".to_owned());
+    let outcome = headline(report);
+    let rest = format!(" (hostid {})", hostid(config, report));
+    let room = 99 - outcome.len() - 2 - rest.len();
+    ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
+}
+
+/// The outcome in capitals.
+fn headline(report: &Report) -> String {
     let outcome = match (report.outcome, report.expected_to_work) {
         (Outcome::Moved | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
         _ => report.outcome.to_string(),
-    }
-    .to_uppercase();
-    let rest = format!(" (hostid {hostid})");
-    let room = 99 - outcome.len() - 2 - rest.len();
-    ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
+    };
+    outcome.to_uppercase()
+}
+
+/// The interface's hostid or, where the interface could not be read, the one that the license is known to name.
+fn hostid(config: &Config, report: &Report) -> String {
+    let configured = || Some(config.hostid?.hostid());
+    report.token_server.hostid.clone().or_else(configured).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Makes a text printable ASCII of limited length.
@@ -89,15 +98,9 @@ fn ascii(text: &str, instead: char, most: usize) -> String {
 pub fn text(config: &Config, report: &Report) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, so the results of write! carry nothing.
-    let _ = write!(
-        text,
-        "{}: {}\n\n{}\n\n",
-        report.outcome.to_string().to_uppercase(),
-        report.token_server.name,
-        report.summary
-    );
+    let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
-    write_identity(&mut text, report);
+    write_identity(&mut text, config, report);
     write_checks(&mut text, report.checks);
     write_findings(&mut text, &report.findings);
     write_next_steps(&mut text, config, report);
@@ -120,11 +123,11 @@ fn expectation(report: &Report) -> String {
     }
 }
 
-fn write_identity(text: &mut String, report: &Report) {
+fn write_identity(text: &mut String, config: &Config, report: &Report) {
     let server = &report.token_server;
     let unknown = || "unknown".to_owned();
     let _ = writeln!(text, "MAC address: {}", server.mac_address.map_or_else(unknown, |mac| mac.to_string()));
-    let _ = writeln!(text, "Hostid: {}", server.hostid.clone().unwrap_or_else(unknown));
+    let _ = writeln!(text, "Hostid: {}", hostid(config, report));
     if server.mac_address.is_some() && report.checks.hostid != CheckResult::Failed {
         let _ = writeln!(
             text,

@@ -16,7 +16,7 @@ use crate::ids::{AttachmentId, InstanceId};
 use crate::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
-use crate::run::{Begun, Run, pause_after, read_reachability};
+use crate::run::{Run, pause_after, read_reachability};
 
 /// How a move ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -370,12 +370,6 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    fn end_wait(&mut self, waiting: Option<Begun>, error: Option<&CallError>) {
-        if let Some(waiting) = waiting {
-            self.end(waiting, error);
-        }
-    }
-
     /// Starts the target if it is stopped. Returns whether it runs, or at least still starts.
     async fn start(&mut self, target: &Target) -> bool {
         if !target.start {
@@ -383,14 +377,28 @@ impl<E: Ec2> Run<'_, E> {
         }
         let ec2 = self.ec2;
         let id = &target.attach.instance_id;
-        let began = Instant::now();
         let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
-        let accepted = started.is_ok();
-        let failure = started.err();
-        let may_start =
-            failure.as_ref().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
-        let waiting = may_start.then(|| self.begin(Step::AwaitRunning, id));
-        while may_start {
+        // A start whose answer was lost may have taken effect, and in the wrong state is also what starts already.
+        let may_run =
+            started.as_ref().err().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
+        if may_run && self.await_running(id, started.is_ok()).await {
+            return true;
+        }
+        let did_not_come_up = || gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
+        let error = started.err().unwrap_or_else(did_not_come_up);
+        let consequence = format!("{id} could not be started when it had the interface.");
+        let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
+        self.findings.push(finding);
+        false
+    }
+
+    /// Waits until the instance runs. One whose start was accepted and that still starts when the patience ends counts as
+    /// running, with a finding.
+    async fn await_running(&mut self, id: &InstanceId, accepted: bool) -> bool {
+        let ec2 = self.ec2;
+        let began = Instant::now();
+        let waiting = self.begin(Step::AwaitRunning, id);
+        while began.elapsed() < START_PATIENCE {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
                 && let Some(mut instance) = instances.into_iter().next()
             {
@@ -399,34 +407,27 @@ impl<E: Ec2> Run<'_, E> {
                 self.remember(instance);
                 match state {
                     InstanceState::Running => {
-                        self.end_wait(waiting, None);
+                        self.end(waiting, None);
                         return true;
                     }
                     // EC2 takes a start back when it turns out that there is no capacity. Until the answers can no longer be
                     // old, `stopped` may also be what was before the start.
-                    InstanceState::Stopped if began.elapsed() >= STALE_READ_PATIENCE => break,
-                    InstanceState::ShuttingDown | InstanceState::Terminated => break,
+                    InstanceState::Stopped if began.elapsed() < STALE_READ_PATIENCE => {}
+                    InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {
+                        self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is {state}"))));
+                        return false;
+                    }
                     _ => {}
                 }
             }
-            if began.elapsed() >= START_PATIENCE {
-                if accepted {
-                    self.end_wait(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
-                    let finding = self.advisor().still_starting(id);
-                    self.findings.push(finding);
-                    return true;
-                }
-                break;
-            }
             sleep(pause_after(began.elapsed())).await;
         }
-        let error =
-            failure.unwrap_or_else(|| gave_up("ec2:StartInstances", format!("{id} was started and did not come up")));
-        self.end_wait(waiting, Some(&error));
-        let consequence = format!("{id} could not be started when it had the interface.");
-        let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
-        self.findings.push(finding);
-        false
+        self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
+        if accepted {
+            let finding = self.advisor().still_starting(id);
+            self.findings.push(finding);
+        }
+        accepted
     }
 }
 

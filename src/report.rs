@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, InstanceId, MacAddress, NetworkInterfaceId};
-use crate::observation::{InstanceState, Observation};
+use crate::observation::{AttachmentStatus, InstanceState, Observation};
 
 /// The version of the report's form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -139,6 +139,7 @@ impl TokenServer {
     pub fn new(config: &Config, observation: Option<&Observation>) -> Self {
         let interface = observation.and_then(Observation::interface);
         let attachment = interface.and_then(|interface| interface.attachment.as_ref());
+        let attachment = attachment.filter(|attachment| attachment.status != AttachmentStatus::Detached);
         let holder = attachment.and_then(|attachment| attachment.instance_id.clone()).map(|instance_id| Holder {
             state: observation.and_then(|seen| seen.instance(&instance_id)).map(|instance| instance.state.clone()),
             instance_id,

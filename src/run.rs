@@ -83,7 +83,7 @@ impl Clock {
 pub fn pause_after(waited: Duration) -> Duration {
     match waited.as_secs() {
         0..5 => Duration::from_millis(100),
-        5..30 => Duration::from_millis(500),
+        5..30 => Duration::from_millis(250),
         _ => Duration::from_secs(2),
     }
 }

@@ -289,7 +289,7 @@ fn the_attributes_are_what_a_filter_policy_needs() {
     for (report, outcome, severity, hostid) in [
         (moved(&config, &on_standby()), "moved", "none", "0273ae2adc81"),
         (moved(&config, &closed), "moved", "critical", "0273ae2adc81"),
-        (refused(&config, &gone, &Refusal::InterfaceMissing, &[]), "refused", "critical", "unknown"),
+        (refused(&config, &gone, &Refusal::InterfaceMissing, &[]), "refused", "critical", "0273ae2adc81"),
     ] {
         let expected =
             [("outcome", outcome), ("severity", severity), ("tokenServer", "license-eu"), ("hostid", hostid)];
