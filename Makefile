@@ -56,7 +56,7 @@ unit: ## The tests in Rust
 
 .PHONY: bench
 bench: ## How long a failover takes, on the simulator's clock, so that the profile does not matter
-	cargo bench --workspace --benches --locked --profile dev
+	cargo bench --workspace --bench failover --locked --profile dev
 
 # ---- The built programs ----
 

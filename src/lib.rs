@@ -15,7 +15,7 @@
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
 //! - [`run`], `relocation`, `repair`: carrying out what was decided;
 //! - [`report`], [`notification`]: what came of it, for programs and for people;
-//! - [`failover`]: the conductor.
+//! - [`failover`], `conclusion`: the conductor, and how it ends: the report, and what is owed.
 //!
 //! What always holds, whatever happens, is listed in ARCHITECTURE.md.
 
@@ -33,6 +33,7 @@
 pub mod aws;
 pub mod checks;
 pub mod cloud;
+mod conclusion;
 pub mod config;
 pub mod event;
 pub mod failover;

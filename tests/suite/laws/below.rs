@@ -48,19 +48,24 @@ async fn ask<O: Operation + Clone>(
     simulator: &Simulator,
     action: &'static str,
     operation: O,
+    most_attempts: u32,
     meaning_of: fn(&str) -> Meaning,
 ) -> Result<O::Answer, CallError> {
     let attempts = async {
         let mut attempt = 0;
         loop {
-            let error = match timeout(ATTEMPT, simulator.call(operation.clone())).await {
+            let (error, again) = match timeout(ATTEMPT, simulator.call(operation.clone())).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(simulator::CallError::Refused(refusal))) => Some(refusal),
-                Ok(Err(simulator::CallError::Dropped | simulator::CallError::Nonsense)) | Err(_) => None,
+                Ok(Err(simulator::CallError::Refused(refusal))) => {
+                    let again = is_tried_again(&refusal);
+                    (Some(refusal), again)
+                }
+                // The SDK gives up on an answer that it cannot read.
+                Ok(Err(simulator::CallError::Nonsense)) => (None, false),
+                Ok(Err(simulator::CallError::Dropped)) | Err(_) => (None, true),
             };
             attempt += 1;
-            let again = error.as_ref().is_none_or(is_tried_again);
-            if !again || attempt == MOST_ATTEMPTS {
+            if !again || attempt == most_attempts {
                 return Err(sorted(action, error, meaning_of));
             }
             sleep(Duration::from_millis(50 << attempt).min(Duration::from_secs(1))).await;
@@ -105,7 +110,7 @@ impl BelowEc2 {
         action: &'static str,
         operation: O,
     ) -> Result<O::Answer, CallError> {
-        ask(&self.0, action, operation, Meaning::of_ec2_code).await
+        ask(&self.0, action, operation, MOST_ATTEMPTS, Meaning::of_ec2_code).await
     }
 }
 
@@ -253,7 +258,9 @@ impl Ec2 for BelowEc2 {
     }
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
-        let attached = self.ask("ec2:AttachNetworkInterface", attach_request(attach, false)).await?;
+        // As through the SDK: an attach is never tried again behind the function's back.
+        let request = attach_request(attach, false);
+        let attached = ask(&self.0, "ec2:AttachNetworkInterface", request, 1, Meaning::of_ec2_code).await?;
         Ok(AttachmentId::new(attached.attachment_id))
     }
 
@@ -375,6 +382,6 @@ impl Sns for BelowSns {
             group_id: fifo.map(|fifo| fifo.group_id.clone()),
             deduplication_id: fifo.map(|fifo| fifo.deduplication_id.clone()),
         };
-        ask(&self.0, "sns:Publish", publish, meaning_of_sns_code).await.map(drop)
+        ask(&self.0, "sns:Publish", publish, MOST_ATTEMPTS, meaning_of_sns_code).await.map(drop)
     }
 }

@@ -182,6 +182,23 @@ pub(crate) struct Faults {
     pub(crate) stale: Option<Duration>,
 }
 
+impl Faults {
+    /// In words.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let denied = self.denied.iter().map(|action| format!("the role may not {action}"));
+        let storms = self.storms.iter().map(|storm| {
+            let Storm { over, from, until, percent, faults } = storm;
+            format!("from {from:?} until {until:?}, {percent} % of {over:?}: {faults:?}")
+        });
+        let points = self.points.iter().map(|point| {
+            let Point { action, first, last, fault } = point;
+            format!("{action} number {first} to {last}: {fault:?}")
+        });
+        let stale = self.stale.iter().map(|stale| format!("answers may be old for {stale:?} after a change"));
+        denied.chain(storms).chain(points).chain(stale).collect()
+    }
+}
+
 /// For a while, some of the calls fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Storm {
@@ -398,8 +415,9 @@ const ACTIONS: [&str; 11] = [
 ];
 
 impl Drama {
-    pub(crate) fn of(seed: u64) -> Self {
-        Self { seed, ..Writer::new(seed).write() }
+    /// `is_brief`: with short waits and few invocations, for a lane where every call costs.
+    pub(crate) fn of(seed: u64, is_brief: bool) -> Self {
+        Self { seed, ..Writer::new(seed, is_brief).write() }
     }
 
     pub(crate) fn is_member(&self, id: &str) -> bool {
@@ -412,6 +430,7 @@ struct Writer {
     setting: Vec<String>,
     acts: Vec<Cue>,
     lacks_capacity: bool,
+    is_brief: bool,
 }
 
 /// In what state an instance is when the curtain rises.
@@ -428,8 +447,8 @@ enum Condition {
 }
 
 impl Writer {
-    fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new(), lacks_capacity: false }
+    fn new(seed: u64, is_brief: bool) -> Self {
+        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new(), lacks_capacity: false, is_brief }
     }
 
     fn write(mut self) -> Drama {
@@ -470,20 +489,35 @@ impl Writer {
 
     fn kind(&mut self) -> Kind {
         match self.dice.below(100) {
-            0..5 => Kind::Ordinary,
-            5..15 => Kind::Overlapping,
-            15..40 => Kind::FailingCalls,
-            40..55 => Kind::Killed,
-            55..70 => Kind::OtherActors,
+            0..3 => Kind::Ordinary,
+            3..8 => Kind::Overlapping,
+            8..35 => Kind::FailingCalls,
+            35..50 => Kind::Killed,
+            50..65 => Kind::OtherActors,
             _ => Kind::Storm,
         }
     }
 
     fn timings(&mut self) -> Timings {
-        let timings = match self.dice.below(4) {
-            0 => Timings::default(),
-            1 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
-            2 => Timings::realistic(),
+        let chance = self.dice.below(if self.is_brief { 45 } else { 100 });
+        let timings = match chance {
+            0..30 => Timings::default(),
+            30..60 => {
+                let most = if self.is_brief { 150 } else { 600 };
+                let mut quick = || self.dice.milliseconds(0, most);
+                Timings {
+                    call: quick() / 20,
+                    detach: quick(),
+                    attach: quick(),
+                    boot: quick(),
+                    checks: quick(),
+                    stop: quick(),
+                    shutdown: quick(),
+                    release: quick(),
+                }
+            }
+            60..70 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
+            70..80 => Timings::realistic(),
             _ => {
                 // Mostly short, sometimes long.
                 let mut up_to = |most: u64| {
@@ -553,14 +587,14 @@ impl Writer {
                 ])
             } else {
                 self.dice.pick(&[
-                    Running, Running, Running, Running, Running, Running, Running, Running, Stopped, Stopped, Stopped,
-                    Stopping, Pending, Impaired, Hung, Terminated,
+                    Running, Running, Running, Running, Running, Running, Running, Running, Running, Running, Running,
+                    Running, Stopped, Stopped, Stopped, Stopping, Pending, Impaired, Hung, Terminated,
                 ])
             };
             let condition = if plain && holds { self.dice.pick(&[Stopped, Stopping, ShuttingDown]) } else { condition };
-            let elsewhere = !plain && !holds && position > 0 && self.dice.percent(6);
-            let is_full = !plain && !holds && self.dice.percent(6);
-            let is_taken = !plain && !holds && self.dice.percent(6);
+            let elsewhere = !plain && !holds && position > 0 && self.dice.percent(4);
+            let is_full = !plain && !holds && self.dice.percent(4);
+            let is_taken = !plain && !holds && self.dice.percent(4);
             let is_spot = self.dice.percent(20);
             let capacity = match self.dice.below(100) {
                 0..8 if !plain => Capacity::RefusedAtOnce,
@@ -666,7 +700,7 @@ impl Writer {
             repairs_termination: self.dice.percent(85),
             may_not_move: self.dice.percent(5),
         };
-        let force = if flags.may_force { self.dice.pick(&[5, 30, 30, 60]) } else { 0 };
+        let force = if flags.may_force { self.dice.pick(&[5, 5, 10, 30]) } else { 0 };
         let mut repair = vec!["elastic-ip"];
         if flags.repairs_termination {
             repair.push("delete-on-termination");
@@ -729,7 +763,8 @@ impl Writer {
             let at = self.dice.milliseconds(0, 3_000);
             return vec![Entry { at, what: What::Schedule, time, kill: None, retried: true }];
         }
-        let count = self.dice.pick(&[1, 1, 2, 2, 2, 3, 3, 4, 5]);
+        let count =
+            if self.is_brief { self.dice.pick(&[1, 1, 1, 2]) } else { self.dice.pick(&[1, 1, 1, 2, 2, 2, 3, 4, 5]) };
         let count = if kind == Kind::Overlapping { count.max(2) } else { count };
         let spread = self.dice.pick(&[10, 500, 5_000, 60_000, 60_000]);
         let mut entries: Vec<Entry> = Vec::new();
@@ -739,7 +774,7 @@ impl Writer {
             let what = if repeats { self.dice.pick(&entries).what } else { self.what(members) };
             let retried = !matches!(what, What::Failover { .. } | What::Plan | What::Reconcile { .. });
             let time = if kind == Kind::Overlapping { Duration::from_secs(300) } else { time(&mut self.dice) };
-            let kill = (kind.has_kills() && self.dice.percent(50)).then(|| match self.dice.below(6) {
+            let kill = (kind.has_kills() && self.dice.percent(if entries.is_empty() { 90 } else { 50 })).then(|| match self.dice.below(6) {
                 0 | 1 => Kill::After(self.dice.milliseconds(0, 40_000)),
                 2 => Kill::BeforeCall(self.dice.between(1, 25)),
                 3 | 4 => Kill::AfterCall(self.dice.between(1, 25)),
@@ -747,7 +782,7 @@ impl Writer {
             });
             entries.push(Entry { at, what, time, kill, retried });
         }
-        if self.dice.percent(35) {
+        if !self.is_brief && self.dice.percent(20) {
             for minute in 1..=self.dice.between(1, 3) {
                 let at = Duration::from_secs(60 * minute);
                 let time = Duration::from_secs(300);
@@ -782,9 +817,14 @@ impl Writer {
                 if self.dice.percent(60) { vec![self.dice.pick(&Fault::TRANSIENT)] } else { Fault::TRANSIENT.to_vec() };
             faults.storms.push(Storm { over, from, until: from + length, percent, faults: kinds });
         }
-        for _ in 0..self.dice.below(4) {
-            let action = if self.dice.percent(70) { self.dice.pick(&CHANGES) } else { self.dice.pick(&ACTIONS) };
-            let first = self.dice.pick(&[1, 1, 1, 2, 2, 3, 4, 7]);
+        if faults.storms.is_empty() {
+            let (until, percent) = (Duration::from_secs(120), self.dice.pick(&[2, 5, 10]));
+            let kinds = vec![self.dice.pick(&Fault::TRANSIENT)];
+            faults.storms.push(Storm { over: Over::Everything, from: Duration::ZERO, until, percent, faults: kinds });
+        }
+        for _ in 0..self.dice.between(1, 4) {
+            let action = if self.dice.percent(75) { self.dice.pick(&CHANGES) } else { self.dice.pick(&ACTIONS) };
+            let first = self.dice.pick(&[1, 1, 1, 1, 2, 2, 3, 7]);
             let length = self.dice.pick(&[1, 1, 2, 5, 6, 12]);
             let fault = self.dice.pick(&Fault::TRANSIENT);
             faults.points.push(Point { action, first, last: first + length - 1, fault });

@@ -35,7 +35,7 @@ pub(crate) struct Tally {
     pub(crate) killed: u64,
     /// Runs that asked EC2 to move the interface.
     pub(crate) failovers: u64,
-    /// Those of them in whose world a call failed, an invocation was killed or somebody else acted before.
+    /// Those of them in whose world a call failed, an invocation was killed or somebody else acted.
     pub(crate) failovers_with_faults: u64,
     pub(crate) calls: u64,
     pub(crate) messages: u64,
@@ -92,6 +92,8 @@ pub(crate) struct Run {
     /// Attachments that it asked to end, and that it asked for.
     pub(crate) left: BTreeSet<String>,
     pub(crate) made: BTreeSet<String>,
+    /// Instances to which it asked EC2 to attach the interface.
+    aims: BTreeSet<InstanceId>,
     /// An attach was refused because the interface is in use, and it has not looked since.
     has_to_look: bool,
     pub(crate) note_failed: bool,
@@ -121,6 +123,7 @@ impl Run {
             seen_alive: BTreeSet::new(),
             left: BTreeSet::new(),
             made: BTreeSet::new(),
+            aims: BTreeSet::new(),
             has_to_look: false,
             note_failed: false,
             changes: Vec::new(),
@@ -192,7 +195,6 @@ pub(crate) struct Judge {
     pub(crate) is_gone: bool,
     /// Nobody acts anymore, and no call fails.
     pub(crate) is_over: bool,
-    started: bool,
     troubled: bool,
     revision: u64,
 }
@@ -220,7 +222,6 @@ impl Judge {
             messages: 0,
             last_change: Duration::ZERO,
             tampered: BTreeSet::new(),
-            started: false,
             troubled: false,
             revision: 0,
         }
@@ -267,6 +268,22 @@ impl Judge {
         self.applied(law);
         if !holds {
             self.break_law(law, now, what());
+        }
+    }
+
+    /// The curtain rises.
+    pub(crate) fn begins(&mut self, world: &World) {
+        let attachment = world.attachment_of(names::INTERFACE);
+        self.place = attachment.map(|attachment| attachment.instance_id.clone());
+        self.landed = attachment.map(|attachment| attachment.id.clone());
+        self.look_at(Duration::ZERO, world);
+    }
+
+    /// Nobody acts anymore, and no call fails. The failovers until now are those that count.
+    pub(crate) fn ends(&mut self) {
+        self.is_over = true;
+        if self.troubled {
+            self.tally.failovers_with_faults = self.tally.failovers;
         }
     }
 
@@ -405,7 +422,9 @@ impl Judge {
         let Some(holder) = observed.instance_id.clone() else { return };
         let is_member = self.drama.is_member(holder.as_str());
         self.hold(3, now, is_member, || format!("[{number}] takes the interface from {holder}, no member: {what}"));
-        let is_own = self.runs[number].made.contains(id);
+        // It may give back what it brought there itself, or wanted to bring there when another run did.
+        let run = &self.runs[number];
+        let is_own = run.made.contains(id) || run.aims.contains(&holder);
         self.judge_detach_of_healthy(number, now, &holder, observed.status, is_own, &what);
         self.judge_detach_without_standby(number, now, &holder, is_own, &what);
         self.runs[number].left.insert(id.to_owned());
@@ -469,8 +488,6 @@ impl Judge {
         let existed = self.fortunes.iter().any(|(member, fortune)| {
             *member != holder.as_str() && (fortune.is_viable || fortune.was_viable_at.is_some_and(|at| at >= began))
         });
-        // What was before the curtain rose, an old answer may still say.
-        let existed = existed || began.is_zero();
         self.hold(2, now, seen, || format!("[{number}] has seen no viable standby: {what}"));
         self.hold(2, now, existed || is_own, || format!("[{number}] detaches, and no viable standby exists: {what}"));
     }
@@ -485,7 +502,8 @@ impl Judge {
             && attach.interface_id.as_str() == names::INTERFACE
             && u32::from(attach.device_index) == self.drama.device_index;
         self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
-        let run = &self.runs[number];
+        let run = &mut self.runs[number];
+        run.aims.insert(attach.instance_id.clone());
         let looked = !run.has_to_look;
         self.hold(6, now, looked, || {
             format!("[{number}] was told that the interface is in use and has not looked since: {what}")
@@ -499,6 +517,7 @@ impl Judge {
         self.hold(6, now, is_free, || format!("[{number}] has seen the interface in use: {what}"));
     }
 
+    /// The answer to an attach.
     pub(crate) fn attached(&mut self, number: usize, answer: &Result<AttachmentId, CallError>) {
         if let Err(error) = answer
             && error.meaning == Meaning::InUse
@@ -510,10 +529,7 @@ impl Judge {
     fn moves(&mut self, number: usize) {
         if !self.runs[number].moves {
             self.runs[number].moves = true;
-            self.tally.failovers += 1;
-            if self.troubled {
-                self.tally.failovers_with_faults += 1;
-            }
+            self.tally.failovers += u64::from(!self.is_over);
         }
     }
 
@@ -548,13 +564,6 @@ impl Judge {
 
     /// Everything that happens in the world.
     pub(crate) fn observe(&mut self, now: Duration, moment: &Moment<'_>, world: &World, number: Option<usize>) {
-        if !self.started {
-            self.started = true;
-            let attachment = world.attachment_of(names::INTERFACE);
-            self.place = attachment.map(|attachment| attachment.instance_id.clone());
-            self.landed = attachment.map(|attachment| attachment.id.clone());
-            self.look_at(Duration::ZERO, world);
-        }
         match moment {
             Moment::Before(info) => {
                 self.by.entry(info.sequence).or_insert(number);

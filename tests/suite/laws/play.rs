@@ -44,7 +44,7 @@ pub(crate) struct Played {
 pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let drama = Drama::of(seed);
+        let drama = Drama::of(seed, lane == Lane::Sdk);
         match lane {
             Lane::Below => {
                 let doors = |simulator: &Simulator| {
@@ -74,6 +74,12 @@ async fn perform<E: Ec2 + Clone, S: Sns + Clone>(
         ec2: Door::new(ec2, court.clone(), simulator.clone()),
         sns: Door::new(sns, court.clone(), simulator.clone()),
         idle: RefCell::new(Vec::new()),
+        quiet: Failover::new(
+            config.clone(),
+            Door::new(BelowEc2(simulator.clone()), court.clone(), simulator.clone()),
+            Door::new(BelowSns(simulator.clone(), names::TOPIC.to_owned()), court.clone(), simulator.clone()),
+            Box::new(|_| ()),
+        ),
         drama,
         simulator,
         court,
@@ -98,6 +104,8 @@ struct Stage<E, S> {
     sns: Door<S>,
     /// Processes of the function that wait for something to do.
     idle: RefCell<Vec<Rc<Function<E, S>>>>,
+    /// Another process, for the time when all is quiet. Nothing fails then, so the cheap lane will do.
+    quiet: Function<BelowEc2, BelowSns>,
 }
 
 /// How an invocation ended.
@@ -132,6 +140,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         self.simulator.observe(move |now, moment, world| {
             court.judge().observe(now, moment, world, current_run());
         });
+        self.simulator.world(|world| self.court.judge().begins(world));
         let index = self.drama.device_index;
         for cue in self.drama.acts.clone() {
             let court = self.court.clone();
@@ -178,12 +187,27 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         }
     }
 
+    /// Lambda takes a process that is idle, or starts one. A process that was killed never comes back.
     async fn invoke(&self, what: &What, time: Duration, kill: Option<Kill>) -> Fate {
-        let number = self.court.judge().begin(what, self.now(), time, kill);
         let idle = self.idle.borrow_mut().pop();
         let function = idle.unwrap_or_else(|| {
             Rc::new(Failover::new(self.config.clone(), self.ec2.clone(), self.sns.clone(), Box::new(|_| ())))
         });
+        let fate = self.invoke_process(&function, what, time, kill).await;
+        if let Fate::Answered(_) = fate {
+            self.idle.borrow_mut().push(function);
+        }
+        fate
+    }
+
+    async fn invoke_process<A: Ec2, B: Sns>(
+        &self,
+        function: &Failover<A, B>,
+        what: &What,
+        time: Duration,
+        kill: Option<Kill>,
+    ) -> Fate {
+        let number = self.court.judge().begin(what, self.now(), time, kill);
         let deadline = Instant::now() + time;
         let received_at = self.time_of_day();
         let invocation = Invocation {
@@ -214,7 +238,6 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
             Fate::Answered(answer) => {
                 self.court.judge().answered(number, now, answer);
                 self.after_answer(number, now, answer);
-                self.idle.borrow_mut().push(function);
             }
             Fate::Killed => self.court.judge().killed(number, now),
             Fate::Overran => self.court.judge().overran(number, now),
@@ -248,7 +271,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         self.judge_messages_of_quiet_worlds();
         let last = {
             let mut judge = self.court.judge();
-            judge.is_over = true;
+            judge.ends();
             judge.runs.iter().map(|run| run.deadline).max().unwrap_or_default()
         };
         let now = self.now();
@@ -288,7 +311,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
     }
 
     async fn reconcile(&self) -> Fate {
-        self.invoke(&What::Reconcile { dry_run: false }, Duration::from_secs(300), None).await
+        self.invoke_process(&self.quiet, &What::Reconcile { dry_run: false }, Duration::from_secs(300), None).await
     }
 
     /// Law 12: once more does nothing.
@@ -395,9 +418,11 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
     fn judge_messages_of_quiet_worlds(&self) {
         let now = self.now();
         let mut judge = self.court.judge();
-        let asked = judge.runs.iter().any(|run| run.what.is_operators_failover());
+        let asked = |run: &Run| run.what.is_operators_failover() || matches!(run.what, What::Spot { .. });
+        let asked = judge.runs.iter().any(asked);
         let moves = judge.landings.iter().filter(|landing| landing.by.is_some());
         let moves = moves.filter(|landing| landing.from.as_ref() != Some(&landing.to)).count();
+        let landings = judge.landings.iter().filter(|landing| landing.by.is_some()).count();
         let told = judge.published.iter().filter(|published| published.outcome == "moved").count();
         match self.drama.kind {
             Kind::Ordinary => {
@@ -407,7 +432,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
                 judge.hold(7, now, due && told == moves, || format!("{moves} moves and {told} told"));
             }
             Kind::Overlapping if !asked && !self.drama.lacks_capacity => {
-                judge.hold(7, now, moves <= 1 && told <= moves, || format!("{moves} moves, and {told} told"));
+                judge.hold(7, now, moves <= 1 && told <= landings, || format!("{moves} moves, and {told} told"));
             }
             _ => {}
         }
@@ -502,6 +527,15 @@ fn is_impaired(instance: &Instance) -> bool {
     system == Check::Impaired || own == Check::Impaired
 }
 
+/// The actions in whose answers the SDK looks for nothing, so that any body will do.
+const ANSWERED_WITHOUT_CONTENT: [&str; 5] = [
+    "CreateTags",
+    "DeleteTags",
+    "DetachNetworkInterface",
+    "DisassociateAddress",
+    "ModifyNetworkInterfaceAttribute",
+];
+
 /// What happens to a call.
 fn disrupt(court: &Court, faults: &Faults, call: &CallInfo) -> Disruption {
     let number = current_run();
@@ -531,6 +565,9 @@ fn disrupt(court: &Court, faults: &Faults, call: &CallInfo) -> Disruption {
     let stale = faults.stale.filter(|window| {
         fault.is_none() && action.starts_with("Describe") && call.now < judge.last_change + *window && dice.percent(50)
     });
+    // A change that is answered with 200 and was not made is a lie that nobody could see through.
+    let is_lie = fault == Some(Fault::Nonsense) && ANSWERED_WITHOUT_CONTENT.contains(&action);
+    let fault = if is_lie { Some(Fault::DropBefore) } else { fault };
     let (fault, disruption) = match (fault, stale) {
         (Some(fault), _) => (fault, fault.disruption(&mut dice)),
         (None, Some(window)) => {
