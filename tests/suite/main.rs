@@ -11,7 +11,6 @@ mod events;
 mod failovers;
 mod house;
 mod identifiers;
-mod laws;
 mod marks;
 mod notifications;
 mod planning;
