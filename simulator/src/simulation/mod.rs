@@ -563,7 +563,9 @@ mod tests {
         assert!(is_held());
         tokio::time::sleep(milliseconds(10)).await;
         assert!(!is_held());
-        assert_eq!(lines(&simulator), [format!("DetachNetworkInterface AttachmentId={} -> late", names::ATTACHMENT)]);
+        // On record as it comes in, and again as it takes effect.
+        let detach = |outcome| format!("DetachNetworkInterface AttachmentId={} -> {outcome}", names::ATTACHMENT);
+        assert_eq!(lines(&simulator), [detach("late"), detach("ok")]);
     }
 
     #[tokio::test(start_paused = true)]
