@@ -23,9 +23,10 @@ use crate::{
 };
 
 impl Simulator {
-    /// The simulator as the HTTP client of an SDK client, on tokio's clock, which may be paused:
+    /// The simulator as the HTTP client of an SDK client, on tokio's clock, which may be paused. This crate does not depend on
+    /// the SDK's clients, so what follows is tried by those who do:
     ///
-    /// ```ignore
+    /// ```text
     /// let config = aws_sdk_ec2::Config::builder()
     ///     .behavior_version(BehaviorVersion::v2026_01_12())
     ///     .region(Region::new(simulator::names::REGION))
