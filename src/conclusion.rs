@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use chrono::{DateTime, Utc};
+use chrono::SecondsFormat;
 use tokio::time::timeout_at;
 
-use crate::checks::{Checked, Checks};
+use crate::checks::{CheckResult, Checked, Checks};
 use crate::cloud::{CallError, Ec2, Meaning, Sns};
 use crate::event::{Trigger, TriggerKind};
 use crate::failover::{Failover, Failure};
-use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, InstanceId};
-use crate::marks::{Change, Debt, Marks, REFUSED, tag_value};
+use crate::marks::{ANNOUNCED, Change, Debt, Marks, REFUSED, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
@@ -43,18 +42,19 @@ pub(crate) struct Work {
     pub(crate) repaired: Vec<&'static str>,
     /// The debt that this run has written.
     pub(crate) noted: Option<Debt>,
-    /// Until when the run whose debt this one took over may still publish.
-    pub(crate) others_busy_until: Option<DateTime<Utc>>,
     /// The debts of other runs that are due.
     pub(crate) due: Vec<Owed>,
     /// Tags that mean nothing anymore.
     pub(crate) obsolete: Vec<String>,
-    /// The refusal that the interface remembers.
+    /// The instances that AWS is going to retire, if that is what the event announces.
+    pub(crate) retiring: Vec<InstanceId>,
+    /// The refusal that the interface remembers, and the announcement.
     pub(crate) remembered_refusal: Option<String>,
+    pub(crate) remembered_announcement: Option<String>,
 }
 
 impl Work {
-    /// Whether another run has moved the interface and died before it was done.
+    /// Whether another run has moved the interface and was not done with it.
     pub(crate) fn owes_a_move(&self) -> bool {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
     }
@@ -64,7 +64,7 @@ impl Work {
 pub(crate) struct Owed {
     pub(crate) debt: Debt,
     /// Where the interface went, and by which attachment, as far as that is known.
-    pub(crate) to: InstanceId,
+    pub(crate) to: Option<InstanceId>,
     pub(crate) attachment_id: Option<AttachmentId>,
 }
 
@@ -89,38 +89,51 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
         let stranded = matches!(ending, Ending::Stranded);
-        let repeats = self.repeats(&ending, &work, &trigger);
-        let verdict = self.verdict(&mut run, ending, &work);
-        let publishes =
-            matches!(verdict.outcome, Outcome::Moved | Outcome::Repaired | Outcome::Refused | Outcome::Failed);
-        let refusal = repeats.as_ref().map(|(signature, _)| signature.clone());
-        let is_repeated = repeats.is_some_and(|(_, repeated)| repeated);
+        // What may have been changed and has not come to an end is taken up by the next run.
+        let is_open = stranded || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
+        let refusal = self.refusal(&ending, &work);
+        let announcement = self.announcement(&work, &trigger);
+        let verdict = self.verdict(&mut run, ending, &work, &trigger);
+        let publishes = match verdict.outcome {
+            Outcome::Moved | Outcome::Repaired => true,
+            Outcome::Audited => announcement != work.remembered_announcement,
+            // Somebody who asks gets an answer each time, and what was mended on the way has not been told yet.
+            Outcome::Refused | Outcome::Failed => {
+                let is_asked = trigger.kind == TriggerKind::Failover || !work.repaired.is_empty();
+                is_asked || refusal.as_ref().is_none_or(|refusal| !self.remembers(refusal, &work))
+            }
+            Outcome::NoAction | Outcome::Planned | Outcome::Ignored => false,
+        };
         let mut report = self.report(&mut run, verdict, trigger, work.checks);
-        let mut settled = std::mem::take(&mut work.obsolete);
+        // What this run has done may have made more due.
+        self.read_marks(&run, &mut work);
+        let mut settlement = Settlement::default();
+        settlement.obsolete(std::mem::take(&mut work.obsolete));
         let mut unpublished = None;
-        if publishes && !is_repeated {
+        if publishes {
             match self.publish(&mut run, &report, request_id).await {
                 Ok(()) => {
-                    // A move that left the interface attached to nothing is not over; its debt passes to the next run.
-                    settled.extend(work.noted.take_if(|_| !stranded).map(|debt| debt.key));
-                    if let Some(refusal) = &refusal {
-                        self.remember_refusal(&mut run, refusal).await;
+                    if let Some(debt) = work.noted.take_if(|_| !is_open) {
+                        settlement.told(&run, debt);
                     }
+                    self.remember(&mut run, refusal.as_deref(), announcement.as_deref()).await;
                 }
                 Err(error) => unpublished = Some(error),
             }
-        } else if let Some(debt) = work.noted.take() {
-            settled.push(debt.key);
+        } else if let Some(debt) = work.noted.take_if(|_| !is_open) {
+            settlement.obsolete([debt.key]);
         }
         if unpublished.is_none() {
-            unpublished = self.settle_due(&mut run, &work, &report, request_id, &mut settled).await.err();
+            unpublished = self.settle_due(&mut run, &work, &report, request_id, &mut settlement).await.err();
         }
         if refusal.is_none() {
             self.forget_refusal();
-            settled.extend(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
+            settlement.obsolete(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
         }
-        let unsettled = work.noted.map(|debt| debt.handed_over(work.others_busy_until));
-        self.clean_up(&mut run, settled, unsettled).await;
+        if let Some(debt) = work.noted {
+            settlement.rewritten.push(debt.handed_over());
+        }
+        self.clean_up(&mut run, settlement).await;
         report.steps = run.steps;
         report.findings = run.findings;
         let summary = report.summary.clone();
@@ -136,13 +149,13 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     async fn conclude_cut_off(
         &self,
         mut run: Run<'_, E>,
-        mut work: Work,
+        work: Work,
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        let Some(debt) = work.noted.take() else {
+        if work.noted.is_none() {
             return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
-        };
+        }
         if self.is_attached_to_nothing(&run) {
             let finding = run.advisor().attached_to_nothing(&work.standbys);
             run.findings.push(finding);
@@ -151,9 +164,9 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
         let report = self.report(&mut run, verdict, trigger, None);
-        // Whether this report gets out changes nothing: the debt stays, so the next run reports what came of the move.
+        // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
+        // reports what came of the move.
         let published = self.publish(&mut run, &report, request_id).await;
-        self.clean_up(&mut run, Vec::new(), Some(debt.handed_over(work.others_busy_until))).await;
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
         Err(Failure::DeadlineReached { summary: format!("{}{outlook}", report.summary) })
     }
@@ -163,8 +176,14 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     }
 
     /// Says what the work came to.
-    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work) -> Verdict {
+    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work, trigger: &Trigger) -> Verdict {
         let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
+        let holder = run.holder().cloned();
+        let retiring: Vec<&InstanceId> = work.retiring.iter().filter(|id| self.config.is_member(id)).collect();
+        for instance in &retiring {
+            let finding = run.advisor().retirement(instance, trigger.starts_at, holder.as_ref() == Some(*instance));
+            run.findings.push(finding);
+        }
         match ending {
             Ending::Kept(_) if !work.repaired.is_empty() => {
                 let summary = format!("Nothing had to move. Repaired: {}.", work.repaired.join(", "));
@@ -174,11 +193,12 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));
                 verdict(Outcome::Failed, "repair-failed", summary)
             }
-            Ending::Kept(reason) => {
-                let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
-                let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
-                verdict(Outcome::NoAction, reason.code(), kept_summary(reason, holder))
+            Ending::Kept(_) if !retiring.is_empty() => {
+                let names: Vec<&str> = retiring.iter().map(|id| id.as_str()).collect();
+                let summary = format!("AWS is going to retire {}. Nothing was moved.", names.join(", "));
+                verdict(Outcome::Audited, "retirement-scheduled", summary)
             }
+            Ending::Kept(reason) => verdict(Outcome::NoAction, reason.code(), kept_summary(reason, run.holder())),
             Ending::Moved(movement, cause) => {
                 let took = match movement.duration_ms.unwrap_or_default() {
                     0..100 => "under 0.1 s".to_owned(),
@@ -223,8 +243,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         }
     }
 
-    /// The refusal in one line, and whether the same was published before. Somebody who asks gets an answer each time.
-    fn repeats(&self, ending: &Ending, work: &Work, trigger: &Trigger) -> Option<(String, bool)> {
+    /// The refusal in one line, by which it is known again.
+    fn refusal(&self, ending: &Ending, work: &Work) -> Option<String> {
         let detail = match ending {
             Ending::Refused(refusal) => {
                 let obstacles =
@@ -241,19 +261,36 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             }
             _ => return None,
         };
-        let signature = tag_value(&detail);
-        let in_memory = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = work.remembered_refusal.as_ref() == Some(&signature) || in_memory.as_ref() == Some(&signature);
-        Some((signature, known && trigger.kind != TriggerKind::Failover))
+        Some(tag_value(&detail))
     }
 
-    async fn remember_refusal(&self, run: &mut Run<'_, E>, signature: &str) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(signature.to_owned());
-        if run.interface().is_some() {
-            let tags = BTreeMap::from([(REFUSED.to_owned(), signature.to_owned())]);
-            // The process remembers it as well, so the only cost of a failure is one more mail when Lambda replaces it.
+    /// The announcement in one line.
+    fn announcement(&self, work: &Work, trigger: &Trigger) -> Option<String> {
+        let retiring: Vec<&str> =
+            work.retiring.iter().filter(|id| self.config.is_member(id)).map(InstanceId::as_str).collect();
+        let date = trigger.starts_at.map(|date| date.to_rfc3339_opts(SecondsFormat::Secs, true));
+        (!retiring.is_empty()).then(|| tag_value(&format!("{} {}", retiring.join(" "), date.unwrap_or_default())))
+    }
+
+    /// Whether this refusal is the one that was published last.
+    fn remembers(&self, refusal: &String, work: &Work) -> bool {
+        let in_memory = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        work.remembered_refusal.as_ref() == Some(refusal) || in_memory.as_ref() == Some(refusal)
+    }
+
+    /// Remembers what was published, so that the same is not published again.
+    async fn remember(&self, run: &mut Run<'_, E>, refusal: Option<&str>, announcement: Option<&str>) {
+        if let Some(refusal) = refusal {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.to_owned());
+        }
+        let tags = [(REFUSED, refusal), (ANNOUNCED, announcement)];
+        let tags: BTreeMap<String, String> =
+            tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
+        if !tags.is_empty() && run.interface().is_some() {
+            // The only cost of a failure is one more mail.
             let written = self.ec2.write_tags(&self.config.interface_id, &tags);
-            let _ = timeout_at(run.clock.publishing_ends(), run.step(Step::NoteRefusal, REFUSED, written)).await;
+            let ends = run.clock.publishing_ends();
+            let _ = timeout_at(ends, run.step(Step::NotePublished, &self.config.interface_id, written)).await;
         }
     }
 
@@ -285,40 +322,45 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         published
     }
 
-    /// Publishes what other runs owe.
+    /// Publishes what other runs owe. What two of them owe for the same move is told once, by the one that knows more.
     async fn settle_due(
         &self,
         run: &mut Run<'_, E>,
         work: &Work,
         report: &Report,
         request_id: &str,
-        settled: &mut Vec<String>,
+        settlement: &mut Settlement,
     ) -> Result<(), CallError> {
-        for (number, owed) in work.due.iter().enumerate() {
-            let report = owed_report(owed, report);
-            self.publish(run, &report, &format!("{request_id}-{number}")).await?;
-            settled.push(owed.debt.key.clone());
+        let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
+        due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
+        for (number, owed) in due.into_iter().enumerate() {
+            if settlement.settles(&owed.debt) {
+                continue;
+            }
+            if !owed.debt.reported {
+                let report = self.owed_report(owed, report);
+                self.publish(run, &report, &format!("{request_id}-{number}")).await?;
+            }
+            settlement.told(run, owed.debt.clone());
         }
         Ok(())
     }
 
-    /// Removes the tags that are settled, and hands over the debt that is not.
-    async fn clean_up(&self, run: &mut Run<'_, E>, mut settled: Vec<String>, unsettled: Option<Debt>) {
+    /// Writes down what is still to be done, and removes the tags that are settled.
+    async fn clean_up(&self, run: &mut Run<'_, E>, settlement: Settlement) {
         let ends = run.clock.publishing_ends();
         let interface = &self.config.interface_id;
-        // A note that names a later end than this run's is another run's by now, and stays as it is.
-        let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
-        let is_others = |debt: &Debt| {
-            seen.iter().any(|seen| seen.key == debt.key && seen.busy_until > Some(run.clock.cut_off_at()))
-        };
-        if let Some(debt) = &unsettled {
-            settled.retain(|key| *key != debt.key);
+        let Settlement { settled, rewritten } = settlement;
+        if run.interface().is_none() {
+            return;
         }
-        if let Some(debt) = unsettled.filter(|debt| !is_others(debt)) {
-            let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+        if !rewritten.is_empty() {
+            let notes: BTreeMap<String, String> =
+                rewritten.iter().map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+            let keys: Vec<&str> = notes.keys().map(String::as_str).collect();
             // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
-            let _ =
-                timeout_at(ends, run.step(Step::HandOverDebt, &debt.key, self.ec2.write_tags(interface, &notes))).await;
+            let writing = run.step(Step::HandOverDebt, keys.join(" "), self.ec2.write_tags(interface, &notes));
+            let _ = timeout_at(ends, writing).await;
         }
         if !settled.is_empty() {
             let removing = run.step(Step::SettleDebt, settled.join(" "), self.ec2.delete_tags(interface, &settled));
@@ -351,7 +393,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             reason: verdict.reason.to_owned(),
             summary: verdict.summary,
             trigger,
-            expected_to_work: self.expectation(run.observation.as_ref(), &run.findings),
+            expected_to_work: self.expectation(run.observation.as_ref(), checks),
             token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
             steps: run.steps.clone(),
@@ -360,8 +402,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         }
     }
 
-    /// Whether clients can be expected to get licenses, by what EC2 says and what was found.
-    fn expectation(&self, observation: Option<&Observation>, findings: &[Finding]) -> Expectation {
+    /// Whether clients can be expected to get licenses now, by what EC2 says of the holder and what the checks found.
+    fn expectation(&self, observation: Option<&Observation>, checks: Checks) -> Expectation {
         let Some(observation) = observation else { return Expectation::Unknown };
         let (Reading::Known(interface), Reading::Known(_)) = (&observation.interface, &observation.instances) else {
             return Expectation::Unknown;
@@ -373,54 +415,98 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         };
         let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
-        let critical = findings.iter().any(|finding| finding.severity == Severity::Critical);
+        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group];
+        let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
-            (InstanceState::Running, _) if !critical => Expectation::Yes,
-            (InstanceState::Pending, _) if !critical => Expectation::Unknown,
+            (InstanceState::Running, _) if is_served => Expectation::Yes,
+            (InstanceState::Pending, _) if is_served => Expectation::Unknown,
             _ => Expectation::No,
         }
     }
+
+    /// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
+    fn owed_report(&self, owed: &Owed, report: &Report) -> Report {
+        let Owed { debt, to, attachment_id } = owed;
+        let when =
+            debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
+        let (outcome, summary, movement) = match (&debt.change, to) {
+            (Change::Repair { what }, _) => {
+                let summary = format!(
+                    "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the \
+                     checks.",
+                    what.join(", ")
+                );
+                (Outcome::Repaired, summary, None)
+            }
+            (Change::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
+                let summary = format!(
+                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could \
+                     not report it."
+                );
+                (Outcome::Failed, summary, None)
+            }
+            (Change::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
+                let summary = format!(
+                    "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report \
+                     it.",
+                    place(from.as_ref())
+                );
+                let movement = Movement {
+                    from: from.clone(),
+                    to: to.clone(),
+                    attachment_id: attachment_id.clone(),
+                    forced: None,
+                    standby_started: None,
+                    duration_ms: None,
+                };
+                (Outcome::Moved, summary, Some(movement))
+            }
+            (Change::Move { from, .. }, to) => {
+                let summary = format!(
+                    "A move of the license interface from {} began{when}, and the run that made it could not report how it \
+                     ended. Since then the interface was attached to {}, which is no member.",
+                    place(from.as_ref()),
+                    to.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string)
+                );
+                (Outcome::Failed, summary, None)
+            }
+        };
+        let reason = "report-was-owed".to_owned();
+        Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
+    }
 }
 
-/// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
-fn owed_report(owed: &Owed, report: &Report) -> Report {
-    let Owed { debt, to, attachment_id } = owed;
-    let when =
-        debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
-    let (outcome, summary, movement) = match &debt.change {
-        Change::Move { from, .. } if from.as_ref() == Some(to) => {
-            let summary = format!(
-                "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could not \
-                 report it."
-            );
-            (Outcome::Failed, summary, None)
+/// What becomes of the notes on the interface at the end of a run.
+#[derive(Default)]
+struct Settlement {
+    /// Tags that are removed.
+    settled: Vec<String>,
+    /// Debts that stay, as the next run is to find them.
+    rewritten: Vec<Debt>,
+}
+
+impl Settlement {
+    fn obsolete(&mut self, keys: impl IntoIterator<Item = String>) {
+        self.settled.extend(keys);
+    }
+
+    fn settles(&self, debt: &Debt) -> bool {
+        self.settled.contains(&debt.key)
+    }
+
+    /// The report of this debt was published, and with it all that is owed for the same move.
+    fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
+        let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+        let same = seen.into_iter().filter(|other| other.key != debt.key && other.is_same_move(&debt));
+        self.settled.extend(same.map(|other| other.key));
+        // An attachment with which the interface would die is not settled with a report.
+        match matches!(debt.change, Change::Move { .. }) && run.is_doomed() {
+            true if debt.reported => {}
+            true => self.rewritten.push(debt.once_reported()),
+            false => self.settled.push(debt.key),
         }
-        Change::Move { from, .. } => {
-            let summary = format!(
-                "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report it.",
-                place(from.as_ref())
-            );
-            let movement = Movement {
-                from: from.clone(),
-                to: to.clone(),
-                attachment_id: attachment_id.clone(),
-                forced: None,
-                standby_started: None,
-                duration_ms: None,
-            };
-            (Outcome::Moved, summary, Some(movement))
-        }
-        Change::Repair { what } => {
-            let summary = format!(
-                "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the checks.",
-                what.join(", ")
-            );
-            (Outcome::Repaired, summary, None)
-        }
-    };
-    let reason = "report-was-owed".to_owned();
-    Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
+    }
 }
 
 /// Where the interface was, in words.

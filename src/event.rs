@@ -28,11 +28,14 @@ pub struct Trigger {
     /// The reason that an operator gave.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// When that which the event announces begins.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub starts_at: Option<DateTime<Utc>>,
 }
 
 impl Trigger {
     fn of(kind: TriggerKind) -> Self {
-        Self { kind, id: None, time: None, instance_id: None, state: None, reason: None }
+        Self { kind, id: None, time: None, instance_id: None, state: None, reason: None, starts_at: None }
     }
 }
 
@@ -117,6 +120,16 @@ pub struct Request {
     pub intent: Intent,
     /// Answer what would be done, and change nothing.
     pub dry_run: bool,
+}
+
+impl Request {
+    /// The instances that AWS is going to retire, by what the event announces.
+    pub fn retiring(&self) -> &[InstanceId] {
+        match self.trigger.kind {
+            TriggerKind::Health => self.intent.instances(),
+            _ => &[],
+        }
+    }
 }
 
 /// What [`parse`] made of a document.
@@ -394,6 +407,8 @@ fn parse_health(mut trigger: Trigger, detail: &Value) -> Parsed {
         let detail = "the Health event announces no retirement of an instance".to_owned();
         return Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail };
     }
+    let starts_at = detail.get("startTime").and_then(Value::as_str);
+    trigger.starts_at = starts_at.and_then(|time| DateTime::parse_from_rfc2822(time).ok()).map(|time| time.to_utc());
     // An entity is the instance's ARN or its plain id.
     let entities: Vec<&str> = detail
         .get("affectedEntities")

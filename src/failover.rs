@@ -15,7 +15,7 @@ use crate::conclusion::{Ending, Owed, Verdict, Work, place};
 use crate::config::Config;
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
-use crate::marks::{Change, Debt, MOVES, Marks, Standing, standings, tag_value};
+use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, tag_value};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
 use crate::relocation::Relocated;
 use crate::report::{Movement, Outcome, Report, Step, StepRecord};
@@ -108,7 +108,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     /// Only where trying again can help, and for a malformed request. Everything else is a report.
     pub async fn handle(&self, invocation: Invocation) -> Result<Report, Failure> {
         let clock = Clock::new(invocation.received_at, invocation.deadline);
-        let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder);
+        let name = RunName::new(&invocation.request_id);
+        let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, name);
         let request = match parse(&invocation.payload)? {
             Parsed::Request(request) => request,
             Parsed::Ignored { trigger, reason, detail } => {
@@ -126,7 +127,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         if request.dry_run {
             return Box::pin(self.rehearse(&mut run, request)).await;
         }
-        let mut work = Work::default();
+        let mut work = Work { retiring: request.retiring().to_vec(), ..Work::default() };
         // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
         let worked = timeout_at(clock.work_ends(), Box::pin(self.work(&mut run, &mut work, &request.intent))).await;
         if let Ok(Err(failure)) = worked {
@@ -183,6 +184,9 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let (action, standbys) = self.look_and_plan(run, intent, true).await;
         work.standbys = standbys;
         run.before = run.interface().cloned();
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        work.remembered_refusal = marks.refused;
+        work.remembered_announcement = marks.announced;
         self.read_marks(run, work);
         let ending = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
@@ -192,12 +196,19 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             Action::Move(planned) => self.relocate(run, work, &planned).await,
         };
         let mends = match &ending {
-            Ending::Moved(..) => true,
-            Ending::Kept(_) => intent.mends() || run.is_doomed() && work.owes_a_move(),
-            _ => false,
+            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) => true,
+            // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
+            Ending::Kept(_) | Ending::Refused(_) => {
+                let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
+                let owes = run.is_doomed() && work.owes_a_move();
+                let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
+                can_tell && is_with_member && (intent.mends() || owes)
+            }
+            Ending::MovedByAnotherRun(_) | Ending::Stranded => false,
         };
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
-        let looks_further = mends || !matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_));
+        let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
+        let looks_further = mends || !is_quiet;
         work.ending = Some(ending);
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
         if looks_further && !has_looked {
@@ -226,20 +237,29 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         }
     }
 
-    /// Sorts what the interface remembers.
-    fn read_marks(&self, run: &Run<'_, E>, work: &mut Work) {
-        let Some(interface) = run.interface() else { return };
-        let marks = Marks::read(&interface.tags);
-        work.remembered_refusal = marks.refused;
-        let holder = interface.attachment.as_ref();
-        for (debt, standing, to) in standings(marks.debts, run.clock.now(), interface, &self.config.members) {
-            match (standing, to) {
-                (Standing::Busy | Standing::Open, _) | (Standing::Due, None) => {}
-                (Standing::Due, Some(to)) => {
-                    let holder = holder.filter(|holder| holder.instance_id.as_ref() == Some(&to));
-                    work.due.push(Owed { debt, attachment_id: holder.map(|holder| holder.id.clone()), to });
-                }
+    /// Sorts what the interface remembers: what is due is reported, what never happened is forgotten. What is known to be
+    /// due stays so, with the place at which the interface was then.
+    pub(crate) fn read_marks(&self, run: &Run<'_, E>, work: &mut Work) {
+        let Some(observation) = &run.observation else { return };
+        let Some(interface) = observation.interface() else { return };
+        let attachment = interface.attachment.as_ref();
+        for debt in Marks::read(&interface.tags).debts {
+            let is_own = work.noted.as_ref().is_some_and(|noted| noted.key == debt.key);
+            let is_known = work.due.iter().any(|owed| owed.debt.key == debt.key) || work.obsolete.contains(&debt.key);
+            if is_own || is_known {
+                continue;
+            }
+            match (debt.standing(observation.observed_at, interface), &debt.change) {
+                (Standing::Busy | Standing::Open, _) => {}
                 (Standing::Void, _) => work.obsolete.push(debt.key),
+                (Standing::Due, Change::Move { to, arrived: Some(arrived), .. }) => {
+                    work.due.push(Owed { to: to.clone(), attachment_id: Some(arrived.clone()), debt });
+                }
+                (Standing::Due, _) => {
+                    let to = attachment.and_then(|attachment| attachment.instance_id.clone());
+                    let attachment_id = attachment.map(|attachment| attachment.id.clone());
+                    work.due.push(Owed { to, attachment_id, debt });
+                }
             }
         }
     }
@@ -248,21 +268,17 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> Ending {
         let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
-        let new = Debt::of_move(planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
+        let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
         // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
         // same move, and the other run's note, the last of them, says where it began.
         let begun = marks.debts.iter().filter(|_| planned.from.is_none());
-        let begun = begun.filter(|debt| matches!(debt.change, Change::Move { departed: Some(_), .. }));
-        let begun = begun.max_by_key(|debt| debt.started).cloned();
-        let debt = match begun {
-            Some(Debt { key, change: Change::Move { departed, from, .. }, busy_until, .. }) => {
-                // The other run may still be at work, and publish; until then nobody else does.
-                work.others_busy_until = busy_until;
-                let change = Change::Move { departed, from, to: Some(target.clone()) };
-                Debt { key, change, busy_until: busy_until.max(new.busy_until), ..new }
-            }
-            _ => new,
-        };
+        let begun = begun
+            .filter(|debt| matches!(debt.change, Change::Move { departed: Some(_), arrived: None, .. }))
+            .next_back();
+        let debt = begun.map_or(new.clone(), |begun| new.continuing(&run.name, begun));
+        if let Change::Move { departed, .. } = &debt.change {
+            run.departed.extend(departed.clone());
+        }
         let left = match &debt.change {
             Change::Move { from, .. } => from.clone(),
             Change::Repair { .. } => None,
@@ -271,24 +287,42 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             work.obsolete.push(debt.key);
             return Ending::Refused(Refusal::PermissionDenied(error));
         }
-        work.noted = Some(debt);
+        work.noted = Some(debt.clone());
         let relocated = run.relocate(planned, left).await;
+        let arrival = match &relocated {
+            Relocated::Moved(movement) | Relocated::NotStarted(movement) => {
+                movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
+            }
+            Relocated::Returned(to, attachment) => Some((to, attachment)),
+            Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Stranded => None,
+        };
+        let mut notes = BTreeMap::new();
+        if let Some((at, by)) = arrival {
+            let debt = debt.arrived(at, by);
+            notes.insert(debt.key.clone(), tag_value(&debt.value()));
+            work.noted = Some(debt);
+        }
         let has_left = !matches!(relocated, Relocated::Refused(_) | Relocated::ByAnotherRun(_));
         if planned.counts && has_left {
-            // If this fails, the limit counts one move less, which errs on the side of the token server.
-            let moves = BTreeMap::from([(MOVES.to_owned(), marks.moves_with(run.clock.now()))]);
-            let written = self.ec2.write_tags(&planned.interface_id, &moves);
-            let _ = run.step(Step::CountMove, MOVES, written).await;
+            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+        }
+        if !notes.is_empty() {
+            // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
+            // tells by the present attachment whether the move was made.
+            let written = self.ec2.write_tags(&planned.interface_id, &notes);
+            let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
         }
         match relocated {
             Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
             Relocated::ByAnotherRun(to) => {
-                // The other run publishes this move. Its note and this run's are the same tag, which stays until it has.
-                work.noted = None;
+                // The other run reports this move, and removes the notes of it when it has. Only what may have been done by
+                // this run stays noted, in case that it was this run's attach all the same.
+                let noted = work.noted.take().filter(|_| !run.may_have_changed);
+                work.obsolete.extend(noted.map(|debt| debt.key));
                 Ending::MovedByAnotherRun(to)
             }
             Relocated::Refused(refusal) => Ending::Refused(refusal),
-            Relocated::Returned(to) => Ending::Returned(to),
+            Relocated::Returned(to, _) => Ending::Returned(to),
             Relocated::NotStarted(movement) => Ending::NotStarted(movement),
             Relocated::Stranded => Ending::Stranded,
         }
@@ -345,7 +379,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         // can wait for a run that can write.
         if work.noted.is_none() {
             let what = work.to_repair.iter().map(|what| (*what).to_owned()).collect();
-            let debt = Debt::of_repairs(what, run.clock.now(), run.clock.cut_off_at());
+            let debt = Debt::of_repairs(&run.name, what, run.clock.now(), run.clock.cut_off_at());
             let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
             if let Err(error) = run.step(Step::NoteDebt, &debt.key, self.ec2.write_tags(&interface.id, &notes)).await {
                 let consequence = "A repair could not be noted on the interface first, so it was not begun.";

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{Checked, CheckedAddress};
@@ -326,6 +327,29 @@ impl<'a> Advisor<'a> {
                 "Stop {from}, and start it again, before you move the interface back:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {from}")),
                 self.command(&format!("start-instances --instance-ids {from}"))
+            ),
+        )
+    }
+
+    /// AWS is going to retire the hardware of an instance.
+    pub fn retirement(&self, instance: &InstanceId, date: Option<DateTime<Utc>>, is_holder: bool) -> Finding {
+        let date = date.map_or_else(String::new, |date| format!(" on {}", date.format("%Y-%m-%d %H:%M UTC")));
+        let move_first = if is_holder {
+            "Before that day, move the interface at a time that suits you: invoke the function with {\"action\":\"failover\"}. \
+             Then stop"
+        } else {
+            "Before that day, stop"
+        };
+        Finding::warning(
+            "retirement-scheduled",
+            instance,
+            format!(
+                "AWS is going to retire the hardware of {instance}{date}, and stops or terminates the instance then."
+            ),
+            format!(
+                "{move_first} {instance}, and start it again, which puts it on other hardware:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {instance}")),
+                self.command(&format!("start-instances --instance-ids {instance}"))
             ),
         )
     }

@@ -5,15 +5,18 @@
 //!
 //! | tag | value | meaning |
 //! |---|---|---|
-//! | `token-failover:owed:<attachment id>` | `from=i-… to=i-… started=… busy-until=…` | the interface was about to leave this attachment; once it is attached elsewhere, a report of that move is owed |
-//! | `token-failover:owed:detached` | the same, without `from` | the interface was attached to nothing and about to be attached |
-//! | `token-failover:owed:repair` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
+//! | `token-failover:owed:<attachment id>:<run>` | `from=i-… to=i-… started=… busy-until=…` | a run was about to take the interface off this attachment; once it is attached elsewhere, a report of that move is owed |
+//! | `token-failover:owed:detached:<run>` | the same, without `from` | the interface was attached to nothing and about to be attached |
+//! | the same two | with `arrived=eni-attach-…` | the move was made, by this attachment; its report is owed wherever the interface is now |
+//! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
+//! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
+//! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
 //!
-//! A debt is written before the first change and removed after the report was published. One tag for each departure
-//! means that runs which overlap cannot overwrite each other's debts. `busy-until` is the deadline of the run that wrote
-//! it: until then that run may still publish, and nobody else does.
+//! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
+//! so runs that overlap cannot overwrite each other's debts, and one that changed nothing can take its note back.
+//! `busy-until` is the deadline of the run that wrote it: until then that run may still publish, and nobody else does.
 //!
 //! The values keep to letters, digits, blanks and `+ - = . _ : / @`, which every AWS service allows in tags, and to 256
 //! characters. Source: EC2 User Guide, "Tag restrictions".
@@ -29,12 +32,18 @@ use crate::observation::{Attachment, AttachmentStatus, NetworkInterface};
 /// The namespace of all tags that are read and written here.
 pub const NAMESPACE: &str = "token-failover:";
 const OWED: &str = "token-failover:owed:";
-const OWED_DETACHED: &str = "token-failover:owed:detached";
-const OWED_REPAIR: &str = "token-failover:owed:repair";
+const DETACHED: &str = "detached";
+const REPAIR: &str = "repair";
 /// The tag with the times of the automatic moves.
 pub const MOVES: &str = "token-failover:moves";
 /// The tag with the refusal that was published last.
 pub const REFUSED: &str = "token-failover:refused";
+
+/// The tag with the announcement that was published last.
+pub const ANNOUNCED: &str = "token-failover:announced";
+
+/// How old EC2's answers are at most, as far as it matters here.
+const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 
 /// The window of the limit on automatic moves.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -42,12 +51,14 @@ const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 /// Everything that the interface remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Marks {
-    /// Reports that may be owed.
+    /// Reports that may be owed, the oldest first.
     pub debts: Vec<Debt>,
     /// The automatic moves, oldest first.
     pub moves: Vec<DateTime<Utc>>,
     /// The refusal that was published last.
     pub refused: Option<String>,
+    /// The announcement that was published last.
+    pub announced: Option<String>,
 }
 
 /// A report that may be owed.
@@ -61,6 +72,8 @@ pub struct Debt {
     pub started: Option<DateTime<Utc>>,
     /// Until when the run that wrote it may still publish.
     pub busy_until: Option<DateTime<Utc>>,
+    /// Whether the report was published, and only DeleteOnTermination is still to be set to false.
+    pub reported: bool,
 }
 
 /// What was about to happen.
@@ -72,8 +85,10 @@ pub enum Change {
         departed: Option<AttachmentId>,
         /// The instance of that attachment.
         from: Option<InstanceId>,
-        /// Where it was to go first.
+        /// Where it was to go first; once it has arrived, where it went.
         to: Option<InstanceId>,
+        /// The attachment by which it arrived, if the run that moved it came to write it down.
+        arrived: Option<AttachmentId>,
     },
     /// A repair, named as the settings name it.
     Repair {
@@ -88,44 +103,94 @@ pub enum Change {
 pub enum Standing {
     /// The run that wrote it may still publish.
     Busy,
-    /// The interface is between two attachments: whoever attaches it reports this move.
+    /// The interface is between two attachments, or too little time has passed to tell.
     Open,
     /// It happened, and nobody reported it.
     Due,
-    /// It did not happen, or what happened is no move.
+    /// It did not happen.
     Void,
+}
+
+/// The part of a run's name that sets its tags apart: the end of Lambda's request id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunName(String);
+
+impl RunName {
+    /// The name of the run with this request id. Lambda's are UUIDs; a retry of an invocation has the id of the first try,
+    /// and goes on with its notes.
+    pub fn new(request_id: &str) -> Self {
+        let fit: Vec<char> = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self(fit[fit.len().saturating_sub(12)..].iter().collect())
+    }
 }
 
 impl Debt {
     /// The debt of a move that is about to begin.
     pub fn of_move(
+        run: &RunName,
         departed: Option<&Attachment>,
         to: &InstanceId,
         started: DateTime<Utc>,
         busy_until: DateTime<Utc>,
     ) -> Self {
-        let key = match departed {
-            Some(attachment) => format!("{OWED}{}", attachment.id),
-            None => OWED_DETACHED.to_owned(),
-        };
-        let change = Change::Move {
-            departed: departed.map(|attachment| attachment.id.clone()),
-            from: departed.and_then(|attachment| attachment.instance_id.clone()),
-            to: Some(to.clone()),
-        };
-        Self { key, change, started: Some(started), busy_until: Some(busy_until) }
+        let from = departed.and_then(|attachment| attachment.instance_id.clone());
+        let departed = departed.map(|attachment| attachment.id.clone());
+        let key = key_of_move(departed.as_ref(), run);
+        let change = Change::Move { departed, from, to: Some(to.clone()), arrived: None };
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false }
     }
 
     /// The debt of repairs that are about to begin.
-    pub fn of_repairs(what: Vec<String>, started: DateTime<Utc>, busy_until: DateTime<Utc>) -> Self {
+    pub fn of_repairs(run: &RunName, what: Vec<String>, started: DateTime<Utc>, busy_until: DateTime<Utc>) -> Self {
+        let key = format!("{OWED}{REPAIR}:{}", run.0);
         let change = Change::Repair { what };
-        Self { key: OWED_REPAIR.to_owned(), change, started: Some(started), busy_until: Some(busy_until) }
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false }
     }
 
-    /// The same debt, left to the next run. `others_busy_until` is how long yet another run may be at work on it; `None`:
-    /// nobody is, so the next run settles it at once.
-    pub fn handed_over(self, others_busy_until: Option<DateTime<Utc>>) -> Self {
-        Self { busy_until: others_busy_until, ..self }
+    /// The same move, begun by another run: this debt tells where it began.
+    #[must_use]
+    pub fn continuing(self, run: &RunName, begun: &Self) -> Self {
+        match (&begun.change, self.change) {
+            (Change::Move { departed, from, .. }, Change::Move { to, arrived, .. }) => {
+                let key = key_of_move(departed.as_ref(), run);
+                let change = Change::Move { departed: departed.clone(), from: from.clone(), to, arrived };
+                Self { key, change, ..self }
+            }
+            (_, change) => Self { change, ..self },
+        }
+    }
+
+    /// The same debt, once the interface has arrived.
+    #[must_use]
+    pub fn arrived(self, at: &InstanceId, by: &AttachmentId) -> Self {
+        match self.change {
+            Change::Move { departed, from, .. } => {
+                let change = Change::Move { departed, from, to: Some(at.clone()), arrived: Some(by.clone()) };
+                Self { change, ..self }
+            }
+            change @ Change::Repair { .. } => Self { change, ..self },
+        }
+    }
+
+    /// Whether this is the debt of a move that is not known to have been made, from the same place as another such debt: then
+    /// one report says all that is known of both.
+    pub fn is_same_move(&self, other: &Self) -> bool {
+        match (&self.change, &other.change) {
+            (Change::Move { departed, arrived: None, .. }, Change::Move { departed: others, .. }) => departed == others,
+            _ => false,
+        }
+    }
+
+    /// The same debt, left to the next run, which settles it at once.
+    #[must_use]
+    pub fn handed_over(self) -> Self {
+        Self { busy_until: None, ..self }
+    }
+
+    /// The same debt once its report was published.
+    #[must_use]
+    pub fn once_reported(self) -> Self {
+        Self { reported: true, ..self.handed_over() }
     }
 
     /// Whether the run that wrote it may still be at work.
@@ -138,14 +203,16 @@ impl Debt {
         let time = |time: &DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
         let mut words = Vec::new();
         match &self.change {
-            Change::Move { from, to, .. } => {
+            Change::Move { from, to, arrived, .. } => {
                 words.extend(from.iter().map(|from| format!("from={from}")));
                 words.extend(to.iter().map(|to| format!("to={to}")));
+                words.extend(arrived.iter().map(|arrived| format!("arrived={arrived}")));
             }
             Change::Repair { what } => words.push(format!("repair={}", what.join("+"))),
         }
         words.extend(self.started.as_ref().map(|started| format!("started={}", time(started))));
         words.extend(self.busy_until.as_ref().map(|until| format!("busy-until={}", time(until))));
+        words.extend(self.reported.then(|| "reported=yes".to_owned()));
         words.join(" ")
     }
 
@@ -154,65 +221,45 @@ impl Debt {
         let words: BTreeMap<&str, &str> = value.split(' ').filter_map(|word| word.split_once('=')).collect();
         let time = |name: &str| words.get(name).and_then(|time| time.parse().ok());
         let instance = |name: &str| words.get(name).and_then(|id| id.parse().ok());
-        let change = if key == OWED_REPAIR {
-            let what = words.get("repair").map(|what| what.split('+').map(str::to_owned).collect());
-            Change::Repair { what: what.unwrap_or_default() }
-        } else {
-            let departed = key.strip_prefix(OWED).filter(|_| key != OWED_DETACHED).map(AttachmentId::new);
-            Change::Move { departed, from: instance("from"), to: instance("to") }
+        let place = key.strip_prefix(OWED).unwrap_or_default();
+        let place = place.rsplit_once(':').map_or(place, |(place, _run)| place);
+        let change = match place {
+            REPAIR => {
+                let what = words.get("repair").map(|what| what.split('+').map(str::to_owned).collect());
+                Change::Repair { what: what.unwrap_or_default() }
+            }
+            place => Change::Move {
+                departed: (place != DETACHED).then(|| AttachmentId::new(place)),
+                from: instance("from"),
+                to: instance("to"),
+                arrived: words.get("arrived").map(|id| AttachmentId::new(*id)),
+            },
         };
-        Self { key: key.to_owned(), change, started: time("started"), busy_until: time("busy-until") }
+        let (started, busy_until, reported) = (time("started"), time("busy-until"), words.contains_key("reported"));
+        Self { key: key.to_owned(), change, started, busy_until, reported }
     }
 
-    /// What has become of the debt, by what EC2 says of the interface now.
-    pub fn standing(&self, now: DateTime<Utc>, interface: &NetworkInterface, members: &[InstanceId]) -> Standing {
-        let busy = self.is_busy(now);
-        let Change::Move { departed, .. } = &self.change else {
-            return if busy { Standing::Busy } else { Standing::Due };
-        };
-        let attachment = interface.attachment.as_ref();
-        match attachment {
-            _ if busy => Standing::Busy,
+    /// What has become of the debt, by what EC2 said of the interface when it was asked at this time.
+    pub fn standing(&self, asked_at: DateTime<Utc>, interface: &NetworkInterface) -> Standing {
+        if self.is_busy(asked_at) {
+            return Standing::Busy;
+        }
+        let Change::Move { departed, arrived: None, .. } = &self.change else { return Standing::Due };
+        match &interface.attachment {
             None => Standing::Open,
             Some(attachment) if attachment.status != AttachmentStatus::Attached => Standing::Open,
-            Some(attachment) if Some(&attachment.id) == departed.as_ref() => Standing::Void,
-            Some(attachment) if attachment.instance_id.as_ref().is_some_and(|id| members.contains(id)) => Standing::Due,
-            Some(_) => Standing::Void,
+            Some(attachment) if Some(&attachment.id) == departed.as_ref() => {
+                // An old answer must not make anybody forget a move.
+                let last_sign = self.busy_until.max(self.started);
+                if last_sign.is_some_and(|at| asked_at < at + OLDEST_ANSWER) { Standing::Open } else { Standing::Void }
+            }
+            Some(_) => Standing::Due,
         }
     }
 }
 
-/// What has become of the debts of an interface, oldest first. The second value is the instance to which a move that is due
-/// went, where the debts tell.
-///
-/// A later debt tells where an earlier move went: it left from there. So the earlier one is due even while the interface is
-/// on its way again.
-pub fn standings(
-    debts: Vec<Debt>,
-    now: DateTime<Utc>,
-    interface: &NetworkInterface,
-    members: &[InstanceId],
-) -> Vec<(Debt, Standing, Option<InstanceId>)> {
-    let mut debts = debts;
-    debts.sort_by_key(|debt| debt.started);
-    let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
-    let destinations: Vec<Option<InstanceId>> = (0..debts.len())
-        .map(|index| {
-            let later = debts.iter().skip(index + 1).find_map(|debt| match &debt.change {
-                Change::Move { departed: Some(_), from, .. } => from.clone(),
-                _ => None,
-            });
-            matches!(debts[index].change, Change::Move { .. }).then_some(later).flatten()
-        })
-        .collect();
-    let judge = |(debt, later): (Debt, Option<InstanceId>)| {
-        let standing = match (debt.standing(now, interface, members), &later, &debt.change) {
-            (Standing::Open, Some(later), Change::Move { from, .. }) if from.as_ref() != Some(later) => Standing::Due,
-            (standing, ..) => standing,
-        };
-        (debt, standing, later.or_else(|| holder.clone()))
-    };
-    debts.into_iter().zip(destinations).map(judge).collect()
+fn key_of_move(departed: Option<&AttachmentId>, run: &RunName) -> String {
+    format!("{OWED}{}:{}", departed.map_or(DETACHED, AttachmentId::as_str), run.0)
 }
 
 impl Marks {
@@ -229,8 +276,9 @@ impl Marks {
 
     /// Reads what the interface remembers. What cannot be understood is treated as owed rather than forgotten.
     pub fn read(tags: &BTreeMap<String, String>) -> Self {
-        let debts =
+        let mut debts: Vec<Debt> =
             tags.iter().filter(|(key, _)| key.starts_with(OWED)).map(|(key, value)| Debt::read(key, value)).collect();
+        debts.sort_by_key(|debt| debt.started);
         let mut moves: Vec<DateTime<Utc>> = tags
             .get(MOVES)
             .into_iter()
@@ -238,7 +286,7 @@ impl Marks {
             .filter_map(|time| time.parse().ok())
             .collect();
         moves.sort_unstable();
-        Self { debts, moves, refused: tags.get(REFUSED).cloned() }
+        Self { debts, moves, refused: tags.get(REFUSED).cloned(), announced: tags.get(ANNOUNCED).cloned() }
     }
 
     /// The automatic moves that still count against the limit.

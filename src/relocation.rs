@@ -4,6 +4,7 @@
 //! that fences the detach comes from the observation. Every wait polls EC2 and is bounded, at the latest by the end of the
 //! run, and cutting it off anywhere leaves a world that the next run understands.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future;
@@ -27,8 +28,8 @@ pub(crate) enum Relocated {
     ByAnotherRun(InstanceId),
     /// Nothing was changed.
     Refused(Refusal),
-    /// No target could take it, so it is back where it was.
-    Returned(InstanceId),
+    /// No target could take it, so it is back where it was, by this attachment.
+    Returned(InstanceId, AttachmentId),
     /// The interface is on a member, but that member could not be started.
     NotStarted(Movement),
     /// The interface is attached to nothing.
@@ -43,15 +44,17 @@ enum Landing {
     Impossible,
     /// Somebody else has put the interface elsewhere.
     Elsewhere(Attachment),
-    /// No target can have it, because the interface is gone or the role may not attach.
-    Hopeless,
+    /// No target can have it, because the role may not attach.
+    Forbidden,
+    /// The interface does not exist anymore.
+    Gone,
 }
 
 /// How long a target may be in a state that does not allow an attach before the next one is tried.
 const WRONG_STATE_PATIENCE: Duration = Duration::from_secs(30);
 /// How long an attach may be refused, or take, before the next target is tried. EC2 was seen to need up to a minute.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(90);
-/// How long the interface may look free after an accepted attach. EC2's answers can be old; this old they are not.
+/// How long after an attach EC2's answers may still show what was before it. They can be old; this old they are not.
 const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 /// How long the flag that keeps the interface alive is tried to be set before the report says that it is not.
 const KEEP_PATIENCE: Duration = Duration::from_secs(20);
@@ -69,19 +72,17 @@ impl<E: Ec2> Run<'_, E> {
                 Err(ended) => return ended,
             }
         }
-        let departed = planned.from.as_ref().map(|from| from.id.clone());
-        let mut departed = departed.as_ref();
         let mut not_started: Option<(Movement, Attachment)> = None;
+        let mut took = Vec::new();
         for target in planned.targets.iter() {
             // A target that has the interface and does not start gives it up to the next one.
             if let Some((_, attachment)) = &not_started {
                 if let Err(ended) = self.detach(attachment).await {
                     return ended;
                 }
-                departed = None;
             }
             not_started = None;
-            match self.land(&target.attach, departed).await {
+            match self.land(&target.attach).await {
                 Landing::Landed(attachment) => {
                     let movement = Movement {
                         // Back at the instance that an earlier run took it from, it has come from nowhere else.
@@ -95,42 +96,63 @@ impl<E: Ec2> Run<'_, E> {
                     if self.start(target).await {
                         return Relocated::Moved(movement);
                     }
+                    took.push((target, movement.clone()));
                     not_started = Some((movement, attachment));
                 }
                 Landing::Impossible => {}
                 Landing::Elsewhere(attachment) => return self.elsewhere(&attachment),
-                Landing::Hopeless => break,
+                Landing::Forbidden => return Relocated::Stranded,
+                Landing::Gone => return Relocated::Refused(Refusal::InterfaceMissing),
             }
         }
-        self.give_back(planned, not_started, departed).await
+        match self.give_back(planned, not_started).await {
+            // What took it once may take it again. There at least it waits for an instance, and not an instance for it.
+            Relocated::Stranded => self.put_back(took).await,
+            ended => ended,
+        }
     }
 
-    /// No target took the interface and runs: back to the former holder, if that could take it.
-    async fn give_back(
-        &mut self,
-        planned: &Move,
-        not_started: Option<(Movement, Attachment)>,
-        departed: Option<&AttachmentId>,
-    ) -> Relocated {
-        let former_runs = planned.fallback.as_ref().filter(|former| {
-            let instance = self.observation.as_ref().and_then(|observation| observation.instance(&former.instance_id));
-            instance.is_some_and(|instance| instance.state == InstanceState::Running)
-        });
-        match (not_started, former_runs) {
-            // A stopped standby that has the interface is no worse a place than a former holder that does not run.
-            (Some((movement, _)), None) => return Relocated::NotStarted(movement),
-            (Some((_, attachment)), Some(_)) => {
-                if let Err(ended) = self.detach(&attachment).await {
-                    return ended;
+    /// Nothing else helped: back to a standby that took the interface and did not start.
+    async fn put_back(&mut self, took: Vec<(&Target, Movement)>) -> Relocated {
+        for (target, movement) in took {
+            match self.land(&target.attach).await {
+                Landing::Landed(attachment) => {
+                    return Relocated::NotStarted(Movement { attachment_id: Some(attachment.id), ..movement });
                 }
+                Landing::Elsewhere(attachment) => return self.elsewhere(&attachment),
+                Landing::Gone => return Relocated::Refused(Refusal::InterfaceMissing),
+                Landing::Impossible | Landing::Forbidden => {}
             }
-            (None, _) => {}
         }
-        let Some(fallback) = &planned.fallback else { return Relocated::Stranded };
-        match self.land(fallback, departed).await {
-            Landing::Landed(_) => Relocated::Returned(fallback.instance_id.clone()),
+        Relocated::Stranded
+    }
+
+    /// No target took the interface and runs: back to the former holder, if that could take it and serve.
+    async fn give_back(&mut self, planned: &Move, not_started: Option<(Movement, Attachment)>) -> Relocated {
+        let Some(fallback) = &planned.fallback else {
+            return not_started.map_or(Relocated::Stranded, |(movement, _)| Relocated::NotStarted(movement));
+        };
+        let former = self.observation.as_ref().and_then(|observation| observation.instance(&fallback.instance_id));
+        let state = former.map(|former| former.state.clone());
+        let start = self.config.start_standby && state == Some(InstanceState::Stopped);
+        if let Some((movement, attachment)) = not_started {
+            // A stopped standby that has the interface is no worse a place than a former holder that cannot run.
+            if !start && state != Some(InstanceState::Running) {
+                return Relocated::NotStarted(movement);
+            }
+            if let Err(ended) = self.detach(&attachment).await {
+                return ended;
+            }
+        }
+        match self.land(fallback).await {
+            Landing::Landed(attachment) => {
+                // If it does not start, the finding says so; the interface is where it was before.
+                let _ = self.start(&Target { attach: fallback.clone(), start }).await;
+                Relocated::Returned(fallback.instance_id.clone(), attachment.id)
+            }
             Landing::Elsewhere(attachment) => self.elsewhere(&attachment),
-            Landing::Impossible | Landing::Hopeless => Relocated::Stranded,
+            Landing::Impossible | Landing::Forbidden => Relocated::Stranded,
+            Landing::Gone => Relocated::Refused(Refusal::InterfaceMissing),
         }
     }
 
@@ -148,20 +170,25 @@ impl<E: Ec2> Run<'_, E> {
     async fn detach(&mut self, from: &Attachment) -> Result<bool, Relocated> {
         let ec2 = self.ec2;
         let began = Instant::now();
+        self.departed.insert(from.id.clone());
         // A detach that somebody else asked for is only waited for, and forced if it does not end.
         let mut asked = (from.status == AttachmentStatus::Detaching).then_some(began);
         let mut forced = false;
         let mut ask_at = began;
         let mut waiting = None;
+        // Force is used on what was seen to hang, not on what could not be seen.
+        let mut has_seen = false;
         loop {
             let now = Instant::now();
             let patience_over = asked
                 .zip(self.config.force_detach_after)
                 .is_some_and(|(asked, patience)| now.duration_since(asked) >= patience);
-            let force = !forced && patience_over;
+            let force = !forced && patience_over && has_seen;
             if (asked.is_none() || force) && now >= ask_at {
                 let step = if force { Step::ForceDetach } else { Step::Detach };
-                match self.step(step, &from.id, ec2.detach(&from.id, force)).await {
+                let detached = self.step(step, &from.id, ec2.detach(&from.id, force)).await;
+                self.took_effect(&detached);
+                match detached {
                     Ok(()) => {
                         asked = asked.or(Some(now));
                         forced |= force;
@@ -172,7 +199,9 @@ impl<E: Ec2> Run<'_, E> {
             }
             let waiting = *waiting.get_or_insert_with(|| self.begin(Step::AwaitDetached, &from.id));
             // A failed look is not evidence that the interface is free.
-            if let Ok(interface) = self.look().await {
+            let look = self.look().await;
+            has_seen = look.is_ok();
+            if let Ok(interface) = look {
                 let Some(interface) = interface else { return Err(Relocated::Refused(Refusal::InterfaceMissing)) };
                 match &interface.attachment {
                     None | Some(Attachment { status: AttachmentStatus::Detached, .. }) => {
@@ -194,6 +223,11 @@ impl<E: Ec2> Run<'_, E> {
             self.findings.push(finding);
         }
         Ok(forced)
+    }
+
+    /// Remembers whether a change was made, or may have been made.
+    fn took_effect<T>(&mut self, result: &Result<T, CallError>) {
+        self.may_have_changed |= result.as_ref().err().is_none_or(CallError::is_transient);
     }
 
     /// Sorts the errors of a detach into those that the next look settles and those that end the move.
@@ -222,9 +256,9 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Attaches the interface to one instance and makes sure that it is there, to stay.
-    async fn land(&mut self, attach: &Attach, departed: Option<&AttachmentId>) -> Landing {
-        let landing = match self.ask_for_attach(attach, departed).await {
-            Ok(accepted) => self.await_attached(attach, departed, accepted.as_ref()).await,
+    async fn land(&mut self, attach: &Attach) -> Landing {
+        let landing = match self.ask_for_attach(attach).await {
+            Ok(accepted) => self.await_attached(attach, accepted.as_ref()).await,
             Err(landing) => landing,
         };
         if let Landing::Landed(attachment) = &landing {
@@ -235,17 +269,15 @@ impl<E: Ec2> Run<'_, E> {
 
     /// Asks for the attach until EC2 accepts it or it is clear that it will not. Returns the attachment that EC2 made; `None`:
     /// its answer was lost.
-    async fn ask_for_attach(
-        &mut self,
-        attach: &Attach,
-        departed: Option<&AttachmentId>,
-    ) -> Result<Option<AttachmentId>, Landing> {
+    async fn ask_for_attach(&mut self, attach: &Attach) -> Result<Option<AttachmentId>, Landing> {
         let ec2 = self.ec2;
         let began = Instant::now();
         let mut answer_lost = false;
         loop {
             let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
-            let error = match self.step(Step::Attach, resource, ec2.attach(attach)).await {
+            let attached = self.step(Step::Attach, resource, ec2.attach(attach)).await;
+            self.took_effect(&attached);
+            let error = match attached {
                 Ok(accepted) => return Ok(Some(accepted)),
                 Err(error) => error,
             };
@@ -258,17 +290,16 @@ impl<E: Ec2> Run<'_, E> {
             );
             if matches!(error.meaning, Meaning::Denied) {
                 self.findings.push(finding);
-                return Err(Landing::Hopeless);
+                return Err(Landing::Forbidden);
             }
             // An attach whose answer was lost may have taken effect. One that was answered has not, so if the interface is there
             // all the same, another run was faster, and reports it.
             answer_lost |= matches!(error.meaning, Meaning::Unreachable | Meaning::Contradiction);
-            match self.look().await {
-                Ok(None) => {
-                    self.findings.extend(self.advisor().refusal(&Refusal::InterfaceMissing, &[]));
-                    return Err(Landing::Hopeless);
-                }
-                Ok(Some(interface)) => match Place::of(&interface, attach, departed, None) {
+            let look = self.look().await;
+            let has_seen = look.is_ok();
+            match look {
+                Ok(None) => return Err(Landing::Gone),
+                Ok(Some(interface)) => match Place::of(&interface, attach, &self.departed, None) {
                     Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(None),
                     Place::There(attachment) | Place::Arriving(attachment) => {
                         return Err(Landing::Elsewhere(attachment));
@@ -287,7 +318,8 @@ impl<E: Ec2> Run<'_, E> {
                 Meaning::WrongState => WRONG_STATE_PATIENCE,
                 _ => Duration::ZERO,
             };
-            if began.elapsed() >= patience {
+            // As long as nothing can be seen, it may be there, and nothing else is tried.
+            if began.elapsed() >= patience && has_seen {
                 self.findings.push(finding);
                 return Err(Landing::Impossible);
             }
@@ -297,12 +329,10 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime.
-    async fn await_attached(
-        &mut self,
-        attach: &Attach,
-        departed: Option<&AttachmentId>,
-        accepted: Option<&AttachmentId>,
-    ) -> Landing {
+    ///
+    /// An answer may be older than the attach that was accepted, so what it says is believed at once only of that very
+    /// attachment, and of any other once answers that old are not given anymore.
+    async fn await_attached(&mut self, attach: &Attach, accepted: Option<&AttachmentId>) -> Landing {
         let (config, ec2) = (self.config, self.ec2);
         let before = self.before.clone();
         let reachability = async {
@@ -314,17 +344,26 @@ impl<E: Ec2> Run<'_, E> {
         let awaiting = self.begin(Step::AwaitAttached, format!("{} to {}", attach.interface_id, attach.instance_id));
         let waiting = async {
             loop {
-                if let Ok(Some(interface)) = self.look().await {
-                    let may_be_old = accepted.is_some() && began.elapsed() < STALE_READ_PATIENCE;
-                    match Place::of(&interface, attach, departed, accepted) {
-                        Place::There(attachment) => return Landing::Landed(attachment),
-                        Place::Elsewhere(_) if may_be_old => {}
-                        Place::Elsewhere(attachment) => return Landing::Elsewhere(attachment),
-                        Place::Nowhere if began.elapsed() >= STALE_READ_PATIENCE => return Landing::Impossible,
-                        Place::Nowhere | Place::Arriving(_) | Place::Leaving => {}
+                let look = self.look().await;
+                let has_seen = look.is_ok();
+                if let Ok(interface) = look {
+                    let may_be_old = began.elapsed() < STALE_READ_PATIENCE;
+                    let place =
+                        interface.as_ref().map(|interface| Place::of(interface, attach, &self.departed, accepted));
+                    match place {
+                        Some(Place::There(attachment)) if accepted.is_some() || !may_be_old => {
+                            return Landing::Landed(attachment);
+                        }
+                        Some(Place::Arriving(_) | Place::Leaving) => {}
+                        _ if may_be_old => {}
+                        Some(Place::There(attachment) | Place::Elsewhere(attachment)) => {
+                            return Landing::Elsewhere(attachment);
+                        }
+                        Some(Place::Nowhere) => return Landing::Impossible,
+                        None => return Landing::Gone,
                     }
                 }
-                if began.elapsed() >= ATTACH_PATIENCE {
+                if began.elapsed() >= ATTACH_PATIENCE && has_seen {
                     return Landing::Impossible;
                 }
                 sleep(pause_after(began.elapsed())).await;
@@ -450,16 +489,16 @@ impl Place {
     fn of(
         interface: &NetworkInterface,
         attach: &Attach,
-        departed: Option<&AttachmentId>,
+        departed: &BTreeSet<AttachmentId>,
         accepted: Option<&AttachmentId>,
     ) -> Self {
         let Some(attachment) = &interface.attachment else { return Self::Nowhere };
         let on_target = attachment.instance_id.as_ref() == Some(&attach.instance_id);
         match attachment.status {
             AttachmentStatus::Detached => Self::Nowhere,
-            _ if Some(&attachment.id) == departed => Self::Leaving,
+            _ if departed.contains(&attachment.id) => Self::Leaving,
             AttachmentStatus::Detaching => Self::Leaving,
-            _ if on_target && accepted.is_some_and(|accepted| *accepted != attachment.id) => Self::Leaving,
+            _ if accepted.is_some_and(|accepted| *accepted != attachment.id) => Self::Elsewhere(attachment.clone()),
             AttachmentStatus::Attaching if on_target => Self::Arriving(attachment.clone()),
             AttachmentStatus::Attached if on_target => Self::There(attachment.clone()),
             AttachmentStatus::Attaching | AttachmentStatus::Attached => Self::Elsewhere(attachment.clone()),

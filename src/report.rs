@@ -66,6 +66,8 @@ pub enum Outcome {
     Refused,
     /// Something was tried and did not succeed.
     Failed,
+    /// Something was looked at for its own sake, and this is what was found.
+    Audited,
     /// What would be done; nothing was.
     Planned,
     /// The document was none to act upon.
@@ -80,6 +82,7 @@ impl fmt::Display for Outcome {
             Self::NoAction => "no-action",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Audited => "audited",
             Self::Planned => "planned",
             Self::Ignored => "ignored",
         })
@@ -90,9 +93,9 @@ impl fmt::Display for Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expectation {
-    /// The interface is on a running member and nothing critical was found.
+    /// The interface is on a running member, and nothing was found that keeps clients away from it.
     Yes,
-    /// It is not, or something critical was found.
+    /// It is not, or something keeps clients away.
     No,
     /// It was not looked at, or could not be read.
     Unknown,
@@ -235,16 +238,16 @@ pub enum Step {
     AssociateAddress,
     /// Add an ingress rule.
     AuthorizeIngress,
-    /// Write on the interface when it was moved, for the limit on moves.
-    CountMove,
+    /// Write on the interface that the move was made, and when, for the limit on moves.
+    NoteArrival,
     /// Publish the report.
     Publish,
     /// Remove the note that a report is owed.
     SettleDebt,
     /// Leave the note that a report is owed to the next run.
     HandOverDebt,
-    /// Write on the interface which refusal was published.
-    NoteRefusal,
+    /// Write on the interface what was published, so that it is not published again.
+    NotePublished,
 }
 
 impl fmt::Display for Step {
@@ -263,11 +266,11 @@ impl fmt::Display for Step {
             Self::DisassociateAddress => "disassociate-address",
             Self::AssociateAddress => "associate-address",
             Self::AuthorizeIngress => "authorize-ingress",
-            Self::CountMove => "count-move",
+            Self::NoteArrival => "note-arrival",
             Self::Publish => "publish",
             Self::SettleDebt => "settle-debt",
             Self::HandOverDebt => "hand-over-debt",
-            Self::NoteRefusal => "note-refusal",
+            Self::NotePublished => "note-published",
         })
     }
 }

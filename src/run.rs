@@ -1,6 +1,6 @@
 //! What one invocation carries along: its clock, its latest view of EC2, and the record of what it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::checks::{Checked, check, has_address, wanted_address};
 use crate::cloud::{CallError, Ec2, Meaning};
 use crate::config::Config;
 use crate::findings::{Advisor, Finding};
-use crate::ids::{AllocationId, InstanceId};
+use crate::ids::{AllocationId, AttachmentId, InstanceId};
+use crate::marks::RunName;
 use crate::observation::{Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks};
 use crate::plan::Plan;
 use crate::report::{Step, StepRecord, StepResult, milliseconds};
@@ -113,14 +114,32 @@ pub struct Run<'a, E> {
     pub(crate) before: Option<NetworkInterface>,
     /// Whether this run has attached the interface.
     pub(crate) has_attached: bool,
+    /// The attachments that the interface has left: an answer that shows one of them is old.
+    pub(crate) departed: BTreeSet<AttachmentId>,
+    /// Whether a detach or an attach of this run took effect, or may have.
+    pub(crate) may_have_changed: bool,
+    /// How this run signs its notes on the interface.
+    pub(crate) name: RunName,
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) findings: Vec<Finding>,
 }
 
 impl<'a, E: Ec2> Run<'a, E> {
-    pub(crate) fn new(config: &'a Config, ec2: &'a E, clock: Clock, recorder: &'a Recorder) -> Self {
-        let (steps, findings) = (Vec::new(), Vec::new());
-        Self { config, ec2, clock, recorder, observation: None, before: None, has_attached: false, steps, findings }
+    pub(crate) fn new(config: &'a Config, ec2: &'a E, clock: Clock, recorder: &'a Recorder, name: RunName) -> Self {
+        Self {
+            config,
+            ec2,
+            clock,
+            recorder,
+            observation: None,
+            before: None,
+            has_attached: false,
+            departed: BTreeSet::new(),
+            may_have_changed: false,
+            name,
+            steps: Vec::new(),
+            findings: Vec::new(),
+        }
     }
 
     pub(crate) fn advisor(&self) -> Advisor<'a> {
@@ -147,10 +166,16 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
-    /// Whether terminating the holder would destroy the interface.
+    /// The instance to which the interface is attached.
+    pub(crate) fn holder(&self) -> Option<&InstanceId> {
+        self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
+    }
+
+    /// Whether terminating the member that has the interface would destroy it.
     pub(crate) fn is_doomed(&self) -> bool {
         let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
-        attachment.is_some_and(|attachment| attachment.delete_on_termination)
+        let is_with_member = self.holder().is_some_and(|holder| self.config.is_member(holder));
+        is_with_member && attachment.is_some_and(|attachment| attachment.delete_on_termination)
     }
 
     /// The four checks of the interface as it was seen last.
@@ -219,6 +244,8 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// Reads interface, members and status checks in one wave of concurrent calls.
     pub(crate) async fn observe(&mut self) -> &Observation {
         let members = &self.config.members;
+        // What is seen may be as old as the question.
+        let observed_at = self.clock.now();
         let (interface, instances, checks) = future::join3(
             self.ec2.network_interface(&self.config.interface_id),
             self.ec2.instances(members),
@@ -234,20 +261,16 @@ impl<'a, E: Ec2> Run<'a, E> {
             (checks, _) => checks,
         };
         let instances = instances.map(|instances| with_status_checks(instances, &checks));
-        let observation = Observation {
-            observed_at: self.clock.now(),
-            interface: interface.into(),
-            instances: instances.into(),
-            reachability: None,
-        };
+        let observation =
+            Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
         self.record(Record::Observed(&observation));
         self.observation.insert(observation)
     }
 
     /// Reads the interface alone, and remembers what it saw.
     pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
-        let interface = self.ec2.network_interface(&self.config.interface_id).await?;
         let observed_at = self.clock.now();
+        let interface = self.ec2.network_interface(&self.config.interface_id).await?;
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());
             observation.observed_at = observed_at;

@@ -337,8 +337,8 @@ fn begun(step: Step, resource: &str) -> String {
         Step::Publish => "publish the report".to_owned(),
         Step::SettleDebt => "remove the note from the interface".to_owned(),
         Step::HandOverDebt => "leave the note for the next run".to_owned(),
-        Step::NoteRefusal => "note on the interface what was refused".to_owned(),
-        Step::CountMove => "note the time of the move on the interface, for the limit".to_owned(),
+        Step::NotePublished => "note on the interface what was published".to_owned(),
+        Step::NoteArrival => "note on the interface that the move was made".to_owned(),
     }
 }
 

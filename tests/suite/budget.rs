@@ -69,6 +69,7 @@ async fn an_interface_that_is_attached_to_nothing() {
             "AttachNetworkInterface (dry run) + CreateTags",
             "AttachNetworkInterface",
             "DescribeSecurityGroupRules",
+            "CreateTags",
             "DeleteTags",
         ]
     );

@@ -29,12 +29,19 @@ fn of_event(kind: TriggerKind, id: &str, time: &str, instance: Option<&str>, sta
         instance_id: instance.map(str::to_owned),
         state: state.map(str::to_owned),
         reason: None,
+        starts_at: None,
     }
+}
+
+/// The trigger of a Health event that announces a retirement.
+fn retirement(id: &str, instance: Option<&str>, code: Option<&str>) -> Trigger {
+    let starts_at = Some(parsed("2026-11-26T13:00:00Z"));
+    Trigger { starts_at, ..of_event(TriggerKind::Health, id, "2026-11-12T08:15:27Z", instance, code) }
 }
 
 /// The trigger of a document that says nothing about itself.
 fn bare(kind: TriggerKind) -> Trigger {
-    Trigger { kind, id: None, time: None, instance_id: None, state: None, reason: None }
+    Trigger { kind, id: None, time: None, instance_id: None, state: None, reason: None, starts_at: None }
 }
 
 fn request(trigger: Trigger, intent: Intent) -> Result<Parsed, String> {
@@ -81,9 +88,7 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 
 /// What each file of the folder means.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
-    use TriggerKind::{
-        Alarm, Failover, Health, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
-    };
+    use TriggerKind::{Alarm, Failover, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown};
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
         request(trigger, look(instance, reported_failing))
@@ -128,10 +133,8 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
         (
             "holder-health-retirement",
             request(
-                of_event(
-                    Health,
+                retirement(
                     "08e1f5c7-d36a-4b92-a74d-5c0b9e82f631",
-                    "2026-11-12T08:15:27Z",
                     Some(names::HOLDER),
                     Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"),
                 ),
@@ -141,10 +144,8 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
         (
             "holder-health-retirement-persistent",
             request(
-                of_event(
-                    Health,
+                retirement(
                     "d95b27a0-4e1f-4c63-8b08-a6f3c71e5d92",
-                    "2026-11-12T08:15:27Z",
                     Some(names::HOLDER),
                     Some("AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"),
                 ),
@@ -329,7 +330,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
 }
 
 /// The names of the documents in the folder.
-fn documents() -> BTreeSet<String> {
+pub(crate) fn documents() -> BTreeSet<String> {
     let entries = fs::read_dir(format!("{}/events", env!("CARGO_MANIFEST_DIR"))).expect("the folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
     names
@@ -730,8 +731,8 @@ fn a_retirement_that_names_no_instance_is_malformed() {
     ] {
         let mut document = event("holder-health-retirement");
         document["detail"]["affectedEntities"] = entities.clone();
-        let (id, time) = ("08e1f5c7-d36a-4b92-a74d-5c0b9e82f631", "2026-11-12T08:15:27Z");
-        let trigger = of_event(TriggerKind::Health, id, time, named, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"));
+        let id = "08e1f5c7-d36a-4b92-a74d-5c0b9e82f631";
+        let trigger = retirement(id, named, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"));
         assert_eq!(read(&document), ignored(trigger, IgnoredReason::MalformedEvent, problem), "{entities}");
     }
 }

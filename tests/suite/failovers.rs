@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulator::world::region::Capacity;
-use simulator::world::{AttachNetworkInterface, Timings};
+use simulator::world::{Assumptions, AttachNetworkInterface, CreateTags, Timings};
 use simulator::{Disruption, Scenario, Simulator, When, names};
 use token_failover::checks::CheckResult;
 use token_failover::failover::Failure;
@@ -20,6 +20,8 @@ const MEMBERS_WITH_THIRD: (&str, &str) =
 const NOTE: &str = "CreateTags note";
 const DETACH: &str = "Detach eni-attach-0aaaaaaaaaaaaaaa1";
 const ATTACH_TO_STANDBY: &str = "Attach i-0bbbbbbbbbbbbbbb2 at 1";
+/// The note that the move was made, where it does not count against the limit as well.
+const ARRIVAL: &str = "CreateTags arrival";
 const COUNT: &str = "CreateTags moves";
 const SETTLE: &str = "DeleteTags";
 
@@ -64,8 +66,12 @@ fn story(simulator: &Simulator) -> Vec<String> {
             let parameter = |name: &str| call.parameters.get(name).unwrap_or_default().to_owned();
             let words = match call.action.as_ref() {
                 "CreateTags" if call.to_string().contains("token-failover:refused") => "CreateTags refused".to_owned(),
+                "CreateTags" if call.to_string().contains("token-failover:announced") => {
+                    "CreateTags announced".to_owned()
+                }
                 "CreateTags" if call.to_string().contains("token-failover:moves") => COUNT.to_owned(),
                 "CreateTags" if !call.to_string().contains("busy-until") => "CreateTags hand over".to_owned(),
+                "CreateTags" if call.to_string().contains("arrived=") => ARRIVAL.to_owned(),
                 "CreateTags" => NOTE.to_owned(),
                 "DetachNetworkInterface" => {
                     let force = if parameter("Force") == "true" { " by force" } else { "" };
@@ -218,6 +224,28 @@ mod a_holder_that_failed {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_started_again_when_no_standby_can_be() {
+        let cold = simulator::cold_standby()
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .instance(names::STANDBY, |standby| standby.capacity(Capacity::RefusedAtOnce));
+        let stage = stage(cold.timings(Timings::realistic()));
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "returned-to-former-holder"));
+        assert_eq!(report.expected_to_work, Expectation::Yes);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+        let calls = story(&stage.simulator);
+        let mut starts: Vec<&String> = calls.iter().filter(|call| call.starts_with("Start")).collect();
+        // The SDK tries again what EC2 answers with a server error.
+        starts.dedup();
+        let refused = format!("Start {} -> InsufficientInstanceCapacity", names::STANDBY);
+        assert_eq!(starts, [&refused, &format!("Start {}", names::HOLDER)]);
+        let next = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((next.outcome, next.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn that_hangs_is_detached_by_force_after_the_configured_patience() {
         let hung = simulator::pair().instance(names::HOLDER, |holder| holder.impaired().hung());
         let stage = stage_with(hung, &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "7")]);
@@ -242,7 +270,7 @@ mod a_holder_that_failed {
         let failure = stage.invoke(event("schedule")).await.expect_err("the time ends first");
 
         assert!(matches!(failure, Failure::DeadlineReached { .. }), "{failure:?}");
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, PUBLISH_FAILED, "CreateTags hand over"]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, PUBLISH_FAILED]);
     }
 }
 
@@ -313,7 +341,7 @@ mod a_holder_that_runs {
         let report = stage.invoke(event("operator-failover")).await.expect("a report");
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "operator-request"));
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, ARRIVAL, PUBLISH_MOVED, SETTLE]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -332,7 +360,7 @@ mod a_holder_that_runs {
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
         let to_standby = format!("{ATTACH_TO_STANDBY} -> AttachmentLimitExceeded");
         let back = format!("Attach {} at 1", names::HOLDER);
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &to_standby, &back, PUBLISH_FAILED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &to_standby, &back, ARRIVAL, PUBLISH_FAILED, SETTLE]);
         assert_eq!(codes(&report), ["returned-to-former-holder", "attach-failed"]);
     }
 
@@ -517,7 +545,7 @@ mod an_interface_attached_to_nothing {
         let movement = report.movement.expect("a move");
         assert_eq!((movement.from, movement.to), (None, id(names::HOLDER)));
         let attach = format!("Attach {} at 1", names::HOLDER);
-        assert_eq!(story(&stage.simulator), [NOTE, &attach, PUBLISH_MOVED, SETTLE]);
+        assert_eq!(story(&stage.simulator), [NOTE, &attach, ARRIVAL, PUBLISH_MOVED, SETTLE]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -810,6 +838,170 @@ mod owed_reports {
 
         assert!(stage.simulator.messages().is_empty());
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+}
+
+mod owed_reports_after_what_others_did {
+    use super::*;
+
+    /// The license interface moved to the standby, and SNS was down.
+    async fn moved_and_not_told(changes: &[(&str, &str)]) -> Stage {
+        let stage = stage_with(stopped_holder().timings(Timings::realistic()), changes);
+        stage.simulator.always("Publish", Disruption::internal_error());
+        let failure = stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
+        assert_eq!(failure.error_type(), "NotificationNotPublished");
+        stage.simulator.calm();
+        stage
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tell_where_the_interface_went_even_if_somebody_has_given_it_to_a_stranger_since() {
+        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
+        let stage = stage(stranger.timings(Timings::realistic()));
+        stage.simulator.always("Publish", Disruption::internal_error());
+        stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
+        stage.simulator.calm();
+        stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
+        let messages = stage.simulator.messages();
+        let subjects: Vec<_> = messages.iter().map(|message| message.subject.clone().unwrap_or_default()).collect();
+        assert_eq!(
+            subjects,
+            ["REFUSED: license-eu (hostid 0273ae2adc81)", "MOVED BUT NOT WORKING: license-eu (hostid 0273ae2adc81)"]
+        );
+        let owed = mail(&stage.simulator, 1);
+        assert!(owed.contains("moved from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"), "{owed}");
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn do_not_hide_that_a_killed_run_left_it_with_a_stranger() {
+        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
+        let stage = stage(stranger.timings(Timings::realistic()));
+        let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        let owed = mail(&stage.simulator, 1);
+        assert!(owed.starts_with("FAILED: license-eu"), "{owed}");
+        let told =
+            "could not report how it ended. Since then the interface was attached to i-09999999999999999, which is no";
+        assert!(owed.contains(told), "{owed}");
+        assert_eq!(stage.simulator.messages().len(), 2);
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_runs_that_died_on_the_same_move_are_one() {
+        let stage = stage(stopped_holder().timings(Timings::realistic()));
+        let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        let noted = tags(&stage.simulator).into_iter().find(|(key, _)| key.contains("owed")).expect("its note");
+        let others = noted.0.replace("000000000001", "000000000002");
+        assert_ne!(others, noted.0);
+        stage
+            .simulator
+            .world(|world| {
+                let interface = vec![names::INTERFACE.to_owned()];
+                let tags = vec![(others, noted.1)];
+                world.act(CreateTags { resources: interface, tags, dry_run: false })
+            })
+            .expect("the interface exists");
+        tokio::time::sleep(Duration::from_secs(400)).await;
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(stage.simulator.messages().len(), 1);
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn are_not_settled_while_the_interface_would_die_with_its_instance() {
+        let assumptions = Assumptions { attach_deletes_on_termination: true, ..Assumptions::default() };
+        let scenario = stopped_holder().timings(Timings::realistic()).assumptions(assumptions);
+        let stage = stage_with(scenario, &[("FAILOVER_REPAIR", "")]);
+        stage.simulator.always("ModifyNetworkInterfaceAttribute", Disruption::internal_error());
+        let moved = stage.invoke(event("holder-stopped")).await.expect("a report");
+        assert_eq!(moved.checks.delete_on_termination, CheckResult::Failed);
+        stage.simulator.calm();
+        stage.simulator.clear_journal();
+
+        let next = stage.invoke(event("standby-running")).await.expect("a report");
+        let last = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((next.outcome, last.outcome), (Outcome::Repaired, Outcome::NoAction));
+        let repaired = "Publish REPAIRED: license-eu (hostid 0273ae2adc81)";
+        assert_eq!(story(&stage.simulator), [NOTE, "Modify", repaired, SETTLE]);
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn are_told_once() {
+        let stage = moved_and_not_told(&[]).await;
+        for _ in 0..3 {
+            stage.invoke(event("schedule")).await.expect("a report");
+        }
+        assert_eq!(stage.simulator.messages().len(), 1);
+    }
+}
+
+mod retirements {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_running_holder_are_told_once_and_move_nothing() {
+        let stage = stage(simulator::pair());
+
+        let first = stage.invoke(event("holder-health-retirement")).await.expect("a report");
+        let again = stage.invoke(event("holder-health-retirement")).await.expect("a report");
+        let quiet = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((first.outcome, first.reason.as_str()), (Outcome::Audited, "retirement-scheduled"));
+        assert_eq!((again.outcome, quiet.outcome), (Outcome::Audited, Outcome::NoAction));
+        assert_eq!(codes(&first), ["retirement-scheduled"]);
+        let told = "Publish AUDITED: license-eu (hostid 0273ae2adc81)";
+        assert_eq!(story(&stage.simulator), [told, "CreateTags announced"]);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+        let mail = mail(&stage.simulator, 0);
+        assert!(mail.contains("retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC"), "{mail}");
+        assert!(mail.contains("{\"action\":\"failover\"}"), "{mail}");
+        assert!(mail.contains("Expected to work now: yes."), "{mail}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_another_date_are_told_again() {
+        let stage = stage(simulator::pair());
+        stage.invoke(event("holder-health-retirement")).await.expect("a report");
+        let mut postponed = event("holder-health-retirement");
+        postponed["detail"]["startTime"] = json!("Thu, 3 Dec 2026 13:00:00 GMT");
+
+        stage.invoke(postponed).await.expect("a report");
+
+        assert_eq!(stage.simulator.messages().len(), 2);
+        assert!(mail(&stage.simulator, 1).contains("on 2026-12-03 13:00 UTC"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_holder_that_fails_already_are_told_with_its_failover() {
+        let stage = stage(stopped_holder());
+
+        let report = stage.invoke(event("holder-health-retirement")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
+        assert_eq!(codes(&report), ["retirement-scheduled"]);
+        assert_eq!(stage.simulator.messages().len(), 1);
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER};
-use token_failover::ids::{AttachmentId, InstanceId};
-use token_failover::marks::{Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, Standing, standings, tag_value};
+use token_failover::ids::AttachmentId;
+use token_failover::marks::{Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, tag_value};
 use token_failover::observation::{Attachment, AttachmentStatus, NetworkInterface};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
@@ -22,45 +22,69 @@ fn owed(debt: Debt) -> Marks {
     Marks { debts: vec![debt], ..Marks::default() }
 }
 
+fn run() -> RunName {
+    RunName::new("5e1b6a9e-0000-4000-8000-0000000000a1")
+}
+
+fn another_run() -> RunName {
+    RunName::new("5e1b6a9e-0000-4000-8000-0000000000b2")
+}
+
 /// The debt of a move from the holder to the standby.
 fn move_debt() -> Debt {
-    Debt::of_move(Some(&attachment()), &parsed(STANDBY), now(), parsed(DEADLINE))
+    Debt::of_move(&run(), Some(&attachment()), &parsed(STANDBY), now(), parsed(DEADLINE))
 }
 
 /// The debt of attaching an interface that was attached to nothing.
 fn attach_debt() -> Debt {
-    Debt::of_move(None, &parsed(STANDBY), now(), parsed(DEADLINE))
+    Debt::of_move(&run(), None, &parsed(STANDBY), now(), parsed(DEADLINE))
 }
 
 fn repair_debt() -> Debt {
     let what = vec!["elastic-ip".to_owned(), "delete-on-termination".to_owned()];
-    Debt::of_repairs(what, now(), parsed(DEADLINE))
+    Debt::of_repairs(&run(), what, now(), parsed(DEADLINE))
 }
 
 // ---- Written and read ----
 
 #[test]
 fn a_debt_is_a_tag_that_a_person_can_read() {
-    let tags: Vec<(String, String)> = [move_debt(), attach_debt(), repair_debt(), move_debt().handed_over(None)]
-        .into_iter()
-        .map(|debt| (debt.key.clone(), debt.value()))
-        .collect();
+    let arrived = move_debt().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
+    let debts = [
+        move_debt(),
+        attach_debt(),
+        repair_debt(),
+        move_debt().handed_over(),
+        arrived.clone(),
+        arrived.once_reported(),
+    ];
+    let tags: Vec<(String, String)> = debts.into_iter().map(|debt| (debt.key.clone(), debt.value())).collect();
     let expected = [
         (
-            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1",
+            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:0000000000a1",
             "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-11T21:29:54Z busy-until=2026-11-11T21:34:54Z",
         ),
         (
-            "token-failover:owed:detached",
+            "token-failover:owed:detached:0000000000a1",
             "to=i-0bbbbbbbbbbbbbbb2 started=2026-11-11T21:29:54Z busy-until=2026-11-11T21:34:54Z",
         ),
         (
-            "token-failover:owed:repair",
+            "token-failover:owed:repair:0000000000a1",
             "repair=elastic-ip+delete-on-termination started=2026-11-11T21:29:54Z busy-until=2026-11-11T21:34:54Z",
         ),
         (
-            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1",
+            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:0000000000a1",
             "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-11T21:29:54Z",
+        ),
+        (
+            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:0000000000a1",
+            "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 arrived=eni-attach-0bbbbbbbbbbbbbbb2 \
+             started=2026-11-11T21:29:54Z busy-until=2026-11-11T21:34:54Z",
+        ),
+        (
+            "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:0000000000a1",
+            "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 arrived=eni-attach-0bbbbbbbbbbbbbbb2 \
+             started=2026-11-11T21:29:54Z reported=yes",
         ),
     ];
     assert_eq!(tags, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
@@ -68,20 +92,41 @@ fn a_debt_is_a_tag_that_a_person_can_read() {
 
 #[test]
 fn a_debt_is_read_as_it_was_written() {
-    for debt in
-        [move_debt(), attach_debt(), repair_debt(), move_debt().handed_over(None), repair_debt().handed_over(None)]
-    {
+    let arrived = move_debt().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
+    for debt in [
+        move_debt(),
+        attach_debt(),
+        repair_debt(),
+        move_debt().handed_over(),
+        repair_debt().handed_over(),
+        arrived.clone(),
+        arrived.once_reported(),
+    ] {
         assert_eq!(read(&[(&debt.key, &debt.value())]), owed(debt));
     }
 }
 
 #[test]
-fn debts_of_different_departures_do_not_disturb_each_other() {
-    let elsewhere = Attachment { id: AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"), ..attachment() };
-    let later = Debt::of_move(Some(&elsewhere), &parsed(HOLDER), now(), parsed(DEADLINE));
-    let debts = vec![attach_debt(), move_debt(), later, repair_debt()];
+fn debts_of_different_runs_and_departures_do_not_disturb_each_other_and_the_oldest_comes_first() {
+    let elsewhere = Attachment { id: AttachmentId::new(LATER), ..attachment() };
+    let at = |seconds| now() + TimeDelta::seconds(seconds);
+    let debts = vec![
+        move_debt(),
+        Debt::of_move(&another_run(), Some(&attachment()), &parsed(STANDBY), at(1), parsed(DEADLINE)),
+        Debt::of_move(&run(), Some(&elsewhere), &parsed(HOLDER), at(2), parsed(DEADLINE)),
+        Debt::of_move(&run(), None, &parsed(STANDBY), at(3), parsed(DEADLINE)),
+        Debt::of_repairs(&run(), vec!["elastic-ip".to_owned()], at(4), parsed(DEADLINE)),
+    ];
     let tags: BTreeMap<String, String> = debts.iter().map(|debt| (debt.key.clone(), debt.value())).collect();
     assert_eq!(Marks::read(&tags), Marks { debts, ..Marks::default() });
+}
+
+#[test]
+fn a_run_signs_its_debts_with_the_end_of_its_request_id() {
+    let key = |id: &str| Debt::of_move(&RunName::new(id), None, &parsed(STANDBY), now(), parsed(DEADLINE)).key;
+    assert_eq!(key("5e1b6a9e-0000-4000-8000-0123456789ab"), "token-failover:owed:detached:0123456789ab");
+    assert_eq!(key("é/7:x"), "token-failover:owed:detached:7x");
+    assert_eq!(key(""), "token-failover:owed:detached:");
 }
 
 #[test]
@@ -89,19 +134,19 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
     let garbage =
         ["", "=", "from= to=", "from=holder to=eni-1 started=yesterday busy-until=never", "\u{1F4A5}", "from"];
     for value in garbage {
-        let unknown = Owed::Move { departed: Some(AttachmentId::new(ATTACHMENT)), from: None, to: None };
+        let unknown = Owed::Move { departed: Some(AttachmentId::new(ATTACHMENT)), from: None, to: None, arrived: None };
         let key = move_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
             "{value:?}"
         );
 
-        let unknown = Owed::Move { departed: None, from: None, to: None };
+        let unknown = Owed::Move { departed: None, from: None, to: None, arrived: None };
         let key = attach_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
             "{value:?}"
         );
 
@@ -109,7 +154,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = repair_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
             "{value:?}"
         );
     }
@@ -119,8 +164,13 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
 fn what_can_be_understood_of_a_damaged_debt_is_kept() {
     let key = move_debt().key;
     let marks = read(&[(&key, "  to=i-0bbbbbbbbbbbbbbb2 from=? color=blue started=2026-11-11T21:29:54Z")]);
-    let change = Owed::Move { departed: Some(AttachmentId::new(ATTACHMENT)), from: None, to: Some(parsed(STANDBY)) };
-    assert_eq!(marks, owed(Debt { key, change, started: Some(now()), busy_until: None }));
+    let change = Owed::Move {
+        departed: Some(AttachmentId::new(ATTACHMENT)),
+        from: None,
+        to: Some(parsed(STANDBY)),
+        arrived: None,
+    };
+    assert_eq!(marks, owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false }));
 }
 
 #[test]
@@ -147,7 +197,7 @@ fn the_refusal_that_was_published_last_is_remembered_as_it_was_written() {
 
 /// What has become of the debt once nobody works on it anymore.
 fn standing(debt: &Debt, interface: &NetworkInterface) -> Standing {
-    debt.standing(parsed(DEADLINE), interface, &[parsed(HOLDER), parsed(STANDBY)])
+    debt.standing(parsed::<DateTime<Utc>>(DEADLINE) + TimeDelta::seconds(15), interface)
 }
 
 /// The interface, attached anew to an instance or to something that is none.
@@ -170,32 +220,15 @@ use AttachmentStatus::{Attached, Attaching, Detached, Detaching};
 
 #[test]
 fn until_its_deadline_a_run_may_still_report_what_it_owes() {
-    let members = [parsed(HOLDER), parsed(STANDBY)];
     let just_before: DateTime<Utc> = parsed::<DateTime<Utc>>(DEADLINE) - TimeDelta::nanoseconds(1);
     for debt in [move_debt(), attach_debt(), repair_debt()] {
         for interface in
             [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached), on(Some(STRANGER), Attached)]
         {
-            assert_eq!(debt.standing(just_before, &interface, &members), Standing::Busy, "{debt:?}");
-            assert_ne!(debt.standing(parsed(DEADLINE), &interface, &members), Standing::Busy, "{debt:?}");
-            assert_ne!(
-                debt.clone().handed_over(None).standing(now(), &interface, &members),
-                Standing::Busy,
-                "{debt:?}"
-            );
+            assert_eq!(debt.standing(just_before, &interface), Standing::Busy, "{debt:?}");
+            assert_ne!(debt.standing(parsed(DEADLINE), &interface), Standing::Busy, "{debt:?}");
+            assert_ne!(debt.clone().handed_over().standing(now(), &interface), Standing::Busy, "{debt:?}");
         }
-    }
-}
-
-#[test]
-fn a_debt_that_is_handed_over_waits_only_for_yet_another_run() {
-    let others: DateTime<Utc> = now() + TimeDelta::seconds(30);
-    let members = [parsed(HOLDER), parsed(STANDBY)];
-    for debt in [move_debt(), repair_debt()] {
-        let handed_over = debt.clone().handed_over(Some(others));
-        assert_eq!(handed_over, Debt { busy_until: Some(others), ..debt });
-        let standing = |time| handed_over.standing(time, &on(Some(STANDBY), Attached), &members);
-        assert_eq!((standing(now()), standing(others)), (Standing::Busy, Standing::Due));
     }
 }
 
@@ -213,8 +246,10 @@ fn a_move_is_open_while_the_interface_is_between_two_attachments() {
 }
 
 #[test]
-fn a_move_is_due_once_the_interface_is_on_a_member_by_another_attachment() {
-    for interface in [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached)] {
+fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
+    for interface in
+        [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(STRANGER), Attached), on(None, Attached)]
+    {
         assert_eq!(
             [standing(&move_debt(), &interface), standing(&attach_debt(), &interface)],
             [Standing::Due, Standing::Due]
@@ -223,18 +258,23 @@ fn a_move_is_due_once_the_interface_is_on_a_member_by_another_attachment() {
 }
 
 #[test]
-fn a_move_that_never_left_is_void() {
-    assert_eq!(standing(&move_debt(), &where_it_was(Attached)), Standing::Void);
+fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_went_since() {
+    let arrived = move_debt().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
+    for interface in [on_nothing(), where_it_was(Attached), on(Some(STRANGER), Attached), on(Some(STANDBY), Detaching)]
+    {
+        assert_eq!(standing(&arrived, &interface), Standing::Due);
+    }
 }
 
 #[test]
-fn what_a_stranger_did_with_the_interface_is_no_move() {
-    for interface in [on(Some(STRANGER), Attached), on(None, Attached)] {
-        assert_eq!(
-            [standing(&move_debt(), &interface), standing(&attach_debt(), &interface)],
-            [Standing::Void, Standing::Void]
-        );
-    }
+fn a_move_that_never_left_is_void_once_no_answer_can_be_older() {
+    assert_eq!(standing(&move_debt(), &where_it_was(Attached)), Standing::Void);
+    let deadline: DateTime<Utc> = parsed(DEADLINE);
+    let just_before = deadline + TimeDelta::seconds(15) - TimeDelta::nanoseconds(1);
+    assert_eq!(move_debt().standing(just_before, &where_it_was(Attached)), Standing::Open);
+    let handed_over = move_debt().handed_over();
+    assert_eq!(handed_over.standing(now(), &where_it_was(Attached)), Standing::Open);
+    assert_eq!(handed_over.standing(now() + TimeDelta::seconds(15), &where_it_was(Attached)), Standing::Void);
 }
 
 #[test]
@@ -253,80 +293,31 @@ fn a_debt_that_cannot_be_understood_is_due_once_the_interface_is_elsewhere() {
 
 // ---- Several debts ----
 
-/// The debt of a move from this instance by this attachment, so many seconds after the first.
-fn later_debt(attachment_id: &str, from: &str, seconds: i64) -> Debt {
-    let left = Attachment { id: AttachmentId::new(attachment_id), instance_id: Some(parsed(from)), ..attachment() };
-    Debt::of_move(Some(&left), &parsed(HOLDER), now() + TimeDelta::seconds(seconds), parsed(DEADLINE))
-}
-
-/// What has become of the debts once nobody works on them anymore, with the instances to which the moves went.
-fn outcomes(debts: &[&Debt], interface: &NetworkInterface) -> Vec<(Debt, Standing, Option<InstanceId>)> {
-    let debts = debts.iter().map(|debt| (*debt).clone()).collect();
-    standings(debts, parsed(DEADLINE), interface, &[parsed(HOLDER), parsed(STANDBY)])
-}
-
 const LATER: &str = "eni-attach-0bbbbbbbbbbbbbbb2";
-const LATEST: &str = "eni-attach-0ccccccccccccccc3";
 
-/// The interface on this instance by the third attachment.
-fn finally_on(holder: &str) -> NetworkInterface {
-    let attachment = Attachment { id: AttachmentId::new(LATEST), instance_id: Some(parsed(holder)), ..attachment() };
-    NetworkInterface { attachment: Some(attachment), ..interface() }
+#[test]
+fn one_report_tells_of_all_that_left_the_same_attachment_and_may_have_arrived() {
+    let other = Debt::of_move(&another_run(), Some(&attachment()), &parsed(HOLDER), now(), parsed(DEADLINE));
+    let arrived = other.clone().arrived(&parsed(HOLDER), &AttachmentId::new(LATER));
+    assert!(move_debt().is_same_move(&other) && other.is_same_move(&move_debt()));
+    assert!(move_debt().is_same_move(&arrived));
+    assert!(!arrived.is_same_move(&move_debt()), "what is known to have been made is told by itself");
+    assert!(!move_debt().is_same_move(&attach_debt()) && !attach_debt().is_same_move(&move_debt()));
+    assert!(!repair_debt().is_same_move(&repair_debt()) && !move_debt().is_same_move(&repair_debt()));
 }
 
 #[test]
-fn a_single_debt_went_to_where_the_interface_is() {
-    let debt = move_debt();
-    let outcome = |standing, to: Option<&str>| vec![(debt.clone(), standing, to.map(instance_id))];
-    assert_eq!(outcomes(&[&debt], &on(Some(STANDBY), Attached)), outcome(Standing::Due, Some(STANDBY)));
-    assert_eq!(outcomes(&[&debt], &on_nothing()), outcome(Standing::Open, None));
-    assert_eq!(outcomes(&[&debt], &where_it_was(Attached)), outcome(Standing::Void, Some(HOLDER)));
-}
-
-#[test]
-fn a_later_departure_tells_where_an_earlier_move_went_even_while_the_interface_is_on_its_way() {
-    let (first, second) = (move_debt(), later_debt(LATER, STANDBY, 60));
-    for order in [[&first, &second], [&second, &first]] {
-        let expected = [
-            (first.clone(), Standing::Due, Some(parsed(STANDBY))),
-            (second.clone(), Standing::Due, Some(parsed(HOLDER))),
-        ];
-        assert_eq!(outcomes(&order, &finally_on(HOLDER)), expected);
-        let expected = [(first.clone(), Standing::Due, Some(parsed(STANDBY))), (second.clone(), Standing::Open, None)];
-        assert_eq!(outcomes(&order, &on_nothing()), expected);
-    }
-}
-
-#[test]
-fn an_attach_of_what_was_attached_to_nothing_went_to_where_it_left_from_next() {
-    let (first, second) = (attach_debt(), later_debt(LATER, STANDBY, 60));
-    let expected = [(first.clone(), Standing::Due, Some(parsed(STANDBY))), (second.clone(), Standing::Open, None)];
-    assert_eq!(outcomes(&[&first, &second], &on_nothing()), expected);
-}
-
-#[test]
-fn a_move_after_which_the_interface_left_the_same_instance_again_is_no_move_yet() {
-    let (first, second) = (move_debt(), later_debt(LATER, HOLDER, 60));
-    let standings: Vec<Standing> =
-        outcomes(&[&first, &second], &on_nothing()).into_iter().map(|(_, standing, _)| standing).collect();
-    assert_eq!(standings, [Standing::Open, Standing::Open]);
-}
-
-#[test]
-fn neither_a_repair_nor_an_attach_tells_where_an_earlier_move_went() {
-    let first = later_debt(ATTACHMENT, HOLDER, -60);
-    for later in [repair_debt(), attach_debt()] {
-        let (debt, standing, to) = outcomes(&[&first, &later], &on_nothing()).remove(0);
-        assert_eq!((debt, standing, to), (first.clone(), Standing::Open, None));
-    }
-}
-
-#[test]
-fn a_later_departure_does_not_hurry_a_run_that_may_still_report() {
-    let (first, second) = (move_debt(), later_debt(LATER, STANDBY, 60));
-    let standings = standings(vec![first, second], now(), &on_nothing(), &[parsed(HOLDER), parsed(STANDBY)]);
-    let standings: Vec<Standing> = standings.into_iter().map(|(_, standing, _)| standing).collect();
-    assert_eq!(standings, [Standing::Busy, Standing::Busy]);
+fn a_run_that_goes_on_with_a_move_notes_where_that_began_under_its_own_name() {
+    let own = Debt::of_move(&another_run(), None, &parsed(STANDBY), now() + TimeDelta::seconds(9), parsed(DEADLINE));
+    let continued = own.clone().continuing(&another_run(), &move_debt());
+    let key = format!("token-failover:owed:{ATTACHMENT}:0000000000b2");
+    let change = Owed::Move {
+        departed: Some(AttachmentId::new(ATTACHMENT)),
+        from: Some(parsed(HOLDER)),
+        to: Some(parsed(STANDBY)),
+        arrived: None,
+    };
+    assert_eq!(continued, Debt { key, change, ..own });
 }
 
 #[test]
@@ -335,11 +326,11 @@ fn a_run_is_busy_with_a_move_until_its_deadline_and_repairs_do_not_count() {
     let just_before = deadline - TimeDelta::nanoseconds(1);
     for debt in [move_debt(), attach_debt()] {
         assert!(owed(debt.clone()).is_busy(just_before) && !owed(debt.clone()).is_busy(deadline), "{debt:?}");
-        assert!(!owed(debt.clone().handed_over(None)).is_busy(now()), "{debt:?}");
+        assert!(!owed(debt.clone().handed_over()).is_busy(now()), "{debt:?}");
     }
     assert!(!owed(repair_debt()).is_busy(now()));
     assert!(!Marks::default().is_busy(now()));
-    assert!(Marks { debts: vec![move_debt().handed_over(None), attach_debt()], ..Marks::default() }.is_busy(now()));
+    assert!(Marks { debts: vec![move_debt().handed_over(), attach_debt()], ..Marks::default() }.is_busy(now()));
 }
 
 // ---- The automatic moves ----
@@ -409,11 +400,11 @@ proptest! {
     ) {
         let left = Attachment { id: AttachmentId::new(format!("eni-attach-{digits}")), instance_id: from.map(|id| parsed(&id)), ..attachment() };
         for debt in [
-            Debt::of_move(Some(&left), &parsed(&to), started, busy_until),
-            Debt::of_move(None, &parsed(&to), started, busy_until),
-            Debt::of_repairs(what.iter().map(|what| (*what).to_owned()).collect(), started, busy_until),
+            Debt::of_move(&run(), Some(&left), &parsed(&to), started, busy_until),
+            Debt::of_move(&run(), None, &parsed(&to), started, busy_until),
+            Debt::of_repairs(&run(), what.iter().map(|what| (*what).to_owned()).collect(), started, busy_until),
         ] {
-            let debt = if is_handed_over { debt.handed_over(None) } else { debt };
+            let debt = if is_handed_over { debt.handed_over() } else { debt };
             let value = debt.value();
             prop_assert!(is_fit(&value));
             prop_assert_eq!(tag_value(&value), value.clone());

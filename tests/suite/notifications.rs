@@ -42,6 +42,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
             instance_id: Some(HOLDER.to_owned()),
             state: Some("stopping".to_owned()),
             reason: None,
+            starts_at: None,
         },
         expected_to_work: Expectation::Yes,
         token_server: TokenServer::new(config, Some(observation)),

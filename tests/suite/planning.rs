@@ -8,7 +8,7 @@ use simulator::names::{HOLDER, STANDBY, STRANGER, THIRD};
 use token_failover::config::Config;
 use token_failover::event::Intent;
 use token_failover::ids::InstanceId;
-use token_failover::marks::{Debt, MOVES};
+use token_failover::marks::{Debt, MOVES, RunName};
 use token_failover::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
@@ -255,7 +255,13 @@ fn unattached_owing(debt: &Debt) -> Observation {
 /// The debt of a move to the standby by a run that is at work for so many seconds more.
 fn busy_for(seconds: i64) -> Debt {
     let started = now() - TimeDelta::seconds(60);
-    Debt::of_move(Some(&attachment()), &parsed(STANDBY), started, now() + TimeDelta::seconds(seconds))
+    Debt::of_move(
+        &RunName::new("a1"),
+        Some(&attachment()),
+        &parsed(STANDBY),
+        started,
+        now() + TimeDelta::seconds(seconds),
+    )
 }
 
 #[test]
@@ -271,8 +277,9 @@ fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds(
 
 #[test]
 fn an_interface_that_no_run_is_moving_anymore_is_attached_at_once() {
-    let repair = Debt::of_repairs(vec!["elastic-ip".to_owned()], now(), now() + TimeDelta::seconds(60));
-    for debt in [busy_for(0), busy_for(60).handed_over(None), repair] {
+    let repair =
+        Debt::of_repairs(&RunName::new("a1"), vec!["elastic-ip".to_owned()], now(), now() + TimeDelta::seconds(60));
+    for debt in [busy_for(0), busy_for(60).handed_over(), repair] {
         let observation = unattached_owing(&debt);
         let decision = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE).decision;
         assert!(matches!(decision, Decision::Act(Action::Move(_))), "{debt:?}: {decision:?}");

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Breaks the function on purpose, one patch at a time, and asks which law catches it.
+
+    python3 tests/mutations/run.py [patch ...]
+
+A copy of the tree is broken, never the tree itself. What is compiled of the dependencies is shared with it, so the AWS SDK
+is not compiled again. A break is caught if a law is broken with it; without it, none may be. The exit status is 1 if a
+break is not caught or a patch no longer applies.
+
+LAWS_WORLDS says how many worlds each break gets (6000).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+TREE = TARGET / "mutations"
+WORLDS = os.environ.get("LAWS_WORLDS", "6000")
+# Without optimization a break is compiled faster than it is played, and a few thousand worlds are enough.
+ENVIRONMENT = {
+    **os.environ,
+    "CARGO_TARGET_DIR": str(TARGET),
+    "CARGO_PROFILE_DEV_OPT_LEVEL": "0",
+    "LAWS_WORLDS": WORLDS,
+    "LAWS_ALL": "1",
+    "RUST_BACKTRACE": "0",
+}
+
+
+def copy_tree():
+    """Copies what git knows. Files that are the same keep their time, so that little is compiled again."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        source, copy = ROOT / name, TREE / name
+        if not source.is_file():
+            continue
+        content = source.read_bytes()
+        if not copy.exists() or copy.read_bytes() != content:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(content)
+
+
+def broken_laws():
+    """Compiles and plays. Returns {law: worlds in which it is broken}; a text if it does not compile."""
+    test = ["cargo", "test", "--locked", "--test", "suite", "laws::hold_under_every_fault"]
+    done = subprocess.run(test, cwd=TREE, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if "worlds in" not in done.stderr:
+        return done.stderr[-2000:]
+    found = re.findall(r"^  law (\d+) is broken in (\d+) worlds", done.stderr, re.MULTILINE)
+    return {int(law): int(worlds) for law, worlds in found}
+
+
+def verdict(patch):
+    """What became of one break, and whether that is as it should be."""
+    copy_tree()
+    applied = subprocess.run(["patch", "-p1", "--quiet", "--no-backup-if-mismatch", "-i", patch.resolve()],
+                             cwd=TREE, capture_output=True, text=True, check=False)
+    if applied.returncode:
+        return f"DOES NOT APPLY\n{applied.stdout}", False
+    laws = broken_laws()
+    if isinstance(laws, str):
+        return f"DOES NOT COMPILE\n{laws}", False
+    counts = [f"law {law} in {worlds}" for law, worlds in sorted(laws.items(), key=lambda item: -item[1])]
+    return ", ".join(counts) or "NOT CAUGHT", bool(laws)
+
+
+def main():
+    patches = [Path(name) for name in sys.argv[1:]] or sorted(HERE.glob("*.patch"))
+    shutil.rmtree(TREE, ignore_errors=True)
+    copy_tree()
+    unbroken = broken_laws()
+    if unbroken:
+        sys.exit(f"The laws are broken without any break: {unbroken}")
+    print(f"unbroken: no law is broken in {WORLDS} worlds", flush=True)
+    fine = True
+    for patch in patches:
+        text, is_caught = verdict(patch)
+        print(f"{patch.stem}: {text}", flush=True)
+        fine &= is_caught
+    sys.exit(not fine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,387 @@
+//! The doors to EC2 and SNS below the wire: the same calls, without the SDK.
+//!
+//! What `token_failover::aws` makes of answers and errors, and what the SDK makes of its retries and time-outs, is done
+//! again here, so that a world can be played a hundred times faster. `parity` shows that both lanes do the same.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use simulator::Simulator;
+use simulator::world::region::{self, Check};
+use simulator::world::{
+    ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
+    DescribeAddresses, DescribeInstanceStatus, DescribeInstances, DescribeNetworkInterfaces,
+    DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, GetManagedPrefixListEntries,
+    InterfaceAttribute, InterfaceView, IpPermission, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation,
+    Publish, Selection, StartInstances,
+};
+use token_failover::cloud::{Attach, CallError, Ec2, Ingress, Meaning, Sns};
+use token_failover::config::Client;
+use token_failover::ids::{
+    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+};
+use token_failover::marks::NAMESPACE;
+use token_failover::notification::Notification;
+use token_failover::observation::{
+    Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
+    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+};
+use tokio::time::{sleep, timeout};
+
+/// EC2 below the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct BelowEc2(pub(crate) Simulator);
+
+/// SNS below the wire, for one topic.
+#[derive(Debug, Clone)]
+pub(crate) struct BelowSns(pub(crate) Simulator, pub(crate) String);
+
+/// As in `aws::retries` and `aws::timeouts`.
+const MOST_ATTEMPTS: u32 = 5;
+const ATTEMPT: Duration = Duration::from_secs(5);
+const OPERATION: Duration = Duration::from_secs(20);
+
+/// Makes a call as the SDK does: up to five attempts with a growing pause between, five seconds for each and twenty for
+/// all. The pause is the middle of what the SDK's jitter makes of it.
+async fn ask<O: Operation + Clone>(
+    simulator: &Simulator,
+    action: &'static str,
+    operation: O,
+    most_attempts: u32,
+    meaning_of: fn(&str) -> Meaning,
+) -> Result<O::Answer, CallError> {
+    let attempts = async {
+        let mut attempt = 0;
+        loop {
+            let (error, again) = match timeout(ATTEMPT, simulator.call(operation.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(simulator::CallError::Refused(refusal))) => {
+                    let again = is_tried_again(&refusal);
+                    (Some(refusal), again)
+                }
+                // The SDK gives up on an answer that it cannot read.
+                Ok(Err(simulator::CallError::Nonsense)) => (None, false),
+                Ok(Err(simulator::CallError::Dropped)) | Err(_) => (None, true),
+            };
+            attempt += 1;
+            if !again || attempt == most_attempts {
+                return Err(sorted(action, error, meaning_of));
+            }
+            sleep(Duration::from_millis(50 << attempt).min(Duration::from_secs(1))).await;
+        }
+    };
+    timeout(OPERATION, attempts).await.unwrap_or_else(|_| Err(sorted(action, None, meaning_of)))
+}
+
+/// The SDK's standard retries: server errors and throttling.
+fn is_tried_again(error: &ApiError) -> bool {
+    matches!(error.status, 500 | 502 | 503 | 504) || matches!(&*error.code, "RequestLimitExceeded" | "Throttling")
+}
+
+/// As `aws::call_error` sorts them.
+fn sorted(action: &'static str, error: Option<ApiError>, meaning_of: fn(&str) -> Meaning) -> CallError {
+    let meaning = match &error {
+        None => Meaning::Unreachable,
+        Some(error) => match meaning_of(&error.code) {
+            Meaning::Rejected if error.status >= 500 => Meaning::Unreachable,
+            meaning => meaning,
+        },
+    };
+    CallError {
+        action: action.to_owned(),
+        meaning,
+        code: error.as_ref().map(|error| error.code.to_string()),
+        message: error.map_or_else(|| "no answer".to_owned(), |error| error.message),
+        request_id: None,
+    }
+}
+
+fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
+    match asked {
+        Err(error) if error.code.as_deref() == Some("DryRunOperation") => Ok(()),
+        asked => asked,
+    }
+}
+
+impl BelowEc2 {
+    async fn ask<O: Operation + Clone + Send>(
+        &self,
+        action: &'static str,
+        operation: O,
+    ) -> Result<O::Answer, CallError> {
+        ask(&self.0, action, operation, MOST_ATTEMPTS, Meaning::of_ec2_code).await
+    }
+}
+
+fn id<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().expect("the simulator's ids have EC2's form")
+}
+
+fn attachment(seen: &region::Attachment) -> Attachment {
+    Attachment {
+        id: AttachmentId::new(&seen.id),
+        instance_id: Some(id(&seen.instance_id)),
+        device_index: i32::try_from(seen.device_index).expect("a small number"),
+        status: match seen.status {
+            region::AttachmentStatus::Attaching => AttachmentStatus::Attaching,
+            region::AttachmentStatus::Attached => AttachmentStatus::Attached,
+            region::AttachmentStatus::Detaching => AttachmentStatus::Detaching,
+        },
+        delete_on_termination: seen.delete_on_termination,
+    }
+}
+
+fn interface(seen: &InterfaceView) -> NetworkInterface {
+    let association = seen.association().map(|(address, _)| Association {
+        allocation_id: Some(id(&address.allocation_id)),
+        public_ip: address.public_ip,
+    });
+    let tags = seen.tags.iter().filter(|(key, _)| key.starts_with(NAMESPACE));
+    NetworkInterface {
+        id: id(&seen.id),
+        mac_address: id(&seen.mac_address),
+        attachment: seen.attachment.as_ref().map(attachment),
+        availability_zone: seen.availability_zone.clone(),
+        subnet_id: seen.subnet_id.clone(),
+        vpc_id: seen.vpc_id.clone(),
+        private_ip_address: Some(seen.private_ip),
+        association,
+        groups: seen.groups.iter().map(|group| id(group)).collect(),
+        tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+    }
+}
+
+pub(crate) fn state(state: region::InstanceState) -> InstanceState {
+    match state {
+        region::InstanceState::Pending => InstanceState::Pending,
+        region::InstanceState::Running => InstanceState::Running,
+        region::InstanceState::Stopping => InstanceState::Stopping,
+        region::InstanceState::Stopped => InstanceState::Stopped,
+        region::InstanceState::ShuttingDown => InstanceState::ShuttingDown,
+        region::InstanceState::Terminated => InstanceState::Terminated,
+    }
+}
+
+fn instance_interface(seen: &InterfaceView) -> Option<InstanceInterface> {
+    let attachment = seen.attachment.as_ref()?;
+    let device_index = i32::try_from(attachment.device_index).expect("a small number");
+    Some(InstanceInterface { id: id(&seen.id), device_index, network_card_index: 0 })
+}
+
+impl Ec2 for BelowEc2 {
+    async fn network_interface(&self, wanted: &NetworkInterfaceId) -> Result<Option<NetworkInterface>, CallError> {
+        let describe = DescribeNetworkInterfaces::of(wanted.as_str());
+        match self.ask("ec2:DescribeNetworkInterfaces", describe).await {
+            Ok(page) => Ok(page.items.first().map(interface)),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
+        let selection = Selection::filter("instance-id", ids.iter().map(InstanceId::as_str));
+        let page = self.ask("ec2:DescribeInstances", DescribeInstances { selection, dry_run: false }).await?;
+        let instances = page.items.iter().map(|seen| Instance {
+            id: id(&seen.id),
+            state: state(seen.state),
+            availability_zone: seen.availability_zone.clone(),
+            vpc_id: (seen.state != region::InstanceState::Terminated).then(|| seen.vpc_id.clone()),
+            spot: seen.spot,
+            status_checks: Reading::Known(StatusChecks::Undecided),
+            interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
+        });
+        Ok(instances.collect())
+    }
+
+    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+        let describe = DescribeInstanceStatus::of(ids.iter().map(InstanceId::as_str));
+        let page = self.ask("ec2:DescribeInstanceStatus", describe).await?;
+        let checks = page.items.iter().map(|seen| {
+            let (system, own) = seen.checks();
+            let checks = match (system, own) {
+                (Check::Impaired, _) | (_, Check::Impaired) => StatusChecks::Impaired,
+                (Check::Ok, Check::Ok) => StatusChecks::Ok,
+                _ => StatusChecks::Undecided,
+            };
+            (id(&seen.id), checks)
+        });
+        Ok(checks.collect())
+    }
+
+    async fn address(&self, wanted: &AllocationId) -> Result<Option<Address>, CallError> {
+        let answer = match self.ask("ec2:DescribeAddresses", DescribeAddresses::of(wanted.as_str())).await {
+            Ok(answer) => answer,
+            Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let address = answer.first().map(|seen| Address {
+            allocation_id: id(&seen.allocation_id),
+            public_ip: seen.public_ip,
+            place: seen.association.as_ref().map(|association| AddressPlace {
+                association_id: AssociationId::new(&association.id),
+                interface_id: Some(id(&association.interface_id)),
+                instance_id: seen.instance_id.as_deref().map(id),
+                private_ip_address: Some(association.private_ip.into()),
+            }),
+        });
+        Ok(address)
+    }
+
+    async fn ingress_rules(&self, groups: &[SecurityGroupId]) -> Result<Vec<IngressRule>, CallError> {
+        let describe = DescribeSecurityGroupRules::of_groups(groups.iter().map(SecurityGroupId::as_str));
+        let page = self.ask("ec2:DescribeSecurityGroupRules", describe).await?;
+        let port = |port: i32| u16::try_from(port).ok();
+        let rules = page.items.iter().filter(|rule| !rule.egress).map(|rule| IngressRule {
+            tcp_ports: match rule.protocol.as_str() {
+                "-1" => Some((0, u16::MAX)),
+                "tcp" => port(rule.from_port).zip(port(rule.to_port)),
+                _ => None,
+            },
+            source: match &rule.source {
+                region::RuleSource::Ipv4(net) => RuleSource::Cidr(IpNet::V4(*net)),
+                region::RuleSource::Ipv6(net) => RuleSource::Cidr(IpNet::V6(*net)),
+                region::RuleSource::PrefixList(list) => RuleSource::PrefixList(id(list)),
+                region::RuleSource::Group(group) => RuleSource::SecurityGroup(id(group)),
+            },
+        });
+        Ok(rules.collect())
+    }
+
+    async fn prefix_list(&self, list: &PrefixListId) -> Result<Vec<IpNet>, CallError> {
+        let get = GetManagedPrefixListEntries::of(list.as_str());
+        let page = self.ask("ec2:GetManagedPrefixListEntries", get).await?;
+        Ok(page.items.iter().map(|(cidr, _)| cidr.parse().expect("a range")).collect())
+    }
+
+    async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
+        // As through the SDK: an attach is never tried again behind the function's back.
+        let request = attach_request(attach, false);
+        let attached = ask(&self.0, "ec2:AttachNetworkInterface", request, 1, Meaning::of_ec2_code).await?;
+        Ok(AttachmentId::new(attached.attachment_id))
+    }
+
+    async fn may_attach(&self, attach: &Attach) -> Result<(), CallError> {
+        permitted(self.ask("ec2:AttachNetworkInterface", attach_request(attach, true)).await.map(drop))
+    }
+
+    async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
+        let detach = DetachNetworkInterface { attachment_id: attachment.as_str().to_owned(), force, dry_run: false };
+        self.ask("ec2:DetachNetworkInterface", detach).await
+    }
+
+    async fn keep_on_termination(
+        &self,
+        interface: &NetworkInterfaceId,
+        attachment: &AttachmentId,
+    ) -> Result<(), CallError> {
+        let modify = ModifyNetworkInterfaceAttribute {
+            network_interface_id: interface.to_string(),
+            attribute: InterfaceAttribute::DeleteOnTermination {
+                attachment_id: attachment.as_str().to_owned(),
+                value: false,
+            },
+            dry_run: false,
+        };
+        self.ask("ec2:ModifyNetworkInterfaceAttribute", modify).await
+    }
+
+    async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
+        self.ask("ec2:StartInstances", StartInstances::of(instance.as_str())).await.map(drop)
+    }
+
+    async fn may_start(&self, instance: &InstanceId) -> Result<(), CallError> {
+        let start = StartInstances { dry_run: true, ..StartInstances::of(instance.as_str()) };
+        permitted(self.ask("ec2:StartInstances", start).await.map(drop))
+    }
+
+    async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
+        self.ask("ec2:DisassociateAddress", DisassociateAddress::of(association.as_str())).await
+    }
+
+    async fn associate_address(&self, address: &AllocationId, interface: &NetworkInterfaceId) -> Result<(), CallError> {
+        let associate = AssociateAddress {
+            allow_reassociation: Some(false),
+            ..AssociateAddress::with_interface(address.as_str(), interface.as_str())
+        };
+        self.ask("ec2:AssociateAddress", associate).await.map(drop)
+    }
+
+    async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
+        let mut permission = IpPermission {
+            protocol: "tcp".to_owned(),
+            from_port: Some(i32::from(ingress.ports.first)),
+            to_port: Some(i32::from(ingress.ports.last)),
+            ..IpPermission::default()
+        };
+        let source = (ingress.client.to_string(), None);
+        match &ingress.client {
+            Client::Cidr(IpNet::V4(_)) => permission.ipv4.push(source),
+            Client::Cidr(IpNet::V6(_)) => permission.ipv6.push(source),
+            Client::SecurityGroup(_) => permission.groups.push(source),
+            Client::PrefixList(_) => permission.prefix_lists.push(source),
+        }
+        let group_id = ingress.group_id.to_string();
+        let authorize = AuthorizeSecurityGroupIngress { group_id, permissions: vec![permission], dry_run: false };
+        self.ask("ec2:AuthorizeSecurityGroupIngress", authorize).await.map(drop)
+    }
+
+    async fn write_tags(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let tags = tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let create = CreateTags { resources: vec![interface.to_string()], tags, dry_run: false };
+        self.ask("ec2:CreateTags", create).await
+    }
+
+    async fn delete_tags(&self, interface: &NetworkInterfaceId, keys: &[String]) -> Result<(), CallError> {
+        let tags = keys.iter().map(|key| (key.clone(), None)).collect();
+        let delete = DeleteTags { resources: vec![interface.to_string()], tags, dry_run: false };
+        self.ask("ec2:DeleteTags", delete).await
+    }
+}
+
+fn attach_request(attach: &Attach, dry_run: bool) -> AttachNetworkInterface {
+    let index = u32::from(attach.device_index);
+    AttachNetworkInterface {
+        dry_run,
+        ..AttachNetworkInterface::to(attach.instance_id.as_str(), attach.interface_id.as_str(), index)
+    }
+}
+
+/// As `aws::sns::meaning_of`.
+fn meaning_of_sns_code(code: &str) -> Meaning {
+    match code {
+        "AuthorizationError" => Meaning::Denied,
+        "Throttling" => Meaning::Throttled,
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" => Meaning::Unreachable,
+        "NotFound" => Meaning::NotFound,
+        _ => Meaning::Rejected,
+    }
+}
+
+impl Sns for BelowSns {
+    async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
+        let attribute = |value: &String| MessageAttribute { data_type: "String".to_owned(), value: value.clone() };
+        let fifo = notification.fifo.as_ref();
+        let publish = Publish {
+            topic_arn: self.1.clone(),
+            subject: Some(notification.subject.clone()),
+            message: notification.message.clone(),
+            structure: Some("json".to_owned()),
+            attributes: notification
+                .attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), attribute(value)))
+                .collect(),
+            group_id: fifo.map(|fifo| fifo.group_id.clone()),
+            deduplication_id: fifo.map(|fifo| fifo.deduplication_id.clone()),
+        };
+        ask(&self.0, "sns:Publish", publish, MOST_ATTEMPTS, meaning_of_sns_code).await.map(drop)
+    }
+}

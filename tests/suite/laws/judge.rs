@@ -1,0 +1,783 @@
+//! The judge: is told of everything that happens, and knows the laws.
+//!
+//! A law is about what a run may do by what it knew, so the judge keeps for every run what it read, and judges every call
+//! that changes something at the moment at which the run decides to make it. Against what was true in the world it judges
+//! as well, but then allows for answers that were old.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::Value;
+use simulator::world::region::{AttachmentStatus as TrueStatus, Check, InstanceState as TrueState};
+use simulator::world::{Process, Service, World};
+use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, names};
+use token_failover::cloud::{Attach, CallError, Meaning};
+use token_failover::failover::Failure;
+use token_failover::ids::{AttachmentId, InstanceId};
+use token_failover::observation::{AttachmentStatus, Instance, InstanceState, NetworkInterface, StatusChecks};
+use token_failover::report::{Outcome, Report};
+
+use super::drama::{Act, Drama, Fault, Kill, What, called};
+
+/// A law that was broken.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    /// Its number in the design.
+    pub(crate) law: u8,
+    pub(crate) what: String,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) invocations: u64,
+    pub(crate) killed: u64,
+    /// Runs that asked EC2 to move the interface.
+    pub(crate) failovers: u64,
+    /// Those of them in whose world a call failed, an invocation was killed or somebody else acted.
+    pub(crate) failovers_with_faults: u64,
+    pub(crate) calls: u64,
+    pub(crate) messages: u64,
+    pub(crate) faults: BTreeMap<Fault, u64>,
+    pub(crate) acts: u64,
+    /// How often each law was applied.
+    pub(crate) laws: [u64; 13],
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.invocations += other.invocations;
+        self.killed += other.killed;
+        self.failovers += other.failovers;
+        self.failovers_with_faults += other.failovers_with_faults;
+        self.calls += other.calls;
+        self.messages += other.messages;
+        self.acts += other.acts;
+        for (fault, count) in &other.faults {
+            *self.faults.entry(*fault).or_default() += count;
+        }
+        for (sum, count) in self.laws.iter_mut().zip(other.laws) {
+            *sum += count;
+        }
+    }
+}
+
+/// One invocation, and what it knows.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) what: What,
+    pub(crate) began: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) kill: Option<Kill>,
+    pub(crate) killed: bool,
+    pub(crate) ended_at: Option<Duration>,
+    /// Counts the calls at its doors.
+    pub(crate) calls: u64,
+    /// Its call at the door is to be the last one, and takes effect late.
+    pub(crate) dies_calling: bool,
+    /// Whether any of its calls was disturbed.
+    pub(crate) disturbed: bool,
+    /// The last answer about the interface, and whether the last question got one.
+    interface: Option<Option<NetworkInterface>>,
+    interface_failed: bool,
+    /// The last answer about all members, and whether the last question got one.
+    instances: Option<Vec<Instance>>,
+    instances_failed: bool,
+    /// `None`: the last question got no answer.
+    checks: Option<BTreeMap<InstanceId, StatusChecks>>,
+    /// Members that it saw viable, and members that it saw alive.
+    seen_viable: BTreeSet<InstanceId>,
+    seen_alive: BTreeSet<InstanceId>,
+    /// Attachments that it asked to end, and that it asked for.
+    pub(crate) left: BTreeSet<String>,
+    pub(crate) made: BTreeSet<String>,
+    /// Attachments that it saw come to an end.
+    gone: BTreeSet<String>,
+    /// Instances to which it asked EC2 to attach the interface.
+    aims: BTreeSet<InstanceId>,
+    /// Members from which it took the interface.
+    pub(crate) took_from: Vec<InstanceId>,
+    /// An attach was refused because the interface is in use, and it has not looked since.
+    has_to_look: bool,
+    pub(crate) note_failed: bool,
+    pub(crate) changes: Vec<String>,
+    pub(crate) published: u64,
+    moves: bool,
+}
+
+impl Run {
+    fn new(what: What, began: Duration, deadline: Duration, kill: Option<Kill>) -> Self {
+        Self {
+            what,
+            began,
+            deadline,
+            kill,
+            killed: false,
+            ended_at: None,
+            calls: 0,
+            dies_calling: false,
+            disturbed: false,
+            interface: None,
+            interface_failed: true,
+            instances: None,
+            instances_failed: true,
+            checks: None,
+            seen_viable: BTreeSet::new(),
+            seen_alive: BTreeSet::new(),
+            left: BTreeSet::new(),
+            made: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            aims: BTreeSet::new(),
+            took_from: Vec::new(),
+            has_to_look: false,
+            note_failed: false,
+            changes: Vec::new(),
+            published: 0,
+            moves: false,
+        }
+    }
+
+    fn instance(&self, id: &str) -> Option<&Instance> {
+        self.instances.as_ref()?.iter().find(|instance| instance.id.as_str() == id)
+    }
+}
+
+/// The interface arrived somewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Landing {
+    pub(crate) at: Duration,
+    pub(crate) attachment: String,
+    pub(crate) from: Option<String>,
+    pub(crate) to: String,
+    /// The run that attached it; none: somebody else.
+    pub(crate) by: Option<usize>,
+}
+
+/// Something was published.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) at: Duration,
+    pub(crate) outcome: String,
+    pub(crate) reason: String,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) attachment: Option<String>,
+}
+
+/// What is true of a member, over time.
+#[derive(Debug, Clone, Default)]
+struct Fortune {
+    healthy_since: Option<Duration>,
+    is_viable: bool,
+    was_viable_at: Option<Duration>,
+    is_alive: bool,
+    was_alive_at: Option<Duration>,
+}
+
+/// All that the judge knows.
+pub(crate) struct Judge {
+    drama: Drama,
+    narrates: bool,
+    story: Vec<(Duration, String)>,
+    told: HashMap<(Option<usize>, String), (Duration, String)>,
+    pub(crate) runs: Vec<Run>,
+    /// Which run made a call.
+    by: HashMap<u64, Option<usize>>,
+    faults: HashMap<u64, (Fault, Disruption)>,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) tally: Tally,
+    fortunes: BTreeMap<&'static str, Fortune>,
+    /// Where the interface was attached last.
+    place: Option<String>,
+    landed: Option<String>,
+    /// Attachments by who asked for them.
+    attachments: HashMap<String, Option<usize>>,
+    pub(crate) landings: Vec<Landing>,
+    pub(crate) published: Vec<Published>,
+    messages: usize,
+    pub(crate) last_change: Duration,
+    last_act: Duration,
+    /// Somebody else has set DeleteOnTermination of this attachment.
+    pub(crate) tampered: BTreeSet<String>,
+    /// The interface was gone at some time.
+    pub(crate) is_gone: bool,
+    /// Nobody acts anymore, and no call fails.
+    pub(crate) is_over: bool,
+    troubled: bool,
+    revision: u64,
+}
+
+impl Judge {
+    pub(crate) fn new(drama: Drama, narrates: bool) -> Self {
+        Self {
+            drama,
+            narrates,
+            story: Vec::new(),
+            told: HashMap::new(),
+            runs: Vec::new(),
+            by: HashMap::new(),
+            faults: HashMap::new(),
+            violations: Vec::new(),
+            tally: Tally::default(),
+            fortunes: BTreeMap::new(),
+            place: None,
+            landed: None,
+            is_gone: false,
+            is_over: false,
+            attachments: HashMap::new(),
+            landings: Vec::new(),
+            published: Vec::new(),
+            messages: 0,
+            last_change: Duration::ZERO,
+            last_act: Duration::ZERO,
+            tampered: BTreeSet::new(),
+            troubled: false,
+            revision: 0,
+        }
+    }
+
+    pub(crate) fn tell(&mut self, now: Duration, what: impl FnOnce() -> String) {
+        if self.narrates {
+            let what = what();
+            self.story.push((now, what));
+        }
+    }
+
+    /// The story, with what is repeated told once.
+    pub(crate) fn story(&self) -> String {
+        let mut text = String::new();
+        let mut lines = self.story.iter().peekable();
+        while let Some((at, line)) = lines.next() {
+            let mut repeats = 0;
+            let mut last = *at;
+            while let Some((next, _)) = lines.next_if(|(_, next)| next == line) {
+                repeats += 1;
+                last = *next;
+            }
+            let _ = write!(text, "{:>9.3} s  {line}", at.as_secs_f64());
+            if repeats > 0 {
+                let _ = write!(text, "  (and {repeats} times more until {:.3} s)", last.as_secs_f64());
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    pub(crate) fn break_law(&mut self, law: u8, now: Duration, what: String) {
+        self.tell(now, || format!("!!! LAW {law} IS BROKEN: {what}"));
+        self.violations.push(Violation { law, what });
+    }
+
+    fn applied(&mut self, law: u8) {
+        self.tally.laws[usize::from(law)] += 1;
+    }
+
+    /// Applies a law.
+    pub(crate) fn hold(&mut self, law: u8, now: Duration, holds: bool, what: impl FnOnce() -> String) {
+        self.applied(law);
+        if !holds {
+            self.break_law(law, now, what());
+        }
+    }
+
+    /// The curtain rises.
+    pub(crate) fn begins(&mut self, world: &World) {
+        let attachment = world.attachment_of(names::INTERFACE);
+        self.place = attachment.map(|attachment| attachment.instance_id.clone());
+        self.landed = attachment.map(|attachment| attachment.id.clone());
+        self.look_at(Duration::ZERO, world);
+    }
+
+    /// Nobody acts anymore, and no call fails. The failovers until now are those that count.
+    pub(crate) fn ends(&mut self) {
+        self.is_over = true;
+        if self.troubled {
+            self.tally.failovers_with_faults = self.tally.failovers;
+        }
+    }
+
+    // ---- Invocations ----
+
+    pub(crate) fn begin(&mut self, what: &What, now: Duration, time: Duration, kill: Option<Kill>) -> usize {
+        let number = self.runs.len();
+        self.tell(now, || format!("[{number}] INVOKED: {what}, with {time:?} to go"));
+        self.runs.push(Run::new(what.clone(), now, now + time, kill));
+        self.tally.invocations += 1;
+        number
+    }
+
+    pub(crate) fn killed(&mut self, number: usize, now: Duration) {
+        self.tell(now, || format!("[{number}] KILLED"));
+        self.runs[number].killed = true;
+        self.runs[number].ended_at = Some(now);
+        self.tally.killed += 1;
+        self.troubled = true;
+    }
+
+    /// Law 10: it answers before its deadline.
+    pub(crate) fn answered(&mut self, number: usize, now: Duration, answer: &Result<Report, Failure>) {
+        self.tell(now, || match answer {
+            Ok(report) => format!("[{number}] ANSWERED: {} ({}): {}", report.outcome, report.reason, report.summary),
+            Err(failure) => format!("[{number}] FAILED: {}: {failure}", failure.error_type()),
+        });
+        self.runs[number].ended_at = Some(now);
+        let deadline = self.runs[number].deadline;
+        self.hold(10, now, now < deadline, || format!("[{number}] answered at {now:?}, its deadline was {deadline:?}"));
+        let dry = self.runs[number].what.is_dry();
+        if let (true, Ok(report)) = (dry, answer) {
+            let fits = matches!(report.outcome, Outcome::Planned | Outcome::NoAction);
+            self.hold(11, now, fits, || format!("[{number}] is a dry run and answers {}", report.outcome));
+        }
+    }
+
+    pub(crate) fn overran(&mut self, number: usize, now: Duration) {
+        self.runs[number].ended_at = Some(now);
+        self.troubled = true;
+        self.break_law(10, now, format!("[{number}] has not answered when its time is over"));
+    }
+
+    /// Whether anybody else did anything while this run was at work.
+    pub(crate) fn has_rival(&self, number: usize) -> bool {
+        let began = self.runs[number].began;
+        let others = self.runs.iter().enumerate().filter(|(other, _)| *other != number);
+        self.last_act >= began || others.map(|(_, run)| run.ended_at).any(|ended| ended.is_none_or(|at| at >= began))
+    }
+
+    // ---- What a run reads ----
+
+    pub(crate) fn saw_interface(&mut self, number: usize, seen: &Result<Option<NetworkInterface>, CallError>) {
+        let run = &mut self.runs[number];
+        run.interface_failed = seen.is_err();
+        run.has_to_look = false;
+        if let Ok(interface) = seen {
+            // What was seen to leave, and what was there and is not anymore, is shown again only by an old answer.
+            let attachment = |seen: &Option<NetworkInterface>| seen.as_ref()?.attachment.clone();
+            let now = attachment(interface);
+            let before = run.interface.as_ref().and_then(attachment);
+            let left = before.filter(|before| now.as_ref().is_none_or(|now| now.id != before.id));
+            let leaving = now.filter(|now| now.status == AttachmentStatus::Detaching);
+            run.gone.extend([left, leaving].into_iter().flatten().map(|attachment| attachment.id.to_string()));
+            run.interface = Some(interface.clone());
+        }
+        self.judge_standbys(number);
+    }
+
+    pub(crate) fn saw_instances(&mut self, number: usize, asked: usize, seen: &Result<Vec<Instance>, CallError>) {
+        let all = asked == self.drama.members.len();
+        let run = &mut self.runs[number];
+        match seen {
+            Ok(instances) if all => run.instances = Some(instances.clone()),
+            Ok(instances) => {
+                let known = run.instances.get_or_insert_default();
+                for instance in instances {
+                    known.retain(|before| before.id != instance.id);
+                    known.push(instance.clone());
+                }
+            }
+            Err(_) => {}
+        }
+        if all {
+            run.instances_failed = seen.is_err();
+        }
+        self.judge_standbys(number);
+    }
+
+    pub(crate) fn saw_checks(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>) {
+        self.runs[number].checks = seen.as_ref().ok().cloned();
+        self.judge_standbys(number);
+    }
+
+    /// Remembers which members this run has seen viable.
+    fn judge_standbys(&mut self, number: usize) {
+        let (start_standby, index) = (self.drama.start_standby, self.drama.device_index);
+        let run = &mut self.runs[number];
+        let (Some(Some(interface)), Some(instances)) = (&run.interface, &run.instances) else { return };
+        for instance in instances {
+            let checks = run.checks.as_ref().map(|checks| checks.get(&instance.id).copied());
+            let able = match instance.state {
+                InstanceState::Running => checks.is_some_and(|checks| checks != Some(StatusChecks::Impaired)),
+                InstanceState::Stopped => start_standby,
+                _ => false,
+            };
+            let fits = instance.availability_zone == interface.availability_zone
+                && instance.vpc_id.as_ref() == Some(&interface.vpc_id)
+                && instance
+                    .interface_at(i32::try_from(index).expect("a small number"))
+                    .is_none_or(|taken| taken.id == interface.id);
+            if able && fits {
+                run.seen_viable.insert(instance.id.clone());
+            }
+            if matches!(instance.state, InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping) {
+                run.seen_alive.insert(instance.id.clone());
+            }
+        }
+    }
+
+    // ---- What a run decides to do ----
+
+    /// Whatever changes something: law 11.
+    pub(crate) fn changes(&mut self, number: usize, now: Duration, what: String) {
+        let run = &mut self.runs[number];
+        run.changes.push(what.clone());
+        let is_dry = run.what.is_dry();
+        self.hold(11, now, !is_dry, || format!("[{number}] was to change nothing: {what}"));
+    }
+
+    /// Whatever changes EC2, tags apart: law 4.
+    fn has_read(&mut self, number: usize, now: Duration, what: &str) {
+        let run = &self.runs[number];
+        let has_read = run.interface.as_ref().is_some_and(Option::is_some) && run.instances.is_some();
+        let could_read = run.moves || !(run.interface_failed || run.instances_failed);
+        self.hold(4, now, has_read && could_read, || format!("[{number}] could not read EC2: {what}"));
+    }
+
+    pub(crate) fn detaches(&mut self, number: usize, now: Duration, attachment: &AttachmentId, force: bool) {
+        let id = attachment.as_str();
+        let what = format!("detach {id}{}", if force { " by force" } else { "" });
+        self.changes(number, now, what.clone());
+        self.has_read(number, now, &what);
+        self.moves(number);
+        let run = &self.runs[number];
+        let observed = run.interface.clone().flatten().and_then(|interface| interface.attachment);
+        let observed = observed.filter(|observed| observed.id == *attachment);
+        self.hold(6, now, observed.is_some(), || format!("[{number}] did not observe the attachment: {what}"));
+        let Some(observed) = observed else { return };
+        let Some(holder) = observed.instance_id.clone() else { return };
+        let is_member = self.drama.is_member(holder.as_str());
+        self.hold(3, now, is_member, || format!("[{number}] takes the interface from {holder}, no member: {what}"));
+        // It may give back what it brought there itself, or wanted to bring there when another run did.
+        let run = &self.runs[number];
+        let is_own = run.made.contains(id) || run.aims.contains(&holder);
+        self.judge_detach_of_healthy(number, now, &holder, observed.status, is_own, &what);
+        let is_leaving = observed.status == AttachmentStatus::Detaching;
+        self.judge_detach_without_standby(number, now, &holder, is_leaving, is_own, &what);
+        self.runs[number].left.insert(id.to_owned());
+        self.runs[number].took_from.push(holder);
+    }
+
+    /// Law 1.
+    fn judge_detach_of_healthy(
+        &mut self,
+        number: usize,
+        now: Duration,
+        holder: &InstanceId,
+        status: AttachmentStatus,
+        is_own: bool,
+        what: &str,
+    ) {
+        let run = &self.runs[number];
+        if run.what.is_operators_failover() || status != AttachmentStatus::Attached {
+            return;
+        }
+        let is_announced = matches!(run.what, What::Spot { instance } if instance == holder.as_str());
+        let is_healthy = match run.instance(holder.as_str()) {
+            None => false,
+            Some(instance) if is_announced && instance.spot => false,
+            Some(instance) => match &instance.state {
+                InstanceState::Running => match run.checks.as_ref().and_then(|checks| checks.get(holder)) {
+                    Some(StatusChecks::Impaired) => !self.drama.on_impaired,
+                    _ => true,
+                },
+                InstanceState::Pending => !is_own,
+                InstanceState::Other(_) => true,
+                _ => false,
+            },
+        };
+        let name = called(holder.as_str()).to_owned();
+        self.hold(1, now, !is_healthy, || format!("[{number}] has seen {name} healthy: {what}"));
+        // A limit of no moves at all leaves the interface where it is.
+        let may_move = !self.drama.may_not_move || is_own;
+        self.hold(7, now, may_move, || format!("[{number}] moves it although no automatic move is allowed: {what}"));
+        // And whatever it has seen: not of a holder that was healthy for longer than any answer was old.
+        let slack = self.drama.faults.stale.unwrap_or_default();
+        let since = self.fortunes.get(holder.as_str()).and_then(|fortune| fortune.healthy_since);
+        let began = self.runs[number].began.saturating_sub(slack);
+        let was_always = since.is_some_and(|since| since < began || (since.is_zero() && slack.is_zero()));
+        self.hold(1, now, !was_always || is_announced || is_own, || {
+            format!("[{number}] takes the interface from {name}, healthy since {since:?}: {what}")
+        });
+    }
+
+    /// Law 2.
+    fn judge_detach_without_standby(
+        &mut self,
+        number: usize,
+        now: Duration,
+        holder: &InstanceId,
+        is_leaving: bool,
+        is_own: bool,
+        what: &str,
+    ) {
+        let run = &self.runs[number];
+        // An interface that is leaving may also come back.
+        let others = |seen: &BTreeSet<InstanceId>| seen.iter().any(|member| member != holder || is_leaving);
+        // What it attached itself and could not start may also go back where it came from.
+        let seen = others(&run.seen_viable) || (is_own && others(&run.seen_alive));
+        let slack = self.drama.faults.stale.unwrap_or_default();
+        let began = run.began.saturating_sub(slack);
+        let existed = self.fortunes.iter().any(|(member, fortune)| {
+            let was_there = fortune.is_viable || fortune.was_viable_at.is_some_and(|at| at >= began);
+            // The answers of one look are not of one moment, so what was seen may never have been true at once.
+            let may_have_seemed = fortune.is_alive || fortune.was_alive_at.is_some_and(|at| at >= began);
+            (*member != holder.as_str() || is_leaving) && (was_there || may_have_seemed)
+        });
+        self.hold(2, now, seen, || format!("[{number}] has seen no viable standby: {what}"));
+        self.hold(2, now, existed || is_own, || format!("[{number}] detaches, and no viable standby exists: {what}"));
+    }
+
+    pub(crate) fn attaches(&mut self, number: usize, now: Duration, attach: &Attach) {
+        let target = attach.instance_id.as_str();
+        let what = format!("attach to {}", called(target));
+        self.changes(number, now, what.clone());
+        self.has_read(number, now, &what);
+        self.moves(number);
+        let is_right = self.drama.is_member(target)
+            && attach.interface_id.as_str() == names::INTERFACE
+            && u32::from(attach.device_index) == self.drama.device_index;
+        self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
+        let run = &mut self.runs[number];
+        run.aims.insert(attach.instance_id.clone());
+        let looked = !run.has_to_look;
+        self.hold(6, now, looked, || {
+            format!("[{number}] was told that the interface is in use and has not looked since: {what}")
+        });
+        let run = &self.runs[number];
+        let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
+        let is_free = attachment.is_none_or(|attachment| {
+            matches!(attachment.status, AttachmentStatus::Detached | AttachmentStatus::Detaching)
+                || run.left.contains(attachment.id.as_str())
+                || run.gone.contains(attachment.id.as_str())
+        });
+        self.hold(6, now, is_free, || format!("[{number}] has seen the interface in use: {what}"));
+    }
+
+    /// The answer to an attach.
+    pub(crate) fn attached(&mut self, number: usize, answer: &Result<AttachmentId, CallError>) {
+        if let Err(error) = answer
+            && error.meaning == Meaning::InUse
+        {
+            self.runs[number].has_to_look = true;
+        }
+    }
+
+    fn moves(&mut self, number: usize) {
+        if !self.runs[number].moves {
+            self.runs[number].moves = true;
+            self.tally.failovers += u64::from(!self.is_over);
+        }
+    }
+
+    pub(crate) fn repairs(&mut self, number: usize, now: Duration, what: String) {
+        self.has_read(number, now, &what);
+        self.changes(number, now, what);
+    }
+
+    // ---- What happens to calls ----
+
+    /// A fault is about to hit a call.
+    pub(crate) fn disturbs(&mut self, call: &CallInfo, number: Option<usize>, fault: Fault, disruption: &Disruption) {
+        *self.tally.faults.entry(fault).or_default() += 1;
+        self.troubled = true;
+        if let Some(number) = number {
+            self.runs[number].disturbed = true;
+        }
+        if self.narrates {
+            self.faults.insert(call.sequence, (fault, disruption.clone()));
+        }
+    }
+
+    /// Somebody else is about to act.
+    pub(crate) fn acts(&mut self, act: &Act, world: &World) {
+        self.tell(world.now(), || format!("*** {act}"));
+        self.tally.acts += 1;
+        self.last_act = world.now();
+        self.troubled |= world.now() > Duration::ZERO;
+        if let (Act::DeleteOnTermination, Some(attachment)) = (act, world.attachment_of(names::INTERFACE)) {
+            self.tampered.insert(attachment.id.clone());
+        }
+    }
+
+    /// Everything that happens in the world.
+    pub(crate) fn observe(&mut self, now: Duration, moment: &Moment<'_>, world: &World, number: Option<usize>) {
+        match moment {
+            Moment::Before(info) => {
+                self.by.entry(info.sequence).or_insert(number);
+            }
+            Moment::After(call) => self.observe_call(now, call, world),
+            Moment::Process(process) => self.observe_process(now, process),
+            Moment::Actor => {
+                if let Some(attachment) = world.attachment_of(names::INTERFACE) {
+                    self.attachments.entry(attachment.id.clone()).or_insert(None);
+                }
+            }
+        }
+        if world.revision() != self.revision {
+            self.revision = world.revision();
+            self.last_change = now;
+            self.look_at_interface(now, world);
+            self.look_at(now, world);
+        }
+    }
+
+    /// A line with short names instead of ids.
+    fn readable(&self, line: &str) -> String {
+        let mut line = line.replace(&format!(" NetworkInterfaceId={}", names::INTERFACE), "");
+        for id in self.drama.members.iter().chain([&names::STRANGER]) {
+            line = line.replace(id, called(id));
+        }
+        line
+    }
+
+    fn observe_call(&mut self, now: Duration, call: &Call, world: &World) {
+        let number = self.by.get(&call.sequence).copied().flatten();
+        self.tally.calls += 1;
+        if self.narrates {
+            let who = number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+            let mut line = self.readable(&call.to_string());
+            if let Some((_, disruption)) = self.faults.get(&call.sequence) {
+                let _ = write!(line, "   <- {disruption:?}");
+            }
+            if call.action == "DescribeNetworkInterfaces" && call.outcome == CallOutcome::Ok {
+                let place = world.attachment_of(names::INTERFACE);
+                let place = place.map(|at| format!("{} {} {}", called(&at.instance_id), at.status.name(), at.id));
+                let _ = write!(line, "   (true: {})", place.unwrap_or_else(|| "free".to_owned()));
+            }
+            // A run that polls is told once until something happens.
+            let is_read = call.action.starts_with("Describe") && call.outcome == CallOutcome::Ok;
+            let key = (number, call.action.to_string());
+            let is_told = is_read && self.told.get(&key) == Some(&(self.last_change, line.clone()));
+            self.told.insert(key, (self.last_change, line.clone()));
+            if !is_told {
+                self.tell(now, || format!("[{who}] {line}"));
+            }
+        }
+        if call.outcome == CallOutcome::Late
+            && let Some(number) = number
+            && self.runs[number].dies_calling
+        {
+            self.runs[number].killed = true;
+        }
+        if !call.changed {
+            return;
+        }
+        if call.action == "AttachNetworkInterface"
+            && let Some(attachment) = world.attachment_of(names::INTERFACE)
+        {
+            self.attachments.insert(attachment.id.clone(), number);
+            if let Some(number) = number {
+                self.runs[number].made.insert(attachment.id.clone());
+            }
+            // Times of zero attach at once, at the next step of the world.
+            let target = attachment.instance_id.clone();
+            let is_member = self.drama.is_member(&target);
+            self.hold(3, now, is_member, || format!("{target} has received the interface"));
+        }
+        if call.service == Service::Sns {
+            self.observe_message(now, number, world);
+        }
+    }
+
+    fn observe_process(&mut self, now: Duration, process: &Process) {
+        if self.narrates {
+            let line = self.readable(&format!("EC2: {process:?}"));
+            self.tell(now, || line);
+        }
+    }
+
+    /// The interface may have arrived somewhere.
+    fn look_at_interface(&mut self, now: Duration, world: &World) {
+        self.is_gone |= world.interface(names::INTERFACE).is_none();
+        let Some(attachment) = world.attachment_of(names::INTERFACE) else { return };
+        if attachment.status == TrueStatus::Attached && self.landed.as_ref() != Some(&attachment.id) {
+            self.landed = Some(attachment.id.clone());
+            let by = self.attachments.get(&attachment.id).copied().flatten();
+            let to = attachment.instance_id.clone();
+            let from = self.place.replace(to.clone());
+            self.landings.push(Landing { at: now, attachment: attachment.id.clone(), from, to, by });
+        }
+    }
+
+    fn observe_message(&mut self, now: Duration, by: Option<usize>, world: &World) {
+        let messages = world.messages();
+        if messages.len() == self.messages {
+            return;
+        }
+        self.messages = messages.len();
+        self.tally.messages += 1;
+        let message = messages.last().expect("a message");
+        let outcome = message.attributes.get("outcome").map(|outcome| outcome.value.clone()).unwrap_or_default();
+        let mut published =
+            Published { at: now, outcome, reason: String::new(), from: None, to: None, attachment: None };
+        let tells = ["standby-not-started", "returned-to-former-holder"];
+        let says_where = published.outcome == "moved" || tells.iter().any(|tale| message.message.contains(tale));
+        if says_where || self.narrates {
+            let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
+            let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            published.reason = text(&report["reason"]).unwrap_or_default();
+            published.from = text(&report["move"]["from"]);
+            published.to = text(&report["move"]["to"]);
+            published.attachment = text(&report["move"]["attachmentId"]);
+            let summary = text(&report["summary"]).unwrap_or_default();
+            let outcome = &published.outcome;
+            let line = format!("      PUBLISHED: {outcome} ({}): {summary}", published.reason);
+            self.tell(now, || line);
+        } else if message.message.contains("report-was-owed") {
+            "report-was-owed".clone_into(&mut published.reason);
+        }
+        if let Some(number) = by {
+            self.runs[number].published += 1;
+        }
+        // Law 8, the second half: what is said to have moved is where it is said to be.
+        if published.outcome == "moved" {
+            let landed = self.landings.iter().any(|landing| {
+                Some(&landing.to) == published.to.as_ref()
+                    && published.attachment.as_ref().is_none_or(|attachment| landing.attachment == *attachment)
+            });
+            let is_true = landed && published.from != published.to;
+            self.hold(8, now, is_true, || format!("published as moved, and it is not true: {published:?}"));
+        }
+        self.published.push(published);
+    }
+
+    /// How the members are, and since when.
+    fn look_at(&mut self, now: Duration, world: &World) {
+        let region = world.region();
+        let interface = world.interface(names::INTERFACE);
+        for member in &self.drama.members {
+            let instance = region.instance(member).ok();
+            let is_impaired = |instance: &simulator::world::Instance| {
+                let (system, own) = instance.checks();
+                system == Check::Impaired || own == Check::Impaired
+            };
+            let is_healthy = instance.is_some_and(|instance| {
+                instance.state == TrueState::Running && !(self.drama.on_impaired && is_impaired(instance))
+            });
+            let is_viable = instance.is_some_and(|instance| {
+                let able = match instance.state {
+                    TrueState::Running => !is_impaired(instance),
+                    TrueState::Stopped => self.drama.start_standby,
+                    _ => false,
+                };
+                let taken = region.interfaces_of(member).into_iter().any(|other| {
+                    other.id != names::INTERFACE
+                        && other.attachment.as_ref().is_some_and(|at| at.device_index == self.drama.device_index)
+                });
+                able && !taken && interface.is_some_and(|eni| eni.availability_zone == instance.availability_zone)
+            });
+            let fortune = self.fortunes.entry(member).or_default();
+            fortune.healthy_since = if is_healthy { fortune.healthy_since.or(Some(now)) } else { None };
+            if is_viable || fortune.is_viable {
+                fortune.was_viable_at = Some(now);
+            }
+            let is_alive =
+                instance.is_some_and(|instance| matches!(instance.state, TrueState::Running | TrueState::Stopped));
+            if is_alive || fortune.is_alive {
+                fortune.was_alive_at = Some(now);
+            }
+            fortune.is_alive = is_alive;
+            fortune.is_viable = is_viable;
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! Plays a drama: a world, with everything that was drawn for it, from the curtain to the moment at which all is well.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use simulator::world::World;
+use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
+use simulator::{CallInfo, Disruption, Simulator, When, names};
+use token_failover::cloud::{Ec2, Sns};
+use token_failover::config::Config;
+use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::report::Report;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::below::{BelowEc2, BelowSns};
+use super::door::{Court, Door, RUN, current_run};
+use super::drama::{Act, Cue, Drama, Entry, Fault, Faults, Kill, Kind, What, called};
+use super::judge::{Judge, Landing, Run, Tally, Violation};
+
+/// How the function reaches EC2 and SNS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Below the wire.
+    Below,
+    /// Through the SDK's clients and over the wire.
+    Sdk,
+}
+
+/// What came of a drama.
+pub(crate) struct Played {
+    pub(crate) drama: Drama,
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) tally: Tally,
+    pub(crate) story: String,
+}
+
+/// Plays the drama of a seed on a runtime of its own, whose clock is nobody else's.
+pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let drama = Drama::of(seed, lane == Lane::Sdk);
+        match lane {
+            Lane::Below => {
+                let doors = |simulator: &Simulator| {
+                    (BelowEc2(simulator.clone()), BelowSns(simulator.clone(), names::TOPIC.to_owned()))
+                };
+                perform(drama, narrates, doors).await
+            }
+            Lane::Sdk => {
+                // The jitter of the SDK's retries comes from here.
+                fastrand::seed(seed);
+                perform(drama, narrates, super::wire::doors).await
+            }
+        }
+    })
+}
+
+async fn perform<E: Ec2 + Clone, S: Sns + Clone>(
+    drama: Drama,
+    narrates: bool,
+    doors: impl Fn(&Simulator) -> (E, S),
+) -> Played {
+    let simulator = drama.scenario.clone().build();
+    let court = Court::new(Judge::new(drama.clone(), narrates), drama.dice.clone(), drama.dawdling);
+    let config = Config::from_variables(drama.variables.clone()).expect("a right configuration");
+    let (ec2, sns) = doors(&simulator);
+    let stage = Stage {
+        ec2: Door::new(ec2, court.clone(), simulator.clone()),
+        sns: Door::new(sns, court.clone(), simulator.clone()),
+        idle: RefCell::new(Vec::new()),
+        quiet: Failover::new(
+            config.clone(),
+            Door::new(BelowEc2(simulator.clone()), court.clone(), simulator.clone()),
+            Door::new(BelowSns(simulator.clone(), names::TOPIC.to_owned()), court.clone(), simulator.clone()),
+            Box::new(|_| ()),
+        ),
+        drama,
+        simulator,
+        court,
+        config,
+    };
+    stage.set_up();
+    stage.run_entries().await;
+    stage.converge().await;
+    let judge = stage.court.judge();
+    let story = if narrates { judge.story() } else { String::new() };
+    Played { drama: stage.drama.clone(), violations: judge.violations.clone(), tally: judge.tally.clone(), story }
+}
+
+type Function<E, S> = Failover<Door<E>, Door<S>>;
+
+struct Stage<E, S> {
+    drama: Drama,
+    simulator: Simulator,
+    court: Court,
+    config: Config,
+    ec2: Door<E>,
+    sns: Door<S>,
+    /// Processes of the function that wait for something to do.
+    idle: RefCell<Vec<Rc<Function<E, S>>>>,
+    /// Another process, for the time when all is quiet. Nothing fails then, so the cheap lane will do.
+    quiet: Function<BelowEc2, BelowSns>,
+}
+
+/// How an invocation ended.
+enum Fate {
+    Answered(Box<Result<Report, Failure>>),
+    Killed,
+    Overran,
+}
+
+impl Fate {
+    fn reason(&self) -> Option<String> {
+        match self {
+            Self::Answered(answer) => answer.as_ref().as_ref().ok().map(|report| report.reason.clone()),
+            Self::Killed | Self::Overran => None,
+        }
+    }
+}
+
+impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
+    fn now(&self) -> Duration {
+        self.simulator.now()
+    }
+
+    fn time_of_day(&self) -> DateTime<Utc> {
+        let epoch = DateTime::from_timestamp(1_767_225_600, 0).expect("a time");
+        epoch + TimeDelta::from_std(self.now()).expect("a simulation is short")
+    }
+
+    /// The judge takes a seat, and everybody learns when to act.
+    fn set_up(&self) {
+        let court = self.court.clone();
+        self.simulator.observe(move |now, moment, world| {
+            court.judge().observe(now, moment, world, current_run());
+        });
+        self.simulator.world(|world| self.court.judge().begins(world));
+        let index = self.drama.device_index;
+        for cue in self.drama.acts.clone() {
+            let court = self.court.clone();
+            let perform = move |world: &mut World, act: &Act| {
+                if !court.judge().is_over {
+                    court.judge().acts(act, world);
+                    act.perform(world, index);
+                }
+            };
+            match cue {
+                Cue::At(time, act) => self.simulator.at(time, move |world| perform(world, &act)),
+                Cue::Near { action, nth, before, act } => {
+                    let when = if before { When::Before } else { When::After };
+                    self.simulator.on_call(action, nth, when, move |world| perform(world, &act));
+                }
+            }
+        }
+        let court = self.court.clone();
+        let faults = self.drama.faults.clone();
+        self.simulator.disrupt(move |call| disrupt(&court, &faults, call));
+        // What is to happen at the beginning happens now.
+        self.simulator.world(|_| ());
+    }
+
+    async fn run_entries(&self) {
+        let mut running: FuturesUnordered<_> = self.drama.entries.iter().map(|entry| self.run_entry(entry)).collect();
+        while running.next().await.is_some() {}
+    }
+
+    /// An invocation, and the two tries that Lambda adds if it fails: after a minute, and after two more.
+    async fn run_entry(&self, entry: &Entry) {
+        sleep(entry.at).await;
+        let mut kill = entry.kill;
+        for pause in [60, 120, 0] {
+            let fate = self.invoke(&entry.what, entry.time, kill.take()).await;
+            let failed = match &fate {
+                Fate::Answered(answer) => answer.is_err(),
+                Fate::Killed | Fate::Overran => true,
+            };
+            if !failed || !entry.retried || pause == 0 {
+                break;
+            }
+            sleep(Duration::from_secs(pause)).await;
+        }
+    }
+
+    /// Lambda takes a process that is idle, or starts one. A process that was killed never comes back.
+    async fn invoke(&self, what: &What, time: Duration, kill: Option<Kill>) -> Fate {
+        let idle = self.idle.borrow_mut().pop();
+        let function = idle.unwrap_or_else(|| {
+            Rc::new(Failover::new(self.config.clone(), self.ec2.clone(), self.sns.clone(), Box::new(|_| ())))
+        });
+        let fate = self.invoke_process(&function, what, time, kill).await;
+        if let Fate::Answered(_) = fate {
+            self.idle.borrow_mut().push(function);
+        }
+        fate
+    }
+
+    async fn invoke_process<A: Ec2, B: Sns>(
+        &self,
+        function: &Failover<A, B>,
+        what: &What,
+        time: Duration,
+        kill: Option<Kill>,
+    ) -> Fate {
+        let number = self.court.judge().begin(what, self.now(), time, kill);
+        let deadline = Instant::now() + time;
+        let received_at = self.time_of_day();
+        let invocation = Invocation {
+            payload: what.payload(&received_at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            request_id: format!("5e1b6a9e-0000-4000-8000-{number:012}"),
+            received_at,
+            deadline,
+        };
+        let fate = {
+            let mut handling = pin!(RUN.scope(number, function.handle(invocation)));
+            let kill_at = if let Some(Kill::After(time)) = kill { Instant::now() + time } else { deadline + time };
+            let mut killing = pin!(sleep_until(kill_at));
+            let mut ending = pin!(sleep_until(deadline));
+            poll_fn(|context| {
+                if let Poll::Ready(answer) = handling.as_mut().poll(context) {
+                    return Poll::Ready(Fate::Answered(Box::new(answer)));
+                }
+                if self.court.judge().runs[number].killed || killing.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Fate::Killed);
+                }
+                if ending.as_mut().poll(context).is_ready() { Poll::Ready(Fate::Overran) } else { Poll::Pending }
+            })
+            .await
+        };
+        self.simulator.world(|_| ());
+        let now = self.now();
+        match &fate {
+            Fate::Answered(answer) => {
+                self.court.judge().answered(number, now, answer);
+                self.after_answer(number, now, answer);
+            }
+            Fate::Killed => self.court.judge().killed(number, now),
+            Fate::Overran => self.court.judge().overran(number, now),
+        }
+        fate
+    }
+
+    fn after_answer(&self, number: usize, now: Duration, answer: &Result<Report, Failure>) {
+        match answer {
+            Ok(report) => {
+                let attachment = report.movement.as_ref().and_then(|movement| movement.attachment_id.as_ref());
+                if let Some(attachment) = attachment {
+                    self.judge_attachment(number, now, attachment.as_str());
+                }
+            }
+            Err(Failure::InterfaceNotAttached { .. }) => self.judge_stranded(number, now),
+            Err(_) => {}
+        }
+    }
+
+    /// Law 9: after a move that nothing disturbed, the interface outlives its instance.
+    fn judge_attachment(&self, number: usize, now: Duration, attachment: &str) {
+        let deletes = self.simulator.world(|world| {
+            let present = world.attachment_of(names::INTERFACE);
+            present.is_some_and(|present| present.id == attachment && present.delete_on_termination)
+        });
+        let mut judge = self.court.judge();
+        let run = &judge.runs[number];
+        let excused = run.disturbed || !run.made.contains(attachment) || judge.tampered.contains(attachment);
+        if !excused && self.drama.faults.denied.is_empty() {
+            judge.hold(9, now, !deletes, || format!("[{number}] left DeleteOnTermination true on {attachment}"));
+        }
+    }
+
+    /// Law 5: what no standby took goes back to where it was, if it can.
+    fn judge_stranded(&self, number: usize, now: Duration) {
+        let (excused, former) = {
+            let judge = self.court.judge();
+            let run = &judge.runs[number];
+            (run.disturbed || judge.has_rival(number), run.took_from.first().map(ToString::to_string))
+        };
+        let Some(former) = former.filter(|_| !excused) else { return };
+        let could = self.simulator.world(|world| {
+            let free = world.interface(names::INTERFACE).is_some_and(|interface| interface.attachment.is_none());
+            let region = world.region();
+            let room = region.instance(&former).is_ok_and(|instance| {
+                let alive = matches!(instance.state, InstanceState::Running | InstanceState::Stopped);
+                let blocked = instance.blocked_indexes.contains(&self.drama.device_index);
+                alive && !blocked && region.interfaces_of(&former).len() < instance.interface_limit
+            });
+            free && room
+        });
+        self.court.judge().hold(5, now, !could, || {
+            format!("[{number}] leaves it attached to nothing, and {} could take it back", called(&former))
+        });
+    }
+
+    // ---- When all is over ----
+
+    /// Faults stop, the others go home, time passes, and the schedule comes once more.
+    async fn converge(&self) {
+        self.judge_messages_of_quiet_worlds();
+        let last = {
+            let mut judge = self.court.judge();
+            judge.ends();
+            judge.runs.iter().map(|run| run.deadline).max().unwrap_or_default()
+        };
+        let now = self.now();
+        let quiet = last.max(now) + Duration::from_secs(300);
+        sleep(quiet - now).await;
+        self.simulator.world(|_| ());
+        self.court.judge().tell(self.now(), || "---- all is quiet; one more reconcile ----".to_owned());
+        let mut fate = self.reconcile().await;
+        for _ in 0..3 {
+            match fate.reason().as_deref() {
+                // The limit is not for ever.
+                Some("too-many-moves") if !self.drama.may_not_move => {
+                    self.judge_repetition("too-many-moves").await;
+                    sleep(Duration::from_secs(3700)).await;
+                    self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
+                }
+                // What could not be started gives the interface up to a stopped former holder only in the run after.
+                Some("standby-not-started") => sleep(Duration::from_secs(60)).await,
+                _ => break,
+            }
+            fate = self.reconcile().await;
+        }
+        let Fate::Answered(answer) = fate else { return };
+        // What was started may come up.
+        sleep(Duration::from_secs(200)).await;
+        self.simulator.world(|_| ());
+        let outcome = match &*answer {
+            Ok(report) => report.reason.clone(),
+            Err(failure) => failure.error_type().to_owned(),
+        };
+        let end = self.simulator.world(|world| End::of(&self.drama, world));
+        let settled = self.judge_convergence(&end, &outcome, answer.is_ok());
+        self.judge_reports(end.is_open);
+        if settled {
+            self.judge_repetition(&outcome).await;
+        }
+    }
+
+    async fn reconcile(&self) -> Fate {
+        self.invoke_process(&self.quiet, &What::Reconcile { dry_run: false }, Duration::from_secs(300), None).await
+    }
+
+    /// Law 12: once more does nothing.
+    async fn judge_repetition(&self, outcome: &str) {
+        let number = self.court.judge().runs.len();
+        self.reconcile().await;
+        let now = self.now();
+        let mut judge = self.court.judge();
+        let changes: Vec<String> =
+            judge.runs[number].changes.iter().filter(|change| !change.starts_with("remove")).cloned().collect();
+        judge.hold(12, now, changes.is_empty(), || {
+            format!("after {outcome} one more reconcile changes something: {changes:?}")
+        });
+    }
+
+    /// Laws 5, 8 and 9, when nothing goes wrong any longer. Returns whether one more run has nothing to do.
+    fn judge_convergence(&self, end: &End, outcome: &str, answered: bool) -> bool {
+        let now = self.now();
+        let mut judge = self.court.judge();
+        judge.tell(now, || format!("the end: {end:?}"));
+        let refused = |judge: &mut Judge, reason: &str| {
+            judge.hold(3, now, outcome == reason, || format!("{end:?}, and the answer is {outcome}, not {reason}"));
+            true
+        };
+        let settled = match &end.place {
+            Place::Missing => refused(&mut judge, "interface-missing"),
+            Place::Stranger => refused(&mut judge, "held-by-stranger"),
+            Place::Transit => {
+                judge.break_law(5, now, format!("the interface is in transit for ever: {end:?}"));
+                false
+            }
+            Place::Nowhere => {
+                let nobody = end.able.is_empty();
+                judge.hold(5, now, nobody, || format!("attached to nothing, and {outcome}: {end:?}"));
+                outcome == "no-viable-standby"
+            }
+            Place::Healthy => true,
+            Place::Failed { primary: true, .. } => refused(&mut judge, "primary-interface"),
+            Place::Failed { hung: true, .. } if !self.drama.may_force => false,
+            Place::Failed { .. } if self.drama.may_not_move && !end.able.is_empty() => {
+                refused(&mut judge, "too-many-moves")
+            }
+            Place::Failed { .. } => {
+                let nobody = end.able.is_empty();
+                judge.hold(5, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
+                outcome == "no-viable-standby"
+            }
+        };
+        let attached = matches!(end.place, Place::Healthy | Place::Stranger | Place::Failed { .. });
+        if attached && answered && !end.is_open {
+            judge.hold(8, now, end.owed.is_empty(), || format!("still owed: {:?}", end.owed));
+        }
+        // Without a note nobody knows that the attach was this function's.
+        let made = |run: &Run, id: &str| run.made.contains(id) && !run.note_failed;
+        let mine = end.attachment.as_ref().is_some_and(|id| judge.runs.iter().any(|run| made(run, id)));
+        let tampered = end.attachment.as_ref().is_some_and(|id| judge.tampered.contains(id));
+        if answered && (self.drama.repairs_termination || (mine && !tampered)) && settled && attached {
+            let deletes = end.deletes && !matches!(end.place, Place::Stranger);
+            let excused = matches!(end.place, Place::Failed { .. });
+            judge.hold(9, now, !deletes || excused, || format!("DeleteOnTermination is true: {end:?}"));
+        }
+        settled && answered
+    }
+
+    /// Law 8: every move is reported.
+    fn judge_reports(&self, is_open: bool) {
+        let now = self.now();
+        let mut judge = self.court.judge();
+        // The interface takes its notes with it; and one that is attached to nothing is in the middle of its move.
+        if judge.is_gone || is_open {
+            return;
+        }
+        // What one run does is one move, from where its first attach found the interface to where its last one left it.
+        let mut moves: Vec<Vec<Landing>> = Vec::new();
+        for landing in &judge.landings {
+            match moves.last_mut() {
+                Some(last) if last[0].by.is_some() && last[0].by == landing.by => last.push(landing.clone()),
+                _ => moves.push(vec![landing.clone()]),
+            }
+        }
+        for landings in moves {
+            let (first, last) = (&landings[0], &landings[landings.len() - 1]);
+            let Some(by) = first.by else { continue };
+            if first.from.as_ref() == Some(&last.to) || judge.runs[by].note_failed {
+                continue;
+            }
+            let is_reported = judge.published.iter().any(|published| {
+                let moved = published.outcome == "moved" || published.reason == "standby-not-started";
+                let same = landings.iter().any(|landing| published.attachment.as_ref() == Some(&landing.attachment));
+                let later = published.at >= first.at;
+                // Whoever undid the move by hand before it was reported has made another story of it.
+                let ends = [Some(&last.to), first.from.as_ref()];
+                let found_it_free = published.from.is_none() && judge.runs[by].left.is_empty();
+                let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
+                let undone = published.reason == "returned-to-former-holder";
+                moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
+            });
+            judge.hold(8, now, is_reported, || {
+                let from = first.from.as_deref().map_or("nothing", called);
+                format!("the move from {from} to {} by [{by}] was never reported", called(&last.to))
+            });
+        }
+    }
+
+    /// Where nothing goes wrong: one move and one message.
+    fn judge_messages_of_quiet_worlds(&self) {
+        let now = self.now();
+        let mut judge = self.court.judge();
+        let asked = |run: &Run| run.what.is_operators_failover() || matches!(run.what, What::Spot { .. });
+        let asked = judge.runs.iter().any(asked);
+        let moves = judge.landings.iter().filter(|landing| landing.by.is_some());
+        let moves = moves.filter(|landing| landing.from.as_ref() != Some(&landing.to)).count();
+        let landings = judge.landings.iter().filter(|landing| landing.by.is_some()).count();
+        let told = judge.published.iter().filter(|published| published.outcome == "moved").count();
+        match self.drama.kind {
+            Kind::Ordinary => {
+                let messages = judge.published.len();
+                judge.hold(8, now, messages == 1, || format!("{messages} messages, and nothing special happened"));
+                let due = moves == 1 || (moves == 0 && self.drama.may_not_move);
+                judge.hold(7, now, due && told == moves, || format!("{moves} moves and {told} told"));
+            }
+            Kind::Overlapping if !asked && !self.drama.lacks_capacity => {
+                judge.hold(7, now, moves <= 1 && told <= landings, || format!("{moves} moves, and {told} told"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Where the interface is in the end.
+#[derive(Debug, Clone)]
+enum Place {
+    Missing,
+    Stranger,
+    Transit,
+    Nowhere,
+    Healthy,
+    Failed { primary: bool, hung: bool },
+}
+
+/// What is true in the end.
+#[derive(Debug, Clone)]
+struct End {
+    place: Place,
+    attachment: Option<String>,
+    /// Attached to nothing, or for ever on its way there.
+    is_open: bool,
+    deletes: bool,
+    owed: Vec<String>,
+    /// Members that could take the interface, and would run.
+    able: Vec<String>,
+}
+
+impl End {
+    fn of(drama: &Drama, world: &World) -> Self {
+        let region = world.region();
+        let able = drama.members.iter().filter(|member| {
+            let Ok(instance) = region.instance(member) else { return false };
+            let others: Vec<_> =
+                region.interfaces_of(member).into_iter().filter(|other| other.id != names::INTERFACE).collect();
+            let taken = others.iter().any(|other| {
+                other.attachment.as_ref().is_some_and(|attachment| attachment.device_index == drama.device_index)
+            });
+            let room = others.len() < instance.interface_limit && !taken;
+            let runs = match instance.state {
+                InstanceState::Running => !is_impaired(instance),
+                InstanceState::Stopped => drama.start_standby && instance.capacity == Capacity::Available,
+                _ => false,
+            };
+            let blocked = instance.blocked_indexes.contains(&drama.device_index);
+            instance.availability_zone == names::ZONE && room && runs && !blocked
+        });
+        let mut able: Vec<String> = able.map(|member| (*member).to_owned()).collect();
+        let interface = world.interface(names::INTERFACE);
+        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
+        let place = match (interface, attachment) {
+            (None, _) => Place::Missing,
+            (Some(_), None) => Place::Nowhere,
+            (Some(_), Some(at)) => {
+                let hung_leaving = at.status == AttachmentStatus::Detaching
+                    && region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
+                if at.status != AttachmentStatus::Attached && !hung_leaving {
+                    Place::Transit
+                } else if !drama.is_member(&at.instance_id) {
+                    Place::Stranger
+                } else {
+                    let healthy = region.instance(&at.instance_id).is_ok_and(|instance| {
+                        instance.state == InstanceState::Running && !(drama.on_impaired && is_impaired(instance))
+                    });
+                    let hung = region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
+                    able.retain(|member| *member != at.instance_id);
+                    if healthy && !hung_leaving {
+                        Place::Healthy
+                    } else {
+                        Place::Failed { primary: at.device_index == 0, hung }
+                    }
+                }
+            }
+        };
+        let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
+        let owed = tags.filter(|(key, _)| key.starts_with("token-failover:owed:"));
+        Self {
+            place,
+            attachment: attachment.map(|attachment| attachment.id.clone()),
+            is_open: attachment.is_none_or(|attachment| attachment.status != AttachmentStatus::Attached),
+            deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
+            owed: owed.map(|(key, value)| format!("{key} = {value}")).collect(),
+            able,
+        }
+    }
+}
+
+fn is_impaired(instance: &Instance) -> bool {
+    let (system, own) = instance.checks();
+    system == Check::Impaired || own == Check::Impaired
+}
+
+/// The actions in whose answers the SDK looks for nothing, so that any body will do.
+const ANSWERED_WITHOUT_CONTENT: [&str; 5] =
+    ["CreateTags", "DeleteTags", "DetachNetworkInterface", "DisassociateAddress", "ModifyNetworkInterfaceAttribute"];
+
+/// What happens to a call.
+fn disrupt(court: &Court, faults: &Faults, call: &CallInfo) -> Disruption {
+    let number = current_run();
+    let mut judge = court.judge();
+    if judge.is_over {
+        return Disruption::None;
+    }
+    let mut dice = court.dice();
+    if let Some(number) = number
+        && judge.runs[number].dies_calling
+    {
+        return Disruption::Late(dice.milliseconds(1, 3_000));
+    }
+    let action = &*call.action;
+    let fault = if faults.denied.contains(&action) {
+        Some(Fault::Deny)
+    } else if let Some(point) =
+        faults.points.iter().find(|point| point.action == action && (point.first..=point.last).contains(&call.nth))
+    {
+        Some(point.fault)
+    } else {
+        let storm = faults.storms.iter().find(|storm| {
+            storm.over.covers(action) && (storm.from..storm.until).contains(&call.now) && dice.percent(storm.percent)
+        });
+        storm.map(|storm| dice.pick(&storm.faults))
+    };
+    let stale = faults.stale.filter(|window| {
+        fault.is_none() && action.starts_with("Describe") && call.now < judge.last_change + *window && dice.percent(50)
+    });
+    // A change that is answered with 200 and was not made is a lie that nobody could see through.
+    let is_lie = fault == Some(Fault::Nonsense) && ANSWERED_WITHOUT_CONTENT.contains(&action);
+    let fault = if is_lie { Some(Fault::DropBefore) } else { fault };
+    let (fault, disruption) = match (fault, stale) {
+        (Some(fault), _) => (fault, fault.disruption(&mut dice)),
+        (None, Some(window)) => {
+            let most = u64::try_from(window.as_millis()).expect("a short time");
+            (Fault::Stale, Disruption::Stale(dice.milliseconds(1, most)))
+        }
+        (None, None) => return Disruption::None,
+    };
+    judge.disturbs(call, number, fault, &disruption);
+    disruption
+}

@@ -1,0 +1,17 @@
+//! The doors through the SDK's clients and over the wire.
+
+use aws_sdk_ec2::config::retry::{RetryPartition, TokenBucket};
+use simulator::{Simulator, names};
+use token_failover::aws::{SdkEc2, SdkSns};
+
+use crate::support;
+
+/// Doors whose clients share their quota of retries with no other world, so that what happens follows from the seed alone.
+pub(crate) fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns) {
+    let sdk = support::sdk_config(simulator);
+    let quota = |service| RetryPartition::custom(service).token_bucket(TokenBucket::default()).build();
+    let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_partition(quota("ec2")).build();
+    let sns = aws_sdk_sns::config::Builder::from(&sdk).retry_partition(quota("sns")).build();
+    let topic = names::TOPIC.parse().expect("an ARN");
+    (SdkEc2::new(aws_sdk_ec2::Client::from_conf(ec2)), SdkSns::new(aws_sdk_sns::Client::from_conf(sns), topic))
+}
