@@ -498,10 +498,13 @@ impl Settlement {
     /// The report of this debt was published, and with it all that is owed for the same move.
     fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
         let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
-        let same = seen.into_iter().filter(|other| other.key != debt.key && other.is_same_move(&debt));
+        // A run that is still at work may go on to move the interface again, and needs its note.
+        let is_over = |other: &Debt| !other.is_busy(run.clock.now());
+        let same =
+            seen.into_iter().filter(|other| other.key != debt.key && other.is_same_move(&debt) && is_over(other));
         self.settled.extend(same.map(|other| other.key));
         // An attachment with which the interface would die is not settled with a report.
-        match matches!(debt.change, Change::Move { .. }) && run.is_doomed() {
+        match matches!(debt.change, Change::Move { .. }) && !run.is_safe() {
             true if debt.reported => {}
             true => self.rewritten.push(debt.once_reported()),
             false => self.settled.push(debt.key),

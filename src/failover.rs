@@ -315,9 +315,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         match relocated {
             Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
             Relocated::ByAnotherRun(to) => {
-                // The other run reports this move, and removes the notes of it when it has. Only what may have been done by
-                // this run stays noted, in case that it was this run's attach all the same.
-                let noted = work.noted.take().filter(|_| !run.may_have_changed);
+                // The run that attached it reports this move. The note stays only in case that it was this run after all.
+                let noted = work.noted.take().filter(|_| !run.may_have_attached);
                 work.obsolete.extend(noted.map(|debt| debt.key));
                 Ending::MovedByAnotherRun(to)
             }

@@ -571,7 +571,8 @@ impl Look<'_> {
     fn fallback(&self, interface: &NetworkInterface, from: &Attachment) -> Option<Attach> {
         let former = self.observation.instance(from.instance_id.as_ref()?)?;
         let device_index = u16::try_from(from.device_index).ok().filter(|index| *index > 0)?;
-        let could = matches!(former.state, InstanceState::Running | InstanceState::Stopped | InstanceState::Stopping);
+        use InstanceState::{Pending, Running, Stopped, Stopping};
+        let could = matches!(former.state, Pending | Running | Stopped | Stopping);
         could.then(|| Attach { interface_id: interface.id.clone(), instance_id: former.id.clone(), device_index })
     }
 

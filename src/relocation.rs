@@ -187,7 +187,7 @@ impl<E: Ec2> Run<'_, E> {
             if (asked.is_none() || force) && now >= ask_at {
                 let step = if force { Step::ForceDetach } else { Step::Detach };
                 let detached = self.step(step, &from.id, ec2.detach(&from.id, force)).await;
-                self.took_effect(&detached);
+                self.may_have_changed |= may_have_taken_effect(&detached);
                 match detached {
                     Ok(()) => {
                         asked = asked.or(Some(now));
@@ -223,11 +223,6 @@ impl<E: Ec2> Run<'_, E> {
             self.findings.push(finding);
         }
         Ok(forced)
-    }
-
-    /// Remembers whether a change was made, or may have been made.
-    fn took_effect<T>(&mut self, result: &Result<T, CallError>) {
-        self.may_have_changed |= result.as_ref().err().is_none_or(CallError::is_transient);
     }
 
     /// Sorts the errors of a detach into those that the next look settles and those that end the move.
@@ -276,7 +271,8 @@ impl<E: Ec2> Run<'_, E> {
         loop {
             let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
             let attached = self.step(Step::Attach, resource, ec2.attach(attach)).await;
-            self.took_effect(&attached);
+            self.may_have_attached |= may_have_taken_effect(&attached);
+            self.may_have_changed |= self.may_have_attached;
             let error = match attached {
                 Ok(accepted) => return Ok(Some(accepted)),
                 Err(error) => error,
@@ -468,6 +464,11 @@ impl<E: Ec2> Run<'_, E> {
         }
         accepted
     }
+}
+
+/// Whether a change was made, or may have been made.
+fn may_have_taken_effect<T>(result: &Result<T, CallError>) -> bool {
+    result.as_ref().err().is_none_or(CallError::is_transient)
 }
 
 /// The error of something that EC2 accepted and then did not do.

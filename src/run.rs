@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId};
 use crate::marks::RunName;
-use crate::observation::{Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks};
+use crate::observation::{
+    AttachmentStatus, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
+};
 use crate::plan::Plan;
 use crate::report::{Step, StepRecord, StepResult, milliseconds};
 use crate::security_group::prefix_lists;
@@ -118,6 +120,8 @@ pub struct Run<'a, E> {
     pub(crate) departed: BTreeSet<AttachmentId>,
     /// Whether a detach or an attach of this run took effect, or may have.
     pub(crate) may_have_changed: bool,
+    /// Whether an attach of this run took effect, or may have.
+    pub(crate) may_have_attached: bool,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     pub(crate) steps: Vec<StepRecord>,
@@ -136,6 +140,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             has_attached: false,
             departed: BTreeSet::new(),
             may_have_changed: false,
+            may_have_attached: false,
             name,
             steps: Vec::new(),
             findings: Vec::new(),
@@ -169,6 +174,13 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The instance to which the interface is attached.
     pub(crate) fn holder(&self) -> Option<&InstanceId> {
         self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
+    }
+
+    /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has
+    /// is the stranger's concern.
+    pub(crate) fn is_safe(&self) -> bool {
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached) && !self.is_doomed()
     }
 
     /// Whether terminating the member that has the interface would destroy it.

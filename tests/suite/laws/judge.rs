@@ -169,6 +169,8 @@ pub(crate) struct Published {
 #[derive(Debug, Clone, Default)]
 struct Fortune {
     healthy_since: Option<Duration>,
+    /// It was healthy before anything happened, and ever since.
+    from_the_start: bool,
     is_viable: bool,
     was_viable_at: Option<Duration>,
     is_alive: bool,
@@ -493,7 +495,8 @@ impl Judge {
         let slack = self.drama.faults.stale.unwrap_or_default();
         let since = self.fortunes.get(holder.as_str()).and_then(|fortune| fortune.healthy_since);
         let began = self.runs[number].began.saturating_sub(slack);
-        let was_always = since.is_some_and(|since| since < began || (since.is_zero() && slack.is_zero()));
+        let from_the_start = self.fortunes.get(holder.as_str()).is_some_and(|fortune| fortune.from_the_start);
+        let was_always = since.is_some_and(|since| since < began) || (from_the_start && slack.is_zero());
         self.hold(1, now, !was_always || is_announced || is_own, || {
             format!("[{number}] takes the interface from {name}, healthy since {since:?}: {what}")
         });
@@ -743,6 +746,7 @@ impl Judge {
 
     /// How the members are, and since when.
     fn look_at(&mut self, now: Duration, world: &World) {
+        let is_first = self.fortunes.is_empty();
         let region = world.region();
         let interface = world.interface(names::INTERFACE);
         for member in &self.drama.members {
@@ -767,6 +771,7 @@ impl Judge {
                 able && !taken && interface.is_some_and(|eni| eni.availability_zone == instance.availability_zone)
             });
             let fortune = self.fortunes.entry(member).or_default();
+            fortune.from_the_start = is_healthy && (fortune.from_the_start || is_first);
             fortune.healthy_since = if is_healthy { fortune.healthy_since.or(Some(now)) } else { None };
             if is_viable || fortune.is_viable {
                 fortune.was_viable_at = Some(now);

@@ -435,7 +435,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
                 let later = published.at >= first.at;
                 // Whoever undid the move by hand before it was reported has made another story of it.
                 let ends = [Some(&last.to), first.from.as_ref()];
-                let found_it_free = published.from.is_none() && judge.runs[by].left.is_empty();
+                let found_it_free = published.from.is_none() && judge.runs[by].left.is_subset(&judge.runs[by].made);
                 let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
                 let undone = published.reason == "returned-to-former-holder";
                 moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
@@ -456,7 +456,9 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         let moves = judge.landings.iter().filter(|landing| landing.by.is_some());
         let moves = moves.filter(|landing| landing.from.as_ref() != Some(&landing.to)).count();
         let landings = judge.landings.iter().filter(|landing| landing.by.is_some()).count();
-        let told = judge.published.iter().filter(|published| published.outcome == "moved").count();
+        // What several runs owe, runs that overlap may tell twice.
+        let told = judge.published.iter().filter(|published| published.outcome == "moved");
+        let told = told.filter(|published| published.reason != "report-was-owed").count();
         match self.drama.kind {
             Kind::Ordinary => {
                 let messages = judge.published.len();
