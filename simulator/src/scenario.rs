@@ -14,7 +14,7 @@ use crate::{
     names,
     simulation::Simulator,
     world::{
-        Assumptions, Timings, World,
+        Assumptions, InstanceType, Timings, World,
         region::{
             Address, Association, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState,
             Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
@@ -25,6 +25,8 @@ use crate::{
 
 /// 2026-01-01T00:00:00Z, at which the clock of every simulation starts unless it is told otherwise.
 const EPOCH: i64 = 1_767_225_600;
+/// Begins the names of instance types that only take some number of interfaces.
+const MADE_UP_TYPE: &str = "simulated.";
 
 /// Describes a world, then builds it.
 ///
@@ -56,6 +58,7 @@ pub struct Scenario {
     addresses: Vec<AddressSpec>,
     security_groups: Vec<SecurityGroupSpec>,
     prefix_lists: Vec<PrefixList>,
+    own_instance_types: Vec<InstanceType>,
     topics: Vec<String>,
     vpcs_without_gateway: BTreeSet<String>,
 }
@@ -72,6 +75,7 @@ impl Default for Scenario {
             addresses: Vec::new(),
             security_groups: Vec::new(),
             prefix_lists: Vec::new(),
+            own_instance_types: Vec::new(),
             topics: Vec::new(),
             vpcs_without_gateway: BTreeSet::new(),
         }
@@ -168,6 +172,13 @@ impl Scenario {
         self
     }
 
+    /// Adds or changes an instance type, by the number of interfaces that each of its network cards takes.
+    pub fn instance_type(mut self, name: &str, network_cards: &[usize]) -> Self {
+        let made = InstanceType { network_cards: network_cards.to_vec(), ..InstanceType::with_interfaces(name, 0) };
+        self.own_instance_types.push(made);
+        self
+    }
+
     pub fn prefix_list<C: Into<String>>(mut self, id: &str, cidrs: impl IntoIterator<Item = C>) -> Self {
         self.prefix_lists.push(PrefixList {
             id: id.to_owned(),
@@ -222,6 +233,7 @@ impl Scenario {
             }),
             timings: self.timings,
             assumptions: self.assumptions,
+            instance_types: self.instance_types(),
             instances: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -247,6 +259,23 @@ impl Scenario {
             world.add_topic(arn);
         }
         world
+    }
+
+    fn instance_types(&self) -> BTreeMap<String, Arc<InstanceType>> {
+        let made_up = self.instances.iter().filter_map(|spec| {
+            let interfaces = spec.instance_type.strip_prefix(MADE_UP_TYPE)?.parse().ok()?;
+            Some(InstanceType::with_interfaces(&spec.instance_type, interfaces))
+        });
+        let types: BTreeMap<_, _> = InstanceType::catalog()
+            .chain(made_up)
+            .chain(self.own_instance_types.iter().cloned())
+            .map(|instance_type| (instance_type.name.clone(), Arc::new(instance_type)))
+            .collect();
+        for spec in &self.instances {
+            let name = &spec.instance_type;
+            assert!(types.contains_key(name), "there is no type {name} for {}; see Scenario::instance_type", spec.id);
+        }
+        types
     }
 
     /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
@@ -289,7 +318,6 @@ pub struct InstanceSpec {
     spot: bool,
     hung: bool,
     capacity: Capacity,
-    interface_limit: usize,
     has_primary: bool,
     primary_delete_on_termination: bool,
     groups: Vec<String>,
@@ -303,14 +331,13 @@ impl InstanceSpec {
             position,
             state: InstanceState::Running,
             checks: (Check::Ok, Check::Ok),
-            instance_type: "m5.large".to_owned(),
+            instance_type: InstanceType::DEFAULT.to_owned(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
             vpc_id: names::VPC.to_owned(),
             spot: false,
             hung: false,
             capacity: Capacity::Available,
-            interface_limit: 4,
             has_primary: true,
             primary_delete_on_termination: true,
             groups: vec![names::DEFAULT_GROUP.to_owned()],
@@ -362,14 +389,21 @@ impl InstanceSpec {
         self
     }
 
+    /// One of the catalog or of [`Scenario::instance_type`].
     pub fn instance_type(mut self, instance_type: &str) -> Self {
         self.instance_type = instance_type.to_owned();
         self
     }
 
-    pub fn interface_limit(mut self, limit: usize) -> Self {
-        self.interface_limit = limit;
-        self
+    /// Of a type that takes this many interfaces, the primary one included: `t3.micro` takes two, `t3.small` three,
+    /// `t3.xlarge` four. For other numbers there is `simulated.N`, which no AWS Region has.
+    pub fn interface_limit(self, limit: usize) -> Self {
+        match limit {
+            2 => self.instance_type("t3.micro"),
+            3 => self.instance_type("t3.small"),
+            4 => self.instance_type("t3.xlarge"),
+            _ => self.instance_type(&format!("{MADE_UP_TYPE}{limit}")),
+        }
     }
 
     /// In another Availability Zone, and so in another subnet.
@@ -424,7 +458,6 @@ impl InstanceSpec {
             instance_check: self.checks.1,
             capacity: self.capacity,
             hung: self.hung,
-            interface_limit: self.interface_limit,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,
@@ -444,6 +477,7 @@ impl InstanceSpec {
                 id: attachment_id_for(&names::primary_interface_of(&self.id)),
                 instance_id: self.id.clone(),
                 device_index: 0,
+                network_card_index: 0,
                 status: AttachmentStatus::Attached,
                 attached_at: Duration::ZERO,
                 delete_on_termination: self.primary_delete_on_termination,
@@ -569,6 +603,7 @@ impl InterfaceSpec {
                 id: self.attachment_id.clone(),
                 instance_id: instance_id.clone(),
                 device_index: *device_index,
+                network_card_index: 0,
                 status: self.status,
                 attached_at: Duration::ZERO,
                 delete_on_termination: self.delete_on_termination,

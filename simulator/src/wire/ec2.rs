@@ -3,10 +3,11 @@
 use super::{form::Form, xml::Xml};
 use crate::world::{
     AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
-    DeleteTags, DescribeAddresses, DescribeInstanceStatus, DescribeInstances, DescribeNetworkInterfaces,
-    DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, Filter, GetManagedPrefixListEntries,
-    InstanceStatusView, InstanceView, InterfaceAttribute, InterfaceView, IpPermission, ModifyNetworkInterfaceAttribute,
-    Request, RuleView, Selection, StartInstances, StateChange, StopInstances, TerminateInstances,
+    DeleteTags, DescribeAddresses, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
+    DescribeNetworkInterfaces, DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, Filter,
+    GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView,
+    IpPermission, ModifyNetworkInterfaceAttribute, Request, RuleView, Selection, StartInstances, StateChange,
+    StopInstances, TerminateInstances,
     region::{Check, Home, InstanceState, RuleSource, Tags},
 };
 
@@ -33,6 +34,9 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
             dry_run,
         }
         .into(),
+        "DescribeInstanceTypes" => {
+            DescribeInstanceTypes { selection: selection(form, "InstanceType")?, dry_run }.into()
+        }
         "DescribeAddresses" => DescribeAddresses {
             public_ips: form.take_list("PublicIp"),
             selection: Selection {
@@ -245,6 +249,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             xml.list("instanceStatusSet", &page.items, instance_status);
             xml.text_if_any("nextToken", page.next_token.as_ref());
         }),
+        Answer::DescribeInstanceTypes(page) => document("DescribeInstanceTypes", &|xml| {
+            xml.list("instanceTypeSet", &page.items, instance_type);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
         Answer::DescribeAddresses(addresses) => {
             document("DescribeAddresses", &|xml| xml.list("addressesSet", addresses, address))
         }
@@ -342,7 +350,7 @@ fn attachment_facts(xml: &mut Xml, interface: &InterfaceView) {
     if let Some(attachment) = &interface.attachment {
         xml.text("attachmentId", &attachment.id);
         xml.text("deviceIndex", attachment.device_index);
-        xml.text("networkCardIndex", 0);
+        xml.text("networkCardIndex", attachment.network_card_index);
         xml.text("status", attachment.status.name());
         xml.text("attachTime", interface.home.timestamp(attachment.attached_at));
         xml.text("deleteOnTermination", attachment.delete_on_termination);
@@ -466,6 +474,20 @@ fn check(xml: &mut Xml, name: &str, check: Check) {
                 xml.text("status", reachability);
             });
         }
+    });
+}
+
+fn instance_type(xml: &mut Xml, instance_type: &InstanceType) {
+    xml.text("instanceType", &instance_type.name);
+    xml.element("networkInfo", |xml| {
+        xml.text("maximumNetworkInterfaces", instance_type.maximum_network_interfaces());
+        xml.text("maximumNetworkCards", instance_type.network_cards.len());
+        xml.text("defaultNetworkCardIndex", 0);
+        xml.list("networkCards", instance_type.network_cards.iter().enumerate(), |xml, (index, interfaces)| {
+            xml.text("networkCardIndex", index);
+            xml.text("maximumNetworkInterfaces", interfaces);
+        });
+        xml.text("ipv4AddressesPerInterface", instance_type.ipv4_addresses_per_interface);
     });
 }
 

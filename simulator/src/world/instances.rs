@@ -6,7 +6,7 @@ use super::{
     ApiError, World,
     interfaces::InterfaceView,
     operations::{Ask, Change, Parameters, Read},
-    region::{AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
+    region::{Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
     select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
     time::{Process, TERMINATED_VISIBLE_FOR},
 };
@@ -39,9 +39,7 @@ impl InstanceView {
 
     /// Address, groups and the like of an instance are those of its primary interface.
     pub fn primary(&self) -> Option<&InterfaceView> {
-        self.interfaces
-            .iter()
-            .find(|interface| interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0))
+        self.interfaces.iter().find(|interface| interface.attachment.as_ref().is_some_and(Attachment::is_primary))
     }
 }
 

@@ -8,6 +8,7 @@ mod actors;
 pub(crate) mod addresses;
 mod error;
 pub(crate) mod ids;
+pub(crate) mod instance_types;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
 mod operations;
@@ -26,6 +27,7 @@ use std::{
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     error::ApiError,
+    instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
         StopInstances, TerminateInstances,
@@ -353,7 +355,8 @@ mod tests {
         let mut places = std::collections::BTreeSet::new();
         for interface in region.interfaces() {
             if let Some(attachment) = &interface.attachment {
-                assert!(places.insert((&attachment.instance_id, attachment.device_index)), "two at {attachment:?}");
+                let place = (&attachment.instance_id, attachment.network_card_index, attachment.device_index);
+                assert!(places.insert(place), "two at {attachment:?}");
                 assert!(region.instance(&attachment.instance_id).is_ok(), "attached to nothing: {attachment:?}");
             }
             let addresses = region.addresses().filter(|address| {

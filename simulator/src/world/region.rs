@@ -13,6 +13,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::{
     ApiError, Assumptions, Timings,
     ids::{self, IdKind},
+    instance_types::InstanceType,
 };
 
 /// Tags of one resource.
@@ -27,6 +28,7 @@ pub struct Region {
     pub(crate) home: Arc<Home>,
     pub(crate) timings: Timings,
     pub(crate) assumptions: Assumptions,
+    pub(crate) instance_types: BTreeMap<String, Arc<InstanceType>>,
     pub(crate) instances: BTreeMap<String, Arc<Instance>>,
     pub(crate) interfaces: BTreeMap<String, Arc<Interface>>,
     pub(crate) addresses: BTreeMap<String, Arc<Address>>,
@@ -91,8 +93,6 @@ pub struct Instance {
     pub capacity: Capacity,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
-    /// How many interfaces the instance type takes (DescribeInstanceTypes, `MaximumNetworkInterfaces`).
-    pub interface_limit: usize,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`].
     pub blocked_indexes: BTreeSet<u32>,
@@ -219,11 +219,19 @@ pub struct Attachment {
     pub id: String,
     pub instance_id: String,
     pub device_index: u32,
+    pub network_card_index: u32,
     pub status: AttachmentStatus,
     /// When the attachment was started, not when it was completed.
     pub attached_at: Duration,
     /// The flag belongs to the attachment: a new attachment starts with the default.
     pub delete_on_termination: bool,
+}
+
+impl Attachment {
+    /// At device index 0 of network card 0.
+    pub fn is_primary(&self) -> bool {
+        (self.device_index, self.network_card_index) == (0, 0)
+    }
 }
 
 /// `Attachment.Status` of the service model; a `detached` attachment is not shown, so it is not kept.
@@ -369,11 +377,13 @@ impl Region {
         self.addresses.values()
     }
 
-    /// The interfaces of an instance in the order of their device indexes, those on their way in or out included.
+    /// The interfaces of an instance in the order of cards and device indexes, those on their way in or out included.
     pub fn interfaces_of(&self, instance_id: &str) -> Vec<&Arc<Interface>> {
         let mut attached: Vec<_> =
             self.interfaces().filter(|interface| interface.is_attached_to(instance_id)).collect();
-        attached.sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index));
+        attached.sort_by_key(|interface| {
+            interface.attachment.as_ref().map(|attachment| (attachment.network_card_index, attachment.device_index))
+        });
         attached
     }
 
