@@ -4,6 +4,8 @@ pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-west-1";
 pub const VPC: &str = "vpc-0aaaaaaaaaaaaaaa1";
 pub const SUBNET: &str = "subnet-0aaaaaaaaaaaaaaa1";
+/// Not in the pair; easily added.
+pub const OTHER_SUBNET: &str = "subnet-0bbbbbbbbbbbbbbb2";
 pub const ZONE: &str = "eu-west-1a";
 /// Running, with the license interface at index 1.
 pub const HOLDER: &str = "i-0aaaaaaaaaaaaaaa1";

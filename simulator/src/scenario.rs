@@ -16,8 +16,8 @@ use crate::{
     world::{
         Assumptions, InstanceType, Timings, World,
         region::{
-            Address, Association, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState,
-            Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
+            Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
+            InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
         },
         rules::ipv4_network,
     },
@@ -318,8 +318,11 @@ pub struct InstanceSpec {
     spot: bool,
     hung: bool,
     capacity: Capacity,
+    auto_recovery: AutoRecovery,
+    disable_api_termination: bool,
     has_primary: bool,
     primary_delete_on_termination: bool,
+    source_dest_check: bool,
     groups: Vec<String>,
     tags: Tags,
 }
@@ -338,8 +341,11 @@ impl InstanceSpec {
             spot: false,
             hung: false,
             capacity: Capacity::Available,
+            auto_recovery: AutoRecovery::Default,
+            disable_api_termination: false,
             has_primary: true,
             primary_delete_on_termination: true,
+            source_dest_check: true,
             groups: vec![names::DEFAULT_GROUP.to_owned()],
             tags: Tags::new(),
         }
@@ -406,6 +412,23 @@ impl InstanceSpec {
         }
     }
 
+    pub fn auto_recovery(mut self, auto_recovery: AutoRecovery) -> Self {
+        self.auto_recovery = auto_recovery;
+        self
+    }
+
+    /// With termination protection.
+    pub fn disable_api_termination(mut self) -> Self {
+        self.disable_api_termination = true;
+        self
+    }
+
+    /// In another subnet of its Availability Zone; so is its primary interface.
+    pub fn subnet(mut self, subnet_id: &str) -> Self {
+        self.subnet_id = subnet_id.to_owned();
+        self
+    }
+
     /// In another Availability Zone, and so in another subnet.
     pub fn zone(mut self, availability_zone: &str, subnet_id: &str) -> Self {
         self.availability_zone = availability_zone.to_owned();
@@ -429,6 +452,12 @@ impl InstanceSpec {
     /// RunInstances).
     pub fn keeps_primary(mut self) -> Self {
         self.primary_delete_on_termination = false;
+        self
+    }
+
+    /// The primary interface lets packets through that are not its own.
+    pub fn without_source_dest_check(mut self) -> Self {
+        self.source_dest_check = false;
         self
     }
 
@@ -458,6 +487,8 @@ impl InstanceSpec {
             instance_check: self.checks.1,
             capacity: self.capacity,
             hung: self.hung,
+            auto_recovery: self.auto_recovery,
+            disable_api_termination: self.disable_api_termination,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,
@@ -472,7 +503,7 @@ impl InstanceSpec {
             subnet_id: self.subnet_id.clone(),
             vpc_id: self.vpc_id.clone(),
             groups: self.groups.clone(),
-            source_dest_check: true,
+            source_dest_check: self.source_dest_check,
             attachment: Some(Attachment {
                 id: attachment_id_for(&names::primary_interface_of(&self.id)),
                 instance_id: self.id.clone(),
@@ -507,6 +538,7 @@ pub struct InterfaceSpec {
     attachment_id: String,
     status: AttachmentStatus,
     delete_on_termination: bool,
+    source_dest_check: bool,
     tags: Tags,
 }
 
@@ -526,6 +558,7 @@ impl InterfaceSpec {
             attachment_id: attachment_id_for(id),
             status: AttachmentStatus::Attached,
             delete_on_termination: false,
+            source_dest_check: true,
             tags: Tags::new(),
         }
     }
@@ -554,6 +587,12 @@ impl InterfaceSpec {
 
     pub fn delete_on_termination(mut self) -> Self {
         self.delete_on_termination = true;
+        self
+    }
+
+    /// It lets packets through that are not its own.
+    pub fn without_source_dest_check(mut self) -> Self {
+        self.source_dest_check = false;
         self
     }
 
@@ -618,7 +657,7 @@ impl InterfaceSpec {
             subnet_id: self.subnet_id.clone(),
             vpc_id: self.vpc_id.clone(),
             groups: self.groups.clone(),
-            source_dest_check: true,
+            source_dest_check: self.source_dest_check,
             attachment,
             tags: self.tags.clone(),
         }

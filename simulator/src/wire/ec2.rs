@@ -3,11 +3,11 @@
 use super::{form::Form, xml::Xml};
 use crate::world::{
     AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
-    DeleteTags, DescribeAddresses, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
-    DescribeNetworkInterfaces, DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, Filter,
-    GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView,
-    IpPermission, ModifyNetworkInterfaceAttribute, Request, RuleView, Selection, StartInstances, StateChange,
-    StopInstances, TerminateInstances,
+    DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
+    DescribeInstances, DescribeNetworkInterfaces, DescribeSecurityGroupRules, DetachNetworkInterface,
+    DisassociateAddress, Filter, GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView,
+    InterfaceAttribute, InterfaceView, IpPermission, ModifyNetworkInterfaceAttribute, Request, RuleView, Selection,
+    StartInstances, StateChange, StopInstances, TerminateInstances,
     region::{Check, Home, InstanceState, RuleSource, Tags},
 };
 
@@ -37,6 +37,12 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
         "DescribeInstanceTypes" => {
             DescribeInstanceTypes { selection: selection(form, "InstanceType")?, dry_run }.into()
         }
+        "DescribeInstanceAttribute" => DescribeInstanceAttribute {
+            instance_id: form.require("InstanceId")?,
+            attribute: form.require("Attribute")?,
+            dry_run,
+        }
+        .into(),
         "DescribeAddresses" => DescribeAddresses {
             public_ips: form.take_list("PublicIp"),
             selection: Selection {
@@ -253,6 +259,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             xml.list("instanceTypeSet", &page.items, instance_type);
             xml.text_if_any("nextToken", page.next_token.as_ref());
         }),
+        Answer::DescribeInstanceAttribute(attributes) => document("DescribeInstanceAttribute", &|xml| {
+            xml.text("instanceId", &attributes.instance_id);
+            xml.element("disableApiTermination", |xml| xml.text("value", attributes.disable_api_termination));
+        }),
         Answer::DescribeAddresses(addresses) => {
             document("DescribeAddresses", &|xml| xml.list("addressesSet", addresses, address))
         }
@@ -426,6 +436,11 @@ fn describe_instance(xml: &mut Xml, instance: &InstanceView) {
         }
         groups(xml, primary);
     }
+    xml.text_if_any("sourceDestCheck", instance.source_dest_check());
+    xml.element("maintenanceOptions", |xml| {
+        xml.text("autoRecovery", instance.auto_recovery.name());
+        xml.text("rebootMigration", "default");
+    });
     if let Some(reason) = &instance.state_reason {
         xml.element("stateReason", |xml| {
             xml.text("code", reason.code);

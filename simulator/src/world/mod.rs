@@ -8,6 +8,7 @@ mod actors;
 pub(crate) mod addresses;
 mod error;
 pub(crate) mod ids;
+pub(crate) mod instance_attributes;
 pub(crate) mod instance_types;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
@@ -27,6 +28,7 @@ use std::{
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     error::ApiError,
+    instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
     instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
@@ -38,8 +40,8 @@ pub use self::{
     },
     operations::{Answer, Operation, Parameters, Request, Service},
     region::{
-        Address, Association, Attachment, AttachmentStatus, Capacity, Check, Instance, InstanceState, Interface,
-        Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
+        Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Instance, InstanceState,
+        Interface, Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
     },
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     ApiError, World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
     instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
@@ -200,6 +201,7 @@ operations! {
     read Ec2 DescribeInstances -> Page<InstanceView>;
     read Ec2 DescribeInstanceStatus -> Page<InstanceStatusView>;
     read Ec2 DescribeInstanceTypes -> Page<InstanceType>;
+    read Ec2 DescribeInstanceAttribute -> InstanceAttributes;
     read Ec2 DescribeAddresses -> Vec<AddressView>;
     read Ec2 DescribeSecurityGroupRules -> Page<RuleView>;
     read Ec2 GetManagedPrefixListEntries -> Page<(String, String)>;

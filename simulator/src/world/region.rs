@@ -93,6 +93,10 @@ pub struct Instance {
     pub capacity: Capacity,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
+    /// `MaintenanceOptions.AutoRecovery`. The simulator never recovers an instance.
+    pub auto_recovery: AutoRecovery,
+    /// Protected from TerminateInstances.
+    pub disable_api_termination: bool,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`].
     pub blocked_indexes: BTreeSet<u32>,
@@ -196,6 +200,24 @@ pub enum Capacity {
     /// StartInstances succeeds, then the instance goes from `pending` back to `stopped` with the state reason
     /// `Server.InsufficientInstanceCapacity`.
     LostLater,
+}
+
+/// Whether EC2 may recover the instance on other hardware by itself ("Simplified automatic recovery", EC2 User Guide;
+/// service model, `InstanceAutoRecoveryState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoRecovery {
+    #[default]
+    Default,
+    Disabled,
+}
+
+impl AutoRecovery {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
