@@ -80,7 +80,8 @@ pub mod world;
 
 pub use self::{
     scenario::{
-        AddressSpec, InstanceSpec, InterfaceSpec, Scenario, SecurityGroupSpec, cold_standby, pair, primary, trio,
+        AddressSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario, SecurityGroupSpec,
+        SubnetSpec, cold_standby, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Disruption, Moment, Outcome, Simulator, When},
 };

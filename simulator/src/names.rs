@@ -3,7 +3,18 @@
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-west-1";
 pub const VPC: &str = "vpc-0aaaaaaaaaaaaaaa1";
+pub const VPC_CIDR: &str = "10.0.0.0/16";
+pub const INTERNET_GATEWAY: &str = "igw-0aaaaaaaaaaaaaaa1";
+/// Has a route to the internet gateway; no subnet has a table of its own.
+pub const MAIN_ROUTE_TABLE: &str = "rtb-0aaaaaaaaaaaaaaa1";
+/// Not in the pair; easily added.
+pub const ROUTE_TABLE: &str = "rtb-0bbbbbbbbbbbbbbb2";
+/// Allows everything, for all subnets.
+pub const DEFAULT_NETWORK_ACL: &str = "acl-0aaaaaaaaaaaaaaa1";
+/// Not in the pair; easily added.
+pub const NETWORK_ACL: &str = "acl-0bbbbbbbbbbbbbbb2";
 pub const SUBNET: &str = "subnet-0aaaaaaaaaaaaaaa1";
+pub const SUBNET_CIDR: &str = "10.0.1.0/24";
 /// Not in the pair; easily added.
 pub const OTHER_SUBNET: &str = "subnet-0bbbbbbbbbbbbbbb2";
 pub const ZONE: &str = "eu-west-1a";

@@ -1,5 +1,7 @@
 //! Worlds to start from.
 
+mod network;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
@@ -10,6 +12,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+pub use self::network::{NetworkAclSpec, RouteTableSpec, SubnetSpec};
 use crate::{
     names,
     simulation::Simulator,
@@ -59,6 +62,9 @@ pub struct Scenario {
     security_groups: Vec<SecurityGroupSpec>,
     prefix_lists: Vec<PrefixList>,
     own_instance_types: Vec<InstanceType>,
+    subnets: Vec<SubnetSpec>,
+    route_tables: Vec<RouteTableSpec>,
+    network_acls: Vec<NetworkAclSpec>,
     topics: Vec<String>,
     vpcs_without_gateway: BTreeSet<String>,
 }
@@ -76,6 +82,9 @@ impl Default for Scenario {
             security_groups: Vec::new(),
             prefix_lists: Vec::new(),
             own_instance_types: Vec::new(),
+            subnets: Vec::new(),
+            route_tables: Vec::new(),
+            network_acls: Vec::new(),
             topics: Vec::new(),
             vpcs_without_gateway: BTreeSet::new(),
         }
@@ -194,7 +203,36 @@ impl Scenario {
         self
     }
 
-    /// Associating an Elastic IP in this VPC fails with `Gateway.NotAttached`.
+    /// Adds or changes a subnet. Those that something is in are there anyway; a new one is in the standard VPC and zone.
+    pub fn subnet(mut self, id: &str, change: impl FnOnce(SubnetSpec) -> SubnetSpec) -> Self {
+        upsert(&mut self.subnets, |spec| spec.id == id, || SubnetSpec::new(id), change);
+        self
+    }
+
+    /// Adds or changes a route table. A new one has no route out of its VPC, and decides about no subnet;
+    /// [`names::MAIN_ROUTE_TABLE`] is there already and has one.
+    ///
+    /// ```
+    /// use simulator::names;
+    ///
+    /// // The subnet has a table of its own, without a way out.
+    /// let world = simulator::pair().route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET)).world();
+    /// assert_eq!(world.region().route_table_of(names::SUBNET).unwrap().routes.len(), 1);
+    /// ```
+    pub fn route_table(mut self, id: &str, change: impl FnOnce(RouteTableSpec) -> RouteTableSpec) -> Self {
+        upsert(&mut self.route_tables, |spec| spec.id == id, || RouteTableSpec::new(id), change);
+        self
+    }
+
+    /// Adds or changes a network ACL. A new one denies everything, and decides about no subnet;
+    /// [`names::DEFAULT_NETWORK_ACL`] is there already and allows everything at number 100.
+    pub fn network_acl(mut self, id: &str, change: impl FnOnce(NetworkAclSpec) -> NetworkAclSpec) -> Self {
+        upsert(&mut self.network_acls, |spec| spec.id == id, || NetworkAclSpec::new(id), change);
+        self
+    }
+
+    /// Associating an Elastic IP in this VPC fails with `Gateway.NotAttached`, and routes to an internet gateway are
+    /// blackholes.
     pub fn without_internet_gateway(mut self, vpc_id: &str) -> Self {
         self.vpcs_without_gateway.insert(vpc_id.to_owned());
         self
@@ -224,6 +262,7 @@ impl Scenario {
 
     /// The world alone, for tests below the wire.
     pub fn world(&self) -> World {
+        let network = self.network();
         let mut region = Region {
             home: Arc::new(Home {
                 account: names::ACCOUNT.to_owned(),
@@ -238,13 +277,16 @@ impl Scenario {
             interfaces: BTreeMap::new(),
             addresses: BTreeMap::new(),
             security_groups: BTreeMap::new(),
+            subnets: network.subnets,
+            route_tables: network.route_tables,
+            network_acls: network.network_acls,
             prefix_lists: self.prefix_lists.iter().map(|list| (list.id.clone(), Arc::new(list.clone()))).collect(),
         };
         for group in std::iter::once(&default_group()).chain(&self.security_groups) {
             region.security_groups.insert(group.id.clone(), Arc::new(group.build()));
         }
         for spec in &self.instances {
-            let (instance, primary) = spec.build();
+            let (instance, primary) = spec.build(&region);
             region.instances.insert(instance.id.clone(), Arc::new(instance));
             region.interfaces.extend(primary.map(|interface| (interface.id.clone(), Arc::new(interface))));
         }
@@ -472,7 +514,7 @@ impl InstanceSpec {
         self
     }
 
-    fn build(&self) -> (Instance, Option<Interface>) {
+    fn build(&self, region: &Region) -> (Instance, Option<Interface>) {
         let instance = Instance {
             id: self.id.clone(),
             state: self.state,
@@ -497,7 +539,7 @@ impl InstanceSpec {
         let primary = self.has_primary.then(|| Interface {
             id: names::primary_interface_of(&self.id),
             mac_address: format!("02:00:00:00:00:{host:02x}"),
-            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            private_ip: network_address(region, &self.subnet_id, host),
             description: String::new(),
             availability_zone: self.availability_zone.clone(),
             subnet_id: self.subnet_id.clone(),
@@ -519,6 +561,12 @@ impl InstanceSpec {
     }
 }
 
+/// The private address of a new interface.
+fn network_address(region: &Region, subnet_id: &str, host: u8) -> Ipv4Addr {
+    let subnet = region.subnet(subnet_id).expect("the subnet of an interface is there");
+    network::address_in(subnet.cidr_block, host)
+}
+
 fn attachment_id_for(interface_id: &str) -> String {
     format!("eni-attach-{}", interface_id.trim_start_matches("eni-"))
 }
@@ -528,7 +576,8 @@ fn attachment_id_for(interface_id: &str) -> String {
 pub struct InterfaceSpec {
     id: String,
     mac_address: String,
-    private_ip: Ipv4Addr,
+    host: u8,
+    private_ip: Option<Ipv4Addr>,
     description: String,
     availability_zone: String,
     subnet_id: String,
@@ -548,7 +597,8 @@ impl InterfaceSpec {
         Self {
             id: id.to_owned(),
             mac_address: format!("02:00:00:00:01:{host:02x}"),
-            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            host,
+            private_ip: None,
             description: String::new(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
@@ -602,7 +652,13 @@ impl InterfaceSpec {
     }
 
     pub fn private_ip(mut self, address: &str) -> Self {
-        self.private_ip = address.parse().expect("a private IPv4 address");
+        self.private_ip = Some(address.parse().expect("a private IPv4 address"));
+        self
+    }
+
+    /// In another subnet of its Availability Zone.
+    pub fn subnet(mut self, subnet_id: &str) -> Self {
+        self.subnet_id = subnet_id.to_owned();
         self
     }
 
@@ -651,7 +707,7 @@ impl InterfaceSpec {
         Interface {
             id: self.id.clone(),
             mac_address: self.mac_address.clone(),
-            private_ip: self.private_ip,
+            private_ip: self.private_ip.unwrap_or_else(|| network_address(region, &self.subnet_id, self.host)),
             description: self.description.clone(),
             availability_zone: self.availability_zone.clone(),
             subnet_id: self.subnet_id.clone(),

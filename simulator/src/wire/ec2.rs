@@ -1,13 +1,16 @@
 //! EC2's Query protocol, API version 2016-11-15. Names are those of the service model.
 
+mod network;
+
 use super::{form::Form, xml::Xml};
 use crate::world::{
     AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
     DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
-    DescribeInstances, DescribeNetworkInterfaces, DescribeSecurityGroupRules, DetachNetworkInterface,
-    DisassociateAddress, Filter, GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView,
-    InterfaceAttribute, InterfaceView, IpPermission, ModifyNetworkInterfaceAttribute, Request, RuleView, Selection,
-    StartInstances, StateChange, StopInstances, TerminateInstances,
+    DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
+    DescribeSubnets, DetachNetworkInterface, DisassociateAddress, Filter, GetManagedPrefixListEntries,
+    InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView, IpPermission,
+    ModifyNetworkInterfaceAttribute, Request, RuleView, Selection, StartInstances, StateChange, StopInstances,
+    TerminateInstances,
     region::{Check, Home, InstanceState, RuleSource, Tags},
 };
 
@@ -53,6 +56,9 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
             dry_run,
         }
         .into(),
+        "DescribeSubnets" => DescribeSubnets { selection: selection(form, "SubnetId")?, dry_run }.into(),
+        "DescribeRouteTables" => DescribeRouteTables { selection: selection(form, "RouteTableId")?, dry_run }.into(),
+        "DescribeNetworkAcls" => DescribeNetworkAcls { selection: selection(form, "NetworkAclId")?, dry_run }.into(),
         "DescribeSecurityGroupRules" => {
             DescribeSecurityGroupRules { selection: selection(form, "SecurityGroupRuleId")?, dry_run }.into()
         }
@@ -266,6 +272,18 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::DescribeAddresses(addresses) => {
             document("DescribeAddresses", &|xml| xml.list("addressesSet", addresses, address))
         }
+        Answer::DescribeSubnets(page) => document("DescribeSubnets", &|xml| {
+            xml.list("subnetSet", &page.items, network::subnet);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeRouteTables(page) => document("DescribeRouteTables", &|xml| {
+            xml.list("routeTableSet", &page.items, network::route_table);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeNetworkAcls(page) => document("DescribeNetworkAcls", &|xml| {
+            xml.list("networkAclSet", &page.items, network::network_acl);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
         Answer::DescribeSecurityGroupRules(page) => document("DescribeSecurityGroupRules", &|xml| {
             xml.list("securityGroupRuleSet", &page.items, rule);
             xml.text_if_any("nextToken", page.next_token.as_ref());

@@ -12,10 +12,13 @@ pub(crate) mod instance_attributes;
 pub(crate) mod instance_types;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
+pub(crate) mod network_acls;
 mod operations;
 pub mod region;
+pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod select;
+pub(crate) mod subnets;
 pub(crate) mod tags;
 pub mod time;
 pub(crate) mod topics;
@@ -38,15 +41,22 @@ pub use self::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
+    network_acls::{
+        DescribeNetworkAcls, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, NetworkAclView, RuleAction,
+    },
     operations::{Answer, Operation, Parameters, Request, Service},
     region::{
         Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Instance, InstanceState,
         Interface, Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
     },
+    routes::{
+        DescribeRouteTables, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation, RouteTableView,
+    },
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
     select::{Filter, Page, Selection},
+    subnets::{DescribeSubnets, Subnet, SubnetView},
     tags::{CreateTags, DeleteTags},
     time::{Assumptions, Process, Timings},
     topics::{CreateTopic, Message, MessageAttribute, Publish, Published},

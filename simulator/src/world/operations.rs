@@ -15,9 +15,12 @@ use super::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceView,
         ModifyNetworkInterfaceAttribute,
     },
+    network_acls::{DescribeNetworkAcls, NetworkAclView},
     region::Region,
+    routes::{DescribeRouteTables, RouteTableView},
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
+    subnets::{DescribeSubnets, SubnetView},
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
@@ -203,6 +206,9 @@ operations! {
     read Ec2 DescribeInstanceTypes -> Page<InstanceType>;
     read Ec2 DescribeInstanceAttribute -> InstanceAttributes;
     read Ec2 DescribeAddresses -> Vec<AddressView>;
+    read Ec2 DescribeSubnets -> Page<SubnetView>;
+    read Ec2 DescribeRouteTables -> Page<RouteTableView>;
+    read Ec2 DescribeNetworkAcls -> Page<NetworkAclView>;
     read Ec2 DescribeSecurityGroupRules -> Page<RuleView>;
     read Ec2 GetManagedPrefixListEntries -> Page<(String, String)>;
     change Ec2 AttachNetworkInterface -> Attached;

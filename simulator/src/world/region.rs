@@ -14,6 +14,9 @@ use super::{
     ApiError, Assumptions, Timings,
     ids::{self, IdKind},
     instance_types::InstanceType,
+    network_acls::NetworkAcl,
+    routes::RouteTable,
+    subnets::Subnet,
 };
 
 /// Tags of one resource.
@@ -34,6 +37,9 @@ pub struct Region {
     pub(crate) addresses: BTreeMap<String, Arc<Address>>,
     pub(crate) security_groups: BTreeMap<String, Arc<SecurityGroup>>,
     pub(crate) prefix_lists: BTreeMap<String, Arc<PrefixList>>,
+    pub(crate) subnets: BTreeMap<String, Arc<Subnet>>,
+    pub(crate) route_tables: BTreeMap<String, Arc<RouteTable>>,
+    pub(crate) network_acls: BTreeMap<String, Arc<NetworkAcl>>,
 }
 
 /// What never changes about a Region.
@@ -461,6 +467,9 @@ impl Region {
             Some("eni") => Ok(&mut self.interface_mut(id)?.tags),
             Some("eipalloc") => Ok(&mut self.address_mut(id)?.tags),
             Some("sg") => Ok(&mut self.security_group_mut(id)?.tags),
+            Some("subnet") => Ok(&mut find_mut(&mut self.subnets, id, &ids::SUBNET)?.tags),
+            Some("rtb") => Ok(&mut self.route_table_mut(id)?.tags),
+            Some("acl") => Ok(&mut self.network_acl_mut(id)?.tags),
             Some("pl") => Ok(&mut find_mut(&mut self.prefix_lists, id, &ids::PREFIX_LIST)?.tags),
             _ => Err(not_taggable(id)),
         }
@@ -472,6 +481,9 @@ impl Region {
             Some("eni") => Ok(&self.interface(id)?.tags),
             Some("eipalloc") => Ok(&self.address(id)?.tags),
             Some("sg") => Ok(&self.security_group(id)?.tags),
+            Some("subnet") => Ok(&self.subnet(id)?.tags),
+            Some("rtb") => Ok(&self.route_table(id)?.tags),
+            Some("acl") => Ok(&self.network_acl(id)?.tags),
             Some("pl") => Ok(&self.prefix_list(id)?.tags),
             _ => Err(not_taggable(id)),
         }
@@ -482,11 +494,11 @@ fn not_taggable(id: &str) -> ApiError {
     ApiError::client("InvalidID", format!("The ID '{id}' is not valid"))
 }
 
-fn find<'a, T>(all: &'a BTreeMap<String, Arc<T>>, id: &str, kind: &IdKind) -> Result<&'a Arc<T>, ApiError> {
+pub(crate) fn find<'a, T>(all: &'a BTreeMap<String, Arc<T>>, id: &str, kind: &IdKind) -> Result<&'a Arc<T>, ApiError> {
     all.get(id).ok_or_else(|| kind.missing(id))
 }
 
-fn find_mut<'a, T: Clone>(
+pub(crate) fn find_mut<'a, T: Clone>(
     all: &'a mut BTreeMap<String, Arc<T>>,
     id: &str,
     kind: &IdKind,
