@@ -81,7 +81,7 @@ pub mod world;
 pub use self::{
     scenario::{
         AddressSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario, SecurityGroupSpec,
-        SubnetSpec, cold_standby, pair, primary, trio,
+        SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Disruption, Moment, Outcome, Simulator, When},
 };

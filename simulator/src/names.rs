@@ -39,7 +39,11 @@ pub const PUBLIC_IP: &str = "203.0.113.50";
 pub const GROUP: &str = "sg-0fffffffffffffff1";
 /// Of the primary interfaces; without rules.
 pub const DEFAULT_GROUP: &str = "sg-00000000000000001";
+/// Of the clients; not in the pair, easily added.
+pub const CLIENT_GROUP: &str = "sg-0ccccccccccccccc3";
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:token-failover";
+/// The e-mail address that gets what is published to the topic.
+pub const SUBSCRIBER: &str = "ops@example.com";
 
 /// The id of the interface at index 0 of an instance of a scenario.
 pub fn primary_interface_of(instance_id: &str) -> String {

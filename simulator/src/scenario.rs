@@ -1,6 +1,7 @@
 //! Worlds to start from.
 
 mod network;
+mod topics;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +13,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-pub use self::network::{NetworkAclSpec, RouteTableSpec, SubnetSpec};
+pub use self::{
+    network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
+    topics::TopicSpec,
+};
 use crate::{
     names,
     simulation::Simulator,
@@ -65,7 +69,7 @@ pub struct Scenario {
     subnets: Vec<SubnetSpec>,
     route_tables: Vec<RouteTableSpec>,
     network_acls: Vec<NetworkAclSpec>,
-    topics: Vec<String>,
+    topics: Vec<TopicSpec>,
     vpcs_without_gateway: BTreeSet<String>,
 }
 
@@ -107,7 +111,7 @@ pub fn pair() -> Scenario {
         })
         .address(names::ALLOCATION, |address| address.public_ip(names::PUBLIC_IP).on(names::INTERFACE))
         .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
-        .topic(names::TOPIC)
+        .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
 }
 
 /// The pair, with a standby that is stopped.
@@ -198,8 +202,14 @@ impl Scenario {
         self
     }
 
-    pub fn topic(mut self, arn: &str) -> Self {
-        self.topics.push(arn.to_owned());
+    /// Adds or changes a topic. A new one has no subscriptions.
+    pub fn topic(mut self, arn: &str, change: impl FnOnce(TopicSpec) -> TopicSpec) -> Self {
+        upsert(&mut self.topics, |spec| spec.arn == arn, || TopicSpec::new(arn), change);
+        self
+    }
+
+    pub fn without_topic(mut self, arn: &str) -> Self {
+        self.topics.retain(|spec| spec.arn != arn);
         self
     }
 
@@ -297,8 +307,8 @@ impl Scenario {
             region.addresses.insert(spec.id.clone(), Arc::new(spec.build(&region)));
         }
         let mut world = World::new(region, self.seed);
-        for arn in &self.topics {
-            world.add_topic(arn);
+        for spec in &self.topics {
+            spec.build(&mut world);
         }
         world
     }
@@ -826,6 +836,7 @@ impl SecurityGroupSpec {
         SecurityGroup {
             id: self.id.clone(),
             name: self.name.clone(),
+            description: format!("{} of a simulation", self.name),
             vpc_id: self.vpc_id.clone(),
             rules: self.rules.clone(),
             tags: Tags::new(),

@@ -7,10 +7,10 @@ use crate::world::{
     AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
     DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
     DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
-    DescribeSubnets, DetachNetworkInterface, DisassociateAddress, Filter, GetManagedPrefixListEntries,
-    InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView, IpPermission,
-    ModifyNetworkInterfaceAttribute, Request, RuleView, Selection, StartInstances, StateChange, StopInstances,
-    TerminateInstances,
+    DescribeSecurityGroups, DescribeSubnets, DetachNetworkInterface, DisassociateAddress, Filter,
+    GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView,
+    IpPermission, ModifyNetworkInterfaceAttribute, PermissionView, Request, RuleView, SecurityGroupView, Selection,
+    StartInstances, StateChange, StopInstances, TerminateInstances,
     region::{Check, Home, InstanceState, RuleSource, Tags},
 };
 
@@ -59,6 +59,7 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
         "DescribeSubnets" => DescribeSubnets { selection: selection(form, "SubnetId")?, dry_run }.into(),
         "DescribeRouteTables" => DescribeRouteTables { selection: selection(form, "RouteTableId")?, dry_run }.into(),
         "DescribeNetworkAcls" => DescribeNetworkAcls { selection: selection(form, "NetworkAclId")?, dry_run }.into(),
+        "DescribeSecurityGroups" => DescribeSecurityGroups { selection: selection(form, "GroupId")?, dry_run }.into(),
         "DescribeSecurityGroupRules" => {
             DescribeSecurityGroupRules { selection: selection(form, "SecurityGroupRuleId")?, dry_run }.into()
         }
@@ -284,6 +285,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             xml.list("networkAclSet", &page.items, network::network_acl);
             xml.text_if_any("nextToken", page.next_token.as_ref());
         }),
+        Answer::DescribeSecurityGroups(page) => document("DescribeSecurityGroups", &|xml| {
+            xml.list("securityGroupInfo", &page.items, security_group);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
         Answer::DescribeSecurityGroupRules(page) => document("DescribeSecurityGroupRules", &|xml| {
             xml.list("securityGroupRuleSet", &page.items, rule);
             xml.text_if_any("nextToken", page.next_token.as_ref());
@@ -316,7 +321,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::CreateTags(()) => document("CreateTags", &done),
         Answer::DeleteTags(()) => document("DeleteTags", &done),
         // SNS's own: no EC2 request is answered with them.
-        Answer::CreateTopic(_) | Answer::Publish(_) => Vec::new(),
+        Answer::CreateTopic(_)
+        | Answer::Publish(_)
+        | Answer::GetTopicAttributes(_)
+        | Answer::ListSubscriptionsByTopic(_) => Vec::new(),
     }
 }
 
@@ -538,6 +546,42 @@ fn address(xml: &mut Xml, address: &AddressView) {
         xml.text("privateIpAddress", association.private_ip);
     }
     tag_set_if_any(xml, &address.tags);
+}
+
+fn security_group(xml: &mut Xml, group: &SecurityGroupView) {
+    xml.text("ownerId", &group.home.account);
+    xml.text("groupId", &group.id);
+    xml.text("groupName", &group.name);
+    xml.text("groupDescription", &group.description);
+    xml.text("vpcId", &group.vpc_id);
+    xml.text("securityGroupArn", group.arn());
+    for (name, egress) in [("ipPermissions", false), ("ipPermissionsEgress", true)] {
+        xml.list(name, group.permissions(egress), |xml, each| permission(xml, &each, &group.home));
+    }
+    tag_set(xml, &group.tags);
+}
+
+/// Each kind of source has a list of its own, which is empty if there are none of the kind.
+fn permission(xml: &mut Xml, permission: &PermissionView<'_>, home: &Home) {
+    xml.text("ipProtocol", permission.protocol);
+    if let Some((from, to)) = permission.ports {
+        xml.text("fromPort", from);
+        xml.text("toPort", to);
+    }
+    let mut sources = |list: &str, name: &str, is_meant: fn(&RuleSource) -> bool| {
+        let rules = permission.rules.iter().filter(|rule| is_meant(&rule.source));
+        xml.list(list, rules, |xml, rule| {
+            xml.text(name, &rule.source);
+            if list == "groups" {
+                xml.text("userId", &home.account);
+            }
+            xml.text_if_any("description", rule.description.as_ref());
+        });
+    };
+    sources("groups", "groupId", |source| matches!(source, RuleSource::Group(_)));
+    sources("ipRanges", "cidrIp", |source| matches!(source, RuleSource::Ipv4(_)));
+    sources("ipv6Ranges", "cidrIpv6", |source| matches!(source, RuleSource::Ipv6(_)));
+    sources("prefixListIds", "prefixListId", |source| matches!(source, RuleSource::PrefixList(_)));
 }
 
 fn rule(xml: &mut Xml, rule: &RuleView) {

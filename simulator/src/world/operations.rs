@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     ApiError, World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    groups::{DescribeSecurityGroups, SecurityGroupView},
     instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
     instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
@@ -21,6 +22,7 @@ use super::{
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
     subnets::{DescribeSubnets, SubnetView},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
@@ -100,13 +102,26 @@ pub(crate) trait Read: Ask {
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError>;
 }
 
+/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS has no dry
+/// runs.
+pub(crate) trait Look: Ask {
+    type Answer;
+    fn look(&self, world: &World) -> Result<Self::Answer, ApiError>;
+}
+
 /// A request that changes the world.
 pub(crate) trait Change: Ask {
     type Answer;
 
     /// What is looked at before a dry run is answered: form and existence of what is named.
     ///
-    /// Assumed: the order. That a dry run needs existing resources follows from permissions being per resource.
+    /// A dry run "checks whether you have the required permissions for the action, without actually making the
+    /// request" (service model, `DryRun`). Permissions are looked at before anything else; that is the simulation's
+    /// affair, see [`Disruption::Deny`](crate::Disruption::Deny).
+    ///
+    /// Assumed: the order of the rest. That a dry run needs existing resources follows from permissions being per
+    /// resource. Whether it also needs them to be in the right state, see
+    /// [`Assumptions::dry_run_needs_state`](super::Assumptions::dry_run_needs_state).
     fn check(&self, _world: &World) -> Result<(), ApiError> {
         Ok(())
     }
@@ -173,7 +188,8 @@ macro_rules! operations {
                 match self { $(Self::$name(request) => Ok(Answer::$name(operations!(@$kind request, world)?)),)* }
             }
 
-            /// The answer from a Region as it was some time ago; none for a request that changes something.
+            /// The answer from a Region as it was some time ago; none for a request that changes something or is about
+            /// SNS.
             pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
                 match self {
                     $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)*
@@ -182,10 +198,13 @@ macro_rules! operations {
         }
     };
     (@read $request:ident, $world:ident) => { read($request, $world.region()) };
+    (@look $request:ident, $world:ident) => { $request.look($world) };
     (@change $request:ident, $world:ident) => { change($request, $world) };
     (@pattern read $name:ident $request:ident) => { Self::$name($request) };
+    (@pattern look $name:ident $request:ident) => { Self::$name(_) };
     (@pattern change $name:ident $request:ident) => { Self::$name(_) };
     (@past read $name:ident $request:ident, $region:ident) => { Some(read($request, $region).map(Answer::$name)) };
+    (@past look $name:ident $request:ident, $region:ident) => { None };
     (@past change $name:ident $request:ident, $region:ident) => { None };
 }
 
@@ -196,7 +215,13 @@ fn read<R: Read>(request: &R, region: &Region) -> Result<R::Answer, ApiError> {
 
 fn change<C: Change>(request: &C, world: &mut World) -> Result<C::Answer, ApiError> {
     request.check(world)?;
-    if request.dry_run() { Err(ApiError::dry_run()) } else { request.change(world) }
+    if !request.dry_run() {
+        return request.change(world);
+    }
+    if world.region().assumptions.dry_run_needs_state {
+        request.change(&mut world.clone())?;
+    }
+    Err(ApiError::dry_run())
 }
 
 operations! {
@@ -209,6 +234,7 @@ operations! {
     read Ec2 DescribeSubnets -> Page<SubnetView>;
     read Ec2 DescribeRouteTables -> Page<RouteTableView>;
     read Ec2 DescribeNetworkAcls -> Page<NetworkAclView>;
+    read Ec2 DescribeSecurityGroups -> Page<SecurityGroupView>;
     read Ec2 DescribeSecurityGroupRules -> Page<RuleView>;
     read Ec2 GetManagedPrefixListEntries -> Page<(String, String)>;
     change Ec2 AttachNetworkInterface -> Attached;
@@ -222,6 +248,8 @@ operations! {
     change Ec2 AuthorizeSecurityGroupIngress -> Vec<RuleView>;
     change Ec2 CreateTags -> ();
     change Ec2 DeleteTags -> ();
+    look Sns GetTopicAttributes -> TopicAttributes;
+    look Sns ListSubscriptionsByTopic -> Page<Subscription>;
     change Sns CreateTopic -> String;
     change Sns Publish -> Published;
 }

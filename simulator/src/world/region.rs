@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
@@ -302,6 +303,7 @@ pub struct Association {
 pub struct SecurityGroup {
     pub id: String,
     pub name: String,
+    pub description: String,
     pub vpc_id: String,
     pub rules: Vec<SecurityGroupRule>,
     pub tags: Tags,
@@ -327,6 +329,16 @@ pub enum RuleSource {
     Ipv6(Ipv6Net),
     PrefixList(String),
     Group(String),
+}
+
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(network) => network.fmt(f),
+            Self::Ipv6(network) => network.fmt(f),
+            Self::PrefixList(id) | Self::Group(id) => id.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
