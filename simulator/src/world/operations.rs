@@ -253,3 +253,164 @@ operations! {
     change Sns CreateTopic -> String;
     change Sns Publish -> Published;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        CallError, Disruption, Scenario, names, pair,
+        world::{Assumptions, InterfaceAttribute},
+    };
+
+    /// Every change of EC2, as a dry run.
+    fn dry_runs(instance_id: &str, interface_id: &str, attachment_id: &str) -> Vec<Request> {
+        let (instance_id, interface_id) = (instance_id.to_owned(), interface_id.to_owned());
+        let instance_ids = vec![instance_id.clone()];
+        vec![
+            AttachNetworkInterface {
+                dry_run: true,
+                ..AttachNetworkInterface::to(instance_id.clone(), interface_id.clone(), 1)
+            }
+            .into(),
+            DetachNetworkInterface { dry_run: true, ..DetachNetworkInterface::of(attachment_id) }.into(),
+            ModifyNetworkInterfaceAttribute {
+                network_interface_id: interface_id.clone(),
+                attribute: InterfaceAttribute::SourceDestCheck(false),
+                dry_run: true,
+            }
+            .into(),
+            StartInstances { instance_ids: instance_ids.clone(), dry_run: true }.into(),
+            StopInstances { instance_ids: instance_ids.clone(), dry_run: true }.into(),
+            TerminateInstances { instance_ids, dry_run: true }.into(),
+            AssociateAddress {
+                dry_run: true,
+                ..AssociateAddress::with_interface(names::ALLOCATION, interface_id.clone())
+            }
+            .into(),
+            DisassociateAddress { dry_run: true, ..DisassociateAddress::of(names::ASSOCIATION) }.into(),
+            AuthorizeSecurityGroupIngress {
+                dry_run: true,
+                ..AuthorizeSecurityGroupIngress::tcp(names::GROUP, 27007..=27008, "10.0.0.0/16")
+            }
+            .into(),
+            CreateTags { dry_run: true, ..CreateTags::on(interface_id.clone(), "k", "v") }.into(),
+            DeleteTags { dry_run: true, ..DeleteTags::on(interface_id, "k") }.into(),
+        ]
+    }
+
+    fn codes(scenario: &Scenario, requests: &[Request]) -> Vec<(&'static str, String)> {
+        let mut world = scenario.world();
+        let revision = world.revision();
+        let codes = requests
+            .iter()
+            .map(|request| {
+                let error = world.answer(world.now(), request).expect_err("a dry run is always refused");
+                (request.action(), error.code.into_owned())
+            })
+            .collect();
+        assert_eq!(world.revision(), revision, "a dry run changes nothing");
+        codes
+    }
+
+    #[test]
+    fn a_dry_run_says_that_it_would_be_allowed_whatever_the_state_of_what_it_names() {
+        let requests = dry_runs(names::STANDBY, names::INTERFACE, names::ATTACHMENT);
+        let expected: Vec<_> =
+            requests.iter().map(|request| (request.action(), "DryRunOperation".to_owned())).collect();
+        // The interface is in use, the instance is terminated, the address is elsewhere, and the rule is there.
+        let broken = pair()
+            .instance(names::STANDBY, crate::InstanceSpec::terminated)
+            .interface("eni-0ddddddddddddddd2", |interface| interface);
+        for scenario in [pair(), broken] {
+            assert_eq!(codes(&scenario, &requests), expected);
+        }
+    }
+
+    #[test]
+    fn a_dry_run_can_be_made_to_need_the_right_state() {
+        let assumptions = Assumptions { dry_run_needs_state: true, ..Assumptions::default() };
+        let broken = pair().instance(names::STANDBY, crate::InstanceSpec::terminated).assumptions(assumptions);
+        let expected = [
+            ("AttachNetworkInterface", "InvalidNetworkInterface.InUse"),
+            ("DetachNetworkInterface", "DryRunOperation"),
+            ("ModifyNetworkInterfaceAttribute", "DryRunOperation"),
+            ("StartInstances", "IncorrectInstanceState"),
+            ("StopInstances", "IncorrectInstanceState"),
+            ("TerminateInstances", "DryRunOperation"),
+            ("AssociateAddress", "DryRunOperation"),
+            ("DisassociateAddress", "DryRunOperation"),
+            ("AuthorizeSecurityGroupIngress", "InvalidPermission.Duplicate"),
+            ("CreateTags", "DryRunOperation"),
+            ("DeleteTags", "DryRunOperation"),
+        ]
+        .map(|(action, code)| (action, code.to_owned()));
+        assert_eq!(codes(&broken, &dry_runs(names::STANDBY, names::INTERFACE, names::ATTACHMENT)), expected);
+    }
+
+    #[test]
+    fn a_dry_run_needs_what_it_names_to_be_there() {
+        let requests = dry_runs("i-0aaaaaaaaaaaaaaa9", "eni-0aaaaaaaaaaaaaaa9", "eni-attach-0aaaaaaaaaaaaaaa9");
+        let expected = [
+            ("AttachNetworkInterface", "InvalidNetworkInterfaceID.NotFound"),
+            ("DetachNetworkInterface", "InvalidAttachmentID.NotFound"),
+            ("ModifyNetworkInterfaceAttribute", "InvalidNetworkInterfaceID.NotFound"),
+            ("StartInstances", "InvalidInstanceID.NotFound"),
+            ("StopInstances", "InvalidInstanceID.NotFound"),
+            ("TerminateInstances", "InvalidInstanceID.NotFound"),
+            ("AssociateAddress", "InvalidNetworkInterfaceID.NotFound"),
+            ("DisassociateAddress", "DryRunOperation"),
+            ("AuthorizeSecurityGroupIngress", "DryRunOperation"),
+            ("CreateTags", "InvalidNetworkInterfaceID.NotFound"),
+            ("DeleteTags", "InvalidNetworkInterfaceID.NotFound"),
+        ]
+        .map(|(action, code)| (action, code.to_owned()));
+        assert_eq!(codes(&pair(), &requests), expected);
+    }
+
+    #[tokio::test]
+    async fn permission_is_looked_at_before_anything_else() {
+        let simulator = pair().build();
+        simulator.disrupt(|_| Disruption::Deny);
+        for request in dry_runs("i-9", "eni-9", "eni-attach-9") {
+            let action = request.action();
+            let error = simulator.take(request.into()).await.expect_err("nothing is allowed");
+            assert_eq!(error.code(), Some("UnauthorizedOperation"), "{action}");
+        }
+        let error = simulator.call(GetTopicAttributes::of("x")).await.expect_err("nothing is allowed");
+        assert_eq!(error.code(), Some("AuthorizationError"));
+        assert!(matches!(error, CallError::Refused(_)));
+    }
+
+    #[test]
+    fn reads_have_dry_runs_too() {
+        let reads: Vec<Request> = vec![
+            DescribeInstanceTypes { dry_run: true, ..DescribeInstanceTypes::default() }.into(),
+            DescribeInstanceAttribute {
+                dry_run: true,
+                ..DescribeInstanceAttribute::disable_api_termination(names::HOLDER)
+            }
+            .into(),
+            DescribeSubnets { dry_run: true, ..DescribeSubnets::default() }.into(),
+            DescribeRouteTables { dry_run: true, ..DescribeRouteTables::default() }.into(),
+            DescribeNetworkAcls { dry_run: true, ..DescribeNetworkAcls::default() }.into(),
+            DescribeSecurityGroups { dry_run: true, ..DescribeSecurityGroups::default() }.into(),
+        ];
+        let expected: Vec<_> = reads.iter().map(|request| (request.action(), "DryRunOperation".to_owned())).collect();
+        assert_eq!(codes(&pair(), &reads), expected);
+    }
+
+    #[test]
+    fn what_is_not_about_sns_can_be_read_as_it_was() {
+        let mut world = pair().world();
+        let now = std::time::Duration::from_secs(10);
+        world.advance(now);
+        world.set_disable_api_termination(names::HOLDER, true).expect("the holder is there");
+        world.delete_topic(names::TOPIC);
+        let protection = DescribeInstanceAttribute::disable_api_termination(names::HOLDER).into();
+        let before = world.answer_from_the_past(now, std::time::Duration::from_secs(5), &protection);
+        assert!(matches!(before, Ok(Answer::DescribeInstanceAttribute(a)) if !a.disable_api_termination));
+        let topic = GetTopicAttributes::of(names::TOPIC).into();
+        let now_as_ever = world.answer_from_the_past(now, std::time::Duration::from_secs(5), &topic);
+        assert!(now_as_ever.is_err());
+    }
+}
