@@ -68,8 +68,10 @@ impl World {
 
     /// Somebody resizes the instance, whatever its state.
     pub fn set_instance_type(&mut self, instance_id: &str, instance_type: &str) -> Result<(), ApiError> {
-        let name = self.region().instance_type(instance_type)?.name.clone();
-        self.region_mut().instance_mut(instance_id)?.instance_type = name;
+        let instance_type = self.region().instance_type(instance_type)?.clone();
+        let instance = self.region_mut().instance_mut(instance_id)?;
+        instance.interface_limit = instance_type.maximum_network_interfaces();
+        instance.instance_type.clone_from(&instance_type.name);
         Ok(())
     }
 

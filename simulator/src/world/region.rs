@@ -100,6 +100,9 @@ pub struct Instance {
     pub capacity: Capacity,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
+    /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
+    /// `MaximumNetworkInterfaces`).
+    pub interface_limit: usize,
     /// `MaintenanceOptions.AutoRecovery`. The simulator never recovers an instance.
     pub auto_recovery: AutoRecovery,
     /// Protected from TerminateInstances.
