@@ -65,6 +65,32 @@
 //! });
 //! ```
 //!
+//! # What an audit finds
+//!
+//! The pair has nothing wrong with it. A test that wants something else says so, and somebody can break it later:
+//!
+//! ```
+//! use simulator::{names, world::{AutoRecovery, RouteState}};
+//!
+//! let mut world = simulator::pair()
+//!     // No room: as many interfaces as the type takes are attached. `interface(…, |eni| eni.on(names::STANDBY, 1))`
+//!     // takes the device index instead.
+//!     .instance(names::STANDBY, |instance| instance.interface_limit(1).subnet(names::OTHER_SUBNET))
+//!     .instance(names::HOLDER, |instance| instance.disable_api_termination().auto_recovery(AutoRecovery::Disabled))
+//!     .interface(names::INTERFACE, |interface| interface.without_source_dest_check())
+//!     // A table of its own, without a way out.
+//!     .route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET))
+//!     // The way back to the clients is blocked.
+//!     .network_acl(names::DEFAULT_NETWORK_ACL, |acl| acl.deny_outbound_tcp(90, 1024..=65535, "0.0.0.0/0"))
+//!     // A group that does not exist.
+//!     .security_group(names::GROUP, |group| group.no_rules().tcp(27007..=27008, names::CLIENT_GROUP))
+//!     .topic(names::TOPIC, |topic| topic.no_subscriptions().pending_email("ops@example.com"))
+//!     .world();
+//! world.set_route_state(names::MAIN_ROUTE_TABLE, "0.0.0.0/0", RouteState::Blackhole)?;
+//! world.confirm_subscription(names::TOPIC, "ops@example.com")?;
+//! # Ok::<(), simulator::world::ApiError>(())
+//! ```
+//!
 //! # Below everything
 //!
 //! A [`World`](world::World) alone, with time as data, is the fastest: `scenario.world()`, then
@@ -80,7 +106,8 @@ pub mod world;
 
 pub use self::{
     scenario::{
-        AddressSpec, InstanceSpec, InterfaceSpec, Scenario, SecurityGroupSpec, cold_standby, pair, primary, trio,
+        AddressSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario, SecurityGroupSpec,
+        SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Disruption, Moment, Outcome, Simulator, When},
 };

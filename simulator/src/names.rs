@@ -3,7 +3,20 @@
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-west-1";
 pub const VPC: &str = "vpc-0aaaaaaaaaaaaaaa1";
+pub const VPC_CIDR: &str = "10.0.0.0/16";
+pub const INTERNET_GATEWAY: &str = "igw-0aaaaaaaaaaaaaaa1";
+/// Has a route to the internet gateway; no subnet has a table of its own.
+pub const MAIN_ROUTE_TABLE: &str = "rtb-0aaaaaaaaaaaaaaa1";
+/// Not in the pair; easily added.
+pub const ROUTE_TABLE: &str = "rtb-0bbbbbbbbbbbbbbb2";
+/// Allows everything, for all subnets.
+pub const DEFAULT_NETWORK_ACL: &str = "acl-0aaaaaaaaaaaaaaa1";
+/// Not in the pair; easily added.
+pub const NETWORK_ACL: &str = "acl-0bbbbbbbbbbbbbbb2";
 pub const SUBNET: &str = "subnet-0aaaaaaaaaaaaaaa1";
+pub const SUBNET_CIDR: &str = "10.0.1.0/24";
+/// Not in the pair; easily added.
+pub const OTHER_SUBNET: &str = "subnet-0bbbbbbbbbbbbbbb2";
 pub const ZONE: &str = "eu-west-1a";
 /// Running, with the license interface at index 1.
 pub const HOLDER: &str = "i-0aaaaaaaaaaaaaaa1";
@@ -26,7 +39,11 @@ pub const PUBLIC_IP: &str = "203.0.113.50";
 pub const GROUP: &str = "sg-0fffffffffffffff1";
 /// Of the primary interfaces; without rules.
 pub const DEFAULT_GROUP: &str = "sg-00000000000000001";
+/// Of the clients; not in the pair, easily added.
+pub const CLIENT_GROUP: &str = "sg-0ccccccccccccccc3";
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:token-failover";
+/// The e-mail address that gets what is published to the topic.
+pub const SUBSCRIBER: &str = "ops@example.com";
 
 /// The id of the interface at index 0 of an instance of a scenario.
 pub fn primary_interface_of(instance_id: &str) -> String {

@@ -1,5 +1,8 @@
 //! Worlds to start from.
 
+mod network;
+mod topics;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
@@ -10,14 +13,18 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+pub use self::{
+    network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
+    topics::TopicSpec,
+};
 use crate::{
     names,
     simulation::Simulator,
     world::{
-        Assumptions, Timings, World,
+        Assumptions, InstanceType, Timings, World,
         region::{
-            Address, Association, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState,
-            Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
+            Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
+            InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
         },
         rules::ipv4_network,
     },
@@ -25,6 +32,8 @@ use crate::{
 
 /// 2026-01-01T00:00:00Z, at which the clock of every simulation starts unless it is told otherwise.
 const EPOCH: i64 = 1_767_225_600;
+/// Begins the names of instance types that only take some number of interfaces.
+const MADE_UP_TYPE: &str = "simulated.";
 
 /// Describes a world, then builds it.
 ///
@@ -56,7 +65,11 @@ pub struct Scenario {
     addresses: Vec<AddressSpec>,
     security_groups: Vec<SecurityGroupSpec>,
     prefix_lists: Vec<PrefixList>,
-    topics: Vec<String>,
+    own_instance_types: Vec<InstanceType>,
+    subnets: Vec<SubnetSpec>,
+    route_tables: Vec<RouteTableSpec>,
+    network_acls: Vec<NetworkAclSpec>,
+    topics: Vec<TopicSpec>,
     vpcs_without_gateway: BTreeSet<String>,
 }
 
@@ -72,6 +85,10 @@ impl Default for Scenario {
             addresses: Vec::new(),
             security_groups: Vec::new(),
             prefix_lists: Vec::new(),
+            own_instance_types: Vec::new(),
+            subnets: Vec::new(),
+            route_tables: Vec::new(),
+            network_acls: Vec::new(),
             topics: Vec::new(),
             vpcs_without_gateway: BTreeSet::new(),
         }
@@ -79,7 +96,8 @@ impl Default for Scenario {
 }
 
 /// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic
-/// IP and a security group; see [`names`]. All times are zero.
+/// IP and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, and somebody gets
+/// what is published. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
         .instance(names::HOLDER, |instance| instance)
@@ -94,7 +112,7 @@ pub fn pair() -> Scenario {
         })
         .address(names::ALLOCATION, |address| address.public_ip(names::PUBLIC_IP).on(names::INTERFACE))
         .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
-        .topic(names::TOPIC)
+        .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
 }
 
 /// The pair, with a standby that is stopped.
@@ -168,6 +186,13 @@ impl Scenario {
         self
     }
 
+    /// Adds or changes an instance type, by the number of interfaces that each of its network cards takes.
+    pub fn instance_type(mut self, name: &str, network_cards: &[usize]) -> Self {
+        let made = InstanceType { network_cards: network_cards.to_vec(), ..InstanceType::with_interfaces(name, 0) };
+        self.own_instance_types.push(made);
+        self
+    }
+
     pub fn prefix_list<C: Into<String>>(mut self, id: &str, cidrs: impl IntoIterator<Item = C>) -> Self {
         self.prefix_lists.push(PrefixList {
             id: id.to_owned(),
@@ -178,12 +203,47 @@ impl Scenario {
         self
     }
 
-    pub fn topic(mut self, arn: &str) -> Self {
-        self.topics.push(arn.to_owned());
+    /// Adds or changes a topic. A new one has no subscriptions.
+    pub fn topic(mut self, arn: &str, change: impl FnOnce(TopicSpec) -> TopicSpec) -> Self {
+        upsert(&mut self.topics, |spec| spec.arn == arn, || TopicSpec::new(arn), change);
         self
     }
 
-    /// Associating an Elastic IP in this VPC fails with `Gateway.NotAttached`.
+    pub fn without_topic(mut self, arn: &str) -> Self {
+        self.topics.retain(|spec| spec.arn != arn);
+        self
+    }
+
+    /// Adds or changes a subnet. Those that something is in are there anyway; a new one is in the standard VPC and zone.
+    pub fn subnet(mut self, id: &str, change: impl FnOnce(SubnetSpec) -> SubnetSpec) -> Self {
+        upsert(&mut self.subnets, |spec| spec.id == id, || SubnetSpec::new(id), change);
+        self
+    }
+
+    /// Adds or changes a route table. A new one has no route out of its VPC, and decides about no subnet;
+    /// [`names::MAIN_ROUTE_TABLE`] is there already and has one.
+    ///
+    /// ```
+    /// use simulator::names;
+    ///
+    /// // The subnet has a table of its own, without a way out.
+    /// let world = simulator::pair().route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET)).world();
+    /// assert_eq!(world.region().route_table_of(names::SUBNET).unwrap().routes.len(), 1);
+    /// ```
+    pub fn route_table(mut self, id: &str, change: impl FnOnce(RouteTableSpec) -> RouteTableSpec) -> Self {
+        upsert(&mut self.route_tables, |spec| spec.id == id, || RouteTableSpec::new(id), change);
+        self
+    }
+
+    /// Adds or changes a network ACL. A new one denies everything, and decides about no subnet;
+    /// [`names::DEFAULT_NETWORK_ACL`] is there already and allows everything at number 100.
+    pub fn network_acl(mut self, id: &str, change: impl FnOnce(NetworkAclSpec) -> NetworkAclSpec) -> Self {
+        upsert(&mut self.network_acls, |spec| spec.id == id, || NetworkAclSpec::new(id), change);
+        self
+    }
+
+    /// Associating an Elastic IP in this VPC fails with `Gateway.NotAttached`, and routes to an internet gateway are
+    /// blackholes.
     pub fn without_internet_gateway(mut self, vpc_id: &str) -> Self {
         self.vpcs_without_gateway.insert(vpc_id.to_owned());
         self
@@ -213,6 +273,7 @@ impl Scenario {
 
     /// The world alone, for tests below the wire.
     pub fn world(&self) -> World {
+        let network = self.network();
         let mut region = Region {
             home: Arc::new(Home {
                 account: names::ACCOUNT.to_owned(),
@@ -222,17 +283,21 @@ impl Scenario {
             }),
             timings: self.timings,
             assumptions: self.assumptions,
+            instance_types: self.instance_types(),
             instances: BTreeMap::new(),
             interfaces: BTreeMap::new(),
             addresses: BTreeMap::new(),
             security_groups: BTreeMap::new(),
+            subnets: network.subnets,
+            route_tables: network.route_tables,
+            network_acls: network.network_acls,
             prefix_lists: self.prefix_lists.iter().map(|list| (list.id.clone(), Arc::new(list.clone()))).collect(),
         };
         for group in std::iter::once(&default_group()).chain(&self.security_groups) {
             region.security_groups.insert(group.id.clone(), Arc::new(group.build()));
         }
         for spec in &self.instances {
-            let (instance, primary) = spec.build();
+            let (instance, primary) = spec.build(&region);
             region.instances.insert(instance.id.clone(), Arc::new(instance));
             region.interfaces.extend(primary.map(|interface| (interface.id.clone(), Arc::new(interface))));
         }
@@ -243,10 +308,27 @@ impl Scenario {
             region.addresses.insert(spec.id.clone(), Arc::new(spec.build(&region)));
         }
         let mut world = World::new(region, self.seed);
-        for arn in &self.topics {
-            world.add_topic(arn);
+        for spec in &self.topics {
+            spec.build(&mut world);
         }
         world
+    }
+
+    fn instance_types(&self) -> BTreeMap<String, Arc<InstanceType>> {
+        let made_up = self.instances.iter().filter_map(|spec| {
+            let interfaces = spec.instance_type.strip_prefix(MADE_UP_TYPE)?.parse().ok()?;
+            Some(InstanceType::with_interfaces(&spec.instance_type, interfaces))
+        });
+        let types: BTreeMap<_, _> = InstanceType::catalog()
+            .chain(made_up)
+            .chain(self.own_instance_types.iter().cloned())
+            .map(|instance_type| (instance_type.name.clone(), Arc::new(instance_type)))
+            .collect();
+        for spec in &self.instances {
+            let name = &spec.instance_type;
+            assert!(types.contains_key(name), "there is no type {name} for {}; see Scenario::instance_type", spec.id);
+        }
+        types
     }
 
     /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
@@ -289,9 +371,11 @@ pub struct InstanceSpec {
     spot: bool,
     hung: bool,
     capacity: Capacity,
-    interface_limit: usize,
+    auto_recovery: AutoRecovery,
+    disable_api_termination: bool,
     has_primary: bool,
     primary_delete_on_termination: bool,
+    source_dest_check: bool,
     groups: Vec<String>,
     tags: Tags,
 }
@@ -303,16 +387,18 @@ impl InstanceSpec {
             position,
             state: InstanceState::Running,
             checks: (Check::Ok, Check::Ok),
-            instance_type: "m5.large".to_owned(),
+            instance_type: InstanceType::DEFAULT.to_owned(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
             vpc_id: names::VPC.to_owned(),
             spot: false,
             hung: false,
             capacity: Capacity::Available,
-            interface_limit: 4,
+            auto_recovery: AutoRecovery::Default,
+            disable_api_termination: false,
             has_primary: true,
             primary_delete_on_termination: true,
+            source_dest_check: true,
             groups: vec![names::DEFAULT_GROUP.to_owned()],
             tags: Tags::new(),
         }
@@ -362,13 +448,37 @@ impl InstanceSpec {
         self
     }
 
+    /// One of the catalog or of [`Scenario::instance_type`].
     pub fn instance_type(mut self, instance_type: &str) -> Self {
         self.instance_type = instance_type.to_owned();
         self
     }
 
-    pub fn interface_limit(mut self, limit: usize) -> Self {
-        self.interface_limit = limit;
+    /// Of a type that takes this many interfaces, the primary one included: `t3.micro` takes two, `t3.small` three,
+    /// `t3.xlarge` four. For other numbers there is `simulated.N`, which no AWS Region has.
+    pub fn interface_limit(self, limit: usize) -> Self {
+        match limit {
+            2 => self.instance_type("t3.micro"),
+            3 => self.instance_type("t3.small"),
+            4 => self.instance_type("t3.xlarge"),
+            _ => self.instance_type(&format!("{MADE_UP_TYPE}{limit}")),
+        }
+    }
+
+    pub fn auto_recovery(mut self, auto_recovery: AutoRecovery) -> Self {
+        self.auto_recovery = auto_recovery;
+        self
+    }
+
+    /// With termination protection.
+    pub fn disable_api_termination(mut self) -> Self {
+        self.disable_api_termination = true;
+        self
+    }
+
+    /// In another subnet of its Availability Zone; so is its primary interface.
+    pub fn subnet(mut self, subnet_id: &str) -> Self {
+        self.subnet_id = subnet_id.to_owned();
         self
     }
 
@@ -398,6 +508,12 @@ impl InstanceSpec {
         self
     }
 
+    /// The primary interface lets packets through that are not its own.
+    pub fn without_source_dest_check(mut self) -> Self {
+        self.source_dest_check = false;
+        self
+    }
+
     /// Groups of the primary interface.
     pub fn groups<G: Into<String>>(mut self, groups: impl IntoIterator<Item = G>) -> Self {
         self.groups = groups.into_iter().map(Into::into).collect();
@@ -409,7 +525,7 @@ impl InstanceSpec {
         self
     }
 
-    fn build(&self) -> (Instance, Option<Interface>) {
+    fn build(&self, region: &Region) -> (Instance, Option<Interface>) {
         let instance = Instance {
             id: self.id.clone(),
             state: self.state,
@@ -424,7 +540,11 @@ impl InstanceSpec {
             instance_check: self.checks.1,
             capacity: self.capacity,
             hung: self.hung,
-            interface_limit: self.interface_limit,
+            interface_limit: region
+                .instance_type(&self.instance_type)
+                .map_or(0, |kind| kind.maximum_network_interfaces()),
+            auto_recovery: self.auto_recovery,
+            disable_api_termination: self.disable_api_termination,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,
@@ -433,17 +553,18 @@ impl InstanceSpec {
         let primary = self.has_primary.then(|| Interface {
             id: names::primary_interface_of(&self.id),
             mac_address: format!("02:00:00:00:00:{host:02x}"),
-            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            private_ip: network_address(region, &self.subnet_id, host),
             description: String::new(),
             availability_zone: self.availability_zone.clone(),
             subnet_id: self.subnet_id.clone(),
             vpc_id: self.vpc_id.clone(),
             groups: self.groups.clone(),
-            source_dest_check: true,
+            source_dest_check: self.source_dest_check,
             attachment: Some(Attachment {
                 id: attachment_id_for(&names::primary_interface_of(&self.id)),
                 instance_id: self.id.clone(),
                 device_index: 0,
+                network_card_index: 0,
                 status: AttachmentStatus::Attached,
                 attached_at: Duration::ZERO,
                 delete_on_termination: self.primary_delete_on_termination,
@@ -452,6 +573,12 @@ impl InstanceSpec {
         });
         (instance, primary)
     }
+}
+
+/// The private address of a new interface.
+fn network_address(region: &Region, subnet_id: &str, host: u8) -> Ipv4Addr {
+    let subnet = region.subnet(subnet_id).expect("the subnet of an interface is there");
+    network::address_in(subnet.cidr_block, host)
 }
 
 fn attachment_id_for(interface_id: &str) -> String {
@@ -463,7 +590,8 @@ fn attachment_id_for(interface_id: &str) -> String {
 pub struct InterfaceSpec {
     id: String,
     mac_address: String,
-    private_ip: Ipv4Addr,
+    host: u8,
+    private_ip: Option<Ipv4Addr>,
     description: String,
     availability_zone: String,
     subnet_id: String,
@@ -473,6 +601,7 @@ pub struct InterfaceSpec {
     attachment_id: String,
     status: AttachmentStatus,
     delete_on_termination: bool,
+    source_dest_check: bool,
     tags: Tags,
 }
 
@@ -482,7 +611,8 @@ impl InterfaceSpec {
         Self {
             id: id.to_owned(),
             mac_address: format!("02:00:00:00:01:{host:02x}"),
-            private_ip: Ipv4Addr::new(10, 0, 1, host),
+            host,
+            private_ip: None,
             description: String::new(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
@@ -492,6 +622,7 @@ impl InterfaceSpec {
             attachment_id: attachment_id_for(id),
             status: AttachmentStatus::Attached,
             delete_on_termination: false,
+            source_dest_check: true,
             tags: Tags::new(),
         }
     }
@@ -523,13 +654,25 @@ impl InterfaceSpec {
         self
     }
 
+    /// It lets packets through that are not its own.
+    pub fn without_source_dest_check(mut self) -> Self {
+        self.source_dest_check = false;
+        self
+    }
+
     pub fn mac_address(mut self, mac_address: &str) -> Self {
         self.mac_address = mac_address.to_owned();
         self
     }
 
     pub fn private_ip(mut self, address: &str) -> Self {
-        self.private_ip = address.parse().expect("a private IPv4 address");
+        self.private_ip = Some(address.parse().expect("a private IPv4 address"));
+        self
+    }
+
+    /// In another subnet of its Availability Zone.
+    pub fn subnet(mut self, subnet_id: &str) -> Self {
+        self.subnet_id = subnet_id.to_owned();
         self
     }
 
@@ -569,6 +712,7 @@ impl InterfaceSpec {
                 id: self.attachment_id.clone(),
                 instance_id: instance_id.clone(),
                 device_index: *device_index,
+                network_card_index: 0,
                 status: self.status,
                 attached_at: Duration::ZERO,
                 delete_on_termination: self.delete_on_termination,
@@ -577,13 +721,13 @@ impl InterfaceSpec {
         Interface {
             id: self.id.clone(),
             mac_address: self.mac_address.clone(),
-            private_ip: self.private_ip,
+            private_ip: self.private_ip.unwrap_or_else(|| network_address(region, &self.subnet_id, self.host)),
             description: self.description.clone(),
             availability_zone: self.availability_zone.clone(),
             subnet_id: self.subnet_id.clone(),
             vpc_id: self.vpc_id.clone(),
             groups: self.groups.clone(),
-            source_dest_check: true,
+            source_dest_check: self.source_dest_check,
             attachment,
             tags: self.tags.clone(),
         }
@@ -696,9 +840,190 @@ impl SecurityGroupSpec {
         SecurityGroup {
             id: self.id.clone(),
             name: self.name.clone(),
+            description: format!("{} of a simulation", self.name),
             vpc_id: self.vpc_id.clone(),
             rules: self.rules.clone(),
             tags: Tags::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{
+        ApiError, AttachNetworkInterface, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeInstances,
+        DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroups,
+        GetTopicAttributes, NetworkAclEntry, RouteState, RuleAction,
+    };
+
+    /// What somebody finds who looks at the standby and at what the license interface needs.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    struct Audit {
+        room: usize,
+        index_is_free: bool,
+        same_subnet: bool,
+        auto_recovery: &'static str,
+        protected: bool,
+        source_dest_check: (bool, bool),
+        way_out: Option<RouteState>,
+        blocked: Vec<(bool, (u16, u16))>,
+        clients_are_there: bool,
+        subscriptions: Option<(String, String)>,
+    }
+
+    fn healthy() -> Audit {
+        Audit {
+            room: 2,
+            index_is_free: true,
+            same_subnet: true,
+            auto_recovery: "default",
+            protected: false,
+            source_dest_check: (true, true),
+            way_out: Some(RouteState::Active),
+            blocked: Vec::new(),
+            clients_are_there: true,
+            subscriptions: Some(("1".to_owned(), "0".to_owned())),
+        }
+    }
+
+    fn audit(scenario: &Scenario) -> Result<Audit, ApiError> {
+        let mut world = scenario.world();
+        let standby = world.act(DescribeInstances::of([names::STANDBY]))?.items.remove(0);
+        let limit =
+            world.act(DescribeInstanceTypes::of([&standby.instance_type]))?.items[0].maximum_network_interfaces();
+        assert_eq!(limit, standby.interface_limit);
+        let license = world.act(DescribeNetworkInterfaces::of(names::INTERFACE))?.items.remove(0);
+        let indexes: Vec<u32> = standby
+            .interfaces
+            .iter()
+            .filter_map(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index))
+            .collect();
+        let tables = world.act(DescribeRouteTables::of_vpc(names::VPC))?.items;
+        let own = |subnet: &str| {
+            tables.iter().find(|table| table.associations.iter().any(|a| a.subnet_id.as_deref() == Some(subnet)))
+        };
+        let table = own(&license.subnet_id).or(tables.iter().find(|table| table.is_main()));
+        let out = table.and_then(|table| {
+            table
+                .routes
+                .iter()
+                .find(|route| route.destination.to_string() == "0.0.0.0/0" && route.target.starts_with("igw-"))
+        });
+        let acl = world.act(DescribeNetworkAcls::of_subnet(&license.subnet_id))?.items.remove(0);
+        let is_denied = |entry: &&NetworkAclEntry| entry.action == RuleAction::Deny && entry.rule_number < 100;
+        Ok(Audit {
+            room: limit - standby.interfaces.len(),
+            index_is_free: !indexes.contains(&1),
+            same_subnet: standby.subnet_id == license.subnet_id,
+            auto_recovery: standby.auto_recovery.name(),
+            protected: world
+                .act(DescribeInstanceAttribute::disable_api_termination(names::STANDBY))?
+                .disable_api_termination,
+            source_dest_check: (license.source_dest_check, standby.source_dest_check().unwrap_or_default()),
+            way_out: out.map(|route| route.state),
+            blocked: acl
+                .entries
+                .iter()
+                .filter(is_denied)
+                .filter_map(|entry| entry.ports.map(|ports| (entry.egress, ports)))
+                .collect(),
+            clients_are_there: world.act(DescribeSecurityGroups::of([names::CLIENT_GROUP])).is_ok(),
+            subscriptions: world.act(GetTopicAttributes::of(names::TOPIC)).ok().and_then(|topic| {
+                Some((topic.get("SubscriptionsConfirmed")?.to_owned(), topic.get("SubscriptionsPending")?.to_owned()))
+            }),
+        })
+    }
+
+    #[test]
+    fn the_pair_has_nothing_that_an_audit_would_find_and_each_knob_adds_one_thing() {
+        let pair = || pair().security_group(names::CLIENT_GROUP, |group| group);
+        let subscriptions = |confirmed: &str, pending: &str| Some((confirmed.to_owned(), pending.to_owned()));
+        for (scenario, expected) in [
+            (pair(), healthy()),
+            (pair().instance(names::STANDBY, |instance| instance.interface_limit(1)), Audit { room: 0, ..healthy() }),
+            (
+                pair()
+                    .instance(names::STANDBY, |instance| instance.instance_type("t3.micro"))
+                    .interface("eni-0ddddddddddddddd2", |interface| interface.on(names::STANDBY, 2)),
+                Audit { room: 0, ..healthy() },
+            ),
+            (
+                pair().interface("eni-0ddddddddddddddd2", |interface| interface.on(names::STANDBY, 1)),
+                Audit { room: 1, index_is_free: false, ..healthy() },
+            ),
+            (
+                pair().instance(names::STANDBY, |instance| instance.subnet(names::OTHER_SUBNET)),
+                Audit { same_subnet: false, ..healthy() },
+            ),
+            (
+                pair().instance(names::STANDBY, |instance| instance.auto_recovery(AutoRecovery::Disabled)),
+                Audit { auto_recovery: "disabled", ..healthy() },
+            ),
+            (
+                pair().instance(names::STANDBY, InstanceSpec::disable_api_termination),
+                Audit { protected: true, ..healthy() },
+            ),
+            (
+                pair().interface(names::INTERFACE, InterfaceSpec::without_source_dest_check),
+                Audit { source_dest_check: (false, true), ..healthy() },
+            ),
+            (
+                pair().instance(names::STANDBY, InstanceSpec::without_source_dest_check),
+                Audit { source_dest_check: (true, false), ..healthy() },
+            ),
+            (
+                pair().route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET)),
+                Audit { way_out: None, ..healthy() },
+            ),
+            (pair().without_internet_gateway(names::VPC), Audit { way_out: Some(RouteState::Blackhole), ..healthy() }),
+            (
+                pair().network_acl(names::DEFAULT_NETWORK_ACL, |acl| {
+                    acl.deny_inbound_tcp(90, 27007..=27008, "0.0.0.0/0")
+                }),
+                Audit { blocked: vec![(false, (27007, 27008))], ..healthy() },
+            ),
+            (
+                pair().network_acl(names::DEFAULT_NETWORK_ACL, |acl| {
+                    acl.deny_outbound_tcp(90, 1024..=65535, "0.0.0.0/0")
+                }),
+                Audit { blocked: vec![(true, (1024, 65535))], ..healthy() },
+            ),
+            (crate::pair(), Audit { clients_are_there: false, ..healthy() }),
+            (pair().without_topic(names::TOPIC), Audit { subscriptions: None, ..healthy() }),
+            (
+                pair().topic(names::TOPIC, TopicSpec::no_subscriptions),
+                Audit { subscriptions: subscriptions("0", "0"), ..healthy() },
+            ),
+            (
+                pair().topic(names::TOPIC, |topic| topic.no_subscriptions().pending_email(names::SUBSCRIBER)),
+                Audit { subscriptions: subscriptions("0", "1"), ..healthy() },
+            ),
+        ] {
+            assert_eq!(audit(&scenario), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn a_resized_instance_takes_what_its_new_type_takes() {
+        let mut world = pair().interface(names::INTERFACE, |interface| interface.free()).world();
+        world.set_instance_type(names::STANDBY, "t3.micro").unwrap();
+        assert_eq!(world.region().instance(names::STANDBY).unwrap().interface_limit, 2);
+        world.act(AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)).unwrap();
+        assert_eq!(world.set_instance_type(names::STANDBY, "t3.huge").unwrap_err().code, "InvalidInstanceType");
+    }
+
+    #[test]
+    fn a_scenario_can_have_instance_types_of_its_own() {
+        let mut world = pair()
+            .instance_type("x9.wide", &[1, 4])
+            .instance(names::STANDBY, |instance| instance.instance_type("x9.wide"))
+            .world();
+        let described = world.act(DescribeInstanceTypes::of(["x9.wide"])).unwrap().items.remove(0);
+        assert_eq!(described.network_cards, [1, 4]);
+        world.detach(names::INTERFACE).unwrap();
+        world.advance(Duration::from_secs(1));
+        let full = world.attach(names::INTERFACE, names::STANDBY, 1).unwrap_err();
+        assert_eq!(full.code, "AttachmentLimitExceeded");
     }
 }

@@ -31,6 +31,10 @@ ASSOCIATION = "eipassoc-0eeeeeeeeeeeeeee1"
 PUBLIC_IP = "203.0.113.50"
 GROUP = "sg-0fffffffffffffff1"
 DEFAULT_GROUP = "sg-00000000000000001"
+VPC = "vpc-0aaaaaaaaaaaaaaa1"
+SUBNET = "subnet-0aaaaaaaaaaaaaaa1"
+MAIN_ROUTE_TABLE = "rtb-0aaaaaaaaaaaaaaa1"
+NETWORK_ACL = "acl-0aaaaaaaaaaaaaaa1"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:token-failover"
 ABSENT = "0123456789abcdef0"
 
@@ -182,7 +186,170 @@ def an_instance_is_described_with_its_interfaces_but_has_the_groups_of_its_prima
     equal(license_interface["Groups"], [{"GroupId": GROUP, "GroupName": GROUP}])
     equal(license_interface["Association"]["PublicIp"], PUBLIC_IP)
     assert "Association" not in instance["NetworkInterfaces"][0], "no association, no element"
+    equal(instance["InstanceType"], "t3.small")
+    equal(instance["SubnetId"], SUBNET)
+    equal(instance["SourceDestCheck"], True)
+    equal(instance["MaintenanceOptions"], {"AutoRecovery": "default", "RebootMigration": "default"})
+    equal(license_interface["SubnetId"], SUBNET)
+    equal(license_interface["PrivateIpAddress"], "10.0.1.50")
+    equal(license_interface["SourceDestCheck"], True)
+    equal(license_interface["Attachment"]["NetworkCardIndex"], 0)
     assert "StateReason" not in instance
+
+
+@case
+def an_instance_type_says_how_many_interfaces_it_takes(aws):
+    (small,) = aws.ec2.describe_instance_types(InstanceTypes=["t3.small"])["InstanceTypes"]
+    equal(
+        small,
+        {
+            "InstanceType": "t3.small",
+            "NetworkInfo": {
+                "MaximumNetworkInterfaces": 3,
+                "MaximumNetworkCards": 1,
+                "DefaultNetworkCardIndex": 0,
+                "NetworkCards": [{"NetworkCardIndex": 0, "MaximumNetworkInterfaces": 3}],
+                "Ipv4AddressesPerInterface": 4,
+            },
+        },
+    )
+    refused("InvalidInstanceType", 400, aws.ec2.describe_instance_types, InstanceTypes=["t3.small", "t3.huge"])
+
+
+@case
+def termination_protection_is_an_attribute(aws):
+    describe = aws.ec2.describe_instance_attribute
+    answer = describe(InstanceId=HOLDER, Attribute="disableApiTermination")
+    answer.pop("ResponseMetadata")
+    equal(answer, {"InstanceId": HOLDER, "DisableApiTermination": {"Value": False}})
+    refused("InvalidParameterValue", 400, describe, InstanceId=HOLDER, Attribute="color")
+    refused("InvalidInstanceID.NotFound", 400, describe, InstanceId=f"i-{ABSENT}", Attribute="disableApiTermination")
+
+
+@case
+def a_subnet_without_a_route_table_of_its_own_has_that_of_its_vpc(aws):
+    def tables(name, value):
+        return aws.ec2.describe_route_tables(Filters=[{"Name": name, "Values": [value]}])["RouteTables"]
+
+    equal(tables("association.subnet-id", SUBNET), [])
+    (main,) = tables("vpc-id", VPC)
+    equal(tables("association.main", "true"), [main])
+    equal(
+        main,
+        {
+            "Associations": [
+                {
+                    "Main": True,
+                    "RouteTableAssociationId": "rtbassoc-0aaaaaaaaaaaaaaa1",
+                    "RouteTableId": MAIN_ROUTE_TABLE,
+                    "AssociationState": {"State": "associated"},
+                }
+            ],
+            "OwnerId": "123456789012",
+            "PropagatingVgws": [],
+            "RouteTableId": MAIN_ROUTE_TABLE,
+            "Routes": [
+                {
+                    "DestinationCidrBlock": "10.0.0.0/16",
+                    "GatewayId": "local",
+                    "Origin": "CreateRouteTable",
+                    "State": "active",
+                },
+                {
+                    "DestinationCidrBlock": "0.0.0.0/0",
+                    "GatewayId": "igw-0aaaaaaaaaaaaaaa1",
+                    "Origin": "CreateRoute",
+                    "State": "active",
+                },
+            ],
+            "Tags": [],
+            "VpcId": VPC,
+        },
+    )
+
+
+@case
+def a_network_acl_is_described_with_the_entries_that_cannot_be_deleted(aws):
+    (acl,) = aws.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [SUBNET]}])[
+        "NetworkAcls"
+    ]
+    everything = {"CidrBlock": "0.0.0.0/0", "Protocol": "-1"}
+    equal(
+        acl,
+        {
+            "Associations": [
+                {
+                    "NetworkAclAssociationId": "aclassoc-0aaaaaaaaaaaaaaa1",
+                    "NetworkAclId": NETWORK_ACL,
+                    "SubnetId": SUBNET,
+                }
+            ],
+            "Entries": [
+                {**everything, "Egress": True, "RuleAction": "allow", "RuleNumber": 100},
+                {**everything, "Egress": True, "RuleAction": "deny", "RuleNumber": 32767},
+                {**everything, "Egress": False, "RuleAction": "allow", "RuleNumber": 100},
+                {**everything, "Egress": False, "RuleAction": "deny", "RuleNumber": 32767},
+            ],
+            "IsDefault": True,
+            "NetworkAclId": NETWORK_ACL,
+            "OwnerId": "123456789012",
+            "Tags": [],
+            "VpcId": VPC,
+        },
+    )
+
+
+@case
+def a_subnet_is_described(aws):
+    (subnet,) = aws.ec2.describe_subnets(SubnetIds=[SUBNET])["Subnets"]
+    equal(
+        (subnet["CidrBlock"], subnet["AvailabilityZone"], subnet["VpcId"], subnet["AvailableIpAddressCount"]),
+        ("10.0.1.0/24", "eu-west-1a", VPC, 248),
+    )
+
+
+@case
+def a_security_group_is_described_with_its_permissions(aws):
+    (group,) = aws.ec2.describe_security_groups(GroupIds=[GROUP])["SecurityGroups"]
+    equal((group["GroupId"], group["VpcId"], group["IpPermissionsEgress"]), (GROUP, VPC, []))
+    equal(
+        group["IpPermissions"],
+        [
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 27007,
+                "ToPort": 27008,
+                "IpRanges": [{"CidrIp": "10.0.0.0/16"}],
+                "Ipv6Ranges": [],
+                "PrefixListIds": [],
+                "UserIdGroupPairs": [],
+            }
+        ],
+    )
+
+
+@case
+def a_topic_says_who_gets_its_messages(aws):
+    equal(
+        aws.sns.get_topic_attributes(TopicArn=TOPIC)["Attributes"],
+        {
+            "DisplayName": "",
+            "Owner": "123456789012",
+            "SubscriptionsConfirmed": "1",
+            "SubscriptionsDeleted": "0",
+            "SubscriptionsPending": "0",
+            "TopicArn": TOPIC,
+        },
+    )
+    (subscription,) = aws.sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"]
+    assert subscription.pop("SubscriptionArn").startswith(f"{TOPIC}:")
+    equal(
+        subscription,
+        {"Endpoint": "ops@example.com", "Owner": "123456789012", "Protocol": "email", "TopicArn": TOPIC},
+    )
+    for call in (aws.sns.get_topic_attributes, aws.sns.list_subscriptions_by_topic):
+        refused("NotFound", 404, call, TopicArn=f"{TOPIC}-absent")
+        refused("InvalidParameter", 400, call, TopicArn="absent")
 
 
 @case
@@ -258,6 +425,11 @@ def filters_narrow_and_unknown_ones_are_refused(aws):
         aws.ec2.describe_instance_status,
         aws.ec2.describe_addresses,
         aws.ec2.describe_security_group_rules,
+        aws.ec2.describe_security_groups,
+        aws.ec2.describe_instance_types,
+        aws.ec2.describe_subnets,
+        aws.ec2.describe_route_tables,
+        aws.ec2.describe_network_acls,
     ):
         refused("InvalidParameterValue", 400, call, Filters=unknown)
 
@@ -309,6 +481,12 @@ def ids_are_malformed_or_not_found(aws):
         ("InvalidAttachmentID.NotFound", detach, {"AttachmentId": f"eni-attach-{ABSENT}"}),
         ("InvalidNetworkInterfaceAttachmentId.Malformed", detach, {"AttachmentId": INTERFACE}),
         ("InvalidAssociationID.NotFound", ec2.disassociate_address, {"AssociationId": f"eipassoc-{ABSENT}"}),
+        ("InvalidGroup.NotFound", ec2.describe_security_groups, {"GroupIds": [f"sg-{ABSENT}"]}),
+        ("InvalidSubnetID.NotFound", ec2.describe_subnets, {"SubnetIds": [f"subnet-{ABSENT}"]}),
+        ("InvalidRouteTableID.NotFound", ec2.describe_route_tables, {"RouteTableIds": [f"rtb-{ABSENT}"]}),
+        ("InvalidRouteTableId.Malformed", ec2.describe_route_tables, {"RouteTableIds": ["rtb-x"]}),
+        ("InvalidNetworkAclID.NotFound", ec2.describe_network_acls, {"NetworkAclIds": [f"acl-{ABSENT}"]}),
+        ("InvalidNetworkAclId.Malformed", ec2.describe_network_acls, {"NetworkAclIds": ["acl-x"]}),
         ("InvalidGroup.NotFound", modify, {"NetworkInterfaceId": INTERFACE, "Groups": [f"sg-{ABSENT}"]}),
         ("InvalidGroupId.Malformed", modify, {"NetworkInterfaceId": INTERFACE, "Groups": ["default"]}),
     ]:

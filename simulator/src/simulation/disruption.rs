@@ -43,7 +43,7 @@ pub enum Disruption {
     /// The call takes no effect, and is answered with status 200 and a body that is no XML.
     Nonsense,
     /// A read is answered from the world as it was that long ago ("Eventual consistency in the Amazon EC2 API").
-    /// Changes are answered as always.
+    /// Changes are answered as always, and so is SNS.
     Stale(Duration),
 }
 

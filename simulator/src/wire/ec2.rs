@@ -1,12 +1,16 @@
 //! EC2's Query protocol, API version 2016-11-15. Names are those of the service model.
 
+mod network;
+
 use super::{form::Form, xml::Xml};
 use crate::world::{
     AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
-    DeleteTags, DescribeAddresses, DescribeInstanceStatus, DescribeInstances, DescribeNetworkInterfaces,
-    DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, Filter, GetManagedPrefixListEntries,
-    InstanceStatusView, InstanceView, InterfaceAttribute, InterfaceView, IpPermission, ModifyNetworkInterfaceAttribute,
-    Request, RuleView, Selection, StartInstances, StateChange, StopInstances, TerminateInstances,
+    DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
+    DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
+    DescribeSecurityGroups, DescribeSubnets, DetachNetworkInterface, DisassociateAddress, Filter,
+    GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView,
+    IpPermission, ModifyNetworkInterfaceAttribute, PermissionView, Request, RuleView, SecurityGroupView, Selection,
+    StartInstances, StateChange, StopInstances, TerminateInstances,
     region::{Check, Home, InstanceState, RuleSource, Tags},
 };
 
@@ -33,6 +37,15 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
             dry_run,
         }
         .into(),
+        "DescribeInstanceTypes" => {
+            DescribeInstanceTypes { selection: selection(form, "InstanceType")?, dry_run }.into()
+        }
+        "DescribeInstanceAttribute" => DescribeInstanceAttribute {
+            instance_id: form.require("InstanceId")?,
+            attribute: form.require("Attribute")?,
+            dry_run,
+        }
+        .into(),
         "DescribeAddresses" => DescribeAddresses {
             public_ips: form.take_list("PublicIp"),
             selection: Selection {
@@ -43,6 +56,10 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
             dry_run,
         }
         .into(),
+        "DescribeSubnets" => DescribeSubnets { selection: selection(form, "SubnetId")?, dry_run }.into(),
+        "DescribeRouteTables" => DescribeRouteTables { selection: selection(form, "RouteTableId")?, dry_run }.into(),
+        "DescribeNetworkAcls" => DescribeNetworkAcls { selection: selection(form, "NetworkAclId")?, dry_run }.into(),
+        "DescribeSecurityGroups" => DescribeSecurityGroups { selection: selection(form, "GroupId")?, dry_run }.into(),
         "DescribeSecurityGroupRules" => {
             DescribeSecurityGroupRules { selection: selection(form, "SecurityGroupRuleId")?, dry_run }.into()
         }
@@ -245,9 +262,33 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             xml.list("instanceStatusSet", &page.items, instance_status);
             xml.text_if_any("nextToken", page.next_token.as_ref());
         }),
+        Answer::DescribeInstanceTypes(page) => document("DescribeInstanceTypes", &|xml| {
+            xml.list("instanceTypeSet", &page.items, instance_type);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeInstanceAttribute(attributes) => document("DescribeInstanceAttribute", &|xml| {
+            xml.text("instanceId", &attributes.instance_id);
+            xml.element("disableApiTermination", |xml| xml.text("value", attributes.disable_api_termination));
+        }),
         Answer::DescribeAddresses(addresses) => {
             document("DescribeAddresses", &|xml| xml.list("addressesSet", addresses, address))
         }
+        Answer::DescribeSubnets(page) => document("DescribeSubnets", &|xml| {
+            xml.list("subnetSet", &page.items, network::subnet);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeRouteTables(page) => document("DescribeRouteTables", &|xml| {
+            xml.list("routeTableSet", &page.items, network::route_table);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeNetworkAcls(page) => document("DescribeNetworkAcls", &|xml| {
+            xml.list("networkAclSet", &page.items, network::network_acl);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
+        Answer::DescribeSecurityGroups(page) => document("DescribeSecurityGroups", &|xml| {
+            xml.list("securityGroupInfo", &page.items, security_group);
+            xml.text_if_any("nextToken", page.next_token.as_ref());
+        }),
         Answer::DescribeSecurityGroupRules(page) => document("DescribeSecurityGroupRules", &|xml| {
             xml.list("securityGroupRuleSet", &page.items, rule);
             xml.text_if_any("nextToken", page.next_token.as_ref());
@@ -280,7 +321,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::CreateTags(()) => document("CreateTags", &done),
         Answer::DeleteTags(()) => document("DeleteTags", &done),
         // SNS's own: no EC2 request is answered with them.
-        Answer::CreateTopic(_) | Answer::Publish(_) => Vec::new(),
+        Answer::CreateTopic(_)
+        | Answer::Publish(_)
+        | Answer::GetTopicAttributes(_)
+        | Answer::ListSubscriptionsByTopic(_) => Vec::new(),
     }
 }
 
@@ -342,7 +386,7 @@ fn attachment_facts(xml: &mut Xml, interface: &InterfaceView) {
     if let Some(attachment) = &interface.attachment {
         xml.text("attachmentId", &attachment.id);
         xml.text("deviceIndex", attachment.device_index);
-        xml.text("networkCardIndex", 0);
+        xml.text("networkCardIndex", attachment.network_card_index);
         xml.text("status", attachment.status.name());
         xml.text("attachTime", interface.home.timestamp(attachment.attached_at));
         xml.text("deleteOnTermination", attachment.delete_on_termination);
@@ -418,6 +462,11 @@ fn describe_instance(xml: &mut Xml, instance: &InstanceView) {
         }
         groups(xml, primary);
     }
+    xml.text_if_any("sourceDestCheck", instance.source_dest_check());
+    xml.element("maintenanceOptions", |xml| {
+        xml.text("autoRecovery", instance.auto_recovery.name());
+        xml.text("rebootMigration", "default");
+    });
     if let Some(reason) = &instance.state_reason {
         xml.element("stateReason", |xml| {
             xml.text("code", reason.code);
@@ -469,6 +518,20 @@ fn check(xml: &mut Xml, name: &str, check: Check) {
     });
 }
 
+fn instance_type(xml: &mut Xml, instance_type: &InstanceType) {
+    xml.text("instanceType", &instance_type.name);
+    xml.element("networkInfo", |xml| {
+        xml.text("maximumNetworkInterfaces", instance_type.maximum_network_interfaces());
+        xml.text("maximumNetworkCards", instance_type.network_cards.len());
+        xml.text("defaultNetworkCardIndex", 0);
+        xml.list("networkCards", instance_type.network_cards.iter().enumerate(), |xml, (index, interfaces)| {
+            xml.text("networkCardIndex", index);
+            xml.text("maximumNetworkInterfaces", interfaces);
+        });
+        xml.text("ipv4AddressesPerInterface", instance_type.ipv4_addresses_per_interface);
+    });
+}
+
 fn address(xml: &mut Xml, address: &AddressView) {
     xml.text("publicIp", address.public_ip);
     xml.text("allocationId", &address.allocation_id);
@@ -483,6 +546,42 @@ fn address(xml: &mut Xml, address: &AddressView) {
         xml.text("privateIpAddress", association.private_ip);
     }
     tag_set_if_any(xml, &address.tags);
+}
+
+fn security_group(xml: &mut Xml, group: &SecurityGroupView) {
+    xml.text("ownerId", &group.home.account);
+    xml.text("groupId", &group.id);
+    xml.text("groupName", &group.name);
+    xml.text("groupDescription", &group.description);
+    xml.text("vpcId", &group.vpc_id);
+    xml.text("securityGroupArn", group.arn());
+    for (name, egress) in [("ipPermissions", false), ("ipPermissionsEgress", true)] {
+        xml.list(name, group.permissions(egress), |xml, each| permission(xml, &each, &group.home));
+    }
+    tag_set(xml, &group.tags);
+}
+
+/// Each kind of source has a list of its own, which is empty if there are none of the kind.
+fn permission(xml: &mut Xml, permission: &PermissionView<'_>, home: &Home) {
+    xml.text("ipProtocol", permission.protocol);
+    if let Some((from, to)) = permission.ports {
+        xml.text("fromPort", from);
+        xml.text("toPort", to);
+    }
+    let mut sources = |list: &str, name: &str, is_meant: fn(&RuleSource) -> bool| {
+        let rules = permission.rules.iter().filter(|rule| is_meant(&rule.source));
+        xml.list(list, rules, |xml, rule| {
+            xml.text(name, &rule.source);
+            if list == "groups" {
+                xml.text("userId", &home.account);
+            }
+            xml.text_if_any("description", rule.description.as_ref());
+        });
+    };
+    sources("groups", "groupId", |source| matches!(source, RuleSource::Group(_)));
+    sources("ipRanges", "cidrIp", |source| matches!(source, RuleSource::Ipv4(_)));
+    sources("ipv6Ranges", "cidrIpv6", |source| matches!(source, RuleSource::Ipv6(_)));
+    sources("prefixListIds", "prefixListId", |source| matches!(source, RuleSource::PrefixList(_)));
 }
 
 fn rule(xml: &mut Xml, rule: &RuleView) {

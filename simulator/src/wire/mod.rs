@@ -128,6 +128,242 @@ mod tests {
         assert_eq!(post(&simulator, &publish(absent)).await, (404, expected.to_owned()));
     }
 
+    /// What a read of EC2 answers, without what is around it.
+    async fn read(simulator: &Simulator, action: &str, parameters: &str) -> String {
+        let (status, body) = post(simulator, &format!("Action={action}&Version=2016-11-15{parameters}")).await;
+        let start = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response \
+             xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>ID</requestId>"
+        );
+        assert_eq!(status, 200, "{body}");
+        let rest = body.strip_prefix(&start).and_then(|rest| rest.strip_suffix(&format!("</{action}Response>")));
+        rest.unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    #[tokio::test]
+    async fn instance_types_on_the_wire() {
+        let simulator = pair().build();
+        let parameters = "&InstanceType.1=t3.small&InstanceType.2=c6in.32xlarge";
+        let answer = read(&simulator, "DescribeInstanceTypes", parameters).await;
+        let one = |name: &str, sum: usize, cards: &str, count: usize, addresses: usize| {
+            format!(
+                "<item><instanceType>{name}</instanceType><networkInfo>\
+                 <maximumNetworkInterfaces>{sum}</maximumNetworkInterfaces>\
+                 <maximumNetworkCards>{count}</maximumNetworkCards>\
+                 <defaultNetworkCardIndex>0</defaultNetworkCardIndex><networkCards>{cards}</networkCards>\
+                 <ipv4AddressesPerInterface>{addresses}</ipv4AddressesPerInterface></networkInfo></item>"
+            )
+        };
+        let card = |index: usize, interfaces: usize| {
+            format!(
+                "<item><networkCardIndex>{index}</networkCardIndex>\
+                 <maximumNetworkInterfaces>{interfaces}</maximumNetworkInterfaces></item>"
+            )
+        };
+        let large = one("c6in.32xlarge", 16, &(card(0, 8) + &card(1, 8)), 2, 50);
+        let small = one("t3.small", 3, &card(0, 3), 1, 4);
+        assert_eq!(answer, format!("<instanceTypeSet>{large}{small}</instanceTypeSet>"));
+    }
+
+    #[tokio::test]
+    async fn termination_protection_on_the_wire() {
+        let parameters = format!("&InstanceId={}&Attribute=disableApiTermination", names::HOLDER);
+        assert_eq!(
+            read(&pair().build(), "DescribeInstanceAttribute", &parameters).await,
+            "<instanceId>i-0aaaaaaaaaaaaaaa1</instanceId><disableApiTermination><value>false</value>\
+             </disableApiTermination>"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_instance_on_the_wire_says_what_may_be_done_to_it() {
+        let simulator = pair()
+            .instance(names::STANDBY, |instance| {
+                instance.auto_recovery(crate::world::AutoRecovery::Disabled).without_source_dest_check()
+            })
+            .build();
+        let own = |check: bool, recovery: &str| {
+            format!(
+                "<sourceDestCheck>{check}</sourceDestCheck><maintenanceOptions><autoRecovery>{recovery}</autoRecovery>\
+                 <rebootMigration>default</rebootMigration></maintenanceOptions>"
+            )
+        };
+        for (id, expected) in [(names::HOLDER, own(true, "default")), (names::STANDBY, own(false, "disabled"))] {
+            let answer = read(&simulator, "DescribeInstances", &format!("&InstanceId.1={id}")).await;
+            assert!(answer.contains(&expected), "{answer}");
+            assert!(answer.contains("<instanceType>t3.small</instanceType>"), "{answer}");
+            assert!(answer.contains("<networkCardIndex>0</networkCardIndex>"), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subnet_on_the_wire() {
+        assert_eq!(
+            read(&pair().build(), "DescribeSubnets", "&SubnetId.1=subnet-0aaaaaaaaaaaaaaa1").await,
+            "<subnetSet><item><subnetId>subnet-0aaaaaaaaaaaaaaa1</subnetId>\
+             <subnetArn>arn:aws:ec2:eu-west-1:123456789012:subnet/subnet-0aaaaaaaaaaaaaaa1</subnetArn>\
+             <state>available</state><ownerId>123456789012</ownerId><vpcId>vpc-0aaaaaaaaaaaaaaa1</vpcId>\
+             <cidrBlock>10.0.1.0/24</cidrBlock><ipv6CidrBlockAssociationSet></ipv6CidrBlockAssociationSet>\
+             <availableIpAddressCount>248</availableIpAddressCount><availabilityZone>eu-west-1a</availabilityZone>\
+             <tagSet></tagSet></item></subnetSet>"
+        );
+    }
+
+    #[tokio::test]
+    async fn route_tables_on_the_wire() {
+        let simulator = pair()
+            .route_table(names::ROUTE_TABLE, |table| {
+                table.subnet(names::SUBNET).blackhole("::/0", "eigw-0aaaaaaaaaaaaaaa1")
+            })
+            .build();
+        let parameters = "&Filter.1.Name=association.main&Filter.1.Value.1=true";
+        let local = "<item><destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId>\
+                     <state>active</state><origin>CreateRouteTable</origin></item>";
+        assert_eq!(
+            read(&simulator, "DescribeRouteTables", parameters).await,
+            format!(
+                "<routeTableSet><item><routeTableId>rtb-0aaaaaaaaaaaaaaa1</routeTableId>\
+                 <vpcId>vpc-0aaaaaaaaaaaaaaa1</vpcId><ownerId>123456789012</ownerId><routeSet>{local}<item>\
+                 <destinationCidrBlock>0.0.0.0/0</destinationCidrBlock><gatewayId>igw-0aaaaaaaaaaaaaaa1</gatewayId>\
+                 <state>active</state><origin>CreateRoute</origin></item></routeSet><associationSet><item>\
+                 <routeTableAssociationId>rtbassoc-0aaaaaaaaaaaaaaa1</routeTableAssociationId>\
+                 <routeTableId>rtb-0aaaaaaaaaaaaaaa1</routeTableId><main>true</main>\
+                 <associationState><state>associated</state></associationState></item></associationSet>\
+                 <propagatingVgwSet></propagatingVgwSet><tagSet></tagSet></item></routeTableSet>"
+            )
+        );
+        let parameters = "&Filter.1.Name=association.subnet-id&Filter.1.Value.1=subnet-0aaaaaaaaaaaaaaa1";
+        assert_eq!(
+            read(&simulator, "DescribeRouteTables", parameters).await,
+            format!(
+                "<routeTableSet><item><routeTableId>rtb-0bbbbbbbbbbbbbbb2</routeTableId>\
+                 <vpcId>vpc-0aaaaaaaaaaaaaaa1</vpcId><ownerId>123456789012</ownerId><routeSet>{local}<item>\
+                 <destinationIpv6CidrBlock>::/0</destinationIpv6CidrBlock>\
+                 <egressOnlyInternetGatewayId>eigw-0aaaaaaaaaaaaaaa1</egressOnlyInternetGatewayId>\
+                 <state>blackhole</state><origin>CreateRoute</origin></item></routeSet><associationSet><item>\
+                 <routeTableAssociationId>rtbassoc-0aaaaaaaaaaaaaaa1</routeTableAssociationId>\
+                 <routeTableId>rtb-0bbbbbbbbbbbbbbb2</routeTableId><subnetId>subnet-0aaaaaaaaaaaaaaa1</subnetId>\
+                 <main>false</main><associationState><state>associated</state></associationState></item>\
+                 </associationSet><propagatingVgwSet></propagatingVgwSet><tagSet></tagSet></item></routeTableSet>"
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_network_acl_on_the_wire() {
+        let simulator = pair()
+            .network_acl(names::NETWORK_ACL, |acl| {
+                acl.subnet(names::SUBNET).allow_inbound_tcp(100, 27007..=27008, "2001:db8::/32")
+            })
+            .build();
+        let last = |egress: bool| {
+            format!(
+                "<item><ruleNumber>32767</ruleNumber><protocol>-1</protocol><ruleAction>deny</ruleAction>\
+                 <egress>{egress}</egress><cidrBlock>0.0.0.0/0</cidrBlock></item>"
+            )
+        };
+        let parameters = "&Filter.1.Name=association.subnet-id&Filter.1.Value.1=subnet-0aaaaaaaaaaaaaaa1";
+        assert_eq!(
+            read(&simulator, "DescribeNetworkAcls", parameters).await,
+            format!(
+                "<networkAclSet><item><networkAclId>acl-0bbbbbbbbbbbbbbb2</networkAclId>\
+                 <vpcId>vpc-0aaaaaaaaaaaaaaa1</vpcId><ownerId>123456789012</ownerId><default>false</default><entrySet>{}\
+                 <item><ruleNumber>100</ruleNumber><protocol>6</protocol><ruleAction>allow</ruleAction>\
+                 <egress>false</egress><ipv6CidrBlock>2001:db8::/32</ipv6CidrBlock><portRange><from>27007</from>\
+                 <to>27008</to></portRange></item>{}</entrySet><associationSet><item>\
+                 <networkAclAssociationId>aclassoc-0aaaaaaaaaaaaaaa1</networkAclAssociationId>\
+                 <networkAclId>acl-0bbbbbbbbbbbbbbb2</networkAclId><subnetId>subnet-0aaaaaaaaaaaaaaa1</subnetId></item>\
+                 </associationSet><tagSet></tagSet></item></networkAclSet>",
+                last(true),
+                last(false)
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn a_security_group_on_the_wire() {
+        let simulator = pair().security_group(names::GROUP, |group| group.all_traffic(names::DEFAULT_GROUP)).build();
+        assert_eq!(
+            read(&simulator, "DescribeSecurityGroups", "&GroupId.1=sg-0fffffffffffffff1").await,
+            "<securityGroupInfo><item><ownerId>123456789012</ownerId><groupId>sg-0fffffffffffffff1</groupId>\
+             <groupName>sg-0fffffffffffffff1</groupName>\
+             <groupDescription>sg-0fffffffffffffff1 of a simulation</groupDescription>\
+             <vpcId>vpc-0aaaaaaaaaaaaaaa1</vpcId>\
+             <securityGroupArn>arn:aws:ec2:eu-west-1:123456789012:security-group/sg-0fffffffffffffff1\
+             </securityGroupArn><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>27007</fromPort>\
+             <toPort>27008</toPort><groups></groups><ipRanges><item><cidrIp>10.0.0.0/16</cidrIp></item></ipRanges>\
+             <ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds></item><item><ipProtocol>-1</ipProtocol><groups>\
+             <item><groupId>sg-00000000000000001</groupId><userId>123456789012</userId></item></groups>\
+             <ipRanges></ipRanges><ipv6Ranges></ipv6Ranges><prefixListIds></prefixListIds></item></ipPermissions>\
+             <ipPermissionsEgress></ipPermissionsEgress><tagSet></tagSet></item></securityGroupInfo>"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_topic_and_its_subscriptions_on_the_wire() {
+        let simulator = pair()
+            .topic(names::TOPIC, |topic| topic.no_subscriptions().pending_email("a@example.com").kms_master_key_id("k"))
+            .build();
+        let sns = |action: &str, result: &str| {
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response \
+                 xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><{action}Result>{result}</{action}Result>\
+                 <ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></{action}Response>"
+            )
+        };
+        let request = |action: &str| format!("Action={action}&Version=2010-03-31&TopicArn={}", names::TOPIC);
+        let entry = |key: &str, value: &str| format!("<entry><key>{key}</key><value>{value}</value></entry>");
+        let attributes = [
+            ("DisplayName", ""),
+            ("KmsMasterKeyId", "k"),
+            ("Owner", "123456789012"),
+            ("SubscriptionsConfirmed", "0"),
+            ("SubscriptionsDeleted", "0"),
+            ("SubscriptionsPending", "1"),
+            ("TopicArn", names::TOPIC),
+        ]
+        .map(|(key, value)| entry(key, value))
+        .concat();
+        assert_eq!(
+            post(&simulator, &request("GetTopicAttributes")).await,
+            (200, sns("GetTopicAttributes", &format!("<Attributes>{attributes}</Attributes>")))
+        );
+        let member = format!(
+            "<member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Owner>123456789012</Owner>\
+             <Protocol>email</Protocol><Endpoint>a@example.com</Endpoint><TopicArn>{}</TopicArn></member>",
+            names::TOPIC
+        );
+        assert_eq!(
+            post(&simulator, &request("ListSubscriptionsByTopic")).await,
+            (200, sns("ListSubscriptionsByTopic", &format!("<Subscriptions>{member}</Subscriptions>")))
+        );
+        simulator.world(|world| world.delete_topic(names::TOPIC));
+        for action in ["GetTopicAttributes", "ListSubscriptionsByTopic"] {
+            let (status, body) = post(&simulator, &request(action)).await;
+            assert_eq!((status, body.contains("<Code>NotFound</Code>")), (404, true), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_no_read_knows_is_an_unknown_parameter() {
+        let simulator = pair().build();
+        let attribute = format!("&InstanceId={}&Attribute=disableApiTermination", names::HOLDER);
+        for (action, parameters) in [
+            ("DescribeInstanceTypes", ""),
+            ("DescribeInstanceAttribute", attribute.as_str()),
+            ("DescribeSubnets", ""),
+            ("DescribeRouteTables", ""),
+            ("DescribeNetworkAcls", ""),
+            ("DescribeSecurityGroups", ""),
+        ] {
+            let body = format!("Action={action}&Version=2016-11-15{parameters}");
+            let (status, answer) = post(&simulator, &format!("{body}&Color=red")).await;
+            assert_eq!((status, answer.contains("<Code>UnknownParameter</Code>")), (400, true), "{answer}");
+            let (status, answer) = post(&simulator, &format!("{body}&DryRun=true")).await;
+            assert_eq!((status, answer.contains("<Code>DryRunOperation</Code>")), (412, true), "{answer}");
+        }
+    }
+
     #[tokio::test]
     async fn whatever_comes_in_is_answered() {
         let simulator = pair().build();
@@ -144,6 +380,13 @@ mod tests {
             "Action=AttachNetworkInterface&Version=2016-11-15&DeviceIndex=99999999999",
             "Action=ModifyNetworkInterfaceAttribute&Version=2016-11-15",
             "Action=CreateTags&Version=2016-11-15&Tag.1.Key=%00&ResourceId.1=%ff",
+            "Action=DescribeInstanceAttribute&Version=2016-11-15&InstanceId=i-0aaaaaaaaaaaaaaa1",
+            "Action=DescribeInstanceAttribute&Version=2016-11-15&Attribute=disableApiTermination",
+            "Action=DescribeInstanceTypes&Version=2016-11-15&InstanceType.1=",
+            "Action=DescribeRouteTables&Version=2016-11-15&MaxResults=101",
+            "Action=DescribeSecurityGroups&Version=2016-11-15&GroupId.1=sg-1",
+            "Action=GetTopicAttributes&Version=2010-03-31",
+            "Action=ListSubscriptionsByTopic&Version=2010-03-31&TopicArn=t",
             "Action=Publish&Version=2010-03-31",
             "Action=Publish&Version=2010-03-31&MessageAttributes.entry.1.Name=a",
             "Action=Nothing&Version=2010-03-31",

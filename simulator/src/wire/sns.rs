@@ -3,19 +3,27 @@
 use std::collections::BTreeMap;
 
 use super::{form::Form, xml::Xml};
-use crate::world::{Answer, ApiError, CreateTopic, MessageAttribute, Publish, Request};
+use crate::world::{
+    Answer, ApiError, CreateTopic, GetTopicAttributes, ListSubscriptionsByTopic, MessageAttribute, Publish, Request,
+    Subscription,
+};
 
 pub(crate) const VERSION: &str = "2010-03-31";
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
 pub(crate) fn has_action(action: &str) -> bool {
-    matches!(action, "Publish" | "CreateTopic")
+    matches!(action, "Publish" | "CreateTopic" | "GetTopicAttributes" | "ListSubscriptionsByTopic")
 }
 
 pub(crate) fn request(action: &str, form: &mut Form) -> Result<Request, ApiError> {
     match action {
         "CreateTopic" => create_topic(form).map(Request::from),
         "Publish" => publish(form).map(Request::from),
+        "GetTopicAttributes" => Ok(GetTopicAttributes { topic_arn: require(form, "TopicArn")? }.into()),
+        "ListSubscriptionsByTopic" => {
+            Ok(ListSubscriptionsByTopic { topic_arn: require(form, "TopicArn")?, next_token: form.take("NextToken") }
+                .into())
+        }
         _ => Err(ApiError::client("InvalidAction", format!("Could not find operation {action} for version {VERSION}"))),
     }
 }
@@ -29,6 +37,7 @@ fn create_topic(form: &mut Form) -> Result<CreateTopic, ApiError> {
     let request = CreateTopic {
         fifo: flag("FifoTopic"),
         content_based_deduplication: flag("ContentBasedDeduplication"),
+        kms_master_key_id: attributes.remove("KmsMasterKeyId"),
         name: require(form, "Name")?,
     };
     match attributes.into_keys().next() {
@@ -76,9 +85,36 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             xml.text("MessageId", &published.message_id);
             xml.text_if_any("SequenceNumber", published.sequence_number.as_ref());
         }),
-        // SNS requests are the two above, and every request is answered under its own name.
+        Answer::GetTopicAttributes(topic) => document("GetTopicAttributes", request_id, |xml| {
+            xml.element("Attributes", |xml| {
+                for (name, value) in &topic.attributes {
+                    xml.element("entry", |xml| {
+                        xml.text("key", name);
+                        xml.text("value", value);
+                    });
+                }
+            });
+        }),
+        Answer::ListSubscriptionsByTopic(page) => document("ListSubscriptionsByTopic", request_id, |xml| {
+            xml.element("Subscriptions", |xml| {
+                for each in &page.items {
+                    xml.element("member", |xml| subscription(xml, each));
+                }
+            });
+            xml.text_if_any("NextToken", page.next_token.as_ref());
+        }),
+        // SNS requests are those above, and every request is answered under its own name.
         _ => Vec::new(),
     }
+}
+
+fn subscription(xml: &mut Xml, subscription: &Subscription) {
+    xml.text("SubscriptionArn", subscription.arn());
+    // There is only one account.
+    xml.text("Owner", subscription.topic_arn.split(':').nth(4).unwrap_or_default());
+    xml.text("Protocol", &subscription.protocol);
+    xml.text("Endpoint", &subscription.endpoint);
+    xml.text("TopicArn", &subscription.topic_arn);
 }
 
 fn document(action: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Vec<u8> {

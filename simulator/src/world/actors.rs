@@ -5,7 +5,7 @@ use super::{
     ApiError, AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances,
     Timings, World,
     operations::Operation,
-    region::{Capacity, Check},
+    region::{AutoRecovery, Capacity, Check},
 };
 
 impl World {
@@ -52,6 +52,31 @@ impl World {
 
     pub fn set_capacity(&mut self, instance_id: &str, capacity: Capacity) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.capacity = capacity;
+        Ok(())
+    }
+
+    /// Somebody protects the instance from TerminateInstances, or ends that.
+    pub fn set_disable_api_termination(&mut self, instance_id: &str, value: bool) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.disable_api_termination = value;
+        Ok(())
+    }
+
+    pub fn set_auto_recovery(&mut self, instance_id: &str, value: AutoRecovery) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.auto_recovery = value;
+        Ok(())
+    }
+
+    /// Somebody resizes the instance, whatever its state.
+    pub fn set_instance_type(&mut self, instance_id: &str, instance_type: &str) -> Result<(), ApiError> {
+        let instance_type = self.region().instance_type(instance_type)?.clone();
+        let instance = self.region_mut().instance_mut(instance_id)?;
+        instance.interface_limit = instance_type.maximum_network_interfaces();
+        instance.instance_type.clone_from(&instance_type.name);
+        Ok(())
+    }
+
+    pub fn set_source_dest_check(&mut self, interface_id: &str, value: bool) -> Result<(), ApiError> {
+        self.region_mut().interface_mut(interface_id)?.source_dest_check = value;
         Ok(())
     }
 

@@ -54,6 +54,25 @@ pub(crate) const PREFIX_LIST: IdKind = IdKind {
     not_found: "InvalidPrefixListID.NotFound",
 };
 
+pub(crate) const SUBNET: IdKind = IdKind {
+    prefix: "subnet-",
+    noun: "subnet ID",
+    malformed: Some("InvalidSubnetID.Malformed"),
+    not_found: "InvalidSubnetID.NotFound",
+};
+pub(crate) const ROUTE_TABLE: IdKind = IdKind {
+    prefix: "rtb-",
+    noun: "routeTable ID",
+    malformed: Some("InvalidRouteTableId.Malformed"),
+    not_found: "InvalidRouteTableID.NotFound",
+};
+pub(crate) const NETWORK_ACL: IdKind = IdKind {
+    prefix: "acl-",
+    noun: "networkAcl ID",
+    malformed: Some("InvalidNetworkAclId.Malformed"),
+    not_found: "InvalidNetworkAclID.NotFound",
+};
+
 impl IdKind {
     /// The prefix, then 8 or 17 lower-case hexadecimal digits ("Resource IDs", EC2 User Guide).
     pub(crate) fn check_form(&self, id: &str) -> Result<(), ApiError> {

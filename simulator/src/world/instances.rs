@@ -6,7 +6,7 @@ use super::{
     ApiError, World,
     interfaces::InterfaceView,
     operations::{Ask, Change, Parameters, Read},
-    region::{AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
+    region::{Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
     select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
     time::{Process, TERMINATED_VISIBLE_FOR},
 };
@@ -37,11 +37,14 @@ impl InstanceView {
         }
     }
 
+    /// That of the primary interface (assumed); a terminated instance has none.
+    pub fn source_dest_check(&self) -> Option<bool> {
+        self.primary().map(|primary| primary.source_dest_check)
+    }
+
     /// Address, groups and the like of an instance are those of its primary interface.
     pub fn primary(&self) -> Option<&InterfaceView> {
-        self.interfaces
-            .iter()
-            .find(|interface| interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0))
+        self.interfaces.iter().find(|interface| interface.attachment.as_ref().is_some_and(Attachment::is_primary))
     }
 }
 
@@ -61,8 +64,10 @@ impl Filterable for InstanceView {
             maybe(instance.primary().and_then(InterfaceView::association).map(|(address, _)| address.public_ip))
         }),
         ("launch-time", |instance| one(instance.home.timestamp(instance.launched_at))),
+        ("maintenance-options.auto-recovery", |instance| one(instance.auto_recovery.name())),
         ("owner-id", |instance| one(&instance.home.account)),
         ("private-ip-address", |instance| maybe(instance.primary().map(|eni| eni.private_ip))),
+        ("source-dest-check", |instance| maybe(instance.source_dest_check())),
         ("state-reason-code", |instance| maybe(instance.state_reason.as_ref().map(|reason| reason.code))),
         ("subnet-id", |instance| one(&instance.subnet_id)),
         ("vpc-id", |instance| one(&instance.vpc_id)),
@@ -276,13 +281,39 @@ impl Change for TerminateInstances {
         check_instances(world, &self.instance_ids)
     }
 
-    /// "This operation is idempotent; if you terminate an instance more than once, each call succeeds" (service model,
-    /// TerminateInstances).
+    /// "This operation is idempotent; if you terminate an instance more than once, each call succeeds". If one of them
+    /// has termination protection, "the request reports failure": then "the specified instances that are in the same
+    /// Availability Zone as the protected instance are not terminated", the others are (service model,
+    /// TerminateInstances). The code: "Error codes for the Amazon EC2 API", `OperationNotPermitted`.
     fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
-        change_state(world, &self.instance_ids, |instance| match instance.state {
-            InstanceState::ShuttingDown | InstanceState::Terminated => Ok(None),
-            _ => Ok(Some(InstanceState::ShuttingDown)),
-        })
+        let terminate = |world: &mut World, ids: &[String]| {
+            change_state(world, ids, |instance| match instance.state {
+                InstanceState::ShuttingDown | InstanceState::Terminated => Ok(None),
+                _ => Ok(Some(InstanceState::ShuttingDown)),
+            })
+        };
+        let instances: Vec<&Arc<Instance>> =
+            self.instance_ids.iter().map(|id| world.region().instance(id)).collect::<Result<_, _>>()?;
+        let Some(protected) = instances.iter().find(|instance| instance.disable_api_termination) else {
+            return terminate(world, &self.instance_ids);
+        };
+        let error = ApiError::client(
+            "OperationNotPermitted",
+            format!(
+                "The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try \
+                 again.",
+                protected.id
+            ),
+        );
+        let is_kept =
+            |zone: &str| instances.iter().any(|other| other.disable_api_termination && other.availability_zone == zone);
+        let others: Vec<String> = instances
+            .iter()
+            .filter(|instance| !is_kept(&instance.availability_zone))
+            .map(|instance| instance.id.clone())
+            .collect();
+        terminate(world, &others)?;
+        Err(error)
     }
 }
 
@@ -443,7 +474,7 @@ mod tests {
     use super::*;
     use crate::{
         names, pair,
-        world::{AttachNetworkInterface, DescribeNetworkInterfaces, DetachNetworkInterface, Timings},
+        world::{AttachNetworkInterface, AutoRecovery, DescribeNetworkInterfaces, DetachNetworkInterface, Timings},
     };
 
     fn seconds(n: u64) -> Duration {
@@ -607,8 +638,12 @@ mod tests {
     }
 
     #[test]
-    fn instances_are_found_by_what_is_true_of_their_interfaces() {
-        let mut world = pair().world();
+    fn instances_are_found_by_what_is_true_of_them_and_of_their_interfaces() {
+        let mut world = pair()
+            .instance(names::STANDBY, |instance| {
+                instance.auto_recovery(AutoRecovery::Disabled).without_source_dest_check()
+            })
+            .world();
         for (name, value, expected) in [
             ("network-interface.network-interface-id", names::INTERFACE, vec![names::HOLDER]),
             ("network-interface.attachment.device-index", "0", vec![names::HOLDER, names::STANDBY]),
@@ -616,6 +651,8 @@ mod tests {
             ("instance-state-name", "running", vec![names::HOLDER, names::STANDBY]),
             ("instance-state-code", "80", vec![]),
             ("instance-id", names::STANDBY, vec![names::STANDBY]),
+            ("maintenance-options.auto-recovery", "disabled", vec![names::STANDBY]),
+            ("source-dest-check", "false", vec![names::STANDBY]),
             // The group of the license interface is not that of the instance.
             ("instance.group-id", names::GROUP, vec![]),
         ] {

@@ -81,7 +81,7 @@ impl Filterable for InterfaceView {
         ("attachment.device-index", |eni| maybe(eni.attachment.as_ref().map(|a| a.device_index))),
         ("attachment.instance-id", |eni| maybe(eni.attachment.as_ref().map(|a| &a.instance_id))),
         ("attachment.instance-owner-id", |eni| maybe(eni.attachment.as_ref().map(|_| &eni.home.account))),
-        ("attachment.network-card-index", |eni| maybe(eni.attachment.as_ref().map(|_| 0))),
+        ("attachment.network-card-index", |eni| maybe(eni.attachment.as_ref().map(|a| a.network_card_index))),
         ("attachment.status", |eni| maybe(eni.attachment.as_ref().map(|a| a.status.name()))),
         ("availability-zone", |eni| one(&eni.availability_zone)),
         ("description", |eni| one(&eni.description)),
@@ -173,6 +173,7 @@ impl Ask for AttachNetworkInterface {
         Parameters::of("NetworkInterfaceId", &self.network_interface_id)
             .and("InstanceId", &self.instance_id)
             .and("DeviceIndex", self.device_index)
+            .and_if_any("NetworkCardIndex", (self.network_card_index != 0).then_some(self.network_card_index))
     }
 }
 
@@ -189,8 +190,7 @@ impl Change for AttachNetworkInterface {
     /// free, in the instance's Availability Zone and VPC; the instance is running ("hot attach") or stopped ("warm
     /// attach"), has the device index free and room for one more interface.
     ///
-    /// Assumed: the order of the checks, the codes for another VPC and for a wrong network card, and that the number
-    /// of network cards is one.
+    /// Assumed: the order of the checks, and the codes for another VPC and for a wrong network card.
     fn change(&self, world: &mut World) -> Result<Attached, ApiError> {
         let region = world.region();
         let interface = region.interface(&self.network_interface_id)?;
@@ -211,12 +211,6 @@ impl Change for AttachNetworkInterface {
         if !matches!(instance.state, InstanceState::Running | InstanceState::Stopped) {
             return Err(wrong_state(region, instance));
         }
-        if self.network_card_index != 0 {
-            return Err(ApiError::invalid_value(format!(
-                "Network card index {} exceeds the limit for {}",
-                self.network_card_index, instance.instance_type
-            )));
-        }
         self.check_room(region, instance)?;
 
         let attachment_id = world.ids.resource(&ids::ATTACHMENT);
@@ -224,34 +218,45 @@ impl Change for AttachNetworkInterface {
             id: attachment_id.clone(),
             instance_id: self.instance_id.clone(),
             device_index: self.device_index,
+            network_card_index: self.network_card_index,
             status: AttachmentStatus::Attaching,
             attached_at: world.now,
             delete_on_termination: world.region.assumptions.attach_deletes_on_termination,
         };
         world.region_mut().interface_mut(&self.network_interface_id)?.attachment = Some(attachment);
         world.begin(world.region.timings.attach, Process::Attach { attachment_id: attachment_id.clone() });
-        Ok(Attached { attachment_id, network_card_index: 0 })
+        Ok(Attached { attachment_id, network_card_index: self.network_card_index })
     }
 }
 
 impl AttachNetworkInterface {
-    /// Device index and number of interfaces; interfaces still on their way out count.
+    /// Network card, device index and number of interfaces; interfaces still on their way out count.
     fn check_room(&self, region: &Region, instance: &Instance) -> Result<(), ApiError> {
-        let attached = region.interfaces_of(&instance.id);
-        let taken = attached
+        let instance_type = region.instance_type(&instance.instance_type)?;
+        let card = usize::try_from(self.network_card_index).ok();
+        let Some(room) = card.and_then(|card| instance_type.network_cards.get(card)) else {
+            return Err(ApiError::invalid_value(format!(
+                "Network card index {} exceeds the limit for {}",
+                self.network_card_index, instance_type.name
+            )));
+        };
+        let interfaces = region.interfaces_of(&instance.id);
+        let on_card: Vec<_> = interfaces
             .iter()
             .filter_map(|interface| interface.attachment.as_ref())
-            .any(|attachment| attachment.device_index == self.device_index);
+            .filter(|attachment| attachment.network_card_index == self.network_card_index)
+            .collect();
+        let taken = on_card.iter().any(|attachment| attachment.device_index == self.device_index);
         if taken || instance.blocked_indexes.contains(&self.device_index) {
             return Err(ApiError::invalid_value(format!(
                 "Instance '{}' already has an interface attached at device index '{}'.",
                 instance.id, self.device_index
             )));
         }
-        if attached.len() >= instance.interface_limit {
+        if on_card.len() >= *room {
             return Err(ApiError::client(
                 "AttachmentLimitExceeded",
-                format!("Interface count {} exceeds the limit for {}", attached.len() + 1, instance.instance_type),
+                format!("Interface count {} exceeds the limit for {}", interfaces.len() + 1, instance_type.name),
             ));
         }
         Ok(())
@@ -320,7 +325,7 @@ impl Change for DetachNetworkInterface {
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
         let region = world.region();
         let (interface, attachment) = region.attachment(&self.attachment_id)?;
-        if attachment.device_index == 0 {
+        if attachment.is_primary() {
             return Err(ApiError::client(
                 "OperationNotPermitted",
                 "The network interface at device index 0 and networkCard index 0 cannot be detached.",
@@ -545,6 +550,7 @@ mod tests {
                 id: attached.attachment_id,
                 instance_id: names::STANDBY.to_owned(),
                 device_index: 1,
+                network_card_index: 0,
                 status: AttachmentStatus::Attached,
                 attached_at: seconds(2),
                 delete_on_termination: false,

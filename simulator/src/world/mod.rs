@@ -1,19 +1,27 @@
 //! The world: EC2 and SNS as typed, synchronous rules. No wire, no runtime, no clock; time comes in as data.
 //!
 //! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the
-//! rules by subject: `interfaces`, `instances`, `addresses`, `rules`, `tags`, `topics`. `operations` ties each request
-//! to its answer; `select` has ids, filters and pages.
+//! rules by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`, `groups`,
+//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`. `operations` ties each request to its answer;
+//! `select` has ids, filters and pages.
 
 mod actors;
 pub(crate) mod addresses;
 mod error;
+pub(crate) mod groups;
 pub(crate) mod ids;
+pub(crate) mod instance_attributes;
+pub(crate) mod instance_types;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
+pub(crate) mod network_acls;
 mod operations;
 pub mod region;
+pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod select;
+pub(crate) mod subnets;
+pub(crate) mod subscriptions;
 pub(crate) mod tags;
 pub mod time;
 pub(crate) mod topics;
@@ -26,6 +34,9 @@ use std::{
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     error::ApiError,
+    groups::{DescribeSecurityGroups, PermissionView, SecurityGroupView},
+    instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
+    instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
         StopInstances, TerminateInstances,
@@ -34,15 +45,23 @@ pub use self::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
+    network_acls::{
+        DescribeNetworkAcls, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, NetworkAclView, RuleAction,
+    },
     operations::{Answer, Operation, Parameters, Request, Service},
     region::{
-        Address, Association, Attachment, AttachmentStatus, Capacity, Check, Instance, InstanceState, Interface,
-        Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
+        Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Instance, InstanceState,
+        Interface, Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
+    },
+    routes::{
+        DescribeRouteTables, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation, RouteTableView,
     },
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
     select::{Filter, Page, Selection},
+    subnets::{DescribeSubnets, Subnet, SubnetView},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     time::{Assumptions, Process, Timings},
     topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
@@ -51,6 +70,9 @@ use self::{ids::Ids, topics::Topics};
 
 /// How many changes back the past can be read.
 const HISTORY_LENGTH: usize = 512;
+
+/// Tells the seed of the subscriptions' ids from the others.
+const SUBSCRIPTIONS: u64 = 0x5b5c;
 
 /// EC2 and SNS, for one account in one Region.
 ///
@@ -70,6 +92,8 @@ pub struct World {
     region: Region,
     topics: Topics,
     ids: Ids,
+    /// Of their own, so that a topic more does not change the names of everything else.
+    subscription_ids: Ids,
     now: Duration,
     /// What EC2 will do by itself, by time and, within one moment, in the order in which it was begun.
     agenda: BTreeMap<(Duration, u64), Process>,
@@ -85,6 +109,7 @@ impl World {
             region,
             topics: Topics::default(),
             ids: Ids::from_seed(seed),
+            subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
             now: Duration::ZERO,
             agenda: BTreeMap::new(),
             begun: 0,
@@ -220,8 +245,8 @@ impl World {
         self.region.tags(resource).ok()?.get(key).map(String::as_str)
     }
 
-    pub(crate) fn add_topic(&mut self, arn: &str) {
-        self.topics_mut().add(arn);
+    pub(crate) fn add_topic(&mut self, arn: &str, kms_master_key_id: Option<String>) {
+        self.topics_mut().add(arn, kms_master_key_id);
     }
 
     /// What was published, in order.
@@ -353,7 +378,8 @@ mod tests {
         let mut places = std::collections::BTreeSet::new();
         for interface in region.interfaces() {
             if let Some(attachment) = &interface.attachment {
-                assert!(places.insert((&attachment.instance_id, attachment.device_index)), "two at {attachment:?}");
+                let place = (&attachment.instance_id, attachment.network_card_index, attachment.device_index);
+                assert!(places.insert(place), "two at {attachment:?}");
                 assert!(region.instance(&attachment.instance_id).is_ok(), "attached to nothing: {attachment:?}");
             }
             let addresses = region.addresses().filter(|address| {

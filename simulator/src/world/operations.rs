@@ -5,6 +5,9 @@ use std::fmt;
 use super::{
     ApiError, World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    groups::{DescribeSecurityGroups, SecurityGroupView},
+    instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
+    instance_types::{DescribeInstanceTypes, InstanceType},
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
         StopInstances, TerminateInstances,
@@ -13,9 +16,13 @@ use super::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceView,
         ModifyNetworkInterfaceAttribute,
     },
+    network_acls::{DescribeNetworkAcls, NetworkAclView},
     region::Region,
+    routes::{DescribeRouteTables, RouteTableView},
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
+    subnets::{DescribeSubnets, SubnetView},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
@@ -95,13 +102,26 @@ pub(crate) trait Read: Ask {
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError>;
 }
 
+/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS has no dry
+/// runs.
+pub(crate) trait Look: Ask {
+    type Answer;
+    fn look(&self, world: &World) -> Result<Self::Answer, ApiError>;
+}
+
 /// A request that changes the world.
 pub(crate) trait Change: Ask {
     type Answer;
 
     /// What is looked at before a dry run is answered: form and existence of what is named.
     ///
-    /// Assumed: the order. That a dry run needs existing resources follows from permissions being per resource.
+    /// A dry run "checks whether you have the required permissions for the action, without actually making the
+    /// request" (service model, `DryRun`). Permissions are looked at before anything else; that is the simulation's
+    /// affair, see [`Disruption::Deny`](crate::Disruption::Deny).
+    ///
+    /// Assumed: the order of the rest. That a dry run needs existing resources follows from permissions being per
+    /// resource. Whether it also needs them to be in the right state, see
+    /// [`Assumptions::dry_run_needs_state`](super::Assumptions::dry_run_needs_state).
     fn check(&self, _world: &World) -> Result<(), ApiError> {
         Ok(())
     }
@@ -168,7 +188,8 @@ macro_rules! operations {
                 match self { $(Self::$name(request) => Ok(Answer::$name(operations!(@$kind request, world)?)),)* }
             }
 
-            /// The answer from a Region as it was some time ago; none for a request that changes something.
+            /// The answer from a Region as it was some time ago; none for a request that changes something or is about
+            /// SNS.
             pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
                 match self {
                     $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)*
@@ -177,10 +198,13 @@ macro_rules! operations {
         }
     };
     (@read $request:ident, $world:ident) => { read($request, $world.region()) };
+    (@look $request:ident, $world:ident) => { $request.look($world) };
     (@change $request:ident, $world:ident) => { change($request, $world) };
     (@pattern read $name:ident $request:ident) => { Self::$name($request) };
+    (@pattern look $name:ident $request:ident) => { Self::$name(_) };
     (@pattern change $name:ident $request:ident) => { Self::$name(_) };
     (@past read $name:ident $request:ident, $region:ident) => { Some(read($request, $region).map(Answer::$name)) };
+    (@past look $name:ident $request:ident, $region:ident) => { None };
     (@past change $name:ident $request:ident, $region:ident) => { None };
 }
 
@@ -191,14 +215,26 @@ fn read<R: Read>(request: &R, region: &Region) -> Result<R::Answer, ApiError> {
 
 fn change<C: Change>(request: &C, world: &mut World) -> Result<C::Answer, ApiError> {
     request.check(world)?;
-    if request.dry_run() { Err(ApiError::dry_run()) } else { request.change(world) }
+    if !request.dry_run() {
+        return request.change(world);
+    }
+    if world.region().assumptions.dry_run_needs_state {
+        request.change(&mut world.clone())?;
+    }
+    Err(ApiError::dry_run())
 }
 
 operations! {
     read Ec2 DescribeNetworkInterfaces -> Page<InterfaceView>;
     read Ec2 DescribeInstances -> Page<InstanceView>;
     read Ec2 DescribeInstanceStatus -> Page<InstanceStatusView>;
+    read Ec2 DescribeInstanceTypes -> Page<InstanceType>;
+    read Ec2 DescribeInstanceAttribute -> InstanceAttributes;
     read Ec2 DescribeAddresses -> Vec<AddressView>;
+    read Ec2 DescribeSubnets -> Page<SubnetView>;
+    read Ec2 DescribeRouteTables -> Page<RouteTableView>;
+    read Ec2 DescribeNetworkAcls -> Page<NetworkAclView>;
+    read Ec2 DescribeSecurityGroups -> Page<SecurityGroupView>;
     read Ec2 DescribeSecurityGroupRules -> Page<RuleView>;
     read Ec2 GetManagedPrefixListEntries -> Page<(String, String)>;
     change Ec2 AttachNetworkInterface -> Attached;
@@ -212,6 +248,169 @@ operations! {
     change Ec2 AuthorizeSecurityGroupIngress -> Vec<RuleView>;
     change Ec2 CreateTags -> ();
     change Ec2 DeleteTags -> ();
+    look Sns GetTopicAttributes -> TopicAttributes;
+    look Sns ListSubscriptionsByTopic -> Page<Subscription>;
     change Sns CreateTopic -> String;
     change Sns Publish -> Published;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        CallError, Disruption, Scenario, names, pair,
+        world::{Assumptions, InterfaceAttribute},
+    };
+
+    /// Every change of EC2, as a dry run.
+    fn dry_runs(instance_id: &str, interface_id: &str, attachment_id: &str) -> Vec<Request> {
+        let (instance_id, interface_id) = (instance_id.to_owned(), interface_id.to_owned());
+        let instance_ids = vec![instance_id.clone()];
+        vec![
+            AttachNetworkInterface {
+                dry_run: true,
+                ..AttachNetworkInterface::to(instance_id.clone(), interface_id.clone(), 1)
+            }
+            .into(),
+            DetachNetworkInterface { dry_run: true, ..DetachNetworkInterface::of(attachment_id) }.into(),
+            ModifyNetworkInterfaceAttribute {
+                network_interface_id: interface_id.clone(),
+                attribute: InterfaceAttribute::SourceDestCheck(false),
+                dry_run: true,
+            }
+            .into(),
+            StartInstances { instance_ids: instance_ids.clone(), dry_run: true }.into(),
+            StopInstances { instance_ids: instance_ids.clone(), dry_run: true }.into(),
+            TerminateInstances { instance_ids, dry_run: true }.into(),
+            AssociateAddress {
+                dry_run: true,
+                ..AssociateAddress::with_interface(names::ALLOCATION, interface_id.clone())
+            }
+            .into(),
+            DisassociateAddress { dry_run: true, ..DisassociateAddress::of(names::ASSOCIATION) }.into(),
+            AuthorizeSecurityGroupIngress {
+                dry_run: true,
+                ..AuthorizeSecurityGroupIngress::tcp(names::GROUP, 27007..=27008, "10.0.0.0/16")
+            }
+            .into(),
+            CreateTags { dry_run: true, ..CreateTags::on(interface_id.clone(), "k", "v") }.into(),
+            DeleteTags { dry_run: true, ..DeleteTags::on(interface_id, "k") }.into(),
+        ]
+    }
+
+    fn codes(scenario: &Scenario, requests: &[Request]) -> Vec<(&'static str, String)> {
+        let mut world = scenario.world();
+        let revision = world.revision();
+        let codes = requests
+            .iter()
+            .map(|request| {
+                let error = world.answer(world.now(), request).expect_err("a dry run is always refused");
+                (request.action(), error.code.into_owned())
+            })
+            .collect();
+        assert_eq!(world.revision(), revision, "a dry run changes nothing");
+        codes
+    }
+
+    #[test]
+    fn a_dry_run_says_that_it_would_be_allowed_whatever_the_state_of_what_it_names() {
+        let requests = dry_runs(names::STANDBY, names::INTERFACE, names::ATTACHMENT);
+        let expected: Vec<_> =
+            requests.iter().map(|request| (request.action(), "DryRunOperation".to_owned())).collect();
+        // The interface is in use, the instance is terminated, the address is elsewhere, and the rule is there.
+        let broken = pair()
+            .instance(names::STANDBY, crate::InstanceSpec::terminated)
+            .interface("eni-0ddddddddddddddd2", |interface| interface);
+        for scenario in [pair(), broken] {
+            assert_eq!(codes(&scenario, &requests), expected);
+        }
+    }
+
+    #[test]
+    fn a_dry_run_can_be_made_to_need_the_right_state() {
+        let assumptions = Assumptions { dry_run_needs_state: true, ..Assumptions::default() };
+        let broken = pair().instance(names::STANDBY, crate::InstanceSpec::terminated).assumptions(assumptions);
+        let expected = [
+            ("AttachNetworkInterface", "InvalidNetworkInterface.InUse"),
+            ("DetachNetworkInterface", "DryRunOperation"),
+            ("ModifyNetworkInterfaceAttribute", "DryRunOperation"),
+            ("StartInstances", "IncorrectInstanceState"),
+            ("StopInstances", "IncorrectInstanceState"),
+            ("TerminateInstances", "DryRunOperation"),
+            ("AssociateAddress", "DryRunOperation"),
+            ("DisassociateAddress", "DryRunOperation"),
+            ("AuthorizeSecurityGroupIngress", "InvalidPermission.Duplicate"),
+            ("CreateTags", "DryRunOperation"),
+            ("DeleteTags", "DryRunOperation"),
+        ]
+        .map(|(action, code)| (action, code.to_owned()));
+        assert_eq!(codes(&broken, &dry_runs(names::STANDBY, names::INTERFACE, names::ATTACHMENT)), expected);
+    }
+
+    #[test]
+    fn a_dry_run_needs_what_it_names_to_be_there() {
+        let requests = dry_runs("i-0aaaaaaaaaaaaaaa9", "eni-0aaaaaaaaaaaaaaa9", "eni-attach-0aaaaaaaaaaaaaaa9");
+        let expected = [
+            ("AttachNetworkInterface", "InvalidNetworkInterfaceID.NotFound"),
+            ("DetachNetworkInterface", "InvalidAttachmentID.NotFound"),
+            ("ModifyNetworkInterfaceAttribute", "InvalidNetworkInterfaceID.NotFound"),
+            ("StartInstances", "InvalidInstanceID.NotFound"),
+            ("StopInstances", "InvalidInstanceID.NotFound"),
+            ("TerminateInstances", "InvalidInstanceID.NotFound"),
+            ("AssociateAddress", "InvalidNetworkInterfaceID.NotFound"),
+            ("DisassociateAddress", "DryRunOperation"),
+            ("AuthorizeSecurityGroupIngress", "DryRunOperation"),
+            ("CreateTags", "InvalidNetworkInterfaceID.NotFound"),
+            ("DeleteTags", "InvalidNetworkInterfaceID.NotFound"),
+        ]
+        .map(|(action, code)| (action, code.to_owned()));
+        assert_eq!(codes(&pair(), &requests), expected);
+    }
+
+    #[tokio::test]
+    async fn permission_is_looked_at_before_anything_else() {
+        let simulator = pair().build();
+        simulator.disrupt(|_| Disruption::Deny);
+        for request in dry_runs("i-9", "eni-9", "eni-attach-9") {
+            let action = request.action();
+            let error = simulator.take(request.into()).await.expect_err("nothing is allowed");
+            assert_eq!(error.code(), Some("UnauthorizedOperation"), "{action}");
+        }
+        let error = simulator.call(GetTopicAttributes::of("x")).await.expect_err("nothing is allowed");
+        assert_eq!(error.code(), Some("AuthorizationError"));
+        assert!(matches!(error, CallError::Refused(_)));
+    }
+
+    #[test]
+    fn reads_have_dry_runs_too() {
+        let reads: Vec<Request> = vec![
+            DescribeInstanceTypes { dry_run: true, ..DescribeInstanceTypes::default() }.into(),
+            DescribeInstanceAttribute {
+                dry_run: true,
+                ..DescribeInstanceAttribute::disable_api_termination(names::HOLDER)
+            }
+            .into(),
+            DescribeSubnets { dry_run: true, ..DescribeSubnets::default() }.into(),
+            DescribeRouteTables { dry_run: true, ..DescribeRouteTables::default() }.into(),
+            DescribeNetworkAcls { dry_run: true, ..DescribeNetworkAcls::default() }.into(),
+            DescribeSecurityGroups { dry_run: true, ..DescribeSecurityGroups::default() }.into(),
+        ];
+        let expected: Vec<_> = reads.iter().map(|request| (request.action(), "DryRunOperation".to_owned())).collect();
+        assert_eq!(codes(&pair(), &reads), expected);
+    }
+
+    #[test]
+    fn what_is_not_about_sns_can_be_read_as_it_was() {
+        let mut world = pair().world();
+        let now = std::time::Duration::from_secs(10);
+        world.advance(now);
+        world.set_disable_api_termination(names::HOLDER, true).expect("the holder is there");
+        world.delete_topic(names::TOPIC);
+        let protection = DescribeInstanceAttribute::disable_api_termination(names::HOLDER).into();
+        let before = world.answer_from_the_past(now, std::time::Duration::from_secs(5), &protection);
+        assert!(matches!(before, Ok(Answer::DescribeInstanceAttribute(a)) if !a.disable_api_termination));
+        let topic = GetTopicAttributes::of(names::TOPIC).into();
+        let now_as_ever = world.answer_from_the_past(now, std::time::Duration::from_secs(5), &topic);
+        assert!(now_as_ever.is_err());
+    }
 }

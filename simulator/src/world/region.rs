@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::Ipv4Addr,
     sync::Arc,
     time::Duration,
@@ -13,6 +14,10 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::{
     ApiError, Assumptions, Timings,
     ids::{self, IdKind},
+    instance_types::InstanceType,
+    network_acls::NetworkAcl,
+    routes::RouteTable,
+    subnets::Subnet,
 };
 
 /// Tags of one resource.
@@ -27,11 +32,15 @@ pub struct Region {
     pub(crate) home: Arc<Home>,
     pub(crate) timings: Timings,
     pub(crate) assumptions: Assumptions,
+    pub(crate) instance_types: BTreeMap<String, Arc<InstanceType>>,
     pub(crate) instances: BTreeMap<String, Arc<Instance>>,
     pub(crate) interfaces: BTreeMap<String, Arc<Interface>>,
     pub(crate) addresses: BTreeMap<String, Arc<Address>>,
     pub(crate) security_groups: BTreeMap<String, Arc<SecurityGroup>>,
     pub(crate) prefix_lists: BTreeMap<String, Arc<PrefixList>>,
+    pub(crate) subnets: BTreeMap<String, Arc<Subnet>>,
+    pub(crate) route_tables: BTreeMap<String, Arc<RouteTable>>,
+    pub(crate) network_acls: BTreeMap<String, Arc<NetworkAcl>>,
 }
 
 /// What never changes about a Region.
@@ -91,8 +100,13 @@ pub struct Instance {
     pub capacity: Capacity,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
-    /// How many interfaces the instance type takes (DescribeInstanceTypes, `MaximumNetworkInterfaces`).
+    /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
+    /// `MaximumNetworkInterfaces`).
     pub interface_limit: usize,
+    /// `MaintenanceOptions.AutoRecovery`. The simulator never recovers an instance.
+    pub auto_recovery: AutoRecovery,
+    /// Protected from TerminateInstances.
+    pub disable_api_termination: bool,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`].
     pub blocked_indexes: BTreeSet<u32>,
@@ -198,6 +212,24 @@ pub enum Capacity {
     LostLater,
 }
 
+/// Whether EC2 may recover the instance on other hardware by itself ("Simplified automatic recovery", EC2 User Guide;
+/// service model, `InstanceAutoRecoveryState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoRecovery {
+    #[default]
+    Default,
+    Disabled,
+}
+
+impl AutoRecovery {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Interface {
     pub id: String,
@@ -219,11 +251,19 @@ pub struct Attachment {
     pub id: String,
     pub instance_id: String,
     pub device_index: u32,
+    pub network_card_index: u32,
     pub status: AttachmentStatus,
     /// When the attachment was started, not when it was completed.
     pub attached_at: Duration,
     /// The flag belongs to the attachment: a new attachment starts with the default.
     pub delete_on_termination: bool,
+}
+
+impl Attachment {
+    /// At device index 0 of network card 0.
+    pub fn is_primary(&self) -> bool {
+        (self.device_index, self.network_card_index) == (0, 0)
+    }
 }
 
 /// `Attachment.Status` of the service model; a `detached` attachment is not shown, so it is not kept.
@@ -266,6 +306,7 @@ pub struct Association {
 pub struct SecurityGroup {
     pub id: String,
     pub name: String,
+    pub description: String,
     pub vpc_id: String,
     pub rules: Vec<SecurityGroupRule>,
     pub tags: Tags,
@@ -291,6 +332,16 @@ pub enum RuleSource {
     Ipv6(Ipv6Net),
     PrefixList(String),
     Group(String),
+}
+
+impl fmt::Display for RuleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ipv4(network) => network.fmt(f),
+            Self::Ipv6(network) => network.fmt(f),
+            Self::PrefixList(id) | Self::Group(id) => id.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -369,11 +420,13 @@ impl Region {
         self.addresses.values()
     }
 
-    /// The interfaces of an instance in the order of their device indexes, those on their way in or out included.
+    /// The interfaces of an instance in the order of cards and device indexes, those on their way in or out included.
     pub fn interfaces_of(&self, instance_id: &str) -> Vec<&Arc<Interface>> {
         let mut attached: Vec<_> =
             self.interfaces().filter(|interface| interface.is_attached_to(instance_id)).collect();
-        attached.sort_by_key(|interface| interface.attachment.as_ref().map(|attachment| attachment.device_index));
+        attached.sort_by_key(|interface| {
+            interface.attachment.as_ref().map(|attachment| (attachment.network_card_index, attachment.device_index))
+        });
         attached
     }
 
@@ -429,6 +482,9 @@ impl Region {
             Some("eni") => Ok(&mut self.interface_mut(id)?.tags),
             Some("eipalloc") => Ok(&mut self.address_mut(id)?.tags),
             Some("sg") => Ok(&mut self.security_group_mut(id)?.tags),
+            Some("subnet") => Ok(&mut find_mut(&mut self.subnets, id, &ids::SUBNET)?.tags),
+            Some("rtb") => Ok(&mut self.route_table_mut(id)?.tags),
+            Some("acl") => Ok(&mut self.network_acl_mut(id)?.tags),
             Some("pl") => Ok(&mut find_mut(&mut self.prefix_lists, id, &ids::PREFIX_LIST)?.tags),
             _ => Err(not_taggable(id)),
         }
@@ -440,6 +496,9 @@ impl Region {
             Some("eni") => Ok(&self.interface(id)?.tags),
             Some("eipalloc") => Ok(&self.address(id)?.tags),
             Some("sg") => Ok(&self.security_group(id)?.tags),
+            Some("subnet") => Ok(&self.subnet(id)?.tags),
+            Some("rtb") => Ok(&self.route_table(id)?.tags),
+            Some("acl") => Ok(&self.network_acl(id)?.tags),
             Some("pl") => Ok(&self.prefix_list(id)?.tags),
             _ => Err(not_taggable(id)),
         }
@@ -450,11 +509,11 @@ fn not_taggable(id: &str) -> ApiError {
     ApiError::client("InvalidID", format!("The ID '{id}' is not valid"))
 }
 
-fn find<'a, T>(all: &'a BTreeMap<String, Arc<T>>, id: &str, kind: &IdKind) -> Result<&'a Arc<T>, ApiError> {
+pub(crate) fn find<'a, T>(all: &'a BTreeMap<String, Arc<T>>, id: &str, kind: &IdKind) -> Result<&'a Arc<T>, ApiError> {
     all.get(id).ok_or_else(|| kind.missing(id))
 }
 
-fn find_mut<'a, T: Clone>(
+pub(crate) fn find_mut<'a, T: Clone>(
     all: &'a mut BTreeMap<String, Arc<T>>,
     id: &str,
     kind: &IdKind,

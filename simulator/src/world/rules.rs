@@ -272,15 +272,11 @@ fn malformed(cidr: &str) -> ApiError {
 }
 
 fn duplicate(rule: &SecurityGroupRule) -> ApiError {
-    let peer = match &rule.source {
-        RuleSource::Ipv4(network) => network.to_string(),
-        RuleSource::Ipv6(network) => network.to_string(),
-        RuleSource::PrefixList(id) | RuleSource::Group(id) => id.clone(),
-    };
     ApiError::client(
         "InvalidPermission.Duplicate",
         format!(
-            "the specified rule \"peer: {peer}, {}, from port: {}, to port: {}, ALLOW\" already exists",
+            "the specified rule \"peer: {}, {}, from port: {}, to port: {}, ALLOW\" already exists",
+            rule.source,
             rule.protocol.to_uppercase(),
             rule.from_port,
             rule.to_port

@@ -84,6 +84,10 @@ pub struct Assumptions {
     /// A new attachment has DeleteOnTermination true. AttachNetworkInterface has no parameter for it and its documentation
     /// names no default; secondary sources say false, and that is the default here too.
     pub attach_deletes_on_termination: bool,
+    /// A dry run of a change is refused with the error that the change itself would be refused with, instead of
+    /// `DryRunOperation` whatever the state of what it names. The service model says of `DryRun` only that it checks
+    /// permissions.
+    pub dry_run_needs_state: bool,
     /// Pages have at most this many items, whatever was asked for, so that a small world has several. By default a
     /// page is as full as it can be.
     pub page_limit: Option<usize>,

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     ApiError, World,
     operations::{Ask, Change, Parameters},
+    subscriptions::Subscription,
 };
 
 /// In bytes and with attributes, unless the topic's MaximumMessageSize says otherwise: "The default is 262144 (256
@@ -26,8 +27,13 @@ pub(crate) struct Topics {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Topic {
-    content_based_deduplication: bool,
+pub(crate) struct Topic {
+    pub(crate) content_based_deduplication: bool,
+    /// The key of an encrypted topic.
+    pub(crate) kms_master_key_id: Option<String>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// How many subscriptions there were that are no more.
+    pub(crate) unsubscribed: usize,
 }
 
 /// A message as subscribers get it.
@@ -54,8 +60,20 @@ pub struct MessageAttribute {
 }
 
 impl Topics {
-    pub(crate) fn add(&mut self, arn: impl Into<String>) {
-        self.by_arn.entry(arn.into()).or_default();
+    pub(crate) fn add(&mut self, arn: &str, kms_master_key_id: Option<String>) {
+        self.by_arn.entry(arn.to_owned()).or_default().kms_master_key_id = kms_master_key_id;
+    }
+
+    pub(crate) fn get(&self, arn: &str) -> Option<&Topic> {
+        self.by_arn.get(arn)
+    }
+
+    pub(crate) fn get_mut(&mut self, arn: &str) -> Option<&mut Topic> {
+        self.by_arn.get_mut(arn)
+    }
+
+    pub(crate) fn remove(&mut self, arn: &str) {
+        self.by_arn.remove(arn);
     }
 
     pub(crate) fn messages(&self) -> &[Message] {
@@ -63,8 +81,32 @@ impl Topics {
     }
 }
 
-fn is_fifo(arn: &str) -> bool {
+pub(crate) fn is_fifo(arn: &str) -> bool {
     arn.ends_with(".fifo")
+}
+
+pub(crate) fn check_arn(arn: &str) -> Result<(), ApiError> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && account.bytes().all(|b| b.is_ascii_digit())
+                && !account.is_empty()
+                && !name.is_empty() =>
+        {
+            Ok(())
+        }
+        _ => Err(ApiError::invalid_parameter(format!(
+            "TopicArn Reason: An ARN must have at least 6 elements, not {}",
+            parts.len()
+        ))),
+    }
+}
+
+/// `NotFoundException` of the SNS service model: 404.
+pub(crate) fn no_such_topic() -> ApiError {
+    ApiError::new(404, "NotFound", "Topic does not exist")
 }
 
 #[derive(Debug, Clone, Default)]
@@ -72,6 +114,7 @@ pub struct CreateTopic {
     pub name: String,
     pub fifo: bool,
     pub content_based_deduplication: bool,
+    pub kms_master_key_id: Option<String>,
 }
 
 impl Ask for CreateTopic {
@@ -98,7 +141,11 @@ impl Change for CreateTopic {
         }
         let region = world.region();
         let arn = format!("arn:aws:sns:{}:{}:{}", region.name(), region.account(), self.name);
-        let topic = Topic { content_based_deduplication: self.content_based_deduplication };
+        let topic = Topic {
+            content_based_deduplication: self.content_based_deduplication,
+            kms_master_key_id: self.kms_master_key_id.clone(),
+            ..Topic::default()
+        };
         world.topics_mut().by_arn.entry(arn.clone()).or_insert(topic);
         Ok(arn)
     }
@@ -136,11 +183,11 @@ impl Change for Publish {
 
     /// Assumed: the order of the checks.
     fn check(&self, world: &World) -> Result<(), ApiError> {
-        self.check_arn()?;
+        check_arn(&self.topic_arn)?;
         self.check_message()?;
         self.check_attributes()?;
         let Some(topic) = world.topics.by_arn.get(&self.topic_arn) else {
-            return Err(ApiError::new(404, "NotFound", "Topic does not exist"));
+            return Err(no_such_topic());
         };
         self.check_order(topic)
     }
@@ -171,25 +218,6 @@ impl Change for Publish {
 }
 
 impl Publish {
-    fn check_arn(&self) -> Result<(), ApiError> {
-        let parts: Vec<&str> = self.topic_arn.split(':').collect();
-        match parts.as_slice() {
-            ["arn", partition, "sns", region, account, name]
-                if partition.starts_with("aws")
-                    && !region.is_empty()
-                    && account.bytes().all(|b| b.is_ascii_digit())
-                    && !account.is_empty()
-                    && !name.is_empty() =>
-            {
-                Ok(())
-            }
-            _ => Err(ApiError::invalid_parameter(format!(
-                "TopicArn Reason: An ARN must have at least 6 elements, not {}",
-                parts.len()
-            ))),
-        }
-    }
-
     /// "Subjects must be UTF-8 text with no line breaks or control characters, and less than 100 characters long";
     /// "Messages must be UTF-8 encoded strings", not empty (service model, `PublishInput`).
     fn check_message(&self) -> Result<(), ApiError> {

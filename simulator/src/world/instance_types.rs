@@ -1,0 +1,258 @@
+//! Instance types: how many network interfaces an instance takes.
+
+use std::sync::Arc;
+
+use super::{
+    ApiError,
+    operations::{Ask, Parameters, Read},
+    region::{Region, Tags},
+    select::{self, Facts, FilterTable, Filterable, Page, Selection, one},
+};
+
+/// An instance type, as far as its network goes (service model, `NetworkInfo`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceType {
+    pub name: String,
+    /// How many interfaces each network card takes; the first card is the default one.
+    pub network_cards: Vec<usize>,
+    pub ipv4_addresses_per_interface: usize,
+}
+
+/// Cards and addresses of some types, as DescribeInstanceTypes answers them ("Maximum IP addresses per network
+/// interface", EC2 User Guide). Only the last two have more than one card.
+const CATALOG: &[(&str, &[usize], usize)] = &[
+    ("t3.nano", &[2], 2),
+    ("t3.micro", &[2], 2),
+    ("t3.small", &[3], 4),
+    ("t3.medium", &[3], 6),
+    ("t3.large", &[3], 12),
+    ("t3.xlarge", &[4], 15),
+    ("t4g.nano", &[2], 2),
+    ("t4g.micro", &[2], 2),
+    ("t4g.small", &[3], 4),
+    ("t4g.medium", &[3], 6),
+    ("m5.large", &[3], 10),
+    ("m5.xlarge", &[4], 15),
+    ("m5.4xlarge", &[8], 30),
+    ("m5.24xlarge", &[15], 50),
+    ("m7g.medium", &[2], 4),
+    ("m7g.large", &[3], 10),
+    ("c6in.32xlarge", &[8, 8], 50),
+    ("p4d.24xlarge", &[15, 15, 15, 15], 50),
+];
+
+impl InstanceType {
+    /// What every new instance of a scenario is; it takes three interfaces.
+    pub const DEFAULT: &'static str = "t3.small";
+
+    /// The types that every Region has.
+    pub(crate) fn catalog() -> impl Iterator<Item = Self> {
+        CATALOG.iter().map(|(name, cards, addresses)| Self {
+            name: (*name).to_owned(),
+            network_cards: cards.to_vec(),
+            ipv4_addresses_per_interface: *addresses,
+        })
+    }
+
+    /// A type that does not exist at AWS, with one card, for limits that no type of the catalog has.
+    pub(crate) fn with_interfaces(name: &str, interfaces: usize) -> Self {
+        Self { name: name.to_owned(), network_cards: vec![interfaces], ipv4_addresses_per_interface: 4 }
+    }
+
+    /// `MaximumNetworkInterfaces`: that of all cards together.
+    pub fn maximum_network_interfaces(&self) -> usize {
+        self.network_cards.iter().sum()
+    }
+}
+
+static NO_TAGS: Tags = Tags::new();
+
+/// The filters of DescribeInstanceTypes in the service model, as far as a simulated type has the attribute. There are
+/// none on tags.
+impl Filterable for InstanceType {
+    const FILTERS: FilterTable<Self> = &[
+        ("instance-type", |instance_type| one(&instance_type.name)),
+        ("network-info.ipv4-addresses-per-interface", |instance_type| one(instance_type.ipv4_addresses_per_interface)),
+        ("network-info.maximum-network-cards", |instance_type| one(instance_type.network_cards.len())),
+        ("network-info.maximum-network-interfaces", |instance_type| one(instance_type.maximum_network_interfaces())),
+    ];
+
+    fn tags(&self) -> &Tags {
+        &NO_TAGS
+    }
+
+    fn facts(filter: &str) -> Option<Facts<Self>> {
+        if filter.starts_with("tag") { None } else { select::plain_facts(filter) }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct DescribeInstanceTypes {
+    /// The ids of a type are its name.
+    pub selection: Selection,
+    pub dry_run: bool,
+}
+
+impl DescribeInstanceTypes {
+    pub fn of<T: Into<String>>(types: impl IntoIterator<Item = T>) -> Self {
+        Self { selection: Selection::ids(types), dry_run: false }
+    }
+}
+
+impl Ask for DescribeInstanceTypes {
+    fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    fn parameters(&self) -> Parameters {
+        self.selection.parameters("InstanceType")
+    }
+}
+
+impl Read for DescribeInstanceTypes {
+    type Answer = Page<InstanceType>;
+
+    /// One name that does not exist lets the whole request fail, and the message names all of them (public issue
+    /// scylladb/scylla-cluster-tests#12419). The page size is 5 to 100 (service model, `DITMaxResults`).
+    fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
+        let unknown: Vec<&str> = self
+            .selection
+            .ids
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !region.instance_types.contains_key(*name))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(no_such_types(&unknown));
+        }
+        let find = |name: &str| region.instance_type(name);
+        let view = |instance_type: &Arc<InstanceType>| InstanceType::clone(instance_type);
+        let chosen = select::choose(&self.selection, find, region.instance_types.values(), view)?;
+        self.selection.paginate(chosen, 5..=100, &region.assumptions)
+    }
+}
+
+fn no_such_types(names: &[&str]) -> ApiError {
+    ApiError::client(
+        "InvalidInstanceType",
+        format!("The following supplied instance types do not exist: [{}]", names.join(", ")),
+    )
+}
+
+impl Region {
+    pub fn instance_type(&self, name: &str) -> Result<&Arc<InstanceType>, ApiError> {
+        self.instance_types.get(name).ok_or_else(|| no_such_types(&[name]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        names, pair,
+        world::{Assumptions, AttachNetworkInterface, World},
+    };
+
+    fn code<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+        result.unwrap_err().code.into_owned()
+    }
+
+    fn described(world: &mut World, name: &str) -> InstanceType {
+        world.act(DescribeInstanceTypes::of([name])).unwrap().items.remove(0)
+    }
+
+    #[test]
+    fn the_type_of_every_instance_is_described() {
+        let mut world = pair().world();
+        let expected =
+            InstanceType { name: "t3.small".to_owned(), network_cards: vec![3], ipv4_addresses_per_interface: 4 };
+        let names: Vec<String> = world.region().instances().map(|instance| instance.instance_type.clone()).collect();
+        assert_eq!(names, ["t3.small", "t3.small"]);
+        assert_eq!(described(&mut world, "t3.small"), expected);
+        assert_eq!(expected.maximum_network_interfaces(), 3);
+    }
+
+    #[test]
+    fn what_is_described_is_what_an_attach_is_held_to() {
+        for limit in 1..=16 {
+            let mut scenario = pair().instance(names::STANDBY, |instance| instance.interface_limit(limit));
+            for n in 0..16 {
+                scenario = scenario.interface(&format!("eni-0ddddddddddddd{n:03x}"), |interface| interface);
+            }
+            let mut world = scenario.world();
+            let name = world.region().instance(names::STANDBY).unwrap().instance_type.clone();
+            assert_eq!(described(&mut world, &name).maximum_network_interfaces(), limit);
+            let mut attached = 1;
+            let refusal = loop {
+                let interface_id = format!("eni-0ddddddddddddd{:03x}", attached - 1);
+                match world.attach(&interface_id, names::STANDBY, u32::try_from(attached).unwrap()) {
+                    Ok(()) => attached += 1,
+                    Err(error) => break error.code,
+                }
+            };
+            assert_eq!((attached, &*refusal), (limit, "AttachmentLimitExceeded"));
+        }
+    }
+
+    #[test]
+    fn each_network_card_has_room_of_its_own() {
+        let mut world = pair()
+            .instance(names::STANDBY, |instance| instance.instance_type("c6in.32xlarge"))
+            .interface(names::INTERFACE, |interface| interface.free())
+            .interface("eni-0ddddddddddddddd2", |interface| interface.on(names::STANDBY, 1))
+            .world();
+        let request = |card| AttachNetworkInterface {
+            network_card_index: card,
+            ..AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)
+        };
+        assert_eq!(code(world.act(request(0))), "InvalidParameterValue");
+        assert_eq!(code(world.act(request(2))), "InvalidParameterValue");
+        assert_eq!(world.act(request(1)).unwrap().network_card_index, 1);
+        assert_eq!(world.attachment_of(names::INTERFACE).unwrap().network_card_index, 1);
+    }
+
+    #[test]
+    fn types_that_do_not_exist_are_all_named() {
+        let mut world = pair().world();
+        let error = world.act(DescribeInstanceTypes::of(["t3.small", "t3.huge", "x"])).unwrap_err();
+        assert_eq!(
+            (&*error.code, error.message.as_str()),
+            ("InvalidInstanceType", "The following supplied instance types do not exist: [t3.huge, x]")
+        );
+    }
+
+    #[test]
+    fn types_are_filtered_and_come_on_pages() {
+        let names_of = |world: &mut World, selection| -> Vec<String> {
+            let page = world.act(DescribeInstanceTypes { selection, dry_run: false }).unwrap();
+            page.items.into_iter().map(|instance_type| instance_type.name).collect()
+        };
+        let mut world = pair().world();
+        assert_eq!(names_of(&mut world, Selection::filter("instance-type", ["t4g.n*"])), ["t4g.nano"]);
+        assert_eq!(
+            names_of(&mut world, Selection::filter("network-info.maximum-network-cards", ["2"])),
+            ["c6in.32xlarge"]
+        );
+        let tagged = Selection::filter("tag:Name", ["x"]);
+        assert_eq!(
+            code(world.act(DescribeInstanceTypes { selection: tagged, dry_run: false })),
+            "InvalidParameterValue"
+        );
+
+        let assumptions = Assumptions { page_limit: Some(7), ..Assumptions::default() };
+        let mut world = pair().assumptions(assumptions).world();
+        let mut request = DescribeInstanceTypes::default();
+        let mut seen = Vec::new();
+        loop {
+            let page = world.act(request.clone()).unwrap();
+            seen.extend(page.items.into_iter().map(|instance_type| instance_type.name));
+            request.selection.next_token = page.next_token;
+            if request.selection.next_token.is_none() {
+                break;
+            }
+        }
+        let mut expected: Vec<String> = CATALOG.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+        expected.sort();
+        assert_eq!(seen, expected);
+    }
+}
