@@ -71,8 +71,9 @@ e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## The function unde
 # ---- The template ----
 
 .PHONY: template
-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## template.yaml: lints, rules, role
+template: tools-of-template ## template.yaml: lints, rules, role, encryption, alarms, dashboard
 	$(SAM) validate --lint
+	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
 	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/translated.json --regions eu-west-1 us-east-1 us-gov-west-1
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
@@ -96,7 +97,11 @@ package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template ## Install what the tests need
+
+.PHONY: tools-of-template
+tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
+  $(TOOLS)/policy/.installed tests/template/node_modules/.package-lock.json
 
 $(TOOLS)/%/.installed: tests/requirements-%.txt
 	rm -rf $(@D)

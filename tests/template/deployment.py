@@ -162,3 +162,23 @@ def deploy(**parameters):
     """The stack with these parameters, and with the two that have no default."""
     parameters = {"TokenServerInterfaceId": INTERFACE, "TokenServerInstanceIds": f"{HOLDER},{STANDBY}"} | parameters
     return Deployment(TEMPLATE, **parameters)
+
+
+def stack_status(status, stack_id=STACK_ID):
+    """What CloudFormation sends when a stack reaches this status. The shape is that of the example in the CloudFormation
+    User Guide, "Stack Status Change event detail"."""
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": "CloudFormation Stack Status Change",
+        "source": "aws.cloudformation",
+        "account": ACCOUNT,
+        "time": "2026-11-11T21:30:00Z",
+        "region": REGION,
+        "resources": [stack_id],
+        "detail": {
+            "stack-id": stack_id,
+            "status-details": {"status": status, "status-reason": ""},
+            "client-request-token": "",
+        },
+    }
