@@ -145,8 +145,10 @@ class Deployment(unittest.TestCase):
         """The reports since the test began, as soon as there are so many and no more follow."""
         deadline = time.monotonic() + seconds
         while len(self.reports()) < number:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{number} reports are due:\n" + "\n".join(self.log_lines()))
+            lines = self.log_lines()
+            # An invocation that fails leaves no report, and the emulator does not try again.
+            if time.monotonic() > deadline or any('"type":"failure"' in line for line in lines):
+                raise RuntimeError(f"{number} reports are due:\n" + "\n".join(lines))
             time.sleep(0.1)
         time.sleep(0.5)
         return self.reports()
