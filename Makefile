@@ -24,11 +24,11 @@ help: ## Show this list
 # ---- Everything ----
 
 .PHONY: test
-test: ## Everything that has to pass: formatting, lints, tests, end to end, template
+test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment
 	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target conformance e2e template
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -71,11 +71,16 @@ e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## The function unde
 # ---- The template ----
 
 .PHONY: template
-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## template.yaml: lints, rules, role
+template: tools-of-template ## template.yaml: lints, rules, role, encryption, alarms, dashboard
 	$(SAM) validate --lint
+	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
 	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/translated.json --regions eu-west-1 us-east-1 us-gov-west-1
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
+
+.PHONY: deploy-test
+deploy-test: build $(TOOLS)/template/.installed ## The template as a stack in an emulator of AWS, with the built function
+	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_deployment.py' --verbose
 
 # ---- What is deployed ----
 
@@ -83,10 +88,11 @@ ARM64 := aarch64-unknown-linux-gnu
 BOOTSTRAP := .aws-sam/build/Failover/bootstrap
 
 .PHONY: package
-package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed ## The arm64 bootstrap with its size, and the release figures
+package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## The arm64 bootstrap with its size, tried; the release figures
 	@# Cross compiling needs Rust's library for the other machine. Without rustup it has to be there already.
 	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
 	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build
+	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_arm64.py' --verbose
 	$(PYTHON) -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED).write(sys.argv[2], "bootstrap")' \
 	  $(TOOLS)/bootstrap.zip $(BOOTSTRAP)
 	cargo build --release --locked --bin token-failover-function
@@ -96,12 +102,32 @@ package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/template/.installed tests/template/node_modules/.package-lock.json ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template ## Install what the tests need
+
+.PHONY: tools-of-template
+tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
+  $(TOOLS)/policy/.installed tests/template/node_modules/.package-lock.json
 
 $(TOOLS)/%/.installed: tests/requirements-%.txt
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --requirement $<
+	touch $@
+
+# An emulator of another processor, and the C library of that processor. apt verifies what it fetches, and keeps its lists
+# here, so that nobody has to be root. The version is the distribution's: it keeps only one, and none would be there to pin.
+APT := apt-get --quiet --option Dir::State::Lists=$(CURDIR)/$(TOOLS)/qemu/apt/lists --option Dir::Cache=$(CURDIR)/$(TOOLS)/qemu/apt/cache
+
+$(TOOLS)/qemu/.installed:
+	rm -rf $(@D)
+	mkdir -p $(@D)/apt/lists/partial $(@D)/apt/cache/archives/partial
+	$(APT) update
+	cd $(@D)/apt && $(APT) download qemu-user qemu-user-static libc6-arm64-cross
+	for package in $(@D)/apt/*.deb; do dpkg-deb --extract "$$package" $(@D); done
+	@# Of half a gigabyte, one processor is needed.
+	find $(@D)/usr/bin ! -type d ! -name 'qemu-aarch64*' -delete
+	rm -rf $(@D)/apt
+	$(@D)/usr/bin/qemu-aarch64-static --version
 	touch $@
 
 tests/template/node_modules/.package-lock.json: tests/template/package.json tests/template/package-lock.json

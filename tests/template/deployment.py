@@ -11,6 +11,7 @@ from translate import translate
 
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "token-failover"
+STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0f1e2d3c-0000-4000-8000-000000000004"
 HOLDER, STANDBY, STRANGER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 INTERFACE = "eni-0ddddddddddddddd1"
 
@@ -18,6 +19,7 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
+    "AWS::StackId": STACK_ID,
     "AWS::StackName": STACK,
 }
 NO_VALUE = object()
@@ -144,6 +146,10 @@ class Deployment:
                 return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-{name}"
             case ("AWS::Events::Rule", "Arn"):
                 return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-{name}"
+            case ("AWS::KMS::Key", "Arn"):
+                return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{STACK}-{name}"
+            case ("AWS::CloudWatch::Alarm", "Arn"):
+                return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{STACK}-{name}"
             case ("AWS::IAM::Role", "Arn"):
                 return f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}"
         raise NotImplementedError(f"{kind}.{attribute}")
@@ -156,3 +162,23 @@ def deploy(**parameters):
     """The stack with these parameters, and with the two that have no default."""
     parameters = {"TokenServerInterfaceId": INTERFACE, "TokenServerInstanceIds": f"{HOLDER},{STANDBY}"} | parameters
     return Deployment(TEMPLATE, **parameters)
+
+
+def stack_status(status, stack_id=STACK_ID):
+    """What CloudFormation sends when a stack reaches this status. The shape is that of the example in the CloudFormation
+    User Guide, "Stack Status Change event detail"."""
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": "CloudFormation Stack Status Change",
+        "source": "aws.cloudformation",
+        "account": ACCOUNT,
+        "time": "2026-11-11T21:30:00Z",
+        "region": REGION,
+        "resources": [stack_id],
+        "detail": {
+            "stack-id": stack_id,
+            "status-details": {"status": status, "status-reason": ""},
+            "client-request-token": "",
+        },
+    }

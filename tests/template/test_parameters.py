@@ -56,6 +56,8 @@ class Parameters(unittest.TestCase):
             TokenServerAllocationId="eipalloc-0eeeeeeeeeeeeeee1",
             TokenServerName="MOSEK token server (production)",
         )
+        for name in ("m", "a:b", "#1 [eu] ^~!"):
+            deploy(TokenServerName=name)
 
     def test_wrong_values_fail_at_deploy(self):
         for parameter, value in [
@@ -64,6 +66,12 @@ class Parameters(unittest.TestCase):
             ("TokenServerInterfaceId", HOLDER),
             ("TokenServerHostid", "0273ae2adc8"),
             ("TokenServerHostid", "02:73:ae:2a:dc:8g"),
+            ("TokenServerName", 'the "old" one'),
+            ("TokenServerName", "a\\b"),
+            ("TokenServerName", " license-eu"),
+            ("TokenServerName", "license-eu "),
+            ("TokenServerName", ":license-eu"),
+            ("TokenServerName", "license-\u00e9"),
             ("TokenServerPorts", ""),
             ("TokenServerPorts", "27007;27008"),
             ("TokenServerPorts", "lmgrd"),
@@ -83,6 +91,7 @@ class Parameters(unittest.TestCase):
             ("ReconcileSchedule", "rate(1 minutes)"),
             ("ReconcileSchedule", "rate(1 hour)"),
             ("ReservedConcurrency", "0"),
+            ("EncryptionKeyArn", "alias/aws/sns"),
         ]:
             with self.subTest(parameter=parameter, value=value), self.assertRaises(ValueError):
                 deploy(**{parameter: value})
@@ -90,10 +99,6 @@ class Parameters(unittest.TestCase):
     def test_a_single_instance_cannot_be_deployed(self):
         with self.assertRaises(IndexError):
             deploy(TokenServerInstanceIds=HOLDER)
-
-    def test_the_watchdog_can_be_left_out(self):
-        self.assertEqual(3, len(deploy().of_type("AWS::CloudWatch::Alarm")))
-        self.assertEqual({}, deploy(WatchdogAlarms="false").of_type("AWS::CloudWatch::Alarm"))
 
 
 if __name__ == "__main__":

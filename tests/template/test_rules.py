@@ -14,14 +14,15 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deployment import HOLDER, REGION, ROOT, STRANGER, deploy
+from deployment import HOLDER, REGION, ROOT, STACK_ID, STRANGER, deploy, stack_status
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
 
 # The rule that each event must match. An event that is not listed fails the test.
-STATE_CHANGE, SPOT, ALARM, HEALTH = (
+STATE_CHANGE, SPOT, ALARM, HEALTH, DEPLOYED = (
     "FailoverStateChange", "FailoverSpotInterruption", "FailoverAlarmRaised", "FailoverRetirementScheduled",
+    "FailoverDeployed",
 )
 EXPECTED = {
     "holder-stopping": STATE_CHANGE,
@@ -92,7 +93,33 @@ class Rules(unittest.TestCase):
         self.assertEqual({name: [rule] if rule else [] for name, rule in EXPECTED.items()}, matched)
 
     def test_every_rule_is_matched_by_some_event(self):
-        self.assertEqual(set(self.patterns), set(filter(None, EXPECTED.values())))
+        self.assertEqual(set(self.patterns), {DEPLOYED, *filter(None, EXPECTED.values())})
+
+    def test_the_end_of_every_deployment_of_this_stack_and_of_no_other_starts_an_audit(self):
+        def rules(status, stack=STACK_ID):
+            event = stack_status(status, stack)
+            return [rule for rule, pattern in self.patterns.items() if self.matches(pattern, event)]
+
+        self.assertEqual(
+            {
+                "CREATE_IN_PROGRESS": [],
+                "CREATE_COMPLETE": [DEPLOYED],
+                "UPDATE_IN_PROGRESS": [],
+                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": [],
+                "UPDATE_COMPLETE": [DEPLOYED],
+                "UPDATE_ROLLBACK_IN_PROGRESS": [],
+                "UPDATE_ROLLBACK_COMPLETE": [DEPLOYED],
+                # Nothing of the stack is left that could be looked at, or will be soon.
+                "ROLLBACK_COMPLETE": [],
+                "DELETE_IN_PROGRESS": [],
+            },
+            {status: rules(status) for status in (
+                "CREATE_IN_PROGRESS", "CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+                "UPDATE_COMPLETE", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE",
+                "DELETE_IN_PROGRESS",
+            )},
+        )
+        self.assertEqual([], rules("UPDATE_COMPLETE", STACK_ID.replace(":stack/", ":stack/payroll-")))
 
     def test_an_alarm_about_a_stranger_matches_nothing(self):
         event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, STRANGER)
@@ -108,6 +135,17 @@ class Rules(unittest.TestCase):
         [target] = self.rules["FailoverReconcile"]["Targets"]
         self.assertEqual("rate(1 minute)", self.rules["FailoverReconcile"]["ScheduleExpression"])
         self.assertEqual({"Arn", "Id", "RetryPolicy", "DeadLetterConfig"}, set(target))
+
+    def test_an_audit_is_asked_for_by_schedule_and_after_a_deployment(self):
+        request = json.loads((ROOT / "events" / "operator-audit.json").read_text())
+        self.assertEqual("rate(1 hour)", self.rules["FailoverAudit"]["ScheduleExpression"])
+        self.assertEqual(
+            {"FailoverAudit": request, DEPLOYED: request},
+            {
+                name: json.loads(target["Input"])
+                for name, rule in self.rules.items() for target in rule["Targets"] if "Input" in target
+            },
+        )
 
     def test_no_event_is_lost_in_silence(self):
         stack = deploy()
