@@ -1,10 +1,10 @@
 //! The doors to EC2 and SNS: which calls there are, and what their errors mean.
 //!
-//! These two traits are the only thing that stands between the program and AWS. [`crate::aws`] implements them with the
+//! These traits are the only thing that stands between the program and AWS. [`crate::aws`] implements them with the
 //! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
 //! are documented and the messages change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 
@@ -16,6 +16,7 @@ use crate::ids::{
 };
 use crate::notification::Notification;
 use crate::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
+use crate::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
 
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -147,9 +148,6 @@ pub trait Ec2: Send + Sync {
     /// Asks EC2 to attach the interface; the answer comes before the interface is usable.
     fn attach(&self, attach: &Attach) -> impl Future<Output = Result<AttachmentId, CallError>> + Send;
 
-    /// Asks whether [`Ec2::attach`] would be permitted. Changes nothing.
-    fn may_attach(&self, attach: &Attach) -> impl Future<Output = Result<(), CallError>> + Send;
-
     /// Asks EC2 to detach the interface; the answer comes before it is free.
     fn detach(&self, attachment: &AttachmentId, force: bool) -> impl Future<Output = Result<(), CallError>> + Send;
 
@@ -162,9 +160,6 @@ pub trait Ec2: Send + Sync {
 
     /// Starts a stopped instance; the answer comes while it is pending.
     fn start(&self, instance: &InstanceId) -> impl Future<Output = Result<(), CallError>> + Send;
-
-    /// Asks whether [`Ec2::start`] would be permitted. Changes nothing.
-    fn may_start(&self, instance: &InstanceId) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Takes an Elastic IP from where it was observed.
     fn disassociate_address(&self, association: &AssociationId) -> impl Future<Output = Result<(), CallError>> + Send;
@@ -192,6 +187,67 @@ pub trait Ec2: Send + Sync {
         interface: &NetworkInterfaceId,
         keys: &[String],
     ) -> impl Future<Output = Result<(), CallError>> + Send;
+
+    /// Asks EC2 whether the role allows a change, with `DryRun`. Changes nothing.
+    fn may(&self, change: &Change) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// What only an audit asks of EC2. Nothing here changes anything.
+pub trait Ec2Audit: Send + Sync {
+    /// How many interfaces instances of these types can have. A type that EC2 does not know is not in the answer.
+    fn interface_limits(
+        &self,
+        types: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<BTreeMap<String, InterfaceLimits>, CallError>> + Send;
+
+    /// Whether the instance is protected from being terminated through the API.
+    fn is_protected(&self, instance: &InstanceId) -> impl Future<Output = Result<bool, CallError>> + Send;
+
+    /// The routes of a subnet: of the table that is associated with it or, without one, of the VPC's main table.
+    fn routes(&self, subnet: &str, vpc: &str) -> impl Future<Output = Result<Vec<Route>, CallError>> + Send;
+
+    /// The entries of the network ACL of a subnet.
+    fn acl_entries(&self, subnet: &str) -> impl Future<Output = Result<Vec<AclEntry>, CallError>> + Send;
+
+    /// Those of the security groups that exist.
+    fn security_groups(
+        &self,
+        ids: &BTreeSet<SecurityGroupId>,
+    ) -> impl Future<Output = Result<BTreeSet<SecurityGroupId>, CallError>> + Send;
+}
+
+/// A change to EC2, to be asked about before it is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Change {
+    /// Attach the interface.
+    Attach(Attach),
+    /// Detach the interface from what it is attached to.
+    Detach(AttachmentId),
+    /// Make the interface outlive the instance that it is attached to.
+    KeepOnTermination {
+        /// The interface.
+        interface_id: NetworkInterfaceId,
+        /// Its attachment.
+        attachment_id: AttachmentId,
+    },
+    /// Start an instance.
+    Start(InstanceId),
+    /// Take an Elastic IP from where it is.
+    DisassociateAddress(AssociationId),
+    /// Put an Elastic IP on the interface.
+    AssociateAddress {
+        /// The address.
+        allocation_id: AllocationId,
+        /// The interface.
+        interface_id: NetworkInterfaceId,
+    },
+    /// Add an ingress rule.
+    AuthorizeIngress(Ingress),
+    /// Write a tag of the interface, with this key.
+    WriteTag(NetworkInterfaceId, String),
+    /// Remove a tag of the interface, with this key.
+    DeleteTag(NetworkInterfaceId, String),
 }
 
 /// One attach, with every id that it needs.
@@ -222,4 +278,10 @@ pub struct Ingress {
 pub trait Sns: Send + Sync {
     /// Publishes a notification to the configured topic.
     fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), CallError>> + Send;
+}
+
+/// What only an audit asks of SNS.
+pub trait SnsAudit: Send + Sync {
+    /// Who is subscribed to the configured topic; `None` if it does not exist.
+    fn subscriptions(&self) -> impl Future<Output = Result<Option<Vec<Subscription>>, CallError>> + Send;
 }

@@ -6,12 +6,13 @@ use std::sync::PoisonError;
 use chrono::SecondsFormat;
 use tokio::time::timeout_at;
 
+use crate::audit;
 use crate::checks::{CheckResult, Checked, Checks};
-use crate::cloud::{CallError, Ec2, Meaning, Sns};
+use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
 use crate::event::{Trigger, TriggerKind};
 use crate::failover::{Failover, Failure};
 use crate::ids::{AttachmentId, InstanceId};
-use crate::marks::{ANNOUNCED, Change, Debt, Marks, REFUSED, tag_value};
+use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
@@ -28,6 +29,10 @@ pub(crate) enum Ending {
     Returned(InstanceId),
     NotStarted(Movement),
     Stranded,
+    /// Nothing was to be done but to look, and so many standbys could take the interface.
+    Audited {
+        viable: usize,
+    },
 }
 
 /// What the work leaves behind for the report.
@@ -48,9 +53,12 @@ pub(crate) struct Work {
     pub(crate) obsolete: Vec<String>,
     /// The instances that AWS is going to retire, if that is what the event announces.
     pub(crate) retiring: Vec<InstanceId>,
-    /// The refusal that the interface remembers, and the announcement.
+    /// Nothing is published and no mark is written.
+    pub(crate) says_nothing: bool,
+    /// What was published last of each of these, as the interface remembers it.
     pub(crate) remembered_refusal: Option<String>,
     pub(crate) remembered_announcement: Option<String>,
+    pub(crate) remembered_audit: Option<String>,
 }
 
 impl Work {
@@ -76,7 +84,7 @@ pub(crate) struct Verdict {
     pub(crate) movement: Option<Movement>,
 }
 
-impl<E: Ec2, S: Sns> Failover<E, S> {
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
     /// Writes the report, publishes it if it is due, and settles what was owed.
     pub(crate) async fn conclude(
         &self,
@@ -91,20 +99,29 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let stranded = matches!(ending, Ending::Stranded);
         // What may have been changed and has not come to an end is taken up by the next run.
         let is_open = stranded || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
+        let is_audit = matches!(ending, Ending::Audited { .. });
         let refusal = self.refusal(&ending, &work);
         let announcement = self.announcement(&work, &trigger);
+        // The findings of the checks are part of an audit, and come with its report.
         let verdict = self.verdict(&mut run, ending, &work, &trigger);
-        let publishes = match verdict.outcome {
+        let mut report = self.report(&mut run, verdict, trigger, work.checks);
+        let audit = is_audit.then(|| audit::signature(&report.findings));
+        if work.says_nothing {
+            return Ok(report);
+        }
+        let is_news = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
+        let publishes = match report.outcome {
             Outcome::Moved | Outcome::Repaired => true,
-            Outcome::Audited => announcement != work.remembered_announcement,
+            Outcome::Audited => {
+                is_news(&announcement, &work.remembered_announcement) || is_news(&audit, &work.remembered_audit)
+            }
             // Somebody who asks gets an answer each time, and what was mended on the way has not been told yet.
             Outcome::Refused | Outcome::Failed => {
-                let is_asked = trigger.kind == TriggerKind::Failover || !work.repaired.is_empty();
+                let is_asked = report.trigger.kind == TriggerKind::Failover || !work.repaired.is_empty();
                 is_asked || refusal.as_ref().is_none_or(|refusal| !self.remembers(refusal, &work))
             }
             Outcome::NoAction | Outcome::Planned | Outcome::Ignored => false,
         };
-        let mut report = self.report(&mut run, verdict, trigger, work.checks);
         // What this run has done may have made more due.
         self.read_marks(&run, &mut work);
         let mut settlement = Settlement::default();
@@ -116,7 +133,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                     if let Some(debt) = work.noted.take_if(|_| !is_open) {
                         settlement.told(&run, debt);
                     }
-                    self.remember(&mut run, refusal.as_deref(), announcement.as_deref()).await;
+                    let published = [(REFUSED, &refusal), (ANNOUNCED, &announcement), (AUDITED, &audit)];
+                    self.remember(&mut run, published).await;
                 }
                 Err(error) => unpublished = Some(error),
             }
@@ -126,7 +144,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         if unpublished.is_none() {
             unpublished = self.settle_due(&mut run, &work, &report, request_id, &mut settlement).await.err();
         }
-        if refusal.is_none() {
+        if refusal.is_none() && !is_audit {
             self.forget_refusal();
             settlement.obsolete(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
         }
@@ -234,6 +252,13 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
             }
+            Ending::Audited { viable } => {
+                let checks = run.check().zip(run.interface().cloned());
+                let checks = checks.map(|(checked, interface)| run.advisor().checks(&interface, &checked));
+                let all = run.findings.iter().chain(checks.iter().flatten());
+                let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
+                verdict(Outcome::Audited, reason, summary)
+            }
             Ending::Stranded => {
                 let finding = run.advisor().attached_to_nothing(&work.standbys);
                 let summary = finding.message.clone();
@@ -279,13 +304,12 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
     }
 
     /// Remembers what was published, so that the same is not published again.
-    async fn remember(&self, run: &mut Run<'_, E>, refusal: Option<&str>, announcement: Option<&str>) {
-        if let Some(refusal) = refusal {
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.to_owned());
+    async fn remember(&self, run: &mut Run<'_, E>, published: [(&str, &Option<String>); 3]) {
+        if let [(_, Some(refusal)), ..] = published {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
         }
-        let tags = [(REFUSED, refusal), (ANNOUNCED, announcement)];
-        let tags: BTreeMap<String, String> =
-            tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned()))).collect();
+        let tags = published.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        let tags: BTreeMap<String, String> = tags.collect();
         if !tags.is_empty() && run.interface().is_some() {
             // The only cost of a failure is one more mail.
             let written = self.ec2.write_tags(&self.config.interface_id, &tags);
@@ -396,6 +420,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             expected_to_work: self.expectation(run.observation.as_ref(), checks),
             token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
+            viable_standbys: run.viable_standbys.filter(|_| verdict.outcome != Outcome::Moved),
             steps: run.steps.clone(),
             checks: before.map_or(checks, |before| after_repairs(before, checks)),
             findings: run.findings.clone(),

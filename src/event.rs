@@ -55,6 +55,8 @@ pub enum TriggerKind {
     Schedule,
     /// An operator's `{"action":"reconcile"}`.
     Reconcile,
+    /// An operator's, or the schedule's, `{"action":"audit"}`.
+    Audit,
     /// An operator's `{"action":"plan"}`.
     Plan,
     /// An operator's `{"action":"failover"}`.
@@ -69,6 +71,8 @@ pub enum TriggerKind {
 pub enum Intent {
     /// Look at everything, move if the holder has failed, and mend what may be mended.
     Reconcile,
+    /// Look for everything that would go wrong with the next failover, and change nothing.
+    Audit,
     /// An event named these instances: look, and move if the holder has failed.
     Look {
         /// The instances that the event names.
@@ -106,7 +110,7 @@ impl Intent {
         match self {
             Self::Look { instances, .. } => instances,
             Self::Evacuate { instance, .. } => std::slice::from_ref(instance),
-            Self::Reconcile | Self::Failover { .. } => &[],
+            Self::Reconcile | Self::Audit | Self::Failover { .. } => &[],
         }
     }
 }
@@ -180,9 +184,9 @@ impl IgnoredReason {
 /// A malformed request of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"plan\"}} and \
+    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}} and \
      {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}} (to and reason are optional); \
-     reconcile and failover take \"dryRun\":true"
+     reconcile, audit and failover take \"dryRun\":true"
 )]
 pub struct RequestError {
     problem: String,
@@ -247,6 +251,7 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
     };
     let (kind, intent, dry_run) = match action.as_str() {
         Some("reconcile") => (TriggerKind::Reconcile, Intent::Reconcile, dry_run),
+        Some("audit") => (TriggerKind::Audit, Intent::Audit, dry_run),
         Some("plan") => (TriggerKind::Plan, Intent::Reconcile, true),
         Some("failover") => (TriggerKind::Failover, Intent::Failover { to }, dry_run),
         _ => return Err(problem(format!("the action {} is not known", shortened(&action.to_string(), 64)))),

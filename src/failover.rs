@@ -1,7 +1,7 @@
 //! The conductor: one invocation from its payload to its report.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,14 +9,18 @@ use futures_util::future;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::audit;
 use crate::checks::{Repair, repairs};
-use crate::cloud::{CallError, Ec2, Meaning, Sns};
+use crate::cloud::{self, CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
 use crate::conclusion::{Ending, Owed, Verdict, Work, place};
 use crate::config::Config;
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
+use crate::ids::SecurityGroupId;
 use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, tag_value};
+use crate::observation::Reading;
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
+use crate::readiness::{Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
 use crate::report::{Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
@@ -93,12 +97,20 @@ pub struct Failover<E, S> {
     /// The refusal that was published last by this process. It stands in for the tag where there is no interface to carry
     /// one, so that a lost interface is not reported every minute.
     pub(crate) refused: Mutex<Option<String>>,
+    /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
+    /// read together with the interface, and not only after it.
+    groups: Mutex<Vec<SecurityGroupId>>,
 }
 
-impl<E: Ec2, S: Sns> Failover<E, S> {
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
     pub fn new(config: Config, ec2: E, sns: S, recorder: Box<Recorder>) -> Self {
-        Self { config, ec2, sns, recorder, refused: Mutex::new(None) }
+        Self { config, ec2, sns, recorder, refused: Mutex::new(None), groups: Mutex::new(Vec::new()) }
+    }
+
+    /// The name of the token server.
+    pub fn token_server(&self) -> &str {
+        &self.config.name
     }
 
     /// Serves one invocation.
@@ -124,12 +136,17 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-a-member", summary, movement: None };
             return Ok(self.report(&mut run, verdict, request.trigger, None));
         }
-        if request.dry_run {
+        let is_audit = request.intent == Intent::Audit;
+        if request.dry_run && !is_audit {
             return Box::pin(self.rehearse(&mut run, request)).await;
         }
-        let mut work = Work { retiring: request.retiring().to_vec(), ..Work::default() };
+        let mut work = Work { retiring: request.retiring().to_vec(), says_nothing: request.dry_run, ..Work::default() };
         // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
-        let worked = timeout_at(clock.work_ends(), Box::pin(self.work(&mut run, &mut work, &request.intent))).await;
+        let worked = if is_audit {
+            timeout_at(clock.work_ends(), Box::pin(self.audit(&mut run, &mut work))).await
+        } else {
+            timeout_at(clock.work_ends(), Box::pin(self.work(&mut run, &mut work, &request.intent))).await
+        };
         if let Ok(Err(failure)) = worked {
             return Err(failure);
         }
@@ -181,7 +198,18 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
 
     /// Everything that needs EC2: look, plan, move, mend.
     async fn work(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
-        let (action, standbys) = self.look_and_plan(run, intent, true).await;
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (action, standbys) = if intent.mends() && !groups.is_empty() {
+            let rules = self.ec2.ingress_rules(&groups);
+            let (plan, rules) = future::join(self.look_and_plan(run, intent, true), rules).await;
+            run.rules_ahead = Some((groups, rules));
+            plan
+        } else {
+            self.look_and_plan(run, intent, true).await
+        };
+        if let Some(interface) = run.interface() {
+            self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&interface.groups);
+        }
         work.standbys = standbys;
         run.before = run.interface().cloned();
         let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
@@ -204,7 +232,7 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
                 let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
                 can_tell && is_with_member && (intent.mends() || owes)
             }
-            Ending::MovedByAnotherRun(_) | Ending::Stranded => false,
+            Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
         };
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
@@ -220,6 +248,79 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         Ok(())
     }
 
+    /// Looks for everything that would go wrong with the next failover. Changes nothing.
+    async fn audit(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<(), Failure> {
+        let subscriptions = self.sns.subscriptions();
+        let groups = audit::client_groups(&self.config);
+        let (plan, subscriptions, client_groups) = {
+            let looked = self.look_and_plan(run, &Intent::Audit, false);
+            future::join3(looked, subscriptions, self.ec2.security_groups(&groups)).await
+        };
+        let (action, standbys) = plan;
+        if let Action::CannotTell(error) = &action {
+            if error.is_transient() {
+                return Err(unreadable(error.clone()));
+            }
+            work.ending = Some(Ending::Refused(Refusal::from_error(error.clone())));
+            return Ok(());
+        }
+        let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
+        let Some(observation) = &run.observation else { return Ok(()) };
+        run.record(Record::Audited(&readiness));
+        let audit = audit::audit(&self.config, observation, &action, &standbys, &readiness);
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        work.remembered_refusal = marks.refused;
+        work.remembered_audit = marks.audited;
+        self.read_marks(run, work);
+        work.ending = Some(Ending::Audited { viable: audit.viable });
+        run.viable_standbys = run.interface().map(|_| audit.viable);
+        run.findings.extend(audit.findings);
+        work.standbys = standbys;
+        Ok(())
+    }
+
+    /// Reads all that an audit asks beyond what every run reads, in one wave; who can reach the interface may take another.
+    async fn read_readiness(
+        &self,
+        run: &mut Run<'_, E>,
+        standbys: &[Standby],
+        subscriptions: Reading<Option<Vec<Subscription>>>,
+        client_groups: Reading<BTreeSet<SecurityGroupId>>,
+    ) -> Readiness {
+        let (config, ec2) = (&self.config, &self.ec2);
+        let interface = run.interface().cloned();
+        let observation = run.observation.as_ref();
+        let instances = observation.and_then(|seen| seen.instances.known()).cloned().unwrap_or_default();
+        let changes = observation.map(|seen| audit::changes(config, seen, standbys)).unwrap_or_default();
+        let types: BTreeSet<String> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
+        let protected = future::join_all(instances.iter().map(|instance| ec2.is_protected(&instance.id)));
+        let answers = future::join_all(changes.iter().map(|change| ec2.may(change)));
+        let network = async {
+            let Some(interface) = &interface else { return (None, None) };
+            let (subnet, vpc) = (&interface.subnet_id, &interface.vpc_id);
+            let (routes, acl) = future::join(ec2.routes(subnet, vpc), ec2.acl_entries(subnet)).await;
+            (Some(routes.into()), Some(acl.into()))
+        };
+        let reachability = run.read_reachability();
+        let (interface_limits, protected, answers, (routes, acl), ()) =
+            future::join5(ec2.interface_limits(&types), protected, answers, network, reachability).await;
+        let ids = instances.iter().map(|instance| instance.id.clone());
+        let answers = answers.into_iter().map(Reading::from);
+        Readiness {
+            interface_limits: interface_limits.into(),
+            protected: ids.zip(protected.into_iter().map(Reading::from)).collect(),
+            routes,
+            acl,
+            client_groups,
+            subscriptions,
+            permissions: changes
+                .into_iter()
+                .zip(answers)
+                .map(|(change, answer)| Permission { change, answer })
+                .collect(),
+        }
+    }
+
     /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
     /// answer is acted upon.
     async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
@@ -230,6 +331,8 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
             let observation = run.observe().await;
             let plan = plan(&self.config, observation, intent, looked_for);
             run.record(Record::Planned(&plan));
+            let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
+            run.viable_standbys = run.interface().map(|_| viable());
             match plan.decision {
                 Decision::Act(action) => return (action, plan.standbys),
                 Decision::LookAgain { .. } => sleep(pause_after_look(began.elapsed())).await,
@@ -334,10 +437,11 @@ impl<E: Ec2, S: Sns> Failover<E, S> {
         let ec2 = &self.ec2;
         let noting = run.begin(Step::NoteDebt, &debt.key);
         let asking = run.begin(Step::CheckPermission, &target.attach.instance_id);
-        let may_start = async { if target.start { ec2.may_start(&target.attach.instance_id).await } else { Ok(()) } };
+        let attach = cloud::Change::Attach(target.attach.clone());
+        let start = cloud::Change::Start(target.attach.instance_id.clone());
+        let may_start = async { if target.start { ec2.may(&start).await } else { Ok(()) } };
         let (noted, may_attach, may_start) =
-            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may_attach(&target.attach), may_start)
-                .await;
+            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may(&attach), may_start).await;
         // Only a denial counts. Anything else that EC2 has against the attach now, such as that the interface is still in
         // use, is what the move itself deals with.
         let denied = [may_attach, may_start]

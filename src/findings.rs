@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{Checked, CheckedAddress};
 use crate::cloud::{CallError, Meaning};
 use crate::config::Config;
-use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId};
-use crate::observation::{NetworkInterface, Reading};
+use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
+use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
+use crate::readiness::Subscription;
 use crate::security_group::Gap;
 
 /// How bad a finding is.
@@ -60,6 +61,10 @@ impl Finding {
 
     fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Critical, code, Some(resource.to_string()), message, remedy)
+    }
+
+    fn info(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+        Self::new(Severity::Info, code, Some(resource.to_string()), message, remedy)
     }
 
     fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
@@ -145,12 +150,7 @@ impl<'a> Advisor<'a> {
                     ),
                 )
             }
-            Refusal::NoViableStandby => Finding::critical(
-                "no-viable-standby",
-                interface,
-                "No standby can take the interface now.".to_owned(),
-                "Make one of the standbys below viable; the next run then moves the interface by itself.".to_owned(),
-            ),
+            Refusal::NoViableStandby => self.no_viable_standby(),
             Refusal::TargetNotViable { target, obstacle } => Finding::critical(
                 "target-not-viable",
                 target,
@@ -195,6 +195,17 @@ impl<'a> Advisor<'a> {
             findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
         }
         findings
+    }
+
+    /// No standby can take the interface.
+    pub fn no_viable_standby(&self) -> Finding {
+        Finding::critical(
+            "no-viable-standby",
+            &self.config.interface_id,
+            "No standby can take the interface now.".to_owned(),
+            "Make one of the standbys viable: each has a finding of its own. The next run that needs one takes it."
+                .to_owned(),
+        )
     }
 
     /// What stands in a standby's way; `None` for a viable one.
@@ -327,6 +338,229 @@ impl<'a> Advisor<'a> {
                 "Stop {from}, and start it again, before you move the interface back:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {from}")),
                 self.command(&format!("start-instances --instance-ids {from}"))
+            ),
+        )
+    }
+
+    /// The instance that has the interface fails already.
+    pub fn holder_failed(&self, attachment: &Attachment) -> Finding {
+        let holder = attachment.instance_id.as_ref().map_or_else(|| "Its holder".to_owned(), ToString::to_string);
+        Finding::critical(
+            "holder-failed",
+            &holder,
+            format!("{holder} has the license interface and does not run, or its EC2 status checks fail."),
+            "Wait a minute: the next reconcile moves the interface. An audit moves nothing.".to_owned(),
+        )
+    }
+
+    /// The instance can have no further interface.
+    pub fn standby_without_room(&self, instance: &Instance, limit: u32) -> Finding {
+        let (id, kind) = (&instance.id, &instance.instance_type);
+        Finding::warning(
+            "standby-without-room",
+            id,
+            format!("{id} cannot take the interface: a {kind} can have {limit} interfaces, and it has them."),
+            format!("Detach an interface from {id} that it does not need, or change its instance type:\n{}", {
+                self.command(&format!(
+                    "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
+                     'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
+                ))
+            }),
+        )
+    }
+
+    /// EC2 did not say how many interfaces an instance of this type can have.
+    pub fn unknown_instance_type(&self, instance: &Instance) -> Finding {
+        Finding::warning(
+            "not-audited",
+            &instance.id,
+            format!(
+                "EC2 does not describe the instance type {:?} of {}, so it is not known whether there is room for the \
+                 interface.",
+                instance.instance_type, instance.id
+            ),
+            "Count its interfaces, and look up its type's limit in the EC2 console.".to_owned(),
+        )
+    }
+
+    /// The members' primary interfaces are in the license interface's subnet.
+    pub fn same_subnet(&self, members: &[&InstanceId]) -> Finding {
+        Finding::info(
+            "same-subnet",
+            &self.config.interface_id,
+            format!(
+                "The license interface is in the same subnet as the primary interface of {}. Then Linux answers clients through \
+                 the wrong one of the two, unless it has a routing table of its own for the license interface.",
+                join_refs(members)
+            ),
+            "Amazon Linux sets that up by itself. On Ubuntu and others, add a rule for the license interface's address; see the \
+             EC2 User Guide, \"Configure your Amazon EC2 instance for multiple network interfaces\"."
+                .to_owned(),
+        )
+    }
+
+    /// EC2 may bring members back by itself.
+    pub fn auto_recovery(&self, members: &[&InstanceId]) -> Finding {
+        let commands: Vec<String> = members
+            .iter()
+            .map(|member| {
+                self.command(&format!(
+                    "modify-instance-maintenance-options --instance-id {member} --auto-recovery disabled"
+                ))
+            })
+            .collect();
+        Finding::info(
+            "auto-recovery",
+            &self.config.interface_id,
+            format!(
+                "EC2 recovers {} by itself when the hardware fails. It comes back without the license interface if that has \
+                 moved by then.",
+                join_refs(members)
+            ),
+            format!("Nothing, if a recovered instance may be a standby. To switch it off:\n{}", commands.join("\n")),
+        )
+    }
+
+    /// Members can be terminated by mistake.
+    pub fn termination_protection(&self, members: &[&InstanceId]) -> Finding {
+        let commands: Vec<String> = members
+            .iter()
+            .map(|member| {
+                self.command(&format!("modify-instance-attribute --instance-id {member} --disable-api-termination"))
+            })
+            .collect();
+        Finding::info(
+            "termination-protection",
+            &self.config.interface_id,
+            format!("{} can be terminated with one call.", join_refs(members)),
+            format!("To protect them:\n{}", commands.join("\n")),
+        )
+    }
+
+    /// The interface does not check source and destination.
+    pub fn source_dest_check(&self, interface: &NetworkInterface) -> Finding {
+        Finding::info(
+            "source-dest-check",
+            &interface.id,
+            "The source/destination check of the license interface is off. A token server does not need that; a router does."
+                .to_owned(),
+            self.command(&format!(
+                "modify-network-interface-attribute --network-interface-id {} --source-dest-check",
+                interface.id
+            )),
+        )
+    }
+
+    /// The public address leads nowhere.
+    pub fn no_internet_gateway(&self, interface: &NetworkInterface) -> Finding {
+        let subnet = &interface.subnet_id;
+        Finding::critical(
+            "no-internet-gateway",
+            subnet,
+            format!(
+                "The subnet {subnet} has no active route to an internet gateway, so nobody reaches the Elastic IP."
+            ),
+            format!(
+                "Add a route to an internet gateway to the subnet's route table, or give the Elastic IP up. To see the \
+                 routes:\n{}",
+                self.command(&format!(
+                    "describe-route-tables --filters Name=association.subnet-id,Values={subnet} --query \
+                     'RouteTables[].Routes[]' --output table"
+                ))
+            ),
+        )
+    }
+
+    /// The network ACL keeps clients away.
+    pub fn acl_blocks(&self, interface: &NetworkInterface, traffic: &str) -> Finding {
+        Finding::critical(
+            "network-acl-blocks",
+            format!("{} {traffic}", interface.subnet_id),
+            format!("The network ACL of {} does not let all of this pass: {traffic}.", interface.subnet_id),
+            self.acl_remedy(interface),
+        )
+    }
+
+    /// The network ACL lets some answers pass, and others not.
+    pub fn acl_blocks_some_answers(&self, interface: &NetworkInterface, range: &str) -> Finding {
+        Finding::warning(
+            "network-acl-blocks-some-answers",
+            format!("{} {range}", interface.subnet_id),
+            format!(
+                "The network ACL of {} does not let answers pass to all ports 1024-65535 of {range}, from which clients may ask.",
+                interface.subnet_id
+            ),
+            self.acl_remedy(interface),
+        )
+    }
+
+    fn acl_remedy(&self, interface: &NetworkInterface) -> String {
+        format!(
+            "Let it pass; only clients in the same subnet are not affected. To see the entries:\n{}",
+            self.command(&format!(
+                "describe-network-acls --filters Name=association.subnet-id,Values={} --query 'NetworkAcls[].Entries[]' \
+                 --output table",
+                interface.subnet_id
+            ))
+        )
+    }
+
+    /// A security group that is configured as a client does not exist.
+    pub fn client_group_missing(&self, group: &SecurityGroupId) -> Finding {
+        Finding::critical(
+            "client-group-missing",
+            group,
+            format!("TOKEN_SERVER_CLIENTS names {group}, which EC2 does not know."),
+            "Deploy with the security group that the clients have now.".to_owned(),
+        )
+    }
+
+    /// The topic does not exist.
+    pub fn topic_missing(&self) -> Finding {
+        Finding::critical(
+            "topic-missing",
+            &self.config.topic,
+            format!("The topic {} does not exist, so no report reaches anybody.", self.config.topic),
+            "Deploy with a topic that exists, or without NotificationTopicArn, so that the stack makes one.".to_owned(),
+        )
+    }
+
+    /// Nobody would get a report.
+    pub fn nobody_subscribed(&self, is_pending: bool) -> Finding {
+        let (message, remedy) = if is_pending {
+            (
+                "has no confirmed subscription",
+                "Follow the link in the mail that AWS has sent to each address.".to_owned(),
+            )
+        } else {
+            let subscribe = format!(
+                "aws sns subscribe --topic-arn {} --protocol email --notification-endpoint you@example.com",
+                self.config.topic
+            );
+            (
+                "has no subscription",
+                format!("Subscribe somebody, who then has to follow the link in a mail:\n{subscribe}"),
+            )
+        };
+        Finding::critical(
+            "no-subscription",
+            &self.config.topic,
+            format!("The topic {} {message}, so no report reaches anybody.", self.config.topic),
+            remedy,
+        )
+    }
+
+    /// A subscription that was never confirmed.
+    pub fn unconfirmed_subscription(&self, subscription: &Subscription) -> Finding {
+        let Subscription { protocol, endpoint, .. } = subscription;
+        Finding::warning(
+            "subscription-unconfirmed",
+            format!("{protocol} {endpoint}"),
+            format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends it nothing."),
+            format!(
+                "Follow the link in the mail that AWS has sent, or ask for another one:\naws sns subscribe --topic-arn {} \
+                 --protocol {protocol} --notification-endpoint {endpoint}",
+                self.config.topic
             ),
         )
     }
@@ -544,10 +778,9 @@ impl<'a> Advisor<'a> {
             )
         }));
         if self.config.clients.is_empty() {
-            findings.push(Finding::new(
-                Severity::Info,
+            findings.push(Finding::info(
                 "security-group-sources-not-checked",
-                Some(group),
+                group,
                 "TOKEN_SERVER_CLIENTS is empty, so it was not checked who can reach the ports.".to_owned(),
                 "Deploy with the networks of your clients in TOKEN_SERVER_CLIENTS.".to_owned(),
             ));
@@ -599,4 +832,8 @@ fn whereabouts(address: &crate::observation::Address) -> String {
 
 fn join(ids: &[InstanceId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn join_refs(members: &[&InstanceId]) -> String {
+    members.iter().map(|member| member.as_str()).collect::<Vec<_>>().join(", ")
 }

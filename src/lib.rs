@@ -13,8 +13,9 @@
 //! - [`plan`](mod@plan): the decision, pure;
 //! - [`cloud`]: the doors to EC2 and SNS, and what their errors mean; [`aws`]: behind the doors, the SDK;
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
+//! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
 //! - [`run`], `relocation`, `repair`: carrying out what was decided;
-//! - [`report`], [`notification`]: what came of it, for programs and for people;
+//! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
 //! - [`failover`], `conclusion`: the conductor, and how it ends: the report, and what is owed.
 //!
 //! What always holds, whatever happens, is listed in ARCHITECTURE.md.
@@ -30,6 +31,7 @@
     clippy::unwrap_used
 )]
 
+mod audit;
 pub mod aws;
 pub mod checks;
 pub mod cloud;
@@ -40,9 +42,11 @@ pub mod failover;
 pub mod findings;
 pub mod ids;
 pub mod marks;
+pub mod metrics;
 pub mod notification;
 pub mod observation;
 pub mod plan;
+pub mod readiness;
 mod relocation;
 mod repair;
 pub mod report;

@@ -12,6 +12,7 @@
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
+//! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
 //!
 //! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
@@ -39,6 +40,8 @@ pub const MOVES: &str = "token-failover:moves";
 /// The tag with the refusal that was published last.
 pub const REFUSED: &str = "token-failover:refused";
 
+/// The tag with the digest of the findings of the audit that was published last.
+pub const AUDITED: &str = "token-failover:audited";
 /// The tag with the announcement that was published last.
 pub const ANNOUNCED: &str = "token-failover:announced";
 
@@ -59,6 +62,8 @@ pub struct Marks {
     pub refused: Option<String>,
     /// The announcement that was published last.
     pub announced: Option<String>,
+    /// The digest of the findings of the audit that was published last.
+    pub audited: Option<String>,
 }
 
 /// A report that may be owed.
@@ -286,7 +291,13 @@ impl Marks {
             .filter_map(|time| time.parse().ok())
             .collect();
         moves.sort_unstable();
-        Self { debts, moves, refused: tags.get(REFUSED).cloned(), announced: tags.get(ANNOUNCED).cloned() }
+        Self {
+            debts,
+            moves,
+            refused: tags.get(REFUSED).cloned(),
+            announced: tags.get(ANNOUNCED).cloned(),
+            audited: tags.get(AUDITED).cloned(),
+        }
     }
 
     /// The automatic moves that still count against the limit.

@@ -102,8 +102,16 @@ pub struct NetworkInterface {
     pub association: Option<Association>,
     /// Its security groups.
     pub groups: Vec<SecurityGroupId>,
+    /// Whether EC2 drops what is not from or to its own addresses.
+    #[serde(default = "checked")]
+    pub source_dest_check: bool,
     /// Its tags in the namespace `token-failover:`; other people's tags are none of our business.
     pub tags: BTreeMap<String, String>,
+}
+
+/// What EC2 does unless it is told otherwise, and what was not written down before an audit asked for it.
+fn checked() -> bool {
+    true
 }
 
 /// One attachment of an interface.
@@ -158,6 +166,15 @@ pub struct Instance {
     pub availability_zone: String,
     /// Its VPC; a terminated instance has none.
     pub vpc_id: Option<String>,
+    /// The subnet of its primary interface; a terminated instance has none.
+    #[serde(default)]
+    pub subnet_id: Option<String>,
+    /// Its type, such as `t3.small`.
+    #[serde(default)]
+    pub instance_type: String,
+    /// Whether EC2 moves it to other hardware by itself when its system status check fails.
+    #[serde(default)]
+    pub recovers: bool,
     /// Whether EC2 may take it away with two minutes' notice.
     pub spot: bool,
     /// EC2's status checks.

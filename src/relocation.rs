@@ -334,7 +334,7 @@ impl<E: Ec2> Run<'_, E> {
         let reachability = async {
             let interface = before.as_ref()?;
             let wanted = wanted_address(config, Some(interface));
-            Some(read_reachability(config, ec2, interface, wanted.as_ref()).await)
+            Some(read_reachability(config, ec2, interface, wanted.as_ref(), None).await)
         };
         let began = Instant::now();
         let awaiting = self.begin(Step::AwaitAttached, format!("{} to {}", attach.interface_id, attach.instance_id));

@@ -37,6 +37,9 @@ pub struct Report {
     /// The move that was made or, in a planned report, would be made.
     #[serde(rename = "move")]
     pub movement: Option<Movement>,
+    /// How many standbys could take the interface when it was looked at; absent where that was not asked, and after a move.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub viable_standbys: Option<usize>,
     /// What was done, in order.
     pub steps: Vec<StepRecord>,
     /// The four checks.
@@ -46,6 +49,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether EC2 was asked for the interface, and answered.
+    pub fn has_looked(&self) -> bool {
+        self.token_server.mac_address.is_some() || self.reason == "interface-missing"
+    }
+
     /// The severity of the worst finding.
     pub fn severity(&self) -> Option<Severity> {
         self.findings.iter().map(|finding| finding.severity).max()

@@ -12,12 +12,13 @@ use crate::checks::{Checked, check, has_address, wanted_address};
 use crate::cloud::{CallError, Ec2, Meaning};
 use crate::config::Config;
 use crate::findings::{Advisor, Finding};
-use crate::ids::{AllocationId, AttachmentId, InstanceId};
+use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
 };
 use crate::plan::Plan;
+use crate::readiness::Readiness;
 use crate::report::{Step, StepRecord, StepResult, milliseconds};
 use crate::security_group::prefix_lists;
 
@@ -28,6 +29,8 @@ pub enum Record<'a> {
     Observed(&'a Observation),
     /// A plan was made.
     Planned(&'a Plan),
+    /// An audit has read what it asks for.
+    Audited(&'a Readiness),
     /// A step begins.
     Begun(Step, &'a str),
     /// A step ended.
@@ -124,6 +127,10 @@ pub struct Run<'a, E> {
     pub(crate) may_have_attached: bool,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
+    /// The ingress rules of these groups, read before it was known that they are the interface's.
+    pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, Result<Vec<IngressRule>, CallError>)>,
+    /// How many standbys could take the interface.
+    pub(crate) viable_standbys: Option<usize>,
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) findings: Vec<Finding>,
 }
@@ -142,6 +149,8 @@ impl<'a, E: Ec2> Run<'a, E> {
             may_have_changed: false,
             may_have_attached: false,
             name,
+            rules_ahead: None,
+            viable_standbys: None,
             steps: Vec::new(),
             findings: Vec::new(),
         }
@@ -165,7 +174,9 @@ impl<'a, E: Ec2> Run<'a, E> {
     pub(crate) async fn read_reachability(&mut self) {
         let Some(interface) = self.interface().cloned() else { return };
         let wanted = self.wanted_address();
-        let reachability = read_reachability(self.config, self.ec2, &interface, wanted.as_ref()).await;
+        // Used once: whoever asks again wants to see what has changed.
+        let ahead = self.rules_ahead.take().filter(|(groups, _)| *groups == interface.groups).map(|(_, rules)| rules);
+        let reachability = read_reachability(self.config, self.ec2, &interface, wanted.as_ref(), ahead).await;
         if let Some(observation) = &mut self.observation {
             observation.reachability = Some(reachability);
         }
@@ -317,9 +328,16 @@ pub(crate) async fn read_reachability<E: Ec2>(
     ec2: &E,
     interface: &NetworkInterface,
     wanted: Option<&AllocationId>,
+    rules: Option<Result<Vec<IngressRule>, CallError>>,
 ) -> Reachability {
     let missing = wanted.filter(|wanted| !has_address(interface, wanted));
-    let (rules, missing_address) = future::join(ec2.ingress_rules(&interface.groups), async {
+    let rules = async {
+        match rules {
+            Some(rules) => rules,
+            None => ec2.ingress_rules(&interface.groups).await,
+        }
+    };
+    let (rules, missing_address) = future::join(rules, async {
         match missing {
             Some(missing) => Some(Reading::from(ec2.address(missing).await)),
             None => None,

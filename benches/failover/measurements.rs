@@ -52,41 +52,53 @@ pub(crate) struct Situation {
     pub(crate) world: fn() -> Scenario,
     /// The document of the folder `events` that is sent.
     pub(crate) document: &'static str,
+    /// Whether the process has served the same before, as it usually has.
+    pub(crate) warm: bool,
 }
 
 /// All situations.
-pub(crate) const SITUATIONS: [Situation; 4] = [
+pub(crate) const SITUATIONS: [Situation; 6] = [
     Situation {
         name: "running standby",
         world: || pair().instance(names::HOLDER, InstanceSpec::stopped),
         document: "holder-stopped",
+        warm: false,
     },
     Situation {
         name: "cold standby",
         world: || cold_standby().instance(names::HOLDER, InstanceSpec::stopped),
         document: "holder-stopped",
+        warm: false,
     },
     Situation {
         name: "unattached interface",
         world: || pair().interface(names::INTERFACE, |interface| interface.free()),
         document: "schedule",
+        warm: false,
     },
-    Situation { name: "healthy, reconcile", world: pair, document: "schedule" },
+    Situation { name: "healthy, first reconcile", world: pair, document: "schedule", warm: false },
+    Situation { name: "healthy, reconcile", world: pair, document: "schedule", warm: true },
+    Situation { name: "healthy, audit", world: pair, document: "operator-audit", warm: true },
 ];
 
 /// Measures one situation. Needs tokio's clock, paused.
 pub(crate) async fn measure(situation: Situation) -> Measurement {
-    let Situation { name, world, document } = situation;
+    let Situation { name, world, document, warm } = situation;
     let simulator = world().timings(timings()).build();
     let stage = Stage::recorded(simulator.clone(), &[], Box::new(|_| ()));
+    if warm {
+        stage.invoke(event(document)).await.expect("nothing is disrupted");
+        simulator.clear_journal();
+    }
+    let began = simulator.now();
     let report = stage.invoke(event(document)).await.expect("nothing is disrupted");
-    let answered = simulator.now();
+    let answered = simulator.now() - began;
 
     let journal = simulator.journal();
     // A call takes effect half way; its answer needs the other half.
     let answer_to = |action: &str| {
         let call = journal.iter().find(|call| call.action == action && !call.dry_run)?;
-        Some(milliseconds(call.at + timings().call / 2))
+        Some(milliseconds(call.at + timings().call / 2 - began))
     };
     let first_wave = journal.first().map(|call| call.at);
     let is_poll = |call: &&Call| {

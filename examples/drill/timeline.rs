@@ -151,6 +151,12 @@ impl Shared {
                 let what = planned(plan);
                 self.say_new(at, number, "decide", what, false);
             }
+            Record::Audited(readiness) => {
+                let permissions = readiness.permissions.len();
+                let what =
+                    format!("read routes, network ACL, types and subscriptions; ask for {permissions} permissions");
+                self.say_new(at, number, "audit", what, false);
+            }
             Record::Begun(step, resource) => self.say(at, who, begun(step, resource), false),
             Record::Ended(record) => {
                 if let Some(what) = ended(record) {

@@ -1,6 +1,6 @@
 //! EC2 through the SDK: each answer becomes plain values, or an error that says what does not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use aws_sdk_ec2::Client;
@@ -11,7 +11,7 @@ use aws_sdk_ec2::types as sdk;
 use ipnet::IpNet;
 
 use crate::aws::{call_error, contradiction};
-use crate::cloud::{Attach, CallError, Ec2, Ingress, Meaning};
+use crate::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Meaning};
 use crate::config::Client as TokenClient;
 use crate::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
@@ -21,6 +21,8 @@ use crate::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
+
+use crate::readiness::{AclEntry, InterfaceLimits, Route};
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]
@@ -197,19 +199,6 @@ impl Ec2 for SdkEc2 {
             .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))
     }
 
-    async fn may_attach(&self, attach: &Attach) -> Result<(), CallError> {
-        let asked = self
-            .client
-            .attach_network_interface()
-            .network_interface_id(attach.interface_id.as_str())
-            .instance_id(attach.instance_id.as_str())
-            .device_index(i32::from(attach.device_index))
-            .dry_run(true)
-            .send()
-            .await;
-        permitted(asked.map(drop).map_err(failed("ec2:AttachNetworkInterface")))
-    }
-
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
         let request = self.client.detach_network_interface().attachment_id(attachment.as_str());
         let request = if force { request.force(true) } else { request };
@@ -221,22 +210,18 @@ impl Ec2 for SdkEc2 {
         interface: &NetworkInterfaceId,
         attachment: &AttachmentId,
     ) -> Result<(), CallError> {
-        let changes = sdk::NetworkInterfaceAttachmentChanges::builder()
-            .attachment_id(attachment.as_str())
-            .delete_on_termination(false)
-            .build();
         let request = self.client.modify_network_interface_attribute().network_interface_id(interface.as_str());
-        request.attachment(changes).send().await.map(drop).map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
+        request
+            .attachment(kept(attachment))
+            .send()
+            .await
+            .map(drop)
+            .map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
         let request = self.client.start_instances().instance_ids(instance.as_str());
         request.send().await.map(drop).map_err(failed("ec2:StartInstances"))
-    }
-
-    async fn may_start(&self, instance: &InstanceId) -> Result<(), CallError> {
-        let request = self.client.start_instances().instance_ids(instance.as_str()).dry_run(true);
-        permitted(request.send().await.map(drop).map_err(failed("ec2:StartInstances")))
     }
 
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
@@ -251,26 +236,8 @@ impl Ec2 for SdkEc2 {
     }
 
     async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
-        let permission = sdk::IpPermission::builder()
-            .ip_protocol("tcp")
-            .from_port(i32::from(ingress.ports.first))
-            .to_port(i32::from(ingress.ports.last));
-        let permission = match &ingress.client {
-            TokenClient::Cidr(IpNet::V4(net)) => {
-                permission.ip_ranges(sdk::IpRange::builder().cidr_ip(net.to_string()).build())
-            }
-            TokenClient::Cidr(IpNet::V6(net)) => {
-                permission.ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6(net.to_string()).build())
-            }
-            TokenClient::SecurityGroup(id) => {
-                permission.user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(id.as_str()).build())
-            }
-            TokenClient::PrefixList(id) => {
-                permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id.as_str()).build())
-            }
-        };
         let request = self.client.authorize_security_group_ingress().group_id(ingress.group_id.as_str());
-        let request = request.ip_permissions(permission.build());
+        let request = request.ip_permissions(permission(ingress));
         request.send().await.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
     }
 
@@ -289,6 +256,204 @@ impl Ec2 for SdkEc2 {
         let request = self.client.delete_tags().resources(interface.as_str()).set_tags(Some(tags));
         request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
     }
+
+    async fn may(&self, change: &Change) -> Result<(), CallError> {
+        let client = &self.client;
+        permitted(match change {
+            Change::Attach(attach) => {
+                let request = client
+                    .attach_network_interface()
+                    .network_interface_id(attach.interface_id.as_str())
+                    .instance_id(attach.instance_id.as_str())
+                    .device_index(i32::from(attach.device_index));
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AttachNetworkInterface"))
+            }
+            Change::Detach(attachment) => {
+                let request = client.detach_network_interface().attachment_id(attachment.as_str());
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DetachNetworkInterface"))
+            }
+            Change::KeepOnTermination { interface_id, attachment_id } => {
+                let request = client.modify_network_interface_attribute().network_interface_id(interface_id.as_str());
+                let request = request.attachment(kept(attachment_id)).dry_run(true);
+                request.send().await.map(drop).map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
+            }
+            Change::Start(instance) => {
+                let request = client.start_instances().instance_ids(instance.as_str());
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:StartInstances"))
+            }
+            Change::DisassociateAddress(association) => {
+                let request = client.disassociate_address().association_id(association.as_str());
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DisassociateAddress"))
+            }
+            Change::AssociateAddress { allocation_id, interface_id } => {
+                let request = client.associate_address().allocation_id(allocation_id.as_str());
+                let request = request.network_interface_id(interface_id.as_str()).allow_reassociation(false);
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AssociateAddress"))
+            }
+            Change::AuthorizeIngress(ingress) => {
+                let request = client.authorize_security_group_ingress().group_id(ingress.group_id.as_str());
+                let request = request.ip_permissions(permission(ingress)).dry_run(true);
+                request.send().await.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
+            }
+            Change::WriteTag(interface, key) => {
+                let tag = sdk::Tag::builder().key(key).value("").build();
+                let request = client.create_tags().resources(interface.as_str()).tags(tag);
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:CreateTags"))
+            }
+            Change::DeleteTag(interface, key) => {
+                let tag = sdk::Tag::builder().key(key).build();
+                let request = client.delete_tags().resources(interface.as_str()).tags(tag);
+                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+            }
+        })
+    }
+}
+
+impl Ec2Audit for SdkEc2 {
+    async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
+        const ACTION: &str = "ec2:DescribeInstanceTypes";
+        // Asked by filter, because asked by name EC2 answers nothing at all if it does not know one of the types.
+        let filter =
+            sdk::Filter::builder().name("instance-type").set_values(Some(types.iter().cloned().collect())).build();
+        let mut pages = self.client.describe_instance_types().filters(filter).into_paginator().send();
+        let mut limits = BTreeMap::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { return Ok(limits) };
+            let page = page.map_err(failed(ACTION))?;
+            for kind in page.instance_types() {
+                let limit = interface_limits(kind).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
+                limits.extend([limit]);
+            }
+        }
+        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+    }
+
+    async fn is_protected(&self, instance: &InstanceId) -> Result<bool, CallError> {
+        const ACTION: &str = "ec2:DescribeInstanceAttribute";
+        let request = self.client.describe_instance_attribute().instance_id(instance.as_str());
+        let request = request.attribute(sdk::InstanceAttributeName::DisableApiTermination);
+        let answer = request.send().await.map_err(failed(ACTION))?;
+        let value = answer.disable_api_termination().and_then(sdk::AttributeBooleanValue::value);
+        let flaw = || contradiction(ACTION, "the answer has no disableApiTermination".to_owned(), answer.request_id());
+        value.ok_or_else(flaw)
+    }
+
+    async fn routes(&self, subnet: &str, vpc: &str) -> Result<Vec<Route>, CallError> {
+        const ACTION: &str = "ec2:DescribeRouteTables";
+        let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
+        let request = self.client.describe_route_tables().filters(filter("association.subnet-id", subnet));
+        let mut answer = request.send().await.map_err(failed(ACTION))?;
+        // A subnet that no table is associated with has the VPC's main table, and only asking for that finds it.
+        // Source: Amazon VPC User Guide, "Subnet route tables".
+        if answer.route_tables().is_empty() {
+            let request = self.client.describe_route_tables().filters(filter("vpc-id", vpc));
+            let request = request.filters(filter("association.main", "true"));
+            answer = request.send().await.map_err(failed(ACTION))?;
+        }
+        let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        match answer.route_tables() {
+            [table] => table.routes().iter().map(|one| route(one).map_err(flawed)).collect(),
+            tables => Err(flawed(format!("{} route tables were answered where one is due", tables.len()))),
+        }
+    }
+
+    async fn acl_entries(&self, subnet: &str) -> Result<Vec<AclEntry>, CallError> {
+        const ACTION: &str = "ec2:DescribeNetworkAcls";
+        let filter = sdk::Filter::builder().name("association.subnet-id").values(subnet).build();
+        let answer = self.client.describe_network_acls().filters(filter).send().await.map_err(failed(ACTION))?;
+        let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        match answer.network_acls() {
+            [acl] => acl.entries().iter().map(|entry| acl_entry(entry).map_err(flawed)).collect(),
+            acls => Err(flawed(format!("{} network ACLs were answered where one is due", acls.len()))),
+        }
+    }
+
+    async fn security_groups(&self, ids: &BTreeSet<SecurityGroupId>) -> Result<BTreeSet<SecurityGroupId>, CallError> {
+        const ACTION: &str = "ec2:DescribeSecurityGroups";
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        // Asked by filter, because asked by id EC2 answers nothing at all if one of them does not exist.
+        let ids = ids.iter().map(ToString::to_string).collect();
+        let filter = sdk::Filter::builder().name("group-id").set_values(Some(ids)).build();
+        let answer = self.client.describe_security_groups().filters(filter).send().await.map_err(failed(ACTION))?;
+        let found = answer.security_groups().iter().map(|group| parsed("groupId", group.group_id()));
+        found.collect::<Result<_, _>>().map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))
+    }
+}
+
+fn interface_limits(answer: &sdk::InstanceTypeInfo) -> Result<(String, InterfaceLimits), Flaw> {
+    let name = answer.instance_type().ok_or("an instance type has no name")?.as_str().to_owned();
+    let network = answer.network_info().ok_or("an instance type has no networkInfo")?;
+    let number = |number: Option<i32>| number.and_then(|number| u32::try_from(number).ok());
+    let total =
+        number(network.maximum_network_interfaces()).ok_or("an instance type has no maximumNetworkInterfaces")?;
+    let first = network.network_cards().iter().find(|card| card.network_card_index() == Some(0));
+    let first_card = first.and_then(|card| number(card.maximum_network_interfaces())).unwrap_or(total);
+    Ok((name, InterfaceLimits { total, first_card }))
+}
+
+fn route(answer: &sdk::Route) -> Result<Route, Flaw> {
+    let range = answer.destination_cidr_block().or(answer.destination_ipv6_cidr_block());
+    Ok(Route {
+        destination: range.filter(|range| !range.is_empty()).map(cidr).transpose()?,
+        gateway_id: answer.gateway_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        active: answer.state() != Some(&sdk::RouteState::Blackhole),
+    })
+}
+
+fn acl_entry(answer: &sdk::NetworkAclEntry) -> Result<AclEntry, Flaw> {
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
+    let range = answer.cidr_block().or(answer.ipv6_cidr_block());
+    let tcp_ports = match required("protocol", answer.protocol())? {
+        "-1" => Some((0, u16::MAX)),
+        "6" | "tcp" => {
+            let ports = answer.port_range().map(|range| (port(range.from()), port(range.to())));
+            match ports {
+                Some((Some(first), Some(last))) if first <= last => Some((first, last)),
+                other => return Err(format!("an entry about TCP has the ports {other:?}")),
+            }
+        }
+        _ => None,
+    };
+    Ok(AclEntry {
+        number: answer.rule_number().ok_or("an entry has no ruleNumber")?,
+        egress: answer.egress().ok_or("an entry has no egress")?,
+        allow: match answer.rule_action() {
+            Some(sdk::RuleAction::Allow) => true,
+            Some(sdk::RuleAction::Deny) => false,
+            other => return Err(format!("an entry has the ruleAction {other:?}")),
+        },
+        range: cidr(required("cidrBlock", range)?)?,
+        tcp_ports,
+    })
+}
+
+fn kept(attachment: &AttachmentId) -> sdk::NetworkInterfaceAttachmentChanges {
+    let changes = sdk::NetworkInterfaceAttachmentChanges::builder().attachment_id(attachment.as_str());
+    changes.delete_on_termination(false).build()
+}
+
+fn permission(ingress: &Ingress) -> sdk::IpPermission {
+    let permission = sdk::IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(i32::from(ingress.ports.first))
+        .to_port(i32::from(ingress.ports.last));
+    let permission = match &ingress.client {
+        TokenClient::Cidr(IpNet::V4(net)) => {
+            permission.ip_ranges(sdk::IpRange::builder().cidr_ip(net.to_string()).build())
+        }
+        TokenClient::Cidr(IpNet::V6(net)) => {
+            permission.ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6(net.to_string()).build())
+        }
+        TokenClient::SecurityGroup(id) => {
+            permission.user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(id.as_str()).build())
+        }
+        TokenClient::PrefixList(id) => {
+            permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id.as_str()).build())
+        }
+    };
+    permission.build()
 }
 
 fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Flaw> {
@@ -336,6 +501,7 @@ fn network_interface(answer: &sdk::NetworkInterface) -> Result<NetworkInterface,
         private_ip_address: ipv4("privateIpAddress", answer.private_ip_address())?,
         association,
         groups,
+        source_dest_check: answer.source_dest_check().unwrap_or(true),
         tags: tags.filter(|(key, _)| key.starts_with(NAMESPACE)).collect(),
     })
 }
@@ -386,6 +552,10 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
         state,
         availability_zone: required("availabilityZone", zone)?.to_owned(),
         vpc_id: answer.vpc_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        subnet_id: answer.subnet_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        instance_type: answer.instance_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        recovers: answer.maintenance_options().and_then(sdk::InstanceMaintenanceOptions::auto_recovery)
+            != Some(&sdk::InstanceAutoRecoveryState::Disabled),
         spot: answer.instance_lifecycle() == Some(&sdk::InstanceLifecycleType::Spot),
         status_checks: Reading::Known(StatusChecks::Undecided),
         interfaces,

@@ -4,9 +4,10 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use crate::aws::call_error;
-use crate::cloud::{CallError, Meaning, Sns};
+use crate::cloud::{CallError, Meaning, Sns, SnsAudit};
 use crate::ids::TopicArn;
 use crate::notification::Notification;
+use crate::readiness::Subscription;
 
 /// SNS through the SDK, for one topic.
 #[derive(Debug, Clone)]
@@ -68,5 +69,32 @@ impl Sns for SdkSns {
             request = request.message_group_id(&fifo.group_id).message_deduplication_id(&fifo.deduplication_id);
         }
         request.send().await.map(drop).map_err(|error| call_error("sns:Publish", error, meaning_of))
+    }
+}
+
+/// Pages of 100 subscriptions. A topic may have millions, but this one is read by people.
+const MOST_PAGES: usize = 10;
+
+impl SnsAudit for SdkSns {
+    async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
+        const ACTION: &str = "sns:ListSubscriptionsByTopic";
+        let mut pages =
+            self.client.list_subscriptions_by_topic().topic_arn(self.topic.as_str()).into_paginator().send();
+        let mut subscriptions = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = match page.map_err(|error| call_error(ACTION, error, meaning_of)) {
+                Ok(page) => page,
+                Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            subscriptions.extend(page.subscriptions().iter().map(|one| Subscription {
+                protocol: one.protocol().unwrap_or_default().to_owned(),
+                endpoint: one.endpoint().unwrap_or_default().to_owned(),
+                // Source: SNS API Reference, *ListSubscriptionsByTopic*, and "Confirming the subscription".
+                confirmed: one.subscription_arn() != Some("PendingConfirmation"),
+            }));
+        }
+        Ok(Some(subscriptions))
     }
 }

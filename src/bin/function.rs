@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use token_failover::aws;
 use token_failover::config::{Config, ConfigError};
 use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::metrics;
 use token_failover::report::Report;
 use token_failover::run::Record;
 use tokio::time::Instant;
@@ -45,7 +46,11 @@ async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns>, event: LambdaEvent
         received_at: now.into(),
         deadline: Instant::now() + left,
     };
+    let received_at = invocation.received_at;
     let result = failover.handle(invocation).await;
+    if let Some(metrics) = metrics::line(failover.token_server(), received_at, SystemTime::now().into(), &result) {
+        print(&metrics);
+    }
     match &result {
         Ok(report) => line("INFO", "report", json!(report)),
         Err(failure) => {
@@ -60,14 +65,19 @@ fn log(record: Record<'_>) {
     match record {
         Record::Observed(observation) => line("INFO", "observation", json!(observation)),
         Record::Planned(plan) => line("INFO", "plan", json!(plan)),
+        Record::Audited(readiness) => line("INFO", "readiness", json!(readiness)),
         Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
         Record::Ended(step) => line("INFO", "step", json!(step)),
     }
 }
 
-#[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
 fn line(level: &str, kind: &str, value: Value) {
-    println!("{}", json!({"level": level, "type": kind, kind: value}));
+    print(&json!({"level": level, "type": kind, kind: value}));
+}
+
+#[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
+fn print(line: &Value) {
+    println!("{line}");
 }
 
 /// Why an invocation failed.

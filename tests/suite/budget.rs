@@ -76,10 +76,34 @@ async fn an_interface_that_is_attached_to_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_do_costs_two_waves_of_reads() {
-    let measured = measured("healthy, reconcile").await;
+async fn nothing_to_do_costs_two_waves_of_reads_the_first_time() {
+    let measured = measured("healthy, first reconcile").await;
     assert_eq!(measured.outcome, Outcome::NoAction);
     assert_eq!(measured.order, [LOOK, "DescribeSecurityGroupRules"]);
     assert_eq!((measured.calls, measured.polls, measured.answered_ms), (4, 0, 60));
     assert_eq!((measured.attach_accepted_ms, measured.published_ms), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_do_costs_one_wave_of_reads_every_other_time() {
+    let measured = measured("healthy, reconcile").await;
+    assert_eq!(measured.outcome, Outcome::NoAction);
+    let wave = "DescribeInstanceStatus + DescribeInstances + DescribeNetworkInterfaces + DescribeSecurityGroupRules";
+    assert_eq!(measured.order, [wave]);
+    assert_eq!((measured.calls, measured.polls, measured.answered_ms), (4, 0, 30));
+    assert_eq!((measured.attach_accepted_ms, measured.published_ms), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_of_a_healthy_pair_costs_three_waves_of_reads_and_changes_nothing() {
+    let measured = measured("healthy, audit").await;
+    assert_eq!(measured.outcome, Outcome::Audited);
+    let questions = "AssociateAddress (dry run) + AttachNetworkInterface (dry run) + CreateTags (dry run) + DeleteTags (dry \
+                     run) + DescribeInstanceAttribute + DescribeInstanceTypes + DescribeNetworkAcls + DescribeRouteTables + \
+                     DescribeSecurityGroupRules + DetachNetworkInterface (dry run) + ModifyNetworkInterfaceAttribute (dry \
+                     run) + StartInstances (dry run)";
+    // A subnet without a route table of its own has the main one, and only asking shows that.
+    assert_eq!(measured.order, [LOOK, questions, "DescribeRouteTables"]);
+    assert!(measured.waves <= 3 && measured.answered_ms < 1_000, "{measured:#?}");
+    assert_eq!((measured.polls, measured.attach_accepted_ms, measured.published_ms), (0, None, None));
 }

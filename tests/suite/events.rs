@@ -16,9 +16,9 @@ use crate::support::{self, event};
 use crate::world::{instance_id, parsed};
 
 /// What an operator reads behind the problem.
-const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"plan\"} and \
-    {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"} (to and reason are optional); reconcile and failover take \
-    \"dryRun\":true";
+const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"} and \
+    {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"} (to and reason are optional); reconcile, audit and failover \
+    take \"dryRun\":true";
 
 /// The trigger of an event.
 fn of_event(kind: TriggerKind, id: &str, time: &str, instance: Option<&str>, state: Option<&str>) -> Trigger {
@@ -88,7 +88,9 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 
 /// What each file of the folder means.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
-    use TriggerKind::{Alarm, Failover, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown};
+    use TriggerKind::{
+        Alarm, Audit, Failover, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
+    };
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
         request(trigger, look(instance, reported_failing))
@@ -274,8 +276,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
                 true,
             ),
         ),
-        // Audits are not part of this function yet, so a request for one says what is.
-        ("operator-audit", refused("the action \"audit\" is not known")),
+        ("operator-audit", request(bare(Audit), Intent::Audit)),
         ("operator-failover", request(maintenance(), Intent::Failover { to: None })),
         ("operator-failover-dry-run", dry_run(bare(Failover), Intent::Failover { to: None })),
         ("operator-failover-to-standby", request(maintenance(), Intent::Failover { to: Some(parsed(names::STANDBY)) })),

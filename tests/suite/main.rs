@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audits;
 mod budget;
 mod checks;
 mod config;
@@ -14,6 +15,7 @@ mod house;
 mod identifiers;
 mod laws;
 mod marks;
+mod metrics;
 mod notifications;
 mod planning;
 mod security_groups;

@@ -36,6 +36,9 @@ pub(crate) fn instance(id: &str) -> Instance {
         state: InstanceState::Running,
         availability_zone: names::ZONE.to_owned(),
         vpc_id: Some(names::VPC.to_owned()),
+        subnet_id: Some(names::SUBNET.to_owned()),
+        instance_type: "t3.small".to_owned(),
+        recovers: true,
         spot: false,
         status_checks: Reading::Known(StatusChecks::Ok),
         interfaces: vec![InstanceInterface {
@@ -72,6 +75,7 @@ pub(crate) fn interface() -> NetworkInterface {
             public_ip: parsed(names::PUBLIC_IP),
         }),
         groups: vec![parsed(names::GROUP)],
+        source_dest_check: true,
         tags: BTreeMap::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! What `token_failover::aws` makes of answers and errors, and what the SDK makes of its retries and time-outs, is done
 //! again here, so that a world can be played a hundred times faster. `parity` shows that both lanes do the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,12 +11,14 @@ use simulator::Simulator;
 use simulator::world::region::{self, Check};
 use simulator::world::{
     ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
-    DescribeAddresses, DescribeInstanceStatus, DescribeInstances, DescribeNetworkInterfaces,
-    DescribeSecurityGroupRules, DetachNetworkInterface, DisassociateAddress, GetManagedPrefixListEntries,
-    InterfaceAttribute, InterfaceView, IpPermission, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation,
-    Publish, Selection, StartInstances,
+    DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
+    DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
+    DescribeSecurityGroups, DetachNetworkInterface, DisassociateAddress, GetManagedPrefixListEntries,
+    InterfaceAttribute, InterfaceView, IpPermission, ListSubscriptionsByTopic, MessageAttribute,
+    ModifyNetworkInterfaceAttribute, Operation, Publish, RouteDestination, RouteState, RuleAction, Selection,
+    StartInstances,
 };
-use token_failover::cloud::{Attach, CallError, Ec2, Ingress, Meaning, Sns};
+use token_failover::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit};
 use token_failover::config::Client;
 use token_failover::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
@@ -27,6 +29,7 @@ use token_failover::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
+use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -151,6 +154,7 @@ fn interface(seen: &InterfaceView) -> NetworkInterface {
         private_ip_address: Some(seen.private_ip),
         association,
         groups: seen.groups.iter().map(|group| id(group)).collect(),
+        source_dest_check: seen.source_dest_check,
         tags: tags.map(|(key, value)| (key.clone(), value.clone())).collect(),
     }
 }
@@ -190,6 +194,9 @@ impl Ec2 for BelowEc2 {
             state: state(seen.state),
             availability_zone: seen.availability_zone.clone(),
             vpc_id: (seen.state != region::InstanceState::Terminated).then(|| seen.vpc_id.clone()),
+            subnet_id: (seen.state != region::InstanceState::Terminated).then(|| seen.subnet_id.clone()),
+            instance_type: seen.instance_type.clone(),
+            recovers: seen.auto_recovery == region::AutoRecovery::Default,
             spot: seen.spot,
             status_checks: Reading::Known(StatusChecks::Undecided),
             interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
@@ -264,13 +271,8 @@ impl Ec2 for BelowEc2 {
         Ok(AttachmentId::new(attached.attachment_id))
     }
 
-    async fn may_attach(&self, attach: &Attach) -> Result<(), CallError> {
-        permitted(self.ask("ec2:AttachNetworkInterface", attach_request(attach, true)).await.map(drop))
-    }
-
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
-        let detach = DetachNetworkInterface { attachment_id: attachment.as_str().to_owned(), force, dry_run: false };
-        self.ask("ec2:DetachNetworkInterface", detach).await
+        self.ask("ec2:DetachNetworkInterface", detach_request(attachment, force, false)).await
     }
 
     async fn keep_on_termination(
@@ -278,14 +280,7 @@ impl Ec2 for BelowEc2 {
         interface: &NetworkInterfaceId,
         attachment: &AttachmentId,
     ) -> Result<(), CallError> {
-        let modify = ModifyNetworkInterfaceAttribute {
-            network_interface_id: interface.to_string(),
-            attribute: InterfaceAttribute::DeleteOnTermination {
-                attachment_id: attachment.as_str().to_owned(),
-                value: false,
-            },
-            dry_run: false,
-        };
+        let modify = keep_request(interface, attachment, false);
         self.ask("ec2:ModifyNetworkInterfaceAttribute", modify).await
     }
 
@@ -293,39 +288,17 @@ impl Ec2 for BelowEc2 {
         self.ask("ec2:StartInstances", StartInstances::of(instance.as_str())).await.map(drop)
     }
 
-    async fn may_start(&self, instance: &InstanceId) -> Result<(), CallError> {
-        let start = StartInstances { dry_run: true, ..StartInstances::of(instance.as_str()) };
-        permitted(self.ask("ec2:StartInstances", start).await.map(drop))
-    }
-
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
         self.ask("ec2:DisassociateAddress", DisassociateAddress::of(association.as_str())).await
     }
 
     async fn associate_address(&self, address: &AllocationId, interface: &NetworkInterfaceId) -> Result<(), CallError> {
-        let associate = AssociateAddress {
-            allow_reassociation: Some(false),
-            ..AssociateAddress::with_interface(address.as_str(), interface.as_str())
-        };
+        let associate = associate_request(address, interface, false);
         self.ask("ec2:AssociateAddress", associate).await.map(drop)
     }
 
     async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
-        let mut permission = IpPermission {
-            protocol: "tcp".to_owned(),
-            from_port: Some(i32::from(ingress.ports.first)),
-            to_port: Some(i32::from(ingress.ports.last)),
-            ..IpPermission::default()
-        };
-        let source = (ingress.client.to_string(), None);
-        match &ingress.client {
-            Client::Cidr(IpNet::V4(_)) => permission.ipv4.push(source),
-            Client::Cidr(IpNet::V6(_)) => permission.ipv6.push(source),
-            Client::SecurityGroup(_) => permission.groups.push(source),
-            Client::PrefixList(_) => permission.prefix_lists.push(source),
-        }
-        let group_id = ingress.group_id.to_string();
-        let authorize = AuthorizeSecurityGroupIngress { group_id, permissions: vec![permission], dry_run: false };
+        let authorize = authorize_request(ingress, false);
         self.ask("ec2:AuthorizeSecurityGroupIngress", authorize).await.map(drop)
     }
 
@@ -344,6 +317,152 @@ impl Ec2 for BelowEc2 {
         let delete = DeleteTags { resources: vec![interface.to_string()], tags, dry_run: false };
         self.ask("ec2:DeleteTags", delete).await
     }
+
+    async fn may(&self, change: &Change) -> Result<(), CallError> {
+        permitted(match change {
+            Change::Attach(attach) => {
+                self.ask("ec2:AttachNetworkInterface", attach_request(attach, true)).await.map(drop)
+            }
+            Change::Detach(attachment) => {
+                self.ask("ec2:DetachNetworkInterface", detach_request(attachment, false, true)).await
+            }
+            Change::KeepOnTermination { interface_id, attachment_id } => {
+                let keep = keep_request(interface_id, attachment_id, true);
+                self.ask("ec2:ModifyNetworkInterfaceAttribute", keep).await
+            }
+            Change::Start(instance) => {
+                let start = StartInstances { dry_run: true, ..StartInstances::of(instance.as_str()) };
+                self.ask("ec2:StartInstances", start).await.map(drop)
+            }
+            Change::DisassociateAddress(association) => {
+                let disassociate =
+                    DisassociateAddress { dry_run: true, ..DisassociateAddress::of(association.as_str()) };
+                self.ask("ec2:DisassociateAddress", disassociate).await
+            }
+            Change::AssociateAddress { allocation_id, interface_id } => {
+                let associate = associate_request(allocation_id, interface_id, true);
+                self.ask("ec2:AssociateAddress", associate).await.map(drop)
+            }
+            Change::AuthorizeIngress(ingress) => {
+                let authorize = authorize_request(ingress, true);
+                self.ask("ec2:AuthorizeSecurityGroupIngress", authorize).await.map(drop)
+            }
+            Change::WriteTag(interface, key) => {
+                let tags = vec![(key.clone(), String::new())];
+                let create = CreateTags { resources: vec![interface.to_string()], tags, dry_run: true };
+                self.ask("ec2:CreateTags", create).await
+            }
+            Change::DeleteTag(interface, key) => {
+                let tags = vec![(key.clone(), None)];
+                let delete = DeleteTags { resources: vec![interface.to_string()], tags, dry_run: true };
+                self.ask("ec2:DeleteTags", delete).await
+            }
+        })
+    }
+}
+
+impl Ec2Audit for BelowEc2 {
+    async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
+        let describe =
+            DescribeInstanceTypes { selection: Selection::filter("instance-type", types.iter()), dry_run: false };
+        let page = self.ask("ec2:DescribeInstanceTypes", describe).await?;
+        let number = |number: usize| u32::try_from(number).expect("a small number");
+        let limits = page.items.iter().map(|kind| {
+            let total = number(kind.maximum_network_interfaces());
+            let first_card = kind.network_cards.first().map_or(total, |card| number(*card));
+            (kind.name.clone(), InterfaceLimits { total, first_card })
+        });
+        Ok(limits.collect())
+    }
+
+    async fn is_protected(&self, instance: &InstanceId) -> Result<bool, CallError> {
+        let describe = DescribeInstanceAttribute::disable_api_termination(instance.as_str());
+        let answer = self.ask("ec2:DescribeInstanceAttribute", describe).await?;
+        Ok(answer.disable_api_termination)
+    }
+
+    async fn routes(&self, subnet: &str, vpc: &str) -> Result<Vec<Route>, CallError> {
+        let mut page = self.ask("ec2:DescribeRouteTables", DescribeRouteTables::of_subnet(subnet)).await?;
+        if page.items.is_empty() {
+            let mut selection = Selection::filter("vpc-id", [vpc]);
+            selection.filters.extend(Selection::filter("association.main", ["true"]).filters);
+            page = self.ask("ec2:DescribeRouteTables", DescribeRouteTables { selection, dry_run: false }).await?;
+        }
+        let routes = page.items.iter().flat_map(|table| table.routes.iter()).map(|route| Route {
+            destination: match &route.destination {
+                RouteDestination::Network(range) => Some(*range),
+                RouteDestination::PrefixList(_) => None,
+            },
+            gateway_id: Some(route.target.clone()),
+            active: route.state == RouteState::Active,
+        });
+        Ok(routes.collect())
+    }
+
+    async fn acl_entries(&self, subnet: &str) -> Result<Vec<AclEntry>, CallError> {
+        let page = self.ask("ec2:DescribeNetworkAcls", DescribeNetworkAcls::of_subnet(subnet)).await?;
+        let entries = page.items.iter().flat_map(|acl| acl.entries.iter()).map(|entry| AclEntry {
+            number: i32::from(entry.rule_number),
+            egress: entry.egress,
+            allow: entry.action == RuleAction::Allow,
+            range: entry.network,
+            tcp_ports: match entry.protocol.as_str() {
+                "-1" => Some((0, u16::MAX)),
+                "6" => entry.ports,
+                _ => None,
+            },
+        });
+        Ok(entries.collect())
+    }
+
+    async fn security_groups(&self, ids: &BTreeSet<SecurityGroupId>) -> Result<BTreeSet<SecurityGroupId>, CallError> {
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let selection = Selection::filter("group-id", ids.iter().map(SecurityGroupId::as_str));
+        let page = self.ask("ec2:DescribeSecurityGroups", DescribeSecurityGroups { selection, dry_run: false }).await?;
+        Ok(page.items.iter().map(|group| id(&group.id)).collect())
+    }
+}
+
+fn detach_request(attachment: &AttachmentId, force: bool, dry_run: bool) -> DetachNetworkInterface {
+    DetachNetworkInterface { attachment_id: attachment.as_str().to_owned(), force, dry_run }
+}
+
+fn keep_request(
+    interface: &NetworkInterfaceId,
+    attachment: &AttachmentId,
+    dry_run: bool,
+) -> ModifyNetworkInterfaceAttribute {
+    let attachment_id = attachment.as_str().to_owned();
+    let attribute = InterfaceAttribute::DeleteOnTermination { attachment_id, value: false };
+    ModifyNetworkInterfaceAttribute { network_interface_id: interface.to_string(), attribute, dry_run }
+}
+
+fn associate_request(address: &AllocationId, interface: &NetworkInterfaceId, dry_run: bool) -> AssociateAddress {
+    AssociateAddress {
+        allow_reassociation: Some(false),
+        dry_run,
+        ..AssociateAddress::with_interface(address.as_str(), interface.as_str())
+    }
+}
+
+fn authorize_request(ingress: &Ingress, dry_run: bool) -> AuthorizeSecurityGroupIngress {
+    let mut permission = IpPermission {
+        protocol: "tcp".to_owned(),
+        from_port: Some(i32::from(ingress.ports.first)),
+        to_port: Some(i32::from(ingress.ports.last)),
+        ..IpPermission::default()
+    };
+    let source = (ingress.client.to_string(), None);
+    match &ingress.client {
+        Client::Cidr(IpNet::V4(_)) => permission.ipv4.push(source),
+        Client::Cidr(IpNet::V6(_)) => permission.ipv6.push(source),
+        Client::SecurityGroup(_) => permission.groups.push(source),
+        Client::PrefixList(_) => permission.prefix_lists.push(source),
+    }
+    let group_id = ingress.group_id.to_string();
+    AuthorizeSecurityGroupIngress { group_id, permissions: vec![permission], dry_run }
 }
 
 fn attach_request(attach: &Attach, dry_run: bool) -> AttachNetworkInterface {
@@ -383,5 +502,24 @@ impl Sns for BelowSns {
             deduplication_id: fifo.map(|fifo| fifo.deduplication_id.clone()),
         };
         ask(&self.0, "sns:Publish", publish, MOST_ATTEMPTS, meaning_of_sns_code).await.map(drop)
+    }
+}
+
+impl SnsAudit for BelowSns {
+    async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
+        let list = ListSubscriptionsByTopic::of(&self.1);
+        let page = ask(&self.0, "sns:ListSubscriptionsByTopic", list, MOST_ATTEMPTS, meaning_of_sns_code).await;
+        match page {
+            Ok(page) => {
+                let subscriptions = page.items.iter().map(|one| Subscription {
+                    protocol: one.protocol.clone(),
+                    endpoint: one.endpoint.clone(),
+                    confirmed: one.confirmed,
+                });
+                Ok(Some(subscriptions.collect()))
+            }
+            Err(error) if error.meaning == Meaning::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -1,18 +1,19 @@
 //! The doors through which the function goes out, with the judge beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use simulator::Simulator;
-use token_failover::cloud::{Attach, CallError, Ec2, Ingress, Sns};
+use token_failover::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Sns, SnsAudit};
 use token_failover::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
 };
 use token_failover::notification::Notification;
 use token_failover::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
+use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
 use tokio::time::sleep;
 
 use super::dice::Dice;
@@ -175,13 +176,6 @@ impl<D: Ec2> Ec2 for Door<D> {
         answer
     }
 
-    async fn may_attach(&self, attach: &Attach) -> Result<(), CallError> {
-        self.court.enter().await;
-        let answer = self.inner.may_attach(attach).await;
-        self.court.leave().await;
-        answer
-    }
-
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
         self.decide(|judge, run, now| judge.detaches(run, now, attachment, force));
         self.court.enter().await;
@@ -206,13 +200,6 @@ impl<D: Ec2> Ec2 for Door<D> {
         self.decide(|judge, run, now| judge.repairs(run, now, format!("start {instance}")));
         self.court.enter().await;
         let answer = self.inner.start(instance).await;
-        self.court.leave().await;
-        answer
-    }
-
-    async fn may_start(&self, instance: &InstanceId) -> Result<(), CallError> {
-        self.court.enter().await;
-        let answer = self.inner.may_start(instance).await;
         self.court.leave().await;
         answer
     }
@@ -261,6 +248,59 @@ impl<D: Ec2> Ec2 for Door<D> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("remove {keys:?}")));
         self.court.enter().await;
         let answer = self.inner.delete_tags(interface, keys).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn may(&self, change: &Change) -> Result<(), CallError> {
+        self.court.enter().await;
+        let answer = self.inner.may(change).await;
+        self.court.leave().await;
+        answer
+    }
+}
+
+impl<D: Ec2Audit> Ec2Audit for Door<D> {
+    async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.interface_limits(types).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn is_protected(&self, instance: &InstanceId) -> Result<bool, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.is_protected(instance).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn routes(&self, subnet: &str, vpc: &str) -> Result<Vec<Route>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.routes(subnet, vpc).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn acl_entries(&self, subnet: &str) -> Result<Vec<AclEntry>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.acl_entries(subnet).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn security_groups(&self, ids: &BTreeSet<SecurityGroupId>) -> Result<BTreeSet<SecurityGroupId>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.security_groups(ids).await;
+        self.court.leave().await;
+        answer
+    }
+}
+
+impl<D: SnsAudit> SnsAudit for Door<D> {
+    async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.subscriptions().await;
         self.court.leave().await;
         answer
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simulator::{Disruption, Scenario, Simulator, names};
-use token_failover::cloud::{Attach, Ec2, Meaning, Sns};
+use token_failover::cloud::{Attach, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
 use token_failover::failover::{Failover, Invocation};
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use super::wire;
 use crate::support;
 
 /// What is called, how it ends, and what comes of it.
-async fn calls<E: Ec2, S: Sns>(simulator: &Simulator, ec2: E, sns: S) -> Vec<String> {
+async fn calls<E: Ec2 + Ec2Audit, S: Sns + SnsAudit>(simulator: &Simulator, ec2: E, sns: S) -> Vec<String> {
     let function = Failover::new(support::config(&[]), ec2, sns, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),

@@ -12,7 +12,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
 use simulator::{CallInfo, Disruption, Simulator, When, names};
-use token_failover::cloud::{Ec2, Sns};
+use token_failover::cloud::{Ec2, Ec2Audit, Sns, SnsAudit};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::report::Report;
@@ -61,7 +61,7 @@ pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
     })
 }
 
-async fn perform<E: Ec2 + Clone, S: Sns + Clone>(
+async fn perform<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone>(
     drama: Drama,
     narrates: bool,
     doors: impl Fn(&Simulator) -> (E, S),
@@ -124,7 +124,7 @@ impl Fate {
     }
 }
 
-impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
+impl<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone> Stage<E, S> {
     fn now(&self) -> Duration {
         self.simulator.now()
     }
@@ -200,7 +200,7 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         fate
     }
 
-    async fn invoke_process<A: Ec2, B: Sns>(
+    async fn invoke_process<A: Ec2 + Ec2Audit, B: Sns + SnsAudit>(
         &self,
         function: &Failover<A, B>,
         what: &What,
@@ -456,9 +456,10 @@ impl<E: Ec2 + Clone, S: Sns + Clone> Stage<E, S> {
         let moves = judge.landings.iter().filter(|landing| landing.by.is_some());
         let moves = moves.filter(|landing| landing.from.as_ref() != Some(&landing.to)).count();
         let landings = judge.landings.iter().filter(|landing| landing.by.is_some()).count();
-        // What several runs owe, runs that overlap may tell twice.
+        // What runs owe that could not complete their move, runs that overlap may tell twice.
+        let has_failed = judge.published.iter().any(|published| published.outcome == "failed");
         let told = judge.published.iter().filter(|published| published.outcome == "moved");
-        let told = told.filter(|published| published.reason != "report-was-owed").count();
+        let told = told.filter(|published| !has_failed || published.reason != "report-was-owed").count();
         match self.drama.kind {
             Kind::Ordinary => {
                 let messages = judge.published.len();

@@ -1,0 +1,334 @@
+//! What would go wrong with the next failover: the findings of an audit. Pure.
+//!
+//! An audit that could not read something says so, and never takes it for fine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use crate::cloud::{Attach, CallError, Change, Ingress, Meaning};
+use crate::config::{Client, Config};
+use crate::findings::{Advisor, Finding, Severity};
+use crate::ids::{InstanceId, SecurityGroupId};
+use crate::marks::AUDITED;
+use crate::observation::{Attachment, Instance, NetworkInterface, Observation, Reading};
+use crate::plan::{Action, Refusal, Standby};
+use crate::readiness::{AclEntry, Passage, Readiness, passage};
+
+/// The ports from which clients may be answered. Each operating system has its own range; AWS advises to let all of these
+/// pass. Source: Amazon VPC User Guide, "Ephemeral ports".
+const EPHEMERAL_PORTS: (u16, u16) = (1024, 65535);
+
+/// Every change that a failover might make now, for EC2 to say whether the role allows it.
+pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[Standby]) -> Vec<Change> {
+    let Some(interface) = observation.interface() else { return Vec::new() };
+    let interface_id = interface.id.clone();
+    let attach = |instance_id: &InstanceId| {
+        let device_index = config.device_index;
+        Change::Attach(Attach { interface_id: interface_id.clone(), instance_id: instance_id.clone(), device_index })
+    };
+    let exists = |standby: &&Standby| observation.instance(&standby.instance_id).is_some();
+    let mut changes = vec![
+        Change::WriteTag(interface_id.clone(), AUDITED.to_owned()),
+        Change::DeleteTag(interface_id.clone(), AUDITED.to_owned()),
+    ];
+    changes.extend(standbys.iter().filter(exists).map(|standby| attach(&standby.instance_id)));
+    if config.start_standby {
+        let startable = standbys.iter().filter(exists);
+        changes.extend(startable.map(|standby| Change::Start(standby.instance_id.clone())));
+    }
+    if let Some(attachment) = &interface.attachment {
+        changes.push(Change::Detach(attachment.id.clone()));
+        let attachment_id = attachment.id.clone();
+        changes.push(Change::KeepOnTermination { interface_id: interface_id.clone(), attachment_id });
+    }
+    if let Some(allocation_id) = config.allocation_id.clone().filter(|_| config.repair.elastic_ip) {
+        changes.push(Change::AssociateAddress { allocation_id, interface_id });
+    }
+    if let Some((group_id, ports)) = interface.groups.first().zip(config.ports.first())
+        && config.repair.security_group
+        && let Some(client) = config.clients.first()
+    {
+        let ingress = Ingress { group_id: group_id.clone(), ports: *ports, client: client.clone() };
+        changes.push(Change::AuthorizeIngress(ingress));
+    }
+    changes
+}
+
+/// The security groups that the configuration names as clients.
+pub(crate) fn client_groups(config: &Config) -> BTreeSet<SecurityGroupId> {
+    let groups = config.clients.iter().filter_map(|client| match client {
+        Client::SecurityGroup(id) => Some(id.clone()),
+        Client::Cidr(_) | Client::PrefixList(_) => None,
+    });
+    groups.collect()
+}
+
+/// What an audit found, beside the findings of the four checks.
+pub(crate) struct Audit {
+    pub(crate) findings: Vec<Finding>,
+    /// How many standbys could take the interface now.
+    pub(crate) viable: usize,
+}
+
+/// Judges what was read.
+pub(crate) fn audit(
+    config: &Config,
+    observation: &Observation,
+    action: &Action,
+    standbys: &[Standby],
+    readiness: &Readiness,
+) -> Audit {
+    let auditor = Auditor { config, observation, readiness, advisor: Advisor::new(config) };
+    let mut findings = auditor.place(action, standbys);
+    let viable = auditor.standbys(standbys, &mut findings);
+    auditor.members(&mut findings);
+    if let Some(interface) = observation.interface() {
+        auditor.network(interface, &mut findings);
+    }
+    auditor.notification(&mut findings);
+    auditor.permissions(&mut findings);
+    // One action is asked about for every standby, and one answer about it is enough.
+    let mut seen = BTreeSet::new();
+    findings.retain(|finding| seen.insert((finding.code.clone(), finding.resource.clone())));
+    Audit { findings, viable }
+}
+
+/// The findings in one word: the same findings, the same word. What passes by itself does not change it.
+pub(crate) fn signature(findings: &[Finding]) -> String {
+    let lasting = findings.iter().filter(|finding| finding.code != NOT_READ);
+    let lines: BTreeSet<String> = lasting
+        .map(|finding| {
+            format!("{} {} {}\n", finding.severity, finding.code, finding.resource.as_deref().unwrap_or_default())
+        })
+        .collect();
+    let digest = Sha256::digest(lines.into_iter().collect::<String>());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The code of what could not be read this time.
+const NOT_READ: &str = "not-audited";
+
+struct Auditor<'a> {
+    config: &'a Config,
+    observation: &'a Observation,
+    readiness: &'a Readiness,
+    advisor: Advisor<'a>,
+}
+
+impl Auditor<'_> {
+    /// Where the interface is now.
+    fn place(&self, action: &Action, standbys: &[Standby]) -> Vec<Finding> {
+        let Some(interface) = self.observation.interface() else {
+            return self.advisor.refusal(&Refusal::InterfaceMissing, standbys);
+        };
+        let Some(attachment) = &interface.attachment else {
+            return vec![self.advisor.attached_to_nothing(standbys)];
+        };
+        match action {
+            // What stands in each standby's way is told anyway.
+            Action::Refuse(Refusal::NoViableStandby) => vec![self.advisor.holder_failed(attachment)],
+            Action::Refuse(refusal) => self.advisor.refusal(refusal, &[]),
+            Action::Move(_) => vec![self.advisor.holder_failed(attachment)],
+            Action::Keep { .. } | Action::CannotTell(_) => self.primary(attachment),
+        }
+    }
+
+    /// A primary interface on a healthy holder is the night's failure found by day.
+    fn primary(&self, attachment: &Attachment) -> Vec<Finding> {
+        let Some(holder) = attachment.instance_id.clone().filter(|_| attachment.device_index == 0) else {
+            return Vec::new();
+        };
+        let state = self.observation.instance(&holder).map(|holder| holder.state.clone());
+        let refusal = Refusal::PrimaryInterface { holder, state, attachment_id: attachment.id.clone() };
+        self.advisor.refusal(&refusal, &[])
+    }
+
+    /// What stands in the way of each standby. Returns how many could take the interface.
+    fn standbys(&self, standbys: &[Standby], findings: &mut Vec<Finding>) -> usize {
+        let mut viable = 0;
+        let mut obstacles = Vec::new();
+        for standby in standbys {
+            let instance = self.observation.instance(&standby.instance_id);
+            let full = instance.and_then(|instance| self.lack_of_room(instance));
+            viable += usize::from(standby.verdict.is_viable() && full.is_none());
+            obstacles.extend(self.advisor.standby(standby));
+            obstacles.extend(full);
+        }
+        if viable == 0 && self.observation.interface().is_some() {
+            findings.push(self.advisor.no_viable_standby());
+        }
+        findings.extend(obstacles);
+        viable
+    }
+
+    /// Whether the instance has no room for another interface on network card 0.
+    fn lack_of_room(&self, instance: &Instance) -> Option<Finding> {
+        let limits = self.readiness.interface_limits.known()?.get(&instance.instance_type)?;
+        let others = || instance.interfaces.iter().filter(|other| other.id != self.config.interface_id);
+        let on_first_card = others().filter(|other| other.network_card_index == 0).count();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let is_full = count(on_first_card) >= limits.first_card || count(others().count()) >= limits.total;
+        is_full.then(|| self.advisor.standby_without_room(instance, limits.first_card.min(limits.total)))
+    }
+
+    /// What is good to know of the members.
+    fn members(&self, findings: &mut Vec<Finding>) {
+        let Reading::Known(instances) = &self.observation.instances else { return };
+        match &self.readiness.interface_limits {
+            Reading::Unreadable(error) => {
+                findings.push(self.not_read("Whether the standbys have room for another interface", error));
+            }
+            Reading::Known(limits) => {
+                let unknown = instances.iter().find(|instance| !limits.contains_key(&instance.instance_type));
+                findings.extend(unknown.map(|instance| self.advisor.unknown_instance_type(instance)));
+            }
+        }
+        let subnet = self.observation.interface().map(|interface| interface.subnet_id.as_str());
+        let members = self.config.members.iter();
+        let members: Vec<&Instance> = members.filter_map(|id| self.observation.instance(id)).collect();
+        let same_subnet: Vec<&InstanceId> = members
+            .iter()
+            .filter(|member| subnet.is_some() && member.subnet_id.as_deref() == subnet)
+            .map(|member| &member.id)
+            .collect();
+        findings.extend((!same_subnet.is_empty()).then(|| self.advisor.same_subnet(&same_subnet)));
+        let recovering: Vec<&InstanceId> =
+            members.iter().filter(|member| member.recovers).map(|member| &member.id).collect();
+        findings.extend((!recovering.is_empty()).then(|| self.advisor.auto_recovery(&recovering)));
+        let mut unprotected = Vec::new();
+        for (member, protected) in &self.readiness.protected {
+            match protected {
+                Reading::Known(true) => {}
+                Reading::Known(false) => unprotected.push(member),
+                Reading::Unreadable(error) if error.meaning == Meaning::NotFound => {}
+                Reading::Unreadable(error) => {
+                    findings.push(self.not_read("Whether the members are protected from termination", error));
+                }
+            }
+        }
+        findings.extend((!unprotected.is_empty()).then(|| self.advisor.termination_protection(&unprotected)));
+    }
+
+    /// The way between the clients and the interface.
+    fn network(&self, interface: &NetworkInterface, findings: &mut Vec<Finding>) {
+        if !interface.source_dest_check {
+            findings.push(self.advisor.source_dest_check(interface));
+        }
+        let is_public = self.config.allocation_id.is_some() || interface.association.is_some();
+        match &self.readiness.routes {
+            Some(Reading::Unreadable(error)) if is_public => {
+                findings.push(self.not_read("Whether the subnet has a route to the internet", error));
+            }
+            Some(Reading::Known(routes))
+                if is_public && !routes.iter().any(crate::readiness::Route::is_to_internet) =>
+            {
+                findings.push(self.advisor.no_internet_gateway(interface));
+            }
+            _ => {}
+        }
+        match &self.readiness.acl {
+            Some(Reading::Unreadable(error)) => {
+                findings.push(self.not_read("Whether the network ACL lets clients pass", error));
+            }
+            Some(Reading::Known(entries)) => self.acl(interface, entries, findings),
+            None => {}
+        }
+        match &self.readiness.client_groups {
+            Reading::Unreadable(error) => {
+                findings.push(self.not_read("Whether the clients' security groups exist", error));
+            }
+            Reading::Known(existing) => {
+                let missing = client_groups(self.config).into_iter().filter(|group| !existing.contains(group));
+                findings.extend(missing.map(|group| self.advisor.client_group_missing(&group)));
+            }
+        }
+    }
+
+    fn acl(&self, interface: &NetworkInterface, entries: &[AclEntry], findings: &mut Vec<Finding>) {
+        let ranges = self.config.clients.iter().filter_map(|client| match client {
+            Client::Cidr(range) => Some(*range),
+            Client::SecurityGroup(_) | Client::PrefixList(_) => None,
+        });
+        let ranges: Vec<_> = ranges.collect();
+        for range in ranges {
+            for ports in &self.config.ports {
+                if passage(entries, false, range, (ports.first, ports.last)) != Passage::Free {
+                    findings.push(self.advisor.acl_blocks(interface, &format!("TCP {ports} from {range}")));
+                }
+            }
+            match passage(entries, true, range, EPHEMERAL_PORTS) {
+                Passage::Free => {}
+                Passage::Partial => findings.push(self.advisor.acl_blocks_some_answers(interface, &range.to_string())),
+                Passage::Blocked => {
+                    let traffic = format!("the answers (TCP 1024-65535) to {range}");
+                    findings.push(self.advisor.acl_blocks(interface, &traffic));
+                }
+            }
+        }
+    }
+
+    /// Whether anybody would be told.
+    fn notification(&self, findings: &mut Vec<Finding>) {
+        match &self.readiness.subscriptions {
+            Reading::Unreadable(error) => findings.push(self.not_read("Who is subscribed to the topic", error)),
+            Reading::Known(None) => findings.push(self.advisor.topic_missing()),
+            Reading::Known(Some(subscriptions)) => {
+                let (confirmed, pending): (Vec<_>, Vec<_>) =
+                    subscriptions.iter().partition(|subscription| subscription.confirmed);
+                findings.extend(confirmed.is_empty().then(|| self.advisor.nobody_subscribed(!pending.is_empty())));
+                findings.extend(pending.iter().map(|pending| self.advisor.unconfirmed_subscription(pending)));
+            }
+        }
+    }
+
+    /// What the role does not allow.
+    fn permissions(&self, findings: &mut Vec<Finding>) {
+        for permission in &self.readiness.permissions {
+            if let Reading::Unreadable(error) = &permission.answer {
+                match error.meaning {
+                    Meaning::Denied => findings.push(self.advisor.permission_denied(error)),
+                    Meaning::Throttled | Meaning::Unreachable => {
+                        findings.push(self.not_read("Whether the role allows everything", error));
+                    }
+                    // Anything else that EC2 has against the change comes after the permission, and passes or is told above.
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn not_read(&self, what: &str, error: &CallError) -> Finding {
+        let consequence = format!("{what} could not be read, so it is not known.");
+        let mut finding = self.advisor.call_failed(NOT_READ, Severity::Warning, &error.action, &consequence, error);
+        if error.meaning != Meaning::Denied {
+            finding.resource = Some(error.action.clone());
+        }
+        finding
+    }
+}
+
+/// The reason and the summary of an audit.
+pub(crate) fn summary<'a>(
+    viable: usize,
+    standbys: usize,
+    findings: impl Iterator<Item = &'a Finding>,
+) -> (&'static str, String) {
+    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
+    for finding in findings {
+        *counts.entry(finding.severity).or_default() += 1;
+    }
+    let count = |severity| counts.get(&severity).copied().unwrap_or(0);
+    let (critical, warnings) = (count(Severity::Critical), count(Severity::Warning));
+    let ready = format!("{viable} of {standbys} standbys can take the interface");
+    match (critical, warnings) {
+        (0, 0) => ("ready", format!("The next failover would work: {ready}.")),
+        (0, warnings) => {
+            ("ready-with-warnings", format!("The next failover would work, with warnings ({warnings}): {ready}."))
+        }
+        (critical, _) => (
+            "not-ready",
+            format!("The next failover would not work, or not all of it. Critical findings: {critical}. {ready}."),
+        ),
+    }
+}

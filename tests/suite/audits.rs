@@ -1,0 +1,381 @@
+//! Audits: for every finding a world that has it, and the healthy pair, which has none of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+use simulator::world::AutoRecovery;
+use simulator::world::region::Check;
+use simulator::{Disruption, Scenario, names};
+use token_failover::failover::Failure;
+use token_failover::findings::Severity;
+use token_failover::report::{Expectation, Outcome, Report};
+
+use crate::support::{Stage, event};
+
+type Changes = &'static [(&'static str, &'static str)];
+
+fn stage(scenario: Scenario, changes: &[(&str, &str)]) -> Stage {
+    Stage::recorded(scenario.build(), changes, Box::new(|_| ()))
+}
+
+async fn audit(stage: &Stage) -> Report {
+    stage.invoke(event("operator-audit")).await.expect("a report")
+}
+
+/// The pair without what is only good to know.
+fn quiet_pair() -> Scenario {
+    let member = |scenario: Scenario, id| {
+        scenario.instance(id, |member| {
+            member.auto_recovery(AutoRecovery::Disabled).disable_api_termination().subnet(names::OTHER_SUBNET)
+        })
+    };
+    let pair = simulator::pair().subnet(names::OTHER_SUBNET, |subnet| subnet.cidr("10.0.9.0/24"));
+    member(member(pair, names::HOLDER), names::STANDBY)
+}
+
+fn codes(report: &Report) -> BTreeSet<String> {
+    report.findings.iter().map(|finding| finding.code.clone()).collect()
+}
+
+/// A world with one thing wrong, and the code by which an audit says so.
+struct Fault {
+    code: &'static str,
+    severity: Severity,
+    world: fn(Scenario) -> Scenario,
+    variables: Changes,
+}
+
+const fn fault(code: &'static str, severity: Severity, world: fn(Scenario) -> Scenario) -> Fault {
+    Fault { code, severity, world, variables: &[] }
+}
+
+use Severity::{Critical, Info, Warning};
+
+/// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
+const FAULTS: &[Fault] = &[
+    fault("held-by-stranger", Critical, |world| {
+        let world = world.instance(names::STRANGER, |stranger| stranger.running());
+        world.interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1))
+    }),
+    fault("attached-to-nothing", Critical, |world| world.interface(names::INTERFACE, |interface| interface.free())),
+    fault("primary-interface", Critical, |world| {
+        world
+            .instance(names::HOLDER, |holder| holder.without_primary())
+            .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 0))
+    }),
+    fault("delete-on-termination", Critical, |world| {
+        world.interface(names::INTERFACE, |interface| interface.delete_on_termination())
+    }),
+    Fault {
+        code: "hostid-mismatch",
+        severity: Critical,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_HOSTID", "0273ae2adc82")],
+    },
+    fault("source-dest-check", Info, |world| {
+        world.interface(names::INTERFACE, |interface| interface.without_source_dest_check())
+    }),
+    fault("holder-failed", Critical, |world| world.instance(names::HOLDER, |holder| holder.impaired())),
+    fault("standby-not-viable", Warning, |world| world.instance(names::STANDBY, |standby| standby.impaired())),
+    fault("no-viable-standby", Critical, |world| world.instance(names::STANDBY, |standby| standby.terminated())),
+    fault("standby-without-room", Warning, |world| {
+        world.instance(names::STANDBY, |standby| standby.interface_limit(1))
+    }),
+    fault("same-subnet", Info, |world| world.instance(names::STANDBY, |standby| standby.subnet(names::SUBNET))),
+    fault("auto-recovery", Info, |world| {
+        world.instance(names::STANDBY, |standby| standby.auto_recovery(AutoRecovery::Default))
+    }),
+    fault("elastic-ip-not-associated", Critical, |world| world.address(names::ALLOCATION, |address| address.free())),
+    Fault {
+        code: "elastic-ip-missing",
+        severity: Critical,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_ALLOCATION_ID", "eipalloc-0123456789abcdef0")],
+    },
+    fault("elastic-ip-elsewhere", Critical, |world| {
+        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STANDBY)))
+    }),
+    fault("elastic-ip-with-stranger", Critical, |world| {
+        let world = world.instance(names::STRANGER, |stranger| stranger.running());
+        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STRANGER)))
+    }),
+    fault("no-internet-gateway", Critical, |world| {
+        world.route_table(names::MAIN_ROUTE_TABLE, |table| table.without_route("0.0.0.0/0"))
+    }),
+    fault("security-group-port-closed", Critical, |world| world.security_group(names::GROUP, |group| group.no_rules())),
+    fault("security-group-open-to-world", Warning, |world| {
+        world.security_group(names::GROUP, |group| group.tcp(27007..=27008, "0.0.0.0/0"))
+    }),
+    Fault {
+        code: "security-group-sources-not-checked",
+        severity: Info,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_CLIENTS", "-")],
+    },
+    fault("network-acl-blocks", Critical, |world| {
+        world.network_acl(names::DEFAULT_NETWORK_ACL, |acl| acl.deny_inbound_tcp(90, 27007..=27007, "10.0.3.0/24"))
+    }),
+    fault("network-acl-blocks-some-answers", Warning, |world| {
+        world.network_acl(names::DEFAULT_NETWORK_ACL, |acl| acl.deny_outbound_tcp(90, 1024..=32767, "0.0.0.0/0"))
+    }),
+    Fault {
+        code: "client-group-missing",
+        severity: Critical,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_CLIENTS", "10.0.0.0/16,sg-0123456789abcdef0")],
+    },
+    fault("topic-missing", Critical, |world| world.without_topic(names::TOPIC)),
+    fault("no-subscription", Critical, |world| world.topic(names::TOPIC, |topic| topic.no_subscriptions())),
+    fault("subscription-unconfirmed", Warning, |world| {
+        world.topic(names::TOPIC, |topic| topic.pending_email("late@example.com"))
+    }),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_pair_that_lacks_nothing_is_ready_and_no_finding_is_made_up() {
+    let stage = stage(quiet_pair(), &[]);
+
+    let report = audit(&stage).await;
+
+    assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Audited, "ready"));
+    assert_eq!(report.summary, "The next failover would work: 1 of 1 standbys can take the interface.");
+    assert_eq!((report.findings.as_slice(), report.viable_standbys), (&[][..], Some(1)));
+    assert_eq!(report.expected_to_work, Expectation::Yes);
+    assert_eq!((report.movement, report.steps.len()), (None, 2), "it publishes and remembers that, and no more");
+    let changes = stage.simulator.changes();
+    assert!(changes.len() == 2 && changes[0].starts_with("Publish"), "{changes:?}");
+    assert!(changes[1].contains("token-failover:audited"), "its own mark alone: {changes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_is_found_and_is_not_there_without_it() {
+    let healthy = codes(&audit(&stage(quiet_pair(), &[])).await);
+    for Fault { code, severity, world, variables } in FAULTS {
+        assert!(!healthy.contains(*code), "{code}");
+        let stage = stage(world(quiet_pair()), variables);
+
+        let report = audit(&stage).await;
+
+        let found: Vec<_> = report.findings.iter().filter(|finding| finding.code == *code).collect();
+        assert!(!found.is_empty(), "{code}: {:?}", codes(&report));
+        for finding in found {
+            assert_eq!(finding.severity, *severity, "{code}");
+            assert!(finding.resource.as_ref().is_some_and(|resource| !resource.is_empty()), "{code}");
+            assert!(finding.message.ends_with('.') && !finding.remedy.is_empty(), "{code}: {finding:?}");
+        }
+        assert_eq!(report.outcome, Outcome::Audited, "{code}");
+        let ready = report.findings.iter().all(|finding| finding.severity < Critical);
+        assert_eq!(report.reason.starts_with("ready"), ready, "{code}");
+        let is_own = |change: &String| change.starts_with("Publish") || change.contains("token-failover:audited");
+        let marked = stage.simulator.changes().iter().all(is_own);
+        assert!(marked, "{code}: an audit changes nothing but its own mark: {:?}", stage.simulator.changes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_interface_and_an_unprotected_member_are_found() {
+    let lost = stage(quiet_pair(), &[]);
+    lost.simulator.world(|world| world.delete_interface(names::INTERFACE));
+    assert!(codes(&audit(&lost).await).contains("interface-missing"));
+
+    let unprotected = stage(quiet_pair(), &[]);
+    unprotected.simulator.world(|world| world.set_disable_api_termination(names::STANDBY, false)).expect("it exists");
+    let report = audit(&unprotected).await;
+    assert_eq!(codes(&report), BTreeSet::from(["termination-protection".to_owned()]));
+    assert_eq!(report.reason, "ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_of_a_failover_that_the_role_lacks_is_known_by_name_before_the_night() {
+    let changes = [
+        "AttachNetworkInterface",
+        "DetachNetworkInterface",
+        "ModifyNetworkInterfaceAttribute",
+        "StartInstances",
+        "AssociateAddress",
+        "AuthorizeSecurityGroupIngress",
+        "CreateTags",
+        "DeleteTags",
+    ];
+    for action in changes {
+        let stage = stage(quiet_pair(), &[("FAILOVER_REPAIR", "elastic-ip,delete-on-termination,security-group")]);
+        stage.simulator.always(action, Disruption::Deny);
+
+        let report = audit(&stage).await;
+
+        let denied: Vec<_> = report.findings.iter().filter(|finding| finding.code == "permission-denied").collect();
+        assert!(!denied.is_empty(), "{action}: {:?}", report.findings);
+        assert!(
+            denied.iter().any(|finding| finding.message.contains(&format!("ec2:{action}"))),
+            "{action}: {denied:?}"
+        );
+        assert_eq!(report.reason, "not-ready", "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_read_that_is_denied_is_told_by_name_and_never_taken_for_fine() {
+    let reads = [
+        ("ec2", "DescribeInstanceTypes"),
+        ("ec2", "DescribeInstanceAttribute"),
+        ("ec2", "DescribeRouteTables"),
+        ("ec2", "DescribeNetworkAcls"),
+        ("ec2", "DescribeSecurityGroups"),
+        ("ec2", "DescribeSecurityGroupRules"),
+        ("ec2", "DescribeInstanceStatus"),
+        ("sns", "ListSubscriptionsByTopic"),
+    ];
+    for (service, action) in reads {
+        let stage = stage(quiet_pair(), &[("TOKEN_SERVER_CLIENTS", "10.0.0.0/16,sg-0fffffffffffffff1")]);
+        stage.simulator.always(action, Disruption::Deny);
+
+        let report = audit(&stage).await;
+
+        let told = report.findings.iter().any(|finding| {
+            finding.message.contains(&format!("{service}:{action}"))
+                || finding.remedy.contains(&format!("{service}:{action}"))
+        });
+        assert!(told, "{action}: {:?}", report.findings);
+        assert_ne!(report.reason, "ready", "{action}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_this_time_is_told_and_mailed_to_nobody() {
+    let stage = stage(quiet_pair(), &[]);
+    audit(&stage).await;
+    stage.simulator.always("DescribeNetworkAcls", Disruption::internal_error());
+
+    let report = audit(&stage).await;
+
+    assert_eq!(codes(&report), BTreeSet::from(["not-audited".to_owned()]));
+    assert_eq!(report.reason, "ready-with-warnings");
+    assert_eq!(stage.simulator.messages().len(), 1, "only the first audit was published");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_that_cannot_read_the_interface_or_the_members_fails_and_is_tried_again() {
+    for action in ["DescribeNetworkInterfaces", "DescribeInstances"] {
+        let stage = stage(quiet_pair(), &[]);
+        stage.simulator.always(action, Disruption::internal_error());
+        let failure = stage.invoke(event("operator-audit")).await.expect_err("nothing could be read");
+        assert!(matches!(failure, Failure::Ec2Unreachable(_)), "{action}: {failure:?}");
+        assert!(stage.simulator.messages().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_audit_carries_the_mac_address_and_the_same_findings_are_published_once() {
+    let stage = stage(simulator::pair(), &[]);
+
+    let first = audit(&stage).await;
+    let second = audit(&stage).await;
+    assert_eq!(first.findings, second.findings);
+    assert_eq!(stage.simulator.messages().len(), 1);
+    let subject = stage.simulator.messages()[0].subject.clone().expect("a subject");
+    assert_eq!(subject, "AUDITED: license-eu (hostid 0273ae2adc81)");
+    assert!(stage.simulator.messages()[0].message.contains("02:73:ae:2a:dc:81"));
+
+    stage.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Impaired)).expect("it exists");
+    audit(&stage).await;
+    audit(&stage).await;
+    assert_eq!(stage.simulator.messages().len(), 2, "the findings have changed once");
+    stage.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Ok)).expect("it exists");
+    audit(&stage).await;
+    assert_eq!(stage.simulator.messages().len(), 3, "that all is well again is news as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_tells_the_findings_and_neither_publishes_nor_remembers_anything() {
+    let stage = stage(simulator::pair(), &[]);
+
+    let report = stage.invoke(json!({"action": "audit", "dryRun": true})).await.expect("a report");
+
+    assert_eq!(report.outcome, Outcome::Audited);
+    assert!(!report.findings.is_empty());
+    assert!(stage.simulator.messages().is_empty() && stage.simulator.changes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_moves_nothing_and_keeps_what_a_refusal_has_noted() {
+    let world = simulator::pair()
+        .instance(names::HOLDER, |holder| holder.stopped())
+        .instance(names::STANDBY, |standby| standby.terminated());
+    let stage = stage(world, &[]);
+    stage.invoke(event("schedule")).await.expect("a report");
+    assert_eq!(stage.simulator.messages().len(), 1, "the refusal");
+
+    let report = audit(&stage).await;
+    stage.invoke(event("schedule")).await.expect("a report");
+
+    assert_eq!((report.outcome, report.viable_standbys), (Outcome::Audited, Some(0)));
+    assert!(codes(&report).contains("holder-failed") && codes(&report).contains("no-viable-standby"));
+    assert_eq!(stage.simulator.messages().len(), 2, "the audit, and not the same refusal again");
+    let moved = stage.simulator.journal().iter().any(|call| {
+        ["AttachNetworkInterface", "DetachNetworkInterface", "StartInstances"].contains(&&*call.action) && !call.dry_run
+    });
+    assert!(!moved);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_settles_what_another_run_owes() {
+    let stage = stage(quiet_pair().instance(names::HOLDER, |holder| holder.stopped()), &[]);
+    stage.simulator.always("Publish", Disruption::internal_error());
+    stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
+    stage.simulator.calm();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+
+    audit(&stage).await;
+
+    let messages = stage.simulator.messages();
+    let outcomes: Vec<String> = messages.iter().map(|message| message.attributes["outcome"].value.clone()).collect();
+    assert_eq!(outcomes, ["audited", "moved"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn odd_worlds_are_findings_and_no_crash() {
+    let odd: [(Changes, &str); 3] = [
+        (&[("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0")], "standby-not-viable"),
+        (&[("TOKEN_SERVER_CLIENTS", "pl-0123456789abcdef0")], "security-group-not-checked"),
+        (&[("NOTIFICATION_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:123456789012:elsewhere")], "topic-missing"),
+    ];
+    for (variables, code) in odd {
+        let report = audit(&stage(quiet_pair(), variables)).await;
+        assert!(codes(&report).contains(code), "{variables:?}: {:?}", codes(&report));
+        assert_eq!(report.outcome, Outcome::Audited);
+    }
+}
+
+/// Every code that stands in the sources as the code of a finding.
+fn codes_in_the_sources() -> BTreeSet<String> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut codes = BTreeSet::new();
+    for file in ["findings.rs", "relocation.rs", "repair.rs", "failover.rs", "audit.rs"] {
+        let source = fs::read_to_string(format!("{root}/src/{file}")).expect("a source");
+        let made = ["Finding::critical(", "Finding::warning(", "Finding::info(", "call_failed(", "NOT_READ: &str = "];
+        for maker in made {
+            for (at, _) in source.match_indices(maker) {
+                let rest = source[at + maker.len()..].trim_start();
+                if let Some(code) = rest.strip_prefix('"').and_then(|rest| rest.split('"').next()) {
+                    codes.insert(code.to_owned());
+                }
+            }
+        }
+    }
+    codes
+}
+
+#[test]
+fn the_table_of_findings_in_the_documentation_names_every_code_and_no_other() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let table = fs::read_to_string(format!("{root}/docs/findings.md")).expect("the table");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let named: Vec<String> = rows.map(str::to_owned).collect();
+    let in_table: BTreeSet<String> = named.iter().cloned().collect();
+    assert_eq!(named.len(), in_table.len(), "a code stands in the table twice");
+    let in_sources = codes_in_the_sources();
+    assert!(in_sources.len() > 40, "the sources were not understood: {in_sources:?}");
+    assert_eq!(in_table, in_sources);
+}
