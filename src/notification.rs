@@ -78,6 +78,9 @@ fn subject(config: &Config, report: &Report) -> String {
 fn headline(report: &Report) -> String {
     let outcome = match (report.outcome, report.expected_to_work) {
         (Outcome::Moved | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
+        (Outcome::Audited, _) if report.severity() == Some(Severity::Critical) => {
+            format!("{} BUT NOT READY", report.outcome)
+        }
         _ => report.outcome.to_string(),
     };
     outcome.to_uppercase()
@@ -104,7 +107,7 @@ pub fn text(config: &Config, report: &Report) -> String {
     write_checks(&mut text, report.checks);
     write_findings(&mut text, &report.findings);
     write_next_steps(&mut text, config, report);
-    write_not_checked(&mut text, config, report.checks);
+    write_not_checked(&mut text, config, report);
     text
 }
 
@@ -134,6 +137,9 @@ fn write_identity(text: &mut String, config: &Config, report: &Report) {
             "The MAC address is the interface's own and does not change when it moves: a license for it stays valid. Do not \
              ask for a new one."
         );
+        if report.outcome == Outcome::Audited {
+            let _ = writeln!(text, "If there is no license yet, send the hostid to support@mosek.com and ask for one.");
+        }
     }
     let _ = write!(text, "\nInterface: {}\n", server.network_interface_id);
     let private = server.private_ip_address.map_or_else(unknown, |ip| ip.to_string());
@@ -223,11 +229,14 @@ fn write_next_steps(text: &mut String, config: &Config, report: &Report) {
     }
 }
 
-fn write_not_checked(text: &mut String, config: &Config, checks: Checks) {
+fn write_not_checked(text: &mut String, config: &Config, report: &Report) {
+    let checks = report.checks;
     text.push_str(
-        "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface, network ACLs, \
-         routes",
+        "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
     );
+    if report.outcome != Outcome::Audited {
+        text.push_str(", network ACLs, routes");
+    }
     let also = [
         (
             checks.hostid == CheckResult::NotConfigured,

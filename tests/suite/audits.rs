@@ -288,6 +288,21 @@ async fn the_first_audit_carries_the_mac_address_and_the_same_findings_are_publi
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_mail_of_an_audit_tells_a_tired_person_what_to_do() {
+    let world = simulator::pair()
+        .instance(names::STANDBY, |standby| standby.impaired())
+        .topic(names::TOPIC, |topic| topic.pending_email("late@example.com"));
+    let stage = stage(world, &[]);
+
+    audit(&stage).await;
+
+    let message = &stage.simulator.messages()[0];
+    assert_eq!(message.subject.as_deref(), Some("AUDITED BUT NOT READY: license-eu (hostid 0273ae2adc81)"));
+    let document: serde_json::Value = serde_json::from_str(&message.message).expect("a JSON object");
+    insta::assert_snapshot!("mail-audited-not-ready", document["email"].as_str().expect("a text"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dry_run_tells_the_findings_and_neither_publishes_nor_remembers_anything() {
     let stage = stage(simulator::pair(), &[]);
 
