@@ -260,6 +260,9 @@ fn print_report(who: Who, report: &Report) {
             Severity::Info => Style::new(),
         };
         println!("{label:<10}{style}{:<8}{style:#}  {}", finding.severity.to_string(), finding.code);
+        for line in wrapped(&finding.message, WIDTH - 20) {
+            println!("{:20}{FAINT}{line}{FAINT:#}", "");
+        }
         label = "";
     }
     if report.findings.is_empty() {

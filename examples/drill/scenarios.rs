@@ -60,7 +60,7 @@ pub(crate) enum Place {
 }
 
 use Expected::{Failure, MovedByOneOfUs, Report};
-use Outcome::{Moved, NoAction, Planned, Refused};
+use Outcome::{Audited, Moved, NoAction, Planned, Refused};
 use Place::{Lost, On};
 
 /// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting are
@@ -141,6 +141,25 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         incident: |world| world.terminate(names::HOLDER).expect("the holder runs"),
         acts: &[one(&[("holder-shutting-down", Report(Moved, "holder-shutting-down"))])],
         ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "audit",
+        title: "Nothing has failed yet, but the next failover would not work: an audit says why",
+        world: || pair().topic(names::TOPIC, |topic| topic.pending_email("late@example.com")).timings(timings()),
+        incident: |world| {
+            world.set_checks(names::STANDBY, Check::Ok, Check::Impaired).expect("the standby is there");
+            world.revoke_rules(names::GROUP).expect("the group is there");
+        },
+        acts: &[one(&[("operator-audit", Report(Audited, "not-ready"))])],
+        mails: 1,
+        ..HEALTHY
+    },
+    Scenario {
+        name: "audit-ready",
+        title: "The next failover would work: the first audit sends what is needed to ask for a license",
+        acts: &[one(&[("operator-audit", Report(Audited, "ready"))])],
+        mails: 1,
+        ..HEALTHY
     },
     Scenario {
         name: "status-check-impaired",

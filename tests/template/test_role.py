@@ -85,7 +85,6 @@ CALLS = [
     ("ec2:CreateTags", [INTERFACE_ARN], TAGGING),
     ("ec2:DeleteTags", [INTERFACE_ARN], TAGGING),
     ("sns:Publish", [TOPIC], {}),
-    ("sns:GetTopicAttributes", [TOPIC], {}),
     ("sns:ListSubscriptionsByTopic", [TOPIC], {}),
 ]
 # What AWS does under this role and nothing in the function's code: Lambda writes the logs and hands over what failed, EC2
@@ -210,7 +209,7 @@ class Role(unittest.TestCase):
         always = {
             "ec2:AttachNetworkInterface", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DescribeInstanceAttribute",
             "ec2:DetachNetworkInterface", "ec2:GetManagedPrefixListEntries", "ec2:ModifyNetworkInterfaceAttribute",
-            "logs:CreateLogStream", "logs:PutLogEvents", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic",
+            "logs:CreateLogStream", "logs:PutLogEvents", "sns:ListSubscriptionsByTopic",
             "sns:Publish", "sqs:SendMessage", *DESCRIBES,
         }
         context = TAGGING | BY_EC2
@@ -255,7 +254,7 @@ class Role(unittest.TestCase):
     def test_an_existing_topic_is_the_only_one(self):
         existing = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call.fifo"
         document = policy(NotificationTopicArn=existing)
-        actions = ("sns:Publish", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic")
+        actions = ("sns:Publish", "sns:ListSubscriptionsByTopic")
         self.assert_decisions("Allowed", document, [(action, existing, {}) for action in actions])
         self.assert_decisions("ImplicitlyDenied", document, [(action, TOPIC, {}) for action in actions])
 
