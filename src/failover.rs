@@ -136,6 +136,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-a-member", summary, movement: None };
             return Ok(self.report(&mut run, verdict, request.trigger, None));
         }
+        run.record(Record::Requested(&self.config, &request.intent));
         let is_audit = request.intent == Intent::Audit;
         if request.dry_run && !is_audit {
             return Box::pin(self.rehearse(&mut run, request)).await;
@@ -330,7 +331,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             let looked_for = if last_chance || !patience { Duration::MAX } else { began.elapsed() };
             let observation = run.observe().await;
             let plan = plan(&self.config, observation, intent, looked_for);
-            run.record(Record::Planned(&plan));
+            run.record(Record::Planned(&plan, looked_for));
             let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
             run.viable_standbys = run.interface().map(|_| viable());
             match plan.decision {
@@ -374,10 +375,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
         // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
         // same move, and the other run's note, the last of them, says where it began.
-        let begun = marks.debts.iter().filter(|_| planned.from.is_none());
-        let begun = begun
-            .filter(|debt| matches!(debt.change, Change::Move { departed: Some(_), arrived: None, .. }))
-            .next_back();
+        let is_begun = |debt: &&Debt| matches!(debt.change, Change::Move { departed: Some(_), arrived: None, .. });
+        let begun = marks.debts.iter().filter(|_| planned.from.is_none()).rfind(is_begun);
         let debt = begun.map_or(new.clone(), |begun| new.continuing(&run.name, begun));
         if let Change::Move { departed, .. } = &debt.change {
             run.departed.extend(departed.clone());

@@ -36,8 +36,8 @@ pub struct Fifo {
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
     pub fn new(config: &Config, report: &Report, run: &str) -> Self {
-        let text = text(config, report);
-        let subject = subject(config, report);
+        let text = text(report);
+        let subject = subject(report);
         let document = json!(report).to_string();
         let message = json!({
             "default": text,
@@ -49,7 +49,7 @@ impl Notification {
             "https": document,
         });
         let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
-        let hostid = hostid(config, report);
+        let hostid = hostid(report);
         let attributes = BTreeMap::from([
             ("outcome", report.outcome.to_string()),
             ("severity", severity),
@@ -66,10 +66,10 @@ impl Notification {
 
 /// Outcome, name and hostid in one line. On a phone it may be all that is seen, so it says if the server does not work in
 /// spite of what was done.
-fn subject(config: &Config, report: &Report) -> String {
+fn subject(report: &Report) -> String {
     let server = &report.token_server;
     let outcome = headline(report);
-    let rest = format!(" (hostid {})", hostid(config, report));
+    let rest = format!(" (hostid {})", hostid(report));
     let room = 99 - outcome.len() - 2 - rest.len();
     ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
 }
@@ -87,9 +87,9 @@ fn headline(report: &Report) -> String {
 }
 
 /// The interface's hostid or, where the interface could not be read, the one that the license is known to name.
-fn hostid(config: &Config, report: &Report) -> String {
-    let configured = || Some(config.hostid?.hostid());
-    report.token_server.hostid.clone().or_else(configured).unwrap_or_else(|| "unknown".to_owned())
+fn hostid(report: &Report) -> String {
+    let server = &report.token_server;
+    server.hostid.clone().or_else(|| server.licensed_hostid.clone()).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Makes a text printable ASCII of limited length.
@@ -98,16 +98,16 @@ fn ascii(text: &str, instead: char, most: usize) -> String {
 }
 
 /// The text for people, in the order in which a person needs it.
-pub fn text(config: &Config, report: &Report) -> String {
+pub fn text(report: &Report) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, so the results of write! carry nothing.
     let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
-    write_identity(&mut text, config, report);
+    write_identity(&mut text, report);
     write_checks(&mut text, report.checks);
     write_findings(&mut text, &report.findings);
-    write_next_steps(&mut text, config, report);
-    write_not_checked(&mut text, config, report);
+    write_next_steps(&mut text, report);
+    write_not_checked(&mut text, report);
     text
 }
 
@@ -126,11 +126,11 @@ fn expectation(report: &Report) -> String {
     }
 }
 
-fn write_identity(text: &mut String, config: &Config, report: &Report) {
+fn write_identity(text: &mut String, report: &Report) {
     let server = &report.token_server;
     let unknown = || "unknown".to_owned();
     let _ = writeln!(text, "MAC address: {}", server.mac_address.map_or_else(unknown, |mac| mac.to_string()));
-    let _ = writeln!(text, "Hostid: {}", hostid(config, report));
+    let _ = writeln!(text, "Hostid: {}", hostid(report));
     if server.mac_address.is_some() && report.checks.hostid != CheckResult::Failed {
         let _ = writeln!(
             text,
@@ -201,16 +201,16 @@ fn write_findings(text: &mut String, findings: &[Finding]) {
     }
 }
 
-fn write_next_steps(text: &mut String, config: &Config, report: &Report) {
+fn write_next_steps(text: &mut String, report: &Report) {
     let server = &report.token_server;
-    let region = config.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
+    let region = server.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
     text.push_str("\nWhat to do next\n");
     let mut step = 0;
     let mut say = |text: &mut String, what: &str, command: &str| {
         step += 1;
         let _ = write!(text, "{step}. {what}\n   {command}\n");
     };
-    if let (Some(ip), Some(port)) = (server.private_ip_address, config.ports.first()) {
+    if let (Some(ip), Some(port)) = (server.private_ip_address, server.ports.first()) {
         let what = match report.outcome {
             Outcome::Moved => "See that licenses are served (restart lmgrd there if they are not):",
             _ => "See whether licenses are served:",
@@ -229,8 +229,9 @@ fn write_next_steps(text: &mut String, config: &Config, report: &Report) {
     }
 }
 
-fn write_not_checked(text: &mut String, config: &Config, report: &Report) {
+fn write_not_checked(text: &mut String, report: &Report) {
     let checks = report.checks;
+    let has_any_client = report.findings.iter().any(|finding| finding.code == "security-group-sources-not-checked");
     text.push_str(
         "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
     );
@@ -243,7 +244,7 @@ fn write_not_checked(text: &mut String, config: &Config, report: &Report) {
             "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)",
         ),
         (checks.hostid == CheckResult::NotChecked, "the hostid"),
-        (config.clients.is_empty(), "who can reach the ports (TOKEN_SERVER_CLIENTS is not set)"),
+        (has_any_client, "who can reach the ports (TOKEN_SERVER_CLIENTS is not set)"),
         (checks.elastic_ip == CheckResult::NotChecked, "the Elastic IP"),
         (checks.security_group == CheckResult::NotChecked, "the security group"),
         (checks.delete_on_termination == CheckResult::NotChecked, "DeleteOnTermination"),

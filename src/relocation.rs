@@ -76,10 +76,10 @@ impl<E: Ec2> Run<'_, E> {
         let mut took = Vec::new();
         for target in planned.targets.iter() {
             // A target that has the interface and does not start gives it up to the next one.
-            if let Some((_, attachment)) = &not_started {
-                if let Err(ended) = self.detach(attachment).await {
-                    return ended;
-                }
+            if let Some((_, attachment)) = &not_started
+                && let Err(ended) = self.detach(attachment).await
+            {
+                return ended;
             }
             not_started = None;
             match self.land(&target.attach).await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Checks;
-use crate::config::Config;
+use crate::config::{Config, PortRange};
 use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, InstanceId, MacAddress, NetworkInterfaceId};
@@ -121,6 +121,15 @@ pub struct TokenServer {
     pub mac_address: Option<MacAddress>,
     /// The MAC address as FlexNet writes it.
     pub hostid: Option<String>,
+    /// The hostid that the license names, where the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub licensed_hostid: Option<String>,
+    /// The TCP ports on which it listens.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ports: Vec<PortRange>,
+    /// The Region of the function.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub region: Option<String>,
     /// The instance to which the interface is attached, in whatever state.
     pub holder: Option<Holder>,
     /// The interface's primary private address.
@@ -161,6 +170,9 @@ impl TokenServer {
             holder,
             mac_address: interface.map(|interface| interface.mac_address),
             hostid: interface.map(|interface| interface.mac_address.hostid()),
+            licensed_hostid: config.hostid.map(|hostid| hostid.hostid()),
+            ports: config.ports.clone(),
+            region: config.region.clone(),
             private_ip_address: interface.and_then(|interface| interface.private_ip_address),
             public_ip_address: interface.and_then(|interface| Some(interface.association.as_ref()?.public_ip)),
             availability_zone: interface.map(|interface| interface.availability_zone.clone()),

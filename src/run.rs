@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::checks::{Checked, check, has_address, wanted_address};
 use crate::cloud::{CallError, Ec2, Meaning};
 use crate::config::Config;
+use crate::event::Intent;
 use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
@@ -25,10 +26,12 @@ use crate::security_group::prefix_lists;
 /// Something worth a line in the log, as it happens.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {
+    /// Something was asked for.
+    Requested(&'a Config, &'a Intent),
     /// EC2 was read.
     Observed(&'a Observation),
-    /// A plan was made.
-    Planned(&'a Plan),
+    /// A plan was made, after EC2 had been read for so long.
+    Planned(&'a Plan, Duration),
     /// An audit has read what it asks for.
     Audited(&'a Readiness),
     /// A step begins.
@@ -107,6 +110,9 @@ pub(crate) struct Begun {
     at: Instant,
 }
 
+/// Ingress rules, or why they could not be read.
+type ReadRules = Result<Vec<IngressRule>, CallError>;
+
 /// What one invocation carries along.
 pub struct Run<'a, E> {
     pub(crate) config: &'a Config,
@@ -128,7 +134,7 @@ pub struct Run<'a, E> {
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
-    pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, Result<Vec<IngressRule>, CallError>)>,
+    pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
     /// How many standbys could take the interface.
     pub(crate) viable_standbys: Option<usize>,
     pub(crate) steps: Vec<StepRecord>,
@@ -328,7 +334,7 @@ pub(crate) async fn read_reachability<E: Ec2>(
     ec2: &E,
     interface: &NetworkInterface,
     wanted: Option<&AllocationId>,
-    rules: Option<Result<Vec<IngressRule>, CallError>>,
+    rules: Option<ReadRules>,
 ) -> Reachability {
     let missing = wanted.filter(|wanted| !has_address(interface, wanted));
     let rules = async {

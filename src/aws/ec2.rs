@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
@@ -37,6 +38,33 @@ impl SdkEc2 {
     /// A door that uses this client.
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// A door that uses this configuration of the SDK.
+    pub fn of(sdk: &SdkConfig) -> Self {
+        Self::new(Client::new(sdk))
+    }
+
+    /// The instances in a VPC and Availability Zone, terminated ones left out, their status checks undecided.
+    ///
+    /// # Errors
+    ///
+    /// If EC2 does not answer, or with something that cannot be understood.
+    pub async fn instances_in(&self, vpc: &str, zone: &str) -> Result<Vec<Instance>, CallError> {
+        const ACTION: &str = "ec2:DescribeInstances";
+        let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
+        let request = self.client.describe_instances().filters(filter("vpc-id", vpc));
+        let mut pages = request.filters(filter("availability-zone", zone)).into_paginator().send();
+        let mut instances = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(failed(ACTION))?;
+            for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
+                let instance = instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
+                instances.push(instance);
+            }
+        }
+        Ok(instances)
     }
 }
 

@@ -19,7 +19,18 @@ use crate::config::Config;
 
 /// Reads the SDK's own configuration: credentials, Region, endpoints.
 pub async fn sdk_config() -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(retries()).timeout_config(timeouts()).load().await
+    sdk_config_in(None).await
+}
+
+/// The same, in this Region if one is given.
+pub async fn sdk_config_in(region: Option<String>) -> SdkConfig {
+    let loader =
+        aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(retries()).timeout_config(timeouts());
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region)),
+        None => loader,
+    };
+    loader.load().await
 }
 
 /// The two doors, built from the SDK's configuration. A topic is published to in its own Region.

@@ -10,7 +10,7 @@ use token_failover::aws;
 use token_failover::config::{Config, ConfigError};
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::metrics;
-use token_failover::report::Report;
+use token_failover::report::{Report, milliseconds};
 use token_failover::run::Record;
 use tokio::time::Instant;
 
@@ -64,7 +64,11 @@ async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns>, event: LambdaEvent
 fn log(record: Record<'_>) {
     match record {
         Record::Observed(observation) => line("INFO", "observation", json!(observation)),
-        Record::Planned(plan) => line("INFO", "plan", json!(plan)),
+        Record::Requested(config, intent) => line("INFO", "request", json!({"config": config, "intent": intent})),
+        // A wait without an end is one that no number stands for.
+        Record::Planned(plan, looked_for) => {
+            print(&json!({"level": "INFO", "type": "plan", "plan": plan, "lookedForMs": milliseconds(looked_for)}));
+        }
         Record::Audited(readiness) => line("INFO", "readiness", json!(readiness)),
         Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
         Record::Ended(step) => line("INFO", "step", json!(step)),

@@ -17,6 +17,7 @@ mod laws;
 mod marks;
 mod metrics;
 mod notifications;
+mod operator;
 mod planning;
 mod security_groups;
 mod world;

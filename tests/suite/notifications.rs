@@ -111,17 +111,17 @@ fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standb
 /// Compares the mail with the accepted one in `snapshots/`. `INSTA_UPDATE=always cargo test --test suite` accepts what it
 /// is now.
 #[track_caller]
-fn assert_mail(name: &str, config: &Config, report: &Report) {
+fn assert_mail(name: &str, report: &Report) {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!(name, text(config, report)));
+    settings.bind(|| insta::assert_snapshot!(name, text(report)));
 }
 
 #[test]
 fn the_mail_of_a_move_says_where_the_interface_is_and_that_the_license_stays_valid() {
     let config = support::config(&[]);
-    assert_mail("mail-moved", &config, &moved(&config, &on_standby()));
+    assert_mail("mail-moved", &moved(&config, &on_standby()));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn the_mail_of_a_move_behind_a_closed_port_says_that_it_does_not_work_and_how_to
         reachability.rules = Reading::Known(vec![tcp(27007, 27007, "10.0.0.0/16")]);
     });
     let report = Report { expected_to_work: Expectation::No, ..moved(&config, &closed) };
-    assert_mail("mail-moved-port-closed", &config, &report);
+    assert_mail("mail-moved-port-closed", &report);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn the_mail_of_a_repair_says_what_was_mended() {
         checks: Checks { elastic_ip: CheckResult::Repaired, ..plain.checks },
         ..plain
     };
-    assert_mail("mail-repaired", &config, &report);
+    assert_mail("mail-repaired", &report);
 }
 
 #[test]
@@ -156,11 +156,7 @@ fn the_mail_of_a_refusal_without_a_viable_standby_names_what_stands_in_each_ones
         instance_id: parsed(STANDBY),
         verdict: Verdict::NotViable(Obstacle::WrongZone("eu-west-1b".to_owned())),
     }];
-    assert_mail(
-        "mail-refused-no-viable-standby",
-        &config,
-        &refused(&config, &stopped, &Refusal::NoViableStandby, &standbys),
-    );
+    assert_mail("mail-refused-no-viable-standby", &refused(&config, &stopped, &Refusal::NoViableStandby, &standbys));
 }
 
 #[test]
@@ -174,7 +170,7 @@ fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_witho
         attachment_id: attachment().id,
         state: Some(InstanceState::Stopped),
     };
-    assert_mail("mail-refused-primary-interface", &config, &refused(&config, &primary, &refusal, &[]));
+    assert_mail("mail-refused-primary-interface", &refused(&config, &primary, &refusal, &[]));
 }
 
 #[test]
@@ -190,7 +186,7 @@ fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
         findings: vec![finding],
         ..plain
     };
-    assert_mail("mail-failed-attached-to-nothing", &config, &report);
+    assert_mail("mail-failed-attached-to-nothing", &report);
 }
 
 #[test]
@@ -207,20 +203,20 @@ fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_
         steps: Vec::new(),
         ..moved(&config, &on_standby())
     };
-    assert_mail("mail-owed", &config, &report);
+    assert_mail("mail-owed", &report);
 }
 
 #[test]
 fn the_mail_of_a_lost_interface_claims_nothing_about_it() {
     let config = support::config(&[]);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
-    assert_mail("mail-refused-interface-missing", &config, &refused(&config, &gone, &Refusal::InterfaceMissing, &[]));
+    assert_mail("mail-refused-interface-missing", &refused(&config, &gone, &Refusal::InterfaceMissing, &[]));
 }
 
 #[test]
 fn no_mail_tells_a_reader_with_the_wrong_hostid_that_the_license_stays_valid() {
     let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
-    let mail = text(&config, &moved(&config, &on_standby()));
+    let mail = text(&moved(&config, &on_standby()));
     assert!(!mail.contains("stays valid"), "{mail}");
     assert!(mail.contains("[hostid-mismatch]"), "{mail}");
 }
@@ -350,7 +346,7 @@ fn every_protocol_gets_what_its_reader_can_use() {
     let notification = notification(&config, &report);
     let mut protocols = protocols(&notification);
     for people in ["default", "email"] {
-        assert_eq!(protocols.remove(people).expect("a text"), text(&config, &report), "{people}");
+        assert_eq!(protocols.remove(people).expect("a text"), text(&report), "{people}");
     }
     assert_eq!(protocols.remove("sms").as_ref(), Some(&notification.subject));
     for program in ["sqs", "lambda", "http", "https"] {
@@ -383,6 +379,9 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
             "networkInterfaceId": "eni-0ddddddddddddddd1",
             "macAddress": null,
             "hostid": null,
+            "licensedHostid": "0273ae2adc81",
+            "ports": [{"first": 27007, "last": 27008}],
+            "region": "eu-west-1",
             "holder": null,
             "privateIpAddress": null,
             "publicIpAddress": null,
@@ -617,7 +616,7 @@ fn no_mail_has_a_line_of_a_license_file() {
     let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let report = Report { findings: every_finding(&config), ..moved(&config, &on_standby()) };
     let keywords = ["SERVER", "VENDOR", "DAEMON", "USE_SERVER", "FEATURE", "INCREMENT", "PACKAGE", "UPGRADE"];
-    for line in text(&config, &report).lines() {
+    for line in text(&report).lines() {
         let first = line.split_whitespace().next().unwrap_or_default();
         assert!(!keywords.contains(&first) && !line.contains("SIGN=") && !line.contains("ck="), "{line}");
     }
@@ -701,7 +700,7 @@ fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_w
     ] {
         let report = report(&config, observation);
         assert_eq!(report.token_server.holder, expected);
-        let mail = text(&config, &report);
+        let mail = text(&report);
         let found = mail.lines().find(|line| line.starts_with("Attached to:"));
         assert_eq!(found.is_some(), line.is_some(), "{mail}");
         assert!(found.unwrap_or_default().ends_with(line.unwrap_or_default()), "{mail}");
@@ -720,7 +719,7 @@ fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
         .filter(|line| line.starts_with("aws "))
         .map(str::to_owned)
         .collect();
-    let mail = text(&config, &Report { findings, ..moved(&config, &on_standby()) });
+    let mail = text(&Report { findings, ..moved(&config, &on_standby()) });
     let lines: BTreeSet<&str> = mail.lines().map(str::trim).collect();
     for command in commands {
         assert!(lines.contains(command.as_str()), "{command}");
@@ -734,7 +733,7 @@ fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
 fn what_was_not_checked_names_the_hostid_and_the_sources() {
     let not_checked = |changes: &[(&str, &str)], observation: &Observation| {
         let config = support::config(changes);
-        let mail = text(&config, &report(&config, observation));
+        let mail = text(&report(&config, observation));
         mail.lines().last().expect("a line").to_owned()
     };
     let always = "Not checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface, \

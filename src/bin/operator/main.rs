@@ -1,0 +1,175 @@
+//! `token-failover`: the operator's command. It asks what the function is asked, with the operator's own credentials.
+//!
+//! Data goes to standard output, everything else to standard error. The exit status is 0 if all is as it should be, 1 if there
+//! are findings or a refusal, and 2 if it could not be told.
+
+#![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
+mod asked;
+mod files;
+mod init;
+mod settings;
+mod show;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::{Value, json};
+
+use crate::settings::Source;
+
+/// Keeps a MOSEK token server's license interface on a living instance.
+#[derive(Debug, Parser)]
+#[command(name = "token-failover", version, after_help = EXAMPLES)]
+struct Command {
+    #[command(flatten)]
+    source: Source,
+    /// JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    task: Task,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  token-failover init --interface eni-0123456789abcdef0 --email ops@example.com
+  token-failover audit                      would the next failover work? Changes nothing
+  token-failover plan                       what would happen now? Changes nothing
+  token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
+  token-failover report answer.json         a report as the mail would be
+  token-failover replay function.log        plan again what the function saw
+
+The settings are those of the function: from its environment variables, from --set, or from the parameters in
+samconfig.toml. The topic of a stack is in its outputs.
+
+Exit status: 0 all is as it should be, 1 findings or refused, 2 it could not be told.";
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find what belongs to a license interface, and write the parameters for `sam deploy`.
+    Init(init::Wishes),
+    /// Look for everything that would make the next failover go wrong. Changes and publishes nothing.
+    Audit,
+    /// Say what would happen now. Changes nothing.
+    Plan,
+    /// Move the interface to another member now, and publish the report.
+    Failover {
+        /// The member that shall have it; without it, the first viable standby.
+        #[arg(long, value_name = "INSTANCE")]
+        to: Option<String>,
+        /// Why, for the report.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show a report as the mail would be: from a log line, a message of SNS or SQS, or the function's answer.
+    Report {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+    },
+    /// Plan again what the function saw, from its log, and say whether the plan is the same.
+    Replay {
+        /// The log, one JSON object a line; `-` is standard input.
+        file: PathBuf,
+    },
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    #[command(hide = true)]
+    Manual,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// All is as it should be.
+    Well,
+    /// There are findings, or something was refused or failed.
+    Badly,
+}
+
+/// Why it could not be told: one sentence, and what to do.
+#[derive(Debug)]
+struct Trouble {
+    problem: String,
+    hint: String,
+}
+
+impl Trouble {
+    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { problem: problem.into(), hint: hint.into() }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Command::parse()) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Badly) => ExitCode::from(1),
+        Err(Trouble { problem, hint }) => {
+            let style = show::BAD;
+            anstream::eprintln!("{style}error{style:#}: {problem}");
+            if !hint.is_empty() {
+                anstream::eprintln!("{hint}");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Ended, Trouble> {
+    let Command { source, json, task } = command;
+    match task {
+        Task::Init(wishes) => init::init(&wishes),
+        Task::Audit => asked::ask(&source, &json!({"action": "audit", "dryRun": true}), json),
+        Task::Plan => asked::ask(&source, &json!({"action": "plan"}), json),
+        Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
+        Task::Report { file } => files::report(&file, json),
+        Task::Replay { file } => files::replay(&file, json),
+        Task::Completions { shell } => {
+            clap_complete::generate(shell, &mut Command::command(), "token-failover", &mut std::io::stdout());
+            Ok(Ended::Well)
+        }
+        Task::Manual => {
+            let manual = clap_mangen::Man::new(Command::command()).render(&mut std::io::stdout());
+            manual.map(|()| Ended::Well).map_err(|error| Trouble::new(format!("the manual page: {error}"), ""))
+        }
+    }
+}
+
+/// Shows the plan, asks, and moves.
+fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, json: bool) -> Result<Ended, Trouble> {
+    let request = |dry_run: bool| {
+        let mut request = json!({"action": "failover", "dryRun": dry_run});
+        let optional = [("to", to), ("reason", reason)];
+        if let Value::Object(fields) = &mut request {
+            fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        }
+        request
+    };
+    if !yes {
+        if !std::io::stdin().is_terminal() {
+            return Err(Trouble::new("failover asks before it acts, and nobody is there to answer", "Give --yes."));
+        }
+        match asked::plan_of(source, &request(true))? {
+            Some(summary) => anstream::eprintln!("{summary}"),
+            None => return asked::ask(source, &request(true), json),
+        }
+        anstream::eprint!("All clients lose their licenses for a moment. Move now? [y/N] ");
+        std::io::stderr().flush().map_err(|error| Trouble::new(format!("standard error: {error}"), ""))?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(format!("no answer: {error}"), ""))?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            anstream::eprintln!("Nothing was changed.");
+            return Ok(Ended::Badly);
+        }
+    }
+    asked::ask(source, &request(false), json)
+}

@@ -1,0 +1,95 @@
+//! The settings of the function, from where an operator has them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use token_failover::config::{Config, VARIABLES};
+use toml_edit::{DocumentMut, Item, Value};
+
+use crate::Trouble;
+
+/// Where the settings come from.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The file with the parameters of the stack, as `sam deploy --guided` writes it.
+    #[arg(long, global = true, value_name = "FILE", default_value = "samconfig.toml")]
+    config: PathBuf,
+    /// One setting, such as TOKEN_SERVER_PORTS=27007; it stands above the environment and the file.
+    #[arg(long = "set", global = true, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+}
+
+impl Source {
+    /// The settings: of the file, over them the environment, over that what was set.
+    pub(crate) fn config(&self) -> Result<Config, Trouble> {
+        let mut variables = self.of_file()?;
+        let known = |name: &str| VARIABLES.contains(&name) || name == "AWS_REGION";
+        variables.extend(std::env::vars().filter(|(name, _)| known(name)));
+        for setting in &self.set {
+            let Some((name, value)) = setting.split_once('=').filter(|(name, _)| known(name)) else {
+                let hint = format!("Known are {}.", VARIABLES.join(", "));
+                return Err(Trouble::new(format!("--set {setting}: not NAME=VALUE of a known setting"), hint));
+            };
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+        Config::from_variables(variables).map_err(|error| {
+            let hint = "Settings come from the environment, from --set NAME=VALUE, and from the parameters in samconfig.toml. \
+                        The topic that a stack has made is its output TopicArn.";
+            Trouble::new(error.to_string(), hint)
+        })
+    }
+
+    fn of_file(&self) -> Result<BTreeMap<String, String>, Trouble> {
+        let is_default = self.config == Path::new("samconfig.toml");
+        match std::fs::read_to_string(&self.config) {
+            Ok(text) => of_samconfig(&text).map_err(|problem| {
+                Trouble::new(format!("{}: {problem}", self.config.display()), "It is the file that `sam deploy` reads.")
+            }),
+            Err(error) if is_default && error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => {
+                Err(Trouble::new(format!("{}: {error}", self.config.display()), "Give another file with --config."))
+            }
+        }
+    }
+}
+
+/// The parameters in the file of SAM as environment variables of the function.
+fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+    let parameters = document.get("default").and_then(|part| part.get("deploy")?.get("parameters"));
+    let Some(parameters) = parameters.and_then(Item::as_table_like) else { return Ok(BTreeMap::new()) };
+    let words = match parameters.get("parameter_overrides").and_then(Item::as_value) {
+        None => Vec::new(),
+        Some(Value::String(line)) => {
+            shlex::split(line.value()).ok_or("parameter_overrides has a quotation mark without its other half")?
+        }
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(other) => return Err(format!("parameter_overrides is {}, not a text", other.type_name())),
+    };
+    let named = words.iter().filter_map(|word| word.split_once('='));
+    let mut variables: BTreeMap<String, String> = named
+        .map(|(name, value)| (variable(name), value.to_owned()))
+        .filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty())
+        .collect();
+    // The template's word for a repair of nothing; the function's is no word at all.
+    if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
+        variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
+    }
+    if let Some(region) = parameters.get("region").and_then(Item::as_str) {
+        variables.insert("AWS_REGION".to_owned(), region.to_owned());
+    }
+    Ok(variables)
+}
+
+/// `TokenServerPorts` is the parameter for `TOKEN_SERVER_PORTS`.
+fn variable(parameter: &str) -> String {
+    let mut name = String::new();
+    for letter in parameter.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}

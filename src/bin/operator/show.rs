@@ -1,0 +1,88 @@
+//! Reports for people, on standard output.
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use token_failover::checks::CheckResult;
+use token_failover::findings::Severity;
+use token_failover::report::{Expectation, Report};
+
+use crate::Trouble;
+
+/// Something is wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+const GOOD: Style = AnsiColor::Green.on_default();
+
+/// Prints something as JSON.
+pub(crate) fn document(value: &impl Serialize) -> Result<(), Trouble> {
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| Trouble::new(format!("it cannot be written as JSON: {error}"), ""))?;
+    anstream::println!("{text}");
+    Ok(())
+}
+
+/// Prints a report: first what a person asks for, then the details.
+pub(crate) fn report(report: &Report) {
+    let server = &report.token_server;
+    anstream::println!("{}\n", report.summary);
+    let unknown = || "unknown".to_owned();
+    let (works, style) = match report.expected_to_work {
+        Expectation::Yes => ("yes", GOOD),
+        Expectation::No => ("NO", BAD),
+        Expectation::Unknown => ("not known", DOUBTFUL),
+    };
+    let holder = server.holder.as_ref().map_or_else(
+        || "nothing".to_owned(),
+        |holder| match &holder.state {
+            Some(state) => format!("{} ({state})", holder.instance_id),
+            None => holder.instance_id.to_string(),
+        },
+    );
+    let hostid = server.hostid.clone().unwrap_or_else(unknown);
+    let mac = server.mac_address.map_or_else(unknown, |mac| mac.to_string());
+    let private = server.private_ip_address.map_or_else(unknown, |ip| ip.to_string());
+    let public = server.public_ip_address.map_or_else(|| "none".to_owned(), |ip| ip.to_string());
+    anstream::println!("outcome    {} ({})", report.outcome, report.reason);
+    anstream::println!("works now  {style}{works}{style:#}");
+    anstream::println!("interface  {} on {holder}", server.network_interface_id);
+    anstream::println!("MAC        {mac}, hostid {hostid}");
+    anstream::println!("address    {private}, public {public}");
+    let checks = report.checks;
+    let checks = [
+        ("hostid", checks.hostid),
+        ("Elastic IP", checks.elastic_ip),
+        ("security group", checks.security_group),
+        ("kept on termination", checks.delete_on_termination),
+    ];
+    for (name, result) in checks {
+        let (word, style) = match result {
+            CheckResult::Ok => ("ok", GOOD),
+            CheckResult::Repaired => ("repaired", GOOD),
+            CheckResult::Failed => ("FAILED", BAD),
+            CheckResult::NotConfigured => ("not configured", Style::new()),
+            CheckResult::NotChecked => ("not checked", Style::new()),
+        };
+        anstream::println!("check      {name:<20} {style}{word}{style:#}");
+    }
+    if report.findings.is_empty() {
+        anstream::println!("findings   none");
+        return;
+    }
+    anstream::println!("\nFindings");
+    for finding in &report.findings {
+        let style = match finding.severity {
+            Severity::Critical => BAD,
+            Severity::Warning => DOUBTFUL,
+            Severity::Info => Style::new(),
+        };
+        anstream::println!(
+            "{style}{:<8}{style:#}  {} [{}]",
+            finding.severity.to_string(),
+            finding.message,
+            finding.code
+        );
+        for line in finding.remedy.lines() {
+            anstream::println!("          {line}");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The operator's command: the real binary against the simulator over loopback.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use serde_json::Value;
+use simulator::world::region::Check;
+use simulator::{Scenario, Simulator, names};
+
+const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
+
+/// EC2 and SNS on a port of their own, and a folder to work in.
+struct Desk {
+    simulator: Simulator,
+    endpoint: String,
+    folder: PathBuf,
+}
+
+impl Desk {
+    fn new(name: &str, scenario: Scenario) -> Self {
+        let simulator = scenario.build();
+        let served = simulator.clone();
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                sender.send(listener.local_addr().expect("an address")).expect("somebody waits");
+                served.serve(listener).await.expect("the listener lives");
+            });
+        });
+        let endpoint = format!("http://{}", receiver.recv().expect("an address"));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        Self { simulator, endpoint, folder }
+    }
+
+    /// Runs the command with nobody at the keyboard and no environment but this.
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_token-failover"))
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "not a secret")
+            .env("AWS_REGION", names::REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the command runs")
+    }
+}
+
+fn status(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+const INIT: [&str; 9] = [
+    "init",
+    "--interface",
+    names::INTERFACE,
+    "--ports",
+    "27007-27008",
+    "--clients",
+    "10.0.0.0/16",
+    "--email",
+    "ops@example.com",
+];
+
+/// A desk whose folder has the parameters already.
+fn prepared(name: &str, scenario: Scenario) -> Desk {
+    let desk = Desk::new(name, scenario);
+    let output = desk.run(&INIT);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    desk
+}
+
+#[test]
+fn init_finds_what_can_be_seen_and_writes_the_parameters_of_the_stack() {
+    let desk = prepared("init", simulator::pair());
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    for parameter in [
+        "TokenServerInterfaceId=\"eni-0ddddddddddddddd1\"",
+        "TokenServerInstanceIds=\"i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2\"",
+        "TokenServerHostid=\"0273ae2adc81\"",
+        "TokenServerAllocationId=\"eipalloc-0eeeeeeeeeeeeeee1\"",
+        "TokenServerPorts=\"27007-27008\"",
+        "TokenServerClients=\"10.0.0.0/16\"",
+        "NotificationEmail=\"ops@example.com\"",
+        "region = \"eu-west-1\"",
+    ] {
+        assert!(written.contains(parameter), "{parameter}: {written}");
+    }
+    assert!(desk.simulator.changes().is_empty());
+}
+
+#[test]
+fn init_overwrites_nothing_without_being_told_and_keeps_what_else_is_in_the_file() {
+    let desk = Desk::new("init-again", simulator::pair());
+    let file = desk.folder.join("samconfig.toml");
+    let before = "# ours\nversion = 0.1\n\n[default.deploy.parameters]\nstack_name = \"licenses\"\nparameter_overrides = \"A=1\"\n";
+    fs::write(&file, before).expect("written");
+
+    let refused = desk.run(&INIT);
+    assert_eq!((status(&refused), fs::read_to_string(&file).expect("a file")), (Some(2), before.to_owned()));
+    assert!(stderr(&refused).contains("has parameters already"), "{}", stderr(&refused));
+
+    let told = desk.run(&[&INIT[..], &["--yes"]].concat());
+    let after = fs::read_to_string(&file).expect("a file");
+    assert_eq!(status(&told), Some(0), "{}", stderr(&told));
+    assert!(after.starts_with("# ours\n") && after.contains("stack_name = \"licenses\""), "{after}");
+    assert!(!after.contains("A=1") && after.contains("TokenServerInterfaceId"), "{after}");
+}
+
+#[test]
+fn init_asks_only_for_what_it_cannot_see() {
+    let alone = Desk::new("init-alone", simulator::pair().instance(names::STANDBY, |standby| standby.terminated()));
+    let output = alone.run(&INIT);
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("there is no other instance in eu-west-1a"), "{}", stderr(&output));
+
+    let many = Desk::new("init-many", simulator::trio());
+    let output = many.run(&INIT);
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("which of these is the standby?"), "{}", stderr(&output));
+    let output = many.run(&[&INIT[..], &["--standby", names::THIRD]].concat());
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+
+    let unknown = many.run(&["init", "--interface", "eni-0123456789abcdef0"]);
+    assert_eq!(status(&unknown), Some(2));
+    assert!(stderr(&unknown).contains("is not known in eu-west-1 of this account"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn audit_tells_what_is_wrong_by_its_exit_status_and_changes_nothing() {
+    let desk = prepared("audit", simulator::pair());
+    let fine = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
+    assert!(stdout(&fine).starts_with("The next failover would work: 1 of 1 standbys can take the interface."));
+
+    desk.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Impaired)).expect("it exists");
+    let bad = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&bad), Some(1), "{}", stderr(&bad));
+    assert!(stdout(&bad).contains("critical  No standby can take the interface now. [no-viable-standby]"));
+    let json = desk.run(&["--set", TOPIC, "--json", "audit"]);
+    let report: Value = serde_json::from_str(&stdout(&json)).expect("JSON alone");
+    assert_eq!((status(&json), &report["outcome"]), (Some(1), &Value::from("audited")));
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+}
+
+#[test]
+fn failover_moves_and_publishes_only_if_somebody_says_yes() {
+    let desk = prepared("failover", simulator::pair());
+    let nobody = desk.run(&["--set", TOPIC, "failover"]);
+    assert_eq!(status(&nobody), Some(2));
+    assert!(stderr(&nobody).contains("nobody is there to answer"), "{}", stderr(&nobody));
+    assert!(desk.simulator.changes().is_empty());
+
+    let moved = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--reason", "maintenance", "--yes"]);
+    assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
+    assert!(stdout(&moved).contains("because an operator asked for it"), "{}", stdout(&moved));
+    for step in ["detach eni-attach-0aaaaaaaaaaaaaaa1 ...", "attach eni-0ddddddddddddddd1 to i-0bbbbbbbbbbbbbbb2 ..."] {
+        assert!(stderr(&moved).contains(step), "{}", stderr(&moved));
+    }
+    assert_eq!(desk.simulator.messages().len(), 1);
+    let again = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
+    assert_eq!(status(&again), Some(0), "it has it already: {}", stdout(&again));
+
+    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::STRANGER, "--yes"]);
+    assert_eq!(status(&refused), Some(1), "{}", stdout(&refused));
+}
+
+#[test]
+fn what_cannot_be_told_is_one_sentence_and_a_hint() {
+    let desk = prepared("trouble", simulator::pair());
+    let no_topic = desk.run(&["plan"]);
+    assert_eq!(status(&no_topic), Some(2));
+    assert!(stderr(&no_topic).contains("NOTIFICATION_TOPIC_ARN is not set"), "{}", stderr(&no_topic));
+    assert!(stderr(&no_topic).contains("output TopicArn"), "{}", stderr(&no_topic));
+
+    let mut nobody = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+    let nobody = nobody.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear();
+    let nobody = nobody.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = nobody.stdin(Stdio::null()).output().expect("the command runs");
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
+
+    let denied = desk.simulator.clone();
+    denied.always("DescribeInstances", simulator::Disruption::Deny);
+    let output = desk.run(&["--set", TOPIC, "plan"]);
+    assert_eq!(status(&output), Some(1), "a denied read is a refusal that names the action: {}", stderr(&output));
+    assert!(stdout(&output).contains("ec2:DescribeInstances"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_report_is_rendered_as_its_mail_however_it_is_wrapped() {
+    let desk = prepared("report", simulator::pair());
+    desk.run(&["--set", TOPIC, "failover", "--yes"]);
+    let message = desk.simulator.messages().pop().expect("a message");
+    let published: Value = serde_json::from_str(&message.message).expect("a JSON object");
+    let report = published["sqs"].as_str().expect("a report").to_owned();
+    let mail = published["email"].as_str().expect("a text").to_owned();
+    let envelope = serde_json::json!({"Type": "Notification", "Message": report}).to_string();
+    let forms = [
+        ("answer", report.clone()),
+        (
+            "log",
+            format!(
+                "noise\n{}\n",
+                serde_json::json!({"level": "INFO", "type": "report", "report": serde_json::from_str::<Value>(&report).expect("JSON")})
+            ),
+        ),
+        ("sns", envelope.clone()),
+        ("sqs", serde_json::json!({"Messages": [{"Body": envelope}]}).to_string()),
+        ("topic", message.message.clone()),
+    ];
+    for (name, content) in forms {
+        fs::write(desk.folder.join(name), content).expect("written");
+        let output = desk.run(&["report", name]);
+        assert_eq!((status(&output), stdout(&output).trim_end()), (Some(0), mail.trim_end()), "{name}");
+    }
+    fs::write(desk.folder.join("nothing"), "no report").expect("written");
+    assert_eq!(status(&desk.run(&["report", "nothing"])), Some(2));
+}
+
+/// The log of the function for one invocation, as its lines are.
+fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
+    use std::sync::{Arc, Mutex};
+    use token_failover::run::Record;
+
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&lines);
+    let recorder = move |record: Record<'_>| {
+        let line = match record {
+            Record::Requested(config, intent) => {
+                serde_json::json!({"type": "request", "request": {"config": config, "intent": intent}})
+            }
+            Record::Observed(observation) => serde_json::json!({"type": "observation", "observation": observation}),
+            Record::Planned(plan, waited) => serde_json::json!({
+                "type": "plan", "plan": plan, "lookedForMs": token_failover::report::milliseconds(waited),
+            }),
+            Record::Begun(..) | Record::Ended(_) | Record::Audited(_) => return,
+        };
+        written.lock().expect("one at a time").push(line);
+    };
+    let stage = crate::support::Stage::recorded(scenario.build(), &[], Box::new(recorder));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    runtime.block_on(stage.invoke(crate::support::event(document))).expect("a report");
+    let lines = lines.lock().expect("one at a time");
+    lines.clone()
+}
+
+#[test]
+fn a_log_is_planned_again_and_a_plan_that_differs_is_told() {
+    let desk = Desk::new("replay", simulator::pair());
+    let mut lines = log_of(simulator::pair().instance(names::HOLDER, |holder| holder.stopped()), "holder-stopped");
+    let write = |lines: &[Value]| {
+        let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        fs::write(desk.folder.join("log"), format!("START RequestId: 1\n{}\nEND\n", text.join("\n"))).expect("written");
+    };
+    write(&lines);
+    let same = desk.run(&["replay", "log"]);
+    assert_eq!(status(&same), Some(0), "{}{}", stdout(&same), stderr(&same));
+    assert!(stdout(&same).contains("the same plan") && stdout(&same).contains("holder-stopped"), "{}", stdout(&same));
+
+    let plan = lines.iter_mut().find(|line| line["type"] == "plan").expect("a plan");
+    plan["plan"]["standbys"] = serde_json::json!([]);
+    write(&lines);
+    let different = desk.run(&["replay", "log"]);
+    assert_eq!(status(&different), Some(1));
+    assert!(stdout(&different).contains("ANOTHER PLAN"), "{}", stdout(&different));
+
+    fs::write(desk.folder.join("log"), "nothing\n").expect("written");
+    assert_eq!(status(&desk.run(&["replay", "log"])), Some(2));
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    let desk = Desk::new("help", simulator::pair());
+    for (arguments, expected) in [
+        (&["completions", "bash"][..], "_token__failover"),
+        (&["manual"][..], ".TH token-failover"),
+        (&["--help"][..], "Exit status: 0 all is as it should be"),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(status(&output), Some(0), "{arguments:?}");
+        assert!(stdout(&output).contains(expected), "{arguments:?}: {}", stdout(&output));
+    }
+}
+
+/// What a person sees who runs the commands one after the other, with the times made equal.
+fn transcript() -> String {
+    let desk = Desk::new("transcript", simulator::pair());
+    let topic = TOPIC.to_owned();
+    let commands: [&[&str]; 4] = [
+        &INIT,
+        &["--set", &topic, "audit"],
+        &["--set", &topic, "plan"],
+        &["--set", &topic, "failover", "--reason", "maintenance", "--yes"],
+    ];
+    let mut text = String::new();
+    for arguments in commands {
+        let output = desk.run(arguments);
+        text.push_str(&format!("$ token-failover {}\n{}{}\n", arguments.join(" "), stderr(&output), stdout(&output)));
+    }
+    let seconds = |word: &str| word.parse::<f64>().is_ok();
+    let is_run = |word: &str| word.starts_with("token-failover:owed:");
+    let lines = text.lines().map(|line| {
+        let words = line.split(' ').map(|word| match word {
+            word if is_run(word) => {
+                word.rsplit_once(':').map_or(word.to_owned(), |(key, _)| format!("{key}:01a2056dd43d"))
+            }
+            word if seconds(word) && line.contains(" s, because") => "3.2".to_owned(),
+            word => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_transcript_in_the_documentation_is_what_is_printed() {
+    let document =
+        fs::read_to_string(format!("{}/docs/operator.md", env!("CARGO_MANIFEST_DIR"))).expect("the document");
+    let shown =
+        document.split("```console\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a transcript");
+    assert_eq!(shown.trim_end(), transcript().trim_end());
+}
