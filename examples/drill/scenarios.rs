@@ -144,7 +144,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "audit",
-        title: "Nothing has failed yet, but the next failover would not work: an audit says why",
+        title: "An audit finds by day why the next failover would not work",
         world: || pair().topic(names::TOPIC, |topic| topic.pending_email("late@example.com")).timings(timings()),
         incident: |world| {
             world.set_checks(names::STANDBY, Check::Ok, Check::Impaired).expect("the standby is there");
@@ -156,7 +156,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "audit-ready",
-        title: "The next failover would work: the first audit sends what is needed to ask for a license",
+        title: "The first audit: all is well, and here is what support@mosek.com needs",
         acts: &[one(&[("operator-audit", Report(Audited, "ready"))])],
         mails: 1,
         ..HEALTHY

@@ -317,17 +317,19 @@ fn transcript() -> String {
         let output = desk.run(arguments);
         text.push_str(&format!("$ token-failover {}\n{}{}\n", arguments.join(" "), stderr(&output), stdout(&output)));
     }
-    let seconds = |word: &str| word.parse::<f64>().is_ok();
     let is_run = |word: &str| word.starts_with("token-failover:owed:");
     let lines = text.lines().map(|line| {
         let words = line.split(' ').map(|word| match word {
             word if is_run(word) => {
                 word.rsplit_once(':').map_or(word.to_owned(), |(key, _)| format!("{key}:01a2056dd43d"))
             }
-            word if seconds(word) && line.contains(" s, because") => "3.2".to_owned(),
             word => word.to_owned(),
         });
-        words.collect::<Vec<_>>().join(" ")
+        let line = words.collect::<Vec<_>>().join(" ");
+        match (line.rfind(" in "), line.find(", because")) {
+            (Some(from), Some(to)) => format!("{} in 3.2 s{}", &line[..from], &line[to..]),
+            _ => line,
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,9 +1,9 @@
 //! Requests to the function, served here.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use token_failover::aws;
 use token_failover::cloud::{CallError, Meaning};
@@ -51,7 +51,7 @@ fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
         }
         let (ec2, sns) = aws::clients(&sdk, &config);
         let failover = Failover::new(config, ec2, sns, Box::new(progress));
-        let now = Utc::now();
+        let now: DateTime<Utc> = SystemTime::now().into();
         let invocation = Invocation {
             payload: request.clone(),
             request_id: format!("operator-{:012x}", now.timestamp_millis()),
