@@ -548,7 +548,7 @@ fn outputs(input: &[u8]) -> String {
 
 /// The lines of a file from which something may be told, in a simpler way than the one that is tested.
 fn tellable(input: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(input).to_ascii_lowercase().replace('\r', "\n");
+    let text = String::from_utf8_lossy(input).to_ascii_lowercase().replace('\r', "\n").replace('"', "");
     let mut lines: Vec<String> = Vec::new();
     let mut continues = false;
     for line in text.split('\n') {
