@@ -59,15 +59,15 @@ impl Finding {
         Self { severity, code: code.to_owned(), message, resource, remedy }
     }
 
-    fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    pub(crate) fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Critical, code, Some(resource.to_string()), message, remedy)
     }
 
-    fn info(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    pub(crate) fn info(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Info, code, Some(resource.to_string()), message, remedy)
     }
 
-    fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    pub(crate) fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Warning, code, Some(resource.to_string()), message, remedy)
     }
 }

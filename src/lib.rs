@@ -8,6 +8,7 @@
 //! The modules, in the order of the data's way:
 //!
 //! - [`ids`], [`config`]: identifiers and settings, checked once at the door;
+//! - [`license`]: where the license file says that the token server runs, and what will go wrong with it, pure;
 //! - [`event`]: a document becomes a request, and concerns us or not, before any call;
 //! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers;
 //! - [`plan`](mod@plan): the decision, pure;
@@ -41,6 +42,7 @@ pub mod event;
 pub mod failover;
 pub mod findings;
 pub mod ids;
+pub mod license;
 pub mod marks;
 pub mod metrics;
 pub mod notification;

@@ -27,23 +27,23 @@ use crate::laws::dice::Dice;
 use crate::support::{self, event};
 
 /// How many inputs of each kind a plain test run tries.
-const INPUTS: u64 = 100_000;
+pub(crate) const INPUTS: u64 = 100_000;
 /// The SDK reads each of these, which costs more.
 const ANSWERS: u64 = 10_000;
 
-fn inputs(usual: u64) -> u64 {
+pub(crate) fn inputs(usual: u64) -> u64 {
     let asked = std::env::var("FUZZ_INPUTS").ok();
     asked.map_or(usual, |asked| asked.parse().expect("FUZZ_INPUTS is a number"))
 }
 
-fn print_figure(what: &str, tried: u64, understood: u64) {
+pub(crate) fn print_figure(what: &str, tried: u64, understood: u64) {
     let line = format!("\nFuzzed: {tried} {what}, {understood} of them understood\n");
     // Not by a macro, whose output the test harness would keep to itself.
     std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
 }
 
 /// Damages a text in a few places: cut, doubled, overwritten, or given a piece that means something.
-fn damage(dice: &mut Dice, text: &[u8], pieces: &[&str]) -> Vec<u8> {
+pub(crate) fn damage(dice: &mut Dice, text: &[u8], pieces: &[&str]) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..dice.between(1, 4) {
         let place =

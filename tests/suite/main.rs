@@ -14,6 +14,7 @@ mod fuzz;
 mod house;
 mod identifiers;
 mod laws;
+mod licenses;
 mod marks;
 mod metrics;
 mod notifications;
