@@ -1,7 +1,9 @@
 //! The license file of a token server, as far as it says where the token server runs.
 //!
 //! Such a file is read for its SERVER, VENDOR (or DAEMON) and USE_SERVER lines. All other lines are the license itself,
-//! which is nobody's business: nothing of them is kept, and no error quotes anything from the file, because a lost line
+//! which is nobody's business: nothing of them is kept, and no error quotes anything from the file, because std::fmt;
+
+use a lost line
 //! break can bring a license onto any line.
 //!
 //! The grammar is that of the FlexNet Publisher License Administration Guide, pages *SERVER Lines*, *VENDOR Lines*,
@@ -54,6 +56,16 @@ pub enum Host {
     ThisHost,
     /// A template's placeholder that nobody has replaced.
     Placeholder,
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Named(name) => name,
+            Self::ThisHost => "this_host",
+            Self::Placeholder => "a placeholder that nobody has replaced",
+        })
+    }
 }
 
 /// What a machine is recognized by.

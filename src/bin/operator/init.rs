@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use token_failover::aws::{self, SdkEc2};
 use token_failover::cloud::Ec2;
+use token_failover::findings::Severity;
 use token_failover::ids::{InstanceId, NetworkInterfaceId};
+use token_failover::license::License;
 use token_failover::observation::{Instance, InstanceState, NetworkInterface};
 use toml_edit::{DocumentMut, Item, Table, value};
 
@@ -27,7 +29,10 @@ pub(crate) struct Wishes {
     /// Who gets the mails.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The ports of lmgrd and the vendor daemon, comma separated.
+    /// The license file, for its ports and its hostid.
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
+    /// The ports of lmgrd and the vendor daemon, comma separated. They stand above those of the license file.
     #[arg(long, value_name = "PORTS")]
     ports: Option<String>,
     /// Where the parameters go.
@@ -40,8 +45,9 @@ pub(crate) struct Wishes {
 
 /// Looks, shows what it found, and writes the parameters.
 pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
+    let license = wishes.license.as_deref().map(crate::license::read).transpose()?;
     let found = look(wishes)?;
-    let parameters = parameters(wishes, &found)?;
+    let parameters = parameters(wishes, license.as_ref(), &found)?;
     anstream::eprintln!(
         "{} ({}) in {}:",
         wishes.interface,
@@ -58,9 +64,15 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
              is terminated."
         );
     }
+    let findings = license.map(|license| license.assess(Some(found.interface.mac_address))).unwrap_or_default();
+    let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
+    for finding in &findings {
+        let style = crate::show::style(finding.severity);
+        anstream::eprintln!("{style}{}{style:#}  {}\n  {}", finding.severity, finding.message, finding.remedy);
+    }
     write(&wishes.output, &parameters, found.region.as_deref(), wishes.yes)?;
     anstream::eprintln!("\nWritten to {}. Now: sam build && sam deploy", wishes.output.display());
-    Ok(Ended::Well)
+    Ok(if findings.is_empty() { Ended::Well } else { Ended::Badly })
 }
 
 /// What EC2 says.
@@ -89,7 +101,11 @@ fn look(wishes: &Wishes) -> Result<Found, Trouble> {
 }
 
 /// The parameters of the template, in its order.
-fn parameters(wishes: &Wishes, found: &Found) -> Result<Vec<(&'static str, String)>, Trouble> {
+fn parameters(
+    wishes: &Wishes,
+    license: Option<&License>,
+    found: &Found,
+) -> Result<Vec<(&'static str, String)>, Trouble> {
     let interface = &found.interface;
     let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
     let could = |instance: &&Instance| {
@@ -112,14 +128,15 @@ fn parameters(wishes: &Wishes, found: &Found) -> Result<Vec<(&'static str, Strin
         (named, _) => named.to_vec(),
     };
     let members: Vec<String> = holder.into_iter().chain(standbys).map(|id| id.to_string()).collect();
-    let mut parameters = vec![
-        ("TokenServerInterfaceId", interface.id.to_string()),
-        ("TokenServerInstanceIds", members.join(",")),
-        ("TokenServerHostid", interface.mac_address.hostid()),
-    ];
+    let mut parameters =
+        vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
+    // What the license names is what has to be; without one, what the interface has is what will be asked for.
+    let hostid = license.and_then(License::hostid).unwrap_or_else(|| interface.mac_address.hostid());
+    parameters.push(("TokenServerHostid", hostid));
     let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
     parameters.extend(allocation.map(|allocation| ("TokenServerAllocationId", allocation.to_string())));
-    parameters.extend(wishes.ports.clone().map(|ports| ("TokenServerPorts", ports)));
+    let ports = wishes.ports.clone().or_else(|| license.and_then(License::ports_setting));
+    parameters.extend(ports.map(|ports| ("TokenServerPorts", ports)));
     parameters.extend(wishes.clients.clone().map(|clients| ("TokenServerClients", clients)));
     parameters.extend(interface.groups.first().map(|group| ("TokenServerSecurityGroupId", group.to_string())));
     parameters.extend(wishes.email.clone().map(|email| ("NotificationEmail", email)));

@@ -8,6 +8,7 @@
 mod asked;
 mod files;
 mod init;
+mod license;
 mod settings;
 mod show;
 
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
+use token_failover::ids::NetworkInterfaceId;
 
 use crate::settings::Source;
 
@@ -39,6 +41,7 @@ Examples:
   token-failover audit                      would the next failover work? Changes nothing
   token-failover plan                       what would happen now? Changes nothing
   token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
+  token-failover license mosek.lic          hostid and ports, and what will go wrong
   token-failover report answer.json         a report as the mail would be
   token-failover replay function.log        plan again what the function saw
 
@@ -66,6 +69,14 @@ enum Task {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
+    },
+    /// Say what a license file names, and what will go wrong with it. No other line of the file is printed.
+    License {
+        /// The license file.
+        file: PathBuf,
+        /// Compare the hostid with the MAC address of this interface.
+        #[arg(long, value_name = "ENI")]
+        interface: Option<NetworkInterfaceId>,
     },
     /// Show a report as the mail would be: from a log line, a message of SNS or SQS, or the function's answer.
     Report {
@@ -131,6 +142,7 @@ fn run(command: Command) -> Result<Ended, Trouble> {
         Task::Audit => asked::ask(&source, &json!({"action": "audit", "dryRun": true}), json),
         Task::Plan => asked::ask(&source, &json!({"action": "plan"}), json),
         Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
+        Task::License { file, interface } => license::license(&file, interface.as_ref(), json),
         Task::Report { file } => files::report(&file, json),
         Task::Replay { file } => files::replay(&file, json),
         Task::Completions { shell } => {

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use token_failover::checks::CheckResult;
-use token_failover::findings::Severity;
+use token_failover::findings::{Finding, Severity};
 use token_failover::report::{Expectation, Report};
 
 use crate::Trouble;
@@ -64,17 +64,27 @@ pub(crate) fn report(report: &Report) {
         };
         anstream::println!("check      {name:<20} {style}{word}{style:#}");
     }
-    if report.findings.is_empty() {
+    findings(&report.findings);
+}
+
+/// How findings of a severity look.
+pub(crate) fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => BAD,
+        Severity::Warning => DOUBTFUL,
+        Severity::Info => Style::new(),
+    }
+}
+
+/// Prints findings, each with its remedy.
+pub(crate) fn findings(findings: &[Finding]) {
+    if findings.is_empty() {
         anstream::println!("findings   none");
         return;
     }
     anstream::println!("\nFindings");
-    for finding in &report.findings {
-        let style = match finding.severity {
-            Severity::Critical => BAD,
-            Severity::Warning => DOUBTFUL,
-            Severity::Info => Style::new(),
-        };
+    for finding in findings {
+        let style = style(finding.severity);
         anstream::println!(
             "{style}{:<8}{style:#}  {} [{}]",
             finding.severity.to_string(),
