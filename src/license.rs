@@ -1,9 +1,7 @@
 //! The license file of a token server, as far as it says where the token server runs.
 //!
 //! Such a file is read for its SERVER, VENDOR (or DAEMON) and USE_SERVER lines. All other lines are the license itself,
-//! which is nobody's business: nothing of them is kept, and no error quotes anything from the file, because std::fmt;
-
-use a lost line
+//! which is nobody's business: nothing of them is kept, and no error quotes anything from the file, because a lost line
 //! break can bring a license onto any line.
 //!
 //! The grammar is that of the FlexNet Publisher License Administration Guide, pages *SERVER Lines*, *VENDOR Lines*,
@@ -11,6 +9,8 @@ use a lost line
 //! accepted.
 
 mod assessment;
+
+use std::fmt;
 
 use serde::Serialize;
 

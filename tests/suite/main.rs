@@ -7,6 +7,7 @@ mod audits;
 mod budget;
 mod checks;
 mod config;
+mod documentation;
 mod drills;
 mod events;
 mod failovers;

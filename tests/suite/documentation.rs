@@ -1,0 +1,483 @@
+//! The operators' documents say what the code does: every name in them exists, and every name that exists is in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use simulator::names;
+use token_failover::config::{Config, VARIABLES};
+use token_failover::event::{Parsed, parse};
+use token_failover::marks;
+use token_failover::metrics::{self, METRICS};
+use token_failover::notification::Notification;
+use token_failover::report::Report;
+
+use crate::events::documents;
+use crate::support::{self, Stage, event};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A source file without its comments and attributes, which have words of their own.
+fn source(path: &str) -> String {
+    let text = read(path);
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim_start().starts_with("#["));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// From each line with these words to the brace that closes what it opens.
+fn blocks(source: &str, opening: &str) -> String {
+    let lines: Vec<&str> = source.lines().collect();
+    let mut found = String::new();
+    for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains(opening)) {
+        let indent = line.len() - line.trim_start().len();
+        let end = format!("{}}}", " ".repeat(indent));
+        let block = lines[index..].iter().take_while(|line| **line != end);
+        found.extend(block.flat_map(|line| [line, "\n"]));
+    }
+    assert!(!found.is_empty(), "nothing is called {opening}");
+    found
+}
+
+/// The string literals that are nothing but these characters.
+fn literals(source: &str, fits: impl Fn(char) -> bool) -> BTreeSet<String> {
+    let pieces = source.split('"').filter(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()));
+    pieces.filter(|piece| piece.chars().all(&fits)).map(str::to_owned).collect()
+}
+
+/// The literals in kebab-case, single words among them.
+fn words(source: &str) -> BTreeSet<String> {
+    literals(source, |c| c.is_ascii_lowercase() || c == '-')
+}
+
+/// The literals in kebab-case with at least one hyphen: in sources that decide, each of them is a reason or a code.
+fn codes(path: &str) -> BTreeSet<String> {
+    words(&source(path)).into_iter().filter(|word| word.contains('-')).collect()
+}
+
+fn outcomes() -> BTreeSet<String> {
+    words(&blocks(&source("src/report.rs"), "impl fmt::Display for Outcome"))
+}
+
+fn error_types() -> BTreeSet<String> {
+    let failures = blocks(&source("src/failover.rs"), "fn error_type(");
+    let configuration = blocks(&source("src/bin/function.rs"), "fn from(failed: Failed)");
+    literals(&(failures + &configuration), |c| c.is_ascii_alphanumeric())
+}
+
+fn reasons() -> BTreeSet<String> {
+    let mut reasons = words(&blocks(&source("src/plan.rs"), "fn code("));
+    reasons.extend(words(&blocks(&source("src/event.rs"), "fn code(")));
+    reasons.extend(words(&blocks(&source("src/audit.rs"), "fn summary<")));
+    reasons.extend(codes("src/conclusion.rs"));
+    reasons.extend(codes("src/failover.rs"));
+    reasons
+}
+
+fn finding_codes() -> BTreeSet<String> {
+    let mut findings = codes("src/findings.rs");
+    for module in ["src/audit.rs", "src/failover.rs", "src/relocation.rs", "src/repair.rs"] {
+        findings.extend(words(&first_arguments(&source(module), "call_failed(")));
+    }
+    findings.extend(words(&first_arguments(&source("src/audit.rs"), "NOT_READ: &str = ")));
+    findings
+}
+
+/// What follows these words, up to a comma or the end of the statement.
+fn first_arguments(source: &str, after: &str) -> String {
+    let calls = source.split(after).skip(1);
+    calls.map(|call| call.split([',', ';']).next().unwrap_or_default().to_owned() + "\n").collect()
+}
+
+fn alarms() -> BTreeSet<String> {
+    let template = read("template.yaml");
+    let lines: Vec<&str> = template.lines().collect();
+    let alarms = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::CloudWatch::Alarm");
+    alarms.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect()
+}
+
+/// The document with its blocks of commands and samples left empty, so that a comment in them is no heading.
+fn prose(document: &str) -> String {
+    let mut fenced = false;
+    let lines = document.lines().map(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        let inside = fenced || is_fence;
+        fenced ^= is_fence;
+        if inside { "" } else { line }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The blocks of one language.
+fn fenced(document: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<(bool, String)> = None;
+    for line in document.lines() {
+        match (line.trim_start().strip_prefix("```"), block.take()) {
+            (Some(opened), None) => block = Some((opened == language, String::new())),
+            (Some(_), Some((wanted, text))) => blocks.extend(wanted.then_some(text)),
+            (None, Some((wanted, text))) => block = Some((wanted, text + line + "\n")),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+/// The headings outside of blocks, with their level and their line.
+fn headings(document: &str) -> Vec<(usize, usize, String)> {
+    let heading = |(index, line): (usize, &str)| {
+        let level = line.chars().take_while(|c| *c == '#').count();
+        let title = line.trim_start_matches('#').strip_prefix(' ')?;
+        (level > 0).then(|| (level, index, title.to_owned()))
+    };
+    prose(document).lines().enumerate().filter_map(heading).collect()
+}
+
+/// What stands under a heading, up to the next one of its level or above.
+fn section(document: &str, title: &str) -> String {
+    let headings = headings(document);
+    let place = headings.iter().position(|(_, _, other)| other == title);
+    let place = place.unwrap_or_else(|| panic!("there is no heading {title}"));
+    let (level, begin, _) = &headings[place];
+    let end = headings[place + 1..].iter().find(|(other, _, _)| other <= level).map(|(_, line, _)| *line);
+    let lines: Vec<&str> = document.lines().collect();
+    lines[begin + 1..end.unwrap_or(lines.len())].join("\n")
+}
+
+/// The rows of the table whose header begins with this cell, each by its cells.
+fn table(text: &str, header: &str) -> Vec<Vec<String>> {
+    let begins = format!("| {header} |");
+    let rows = text.lines().skip_while(|line| !line.starts_with(&begins)).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.map(cells).collect();
+    assert!(!rows.is_empty(), "there is no table of {header}");
+    rows
+}
+
+/// The names between backticks in a cell.
+fn quoted(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The names in the first column.
+fn named(rows: &[Vec<String>]) -> BTreeSet<String> {
+    let names: Vec<String> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
+    let different: BTreeSet<String> = names.iter().cloned().collect();
+    assert_eq!(names.len(), different.len(), "a name twice: {names:?}");
+    different
+}
+
+/// The entries of the runbook with what they say.
+fn entries(runbook: &str) -> BTreeMap<String, String> {
+    let mut entries = BTreeMap::new();
+    for (_, _, title) in headings(runbook).iter().filter(|(level, _, _)| *level == 3) {
+        if let Some(word) = title.strip_prefix('`').and_then(|title| title.strip_suffix('`')) {
+            let before = entries.insert(word.to_owned(), section(runbook, title));
+            assert_eq!(before, None, "{word} has two entries");
+        }
+    }
+    entries
+}
+
+#[test]
+fn the_runbook_has_an_entry_for_every_word_that_an_operator_may_meet_and_none_besides() {
+    let mut words = outcomes();
+    words.extend(reasons());
+    words.extend(finding_codes());
+    words.extend(error_types());
+    words.extend(alarms());
+    // What the sources are known to say, so that this test reads them at all.
+    for known in
+        ["moved", "ready", "holder-stopping", "replayed-event", "report-was-owed", "not-audited", "attach-failed"]
+    {
+        assert!(words.contains(known), "{known} was not found in the sources");
+    }
+    let entries: BTreeSet<String> = entries(&read("docs/runbook.md")).into_keys().collect();
+    assert_eq!(entries, words);
+}
+
+#[test]
+fn every_entry_says_what_it_means_what_to_do_and_how_to_undo_it_in_this_order() {
+    for (word, entry) in entries(&read("docs/runbook.md")) {
+        let (meaning, rest) = entry.split_once("**Do:**").unwrap_or_else(|| panic!("{word}: nothing to do"));
+        let (to_do, undo) = rest.split_once("**Undo:**").unwrap_or_else(|| panic!("{word}: nothing to undo"));
+        for (part, text) in [("meaning", meaning), ("what to do", to_do), ("how to undo it", undo)] {
+            assert!(text.trim().len() > 6, "{word} does not say {part}");
+        }
+    }
+}
+
+#[test]
+fn the_index_of_the_runbook_leads_to_every_entry_once() {
+    let runbook = read("docs/runbook.md");
+    let index = section(&runbook, "Index");
+    let leads: Vec<String> =
+        links(&index).into_iter().filter_map(|link| Some(link.strip_prefix('#')?.to_owned())).collect();
+    let mut entries: Vec<String> = entries(&runbook).into_keys().map(|word| slug(&word)).collect();
+    let mut words: Vec<String> = leads.into_iter().filter(|lead| index.contains(&format!("`](#{lead})"))).collect();
+    entries.sort_unstable();
+    words.sort_unstable();
+    assert_eq!(words, entries);
+}
+
+/// Given all the defaults of a table as values, the function is configured as it is without any of them.
+#[track_caller]
+fn assert_defaults(rows: &[Vec<String>]) {
+    let variables: Vec<String> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
+    assert_eq!(variables, VARIABLES);
+    let required: Vec<(String, String)> = [
+        ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE.to_owned()),
+        ("TOKEN_SERVER_INSTANCE_IDS", format!("{},{}", names::HOLDER, names::STANDBY)),
+        ("NOTIFICATION_TOPIC_ARN", names::TOPIC.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec();
+    let defaults = rows.iter().map(|row| {
+        let default = match row[1].as_str() {
+            "required" => {
+                let given = required.iter().find(|(name, _)| row[0].contains(name.as_str()));
+                given.unwrap_or_else(|| panic!("{} is not required", row[0])).1.clone()
+            }
+            "empty" => String::new(),
+            "the interface's id" => names::INTERFACE.to_owned(),
+            value => quoted(value).concat(),
+        };
+        (quoted(&row[0]).concat(), default)
+    });
+    let defaults: Vec<(String, String)> = defaults.collect();
+    // An empty value counts as not set, so it would stand for every default.
+    let empty: Vec<&str> =
+        defaults.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(empty, ["TOKEN_SERVER_CLIENTS", "TOKEN_SERVER_ALLOCATION_ID", "TOKEN_SERVER_HOSTID"]);
+    let without = Config::from_variables(required).expect("what is required is enough");
+    assert_eq!(Config::from_variables(defaults).expect("defaults are right"), without);
+    assert!(without.clients.is_empty() && without.allocation_id.is_none() && without.hostid.is_none());
+}
+
+#[test]
+fn the_tables_of_settings_have_every_variable_in_its_order_and_with_its_default() {
+    assert_defaults(&table(&section(&read("docs/reference.md"), "Settings"), "variable"));
+    assert_defaults(&table(&section(&read("README.md"), "Settings"), "variable"));
+}
+
+#[test]
+fn the_reference_has_every_parameter_of_the_template_and_none_besides() {
+    let template = read("template.yaml");
+    let parameters = template.lines().skip_while(|line| *line != "Parameters:").skip(1);
+    let parameters = parameters.take_while(|line| line.is_empty() || line.starts_with(' '));
+    let name = |line: &str| Some(line.strip_prefix("  ")?.strip_suffix(':')?.to_owned());
+    let parameters: BTreeSet<String> =
+        parameters.filter_map(name).filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric())).collect();
+    let settings = section(&read("docs/reference.md"), "Settings");
+    let of_settings = table(&settings, "variable");
+    let mut listed: BTreeSet<String> =
+        of_settings.iter().filter_map(|row| quoted(row.last()?).into_iter().next()).collect();
+    listed.extend(named(&table(&settings, "parameter")));
+    assert_eq!(listed, parameters);
+}
+
+#[test]
+fn the_reference_has_every_metric_with_its_unit() {
+    let section = section(&read("docs/reference.md"), "Metrics");
+    let listed: Vec<(String, String)> =
+        table(&section, "metric").into_iter().map(|row| (quoted(&row[0]).concat(), row[1].clone())).collect();
+    let known: Vec<(String, String)> =
+        METRICS.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
+    assert_eq!(listed, known);
+    assert!(
+        section.contains(&format!("`{}`", metrics::NAMESPACE))
+            && section.contains(&format!("`{}`", metrics::DIMENSION))
+    );
+}
+
+/// The paths of all fields, such as `steps[].error`.
+fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                fields(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fields(item, &format!("{path}[]"), found)),
+        _ => {}
+    }
+}
+
+/// Reports that have all fields between them: a move that an operator asked for, an announcement, an audit that found
+/// something.
+async fn reports() -> Vec<Report> {
+    let mut reports = Vec::new();
+    for document in ["operator-failover", "holder-health-retirement", "operator-audit"] {
+        let stage = Stage::recorded(simulator::pair().build(), &[], Box::new(|_| ()));
+        reports.push(stage.invoke(event(document)).await.expect("a report"));
+    }
+    reports
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reference_has_every_field_of_the_reports_and_none_besides() {
+    let mut found = BTreeSet::new();
+    for report in reports().await {
+        fields(&json!(report), "", &mut found);
+    }
+    assert_eq!(named(&table(&section(&read("docs/reference.md"), "The report"), "field")), found);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reference_has_every_attribute_and_every_text_of_a_notification() {
+    let config = support::config(&[]);
+    let report = reports().await.into_iter().next().expect("a report");
+    let notification = Notification::new(&config, &report, "a run");
+    let section = section(&read("docs/reference.md"), "The notification");
+    let attributes: BTreeSet<String> = notification.attributes.keys().map(|name| (*name).to_owned()).collect();
+    assert_eq!(named(&table(&section, "attribute")), attributes);
+    let texts: BTreeMap<String, Value> = serde_json::from_str(&notification.message).expect("an object");
+    assert_eq!(named(&table(&section, "protocol")), texts.into_keys().collect());
+    assert_eq!(named(&table(&section, "outcome")), outcomes());
+    assert!(section.contains(&format!("`{}`", notification.subject)), "{}", notification.subject);
+}
+
+#[test]
+fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
+    let reference = read("docs/reference.md");
+    let steps = words(&blocks(&source("src/report.rs"), "impl fmt::Display for Step "));
+    assert_eq!(named(&table(&section(&reference, "Steps"), "step")), steps);
+
+    let kinds = documents().into_iter().map(|name| {
+        let parsed = parse(&event(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let trigger = match parsed {
+            Parsed::Request(request) => request.trigger,
+            Parsed::Ignored { trigger, .. } => trigger,
+        };
+        json!(trigger.kind).as_str().expect("a word").to_owned()
+    });
+    assert_eq!(named(&table(&section(&reference, "Events"), "kind")), kinds.collect());
+
+    let mut lines = words(&first_arguments(&source("src/bin/function.rs"), "line(\"INFO\", "));
+    lines.extend(words(&first_arguments(&source("src/bin/function.rs"), "line(\"DEBUG\", ")));
+    lines.extend(words(&first_arguments(&source("src/bin/function.rs"), "line(\"ERROR\", ")));
+    lines.insert("metrics".to_owned());
+    assert_eq!(named(&table(&section(&reference, "Log lines"), "type")), lines);
+
+    let tags = named(&table(&section(&reference, "Tags on the interface"), "tag"));
+    let (owed, plain): (BTreeSet<&str>, BTreeSet<&str>) =
+        tags.iter().map(String::as_str).partition(|tag| tag.starts_with("token-failover:owed:"));
+    assert_eq!(plain, BTreeSet::from([marks::MOVES, marks::REFUSED, marks::ANNOUNCED, marks::AUDITED]));
+    let documented = read("src/marks.rs");
+    assert_eq!(owed.len(), 3);
+    let unknown = owed.iter().filter(|tag| !documented.contains(&tag.replace("<attachment>", "<attachment id>")));
+    assert_eq!(unknown.count(), 0, "{owed:?}");
+
+    assert_eq!(named(&table(&section(&reference, "Error types"), "`errorType`")), error_types());
+}
+
+/// The documents that people read, by their paths.
+fn pages() -> Vec<String> {
+    let mut pages = Vec::new();
+    for folder in ["", "docs/", "events/", "deploy/"] {
+        let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
+        let files = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        pages.extend(files.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}{name}")));
+    }
+    pages.sort_unstable();
+    pages
+}
+
+/// Where the links of a document lead.
+fn links(document: &str) -> Vec<String> {
+    let text = prose(document);
+    let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    links.map(str::to_owned).collect()
+}
+
+/// A heading as a link names it.
+fn slug(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' '));
+    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_link_between_the_documents_leads_somewhere() {
+    let mut followed = 0;
+    for page in pages() {
+        for link in links(&read(&page)) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) =
+                link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
+            let folder = Path::new(&page).parent().expect("a folder");
+            let target = if path.is_empty() { PathBuf::from(&page) } else { folder.join(path) };
+            assert!(root().join(&target).exists(), "{page}: {link} leads nowhere");
+            if let Some(anchor) = anchor {
+                let document = fs::read_to_string(root().join(&target)).expect("a document");
+                let found = headings(&document).iter().any(|(_, _, title)| slug(title) == anchor);
+                assert!(found, "{page}: {link} has no such heading");
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 200, "{followed}");
+}
+
+/// A document of the pages that the function is to be invoked with, and where it stands.
+fn payloads() -> Vec<(String, Value)> {
+    let mut payloads = Vec::new();
+    for page in pages() {
+        let document = read(&page);
+        for block in fenced(&document, "json") {
+            let values = serde_json::Deserializer::from_str(&block).into_iter::<Value>();
+            let values = values.map(|value| value.unwrap_or_else(|error| panic!("{page}: {error} in {block}")));
+            payloads.extend(values.map(|value| (page.clone(), value)));
+        }
+        for block in fenced(&document, "sh") {
+            // What the shell puts in is an instance.
+            let block = block.replace("'\"$MEMBER\"'", names::STANDBY);
+            for text in block.split("'{\"").skip(1) {
+                let text = format!("{{\"{}", text.split('\'').next().unwrap_or_default());
+                let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{page}: {error} in {text}"));
+                payloads.push((page.clone(), value));
+            }
+        }
+    }
+    payloads
+}
+
+#[test]
+fn every_request_and_event_in_the_documents_is_understood() {
+    let mut understood = BTreeMap::new();
+    for (page, payload) in payloads() {
+        let parsed = parse(&payload).unwrap_or_else(|error| panic!("{page}: {payload}: {error}"));
+        assert!(matches!(parsed, Parsed::Request(_)), "{page}: {payload} is ignored");
+        *understood.entry(page).or_insert(0) += 1;
+    }
+    for page in ["README.md", "docs/reference.md", "docs/runbook.md", "docs/setup.md"] {
+        assert!(understood.contains_key(page), "{page} has none");
+    }
+}
+
+#[test]
+fn every_variable_of_a_command_is_set_on_the_same_page() {
+    for page in ["docs/runbook.md", "docs/setup.md"] {
+        let document = read(page);
+        let commands = fenced(&document, "sh").concat();
+        let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+        let used = commands.split('$').skip(1).map(|rest| rest.trim_start_matches('{'));
+        let used: BTreeSet<&str> = used
+            .map(|rest| &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())])
+            .filter(|name| !name.is_empty())
+            .collect();
+        assert!(used.len() > 5, "{page}: {used:?}");
+        let unset: Vec<&&str> = used.iter().filter(|name| !document.contains(&format!("{name}="))).collect();
+        assert_eq!(unset, Vec::<&&str>::new(), "{page}");
+    }
+}
