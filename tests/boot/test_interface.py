@@ -14,7 +14,7 @@ class WhichInterface(TestCase):
         machine = self.machine()
         Interface("ens6", "10.0.1.60/24", "02:73:ae:2a:dc:82", metric=513)
         machine.start()
-        time.sleep(2.5)
+        time.sleep(1.5)
         self.assertEqual(([], [], [f"token-server: waiting for the license interface {MAC}"]),
                          (machine.lmgrds(), rules(), machine.said()))
 

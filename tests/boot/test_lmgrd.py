@@ -17,7 +17,7 @@ class Lmgrd(TestCase):
                 Interface(*FIRST)
                 machine.start()
                 eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
-                time.sleep(2.5)
+                time.sleep(1.5)
                 self.assertEqual(([], ()), (machine.lmgrds(), listening()))
 
                 interface = Interface(*SECOND)
@@ -26,7 +26,7 @@ class Lmgrd(TestCase):
 
                 interface.leave()
                 self.assert_nothing_left(machine)
-                time.sleep(2.5)
+                time.sleep(1.5)
                 self.assertEqual((1, ()), (len(machine.lmgrds()), listening()))
 
                 Interface(*SECOND)

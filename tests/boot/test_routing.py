@@ -4,7 +4,8 @@ import time
 import unittest
 
 from machine import (
-    MAC, FIRST, SECOND, RULE, TABLE, SHELLS, Interface, Machine, TestCase, changes_of_routing, eventually, ip, routes, rules, way_out,
+    MAC, FIRST, SECOND, RULE, TABLE, SHELLS, Interface, Machine, TestCase, changes_of_routing, eventually, ip, routes, rules,
+    way_out,
 )
 
 
@@ -46,7 +47,7 @@ class Routing(TestCase):
                 self.distribution_routes(table, priority)
                 machine.start()
                 self.assert_serving(machine, starts=1)
-                time.sleep(2.5)
+                time.sleep(1.5)
                 self.assertEqual(([("10.0.1.50", table, priority)], []), (rules(), routes(27007)))
                 self.assertEqual("10.0.1.50 is routed by the distribution",
                                  machine.call("status").stdout.splitlines()[-1])
