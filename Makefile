@@ -154,7 +154,7 @@ $(TOOLS)/iproute2/.installed:
 	mkdir -p $(@D)/bin
 	printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$$@"\n' \
 	  "$$(find $(CURDIR)/$(@D) -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)" \
-	  "$$(find $(CURDIR)/$(@D) -path '*bin/ip' -type f | head -1)" > $(@D)/bin/ip
+	  "$$(find $(CURDIR)/$(@D) -path '*/sbin/ip' -type f | head -1)" > $(@D)/bin/ip
 	chmod +x $(@D)/bin/ip
 	$(@D)/bin/ip -V
 	touch $@
