@@ -94,7 +94,7 @@ boot: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.in
 	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file deploy/pair.yaml
 	$(TOOLS)/boot/bin/shellcheck deploy/boot/install deploy/boot/token-server
 	printf '%s\n' tests/boot/test_*.py | \
-	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/bin" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
+	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
 
 # ---- What is deployed ----
 
@@ -151,12 +151,12 @@ $(TOOLS)/qemu/.installed:
 # Where the machine has no ip. Its libraries come along, and `ip` finds them.
 $(TOOLS)/iproute2/.installed:
 	$(call unpack,iproute2 libbpf1 libelf1 libmnl0 libcap2 libtirpc3)
-	mkdir -p $(@D)/bin
+	mkdir -p $(@D)/path
 	printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$$@"\n' \
 	  "$$(find $(CURDIR)/$(@D) -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)" \
-	  "$$(find $(CURDIR)/$(@D) -path '*/sbin/ip' -type f | head -1)" > $(@D)/bin/ip
-	chmod +x $(@D)/bin/ip
-	$(@D)/bin/ip -V
+	  "$$(find $(CURDIR)/$(@D) -path '*/bin/ip' -type f | head -1)" > $(@D)/path/ip
+	chmod +x $(@D)/path/ip
+	$(@D)/path/ip -V
 	touch $@
 
 tests/template/node_modules/.package-lock.json: tests/template/package.json tests/template/package-lock.json
