@@ -26,6 +26,7 @@ class Lmgrd(TestCase):
 
                 interface.leave()
                 self.assert_nothing_left(machine)
+                eventually(5, lambda: len(machine.said()))
                 time.sleep(1.5)
                 self.assertEqual((1, ()), (len(machine.lmgrds()), listening()))
 
