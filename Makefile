@@ -21,14 +21,17 @@ WORKSPACE := --workspace --all-targets --locked
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
+# iproute2 is there nearly everywhere, but not always in everybody's path.
+IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/iproute2/.installed)
+
 # ---- Everything ----
 
 .PHONY: test
-test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment
+test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment, boot files
 	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -82,6 +85,17 @@ template: tools-of-template ## template.yaml: lints, rules, role, encryption, al
 deploy-test: build $(TOOLS)/template/.installed ## The template as a stack in an emulator of AWS, with the built function
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_deployment.py' --verbose
 
+# ---- The pair of token servers ----
+
+# The tests wait for most of their time, so each file has a process, with a network of its own.
+.PHONY: boot
+boot: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.installed $(IPROUTE) ## deploy/: lints, and the boot files on interfaces that come and go
+	$(TOOLS)/template/bin/cfn-lint --template deploy/pair.yaml --regions eu-west-1 us-east-1 us-gov-west-1
+	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file deploy/pair.yaml
+	$(TOOLS)/boot/bin/shellcheck deploy/boot/install deploy/boot/token-server
+	printf '%s\n' tests/boot/test_*.py | \
+	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
+
 # ---- What is deployed ----
 
 ARM64 := aarch64-unknown-linux-gnu
@@ -102,7 +116,7 @@ package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/moto/.installed tools-of-template ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template $(TOOLS)/boot/.installed ## Install what the tests need
 
 .PHONY: tools-of-template
 tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
@@ -114,20 +128,35 @@ $(TOOLS)/%/.installed: tests/requirements-%.txt
 	$(@D)/bin/pip install --quiet --requirement $<
 	touch $@
 
-# An emulator of another processor, and the C library of that processor. apt verifies what it fetches, and keeps its lists
-# here, so that nobody has to be root. The version is the distribution's: it keeps only one, and none would be there to pin.
-APT := apt-get --quiet --option Dir::State::Lists=$(CURDIR)/$(TOOLS)/qemu/apt/lists --option Dir::Cache=$(CURDIR)/$(TOOLS)/qemu/apt/cache
-
-$(TOOLS)/qemu/.installed:
+# Packages of the distribution, unpacked instead of installed, so that nobody has to be root. apt verifies what it fetches,
+# and keeps its lists here. The version is the distribution's: it keeps only one, and none would be there to pin.
+APT = apt-get --quiet --option Dir::State::Lists=$(CURDIR)/$(@D)/apt/lists --option Dir::Cache=$(CURDIR)/$(@D)/apt/cache
+define unpack
 	rm -rf $(@D)
 	mkdir -p $(@D)/apt/lists/partial $(@D)/apt/cache/archives/partial
 	$(APT) update
-	cd $(@D)/apt && $(APT) download qemu-user qemu-user-static libc6-arm64-cross
+	cd $(@D)/apt && $(APT) download $(1)
 	for package in $(@D)/apt/*.deb; do dpkg-deb --extract "$$package" $(@D); done
+	rm -rf $(@D)/apt
+endef
+
+# An emulator of another processor, and the C library of that processor.
+$(TOOLS)/qemu/.installed:
+	$(call unpack,qemu-user qemu-user-static libc6-arm64-cross)
 	@# Of half a gigabyte, one processor is needed.
 	find $(@D)/usr/bin ! -type d ! -name 'qemu-aarch64*' -delete
-	rm -rf $(@D)/apt
 	$(@D)/usr/bin/qemu-aarch64-static --version
+	touch $@
+
+# Where the machine has no ip. Its libraries come along, and `ip` finds them.
+$(TOOLS)/iproute2/.installed:
+	$(call unpack,iproute2 libbpf1 libelf1 libmnl0 libcap2 libtirpc3)
+	mkdir -p $(@D)/path
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$$@"\n' \
+	  "$$(find $(CURDIR)/$(@D) -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)" \
+	  "$$(find $(CURDIR)/$(@D) -path '*/bin/ip' -type f | head -1)" > $(@D)/path/ip
+	chmod +x $(@D)/path/ip
+	$(@D)/path/ip -V
 	touch $@
 
 tests/template/node_modules/.package-lock.json: tests/template/package.json tests/template/package-lock.json

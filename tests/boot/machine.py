@@ -1,0 +1,282 @@
+"""A machine on which the license interface comes and goes: a network namespace with real interfaces, real routes and the
+real script of deploy/boot. What is not real: lmgrd is a stand-in that listens, and systemd is a few lines that do what
+the unit says: start, start again, stop, clean up. Neither systemd nor udev, DHCP, nor what the distributions configure by
+themselves is tried; the tests put in place by hand what those would bring."""
+
+import configparser
+import contextlib
+import ctypes
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BOOT = ROOT / "deploy" / "boot"
+SCRIPT = BOOT / "token-server"
+
+MAC = "02:73:ae:2a:dc:81"
+# Invented, as everything here. The line below SERVER stands for what must never be printed.
+LICENSE = "SERVER lic1.example.com 0273AE2ADC81 27007\nUSE_SERVER\nVENDOR MOSEKLM port=27008\n" \
+          "FEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
+PORTS = (27007, 27008)
+
+# The machine's own interface, and the license interface, in one subnet.
+FIRST = ("ens5", "10.0.1.10/24", "02:00:00:00:00:01")
+SECOND = ("ens6", "10.0.1.50/24", MAC, "10.0.1.1", 513)
+RULE = ("10.0.1.50", 27007, 32000)
+TABLE = [("default", "10.0.1.1", "ens6"), ("10.0.1.0/24", None, "ens6")]
+
+# Both distributions' shells: Amazon Linux 2023 has bash as sh, Ubuntu 24.04 has dash.
+SHELLS = ("bash --posix", "dash")
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+
+
+def enter_network_namespace():
+    """Nothing that is done from now on can touch the network of the machine that runs the tests."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWNET) == 0:
+        pass
+    elif libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
+        # Root, but only in here.
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    else:
+        raise OSError(ctypes.get_errno(), "neither root nor allowed to make a network namespace")
+    ip("link", "set", "lo", "up")
+
+
+def ip(*arguments):
+    return subprocess.run(["ip", *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+
+def ip_json(*arguments):
+    return json.loads(ip("-json", *arguments) or "[]")
+
+
+def eventually(expected, look, seconds=10):
+    """Looks until it sees what is expected, and says what it saw instead."""
+    deadline = time.monotonic() + seconds
+    while (seen := look()) != expected:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"expected {expected!r}, but after {seconds} s it is {seen!r}")
+        time.sleep(0.02)
+
+
+class Interface:
+    """A veth pair: one end is the machine's, the other stands for the subnet."""
+
+    def __init__(self, name, address, mac, gateway="10.0.1.1", metric=512):
+        self.name, self.mac = name, mac
+        ip("link", "add", name, "address", mac, "type", "veth", "peer", "name", f"{name}-vpc")
+        ip("link", "set", f"{name}-vpc", "up")
+        ip("link", "set", name, "up")
+        if address:
+            self.configure(address, gateway, metric)
+
+    def configure(self, address, gateway="10.0.1.1", metric=512):
+        """What DHCP brings."""
+        ip("address", "add", address, "dev", self.name)
+        if gateway:
+            ip("route", "add", "default", "via", gateway, "dev", self.name, "metric", metric)
+
+    def leave(self):
+        ip("link", "delete", self.name)
+
+
+def rules():
+    """Every rule but the kernel's own three, as (source, table, priority)."""
+    return [(rule["src"], int(rule["table"]), rule["priority"]) for rule in ip_json("-4", "rule", "show")
+            if rule["table"] not in ("local", "main", "default")]
+
+
+def routes(table):
+    try:
+        found = ip_json("-4", "route", "show", "table", table)
+    except subprocess.CalledProcessError:
+        # No route has ever been in it.
+        return []
+    return [(route["dst"], route.get("gateway"), route["dev"]) for route in found]
+
+
+def way_out(source, destination="192.0.2.7"):
+    """By which interface a packet leaves."""
+    [route] = ip_json("-4", "route", "get", destination, "from", source)
+    return route["dev"]
+
+
+def changes_of_routing(seconds):
+    """What the kernel tells of changed rules and routes."""
+    monitor = subprocess.Popen(["ip", "-4", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    monitor.terminate()
+    return monitor.communicate()[0]
+
+
+def listening():
+    """The ports of the stand-in that are served now."""
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    ports = {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A"}
+    return tuple(port for port in PORTS if port in ports)
+
+
+class Unit(configparser.RawConfigParser):
+    """A unit file. Sections and settings as they are written there; none is repeated."""
+
+    def __init__(self, name):
+        super().__init__(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
+        self.optionxform = str
+        self.read_string((BOOT / name).read_text())
+
+    def command(self, setting):
+        """As it stands, but from the repository instead of where it would be installed."""
+        program, *arguments = shlex.split(self["Service"][setting])
+        return [str(BOOT / Path(program).name), *arguments]
+
+
+class Machine:
+    """Has the boot files, a license, and a stand-in for lmgrd."""
+
+    def __init__(self, shell="sh"):
+        self.shell = shell
+        self.folder = Path(tempfile.mkdtemp())
+        self.license = self.folder / "mosek.lic"
+        self.license.write_text(LICENSE)
+        self.starts = self.folder / "starts"
+        self.starts.touch()
+        self.output = self.folder / "output"
+        lmgrd = self.folder / "lmgrd"
+        lmgrd.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("lmgrd.py")} {self.starts} "$@"\n')
+        lmgrd.chmod(0o755)
+        self.environment = {
+            "PATH": os.environ["PATH"], "LICENSE_FILE": str(self.license), "LMGRD": str(lmgrd), "LMGRD_USER": "",
+            "ROUTING_PATIENCE_SECONDS": "0",
+        }
+        self.process = self.manager = None
+        self.stopping = False
+        # With which status each run of the script has ended.
+        self.statuses = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        for link in ip_json("link", "show", "type", "veth"):
+            if not link["ifname"].endswith("-vpc"):
+                ip("link", "delete", link["ifname"])
+        ip("-4", "rule", "flush")
+        ip("-4", "rule", "add", "from", "all", "lookup", "main", "priority", 32766)
+        ip("-4", "rule", "add", "from", "all", "lookup", "default", "priority", 32767)
+        for table in (27007, 101, 10001):
+            if routes(table):
+                ip("-4", "route", "flush", "table", table)
+        shutil.rmtree(self.folder)
+
+    # ---- The parts of systemd ----
+
+    def call(self, *arguments):
+        """The script, once, to its end."""
+        return subprocess.run([*self.shell.split(), str(SCRIPT), *arguments], env=self.environment, text=True,
+                              capture_output=True, timeout=60)
+
+    def start(self):
+        """`systemctl start`. From now on the unit is kept running as it asks for."""
+        self.stopping = False
+        self.launch()
+        self.manager = threading.Thread(target=self.manage, daemon=True)
+        self.manager.start()
+
+    def launch(self):
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(self.command("ExecStart"), env=self.environment, stdout=output,
+                                            stderr=output, start_new_session=True)
+
+    def manage(self):
+        unit = Unit("token-server.service")["Service"]
+        while True:
+            self.statuses.append(self.process.wait())
+            self.kill_remains()
+            subprocess.run(self.command("ExecStopPost"), env=self.environment, check=True, timeout=30)
+            if self.stopping or unit["Restart"] != "always":
+                return
+            time.sleep(float(unit["RestartSec"]))
+            if self.stopping:
+                return
+            self.launch()
+
+    def kill_remains(self):
+        """What is still in the unit's control group when the script has ended. Here: what has the unit's environment."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        eventually([], self.processes)
+
+    def command(self, setting):
+        return [*self.shell.split(), *Unit("token-server.service").command(setting)]
+
+    def wake(self):
+        """What the udev rule does."""
+        self.process.send_signal(signal.SIGUSR1)
+
+    def stop(self):
+        """`systemctl stop`."""
+        self.stopping = True
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        if self.manager:
+            self.manager.join(timeout=60)
+
+    # ---- What can be seen ----
+
+    def processes(self):
+        """Everything that was started with this machine's settings and still runs."""
+        found = []
+        mark = f"LICENSE_FILE={self.license}".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except (FileNotFoundError, PermissionError, ProcessLookupError):
+                continue
+        return sorted(found)
+
+    def lmgrds(self):
+        """The process ids of every lmgrd that was ever started, in order."""
+        return [int(line.split()[0]) for line in self.starts.read_text().splitlines()]
+
+    def said(self):
+        return self.output.read_text().splitlines()
+
+
+class TestCase(unittest.TestCase):
+    """The tests of one class share a network namespace, which each leaves as it found it."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        enter_network_namespace()
+
+    def machine(self, shell="sh", **settings):
+        machine = self.enterContext(Machine(shell))
+        machine.environment |= settings
+        Interface(*FIRST)
+        return machine
+
+    def assert_serving(self, machine, starts):
+        eventually((PORTS, starts), lambda: (listening(), len(machine.lmgrds())))
+
+    def assert_nothing_left(self, machine):
+        eventually(((), [], []), lambda: (listening(), rules(), routes(27007)))

@@ -1,0 +1,202 @@
+"""What is installed where, what is fetched, and whether the units, the udev rule and the script fit together.
+
+The commands aws and systemctl are stand-ins. Useradd, snap, udev and cloud-init are not tried.
+"""
+
+import io
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+from pathlib import Path
+
+from machine import BOOT, LICENSE, Unit
+
+SERVICE, FILES = "token-server.service", "token-server-files.service"
+OS_RELEASE = {"ubuntu": 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n', "amazon": 'NAME="Amazon Linux"\nID="amzn"\n'}
+ARCHIVE = {"x86_64": "mosektoolslinux64x86.tar.bz2", "aarch64": "mosektoolslinuxaarch64.tar.bz2"}[platform.machine()]
+MOSEK = "mosek/11.1/tools/platform/linux64x86/bin/"
+
+
+def tree(root):
+    """Every file and link below a folder, with its permissions."""
+    return {str(path.relative_to(root)): f"{path.lstat().st_mode & 0o777:o}" if not path.is_symlink()
+            else f"-> {os.readlink(path)}" for path in sorted(root.rglob("*")) if path.is_symlink() or path.is_file()}
+
+
+class Files(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.root = self.folder / "root"
+        self.bucket = self.folder / "bucket"
+        self.bucket.mkdir()
+        self.asked = self.folder / "asked"
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir()
+        # aws s3 cp --only-show-errors s3://bucket/NAME TARGET
+        self.program(bin_folder / "aws", f'[ "$1 $2 $3" = "s3 cp --only-show-errors" ] && cp {self.bucket}/"${{4##*/}}" "$5"')
+        self.program(bin_folder / "systemctl", f'echo "$@" >> {self.asked}')
+        self.environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}", "LC_ALL": "C"}
+
+    def program(self, path, line):
+        path.write_text(f"#!/bin/sh\n{line}\n")
+        path.chmod(0o755)
+
+    # ---- install ----
+
+    def install(self, system, *arguments):
+        (self.root / "etc").mkdir(parents=True, exist_ok=True)
+        (self.root / "usr").mkdir(exist_ok=True)
+        (self.root / "etc/os-release").write_text(OS_RELEASE[system])
+        return subprocess.run(["sh", str(BOOT / "install"), *arguments], check=True, capture_output=True, text=True,
+                              env=self.environment | {"DESTDIR": str(self.root)})
+
+    def test_everything_is_installed_where_the_units_look_for_it(self):
+        everywhere = {
+            "etc/os-release": "644",
+            "etc/systemd/system/token-server-files.service": "644",
+            "etc/systemd/system/token-server.service": "644",
+            "etc/token-server/token-server.conf": "644",
+            "etc/udev/rules.d/90-token-server.rules": "644",
+            "usr/local/lib/token-server/token-server": "755",
+            "usr/local/lib/token-server/token-server-fetch": "755",
+            "usr/tmp": "-> ../var/tmp",
+        }
+        for system, more in [("amazon", {}), ("ubuntu", {"etc/cloud/cloud.cfg.d/99-token-server.cfg": "644"})]:
+            with self.subTest(system):
+                shutil.rmtree(self.root, ignore_errors=True)
+                self.install(system, "s3://example-bucket/token-server")
+                self.assertEqual(everywhere | more, tree(self.root))
+                for unit in (SERVICE, FILES):
+                    for setting, value in Unit(unit)["Service"].items():
+                        if setting.startswith("Exec"):
+                            self.assertTrue(os.access(self.root / value.split()[0].lstrip("/"), os.X_OK), value)
+                        if setting == "EnvironmentFile":
+                            self.assertTrue((self.root / value.lstrip("-/")).is_file(), value)
+        self.assertFalse(self.asked.exists(), "with DESTDIR nothing is started")
+
+    def test_installing_again_keeps_the_settings_and_changes_where_the_files_are(self):
+        self.install("amazon", "s3://example-bucket/token-server")
+        settings = self.root / "etc/token-server/token-server.conf"
+        self.assertIn("\nMOSEK_FILES=s3://example-bucket/token-server\n", settings.read_text())
+        settings.write_text(settings.read_text() + "LMGRD_STOP_SECONDS=30\n")
+        before = settings.read_text()
+        self.install("amazon")
+        self.assertEqual(before, settings.read_text())
+        self.install("amazon", "s3://other-bucket/a/b")
+        self.assertEqual(before.replace("s3://example-bucket/token-server", "s3://other-bucket/a/b"), settings.read_text())
+
+    # ---- token-server-fetch ----
+
+    def fetch(self):
+        return subprocess.run([sys.executable, str(BOOT / "token-server-fetch"), "s3://example-bucket/token-server", str(self.root)],
+                              capture_output=True, text=True, env=self.environment)
+
+    def put_archive(self, *names):
+        with tarfile.open(self.bucket / ARCHIVE, "w:bz2") as archive:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = len(name)
+                archive.addfile(member, io.BytesIO(name.encode()))
+
+    def restarts(self):
+        return self.asked.read_text().splitlines() if self.asked.exists() else []
+
+    def test_only_what_the_token_server_needs_is_put_in_place(self):
+        self.put_archive(MOSEK + "mosek", MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM", "mosek/lmgrd/lmgrd", "../../bin/x")
+        (self.bucket / "mosek.lic").write_text(LICENSE)
+        fetched = self.fetch()
+        self.assertEqual((0, "the license is new\n", ""), (fetched.returncode, fetched.stdout, fetched.stderr))
+        self.assertEqual({"etc/token-server/mosek.lic": "400", "opt/token-server/MOSEKLM": "755",
+                          "opt/token-server/lmgrd": "755", "opt/token-server/lmutil": "755"}, tree(self.root))
+        self.assertEqual(LICENSE, (self.root / "etc/token-server/mosek.lic").read_text())
+        self.assertEqual(MOSEK + "lmgrd", (self.root / "opt/token-server/lmgrd").read_text())
+        self.assertEqual(["try-restart token-server.service"], self.restarts())
+
+    def test_the_same_license_restarts_nothing_and_mosek_is_fetched_once(self):
+        self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM")
+        (self.bucket / "mosek.lic").write_text(LICENSE)
+        self.fetch()
+        (self.bucket / ARCHIVE).unlink()
+        again = self.fetch()
+        self.assertEqual((0, "", ""), (again.returncode, again.stdout, again.stderr))
+        self.assertEqual(["try-restart token-server.service"], self.restarts())
+        (self.bucket / "mosek.lic").write_text(LICENSE + "# renewed\n")
+        renewed = self.fetch()
+        self.assertEqual((0, "the license is new\n", ""), (renewed.returncode, renewed.stdout, renewed.stderr))
+        self.assertEqual(2, len(self.restarts()))
+
+    def test_what_cannot_be_fetched_leaves_what_is_in_place(self):
+        self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM")
+        (self.bucket / "mosek.lic").write_text(LICENSE)
+        self.fetch()
+        before = tree(self.root)
+        (self.bucket / "mosek.lic").unlink()
+        fetched = self.fetch()
+        self.assertEqual((1, ""), (fetched.returncode, fetched.stdout))
+        self.assertIn("s3://example-bucket/token-server/mosek.lic could not be fetched\n", fetched.stderr)
+        self.assertEqual((before, 1), (tree(self.root), len(self.restarts())))
+
+    def test_before_there_is_a_license_mosek_is_put_in_place_already(self):
+        self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil")
+        fetched = self.fetch()
+        self.assertEqual((1, "", []), (fetched.returncode, fetched.stdout, self.restarts()))
+        self.assertIn(f"{ARCHIVE} has no MOSEKLM in a folder bin\n", fetched.stderr)
+        self.assertEqual(["opt/token-server/lmgrd", "opt/token-server/lmutil"], list(tree(self.root)))
+
+    # ---- The units, the udev rule and the settings ----
+
+    def test_systemd_keeps_the_script_running_and_kills_what_it_leaves(self):
+        service = Unit(SERVICE)["Service"]
+        self.assertEqual(("always", "mixed", "/usr/local/lib/token-server/token-server run",
+                          "/usr/local/lib/token-server/token-server clean"),
+                         tuple(service[name] for name in ("Restart", "KillMode", "ExecStart", "ExecStopPost")))
+        self.assertEqual("0", Unit(SERVICE)["Unit"]["StartLimitIntervalSec"])
+        # lmgrd gets its time to end before systemd loses patience.
+        default = re.search(r"LMGRD_STOP_SECONDS=\$\{LMGRD_STOP_SECONDS:-(\d+)\}", (BOOT / "token-server").read_text())
+        self.assertLess(int(default[1]), int(service["TimeoutStopSec"]))
+
+    def test_the_token_server_waits_for_nothing_that_needs_s3(self):
+        unit = Unit(SERVICE)["Unit"]
+        self.assertEqual({"Description", "After", "StartLimitIntervalSec"}, set(unit))
+        self.assertEqual("network.target", unit["After"])
+
+    def test_the_udev_rule_sends_the_signal_that_the_script_waits_for(self):
+        [rule] = [line for line in (BOOT / "90-token-server.rules").read_text().splitlines() if not line.startswith("#")]
+        parts = dict(re.findall(r'(\w+)(?:==|\+=)"([^"]*)"(?:, |$)', rule))
+        self.assertEqual({"SUBSYSTEM": "net", "ACTION": "add|remove|move",
+                          "RUN": f"/usr/bin/systemctl kill --kill-whom=main --signal=SIGUSR1 {SERVICE}"}, parts)
+        self.assertIn("trap : USR1\n", (BOOT / "token-server").read_text())
+
+    def test_every_setting_in_the_file_has_the_default_that_it_shows(self):
+        script = (BOOT / "token-server").read_text()
+        declared = dict(re.findall(r"^([A-Z_]+)=\$\{\1:?-(.*)\}$", script, re.M))
+        shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (BOOT / "token-server.conf").read_text(), re.M))
+        shown.pop("LICENSE_MAC")
+        self.assertEqual({"LICENSE_FILE", "LMGRD", "LMGRD_OPTIONS", "LMGRD_USER", "LMGRD_STOP_SECONDS",
+                          "ROUTING_PATIENCE_SECONDS"}, set(shown))
+        self.assertEqual(shown, {name: declared[name] for name in shown})
+
+    def test_systemd_finds_no_fault_in_the_units(self):
+        analyze = shutil.which("systemd-analyze")
+        if analyze is None:
+            # Parsed they are anyway, by Unit.
+            return
+        for unit in (SERVICE, FILES):
+            # It also looks whether the programs are there, so they are named where they are in the repository.
+            text = (BOOT / unit).read_text().replace("/usr/local/lib/token-server/", f"{BOOT}/")
+            (self.folder / unit).write_text(text)
+            verified = subprocess.run([analyze, "verify", "--man=no", str(self.folder / unit)], capture_output=True, text=True)
+            own = [line for line in verified.stderr.splitlines() if unit in line]
+            self.assertEqual([], own)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,117 @@
+"""lmgrd runs where, and as long as, the license interface is."""
+
+import os
+import signal
+import time
+import unittest
+
+from machine import (
+    MAC, FIRST, SECOND, RULE, TABLE, SHELLS, Interface, Machine, TestCase, eventually, listening, routes, rules,
+)
+
+
+class Lmgrd(TestCase):
+    def test_lmgrd_runs_while_the_interface_is_here_and_at_no_other_time(self):
+        for shell in SHELLS:
+            with self.subTest(shell=shell), Machine(shell) as machine:
+                Interface(*FIRST)
+                machine.start()
+                eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
+                time.sleep(1.5)
+                self.assertEqual(([], ()), (machine.lmgrds(), listening()))
+
+                interface = Interface(*SECOND)
+                self.assert_serving(machine, starts=1)
+                eventually(([RULE], TABLE), lambda: (rules(), routes(27007)))
+
+                interface.leave()
+                self.assert_nothing_left(machine)
+                eventually(5, lambda: len(machine.said()))
+                time.sleep(1.5)
+                self.assertEqual((1, ()), (len(machine.lmgrds()), listening()))
+
+                Interface(*SECOND)
+                self.assert_serving(machine, starts=2)
+                machine.stop()
+                self.assertEqual([], machine.processes())
+                self.assert_nothing_left(machine)
+                self.assertEqual([0, 0], machine.statuses)
+                self.assertEqual([
+                    f"token-server: waiting for the license interface {MAC}",
+                    f"token-server: the license interface {MAC} is here as ens6; starting lmgrd",
+                    "token-server: nothing else routes 10.0.1.50, so table 27007 does",
+                    f"token-server: the license interface {MAC} has left; stopping lmgrd",
+                    f"token-server: waiting for the license interface {MAC}",
+                    f"token-server: the license interface {MAC} is here as ens6; starting lmgrd",
+                    "token-server: nothing else routes 10.0.1.50, so table 27007 does",
+                    "token-server: stopping lmgrd, as asked",
+                ], machine.said())
+
+    def test_lmgrd_gets_the_license_and_stays_in_the_foreground(self):
+        machine = self.machine()
+        Interface(*SECOND)
+        machine.start()
+        self.assert_serving(machine, starts=1)
+        [pid] = machine.lmgrds()
+        self.assertEqual(f"{pid} -z -local -c {machine.license}\n", machine.starts.read_text())
+
+    def test_a_killed_lmgrd_is_started_again_after_its_vendor_daemon_is_gone(self):
+        machine = self.machine()
+        Interface(*SECOND)
+        machine.start()
+        for starts in (1, 2, 3):
+            self.assert_serving(machine, starts)
+            os.kill(machine.lmgrds()[-1], signal.SIGKILL)
+            eventually(starts + 1, lambda: len(machine.lmgrds()))
+        self.assert_serving(machine, starts=4)
+        self.assertEqual([1, 1, 1], machine.statuses)
+        # The script, its nap, and one lmgrd with one vendor daemon: nothing has piled up.
+        eventually(4, lambda: len(machine.processes()))
+
+    def test_an_lmgrd_that_cannot_run_is_tried_again_and_again(self):
+        machine = self.machine(LMGRD_OPTIONS="broken")
+        Interface(*SECOND)
+        machine.start()
+        eventually(True, lambda: len(machine.lmgrds()) >= 3, seconds=20)
+        machine.stop()
+        self.assert_nothing_left(machine)
+
+    def test_a_killed_script_leaves_nothing_and_is_started_again(self):
+        machine = self.machine()
+        Interface(*SECOND)
+        machine.start()
+        self.assert_serving(machine, starts=1)
+        eventually([RULE], rules)
+        machine.process.kill()
+        self.assert_serving(machine, starts=2)
+        eventually(([RULE], TABLE), lambda: (rules(), routes(27007)))
+        self.assertEqual([-signal.SIGKILL], machine.statuses)
+
+    def test_an_lmgrd_that_does_not_want_to_end_is_killed_when_the_interface_leaves(self):
+        machine = self.machine(LMGRD_OPTIONS="stubborn", LMGRD_STOP_SECONDS="1")
+        interface = Interface(*SECOND)
+        machine.start()
+        self.assert_serving(machine, starts=1)
+        interface.leave()
+        self.assert_nothing_left(machine)
+        self.assertIn("token-server: lmgrd had to be killed", machine.said())
+
+    def test_the_udev_rule_makes_it_look_at_once(self):
+        machine = self.machine()
+        machine.start()
+        eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
+        for _ in range(5):
+            # A wake-up without a reason changes nothing.
+            machine.wake()
+            time.sleep(0.05)
+        Interface(*SECOND)
+        began = time.monotonic()
+        machine.wake()
+        eventually(1, lambda: len(machine.said()) - 1)
+        self.assertLess(time.monotonic() - began, 0.5)
+        self.assert_serving(machine, starts=1)
+        self.assertEqual([], machine.statuses)
+
+
+if __name__ == "__main__":
+    unittest.main()

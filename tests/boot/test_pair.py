@@ -1,0 +1,166 @@
+"""deploy/pair.yaml, worked out for given parameters: what becomes of the interface, and what token-failover is told."""
+
+import re
+import sys
+import unittest
+from pathlib import Path
+
+from cfnlint.decode import decode
+
+sys.path.append(str(Path(__file__).parents[1] / "template"))
+from deployment import ROOT, Deployment
+from deployment import TEMPLATE as FAILOVER
+
+PAIR, FAULTS = decode(str(ROOT / "deploy" / "pair.yaml"))
+
+IDS = {
+    "LicenseInterface": "eni-0ddddddddddddddd1", "FirstInstance": "i-0aaaaaaaaaaaaaaa1", "SecondInstance": "i-0bbbbbbbbbbbbbbb2",
+    "LicenseAddress": "203.0.113.50", "LicenseAddress.AllocationId": "eipalloc-0eeeeeeeeeeeeeee1",
+    "LicenseAccess": "sg-0ccccccccccccccc1", "LicenseAccess.GroupId": "sg-0ccccccccccccccc1",
+    "InstanceAccess.GroupId": "sg-0ccccccccccccccc2", "LicenseInterface.PrimaryPrivateIpAddress": "10.0.1.50",
+    "InstanceTemplate": "lt-0fffffffffffffff1", "InstanceRole": "pair-InstanceRole",
+    "InstanceProfile.Arn": "arn:aws:iam::123456789012:instance-profile/pair",
+}
+
+
+class Pair(Deployment):
+    """What the function's template does not have, too."""
+
+    def __init__(self, **parameters):
+        super().__init__(PAIR, **{
+            "VpcId": "vpc-01111111111111111", "SubnetId": "subnet-01111111111111111", "ClientCidr": "10.0.0.0/16",
+            "MosekFilesBucket": "example-bucket",
+        } | parameters)
+
+    def _function(self, function, argument):
+        if function == "Fn::FindInMap":
+            name, first, second = self.resolve(argument)
+            return self.template["Mappings"][name][first][second]
+        if function == "Fn::Base64":
+            return self.resolve(argument)
+        return super()._function(function, argument)
+
+    def _ref(self, name):
+        return "amazonaws.com" if name == "AWS::URLSuffix" else IDS[name] if name in IDS else super()._ref(name)
+
+    def _attribute(self, name, attribute):
+        return IDS[f"{name}.{attribute}"]
+
+    def made_outputs(self):
+        """Those whose condition holds."""
+        return {name: value for name, value in self.outputs.items() if "Condition" not in self.template["Outputs"][name]
+                or self.condition(self.template["Outputs"][name]["Condition"])}
+
+
+class PairTemplate(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_template_can_be_read(self):
+        self.assertEqual([], FAULTS)
+
+    def test_the_interface_outlives_stack_and_instances(self):
+        for name in ("LicenseInterface", "LicenseAccess", "LicenseAddress"):
+            resource = PAIR["Resources"][name]
+            self.assertEqual(("Retain", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
+        self.assertEqual("Retain", PAIR["Resources"]["LicenseAddressOnInterface"]["DeletionPolicy"])
+        self.assertEqual(
+            [{"DeviceIndex": "1", "NetworkInterfaceId": "eni-0ddddddddddddddd1", "DeleteOnTermination": False}],
+            [it for it in Pair().resources["FirstInstance"]["NetworkInterfaces"] if "NetworkInterfaceId" in it])
+
+    def test_both_instances_have_a_first_interface_of_their_own_in_the_subnet_of_the_license_interface(self):
+        pair = Pair()
+        own = {"DeviceIndex": "0", "SubnetId": "subnet-01111111111111111", "GroupSet": ["sg-0ccccccccccccccc2"],
+               "DeleteOnTermination": True}
+        self.assertEqual(own, pair.resources["FirstInstance"]["NetworkInterfaces"][0])
+        self.assertEqual([own], pair.resources["SecondInstance"]["NetworkInterfaces"])
+        self.assertEqual("subnet-01111111111111111", pair.resources["LicenseInterface"]["SubnetId"])
+
+    def test_the_instances_are_of_the_chosen_system_and_never_replaced_by_a_newer_image(self):
+        for system, image, device in [
+            ("amazon-linux-2023", "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64", "/dev/xvda"),
+            ("ubuntu-24.04", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+             "/dev/sda1"),
+        ]:
+            pair = Pair(OperatingSystem=system)
+            data = pair.resources["InstanceTemplate"]["LaunchTemplateData"]
+            self.assertEqual((image, device), (data["ImageId"], data["BlockDeviceMappings"][0]["DeviceName"]))
+            self.assertEqual({"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+                             data["MetadataOptions"])
+            self.assertNotIn("NetworkInterfaces", data)
+            for name in ("FirstInstance", "SecondInstance"):
+                self.assertEqual({"LaunchTemplateId": "lt-0fffffffffffffff1", "Version": "1"},
+                                 pair.resources[name]["LaunchTemplate"])
+                self.assertNotIn("ImageId", pair.resources[name])
+
+    def test_user_data_installs_what_is_in_the_bucket_and_ends_at_the_first_failure(self):
+        data = Pair(MosekFilesPrefix="a/b").resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
+        lines = [line for line in data.splitlines() if not line.startswith("# ")]
+        self.assertEqual([
+            "#!/bin/sh", "set -eu", "PATH=$PATH:/snap/bin", "command -v aws || snap install aws-cli --classic",
+            'aws s3 cp --recursive --only-show-errors "s3://example-bucket/a/b/boot" /root/token-server-boot',
+            'sh /root/token-server-boot/install "s3://example-bucket/a/b"',
+        ], lines)
+
+    def test_the_instances_read_mosek_and_nothing_else(self):
+        [policy] = Pair().resources["InstanceRole"]["Policies"]
+        self.assertEqual([
+            ("s3:GetObject", "arn:aws:s3:::example-bucket/token-server/*", None),
+            ("s3:ListBucket", "arn:aws:s3:::example-bucket", {"StringLike": {"s3:prefix": "token-server/*"}}),
+        ], [(it["Action"], it["Resource"], it.get("Condition")) for it in policy["PolicyDocument"]["Statement"]])
+        self.assertEqual(["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"],
+                         Pair().resources["InstanceRole"]["ManagedPolicyArns"])
+
+    def test_the_clients_and_nobody_else_reach_both_ports(self):
+        sources = {"ClientCidr": "10.0.0.0/16", "ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}
+        keys = {"ClientCidr": "CidrIp", "ClientSecurityGroupId": "SourceSecurityGroupId", "ClientPrefixListId": "SourcePrefixListId"}
+        for given in (["ClientCidr"], ["ClientSecurityGroupId"], ["ClientPrefixListId"], list(sources)):
+            with self.subTest(given):
+                pair = Pair(**({"ClientCidr": ""} | {name: sources[name] for name in given}), LmgrdPort=1700, VendorPort=1701)
+                rules = pair.resources["LicenseAccess"]["SecurityGroupIngress"]
+                self.assertEqual(
+                    sorted((port, keys[name], sources[name]) for name in given for port in (1700, 1701)),
+                    sorted((rule["FromPort"], key, rule[key]) for rule in rules for key in keys.values() if key in rule))
+                self.assertTrue(all(rule["FromPort"] == rule["ToPort"] and rule["IpProtocol"] == "tcp" and rule["Description"]
+                                    for rule in rules))
+                self.assertEqual(",".join(sources[name] for name in given), pair.outputs["TokenServerClients"])
+                self.assertEqual("1700,1701", pair.outputs["TokenServerPorts"])
+        self.assertNotIn("SecurityGroupIngress", Pair().resources["InstanceAccess"])
+        self.assertEqual({"LicenseAccess", "InstanceAccess"}, set(Pair().of_type("AWS::EC2::SecurityGroup")))
+        self.assertEqual({}, Pair().of_type("AWS::EC2::SecurityGroupIngress"))
+
+    def test_its_outputs_are_what_token_failover_takes(self):
+        for elastic in ("false", "true"):
+            outputs = Pair(MakeElasticIp=elastic).made_outputs()
+            named = {name: value for name, value in outputs.items() if name.startswith("TokenServer")}
+            expected = {
+                "TokenServerInterfaceId": "eni-0ddddddddddddddd1",
+                "TokenServerInstanceIds": "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2",
+                "TokenServerDeviceIndex": "1", "TokenServerPorts": "27007,27008", "TokenServerClients": "10.0.0.0/16",
+                "TokenServerSecurityGroupId": "sg-0ccccccccccccccc1",
+            }
+            if elastic == "true":
+                expected["TokenServerAllocationId"] = "eipalloc-0eeeeeeeeeeeeeee1"
+            self.assertEqual(expected, named)
+            for name, value in named.items():
+                declared = FAILOVER["Parameters"][name]
+                self.assertTrue(re.fullmatch(declared.get("AllowedPattern", ".*"), value), name)
+
+    def test_an_elastic_ip_is_made_only_on_demand_and_bound_to_the_interface(self):
+        self.assertEqual({}, Pair().of_type("AWS::EC2::EIP"))
+        self.assertEqual(
+            {"LicenseAddressOnInterface": {"AllocationId": "eipalloc-0eeeeeeeeeeeeeee1",
+                                           "NetworkInterfaceId": "eni-0ddddddddddddddd1"}},
+            Pair(MakeElasticIp="true").of_type("AWS::EC2::EIPAssociation"))
+
+    def test_wrong_values_fail_at_deploy(self):
+        for name, value in [("LmgrdPort", 0), ("VendorPort", 65536), ("ClientCidr", "10.0.0.0"), ("ClientCidr", "10.0.0.0/33"),
+                            ("ClientSecurityGroupId", "sg-1"), ("ClientPrefixListId", "sg-0123abcd"), ("MakeElasticIp", "yes"),
+                            ("OperatingSystem", "ubuntu-22.04"), ("MosekFilesBucket", "s3://example-bucket"),
+                            ("MosekFilesPrefix", "/token-server"), ("MosekFilesPrefix", "token-server/"),
+                            ("MosekFilesPrefix", "a b"), ("MosekFilesPrefix", '$(reboot)"'), ("PrivateIpAddress", "10.0.1")]:
+            with self.subTest(name=name, value=value), self.assertRaises(ValueError):
+                Pair(**{name: value})
+
+
+if __name__ == "__main__":
+    unittest.main()
