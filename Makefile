@@ -27,11 +27,11 @@ IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/i
 # ---- Everything ----
 
 .PHONY: test
-test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment, boot files
+test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment, the pair
 	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test pair
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -88,11 +88,15 @@ deploy-test: build $(TOOLS)/template/.installed ## The template as a stack in an
 # ---- The pair of token servers ----
 
 # The tests wait for most of their time, so each file has a process, with a network of its own.
-.PHONY: boot
-boot: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.installed $(IPROUTE) ## deploy/: lints, and the boot files on interfaces that come and go
+.PHONY: pair
+pair: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.installed ## deploy/: lints, and the template of the pair
 	$(TOOLS)/template/bin/cfn-lint --template deploy/pair.yaml --regions eu-west-1 us-east-1 us-gov-west-1
 	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file deploy/pair.yaml
 	$(TOOLS)/boot/bin/shellcheck deploy/boot/install deploy/boot/token-server
+	$(TOOLS)/template/bin/python tests/boot/test_pair.py
+
+.PHONY: boot
+boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and go; needs network namespaces
 	printf '%s\n' tests/boot/test_*.py | \
 	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
 
