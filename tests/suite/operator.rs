@@ -236,6 +236,47 @@ fn a_report_is_rendered_as_its_mail_however_it_is_wrapped() {
     assert_eq!(status(&desk.run(&["report", "nothing"])), Some(2));
 }
 
+/// One of the invented license files.
+fn license_file(name: &str) -> String {
+    format!("{}/tests/licenses/{name}.lic", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_license_file_is_read_for_what_it_names_and_none_of_its_license_is_printed() {
+    let desk = Desk::new("license", simulator::pair());
+    let fine = desk.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
+    assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
+    let expected = "hostid     0273ae2adc81\nserver     license.example.com\nports      27007-27008\nfindings   none\n";
+    assert_eq!((stdout(&fine).as_str(), stderr(&fine).as_str()), (expected, ""));
+
+    let redundant = desk.run(&["license", &license_file("three-servers")]);
+    assert_eq!(status(&redundant), Some(1));
+    assert!(stdout(&redundant).contains("[redundant-servers]"), "{}", stdout(&redundant));
+    let json = desk.run(&["--json", "license", &license_file("three-servers")]);
+    let document: Value = serde_json::from_str(&stdout(&json)).expect("JSON alone");
+    assert_eq!((status(&json), document["hosts"].as_array().map(Vec::len)), (Some(1), Some(3)));
+
+    let other = simulator::pair().interface(names::INTERFACE, |interface| interface.mac_address("02:73:ae:2a:dc:82"));
+    let mismatch = Desk::new("license-mismatch", other);
+    let mismatch = mismatch.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
+    assert_eq!(status(&mismatch), Some(1));
+    assert!(stdout(&mismatch).contains("[hostid-mismatch]"), "{}", stdout(&mismatch));
+
+    let binary = desk.run(&["license", env!("CARGO_BIN_EXE_token-failover")]);
+    assert_eq!((status(&binary), stdout(&binary).as_str()), (Some(2), ""));
+    assert!(stderr(&binary).contains("this is not a license file"), "{}", stderr(&binary));
+}
+
+#[test]
+fn init_takes_ports_and_hostid_from_the_license_file() {
+    let desk = Desk::new("init-license", simulator::pair());
+    let output = desk.run(&["init", "--interface", names::INTERFACE, "--license", &license_file("floating")]);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    assert!(written.contains("TokenServerPorts=\"27007-27008\""), "{written}");
+    assert!(written.contains("TokenServerHostid=\"0273ae2adc81\""), "{written}");
+}
+
 /// The log of the function for one invocation, as its lines are.
 fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
     use std::sync::{Arc, Mutex};
