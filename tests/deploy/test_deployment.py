@@ -184,16 +184,17 @@ class Deployment(unittest.TestCase):
 
         expected = sorted(name for name, rule in EXPECTED.items() if rule)
         self.reports_of(len(expected))
-        # The schedule of the stack may start a run in the midst of these, and that one may be the one that moves.
+        # What counts is what was published: a run that an earlier test has started may be the one that moves.
         deadline = time.monotonic() + 60
-        while not any(report["outcome"] == "moved" for report in self.reports()) and time.monotonic() < deadline:
+        while not self.simulator.published() and time.monotonic() < deadline:
             time.sleep(0.1)
         reports = self.reports()
         ours = [report["trigger"]["id"] for report in reports if report["trigger"]["id"] in ids]
         self.assertEqual(expected, sorted(ids[identifier] for identifier in ours))
         told = [(report["outcome"], report["reason"], report["steps"]) for report in reports]
-        self.assertEqual(1, [outcome for outcome, _, _ in told].count("moved"), told)
-        self.assertEqual(1, [message.report["outcome"] for message in self.simulator.published()].count("moved"))
+        self.assertLessEqual([outcome for outcome, _, _ in told].count("moved"), 1, told)
+        outcomes = [message.report["outcome"] for message in self.simulator.published()]
+        self.assertEqual(1, outcomes.count("moved"), (outcomes, told))
         self.assertEqual(self.simulator.standby, self.simulator.network_interface()["Attachment"]["InstanceId"])
 
     def test_the_patterns_of_the_deployed_rules_are_those_that_were_tested(self):
