@@ -82,6 +82,7 @@ fn reasons() -> BTreeSet<String> {
 
 fn finding_codes() -> BTreeSet<String> {
     let mut findings = codes("src/findings.rs");
+    findings.extend(codes("src/license/assessment.rs"));
     for module in ["src/audit.rs", "src/failover.rs", "src/relocation.rs", "src/repair.rs"] {
         findings.extend(words(&first_arguments(&source(module), "call_failed(")));
     }
@@ -194,13 +195,32 @@ fn the_runbook_has_an_entry_for_every_word_that_an_operator_may_meet_and_none_be
     words.extend(error_types());
     words.extend(alarms());
     // What the sources are known to say, so that this test reads them at all.
-    for known in
-        ["moved", "ready", "holder-stopping", "replayed-event", "report-was-owed", "not-audited", "attach-failed"]
-    {
+    for known in [
+        "moved",
+        "ready",
+        "holder-stopping",
+        "replayed-event",
+        "report-was-owed",
+        "not-audited",
+        "attach-failed",
+        "no-server-line",
+    ] {
         assert!(words.contains(known), "{known} was not found in the sources");
     }
     let entries: BTreeSet<String> = entries(&read("docs/runbook.md")).into_keys().collect();
     assert_eq!(entries, words);
+}
+
+#[test]
+fn the_runbook_has_every_reason_for_which_a_license_file_cannot_be_read_and_none_besides() {
+    let problems = blocks(&read("src/license.rs"), "pub enum Problem");
+    let text = |line: &str| Some(line.trim().strip_prefix("#[error(\"")?.split('"').next()?.to_owned());
+    // Where a text has a value put in, the runbook has dots.
+    let dotted = |text: String| text.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("…");
+    let texts: BTreeSet<String> = problems.lines().filter_map(text).map(dotted).collect();
+    assert!(texts.contains("the file is empty"), "{texts:?}");
+    let rows = table(&section(&read("docs/runbook.md"), "When a license file cannot be read"), "the message says");
+    assert_eq!(named(&rows), texts);
 }
 
 #[test]
