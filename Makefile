@@ -61,6 +61,15 @@ unit: ## The tests in Rust
 bench: ## How long a failover takes, on the simulator's clock, so that the profile does not matter
 	cargo bench --workspace --bench failover --locked --profile dev
 
+# The code is safe Rust, so no sanitizer is needed, and without one the fuzzer runs on a stable compiler.
+.PHONY: fuzz
+fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## License files for libFuzzer, for FUZZ_SECONDS (60); needs a C++ compiler
+	mkdir -p fuzz/corpus/license
+	$(TOOLS)/fuzz/bin/cargo-fuzz run --sanitizer none license fuzz/corpus/license tests/licenses -- \
+	  -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192
+
+FUZZ_SECONDS ?= 60
+
 # ---- The built programs ----
 
 .PHONY: conformance
@@ -131,6 +140,9 @@ $(TOOLS)/%/.installed: tests/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --requirement $<
 	touch $@
+
+$(TOOLS)/fuzz/bin/cargo-fuzz:
+	cargo install --quiet --locked --root $(TOOLS)/fuzz --version 0.13.2 cargo-fuzz
 
 # Packages of the distribution, unpacked instead of installed, so that nobody has to be root. apt verifies what it fetches,
 # and keeps its lists here. The version is the distribution's: it keeps only one, and none would be there to pin.

@@ -11,7 +11,7 @@ use crate::config::{Client, Config};
 use crate::findings::{Advisor, Finding, Severity};
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
-use crate::observation::{Attachment, Instance, NetworkInterface, Observation, Reading};
+use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
 use crate::plan::{Action, Refusal, Standby};
 use crate::readiness::{AclEntry, Passage, Readiness, passage};
 
@@ -86,6 +86,7 @@ pub(crate) fn audit(
     if let Some(interface) = observation.interface() {
         auditor.network(interface, &mut findings);
     }
+    auditor.activation(&mut findings);
     auditor.notification(&mut findings);
     auditor.permissions(&mut findings);
     // One action is asked about for every standby, and one answer about it is enough.
@@ -264,6 +265,36 @@ impl Auditor<'_> {
                     let traffic = format!("the answers (TCP 1024-65535) to {range}");
                     findings.push(self.advisor.acl_blocks(interface, &traffic));
                 }
+            }
+        }
+    }
+
+    /// Whether a standby that runs could be woken.
+    fn activation(&self, findings: &mut Vec<Finding>) {
+        let Some((activation, readiness)) = self.config.activation.as_ref().zip(self.readiness.activation.as_ref())
+        else {
+            return;
+        };
+        match &readiness.document {
+            Reading::Known(true) => {}
+            Reading::Known(false) => findings.push(self.advisor.activation_document_missing(activation)),
+            Reading::Unreadable(error) => {
+                findings.push(self.not_read("Whether the document that wakes the token server exists", error));
+            }
+        }
+        match &readiness.reachable {
+            Reading::Unreadable(error) => {
+                findings.push(self.not_read("Whether Systems Manager reaches the members", error));
+            }
+            Reading::Known(reachable) => {
+                let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
+                let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
+                let members = self.config.members.iter().filter_map(|id| self.observation.instance(id));
+                let running = members.filter(|member| member.state == InstanceState::Running);
+                let deaf = running.filter(|member| !reachable.contains(&member.id));
+                findings.extend(
+                    deaf.map(|member| self.advisor.member_not_managed(&member.id, holder == Some(&member.id))),
+                );
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The four checks of every report: hostid, Elastic IP, security groups, DeleteOnTermination. Pure.
+//! The checks of every report: hostid, Elastic IP, security groups, DeleteOnTermination, and whether the ports answer. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,14 @@ pub enum CheckResult {
     NotChecked,
 }
 
-/// The results of the four checks.
+impl CheckResult {
+    /// Reports of earlier versions lack a check.
+    fn not_checked() -> Self {
+        Self::NotChecked
+    }
+}
+
+/// The results of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checks {
@@ -36,6 +43,9 @@ pub struct Checks {
     pub security_group: CheckResult,
     /// Terminating the holder leaves the interface alive.
     pub delete_on_termination: CheckResult,
+    /// The token server answers on every port. It is only asked where the settings or the operator's command say so.
+    #[serde(default = "CheckResult::not_checked")]
+    pub listening: CheckResult,
 }
 
 impl Checks {
@@ -45,10 +55,11 @@ impl Checks {
         elastic_ip: CheckResult::NotChecked,
         security_group: CheckResult::NotChecked,
         delete_on_termination: CheckResult::NotChecked,
+        listening: CheckResult::NotChecked,
     };
 }
 
-/// What the four checks saw. [`Checked::results`] is the short answer; repairs and findings need the long one.
+/// What the checks of EC2's answers saw. [`Checked::results`] is the short answer; repairs and findings need the long one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// The hostid that the license names, if the interface has another.
@@ -152,7 +163,7 @@ fn check_address(
 }
 
 impl Checked {
-    /// The result of each check.
+    /// The result of each check of what EC2 says. Whether the ports answer, EC2 does not know.
     pub fn results(&self) -> Checks {
         Checks {
             hostid: match self.other_hostid {
@@ -177,6 +188,7 @@ impl Checked {
                 None if self.attached => CheckResult::Ok,
                 None => CheckResult::NotChecked,
             },
+            listening: CheckResult::NotChecked,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The doors to EC2 and SNS: which calls there are, and what their errors mean.
+//! The doors to EC2, SNS and Systems Manager: which calls there are, and what their errors mean.
 //!
 //! These traits are the only thing that stands between the program and AWS. [`crate::aws`] implements them with the
 //! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
@@ -11,8 +11,10 @@ use std::future::Future;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Activation;
 use crate::ids::{
-    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+    AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
+    SecurityGroupId,
 };
 use crate::notification::Notification;
 use crate::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
@@ -35,6 +37,11 @@ pub struct CallError {
 }
 
 impl CallError {
+    /// The error of something that was accepted and then did not come about.
+    pub(crate) fn gave_up(action: &str, message: String) -> Self {
+        Self { action: action.to_owned(), meaning: Meaning::Rejected, code: None, message, request_id: None }
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         matches!(self.meaning, Meaning::Throttled | Meaning::Unreachable)
@@ -284,4 +291,42 @@ pub trait Sns: Send + Sync {
 pub trait SnsAudit: Send + Sync {
     /// Who is subscribed to the configured topic; `None` if it does not exist.
     fn subscriptions(&self) -> impl Future<Output = Result<Option<Vec<Subscription>>, CallError>> + Send;
+}
+
+/// Systems Manager, as far as waking a token server needs it.
+pub trait Ssm: Send + Sync {
+    /// Has the instance run the document; the answer comes before it does.
+    fn send_command(
+        &self,
+        activation: &Activation,
+        instance: &InstanceId,
+    ) -> impl Future<Output = Result<CommandId, CallError>> + Send;
+
+    /// How the command stands on the instance; `None`: Systems Manager does not know it yet.
+    fn command(
+        &self,
+        command: &CommandId,
+        instance: &InstanceId,
+    ) -> impl Future<Output = Result<Option<CommandState>, CallError>> + Send;
+}
+
+/// How a command stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandState {
+    /// Whether it has ended, and how; `None`: it has not.
+    pub succeeded: Option<bool>,
+    /// The same in Systems Manager's own word, such as `Delivery Timed Out`.
+    pub status: String,
+}
+
+/// What only an audit asks of Systems Manager.
+pub trait SsmAudit: Send + Sync {
+    /// Whether there is a document of this name that can be run.
+    fn has_document(&self, name: &DocumentName) -> impl Future<Output = Result<bool, CallError>> + Send;
+
+    /// Those of the instances from whose agent Systems Manager hears.
+    fn reachable_agents(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> impl Future<Output = Result<BTreeSet<InstanceId>, CallError>> + Send;
 }

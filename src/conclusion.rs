@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use crate::audit;
 use crate::checks::{CheckResult, Checked, Checks};
-use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
+use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::event::{Trigger, TriggerKind};
 use crate::failover::{Failover, Failure};
 use crate::ids::{AttachmentId, InstanceId};
@@ -17,8 +17,11 @@ use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
 use crate::repair::after_repairs;
-use crate::report::{Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer};
+use crate::report::{
+    ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
+};
 use crate::run::Run;
+use crate::serving::listening;
 
 /// What the work came to.
 pub(crate) enum Ending {
@@ -26,7 +29,11 @@ pub(crate) enum Ending {
     Moved(Movement, MoveCause),
     MovedByAnotherRun(InstanceId),
     Refused(Refusal),
-    Returned(InstanceId),
+    Returned {
+        to: InstanceId,
+        /// Whether that instance was stopped, and was started.
+        started: bool,
+    },
     NotStarted(Movement),
     Stranded,
     /// Nothing was to be done but to look, and so many standbys could take the interface.
@@ -66,6 +73,15 @@ impl Work {
     pub(crate) fn owes_a_move(&self) -> bool {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
     }
+
+    /// What other runs owe for moves to where the interface is, if they may have died before they woke the token server.
+    pub(crate) fn to_be_woken(&self, interface: Option<&NetworkInterface>) -> impl Iterator<Item = &Owed> {
+        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
+        self.due.iter().filter(move |owed| {
+            let is_there = attachment.is_some_and(|attachment| owed.attachment_id.as_ref() == Some(&attachment.id));
+            is_there && !owed.debt.woken && matches!(owed.debt.change, Change::Move { .. })
+        })
+    }
 }
 
 /// A report that another run owes.
@@ -84,7 +100,7 @@ pub(crate) struct Verdict {
     pub(crate) movement: Option<Movement>,
 }
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// Writes the report, publishes it if it is due, and settles what was owed.
     pub(crate) async fn conclude(
         &self,
@@ -240,7 +256,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
                 run.findings.extend(findings);
                 verdict(Outcome::Refused, refusal.code(), summary)
             }
-            Ending::Returned(to) => {
+            Ending::Returned { to, .. } => {
                 let finding = run.advisor().returned(&to);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
@@ -356,6 +372,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         settlement: &mut Settlement,
     ) -> Result<(), CallError> {
         let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
+        // Whoever looks only, or came no further, leaves a token server that is still to be woken to the next run.
+        if self.config.activation.is_some() {
+            let asleep: Vec<&str> = work.to_be_woken(run.interface()).map(|owed| owed.debt.key.as_str()).collect();
+            due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
+        }
         due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
         for (number, owed) in due.into_iter().enumerate() {
             if settlement.settles(&owed.debt) {
@@ -409,26 +430,38 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             let findings = run.advisor().checks(interface, checked);
             run.findings.extend(findings);
         }
+        if let Some(activation) = &run.activation {
+            let finding = run.advisor().activation(activation, listening(&self.config, &run.probes));
+            run.findings.extend(finding);
+        }
         run.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        let checks = checked.as_ref().map_or(Checks::NOT_CHECKED, Checked::results);
+        let mut checks = checked.as_ref().map_or(Checks::NOT_CHECKED, Checked::results);
+        checks.listening = listening(&self.config, &run.probes);
         Report {
             schema_version: SCHEMA_VERSION,
             outcome: verdict.outcome,
             reason: verdict.reason.to_owned(),
             summary: verdict.summary,
             trigger,
-            expected_to_work: self.expectation(run.observation.as_ref(), checks),
+            expected_to_work: self.expectation(run.observation.as_ref(), checks, run.activation.as_ref()),
             token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
             viable_standbys: run.viable_standbys.filter(|_| verdict.outcome != Outcome::Moved),
             steps: run.steps.clone(),
             checks: before.map_or(checks, |before| after_repairs(before, checks)),
+            probes: run.probes.clone(),
+            activation: run.activation.clone(),
             findings: run.findings.clone(),
         }
     }
 
     /// Whether clients can be expected to get licenses now, by what EC2 says of the holder and what the checks found.
-    fn expectation(&self, observation: Option<&Observation>, checks: Checks) -> Expectation {
+    fn expectation(
+        &self,
+        observation: Option<&Observation>,
+        checks: Checks,
+        activation: Option<&ActivationRecord>,
+    ) -> Expectation {
         let Some(observation) = observation else { return Expectation::Unknown };
         let (Reading::Known(interface), Reading::Known(_)) = (&observation.interface, &observation.instances) else {
             return Expectation::Unknown;
@@ -440,11 +473,17 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         };
         let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
-        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group];
+        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, checks.listening];
         let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
+        // Whoever answers is awake, whatever became of the command.
+        let woken = activation.filter(|_| checks.listening != CheckResult::Ok).map(|activation| activation.result);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
-            (InstanceState::Running, _) if is_served => Expectation::Yes,
+            (InstanceState::Running, _) if is_served => match woken {
+                None | Some(ActivationResult::Done) => Expectation::Yes,
+                Some(ActivationResult::Unfinished) => Expectation::Unknown,
+                Some(ActivationResult::Failed) => Expectation::No,
+            },
             (InstanceState::Pending, _) if is_served => Expectation::Unknown,
             _ => Expectation::No,
         }

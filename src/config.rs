@@ -11,7 +11,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AllocationId, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId, SecurityGroupId, TopicArn};
+use crate::ids::{
+    AllocationId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId, SecurityGroupId, TopicArn,
+};
 
 /// Everything that an operator decides about one token server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct Config {
     pub hostid: Option<MacAddress>,
     /// The device index at which the interface is attached; 1 or more, because index 0 can never be detached again.
     pub device_index: u16,
+    /// Whether the function tries, from inside the VPC, if the ports answer.
+    #[serde(default)]
+    pub probe: bool,
     /// Whether a stopped standby may be started.
     pub start_standby: bool,
     /// Whether a running holder whose EC2 status checks fail counts as failed.
@@ -45,8 +50,22 @@ pub struct Config {
     pub max_moves_per_hour: u32,
     /// What may be mended without asking.
     pub repair: Repair,
+    /// What makes an instance that ran already serve the license once it has the interface; `None`: it does so by itself.
+    #[serde(default)]
+    pub activation: Option<Activation>,
     /// The Region in which the function runs, for the commands that a report suggests.
     pub region: Option<String>,
+}
+
+/// A document of Systems Manager that wakes a token server, and what it is run with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activation {
+    /// The document.
+    pub document: DocumentName,
+    /// Its parameters. They are not logged with the rest, because a person may have put a secret there.
+    #[serde(skip)]
+    pub parameters: BTreeMap<String, Vec<String>>,
 }
 
 /// TCP ports from `first` to `last`, both included.
@@ -170,7 +189,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// The names of all variables, in the order of their documentation.
-pub const VARIABLES: [&str; 14] = [
+pub const VARIABLES: [&str; 17] = [
     "TOKEN_SERVER_INTERFACE_ID",
     "TOKEN_SERVER_INSTANCE_IDS",
     "NOTIFICATION_TOPIC_ARN",
@@ -180,11 +199,14 @@ pub const VARIABLES: [&str; 14] = [
     "TOKEN_SERVER_ALLOCATION_ID",
     "TOKEN_SERVER_HOSTID",
     "TOKEN_SERVER_DEVICE_INDEX",
+    "TOKEN_SERVER_PROBE",
     "FAILOVER_START_STANDBY",
     "FAILOVER_ON_IMPAIRED",
     "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
     "FAILOVER_MAX_MOVES_PER_HOUR",
     "FAILOVER_REPAIR",
+    "FAILOVER_ACTIVATION_DOCUMENT",
+    "FAILOVER_ACTIVATION_PARAMETERS",
 ];
 
 /// Twelve time stamps of moves are what fits into the tag that remembers them.
@@ -226,12 +248,14 @@ impl Config {
             1..=u32::from(HIGHEST_DEVICE_INDEX),
             "a device index from 1 to 255; an interface at index 0 could never be detached again",
         );
+        let probe = reader.switch("TOKEN_SERVER_PROBE");
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
         let force_after =
             reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=240, "seconds from 0 (never force) to 240");
         let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
         let repair = reader.repair();
+        let activation = reader.activation();
         let region = reader.value("AWS_REGION").map(str::to_owned);
         reader.unknown_variables();
 
@@ -246,6 +270,7 @@ impl Config {
                 allocation_id,
                 hostid,
                 device_index: device_index.and_then(|index| u16::try_from(index).ok()).unwrap_or(1),
+                probe: probe.unwrap_or(false),
                 start_standby: start_standby.unwrap_or(true),
                 on_impaired: on_impaired.unwrap_or(true),
                 force_detach_after: match force_after.unwrap_or(30) {
@@ -254,6 +279,7 @@ impl Config {
                 },
                 max_moves_per_hour: max_moves.unwrap_or(3),
                 repair,
+                activation,
                 region,
             }),
             _ => {
@@ -391,6 +417,28 @@ impl Reader {
         repair
     }
 
+    fn activation(&mut self) -> Option<Activation> {
+        const DOCUMENT: &str = "FAILOVER_ACTIVATION_DOCUMENT";
+        const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
+        let parameters = self.value(PARAMETERS).map(parameters_of_document);
+        if parameters == Some(None) {
+            // A person may have put a secret there, so the value is not repeated.
+            let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
+                            {\"Service\":[\"lmgrd\"]}";
+            self.problems.push(Problem {
+                variable: PARAMETERS.to_owned(),
+                value: Some("(not shown)".to_owned()),
+                expected: expected.to_owned(),
+            });
+        }
+        if self.value(DOCUMENT).is_none() && parameters.is_some() {
+            self.problem(DOCUMENT, format!("the document that {PARAMETERS} belongs to"));
+        }
+        let expected = "the name or ARN of a command document of Systems Manager, such as token-failover-restart";
+        let document = self.optional(DOCUMENT, expected)?;
+        Some(Activation { document, parameters: parameters.flatten().unwrap_or_default() })
+    }
+
     fn unknown_variables(&mut self) {
         let ours = |name: &&String| name.starts_with("TOKEN_SERVER_") || name.starts_with("FAILOVER_");
         let unknown: Vec<String> =
@@ -399,4 +447,20 @@ impl Reader {
             self.problem(&variable, format!("one of {}", VARIABLES.join(", ")));
         }
     }
+}
+
+/// Parameters of a document of Systems Manager, which takes a list for each; a text alone is a list of one.
+fn parameters_of_document(text: &str) -> Option<BTreeMap<String, Vec<String>>> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    let parameters: BTreeMap<String, Texts> = serde_json::from_str(text).ok()?;
+    let listed = parameters.into_iter().map(|(name, texts)| match texts {
+        Texts::One(text) => (name, vec![text]),
+        Texts::Several(texts) => (name, texts),
+    });
+    Some(listed.collect())
 }

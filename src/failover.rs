@@ -11,19 +11,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::audit;
 use crate::checks::{Repair, repairs};
-use crate::cloud::{self, CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
+use crate::cloud::{self, CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::conclusion::{Ending, Owed, Verdict, Work, place};
-use crate::config::Config;
+use crate::config::{Activation, Config};
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
-use crate::ids::SecurityGroupId;
+use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, tag_value};
-use crate::observation::Reading;
+use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
-use crate::readiness::{Permission, Readiness, Subscription};
+use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
 use crate::report::{Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
+use crate::serving::{Patience, Prober};
 
 /// One invocation of the function.
 #[derive(Debug, Clone)]
@@ -88,11 +89,14 @@ impl Failure {
     }
 }
 
-/// The function: a configuration, and the doors to EC2 and SNS. It serves any number of invocations.
-pub struct Failover<E, S> {
+/// The function: a configuration, and the doors to EC2, SNS and Systems Manager. It serves any number of invocations.
+pub struct Failover<E, S, M> {
     pub(crate) config: Config,
     pub(crate) ec2: E,
     pub(crate) sns: S,
+    pub(crate) ssm: M,
+    /// What tries the token server's ports; `None`: they are not tried.
+    pub(crate) prober: Option<Prober>,
     recorder: Box<Recorder>,
     /// The refusal that was published last by this process. It stands in for the tag where there is no interface to carry
     /// one, so that a lost interface is not reported every minute.
@@ -102,10 +106,17 @@ pub struct Failover<E, S> {
     groups: Mutex<Vec<SecurityGroupId>>,
 }
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
-    pub fn new(config: Config, ec2: E, sns: S, recorder: Box<Recorder>) -> Self {
-        Self { config, ec2, sns, recorder, refused: Mutex::new(None), groups: Mutex::new(Vec::new()) }
+    pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
+        let (refused, groups) = (Mutex::new(None), Mutex::new(Vec::new()));
+        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups }
+    }
+
+    /// The same function, which also tries the token server's ports.
+    #[must_use]
+    pub fn probing(self, prober: Prober) -> Self {
+        Self { prober: Some(prober), ..self }
     }
 
     /// The name of the token server.
@@ -160,6 +171,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         let rehearsal = async {
             let (action, standbys) = self.look_and_plan(run, &request.intent, false).await;
             run.read_reachability().await;
+            self.probe(run, Patience::NONE).await;
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
@@ -168,7 +180,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         let (reason, summary, movement) = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
             Action::Move(planned) => {
-                run.steps = planned_steps(&planned);
+                run.steps = planned_steps(&planned, self.config.activation.as_ref());
                 let target = planned.targets.first;
                 let from = planned.from.and_then(|from| from.instance_id);
                 let to = target.attach.instance_id;
@@ -225,7 +237,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             Action::Move(planned) => self.relocate(run, work, &planned).await,
         };
         let mends = match &ending {
-            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) => true,
+            Ending::Moved(..) | Ending::Returned { .. } | Ending::NotStarted(_) => true,
             // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
             Ending::Kept(_) | Ending::Refused(_) => {
                 let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
@@ -235,10 +247,15 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             }
             Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
         };
+        let is_after_a_move = matches!(ending, Ending::Moved(..) | Ending::Returned { .. }) || work.owes_a_move();
+        let to_wake = self.to_wake(run, work, &ending);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
         let looks_further = mends || !is_quiet;
         work.ending = Some(ending);
+        if let Some(instance) = &to_wake {
+            self.wake_once(run, work, instance).await;
+        }
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
         if looks_further && !has_looked {
             run.read_reachability().await;
@@ -246,7 +263,46 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
         if mends {
             self.mend(run, work).await;
         }
+        // What takes longest comes last: the command has had the time of everything else.
+        self.await_woken(run).await;
+        if is_after_a_move {
+            self.probe_after_a_move(run).await;
+        }
         Ok(())
+    }
+
+    /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
+    /// of a run that could not do it anymore.
+    fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &Ending) -> Option<InstanceId> {
+        self.config.activation.as_ref()?;
+        let instance = match ending {
+            Ending::Moved(movement, _) if movement.standby_started != Some(true) => &movement.to,
+            Ending::Returned { to, started: false } => to,
+            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run.interface()).next().is_some() => run.holder()?,
+            _ => return None,
+        };
+        let runs = run.observation.as_ref()?.instance(instance)?.state == InstanceState::Running;
+        runs.then(|| instance.clone())
+    }
+
+    /// Wakes the token server, and remembers that, so that no later run does it again.
+    async fn wake_once(&self, run: &mut Run<'_, E>, work: &mut Work, instance: &InstanceId) {
+        let Some(activation) = &self.config.activation else { return };
+        // What another run owes must not make every later run restart a token server that serves. So it is written down first,
+        // and nothing is sent that could not be remembered.
+        let interface = run.interface().cloned();
+        let owed = work.to_be_woken(interface.as_ref()).map(|owed| owed.debt.clone().once_woken());
+        let notes: BTreeMap<String, String> = owed.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+        let mut noted = Ok(());
+        if !notes.is_empty() {
+            let written = self.ec2.write_tags(&self.config.interface_id, &notes);
+            noted = run.step(Step::NoteArrival, &self.config.interface_id, written).await;
+        }
+        for due in work.due.iter_mut().filter(|due| notes.contains_key(&due.debt.key)) {
+            due.debt.woken = true;
+        }
+        self.wake(run, activation, instance, noted).await;
+        work.noted = work.noted.take().map(Debt::once_woken);
     }
 
     /// Looks for everything that would go wrong with the next failover. Changes nothing.
@@ -266,6 +322,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             return Ok(());
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
+        self.probe(run, Patience::RESTART).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = audit::audit(&self.config, observation, &action, &standbys, &readiness);
@@ -302,8 +359,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             let (routes, acl) = future::join(ec2.routes(subnet, vpc), ec2.acl_entries(subnet)).await;
             (Some(routes.into()), Some(acl.into()))
         };
+        let activation = self.read_activation(&instances);
         let reachability = run.read_reachability();
-        let (interface_limits, protected, answers, (routes, acl), ()) =
+        let network = future::join(network, activation);
+        let (interface_limits, protected, answers, ((routes, acl), activation), ()) =
             future::join5(ec2.interface_limits(&types), protected, answers, network, reachability).await;
         let ids = instances.iter().map(|instance| instance.id.clone());
         let answers = answers.into_iter().map(Reading::from);
@@ -319,7 +378,18 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
                 .zip(answers)
                 .map(|(change, answer)| Permission { change, answer })
                 .collect(),
+            activation,
         }
+    }
+
+    /// Reads whether the members that run could be woken.
+    async fn read_activation(&self, instances: &[Instance]) -> Option<ActivationReadiness> {
+        let activation = self.config.activation.as_ref()?;
+        let running = instances.iter().filter(|instance| instance.state == InstanceState::Running);
+        let running: BTreeSet<InstanceId> = running.map(|instance| instance.id.clone()).collect();
+        let (document, reachable) =
+            future::join(self.ssm.has_document(&activation.document), self.ssm.reachable_agents(&running)).await;
+        Some(ActivationReadiness { document: document.into(), reachable: reachable.into() })
     }
 
     /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
@@ -395,7 +465,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
             Relocated::Moved(movement) | Relocated::NotStarted(movement) => {
                 movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
             }
-            Relocated::Returned(to, attachment) => Some((to, attachment)),
+            Relocated::Returned { to, attachment_id, .. } => Some((to, attachment_id)),
             Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Stranded => None,
         };
         let mut notes = BTreeMap::new();
@@ -423,7 +493,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit> Failover<E, S> {
                 Ending::MovedByAnotherRun(to)
             }
             Relocated::Refused(refusal) => Ending::Refused(refusal),
-            Relocated::Returned(to, _) => Ending::Returned(to),
+            Relocated::Returned { to, started, .. } => Ending::Returned { to, started },
             Relocated::NotStarted(movement) => Ending::NotStarted(movement),
             Relocated::Stranded => Ending::Stranded,
         }
@@ -511,7 +581,7 @@ fn unreadable(error: CallError) -> Failure {
 }
 
 /// The steps of a move, for a report of what would be done.
-fn planned_steps(planned: &Move) -> Vec<StepRecord> {
+fn planned_steps(planned: &Move, activation: Option<&Activation>) -> Vec<StepRecord> {
     let target = &planned.targets.first;
     let attach = format!("{} to {}", planned.interface_id, target.attach.instance_id);
     let instance = target.attach.instance_id.to_string();
@@ -522,6 +592,9 @@ fn planned_steps(planned: &Move) -> Vec<StepRecord> {
     steps.extend([(Step::Attach, attach.clone()), (Step::AwaitAttached, attach)]);
     if target.start {
         steps.extend([(Step::StartInstance, instance.clone()), (Step::AwaitRunning, instance)]);
+    }
+    if let Some(activation) = activation.filter(|_| !target.start) {
+        steps.push((Step::Activate, format!("{} on {}", activation.document, target.attach.instance_id)));
     }
     steps.extend([(Step::Publish, "the report".to_owned()), (Step::SettleDebt, planned.interface_id.to_string())]);
     steps.into_iter().map(|(step, resource)| StepRecord::planned(step, resource)).collect()

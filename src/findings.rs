@@ -4,15 +4,18 @@
 
 use std::fmt;
 
+use std::net::Ipv4Addr;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::checks::{Checked, CheckedAddress};
+use crate::checks::{CheckResult, Checked, CheckedAddress};
 use crate::cloud::{CallError, Meaning};
-use crate::config::Config;
+use crate::config::{Activation, Config};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
+use crate::report::{ActivationRecord, ActivationResult};
 use crate::readiness::Subscription;
 use crate::security_group::Gap;
 
@@ -87,16 +90,16 @@ impl<'a> Advisor<'a> {
         Self { config }
     }
 
-    /// An AWS CLI command, with the Region in which the function runs.
+    /// An AWS CLI command about EC2, with the Region in which the function runs.
     pub fn command(&self, command: &str) -> String {
-        match &self.config.region {
-            Some(region) => format!("aws ec2 {command} --region {region}"),
-            None => format!("aws ec2 {command}"),
-        }
+        self.command_of("ec2", command)
     }
 
-    fn describe_interface(&self) -> String {
-        self.command(&format!("describe-network-interfaces --network-interface-ids {}", self.config.interface_id))
+    fn command_of(&self, service: &str, command: &str) -> String {
+        match &self.config.region {
+            Some(region) => format!("aws {service} {command} --region {region}"),
+            None => format!("aws {service} {command}"),
+        }
     }
 
     fn keep_on_termination(&self, interface: &NetworkInterfaceId, attachment: &AttachmentId) -> String {
@@ -115,9 +118,10 @@ impl<'a> Advisor<'a> {
                 interface,
                 format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
                 format!(
-                    "Look whether it is in another account or Region:\n{}\nIf it is gone, create a new interface, send its MAC \
-                     address to support@mosek.com for a new license, and deploy with its id.",
-                    self.describe_interface()
+                    "Look whether it is in another account or Region, with that account's credentials and that Region in \
+                     AWS_REGION:\naws ec2 describe-network-interfaces --network-interface-ids {interface} --query \
+                     'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text\nIf it is gone, create a new \
+                     interface, send its MAC address to support@mosek.com for a new license, and deploy with its id."
                 ),
             ),
             Refusal::HeldByStranger { holder, attachment_id } => {
@@ -596,7 +600,9 @@ impl<'a> Advisor<'a> {
             format!("{standby} has the interface and was started, but was not running yet when this was written."),
             format!(
                 "Look again in a minute:\n{}",
-                self.command(&format!("describe-instances --instance-ids {standby}"))
+                self.command(&format!(
+                    "describe-instances --instance-ids {standby} --query 'Reservations[].Instances[].State.Name' --output text"
+                ))
             ),
         )
     }
@@ -634,7 +640,123 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The findings of the four checks.
+    /// Ports of the token server do not answer: some refuse, and at some nobody is heard.
+    pub fn ports_not_answering(
+        &self,
+        holder: &InstanceId,
+        address: Ipv4Addr,
+        refused: &[u16],
+        silent: &[u16],
+    ) -> Finding {
+        let list = |ports: &[u16]| ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut how = Vec::new();
+        if !refused.is_empty() {
+            how.push(format!("{} (connection refused)", list(refused)));
+        }
+        if !silent.is_empty() {
+            how.push(format!("{} (no answer)", list(silent)));
+        }
+        let mut remedy = format!(
+            "Look on {holder} whether lmgrd and MOSEKLM run, and into their log; start them again there. Refused means that \
+             nothing listens on the port: lmgrd without MOSEKLM is a hostid or a license that MOSEKLM does not accept."
+        );
+        if !silent.is_empty() {
+            remedy.push_str(
+                " No answer means that the system has not configured the interface, or that its security group does not let \
+                 the function in.",
+            );
+        }
+        Finding::critical(
+            "ports-not-answering",
+            address,
+            format!("The token server does not answer at {address} on TCP {}.", how.join(" and ")),
+            remedy,
+        )
+    }
+
+    /// The token server was told to wake, and that did not come to a good end.
+    pub fn activation(&self, record: &ActivationRecord, listening: CheckResult) -> Option<Finding> {
+        let ActivationRecord { document, instance_id, command_id, error, .. } = record;
+        let why = error.as_ref().map_or_else(String::new, |error| format!(" {error}."));
+        let again = self.command_of(
+            "ssm",
+            &format!("send-command --document-name {document} --instance-ids {instance_id}"),
+        );
+        let printed = command_id.as_ref().map(|command| {
+            self.command_of(
+                "ssm",
+                &format!(
+                    "get-command-invocation --command-id {command} --instance-id {instance_id} --query \
+                     '[StatusDetails,StandardErrorContent]' --output text"
+                ),
+            )
+        });
+        match record.result {
+            ActivationResult::Done => None,
+            ActivationResult::Failed => {
+                let severity = if listening == CheckResult::Ok { Severity::Warning } else { Severity::Critical };
+                let look = printed.map_or_else(String::new, |printed| format!("See what it said:\n{printed}\n"));
+                Some(Finding::new(
+                    severity,
+                    "activation-failed",
+                    Some(instance_id.to_string()),
+                    format!("The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"),
+                    format!("{look}Start the token server on {instance_id}, by hand or by sending the command again:\n{again}"),
+                ))
+            }
+            ActivationResult::Unfinished => Some(Finding::warning(
+                "activation-unfinished",
+                instance_id,
+                format!(
+                    "The command that wakes the token server on {instance_id} ({document}) had not ended when this was \
+                     written.{why}"
+                ),
+                match printed {
+                    Some(printed) => format!("Look what became of it:\n{printed}"),
+                    None => format!("It may not have been sent. To send it again:\n{again}"),
+                },
+            )),
+        }
+    }
+
+    /// The document that wakes a token server does not exist.
+    pub fn activation_document_missing(&self, activation: &Activation) -> Finding {
+        let document = &activation.document;
+        Finding::critical(
+            "activation-document-missing",
+            document,
+            format!(
+                "Systems Manager has no document {document} that can be run, so after a failover nobody wakes the token server \
+                 on a standby that runs."
+            ),
+            "Deploy with a document that exists as FAILOVER_ACTIVATION_DOCUMENT, or without one if the standbys serve by \
+             themselves once they have the interface."
+                .to_owned(),
+        )
+    }
+
+    /// Systems Manager does not hear from the agent on a member that runs.
+    pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
+        let severity = if is_holder { Severity::Warning } else { Severity::Critical };
+        Finding::new(
+            severity,
+            "member-not-managed",
+            Some(member.to_string()),
+            format!(
+                "Systems Manager does not hear from its agent on {member}, so the token server there could not be woken."
+            ),
+            format!(
+                "See that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
+                 reaches Systems Manager:\n{}",
+                self.command_of(
+                    "ssm",
+                    &format!("describe-instance-information --filters Key=InstanceIds,Values={member}")
+                )
+            ),
+        )
+    }
+
+    /// The findings of the checks of EC2's answers.
     pub fn checks(&self, interface: &NetworkInterface, checked: &Checked) -> Vec<Finding> {
         let mut findings = Vec::new();
         findings.extend(self.hostid(interface, checked));

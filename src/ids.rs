@@ -1,4 +1,4 @@
-//! EC2's and SNS's identifiers, each a type of its own, checked once at the door.
+//! Identifiers of EC2, SNS and Systems Manager, each a type of its own, checked once at the door.
 //!
 //! A resource id is its prefix and 8 or 17 lower-case hexadecimal digits. Whatever else a text may be, it is not sent to
 //! EC2 under the name of an id.
@@ -127,6 +127,57 @@ opaque_id!(
     /// One association of an Elastic IP with a private address; the same kind of fence as [`AttachmentId`].
     AssociationId
 );
+
+opaque_id!(
+    /// One command that Systems Manager was asked to run.
+    CommandId
+);
+
+/// The name or the ARN of a document of Systems Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DocumentName(String);
+
+impl DocumentName {
+    /// The name as Systems Manager takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DocumentName {
+    type Err = InvalidId;
+
+    /// Source: Systems Manager API Reference, *SendCommand*, `DocumentName`.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/');
+        if (3..=128).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId { found: text.to_owned(), expected: "the name or ARN of a document of Systems Manager" })
+        }
+    }
+}
+
+impl TryFrom<String> for DocumentName {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<DocumentName> for String {
+    fn from(name: DocumentName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for DocumentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A MAC address. FlexNet calls it the *hostid* and writes it as 12 hexadecimal digits without separators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

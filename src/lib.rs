@@ -12,10 +12,10 @@
 //! - [`event`]: a document becomes a request, and concerns us or not, before any call;
 //! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers;
 //! - [`plan`](mod@plan): the decision, pure;
-//! - [`cloud`]: the doors to EC2 and SNS, and what their errors mean; [`aws`]: behind the doors, the SDK;
+//! - [`cloud`]: the doors to EC2, SNS and Systems Manager, and what their errors mean; [`aws`]: behind the doors, the SDK;
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
 //! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
-//! - [`run`], `relocation`, `repair`: carrying out what was decided;
+//! - [`run`], `relocation`, `repair`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
 //! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
 //! - [`failover`], `conclusion`: the conductor, and how it ends: the report, and what is owed.
 //!
@@ -54,3 +54,4 @@ mod repair;
 pub mod report;
 pub mod run;
 pub mod security_group;
+pub mod serving;

@@ -8,6 +8,7 @@
 //! | `token-failover:owed:<attachment id>:<run>` | `from=i-… to=i-… started=… busy-until=…` | a run was about to take the interface off this attachment; once it is attached elsewhere, a report of that move is owed |
 //! | `token-failover:owed:detached:<run>` | the same, without `from` | the interface was attached to nothing and about to be attached |
 //! | the same two | with `arrived=eni-attach-…` | the move was made, by this attachment; its report is owed wherever the interface is now |
+//! | the same two | with `woken=yes` | the token server was told to wake, and is not told again |
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
@@ -79,6 +80,8 @@ pub struct Debt {
     pub busy_until: Option<DateTime<Utc>>,
     /// Whether the report was published, and only DeleteOnTermination is still to be set to false.
     pub reported: bool,
+    /// Whether the token server was told to wake.
+    pub woken: bool,
 }
 
 /// What was about to happen.
@@ -142,14 +145,14 @@ impl Debt {
         let departed = departed.map(|attachment| attachment.id.clone());
         let key = key_of_move(departed.as_ref(), run);
         let change = Change::Move { departed, from, to: Some(to.clone()), arrived: None };
-        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false }
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: false }
     }
 
     /// The debt of repairs that are about to begin.
     pub fn of_repairs(run: &RunName, what: Vec<String>, started: DateTime<Utc>, busy_until: DateTime<Utc>) -> Self {
         let key = format!("{OWED}{REPAIR}:{}", run.0);
         let change = Change::Repair { what };
-        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false }
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: false }
     }
 
     /// The same move, begun by another run: this debt tells where it began.
@@ -198,6 +201,12 @@ impl Debt {
         Self { reported: true, ..self.handed_over() }
     }
 
+    /// The same debt once the token server was told to wake.
+    #[must_use]
+    pub fn once_woken(self) -> Self {
+        Self { woken: true, ..self }
+    }
+
     /// Whether the run that wrote it may still be at work.
     pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
         self.busy_until.is_some_and(|until| now < until)
@@ -217,6 +226,7 @@ impl Debt {
         }
         words.extend(self.started.as_ref().map(|started| format!("started={}", time(started))));
         words.extend(self.busy_until.as_ref().map(|until| format!("busy-until={}", time(until))));
+        words.extend(self.woken.then(|| "woken=yes".to_owned()));
         words.extend(self.reported.then(|| "reported=yes".to_owned()));
         words.join(" ")
     }
@@ -240,8 +250,9 @@ impl Debt {
                 arrived: words.get("arrived").map(|id| AttachmentId::new(*id)),
             },
         };
-        let (started, busy_until, reported) = (time("started"), time("busy-until"), words.contains_key("reported"));
-        Self { key: key.to_owned(), change, started, busy_until, reported }
+        let (started, busy_until) = (time("started"), time("busy-until"));
+        let (reported, woken) = (words.contains_key("reported"), words.contains_key("woken"));
+        Self { key: key.to_owned(), change, started, busy_until, reported, woken }
     }
 
     /// What has become of the debt, by what EC2 said of the interface when it was asked at this time.

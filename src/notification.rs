@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::checks::{CheckResult, Checks};
+use crate::checks::CheckResult;
 use crate::config::Config;
 use crate::findings::{Finding, Severity};
-use crate::report::{Expectation, Outcome, Report};
+use crate::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 
 /// What is handed to SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub fn text(report: &Report) -> String {
     let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     write_identity(&mut text, report);
-    write_checks(&mut text, report.checks);
+    write_checks(&mut text, report);
     write_findings(&mut text, &report.findings);
     write_next_steps(&mut text, report);
     write_not_checked(&mut text, report);
@@ -114,6 +114,9 @@ pub fn text(report: &Report) -> String {
 fn expectation(report: &Report) -> String {
     let to = report.movement.as_ref().map(|movement| movement.to.to_string());
     match (report.expected_to_work, to) {
+        (Expectation::Yes, _) if report.checks.listening == CheckResult::Ok => {
+            "yes: the token server answers on its ports.".to_owned()
+        }
         (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
         (Expectation::Yes, None) => "yes.".to_owned(),
         (Expectation::No, _) if report.severity() == Some(Severity::Critical) => {
@@ -164,7 +167,8 @@ fn write_identity(text: &mut String, report: &Report) {
     }
 }
 
-fn write_checks(text: &mut String, checks: Checks) {
+fn write_checks(text: &mut String, report: &Report) {
+    let checks = report.checks;
     let word = |result: CheckResult| match result {
         CheckResult::Ok => "ok",
         CheckResult::Repaired => "repaired",
@@ -174,12 +178,34 @@ fn write_checks(text: &mut String, checks: Checks) {
     };
     let _ = write!(
         text,
-        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- DeleteOnTermination is off: {}\n",
+        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- DeleteOnTermination is off: {}\n- \
+         Ports answer: {}{}\n",
         word(checks.hostid),
         word(checks.elastic_ip),
         word(checks.security_group),
         word(checks.delete_on_termination),
+        word(checks.listening),
+        ports(&report.probes),
     );
+    if let Some(activation) = &report.activation {
+        let result = match activation.result {
+            ActivationResult::Done => "done",
+            ActivationResult::Failed => "FAILED",
+            ActivationResult::Unfinished => "not ended yet",
+        };
+        let ActivationRecord { document, instance_id, .. } = activation;
+        let _ = writeln!(text, "- Token server woken on {instance_id} by {document}: {result}");
+    }
+}
+
+/// Each port with how it answered, and in what time.
+pub fn ports(probes: &[Probe]) -> String {
+    let one = |probe: &Probe| match &probe.error {
+        None => format!("{} in {} ms", probe.port, probe.duration_ms),
+        Some(error) => format!("{} {error}", probe.port),
+    };
+    let ports: Vec<String> = probes.iter().map(one).collect();
+    if ports.is_empty() { String::new() } else { format!(" ({})", ports.join(", ")) }
 }
 
 fn write_findings(text: &mut String, findings: &[Finding]) {
@@ -217,14 +243,21 @@ fn write_next_steps(text: &mut String, report: &Report) {
         };
         say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
     }
-    let describe =
-        format!("aws ec2 describe-network-interfaces --network-interface-ids {}{region}", server.network_interface_id);
+    // One line each, and not a page of JSON.
+    let describe = format!(
+        "aws ec2 describe-network-interfaces --network-interface-ids {} --query \
+         'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",
+        server.network_interface_id
+    );
     say(text, "See where the interface is:", &describe);
     if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
         say(
             text,
             "Find out what happened to the former holder, and make a standby of it again:",
-            &format!("aws ec2 describe-instances --instance-ids {from}{region}"),
+            &format!(
+                "aws ec2 describe-instances --instance-ids {from} --query \
+                 'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
+            ),
         );
     }
 }
@@ -232,9 +265,10 @@ fn write_next_steps(text: &mut String, report: &Report) {
 fn write_not_checked(text: &mut String, report: &Report) {
     let checks = report.checks;
     let has_any_client = report.findings.iter().any(|finding| finding.code == "security-group-sources-not-checked");
-    text.push_str(
-        "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
-    );
+    text.push_str(match checks.listening {
+        CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM hands out licenses",
+        _ => "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
+    });
     if report.outcome != Outcome::Audited {
         text.push_str(", network ACLs, routes");
     }

@@ -29,6 +29,19 @@ pub struct Readiness {
     pub subscriptions: Reading<Option<Vec<Subscription>>>,
     /// Every change that a failover would make, and whether the role allows it.
     pub permissions: Vec<Permission>,
+    /// Whether a standby that runs could be woken; `None`: it serves by itself.
+    #[serde(default)]
+    pub activation: Option<ActivationReadiness>,
+}
+
+/// Whether a standby that runs could be woken by Systems Manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivationReadiness {
+    /// Whether the document exists.
+    pub document: Reading<bool>,
+    /// Those of the members that run from whose agent Systems Manager hears.
+    pub reachable: Reading<BTreeSet<InstanceId>>,
 }
 
 /// Whether the role allows a change.

@@ -28,8 +28,15 @@ pub(crate) enum Relocated {
     ByAnotherRun(InstanceId),
     /// Nothing was changed.
     Refused(Refusal),
-    /// No target could take it, so it is back where it was, by this attachment.
-    Returned(InstanceId, AttachmentId),
+    /// No target could take it, so it is back where it was.
+    Returned {
+        /// Where it was.
+        to: InstanceId,
+        /// By which attachment it is there now.
+        attachment_id: AttachmentId,
+        /// Whether that instance was stopped, and was started.
+        started: bool,
+    },
     /// The interface is on a member, but that member could not be started.
     NotStarted(Movement),
     /// The interface is attached to nothing.
@@ -148,7 +155,7 @@ impl<E: Ec2> Run<'_, E> {
             Landing::Landed(attachment) => {
                 // If it does not start, the finding says so; the interface is where it was before.
                 let _ = self.start(&Target { attach: fallback.clone(), start }).await;
-                Relocated::Returned(fallback.instance_id.clone(), attachment.id)
+                Relocated::Returned { to: fallback.instance_id.clone(), attachment_id: attachment.id, started: start }
             }
             Landing::Elsewhere(attachment) => self.elsewhere(&attachment),
             Landing::Impossible | Landing::Forbidden => Relocated::Stranded,
@@ -210,7 +217,7 @@ impl<E: Ec2> Run<'_, E> {
                     }
                     Some(attachment) if attachment.id != from.id => {
                         let message = format!("somebody else has moved {}", interface.id);
-                        self.end(waiting, Some(&gave_up("ec2:DescribeNetworkInterfaces", message)));
+                        self.end(waiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
                         return Err(self.elsewhere(attachment));
                     }
                     Some(_) => {}
@@ -371,7 +378,7 @@ impl<E: Ec2> Run<'_, E> {
             self.end(awaiting, None);
         } else {
             let message = format!("the interface did not arrive on {}", attach.instance_id);
-            self.end(awaiting, Some(&gave_up("ec2:DescribeNetworkInterfaces", message)));
+            self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
         }
         if let (Some(observation), Some(reachability)) = (&mut self.observation, reachability) {
             observation.reachability = Some(reachability);
@@ -419,7 +426,7 @@ impl<E: Ec2> Run<'_, E> {
         if may_run && self.await_running(id, started.is_ok()).await {
             return true;
         }
-        let did_not_come_up = || gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
+        let did_not_come_up = || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
         let error = started.err().unwrap_or_else(did_not_come_up);
         let consequence = format!("{id} could not be started when it had the interface.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
@@ -449,7 +456,7 @@ impl<E: Ec2> Run<'_, E> {
                     // old, `stopped` may also be what was before the start.
                     InstanceState::Stopped if began.elapsed() < STALE_READ_PATIENCE => {}
                     InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {
-                        self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is {state}"))));
+                        self.end(waiting, Some(&CallError::gave_up("ec2:StartInstances", format!("{id} is {state}"))));
                         return false;
                     }
                     _ => {}
@@ -457,7 +464,7 @@ impl<E: Ec2> Run<'_, E> {
             }
             sleep(pause_after(began.elapsed())).await;
         }
-        self.end(waiting, Some(&gave_up("ec2:StartInstances", format!("{id} is still starting"))));
+        self.end(waiting, Some(&CallError::gave_up("ec2:StartInstances", format!("{id} is still starting"))));
         if accepted {
             let finding = self.advisor().still_starting(id);
             self.findings.push(finding);
@@ -469,11 +476,6 @@ impl<E: Ec2> Run<'_, E> {
 /// Whether a change was made, or may have been made.
 fn may_have_taken_effect<T>(result: &Result<T, CallError>) -> bool {
     result.as_ref().err().is_none_or(CallError::is_transient)
-}
-
-/// The error of something that EC2 accepted and then did not do.
-fn gave_up(action: &str, message: String) -> CallError {
-    CallError { action: action.to_owned(), meaning: Meaning::Rejected, code: None, message, request_id: None }
 }
 
 /// Where the interface is, seen from an instance that shall have it.

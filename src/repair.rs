@@ -64,5 +64,6 @@ pub(crate) fn after_repairs(before: Checks, after: Checks) -> Checks {
         elastic_ip: one(before.elastic_ip, after.elastic_ip),
         security_group: one(before.security_group, after.security_group),
         delete_on_termination: one(before.delete_on_termination, after.delete_on_termination),
+        listening: after.listening,
     }
 }

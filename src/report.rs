@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checks::Checks;
+use crate::checks::{CheckResult, Checks};
 use crate::config::{Config, PortRange};
 use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
-use crate::ids::{AttachmentId, InstanceId, MacAddress, NetworkInterfaceId};
+use crate::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
 use crate::observation::{AttachmentStatus, InstanceState, Observation};
 
 /// The version of the report's form.
@@ -42,8 +42,14 @@ pub struct Report {
     pub viable_standbys: Option<usize>,
     /// What was done, in order.
     pub steps: Vec<StepRecord>,
-    /// The four checks.
+    /// The checks.
     pub checks: Checks,
+    /// What came of connecting to each port; absent where that was not tried.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub probes: Vec<Probe>,
+    /// What came of waking the token server; absent where that was not tried.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub activation: Option<ActivationRecord>,
     /// What an operator should know, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -200,6 +206,52 @@ pub struct Movement {
     pub duration_ms: Option<u64>,
 }
 
+/// A TCP connect to one port of the token server, the last one that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// The port, at the interface's primary private address.
+    pub port: u16,
+    /// `ok`, `failed`, or `not-checked` where no answer says nothing, because it was tried from elsewhere.
+    pub result: CheckResult,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// The command by which a token server was woken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivationRecord {
+    /// The document of Systems Manager.
+    pub document: DocumentName,
+    /// Where it was run.
+    pub instance_id: InstanceId,
+    /// The command; null if it could not be sent.
+    pub command_id: Option<CommandId>,
+    /// What came of it.
+    pub result: ActivationResult,
+    /// The same in Systems Manager's own word; null if it was never heard.
+    pub status: Option<String>,
+    /// From sending it to its end, or to the end of the patience, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it could not be sent, or followed.
+    pub error: Option<String>,
+}
+
+/// What came of waking a token server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActivationResult {
+    /// The command ran, and says that it succeeded.
+    Done,
+    /// It could not be sent, or did not succeed.
+    Failed,
+    /// It had not ended when the report was written.
+    Unfinished,
+}
+
 /// One thing that was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -258,6 +310,12 @@ pub enum Step {
     AssociateAddress,
     /// Add an ingress rule.
     AuthorizeIngress,
+    /// Have Systems Manager wake the token server.
+    Activate,
+    /// Wait until it has.
+    AwaitActivation,
+    /// Connect to the token server's ports.
+    Probe,
     /// Write on the interface that the move was made, and when, for the limit on moves.
     NoteArrival,
     /// Publish the report.
@@ -286,6 +344,9 @@ impl fmt::Display for Step {
             Self::DisassociateAddress => "disassociate-address",
             Self::AssociateAddress => "associate-address",
             Self::AuthorizeIngress => "authorize-ingress",
+            Self::Activate => "activate",
+            Self::AwaitActivation => "await-activation",
+            Self::Probe => "probe",
             Self::NoteArrival => "note-arrival",
             Self::Publish => "publish",
             Self::SettleDebt => "settle-debt",

@@ -20,7 +20,7 @@ use crate::observation::{
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;
-use crate::report::{Step, StepRecord, StepResult, milliseconds};
+use crate::report::{ActivationRecord, Probe, Step, StepRecord, StepResult, milliseconds};
 use crate::security_group::prefix_lists;
 
 /// Something worth a line in the log, as it happens.
@@ -71,6 +71,12 @@ impl Clock {
     pub fn work_ends(&self) -> Instant {
         let margin = (self.deadline.saturating_duration_since(self.began) / 5).min(Duration::from_secs(10));
         self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    /// When the last wait must be over, so that what it came to is still told as a result and not as a deadline.
+    pub fn waiting_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(1));
+        self.work_ends().checked_sub(margin).unwrap_or(self.deadline)
     }
 
     /// When publishing must be done, so that there is still time to answer.
@@ -137,6 +143,10 @@ pub struct Run<'a, E> {
     pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
     /// How many standbys could take the interface.
     pub(crate) viable_standbys: Option<usize>,
+    /// What came of waking the token server.
+    pub(crate) activation: Option<ActivationRecord>,
+    /// What came of trying its ports.
+    pub(crate) probes: Vec<Probe>,
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) findings: Vec<Finding>,
 }
@@ -157,6 +167,8 @@ impl<'a, E: Ec2> Run<'a, E> {
             name,
             rules_ahead: None,
             viable_standbys: None,
+            activation: None,
+            probes: Vec::new(),
             steps: Vec::new(),
             findings: Vec::new(),
         }
@@ -207,7 +219,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         is_with_member && attachment.is_some_and(|attachment| attachment.delete_on_termination)
     }
 
-    /// The four checks of the interface as it was seen last.
+    /// The checks of the interface as it was seen last.
     pub(crate) fn check(&self) -> Option<Checked> {
         let observation = self.observation.as_ref()?;
         Some(check(self.config, observation, observation.interface()?, self.wanted_address().as_ref()))

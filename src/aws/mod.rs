@@ -2,17 +2,20 @@
 
 mod ec2;
 mod sns;
+mod ssm;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 
+pub use aws_config::SdkConfig;
 pub use ec2::SdkEc2;
 pub use sns::SdkSns;
+pub use ssm::SdkSsm;
 
 use crate::cloud::{CallError, Meaning};
 use crate::config::Config;
@@ -33,12 +36,12 @@ pub async fn sdk_config_in(region: Option<String>) -> SdkConfig {
     loader.load().await
 }
 
-/// The two doors, built from the SDK's configuration. A topic is published to in its own Region.
-pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns) {
+/// The three doors, built from the SDK's configuration. A topic is published to in its own Region.
+pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns, SdkSsm) {
     let region = Region::new(config.topic.region().to_owned());
     let sns = aws_sdk_sns::config::Builder::from(sdk).region(region).build();
-    let ec2 = aws_sdk_ec2::Client::new(sdk);
-    (SdkEc2::new(ec2), SdkSns::new(aws_sdk_sns::Client::from_conf(sns), config.topic.clone()))
+    let sns = SdkSns::new(aws_sdk_sns::Client::from_conf(sns), config.topic.clone());
+    (SdkEc2::of(sdk), sns, SdkSsm::new(aws_sdk_ssm::Client::new(sdk)))
 }
 
 /// Throttling and server errors are tried again by the SDK. Five attempts with a backoff from 100 ms to 2 s take a few

@@ -12,6 +12,7 @@ use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::metrics;
 use token_failover::report::{Report, milliseconds};
 use token_failover::run::Record;
+use token_failover::serving::{Prober, connect_over_tcp};
 use tokio::time::Instant;
 
 // One invocation at a time is all that Lambda gives to one process, so one thread serves it.
@@ -20,8 +21,10 @@ async fn main() -> Result<(), Error> {
     match Config::from_variables(std::env::vars()) {
         Ok(config) => {
             let sdk = aws::sdk_config().await;
-            let (ec2, sns) = aws::clients(&sdk, &config);
-            let failover = Failover::new(config, ec2, sns, Box::new(log));
+            let doors = aws::clients(&sdk, &config);
+            let probes = config.probe;
+            let failover = Failover::new(config, doors, Box::new(log));
+            let failover = if probes { failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address))))) } else { failover };
             let failover = &failover;
             lambda_runtime::run(service_fn(move |event| serve(failover, event))).await
         }
@@ -36,7 +39,7 @@ async fn main() -> Result<(), Error> {
     }
 }
 
-async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns>, event: LambdaEvent<Value>) -> Result<Report, Failed> {
+async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns, aws::SdkSsm>, event: LambdaEvent<Value>) -> Result<Report, Failed> {
     let LambdaEvent { payload, context, .. } = event;
     let now = SystemTime::now();
     let left = context.deadline().duration_since(now).unwrap_or(Duration::ZERO);

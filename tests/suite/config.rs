@@ -1,10 +1,11 @@
 //! The configuration: every variable with its default, its good values and its bad ones, and all problems at once.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use simulator::names;
-use token_failover::config::{Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
+use token_failover::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
 
 use crate::world::parsed;
 
@@ -33,11 +34,13 @@ fn defaults() -> Config {
         allocation_id: None,
         hostid: None,
         device_index: 1,
+        probe: false,
         start_standby: true,
         on_impaired: true,
         force_detach_after: Some(Duration::from_secs(30)),
         max_moves_per_hour: 3,
         repair: Repair { elastic_ip: true, delete_on_termination: true, security_group: false },
+        activation: None,
         region: None,
     }
 }
@@ -317,7 +320,8 @@ fn a_switch_is_true_or_false_and_nothing_else() {
     let table = [("true", true), ("false", false)];
     makes("FAILOVER_START_STANDBY", table, |config, on| config.start_standby = on);
     makes("FAILOVER_ON_IMPAIRED", table, |config, on| config.on_impaired = on);
-    for variable in ["FAILOVER_START_STANDBY", "FAILOVER_ON_IMPAIRED"] {
+    makes("TOKEN_SERVER_PROBE", table, |config, on| config.probe = on);
+    for variable in ["FAILOVER_START_STANDBY", "FAILOVER_ON_IMPAIRED", "TOKEN_SERVER_PROBE"] {
         refuses(variable, "true or false", &["True", "FALSE", "yes", "no", "1", "0", "on"]);
     }
 }
@@ -421,6 +425,57 @@ fn a_misspelt_setting_is_a_problem_because_it_would_have_no_effect() {
     }
 }
 
+const DOCUMENT: &str = "FAILOVER_ACTIVATION_DOCUMENT";
+const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
+
+#[test]
+fn a_token_server_is_woken_by_a_document_of_systems_manager() {
+    let arn = "arn:aws:ssm:eu-west-1:123456789012:document/token-failover-restart";
+    let table = ["AWS-RunShellScript", "restart_lmgrd.v2", arn].map(|name| (name, name));
+    makes(DOCUMENT, table, |config, name| {
+        config.activation = Some(Activation { document: parsed(name), parameters: BTreeMap::new() });
+    });
+    let expected = "the name or ARN of a command document of Systems Manager, such as token-failover-restart";
+    refuses(DOCUMENT, expected, &["no", "restart lmgrd", "restart;lmgrd", &"d".repeat(129)]);
+}
+
+#[test]
+fn the_document_gets_its_parameters_as_lists() {
+    let read = |parameters| read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, parameters)]).map(|config| config.activation);
+    let commands = ["systemctl restart lmgrd", "systemctl is-active lmgrd"].map(str::to_owned).to_vec();
+    let parameters = BTreeMap::from([
+        ("commands".to_owned(), commands),
+        ("executionTimeout".to_owned(), vec!["60".to_owned()]),
+    ]);
+    let text = r#" {"commands": ["systemctl restart lmgrd", "systemctl is-active lmgrd"], "executionTimeout": "60"} "#;
+    assert_eq!(read(text), Ok(Some(Activation { document: parsed("AWS-RunShellScript"), parameters })));
+    let none = Activation { document: parsed("AWS-RunShellScript"), parameters: BTreeMap::new() };
+    assert_eq!(read("{}"), Ok(Some(none)));
+}
+
+#[test]
+fn parameters_that_are_none_are_a_problem_that_does_not_repeat_them() {
+    for parameters in ["commands", "[]", r#"{"commands": 1}"#, r#"{"commands": [["a"]]}"#, r#"{"secret": "hush""#] {
+        let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
+                        {\"Service\":[\"lmgrd\"]}";
+        let problems = vec![problem(PARAMETERS, Some("(not shown)"), expected)];
+        assert_eq!(read(&[(DOCUMENT, "token-failover-restart"), (PARAMETERS, parameters)]), Err(ConfigError { problems }));
+    }
+    let expected = "the document that FAILOVER_ACTIVATION_PARAMETERS belongs to";
+    assert_eq!(
+        read(&[(PARAMETERS, "{}")]),
+        Err(ConfigError { problems: vec![problem(DOCUMENT, None, expected)] }),
+        "parameters of nothing"
+    );
+}
+
+#[test]
+fn the_parameters_of_the_document_are_not_in_what_is_logged_of_the_settings() {
+    let config = read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, r#"{"commands": "hush"}"#)]).expect("settings");
+    let logged = serde_json::to_string(&config).expect("JSON");
+    assert!(logged.contains("AWS-RunShellScript") && !logged.contains("hush"), "{logged}");
+}
+
 #[test]
 fn a_misspelt_setting_comes_after_the_problems_of_the_known_ones() {
     let error = read(&[("FAILOVER_ZEAL", "1"), ("FAILOVER_REPAIR", "all"), ("FAILOVER_COURAGE", "2")])
@@ -474,7 +529,8 @@ proptest! {
             prop_assert!(!error.problems.is_empty());
             for problem in &error.problems {
                 let place = VARIABLES.iter().position(|name| *name == problem.variable).expect("a known variable");
-                prop_assert_eq!(problem.value.as_ref(), Some(&values[place]));
+                let shown = if problem.variable == PARAMETERS { "(not shown)" } else { &values[place] };
+                prop_assert_eq!(problem.value.as_deref(), Some(shown));
             }
         }
     }

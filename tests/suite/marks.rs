@@ -56,7 +56,7 @@ fn a_debt_is_a_tag_that_a_person_can_read() {
         repair_debt(),
         move_debt().handed_over(),
         arrived.clone(),
-        arrived.once_reported(),
+        arrived.once_woken().once_reported(),
     ];
     let tags: Vec<(String, String)> = debts.into_iter().map(|debt| (debt.key.clone(), debt.value())).collect();
     let expected = [
@@ -84,7 +84,7 @@ fn a_debt_is_a_tag_that_a_person_can_read() {
         (
             "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:0000000000a1",
             "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 arrived=eni-attach-0bbbbbbbbbbbbbbb2 \
-             started=2026-11-11T21:29:54Z reported=yes",
+             started=2026-11-11T21:29:54Z woken=yes reported=yes",
         ),
     ];
     assert_eq!(tags, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
@@ -100,6 +100,7 @@ fn a_debt_is_read_as_it_was_written() {
         move_debt().handed_over(),
         repair_debt().handed_over(),
         arrived.clone(),
+        arrived.clone().once_woken(),
         arrived.once_reported(),
     ] {
         assert_eq!(read(&[(&debt.key, &debt.value())]), owed(debt));
@@ -138,7 +139,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = move_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
             "{value:?}"
         );
 
@@ -146,7 +147,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = attach_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
             "{value:?}"
         );
 
@@ -154,7 +155,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = repair_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
             "{value:?}"
         );
     }
@@ -170,7 +171,7 @@ fn what_can_be_understood_of_a_damaged_debt_is_kept() {
         to: Some(parsed(STANDBY)),
         arrived: None,
     };
-    assert_eq!(marks, owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false }));
+    assert_eq!(marks, owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false, woken: false }));
 }
 
 #[test]

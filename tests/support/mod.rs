@@ -7,7 +7,7 @@ use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use simulator::{Simulator, names};
-use token_failover::aws::{self, SdkEc2, SdkSns};
+use token_failover::aws::{self, SdkEc2, SdkSns, SdkSsm};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::report::Report;
@@ -56,7 +56,7 @@ pub(crate) fn sdk_config(simulator: &Simulator) -> SdkConfig {
 /// A function and its world.
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
-    pub(crate) function: Failover<SdkEc2, SdkSns>,
+    pub(crate) function: Failover<SdkEc2, SdkSns, SdkSsm>,
     epoch: DateTime<Utc>,
 }
 
@@ -64,8 +64,8 @@ impl Stage {
     /// A stage with its own recorder.
     pub(crate) fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
         let config = config(changes);
-        let (ec2, sns) = aws::clients(&sdk_config(&simulator), &config);
-        let function = Failover::new(config, ec2, sns, recorder);
+        let doors = aws::clients(&sdk_config(&simulator), &config);
+        let function = Failover::new(config, doors, recorder);
         // The instances of the events folder fail on this day.
         let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");
         Self { simulator, function, epoch }

@@ -5,12 +5,15 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use token_failover::aws;
-use token_failover::cloud::{CallError, Meaning};
+use token_failover::aws::{self, SdkConfig, SdkEc2};
+use token_failover::cloud::{CallError, Ec2, Meaning};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::ids::NetworkInterfaceId;
+use token_failover::observation::NetworkInterface;
 use token_failover::report::{Outcome, Report, StepResult};
 use token_failover::run::Record;
+use token_failover::serving::{Prober, connect_over_tcp};
 use tokio::time::Instant;
 
 use crate::settings::Source;
@@ -21,11 +24,17 @@ const TIME: Duration = Duration::from_secs(300);
 
 /// Serves a request, shows what happens while it does, and prints the report.
 pub(crate) fn ask(source: &Source, request: &Value, json: bool) -> Result<Ended, Trouble> {
-    let config = source.config()?;
-    let report = serve(config, request)?;
+    let report = serve(source.config()?, request)?;
     if json {
         show::document(&report)?;
-    } else {
+    }
+    // What a call was needed for and not allowed is not known, and a report of that is no answer to a person.
+    if report.reason == "permission-denied"
+        && let Some(denied) = report.findings.iter().find(|finding| finding.code == report.reason)
+    {
+        return Err(not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
+    }
+    if !json {
         show::report(&report);
     }
     Ok(match (report.outcome, report.reason.as_str()) {
@@ -43,14 +52,10 @@ pub(crate) fn plan_of(source: &Source, request: &Value) -> Result<Option<String>
 
 fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
     on_runtime(async {
-        // The Region of the settings, where they name one, is the one that is meant.
-        let sdk = aws::sdk_config_in(config.region.clone()).await;
-        if sdk.region().is_none() {
-            let hint = "Set AWS_REGION, or give --set AWS_REGION=eu-west-1.";
-            return Err(Trouble::new("no Region is configured, so it is not known where to ask", hint));
-        }
-        let (ec2, sns) = aws::clients(&sdk, &config);
-        let failover = Failover::new(config, ec2, sns, Box::new(progress));
+        let (sdk, _) = look_up(&config.interface_id, config.region.clone()).await?;
+        let doors = aws::clients(&sdk, &config);
+        let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
+        let failover = Failover::new(config, doors, Box::new(progress)).probing(prober);
         let now: DateTime<Utc> = SystemTime::now().into();
         let invocation = Invocation {
             payload: request.clone(),
@@ -60,6 +65,30 @@ fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
         };
         failover.handle(invocation).await.map_err(trouble)
     })
+}
+
+/// Asks for the interface before anything else: whatever is wrong with credentials, Region or account shows here, and can be
+/// said in the words of somebody who has mistyped them.
+pub(crate) async fn look_up(
+    interface: &NetworkInterfaceId,
+    region: Option<String>,
+) -> Result<(SdkConfig, NetworkInterface), Trouble> {
+    anstream::eprintln!("asking EC2 about {interface} ...");
+    // The Region of the settings, where they name one, is the one that is meant.
+    let sdk = aws::sdk_config_in(region).await;
+    let Some(region) = sdk.region().map(ToString::to_string) else {
+        let hint = "Set AWS_REGION, or give --set AWS_REGION=eu-west-1.";
+        return Err(Trouble::new("no Region is configured, so it is not known where to ask", hint));
+    };
+    match SdkEc2::of(&sdk).network_interface(interface).await {
+        Ok(Some(seen)) => Ok((sdk, seen)),
+        Ok(None) => {
+            let hint = "Look whether it is in another Region (AWS_REGION) or another account (AWS_PROFILE). If it was deleted, \
+                        its MAC address is lost: see interface-missing in docs/runbook.md.";
+            Err(Trouble::new(format!("{interface} is not known in {region} of this account"), hint))
+        }
+        Err(error) => Err(unanswered(error, &region)),
+    }
 }
 
 /// Runs what waits for AWS.
@@ -72,14 +101,6 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> R
 /// What happens, while it happens.
 fn progress(record: Record<'_>) {
     match record {
-        Record::Requested(config, _) => {
-            let name = if config.name == config.interface_id.as_str() { "" } else { &config.name };
-            anstream::eprintln!(
-                "{}asking EC2 about {} ...",
-                if name.is_empty() { String::new() } else { format!("{name}: ") },
-                config.interface_id
-            );
-        }
         Record::Begun(step, resource) => anstream::eprintln!("  {step} {resource} ..."),
         Record::Ended(step) if step.result == StepResult::Failed => {
             let style = show::BAD;
@@ -89,7 +110,7 @@ fn progress(record: Record<'_>) {
                 step.error.as_deref().unwrap_or_default()
             );
         }
-        Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Ended(_) => {}
+        Record::Requested(..) | Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Ended(_) => {}
     }
 }
 
@@ -97,30 +118,62 @@ fn progress(record: Record<'_>) {
 fn trouble(failure: Failure) -> Trouble {
     let text = failure.to_string();
     match failure {
-        Failure::Ec2Unreachable(error) | Failure::Ec2Throttled(error) => unanswered(error),
+        Failure::Ec2Unreachable(error) | Failure::Ec2Throttled(error) => unanswered(error, "the configured Region"),
         Failure::InvalidRequest(_) => Trouble::new(text, ""),
         _ => Trouble::new(text, "The function's schedule takes it up within minutes."),
     }
 }
 
 /// A call that had no answer, or not the one that was hoped for.
-pub(crate) fn unanswered(error: CallError) -> Trouble {
-    let CallError { action, message, .. } = &error;
-    if message.contains("no credentials found") || message.contains("credential provider") {
-        let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. After `aws sso login` this passes the session \
-                    on:\neval \"$(aws configure export-credentials --format env)\"";
-        return Trouble::new("no AWS credentials were found", hint);
+pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
+    let CallError { action, message, code, .. } = &error;
+    if let Some(problem) = of_credentials(message) {
+        let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; sign in again (aws sso login) if the session \
+                    has expired. After `aws login` this passes the session on:\n\
+                    eval \"$(aws configure export-credentials --format env)\"";
+        return Trouble::new(problem, hint);
+    }
+    if let Some(code) = code.as_deref().filter(|code| NOT_ACCEPTED.contains(code)) {
+        let hint = "They may have expired, or belong to another AWS partition; sign in again. A Region that has to be enabled for \
+                    an account first refuses in the same way.";
+        return Trouble::new(format!("AWS does not accept your credentials in {region} ({code})"), hint);
     }
     match error.meaning {
-        Meaning::Denied => {
-            Trouble::new(format!("your credentials do not allow {action}"), format!("EC2 says: {message}"))
-        }
+        Meaning::Denied => not_allowed(action, &format!("AWS says: {message}")),
         Meaning::Throttled => {
-            Trouble::new(format!("EC2 throttles {action}"), "Nothing was changed. Try again in a minute.")
+            Trouble::new(format!("AWS throttles {action}"), "Nothing was changed. Try again in a minute.")
         }
         _ => Trouble::new(
-            format!("{action} was not answered: {message}"),
+            format!("{action} was not answered in {region}: {message}"),
             "Look at the network, and whether AWS_REGION is the Region of the interface.",
         ),
     }
+}
+
+/// Error codes by which AWS says that it does not know who asks. EC2's documentation has AuthFailure under the same heading
+/// as a missing permission. Source: "Error codes for the Amazon EC2 API".
+const NOT_ACCEPTED: [&str; 8] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// What is wrong with the credentials, by what the SDK says when it has none to sign a request with.
+fn of_credentials(message: &str) -> Option<String> {
+    let lower = message.to_ascii_lowercase();
+    if lower.contains("no credentials") || lower.contains("no providers in chain") {
+        return Some("no AWS credentials were found".to_owned());
+    }
+    let is_about_them = lower.contains("credential") || lower.contains("sso");
+    let cause = message.rsplit(": ").next().unwrap_or(message);
+    (is_about_them && lower.contains("construct request")).then(|| format!("the AWS credentials could not be read: {cause}"))
+}
+
+fn not_allowed(action: &str, hint: &str) -> Trouble {
+    Trouble::new(format!("your credentials do not allow {action}"), hint)
 }

@@ -4,8 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use token_failover::aws::{self, SdkEc2};
-use token_failover::cloud::Ec2;
+use token_failover::aws::SdkEc2;
 use token_failover::findings::Severity;
 use token_failover::ids::{InstanceId, NetworkInterfaceId};
 use token_failover::license::License;
@@ -68,7 +67,8 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
     for finding in &findings {
         let style = crate::show::style(finding.severity);
-        anstream::eprintln!("{style}{}{style:#}  {}\n  {}", finding.severity, finding.message, finding.remedy);
+        let (severity, message, code) = (finding.severity, &finding.message, &finding.code);
+        anstream::eprintln!("{style}{severity}{style:#}  {message} [{code}]\n  {}", finding.remedy);
     }
     write(&wishes.output, &parameters, found.region.as_deref(), wishes.yes)?;
     anstream::eprintln!("\nWritten to {}. Now: sam build && sam deploy", wishes.output.display());
@@ -85,18 +85,11 @@ struct Found {
 
 fn look(wishes: &Wishes) -> Result<Found, Trouble> {
     asked::on_runtime(async {
-        let sdk = aws::sdk_config().await;
+        let (sdk, interface) = asked::look_up(&wishes.interface, None).await?;
         let region = sdk.region().map(ToString::to_string);
-        let ec2 = SdkEc2::of(&sdk);
-        let interface = ec2.network_interface(&wishes.interface).await.map_err(asked::unanswered)?;
-        let Some(interface) = interface else {
-            let place = region.as_deref().unwrap_or("this Region");
-            let hint = "Look whether it is in another Region (AWS_REGION) or another account (AWS_PROFILE).";
-            return Err(Trouble::new(format!("{} is not known in {place} of this account", wishes.interface), hint));
-        };
-        let neighbors = ec2.instances_in(&interface.vpc_id, &interface.availability_zone);
-        let neighbors = neighbors.await.map_err(asked::unanswered)?;
-        Ok(Found { interface, neighbors, region })
+        let neighbors = SdkEc2::of(&sdk).instances_in(&interface.vpc_id, &interface.availability_zone).await;
+        let unanswered = |error| asked::unanswered(error, region.as_deref().unwrap_or("this Region"));
+        Ok(Found { neighbors: neighbors.map_err(unanswered)?, interface, region })
     })
 }
 

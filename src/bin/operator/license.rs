@@ -3,8 +3,6 @@
 use std::path::Path;
 
 use serde_json::json;
-use token_failover::aws::{self, SdkEc2};
-use token_failover::cloud::Ec2;
 use token_failover::findings::{Finding, Severity};
 use token_failover::ids::{MacAddress, NetworkInterfaceId};
 use token_failover::license::License;
@@ -41,10 +39,5 @@ pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json:
 }
 
 fn mac_of(interface: &NetworkInterfaceId) -> Result<MacAddress, Trouble> {
-    asked::on_runtime(async {
-        let sdk = aws::sdk_config().await;
-        let seen = SdkEc2::of(&sdk).network_interface(interface).await.map_err(asked::unanswered)?;
-        let missing = || Trouble::new(format!("{interface} is not known here"), "Look at AWS_REGION and AWS_PROFILE.");
-        seen.map(|interface| interface.mac_address).ok_or_else(missing)
-    })
+    asked::on_runtime(async { asked::look_up(interface, None).await.map(|(_, seen)| seen.mac_address) })
 }

@@ -4,7 +4,8 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use token_failover::checks::CheckResult;
 use token_failover::findings::{Finding, Severity};
-use token_failover::report::{Expectation, Report};
+use token_failover::notification;
+use token_failover::report::{ActivationResult, Expectation, Report};
 
 use crate::Trouble;
 
@@ -12,6 +13,8 @@ use crate::Trouble;
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 const GOOD: Style = AnsiColor::Green.on_default();
+
+const LISTENING: &str = "ports answer";
 
 /// Prints something as JSON.
 pub(crate) fn document(value: &impl Serialize) -> Result<(), Trouble> {
@@ -53,6 +56,7 @@ pub(crate) fn report(report: &Report) {
         ("Elastic IP", checks.elastic_ip),
         ("security group", checks.security_group),
         ("kept on termination", checks.delete_on_termination),
+        (LISTENING, checks.listening),
     ];
     for (name, result) in checks {
         let (word, style) = match result {
@@ -62,7 +66,16 @@ pub(crate) fn report(report: &Report) {
             CheckResult::NotConfigured => ("not configured", Style::new()),
             CheckResult::NotChecked => ("not checked", Style::new()),
         };
-        anstream::println!("check      {name:<20} {style}{word}{style:#}");
+        let details = if name == LISTENING { notification::ports(&report.probes) } else { String::new() };
+        anstream::println!("check      {name:<20} {style}{word}{style:#}{details}");
+    }
+    if let Some(activation) = &report.activation {
+        let (word, style) = match activation.result {
+            ActivationResult::Done => ("woken", GOOD),
+            ActivationResult::Failed => ("NOT WOKEN", BAD),
+            ActivationResult::Unfinished => ("not woken yet", DOUBTFUL),
+        };
+        anstream::println!("server     {style}{word}{style:#} on {} by {}", activation.instance_id, activation.document);
     }
     findings(&report.findings);
 }

@@ -2,16 +2,18 @@
 
 use aws_sdk_ec2::config::retry::{RetryPartition, TokenBucket};
 use simulator::{Simulator, names};
-use token_failover::aws::{SdkEc2, SdkSns};
+use token_failover::aws::{SdkEc2, SdkSns, SdkSsm};
 
 use crate::support;
 
 /// Doors whose clients share their quota of retries with no other world, so that what happens follows from the seed alone.
-pub(crate) fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns) {
+pub(crate) fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     let sdk = support::sdk_config(simulator);
     let quota = |service| RetryPartition::custom(service).token_bucket(TokenBucket::default()).build();
     let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_partition(quota("ec2")).build();
     let sns = aws_sdk_sns::config::Builder::from(&sdk).retry_partition(quota("sns")).build();
+    let ssm = aws_sdk_ssm::config::Builder::from(&sdk).retry_partition(quota("ssm")).build();
     let topic = names::TOPIC.parse().expect("an ARN");
-    (SdkEc2::new(aws_sdk_ec2::Client::from_conf(ec2)), SdkSns::new(aws_sdk_sns::Client::from_conf(sns), topic))
+    let sns = SdkSns::new(aws_sdk_sns::Client::from_conf(sns), topic);
+    (SdkEc2::new(aws_sdk_ec2::Client::from_conf(ec2)), sns, SdkSsm::new(aws_sdk_ssm::Client::from_conf(ssm)))
 }

@@ -1,0 +1,38 @@
+//! Whatever bytes come in the place of a license file: it is read without a panic, what is said of it is whole sentences, and
+//! nothing of the license itself is said.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use token_failover::config::PortRange;
+use token_failover::ids::MacAddress;
+use token_failover::license::License;
+
+/// A line of the license behind the bytes, with a word that no other line has. The empty lines end whatever goes on.
+const LICENSE_LINE: &[u8] = b"\n\n\nFEATURE PTS MOSEKLM 11.0 31-dec-2026 4 VENDOR_STRING=qzx SIGN=\"qzx\"\n";
+
+fuzz_target!(|bytes: &[u8]| {
+    let mac: MacAddress = "02:73:ae:2a:dc:81".parse().expect("a MAC address");
+    let file = [bytes, LICENSE_LINE].concat();
+    let is_secret = !String::from_utf8_lossy(bytes).to_ascii_lowercase().contains("qzx");
+    let said = match License::parse(&file) {
+        Err(error) => format!("{error} {}", error.hint()),
+        Ok(license) => {
+            let findings = license.assess(Some(mac));
+            for finding in &findings {
+                for sentence in [&finding.message, &finding.remedy] {
+                    assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{finding:?}");
+                }
+            }
+            let ports: Vec<PortRange> = license
+                .ports_setting()
+                .iter()
+                .flat_map(|ports| ports.split(','))
+                .map(|range| range.parse().expect("a setting that can be read"))
+                .collect();
+            assert_eq!(ports, license.ports());
+            serde_json::to_string(&(&license, &findings)).expect("JSON")
+        }
+    };
+    assert!(!is_secret || !said.to_ascii_lowercase().contains("qzx"), "{said}");
+});

@@ -1,0 +1,122 @@
+//! Systems Manager through the SDK.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::types as sdk;
+
+use crate::aws::{call_error, contradiction};
+use crate::cloud::{CallError, CommandState, Meaning, Ssm, SsmAudit};
+use crate::config::Activation;
+use crate::ids::{CommandId, DocumentName, InstanceId};
+
+/// Systems Manager through the SDK.
+#[derive(Debug, Clone)]
+pub struct SdkSsm {
+    client: Client,
+}
+
+impl SdkSsm {
+    /// A door that uses this client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+/// How long a command may wait for the instance's agent, in seconds. One that came later would find another night.
+/// Source for the range, from 30: Systems Manager API Reference, *SendCommand*, `TimeoutSeconds`.
+const DELIVERY_SECONDS: i32 = 60;
+
+/// The agents are asked for in pages of 50, and a token server has two or three members.
+const MOST_PAGES: usize = 10;
+
+/// What Systems Manager's error codes mean. Source: Systems Manager API Reference, "Common Error Types", and the errors of
+/// each action.
+fn meaning_of(code: &str) -> Meaning {
+    match code {
+        "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Meaning::Denied,
+        "ThrottlingException" | "Throttling" | "RequestLimitExceeded" => Meaning::Throttled,
+        "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => Meaning::Unreachable,
+        "InvalidDocument" | "InvocationDoesNotExist" => Meaning::NotFound,
+        // The instance does not run, or its agent is not heard of.
+        "InvalidInstanceId" => Meaning::WrongState,
+        _ => Meaning::Rejected,
+    }
+}
+
+impl Ssm for SdkSsm {
+    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
+        const ACTION: &str = "ssm:SendCommand";
+        let parameters: HashMap<String, Vec<String>> = activation.parameters.clone().into_iter().collect();
+        let request = self
+            .client
+            .send_command()
+            .document_name(activation.document.as_str())
+            .instance_ids(instance.as_str())
+            .timeout_seconds(DELIVERY_SECONDS)
+            .comment("token-failover: the license interface has come");
+        let request = if parameters.is_empty() { request } else { request.set_parameters(Some(parameters)) };
+        let answer = request.send().await.map_err(|error| call_error(ACTION, error, meaning_of))?;
+        let command = answer.command().and_then(sdk::Command::command_id).filter(|id| !id.is_empty());
+        command.map(CommandId::new).ok_or_else(|| contradiction(ACTION, "the answer has no CommandId".to_owned(), None))
+    }
+
+    async fn command(&self, command: &CommandId, instance: &InstanceId) -> Result<Option<CommandState>, CallError> {
+        const ACTION: &str = "ssm:GetCommandInvocation";
+        let request = self.client.get_command_invocation().command_id(command.as_str()).instance_id(instance.as_str());
+        let answer = match request.send().await.map_err(|error| call_error(ACTION, error, meaning_of)) {
+            Ok(answer) => answer,
+            Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // What the command has printed is in the answer too. It may be anything, so it is not looked at.
+        let status = answer.status();
+        let details = answer.status_details().filter(|details| !details.is_empty());
+        let word = details.or(status.map(sdk::CommandInvocationStatus::as_str)).unwrap_or("unknown");
+        let succeeded = match status {
+            Some(sdk::CommandInvocationStatus::Success) => Some(true),
+            Some(
+                sdk::CommandInvocationStatus::Cancelled
+                | sdk::CommandInvocationStatus::Failed
+                | sdk::CommandInvocationStatus::TimedOut,
+            ) => Some(false),
+            _ => None,
+        };
+        Ok(Some(CommandState { succeeded, status: word.to_owned() }))
+    }
+}
+
+impl SsmAudit for SdkSsm {
+    async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
+        const ACTION: &str = "ssm:DescribeDocument";
+        let answer = self.client.describe_document().name(name.as_str()).send().await;
+        match answer.map_err(|error| call_error(ACTION, error, meaning_of)) {
+            Ok(answer) => {
+                let status = answer.document().and_then(sdk::DocumentDescription::status);
+                Ok(status == Some(&sdk::DocumentStatus::Active))
+            }
+            Err(error) if error.meaning == Meaning::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn reachable_agents(&self, instances: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, CallError> {
+        const ACTION: &str = "ssm:DescribeInstanceInformation";
+        if instances.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let ids = instances.iter().map(ToString::to_string).collect();
+        let filter = sdk::InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids)).build();
+        let filter = filter.map_err(|error| contradiction(ACTION, format!("the filter cannot be built: {error}"), None))?;
+        let mut pages = self.client.describe_instance_information().filters(filter).into_paginator().send();
+        let mut reachable = BTreeSet::new();
+        for _ in 0..MOST_PAGES {
+            let Some(page) = pages.next().await else { return Ok(reachable) };
+            let page = page.map_err(|error| call_error(ACTION, error, meaning_of))?;
+            let online = page.instance_information_list().iter().filter(|one| one.ping_status() == Some(&sdk::PingStatus::Online));
+            // A machine outside of EC2 has an id of another form, and is none of the members.
+            reachable.extend(online.filter_map(|one| one.instance_id()?.parse().ok()));
+        }
+        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+    }
+}
