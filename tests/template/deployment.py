@@ -34,6 +34,11 @@ class Deployment:
         unknown = parameters.keys() - self.parameters.keys()
         if unknown:
             raise ValueError(f"no such parameter: {sorted(unknown)}")
+        for name, rule in template["Rules"].items():
+            if self.resolve(rule.get("RuleCondition", True)):
+                for assertion in rule["Assertions"]:
+                    if not self.resolve(assertion["Assert"]):
+                        raise ValueError(f"{name}: {assertion['AssertDescription']}")
         self.resources = {
             name: self.resolve(resource.get("Properties", {}))
             for name, resource in template["Resources"].items()
@@ -60,6 +65,8 @@ class Deployment:
             return value.split(",")
         if value not in declared.get("AllowedValues", [value]):
             raise ValueError(f"{name}: {value!r} is not allowed")
+        if len(str(value)) > declared.get("MaxLength", len(str(value))):
+            raise ValueError(f"{name}: {value!r} is too long")
         if declared["Type"] == "Number":
             if not declared.get("MinValue", value) <= value <= declared.get("MaxValue", value):
                 raise ValueError(f"{name}: {value} is out of range")
@@ -105,6 +112,8 @@ class Deployment:
                 return arguments[1][int(arguments[0])]
             case "Fn::Equals":
                 return arguments[0] == arguments[1]
+            case "Fn::Contains":
+                return arguments[1] in arguments[0]
             case "Fn::Not":
                 return not arguments[0]
             case "Fn::And":

@@ -1,9 +1,14 @@
 """From parameters to the function's environment: a wrong value fails at deploy, a right one arrives."""
 
+import json
 import re
+import shlex
 import unittest
 
 from deployment import HOLDER, ROOT, deploy
+
+SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
+GROUP = "sg-0ccccccccccccccc1"
 
 
 class Parameters(unittest.TestCase):
@@ -21,11 +26,14 @@ class Parameters(unittest.TestCase):
                 "TOKEN_SERVER_ALLOCATION_ID": "",
                 "TOKEN_SERVER_HOSTID": "",
                 "TOKEN_SERVER_DEVICE_INDEX": "1",
+                "TOKEN_SERVER_PROBE": "false",
                 "FAILOVER_START_STANDBY": "true",
                 "FAILOVER_ON_IMPAIRED": "true",
                 "FAILOVER_FORCE_DETACH_AFTER_SECONDS": "30",
                 "FAILOVER_MAX_MOVES_PER_HOUR": "3",
                 "FAILOVER_REPAIR": "elastic-ip,delete-on-termination",
+                "FAILOVER_ACTIVATION_DOCUMENT": "",
+                "FAILOVER_ACTIVATION_PARAMETERS": "",
             },
             deploy().environment,
         )
@@ -58,6 +66,13 @@ class Parameters(unittest.TestCase):
         )
         for name in ("m", "a:b", "#1 [eu] ^~!"):
             deploy(TokenServerName=name)
+        for service in ("lmgrd", "token-server.service", "flexlm@mosek", "a:b_c-d.service"):
+            deploy(FailoverActivationService=service)
+        for parameters in (
+            "{}", '{"Service":["lmgrd"]}', '{ "Service": "lmgrd" }', '{"a":["1","2"],"b":"a \\"quoted\\" text"}',
+        ):
+            json.loads(parameters)
+            deploy(FailoverActivationDocument="AWS-RunShellScript", FailoverActivationParameters=parameters)
 
     def test_wrong_values_fail_at_deploy(self):
         for parameter, value in [
@@ -92,9 +107,116 @@ class Parameters(unittest.TestCase):
             ("ReconcileSchedule", "rate(1 hour)"),
             ("ReservedConcurrency", "0"),
             ("EncryptionKeyArn", "alias/aws/sns"),
+            ("TokenServerProbe", "yes"),
+            ("TokenServerProbe", ""),
+            ("FunctionSubnetIds", "subnet-123"),
+            ("FunctionSubnetIds", GROUP),
+            ("FunctionSubnetIds", ", ".join(SUBNETS)),
+            ("FunctionSubnetIds", ",".join(SUBNETS) + ","),
+            ("FunctionSubnetIds", ",".join(f"subnet-{number:017x}" for number in range(17))),
+            ("FunctionSecurityGroupIds", "default"),
+            ("FunctionSecurityGroupIds", ",".join(f"sg-{number:017x}" for number in range(6))),
+            ("FailoverActivationDocument", "ab"),
+            ("FailoverActivationDocument", "restart service"),
+            ("FailoverActivationDocument", "arn:aws:ssm:eu-west-1:999999999999:document/shared"),
+            ("FailoverActivationDocument", "*"),
+            ("FailoverActivationDocument", "AWS-*"),
+            ("FailoverActivationDocument", "x" * 129),
+            ("FailoverActivationParameters", "lmgrd"),
+            ("FailoverActivationParameters", "{Service:[lmgrd]}"),
+            ("FailoverActivationParameters", '["lmgrd"]'),
+            ("FailoverActivationParameters", '{"Service":["lmgrd"]'),
+            ("FailoverActivationParameters", '{"Service":1}'),
+            ("FailoverActivationParameters", f'{{"Service":"{"x" * 1024}"}}'),
+            ("FailoverActivationService", ""),
+            ("FailoverActivationService", "-M"),
+            ("FailoverActivationService", "--all"),
+            ("FailoverActivationService", "lmgrd; reboot"),
+            ("FailoverActivationService", "lmgrd&"),
+            ("FailoverActivationService", "lmgrd reboot"),
+            ("FailoverActivationService", "lmgrd\nreboot"),
+            ("FailoverActivationService", "lmgrd\n"),
+            ("FailoverActivationService", "$(reboot)"),
+            ("FailoverActivationService", "`reboot`"),
+            ("FailoverActivationService", "'lmgrd'"),
+            ("FailoverActivationService", "lm*"),
+            ("FailoverActivationService", "{{ command }}"),
+            ("FailoverActivationService", "a\\x2db"),
+            ("FailoverActivationService", "/dev/sda"),
+            ("FailoverActivationService", "../lmgrd"),
+            ("FailoverActivationService", "reboot.target"),
+            ("FailoverActivationService", "lmgrd.service.target"),
         ]:
-            with self.subTest(parameter=parameter, value=value), self.assertRaises(ValueError):
+            with self.subTest(parameter=parameter, value=value), self.assertRaisesRegex(ValueError, f"^{parameter}: "):
                 deploy(**{parameter: value})
+
+    def test_what_does_not_go_together_fails_at_deploy(self):
+        subnets, groups = {"FunctionSubnetIds": SUBNETS[0]}, {"FunctionSecurityGroupIds": GROUP}
+        parameters = {"FailoverActivationParameters": '{"Service":["lmgrd"]}'}
+        for rule, wrong, right in [
+            ("SecurityGroupRepairNeedsItsGroup", {"FailoverRepair": "security-group"}, {"TokenServerSecurityGroupId": GROUP}),
+            ("ProbeNeedsSubnets", {"TokenServerProbe": "true"}, subnets | groups),
+            ("SubnetsNeedSecurityGroups", subnets, groups),
+            ("SecurityGroupsNeedSubnets", groups, subnets),
+            ("ParametersNeedADocumentThatTakesThem", parameters, {"FailoverActivationDocument": "AWS-RunShellScript"}),
+            (
+                "ParametersNeedADocumentThatTakesThem",
+                parameters | {"FailoverActivationDocument": "restart-service"}, {"FailoverActivationParameters": ""},
+            ),
+        ]:
+            with self.subTest(rule=rule, wrong=wrong):
+                with self.assertRaisesRegex(ValueError, f"^{rule}: "):
+                    deploy(**wrong)
+                deploy(**wrong | right)
+
+    def test_the_function_is_in_a_vpc_only_if_it_is_asked_for(self):
+        self.assertNotIn("VpcConfig", deploy().resources["Failover"])
+        stack = deploy(FunctionSubnetIds=",".join(SUBNETS), FunctionSecurityGroupIds=GROUP)
+        self.assertEqual(
+            {"SubnetIds": SUBNETS, "SecurityGroupIds": [GROUP]}, stack.resources["Failover"]["VpcConfig"]
+        )
+        # A function may be in a VPC without connecting to the ports.
+        self.assertEqual("false", stack.environment["TOKEN_SERVER_PROBE"])
+
+    def test_the_function_learns_whether_to_connect_to_the_ports(self):
+        stack = deploy(TokenServerProbe="true", FunctionSubnetIds=SUBNETS[0], FunctionSecurityGroupIds=GROUP)
+        self.assertEqual("true", stack.environment["TOKEN_SERVER_PROBE"])
+
+    def test_a_document_of_ones_own_is_passed_on_with_its_parameters(self):
+        parameters = '{"Service":["lmgrd"]}'
+        stack = deploy(FailoverActivationDocument="wake-token-server", FailoverActivationParameters=parameters)
+        self.assertEqual("wake-token-server", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
+        self.assertEqual(parameters, stack.environment["FAILOVER_ACTIVATION_PARAMETERS"])
+        self.assertEqual({}, stack.of_type("AWS::SSM::Document"))
+
+    def test_without_activation_there_is_no_document(self):
+        self.assertEqual({}, deploy().of_type("AWS::SSM::Document"))
+
+    def test_the_document_of_the_stack_restarts_one_service_and_takes_no_parameters(self):
+        stack = deploy(FailoverActivationDocument="restart-service")
+        [(name, document)] = stack.of_type("AWS::SSM::Document").items()
+        self.assertEqual(f"token-failover-{name}", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
+        self.assertEqual(("Command", "/AWS::EC2::Instance"), (document["DocumentType"], document["TargetType"]))
+        content = document["Content"]
+        self.assertEqual({"schemaVersion", "description", "mainSteps"}, set(content))
+        self.assertEqual("2.2", content["schemaVersion"])
+        self.assertEqual(
+            [{
+                "name": "restart",
+                "action": "aws:runShellScript",
+                "precondition": {"StringEquals": ["platformType", "Linux"]},
+                "inputs": {"timeoutSeconds": "120", "runCommand": ["systemctl restart mosek-token-server"]},
+            }],
+            content["mainSteps"],
+        )
+
+    def test_the_name_of_a_service_is_one_word_to_a_shell(self):
+        for service in ("lmgrd", "token-server.service", "flexlm@mosek", "a:b_c-d.service"):
+            stack = deploy(FailoverActivationDocument="restart-service", FailoverActivationService=service)
+            [step] = stack.resources["RestartTokenServer"]["Content"]["mainSteps"]
+            [command] = step["inputs"]["runCommand"]
+            # Nothing in it has to be quoted.
+            self.assertEqual(shlex.join(["systemctl", "restart", service]), command)
 
     def test_a_single_instance_cannot_be_deployed(self):
         with self.assertRaises(IndexError):
