@@ -1,7 +1,7 @@
-//! A small, correct simulator of the part of EC2 and SNS that token-failover uses.
+//! A small, correct simulator of the part of EC2, SNS and Systems Manager that token-failover uses.
 //!
-//! It answers the Query protocols of both services on the wire, so that the real AWS SDK client runs against it: in
-//! process and on tokio's paused clock, or over loopback. Its rules are EC2's documented rules, each with its source in
+//! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in
+//! process and on tokio's paused clock, or over loopback. Its rules are AWS's documented rules, each with its source in
 //! a doc comment; what AWS does not document is marked "Assumed", and where it matters a test can assume the opposite
 //! ([`world::Assumptions`]).
 //!
@@ -17,7 +17,7 @@
 //! - [`world`]: what there is and what the calls do to it. Typed and synchronous; time comes in as data.
 //! - `simulation`: the [`Simulator`]: a world with a clock, latency, [disruptions](Disruption), other actors, observers
 //!   and a journal.
-//! - `wire`: forms to requests, answers to XML.
+//! - `wire`: forms and JSON to requests, answers to XML and JSON.
 //! - `client` and `server`: the wire in process and over loopback.
 //! - [`Scenario`]: worlds to start from; [`names`]: the names in them.
 //!
@@ -106,8 +106,8 @@ pub mod world;
 
 pub use self::{
     scenario::{
-        AddressSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario, SecurityGroupSpec,
-        SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
+        AddressSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario,
+        SecurityGroupSpec, SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Disruption, Moment, Outcome, Simulator, When},
 };

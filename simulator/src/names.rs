@@ -45,6 +45,13 @@ pub const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:token-failover";
 /// The e-mail address that gets what is published to the topic.
 pub const SUBSCRIBER: &str = "ops@example.com";
 
+/// A command document, with an optional parameter `Service`.
+pub const DOCUMENT: &str = "token-failover-restart";
+/// What a command that was run has printed.
+pub const COMMAND_OUTPUT: &str = "what the command printed";
+/// What a command that failed has printed on standard error.
+pub const COMMAND_ERROR_OUTPUT: &str = "what the command complained about";
+
 /// The id of the interface at index 0 of an instance of a scenario.
 pub fn primary_interface_of(instance_id: &str) -> String {
     let digits = instance_id.trim_start_matches("i-");

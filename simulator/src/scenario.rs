@@ -1,5 +1,6 @@
 //! Worlds to start from.
 
+mod documents;
 mod network;
 mod topics;
 
@@ -14,6 +15,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    documents::DocumentSpec,
     network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
     topics::TopicSpec,
 };
@@ -21,7 +23,7 @@ use crate::{
     names,
     simulation::Simulator,
     world::{
-        Assumptions, InstanceType, Timings, World,
+        Agent, Assumptions, CommandBehavior, InstanceType, Timings, World,
         region::{
             Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
             InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
@@ -70,6 +72,7 @@ pub struct Scenario {
     route_tables: Vec<RouteTableSpec>,
     network_acls: Vec<NetworkAclSpec>,
     topics: Vec<TopicSpec>,
+    documents: Vec<DocumentSpec>,
     vpcs_without_gateway: BTreeSet<String>,
 }
 
@@ -90,14 +93,15 @@ impl Default for Scenario {
             route_tables: Vec::new(),
             network_acls: Vec::new(),
             topics: Vec::new(),
+            documents: Vec::new(),
             vpcs_without_gateway: BTreeSet::new(),
         }
     }
 }
 
-/// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic
-/// IP and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, and somebody gets
-/// what is published. All times are zero.
+/// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
+/// and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, somebody gets what is
+/// published, both instances take commands, and there is a document for them. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
         .instance(names::HOLDER, |instance| instance)
@@ -113,6 +117,7 @@ pub fn pair() -> Scenario {
         .address(names::ALLOCATION, |address| address.public_ip(names::PUBLIC_IP).on(names::INTERFACE))
         .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
         .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
+        .document(names::DOCUMENT, |document| document.parameter("Service"))
 }
 
 /// The pair, with a standby that is stopped.
@@ -214,6 +219,18 @@ impl Scenario {
         self
     }
 
+    /// Adds or changes a document of Systems Manager, by its name, or by its ARN if another account shares it. A new
+    /// one is for commands, and has no parameters.
+    pub fn document(mut self, name: &str, change: impl FnOnce(DocumentSpec) -> DocumentSpec) -> Self {
+        upsert(&mut self.documents, |spec| spec.name == name, || DocumentSpec::new(name), change);
+        self
+    }
+
+    pub fn without_document(mut self, name: &str) -> Self {
+        self.documents.retain(|spec| spec.name != name);
+        self
+    }
+
     /// Adds or changes a subnet. Those that something is in are there anyway; a new one is in the standard VPC and zone.
     pub fn subnet(mut self, id: &str, change: impl FnOnce(SubnetSpec) -> SubnetSpec) -> Self {
         upsert(&mut self.subnets, |spec| spec.id == id, || SubnetSpec::new(id), change);
@@ -311,6 +328,9 @@ impl Scenario {
         for spec in &self.topics {
             spec.build(&mut world);
         }
+        for spec in &self.documents {
+            spec.build(&mut world);
+        }
         world
     }
 
@@ -373,6 +393,8 @@ pub struct InstanceSpec {
     capacity: Capacity,
     auto_recovery: AutoRecovery,
     disable_api_termination: bool,
+    agent: Agent,
+    command_behavior: CommandBehavior,
     has_primary: bool,
     primary_delete_on_termination: bool,
     source_dest_check: bool,
@@ -396,6 +418,8 @@ impl InstanceSpec {
             capacity: Capacity::Available,
             auto_recovery: AutoRecovery::Default,
             disable_api_termination: false,
+            agent: Agent::default(),
+            command_behavior: CommandBehavior::default(),
             has_primary: true,
             primary_delete_on_termination: true,
             source_dest_check: true,
@@ -476,6 +500,38 @@ impl InstanceSpec {
         self
     }
 
+    /// Systems Manager does not know it.
+    pub fn without_agent(self) -> Self {
+        self.agent(Agent::Missing)
+    }
+
+    /// Systems Manager has lost the connection to it.
+    pub fn agent_lost(self) -> Self {
+        self.agent(Agent::Lost)
+    }
+
+    pub fn agent(mut self, agent: Agent) -> Self {
+        self.agent = agent;
+        self
+    }
+
+    pub fn command_fails(self) -> Self {
+        self.command_behavior(CommandBehavior::Fails)
+    }
+
+    pub fn command_never_ends(self) -> Self {
+        self.command_behavior(CommandBehavior::NeverEnds)
+    }
+
+    pub fn command_never_delivered(self) -> Self {
+        self.command_behavior(CommandBehavior::NeverDelivered)
+    }
+
+    pub fn command_behavior(mut self, behavior: CommandBehavior) -> Self {
+        self.command_behavior = behavior;
+        self
+    }
+
     /// In another subnet of its Availability Zone; so is its primary interface.
     pub fn subnet(mut self, subnet_id: &str) -> Self {
         self.subnet_id = subnet_id.to_owned();
@@ -545,6 +601,8 @@ impl InstanceSpec {
                 .map_or(0, |kind| kind.maximum_network_interfaces()),
             auto_recovery: self.auto_recovery,
             disable_api_termination: self.disable_api_termination,
+            agent: self.agent,
+            command_behavior: self.command_behavior,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,

@@ -1,4 +1,4 @@
-//! Over loopback: the simulator as a server for other processes, with a control surface beside the two services.
+//! Over loopback: the simulator as a server for other processes, with a control surface beside the services.
 
 use std::io;
 
@@ -16,16 +16,16 @@ use crate::{
     simulation::{Call, Simulator},
     wire::{self, Reply},
     world::{
-        ApiError, Message, Region, World,
+        ApiError, Command, Message, Region, World,
         region::{Address, Instance, Interface},
     },
 };
 
-/// Where the control surface is; everything else is EC2 or SNS.
+/// Where the control surface is; everything else is AWS.
 const CONTROL: &str = "/_simulator/";
 
 impl Simulator {
-    /// Serves both services on one address, HTTP/1.1 without TLS, until the listener fails or the future is dropped.
+    /// Serves all services on one address, HTTP/1.1 without TLS, until the listener fails or the future is dropped.
     ///
     /// The control surface, all in JSON:
     ///
@@ -34,6 +34,7 @@ impl Simulator {
     /// | `GET /_simulator/journal` | every call, in order |
     /// | `GET /_simulator/world` | instances, interfaces, addresses |
     /// | `GET /_simulator/messages` | what was published to SNS |
+    /// | `GET /_simulator/commands` | what was sent with Systems Manager, once for each instance |
     /// | `POST /_simulator/instances/{id}/{start,stop,terminate,crash}` | somebody does that |
     /// | `POST /_simulator/reset` | starts again |
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
@@ -69,6 +70,7 @@ fn control(simulator: &Simulator, method: &Method, path: &str) -> Response<Full<
         (&Method::GET, ["journal"]) => (StatusCode::OK, simulator.journal().iter().map(call).collect()),
         (&Method::GET, ["world"]) => (StatusCode::OK, simulator.world(|state| world(state))),
         (&Method::GET, ["messages"]) => (StatusCode::OK, simulator.messages().iter().map(message).collect()),
+        (&Method::GET, ["commands"]) => (StatusCode::OK, simulator.commands().iter().map(command).collect()),
         (&Method::POST, ["reset"]) => {
             simulator.reset();
             (StatusCode::OK, json!({}))
@@ -132,6 +134,18 @@ fn message(message: &Message) -> Value {
         "messageGroupId": message.group_id,
         "messageDeduplicationId": message.deduplication_id,
         "sequenceNumber": message.sequence_number,
+    })
+}
+
+fn command(command: &Command) -> Value {
+    json!({
+        "commandId": command.id,
+        "documentName": command.document_name,
+        "instanceId": command.instance_id,
+        "parameters": command.parameters,
+        "comment": command.comment,
+        "timeMs": milliseconds(command.sent_at),
+        "status": command.status.name(),
     })
 }
 
@@ -199,7 +213,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Disruption, names, pair};
+    use crate::{Disruption, names, pair, world::SendCommand};
 
     /// Serves a pair, sends each request over a connection of its own, and answers what came back.
     async fn exchange(requests: &[(&str, &str)], prepare: impl FnOnce(&Simulator)) -> Vec<String> {
@@ -243,6 +257,7 @@ mod tests {
                 ("GET /_simulator/world", ""),
                 ("GET /_simulator/journal", ""),
                 ("GET /_simulator/messages", ""),
+                ("GET /_simulator/commands", ""),
                 ("POST /_simulator/reset", ""),
                 ("GET /_simulator/journal", ""),
             ],
@@ -255,7 +270,8 @@ mod tests {
         assert_eq!(json(&answers[3])[0]["action"], "DescribeInstances");
         assert_eq!(json(&answers[3])[0]["outcome"], "ok");
         assert_eq!(json(&answers[4]), json!([]));
-        assert_eq!(json(&answers[6]), json!([]));
+        assert_eq!(json(&answers[5]), json!([]));
+        assert_eq!(json(&answers[7]), json!([]));
     }
 
     #[tokio::test]
@@ -268,6 +284,17 @@ mod tests {
         assert_eq!(answers[0], "");
         assert_eq!(json(&answers[1])[0]["outcome"], "dropped-after");
         assert_eq!(json(&answers[1])[0]["changed"], true);
+    }
+
+    #[tokio::test]
+    async fn commands_can_be_seen() {
+        let answers = exchange(&[("GET /_simulator/commands", "")], |simulator| {
+            simulator.world(|world| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap());
+        })
+        .await;
+        let commands = json(&answers[0]);
+        assert_eq!(commands[0]["documentName"], names::DOCUMENT);
+        assert_eq!((&commands[0]["instanceId"], &commands[0]["status"]), (&json!(names::STANDBY), &json!("Success")));
     }
 
     #[tokio::test]

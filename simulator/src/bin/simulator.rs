@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 const USAGE: &str = "\
 usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME]
 
-Answers EC2 and SNS on one address. Port 0, the default, takes any free port; the line
+Answers EC2, SNS and Systems Manager on one address. Port 0, the default, takes any free port; the line
 \"listening on http://127.0.0.1:PORT\" on standard output says which, once requests are answered.
 ";
 

@@ -24,9 +24,10 @@ pub enum Disruption {
     /// It is answered as it should be.
     #[default]
     None,
-    /// The caller may not do this: `UnauthorizedOperation`, or `AuthorizationError` of SNS.
+    /// The caller may not do this: `UnauthorizedOperation`, `AuthorizationError` of SNS, or `AccessDeniedException` of
+    /// Systems Manager.
     Deny,
-    /// Too many calls: `RequestLimitExceeded`, or `Throttling` of SNS.
+    /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS, or `ThrottlingException` of Systems Manager.
     Throttle,
     /// An error that the service has of its own.
     Error { status: u16, code: String, message: String },
@@ -40,10 +41,11 @@ pub enum Disruption {
     Hang,
     /// The call takes effect in time, but the answer comes that much later.
     Slow(Duration),
-    /// The call takes no effect, and is answered with status 200 and a body that is no XML.
+    /// The call takes no effect, and is answered with status 200 and a body that is neither XML nor
+    /// JSON.
     Nonsense,
     /// A read is answered from the world as it was that long ago ("Eventual consistency in the Amazon EC2 API").
-    /// Changes are answered as always, and so is SNS.
+    /// Changes are answered as always, and so are SNS and Systems Manager's documents and commands.
     Stale(Duration),
 }
 
@@ -62,8 +64,10 @@ impl Disruption {
         match (self, call.service) {
             (Self::Deny, Service::Ec2) => Some(ApiError::unauthorized(account, &call.action)),
             (Self::Deny, Service::Sns) => Some(ApiError::sns_unauthorized(account, &call.action)),
+            (Self::Deny, Service::Ssm) => Some(ApiError::ssm_unauthorized(account, &call.action)),
             (Self::Throttle, Service::Ec2) => Some(ApiError::throttled()),
             (Self::Throttle, Service::Sns) => Some(ApiError::sns_throttled()),
+            (Self::Throttle, Service::Ssm) => Some(ApiError::ssm_throttled()),
             (Self::Error { status, code, message }, _) => Some(ApiError::new(*status, code.clone(), message.clone())),
             _ => None,
         }

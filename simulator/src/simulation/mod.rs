@@ -19,10 +19,10 @@ pub use self::{
 };
 use crate::{
     scenario::Scenario,
-    world::{Answer, ApiError, Message, Operation, Parameters, Process, Request, Service, World, ids::Ids},
+    world::{Answer, ApiError, Command, Message, Operation, Parameters, Process, Request, Service, World, ids::Ids},
 };
 
-/// A simulated EC2 and SNS. Copies are the same simulator.
+/// A simulated EC2, SNS and Systems Manager. Copies are the same simulator.
 ///
 /// The closures that it is given run while the world is locked: they get the world, and must not use the simulator
 /// itself.
@@ -51,7 +51,7 @@ pub enum Moment<'a> {
     Before(&'a CallInfo),
     /// A call took effect or failed.
     After(&'a Call),
-    /// EC2 did something by itself.
+    /// AWS did something by itself.
     Process(&'a Process),
     /// Somebody else changed the world: [`Simulator::at`], [`Simulator::on_call`], [`Simulator::world`].
     Actor,
@@ -180,6 +180,11 @@ impl Simulator {
     /// What was published to SNS, in order.
     pub fn messages(&self) -> Vec<Message> {
         self.world(|world| world.messages().to_vec())
+    }
+
+    /// What was sent with Systems Manager, once for each instance, in order.
+    pub fn commands(&self) -> Vec<Command> {
+        self.world(|world| world.commands().to_vec())
     }
 
     pub(crate) fn next_request_id(&self) -> String {
@@ -380,8 +385,8 @@ impl Shared {
         self.planned.insert((time, self.announced), planned);
     }
 
-    /// Everything happens that is due until `now`: EC2's own processes and what others had planned, in order of time;
-    /// at the same time EC2 comes first.
+    /// Everything happens that is due until `now`: AWS's own processes and what others had planned, in order of time;
+    /// at the same time AWS comes first.
     fn settle(&mut self, now: Duration) {
         loop {
             let process_due = self.world.next_due().unwrap_or(Duration::MAX);
@@ -464,7 +469,7 @@ mod tests {
         names, pair,
         world::{
             AttachNetworkInterface, CreateTags, DescribeInstances, DescribeNetworkInterfaces, DetachNetworkInterface,
-            Publish, Timings, region::InstanceState,
+            Publish, SendCommand, Timings, region::InstanceState,
         },
     };
 
@@ -542,6 +547,27 @@ mod tests {
         assert_eq!(simulator.messages().len(), 0);
         simulator.call(publish()).await.unwrap();
         assert_eq!(simulator.messages().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn systems_manager_refuses_in_its_own_words_too() {
+        let simulator = pair().build();
+        let send = || SendCommand::to(names::STANDBY, names::DOCUMENT);
+        for (disruption, expected) in
+            [(Disruption::Deny, "AccessDeniedException"), (Disruption::Throttle, "ThrottlingException")]
+        {
+            simulator.calm();
+            simulator.fail_next("SendCommand", 1, disruption);
+            let CallError::Refused(error) = simulator.call(send()).await.unwrap_err() else { panic!("it is refused") };
+            assert_eq!((error.status, &*error.code), (400, expected));
+        }
+        assert_eq!(simulator.commands(), []);
+        simulator.calm();
+        simulator.fail_next("SendCommand", 1, Disruption::DropAfter);
+        assert_eq!(simulator.call(send()).await.unwrap_err(), CallError::Dropped);
+        assert_eq!(simulator.commands()[0].status, crate::world::CommandStatus::Success);
+        let line = "SendCommand DocumentName=token-failover-restart InstanceIds=i-0bbbbbbbbbbbbbbb2 -> dropped-after";
+        assert_eq!(simulator.changes(), [line]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -320,11 +320,15 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::DisassociateAddress(()) => document("DisassociateAddress", &done),
         Answer::CreateTags(()) => document("CreateTags", &done),
         Answer::DeleteTags(()) => document("DeleteTags", &done),
-        // SNS's own: no EC2 request is answered with them.
+        // SNS's and Systems Manager's own: no EC2 request is answered with them.
         Answer::CreateTopic(_)
         | Answer::Publish(_)
         | Answer::GetTopicAttributes(_)
-        | Answer::ListSubscriptionsByTopic(_) => Vec::new(),
+        | Answer::ListSubscriptionsByTopic(_)
+        | Answer::DescribeInstanceInformation(_)
+        | Answer::DescribeDocument(_)
+        | Answer::GetCommandInvocation(_)
+        | Answer::SendCommand(_) => Vec::new(),
     }
 }
 

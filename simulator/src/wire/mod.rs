@@ -1,8 +1,11 @@
-//! The wire: the Query protocols of EC2 and SNS, from HTTP request to HTTP response.
+//! The wire: the Query protocols of EC2 and SNS, and the JSON protocol of Systems Manager, from HTTP request to HTTP
+//! response.
 
 mod ec2;
 mod form;
+mod json;
 mod sns;
+mod ssm;
 mod xml;
 
 use http::{HeaderMap, Response, StatusCode, header};
@@ -10,7 +13,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use self::form::Form;
 use crate::{
     simulation::{CallError, Incoming, Simulator},
-    world::{ApiError, Service},
+    world::{ApiError, Request, Service},
 };
 
 /// What the connection does with a request.
@@ -20,44 +23,74 @@ pub(crate) enum Reply {
     Dropped,
 }
 
-/// Answers one request of either service.
+/// Answers one request of any service.
 pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u8]) -> Reply {
-    let mut form = Form::parse(body);
+    let form = Form::parse(body);
     let service = service_of(headers, &form);
-    let action = form.take("Action").unwrap_or_default();
-    let version = form.take("Version");
-    let request = if action.is_empty() {
-        Err(ApiError::client("MissingAction", "The request must contain the parameter Action"))
-    } else {
-        match service {
-            Service::Ec2 => ec2::request(&action, version.as_deref(), &mut form),
-            Service::Sns => sns::request(&action, &mut form),
+    let (action, request) = match service {
+        Service::Ec2 | Service::Sns => query(service, form),
+        Service::Ssm => {
+            let operation = ssm::operation(headers);
+            (operation.to_owned(), ssm::request(operation, body))
         }
     };
-    let request = request.and_then(|request| form.finish().map(|()| request));
     let result = simulator.take(Incoming { service, action: action.into(), request }).await;
 
     let request_id = simulator.next_request_id();
+    let mut code = None;
     let (status, body) = match (result, service) {
         (Ok(answer), Service::Ec2) => (200, ec2::answer(&answer, &request_id)),
         (Ok(answer), Service::Sns) => (200, sns::answer(&answer, &request_id)),
-        (Err(CallError::Refused(error)), Service::Ec2) => (error.status, ec2::error(&error, &request_id)),
-        (Err(CallError::Refused(error)), Service::Sns) => (error.status, sns::error(&error, &request_id)),
+        (Ok(answer), Service::Ssm) => (200, ssm::answer(&answer)),
+        (Err(CallError::Refused(error)), _) => {
+            let body = match service {
+                Service::Ec2 => ec2::error(&error, &request_id),
+                Service::Sns => sns::error(&error, &request_id),
+                Service::Ssm => ssm::error(&error),
+            };
+            code = Some(error.code);
+            (error.status, body)
+        }
         (Err(CallError::Nonsense), _) => (200, b"It is a truth universally acknowledged".to_vec()),
         (Err(CallError::Dropped), _) => return Reply::Dropped,
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/xml;charset=UTF-8"));
+    let content_type = match service {
+        Service::Ec2 | Service::Sns => "text/xml;charset=UTF-8",
+        Service::Ssm => ssm::CONTENT_TYPE,
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
     if let Ok(id) = request_id.parse() {
         response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    if let Some(code) = code.filter(|_| service == Service::Ssm).and_then(|code| code.parse().ok()) {
+        response.headers_mut().insert("x-amzn-errortype", code);
     }
     Reply::Answer(response)
 }
 
-/// Both services can share one address. A request says which one it is for by its API version; failing that by the
-/// scope of its signature, by its host name, and last by an action that only SNS has.
+/// The action of a Query request, and the request if it makes sense.
+fn query(service: Service, mut form: Form) -> (String, Result<Request, ApiError>) {
+    let action = form.take("Action").unwrap_or_default();
+    let version = form.take("Version");
+    let request = if action.is_empty() {
+        Err(ApiError::client("MissingAction", "The request must contain the parameter Action"))
+    } else if service == Service::Sns {
+        sns::request(&action, &mut form)
+    } else {
+        ec2::request(&action, version.as_deref(), &mut form)
+    };
+    (action, request.and_then(|request| form.finish().map(|()| request)))
+}
+
+/// All services can share one address. A request says which one it is for by its target, which only Systems Manager's
+/// have, or by its API version; failing that by the scope of its signature, by its host name, and last by an action
+/// that only SNS has.
 fn service_of(headers: &HeaderMap, form: &Form) -> Service {
+    if !ssm::operation(headers).is_empty() {
+        return Service::Ssm;
+    }
     match form.get("Version") {
         Some(ec2::VERSION) => return Service::Ec2,
         Some(sns::VERSION) => return Service::Sns,
@@ -69,6 +102,8 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
         Service::Sns
     } else if signature.contains("/ec2/aws4_request") || host.starts_with("ec2.") {
         Service::Ec2
+    } else if signature.contains("/ssm/aws4_request") || host.starts_with("ssm.") {
+        Service::Ssm
     } else if form.get("Action").is_some_and(sns::has_action) {
         Service::Sns
     } else {

@@ -1,4 +1,4 @@
-//! What EC2 and SNS answer when they refuse.
+//! What EC2, SNS and Systems Manager answer when they refuse.
 
 use std::borrow::Cow;
 
@@ -85,5 +85,30 @@ impl ApiError {
 
     pub(crate) fn sns_throttled() -> Self {
         Self::client("Throttling", "Rate exceeded")
+    }
+
+    /// `AccessDeniedException`, 400 ("Common Error Types", Systems Manager API Reference). What the resource in the
+    /// message would be is left out.
+    pub(crate) fn ssm_unauthorized(account: &str, action: &str) -> Self {
+        Self::client(
+            "AccessDeniedException",
+            format!(
+                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
+                 ssm:{action} because no identity-based policy allows the ssm:{action} action"
+            ),
+        )
+    }
+
+    /// `ThrottlingException`, 400 ("Common Error Types", Systems Manager API Reference).
+    pub(crate) fn ssm_throttled() -> Self {
+        Self::client("ThrottlingException", "Rate exceeded")
+    }
+
+    /// An input that breaks a constraint of its shape in the service model: `ValidationException`, 400 ("Common Error
+    /// Types", Systems Manager API Reference).
+    pub(crate) fn validation(member: &str, constraint: &str) -> Self {
+        let start = "1 validation error detected: Value at";
+        let message = format!("{start} '{member}' failed to satisfy constraint: Member must {constraint}");
+        Self::client("ValidationException", message)
     }
 }

@@ -123,7 +123,7 @@ impl Ids {
         format!("{}0{:016x}", kind.prefix, self.next())
     }
 
-    /// A version 4 UUID: request ids and SNS message ids.
+    /// A version 4 UUID: ids of requests, of SNS's messages and of Systems Manager's commands.
     pub(crate) fn uuid(&mut self) -> String {
         let (a, b) = (self.next(), self.next());
         format!(

@@ -365,6 +365,9 @@ impl World {
     /// Puts an instance into a state of transition and begins the process that ends it.
     fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
         let (now, timings) = (self.now, self.region.timings);
+        if state != InstanceState::Pending {
+            self.fail_commands_on(id);
+        }
         let instance = self.region_mut().instance_mut(id)?;
         let reason = (state != InstanceState::Pending).then_some(StateReason::USER_SHUTDOWN);
         instance.enter(state, reason);

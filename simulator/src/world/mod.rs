@@ -1,12 +1,15 @@
-//! The world: EC2 and SNS as typed, synchronous rules. No wire, no runtime, no clock; time comes in as data.
+//! The world: EC2, SNS and Systems Manager as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
+//! data.
 //!
-//! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the
-//! rules by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`, `groups`,
-//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`. `operations` ties each request to its answer;
-//! `select` has ids, filters and pages.
+//! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the rules
+//! by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`, `groups`,
+//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`, `commands`. `operations` ties each request to its answer; `select` has
+//! ids, filters and pages.
 
 mod actors;
 pub(crate) mod addresses;
+pub(crate) mod commands;
+pub(crate) mod documents;
 mod error;
 pub(crate) mod groups;
 pub(crate) mod ids;
@@ -14,6 +17,7 @@ pub(crate) mod instance_attributes;
 pub(crate) mod instance_types;
 pub(crate) mod instances;
 pub(crate) mod interfaces;
+pub(crate) mod managed_nodes;
 pub(crate) mod network_acls;
 mod operations;
 pub mod region;
@@ -33,6 +37,10 @@ use std::{
 
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    commands::{
+        Command, CommandBehavior, CommandStatus, GetCommandInvocation, InvocationView, SendCommand, SentCommand,
+    },
+    documents::{DescribeDocument, Document, DocumentView},
     error::ApiError,
     groups::{DescribeSecurityGroups, PermissionView, SecurityGroupView},
     instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
@@ -45,6 +53,7 @@ pub use self::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
+    managed_nodes::{Agent, DescribeInstanceInformation, ManagedNode},
     network_acls::{
         DescribeNetworkAcls, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, NetworkAclView, RuleAction,
     },
@@ -66,15 +75,17 @@ pub use self::{
     time::{Assumptions, Process, Timings},
     topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
 };
-use self::{ids::Ids, topics::Topics};
+use self::{commands::Commands, documents::Documents, ids::Ids, topics::Topics};
 
 /// How many changes back the past can be read.
 const HISTORY_LENGTH: usize = 512;
 
 /// Tells the seed of the subscriptions' ids from the others.
 const SUBSCRIPTIONS: u64 = 0x5b5c;
+/// The same for the commands' ids.
+const COMMANDS: u64 = 0xc033;
 
-/// EC2 and SNS, for one account in one Region.
+/// EC2, SNS and Systems Manager, for one account in one Region.
 ///
 /// ```
 /// use std::time::Duration;
@@ -91,11 +102,15 @@ const SUBSCRIPTIONS: u64 = 0x5b5c;
 pub struct World {
     region: Region,
     topics: Topics,
+    documents: Documents,
+    commands: Commands,
     ids: Ids,
     /// Of their own, so that a topic more does not change the names of everything else.
     subscription_ids: Ids,
+    /// The same for commands.
+    command_ids: Ids,
     now: Duration,
-    /// What EC2 will do by itself, by time and, within one moment, in the order in which it was begun.
+    /// What AWS will do by itself, by time and, within one moment, in the order in which it was begun.
     agenda: BTreeMap<(Duration, u64), Process>,
     begun: u64,
     /// The Region as it was until a moment, oldest first.
@@ -108,8 +123,11 @@ impl World {
         Self {
             region,
             topics: Topics::default(),
+            documents: Documents::default(),
+            commands: Commands::default(),
             ids: Ids::from_seed(seed),
             subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
+            command_ids: Ids::from_seed(seed.rotate_left(32) ^ COMMANDS),
             now: Duration::ZERO,
             agenda: BTreeMap::new(),
             begun: 0,
@@ -182,6 +200,9 @@ impl World {
             Process::Forget { instance_id } => {
                 self.region_mut().instances.remove(instance_id);
             }
+            Process::Deliver { command_id, instance_id } => self.deliver_command(command_id, instance_id),
+            Process::Finish { command_id, instance_id } => self.finish_command(command_id, instance_id),
+            Process::GiveUp { command_id, instance_id } => self.give_up_command(command_id, instance_id),
         }
     }
 
@@ -354,7 +375,9 @@ mod tests {
         let attachment_id =
             one_of(&[names::ATTACHMENT, "eni-attach-1aaaaaaaaaaaaaaa1", "eni-attach-0ddddddddddddddd2"]);
         let flag = one_of(&["", "x"]).is_empty();
-        match random.next() % 12 {
+        match random.next() % 14 {
+            12 => SendCommand::to(instance_id, names::DOCUMENT).into(),
+            13 => DescribeInstanceInformation::of([instance_id]).into(),
             0..3 => AttachNetworkInterface::to(instance_id, interface_id, (random.next() % 3) as u32).into(),
             3 => DetachNetworkInterface { attachment_id, force: flag, dry_run: false }.into(),
             4 => StartInstances::of(instance_id).into(),
@@ -393,6 +416,10 @@ mod tests {
             }
         }
         assert!(region.interface(names::INTERFACE).is_ok(), "an interface that goes with no instance is never lost");
+        for command in world.commands() {
+            assert_eq!(command.status.is_over(), command.ended_at.is_some(), "{command:?}");
+            assert!(command.started_at.is_none_or(|start| start >= command.sent_at), "{command:?}");
+        }
     }
 
     #[test]

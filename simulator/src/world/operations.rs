@@ -5,6 +5,8 @@ use std::fmt;
 use super::{
     ApiError, World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
+    commands::{GetCommandInvocation, InvocationView, SendCommand, SentCommand},
+    documents::{DescribeDocument, DocumentView},
     groups::{DescribeSecurityGroups, SecurityGroupView},
     instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
     instance_types::{DescribeInstanceTypes, InstanceType},
@@ -16,6 +18,7 @@ use super::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceView,
         ModifyNetworkInterfaceAttribute,
     },
+    managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
     region::Region,
     routes::{DescribeRouteTables, RouteTableView},
@@ -32,6 +35,8 @@ use super::{
 pub enum Service {
     Ec2,
     Sns,
+    /// AWS Systems Manager.
+    Ssm,
 }
 
 impl fmt::Display for Service {
@@ -39,6 +44,7 @@ impl fmt::Display for Service {
         f.write_str(match self {
             Self::Ec2 => "ec2",
             Self::Sns => "sns",
+            Self::Ssm => "ssm",
         })
     }
 }
@@ -102,8 +108,8 @@ pub(crate) trait Read: Ask {
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError>;
 }
 
-/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS has no dry
-/// runs.
+/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS and
+/// Systems Manager have no dry runs.
 pub(crate) trait Look: Ask {
     type Answer;
     fn look(&self, world: &World) -> Result<Self::Answer, ApiError>;
@@ -189,7 +195,7 @@ macro_rules! operations {
             }
 
             /// The answer from a Region as it was some time ago; none for a request that changes something or is about
-            /// SNS.
+            /// what no Region has: topics, documents, commands.
             pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
                 match self {
                     $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)*
@@ -252,6 +258,10 @@ operations! {
     look Sns ListSubscriptionsByTopic -> Page<Subscription>;
     change Sns CreateTopic -> String;
     change Sns Publish -> Published;
+    read Ssm DescribeInstanceInformation -> Page<ManagedNode>;
+    look Ssm DescribeDocument -> DocumentView;
+    look Ssm GetCommandInvocation -> InvocationView;
+    change Ssm SendCommand -> SentCommand;
 }
 
 #[cfg(test)]

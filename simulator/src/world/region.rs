@@ -13,8 +13,10 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::{
     ApiError, Assumptions, Timings,
+    commands::CommandBehavior,
     ids::{self, IdKind},
     instance_types::InstanceType,
+    managed_nodes::Agent,
     network_acls::NetworkAcl,
     routes::RouteTable,
     subnets::Subnet,
@@ -55,10 +57,15 @@ pub struct Home {
 }
 
 impl Home {
-    /// Calendar time for a moment of the simulation, as EC2 writes it.
-    pub(crate) fn timestamp(&self, at: Duration) -> String {
+    /// Calendar time for a moment of the simulation.
+    pub(crate) fn time(&self, at: Duration) -> DateTime<Utc> {
         let time = TimeDelta::from_std(at).ok().and_then(|since| self.epoch.checked_add_signed(since));
-        time.unwrap_or(DateTime::<Utc>::MAX_UTC).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+        time.unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The same as EC2 writes it.
+    pub(crate) fn timestamp(&self, at: Duration) -> String {
+        self.time(at).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     }
 
     /// "EC2 instance hostnames and domains", EC2 User Guide.
@@ -107,6 +114,10 @@ pub struct Instance {
     pub auto_recovery: AutoRecovery,
     /// Protected from TerminateInstances.
     pub disable_api_termination: bool,
+    /// Whether Systems Manager hears from the instance.
+    pub agent: Agent,
+    /// What becomes of the commands that Systems Manager sends to it.
+    pub command_behavior: CommandBehavior,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`].
     pub blocked_indexes: BTreeSet<u32>,

@@ -21,6 +21,10 @@ pub struct Timings {
     pub shutdown: Duration,
     /// From `terminated` until an interface with DeleteOnTermination false is `available`.
     pub release: Duration,
+    /// From SendCommand until the command is over; the first third of it passes until the agent has it.
+    pub command: Duration,
+    /// From SendCommand until GetCommandInvocation knows the command.
+    pub command_visible: Duration,
 }
 
 impl Timings {
@@ -35,6 +39,8 @@ impl Timings {
             stop: Duration::from_secs(6),
             shutdown: Duration::from_secs(8),
             release: Duration::from_secs(4),
+            command: Duration::from_millis(1500),
+            command_visible: Duration::from_millis(200),
         }
     }
 }
@@ -43,7 +49,7 @@ impl Timings {
 /// instances", EC2 User Guide).
 pub(crate) const TERMINATED_VISIBLE_FOR: Duration = Duration::from_secs(3600);
 
-/// Something that EC2 does by itself, when its time has come.
+/// Something that AWS does by itself, when its time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Process {
     /// `attaching` becomes `attached`.
@@ -60,6 +66,12 @@ pub enum Process {
     Terminate { instance_id: String, transition: u32 },
     /// A terminated instance is not shown any longer.
     Forget { instance_id: String },
+    /// The agent of an instance gets a command, and begins to run it.
+    Deliver { command_id: String, instance_id: String },
+    /// A command is over.
+    Finish { command_id: String, instance_id: String },
+    /// A command that was not delivered in time never will be.
+    GiveUp { command_id: String, instance_id: String },
 }
 
 /// Points on which AWS's documentation is silent. The defaults are what seems likely; a test may turn each the other

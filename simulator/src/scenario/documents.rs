@@ -1,0 +1,50 @@
+//! Systems Manager's documents of a scenario.
+
+use std::collections::BTreeMap;
+
+use crate::world::{Document, World, documents::COMMAND};
+
+/// A document of a [`Scenario`](super::Scenario).
+#[derive(Debug, Clone)]
+pub struct DocumentSpec {
+    pub(super) name: String,
+    document_type: String,
+    parameters: BTreeMap<String, bool>,
+}
+
+impl DocumentSpec {
+    pub(super) fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), document_type: COMMAND.to_owned(), parameters: BTreeMap::new() }
+    }
+
+    /// Has a default.
+    pub fn parameter(mut self, name: &str) -> Self {
+        self.parameters.insert(name.to_owned(), false);
+        self
+    }
+
+    /// Has no default.
+    pub fn required_parameter(mut self, name: &str) -> Self {
+        self.parameters.insert(name.to_owned(), true);
+        self
+    }
+
+    pub fn no_parameters(mut self) -> Self {
+        self.parameters.clear();
+        self
+    }
+
+    /// `Automation` and the like, of which no command can be made.
+    pub fn document_type(mut self, document_type: &str) -> Self {
+        document_type.clone_into(&mut self.document_type);
+        self
+    }
+
+    pub(super) fn build(&self, world: &mut World) {
+        world.add_document(Document {
+            name: self.name.clone(),
+            document_type: self.document_type.clone(),
+            parameters: self.parameters.clone(),
+        });
+    }
+}

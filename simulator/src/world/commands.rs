@@ -1,0 +1,586 @@
+//! Systems Manager's Run Command: SendCommand, GetCommandInvocation.
+
+use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    ApiError, World,
+    documents::{self, Document},
+    managed_nodes::{check_instance_id, not_valid},
+    operations::{Ask, Change, Look, Parameters},
+    region::Home,
+    time::Process,
+};
+use crate::names;
+
+/// Everything sent, in order, each command once for each of its instances.
+pub(crate) type Commands = Vec<Command>;
+
+/// In seconds (service model, `TimeoutSeconds`).
+const TIMEOUTS: std::ops::RangeInclusive<u64> = 30..=2_592_000;
+/// In seconds. Assumed: an hour, which is what the console fills in.
+const DEFAULT_TIMEOUT: u64 = 3600;
+/// In characters (service model, `Comment`).
+const LONGEST_COMMENT: usize = 100;
+/// Instances of one request (service model, `InstanceIdList`).
+const MOST_INSTANCES: usize = 50;
+
+/// What becomes of the commands that are sent to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CommandBehavior {
+    #[default]
+    Succeeds,
+    Fails,
+    /// They run forever. Assumed: no execution timeout of their documents ends them.
+    NeverEnds,
+    /// The agent never takes them, though Systems Manager hears from it.
+    NeverDelivered,
+}
+
+/// `CommandInvocationStatus` of the service model, as far as it is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandStatus {
+    Pending,
+    InProgress,
+    Success,
+    Failed,
+    TimedOut,
+}
+
+impl CommandStatus {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InProgress => "InProgress",
+            Self::Success => "Success",
+            Self::Failed => "Failed",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+
+    /// `StatusDetails`, in the words of the service model. "StatusDetails can show different results than Status": the
+    /// words have spaces.
+    pub fn details(self) -> &'static str {
+        match self {
+            Self::InProgress => "In Progress",
+            Self::TimedOut => "Delivery Timed Out",
+            _ => self.name(),
+        }
+    }
+
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Pending | Self::InProgress)
+    }
+
+    /// "If the response code is -1, then the command hasn't started running on the managed node, or it wasn't received
+    /// by the node" (service model, `GetCommandInvocationResult$ResponseCode`).
+    ///
+    /// Assumed: it is -1 as well while the command runs.
+    pub fn response_code(self) -> i32 {
+        match self {
+            Self::Success => 0,
+            Self::Failed => 1,
+            Self::Pending | Self::InProgress | Self::TimedOut => -1,
+        }
+    }
+}
+
+/// A command on one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The same on all instances of a command.
+    pub id: String,
+    /// As it was given: a name or an ARN.
+    pub document_name: String,
+    pub instance_id: String,
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Empty if there is none.
+    pub comment: String,
+    /// For how long it may stay undelivered.
+    pub timeout: Duration,
+    pub sent_at: Duration,
+    /// When the agent began to run it.
+    pub started_at: Option<Duration>,
+    pub ended_at: Option<Duration>,
+    pub status: CommandStatus,
+}
+
+impl Command {
+    /// `StandardOutputContent`: empty while the command has not finished (service model).
+    pub fn output(&self) -> &'static str {
+        if matches!(self.status, CommandStatus::Success | CommandStatus::Failed) { names::COMMAND_OUTPUT } else { "" }
+    }
+
+    /// `StandardErrorContent`: empty while the command has not finished (service model).
+    pub fn error_output(&self) -> &'static str {
+        if self.status == CommandStatus::Failed { names::COMMAND_ERROR_OUTPUT } else { "" }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct SendCommand {
+    /// A name or an ARN.
+    pub document_name: String,
+    pub instance_ids: Vec<String>,
+    pub parameters: BTreeMap<String, Vec<String>>,
+    pub timeout_seconds: Option<u64>,
+    pub comment: Option<String>,
+}
+
+impl SendCommand {
+    pub fn to(instance_id: impl Into<String>, document_name: impl Into<String>) -> Self {
+        Self { document_name: document_name.into(), instance_ids: vec![instance_id.into()], ..Self::default() }
+    }
+}
+
+/// The answer to SendCommand: one command, on all of its instances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SentCommand {
+    pub command_id: String,
+    pub document_name: String,
+    pub instance_ids: Vec<String>,
+    pub parameters: BTreeMap<String, Vec<String>>,
+    pub comment: String,
+    pub timeout_seconds: u64,
+    pub requested_at: DateTime<Utc>,
+}
+
+impl Ask for SendCommand {
+    fn parameters(&self) -> Parameters {
+        let given: Vec<String> =
+            self.parameters.iter().map(|(name, values)| format!("{name}={}", values.join("|"))).collect();
+        Parameters::of("DocumentName", &self.document_name)
+            .and_list("InstanceIds", &self.instance_ids)
+            .and_list("Parameters", &given)
+            .and_if_any("TimeoutSeconds", self.timeout_seconds)
+    }
+}
+
+impl Change for SendCommand {
+    type Answer = SentCommand;
+
+    /// `InvalidDocument`, `InvalidParameters`, `DuplicateInstanceId` and `InvalidInstanceId` are 400 (service model).
+    ///
+    /// `InvalidInstanceId` is also what an instance gets whose agent is not running or not registered. Its
+    /// documentation calls stopped instances valid; assumed: they are refused nevertheless, because their agent is not
+    /// heard of. Assumed too: the order of the checks, and that one instance which can't take the command lets the
+    /// whole request fail.
+    fn check(&self, world: &World) -> Result<(), ApiError> {
+        self.check_form()?;
+        let document = world.document(&self.document_name)?;
+        self.check_parameters(document)?;
+        let answers = |id: &&String| !world.region().instance(id).is_ok_and(|instance| instance.agent_answers());
+        let silent: Vec<&String> = self.instance_ids.iter().filter(answers).collect();
+        if silent.is_empty() { Ok(()) } else { Err(not_valid(silent)) }
+    }
+
+    fn change(&self, world: &mut World) -> Result<SentCommand, ApiError> {
+        let (now, until_delivery) = (world.now, world.region.timings.command / 3);
+        let command_id = world.command_ids.uuid();
+        let timeout_seconds = self.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT);
+        let comment = self.comment.clone().unwrap_or_default();
+        world.revision += 1;
+        for instance_id in &self.instance_ids {
+            world.commands.push(Command {
+                id: command_id.clone(),
+                document_name: self.document_name.clone(),
+                instance_id: instance_id.clone(),
+                parameters: self.parameters.clone(),
+                comment: comment.clone(),
+                timeout: Duration::from_secs(timeout_seconds),
+                sent_at: now,
+                started_at: None,
+                ended_at: None,
+                status: CommandStatus::Pending,
+            });
+            let (command_id, instance_id) = (command_id.clone(), instance_id.clone());
+            world.begin(until_delivery, Process::Deliver { command_id, instance_id });
+        }
+        Ok(SentCommand {
+            command_id,
+            document_name: self.document_name.clone(),
+            instance_ids: self.instance_ids.clone(),
+            parameters: self.parameters.clone(),
+            comment,
+            timeout_seconds,
+            requested_at: world.region.home.time(now),
+        })
+    }
+}
+
+impl SendCommand {
+    /// The constraints of the service model on what is given.
+    fn check_form(&self) -> Result<(), ApiError> {
+        documents::check_name("DocumentName", &self.document_name)?;
+        if !(1..=MOST_INSTANCES).contains(&self.instance_ids.len()) {
+            return Err(ApiError::validation("InstanceIds", &format!("have length between 1 and {MOST_INSTANCES}")));
+        }
+        self.instance_ids.iter().try_for_each(|id| check_instance_id("InstanceIds", id))?;
+        if self.timeout_seconds.is_some_and(|seconds| !TIMEOUTS.contains(&seconds)) {
+            let constraint = format!("have value between {} and {}", TIMEOUTS.start(), TIMEOUTS.end());
+            return Err(ApiError::validation("TimeoutSeconds", &constraint));
+        }
+        if self.comment.as_ref().is_some_and(|comment| comment.chars().count() > LONGEST_COMMENT) {
+            return Err(ApiError::validation(
+                "Comment",
+                &format!("have length less than or equal to {LONGEST_COMMENT}"),
+            ));
+        }
+        let mut ids = self.instance_ids.clone();
+        ids.sort_unstable();
+        match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => {
+                Err(ApiError::client("DuplicateInstanceId", format!("The instance {} is named twice.", pair[0])))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// "You must specify values for all required parameters in the SSM document. You can only supply values to
+    /// parameters defined in the SSM document" (service model, `InvalidParameters`).
+    ///
+    /// Assumed: a document that is no command document is an `InvalidDocument`.
+    fn check_parameters(&self, document: &Document) -> Result<(), ApiError> {
+        if document.document_type != documents::COMMAND {
+            return Err(ApiError::client(
+                "InvalidDocument",
+                format!("Document {} is of type {}.", document.name, document.document_type),
+            ));
+        }
+        let wrong =
+            |name: &String, what: &str| Err(ApiError::client("InvalidParameters", format!("Parameter {name} {what}")));
+        if let Some(name) = self.parameters.keys().find(|name| !document.parameters.contains_key(*name)) {
+            return wrong(name, &format!("is not defined in document {}.", document.name));
+        }
+        let is_missing = |name: &str| self.parameters.get(name).is_none_or(Vec::is_empty);
+        match document.parameters.iter().find(|(name, is_required)| **is_required && is_missing(name)) {
+            Some((name, _)) => wrong(name, "is required, and has no value."),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct GetCommandInvocation {
+    pub command_id: String,
+    pub instance_id: String,
+}
+
+impl GetCommandInvocation {
+    pub fn of(command_id: impl Into<String>, instance_id: impl Into<String>) -> Self {
+        Self { command_id: command_id.into(), instance_id: instance_id.into() }
+    }
+}
+
+/// A command on one instance as GetCommandInvocation shows it.
+#[derive(Debug, Clone)]
+pub struct InvocationView {
+    pub command: Command,
+    /// Since the command was started.
+    pub elapsed: Option<Duration>,
+    pub(crate) home: Arc<Home>,
+}
+
+impl Deref for InvocationView {
+    type Target = Command;
+
+    fn deref(&self) -> &Command {
+        &self.command
+    }
+}
+
+impl Ask for GetCommandInvocation {
+    fn parameters(&self) -> Parameters {
+        Parameters::of("CommandId", &self.command_id).and("InstanceId", &self.instance_id)
+    }
+}
+
+impl Look for GetCommandInvocation {
+    type Answer = InvocationView;
+
+    /// `InvocationDoesNotExist`, 400: "The command ID and managed node ID you specified didn't match any invocations"
+    /// (service model). A command that was just sent is unknown too for a while, which public code waits for; for how
+    /// long is [`Timings::command_visible`](super::Timings). A command id has 36 characters (service model,
+    /// `CommandId`).
+    fn look(&self, world: &World) -> Result<InvocationView, ApiError> {
+        if self.command_id.len() != 36 {
+            return Err(ApiError::validation("CommandId", "have length equal to 36"));
+        }
+        check_instance_id("InstanceId", &self.instance_id)?;
+        let visible = world.region.timings.command_visible;
+        world
+            .commands
+            .iter()
+            .find(|command| command.id == self.command_id && command.instance_id == self.instance_id)
+            .filter(|command| command.sent_at.saturating_add(visible) <= world.now)
+            .map(|command| InvocationView {
+                elapsed: command.started_at.map(|start| command.ended_at.unwrap_or(world.now).saturating_sub(start)),
+                command: command.clone(),
+                home: world.region.home.clone(),
+            })
+            .ok_or_else(|| {
+                ApiError::client(
+                    "InvocationDoesNotExist",
+                    "The command ID and instance ID you specified did not match any invocations.",
+                )
+            })
+    }
+}
+
+impl World {
+    /// Every command that was sent, once for each of its instances, in order.
+    pub fn commands(&self) -> &[Command] {
+        &self.commands
+    }
+
+    /// Commands that begin from now on behave in another way; one that runs may still fail or succeed.
+    pub fn set_command_behavior(&mut self, instance_id: &str, behavior: CommandBehavior) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.command_behavior = behavior;
+        Ok(())
+    }
+
+    fn command_mut(&mut self, id: &str, instance_id: &str) -> Option<&mut Command> {
+        self.revision += 1;
+        self.commands.iter_mut().rfind(|command| command.id == id && command.instance_id == instance_id)
+    }
+
+    /// The agent takes the command, or nothing happens until its time is over.
+    ///
+    /// Assumed: it is tried only once, so that an agent which comes back later does not get it.
+    pub(crate) fn deliver_command(&mut self, id: &str, instance_id: &str) {
+        let now = self.now;
+        let instance = self.region.instance(instance_id).ok();
+        let behavior = instance.filter(|instance| instance.agent_answers()).map(|instance| instance.command_behavior);
+        let run_takes = self.region.timings.command - self.region.timings.command / 3;
+        let Some(command) = self.command_mut(id, instance_id) else { return };
+        let (command_id, instance_id) = (id.to_owned(), instance_id.to_owned());
+        if matches!(behavior, None | Some(CommandBehavior::NeverDelivered)) {
+            let left = command.timeout.saturating_sub(now - command.sent_at);
+            self.begin(left, Process::GiveUp { command_id, instance_id });
+            return;
+        }
+        command.status = CommandStatus::InProgress;
+        command.started_at = Some(now);
+        if behavior != Some(CommandBehavior::NeverEnds) {
+            self.begin(run_takes, Process::Finish { command_id, instance_id });
+        }
+    }
+
+    /// The command is over, unless its instance hangs: then it never ends.
+    pub(crate) fn finish_command(&mut self, id: &str, instance_id: &str) {
+        let now = self.now;
+        let Some(instance) = self.region.instance(instance_id).ok().filter(|instance| !instance.hung) else { return };
+        let succeeds = instance.command_behavior != CommandBehavior::Fails;
+        let Some(command) = self.command_mut(id, instance_id) else { return };
+        if command.status.is_over() {
+            return;
+        }
+        command.status = if succeeds { CommandStatus::Success } else { CommandStatus::Failed };
+        command.ended_at = Some(now);
+    }
+
+    /// "If this time is reached and the command hasn't already started running, it won't run" (service model,
+    /// `TimeoutSeconds`).
+    pub(crate) fn give_up_command(&mut self, id: &str, instance_id: &str) {
+        let now = self.now;
+        if let Some(command) = self.command_mut(id, instance_id) {
+            command.status = CommandStatus::TimedOut;
+            command.ended_at = Some(now);
+        }
+    }
+
+    /// Assumed: what runs on an instance that stops has failed. What was not delivered yet never will be.
+    pub(crate) fn fail_commands_on(&mut self, instance_id: &str) {
+        let now = self.now;
+        let runs =
+            |command: &&mut Command| command.instance_id == instance_id && command.status == CommandStatus::InProgress;
+        for command in self.commands.iter_mut().filter(runs) {
+            command.status = CommandStatus::Failed;
+            command.ended_at = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        InstanceSpec, names, pair,
+        world::{Agent, Timings},
+    };
+
+    fn milliseconds(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn send(world: &mut World) -> String {
+        world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap().command_id
+    }
+
+    fn code<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
+        let error = result.unwrap_err();
+        assert_eq!(error.status, 400);
+        error.code.into_owned()
+    }
+
+    fn seen(world: &mut World, now: Duration, id: &str) -> Result<(&'static str, &'static str, i32), String> {
+        let view = world.call(now, GetCommandInvocation::of(id, names::STANDBY));
+        view.map(|view| (view.status.name(), view.status.details(), view.status.response_code()))
+            .map_err(|error| error.code.into_owned())
+    }
+
+    #[test]
+    fn a_command_becomes_visible_runs_and_ends() {
+        let mut world = pair().timings(Timings::realistic()).world();
+        let id = send(&mut world);
+        for (at, expected) in [
+            (199, Err("InvocationDoesNotExist".to_owned())),
+            (200, Ok(("Pending", "Pending", -1))),
+            (499, Ok(("Pending", "Pending", -1))),
+            (500, Ok(("InProgress", "In Progress", -1))),
+            (1499, Ok(("InProgress", "In Progress", -1))),
+            (1500, Ok(("Success", "Success", 0))),
+        ] {
+            assert_eq!(seen(&mut world, milliseconds(at), &id), expected, "{at} ms");
+        }
+        let view = world.act(GetCommandInvocation::of(&id, names::STANDBY)).unwrap();
+        assert_eq!((view.elapsed, view.output()), (Some(milliseconds(1000)), names::COMMAND_OUTPUT));
+        let other = GetCommandInvocation::of(&id, names::HOLDER);
+        assert_eq!(code(world.act(other)), "InvocationDoesNotExist");
+    }
+
+    #[test]
+    fn without_any_time_a_command_is_over_at_the_next_look() {
+        let mut world = pair().world();
+        let id = send(&mut world);
+        assert_eq!(world.commands()[0].status, CommandStatus::Pending);
+        assert_eq!(seen(&mut world, Duration::ZERO, &id), Ok(("Success", "Success", 0)));
+    }
+
+    #[test]
+    fn each_instance_has_commands_end_in_its_own_way() {
+        for (behavior, expected) in [
+            (CommandBehavior::Succeeds, ("Success", "Success", 0)),
+            (CommandBehavior::Fails, ("Failed", "Failed", 1)),
+            (CommandBehavior::NeverEnds, ("InProgress", "In Progress", -1)),
+            (CommandBehavior::NeverDelivered, ("Pending", "Pending", -1)),
+        ] {
+            let mut world = pair().instance(names::STANDBY, |instance| instance.command_behavior(behavior)).world();
+            let request = SendCommand { timeout_seconds: Some(60), ..SendCommand::to(names::STANDBY, names::DOCUMENT) };
+            let id = world.act(request).unwrap().command_id;
+            assert_eq!(seen(&mut world, milliseconds(59_999), &id), Ok(expected));
+            let late = if expected.0 == "Pending" { ("TimedOut", "Delivery Timed Out", -1) } else { expected };
+            assert_eq!(seen(&mut world, milliseconds(60_000), &id), Ok(late));
+        }
+    }
+
+    #[test]
+    fn an_instance_that_stops_has_failed_what_it_ran() {
+        let mut world = pair().instance(names::STANDBY, InstanceSpec::command_never_ends).world();
+        let id = send(&mut world);
+        world.advance(milliseconds(1));
+        world.stop(names::STANDBY).unwrap();
+        assert_eq!(seen(&mut world, milliseconds(2), &id), Ok(("Failed", "Failed", 1)));
+
+        let mut world = pair().timings(Timings { command: milliseconds(3000), ..Timings::default() }).world();
+        let id = send(&mut world);
+        world.advance(milliseconds(500));
+        world.stop(names::STANDBY).unwrap();
+        assert_eq!(seen(&mut world, milliseconds(4000), &id), Ok(("Pending", "Pending", -1)));
+        assert_eq!(seen(&mut world, milliseconds(3_600_000), &id), Ok(("TimedOut", "Delivery Timed Out", -1)));
+    }
+
+    #[test]
+    fn what_a_crash_interrupts_never_ends() {
+        let mut world = pair().timings(Timings { command: milliseconds(3000), ..Timings::default() }).world();
+        let id = send(&mut world);
+        world.advance(milliseconds(2000));
+        world.crash(names::STANDBY).unwrap();
+        assert_eq!(seen(&mut world, milliseconds(9_000_000), &id), Ok(("InProgress", "In Progress", -1)));
+    }
+
+    #[test]
+    fn an_instance_without_an_agent_that_answers_takes_no_command() {
+        let mut world = pair().world();
+        let refused = |change: &dyn Fn(&mut World)| {
+            let mut world = world.clone();
+            change(&mut world);
+            world.advance(world.now() + milliseconds(1));
+            code(world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)))
+        };
+        assert_eq!(refused(&|world| world.set_agent(names::STANDBY, Agent::Missing).unwrap()), "InvalidInstanceId");
+        assert_eq!(refused(&|world| world.set_agent(names::STANDBY, Agent::Lost).unwrap()), "InvalidInstanceId");
+        assert_eq!(refused(&|world| world.stop(names::STANDBY).unwrap()), "InvalidInstanceId");
+        assert_eq!(refused(&|world| world.terminate(names::STANDBY).unwrap()), "InvalidInstanceId");
+        assert_eq!(refused(&|world| world.crash(names::STANDBY).unwrap()), "InvalidInstanceId");
+        assert_eq!(refused(&|world| world.delete_document(names::DOCUMENT)), "InvalidDocument");
+        let absent = SendCommand::to("i-0aaaaaaaaaaaaaaa9", names::DOCUMENT);
+        assert_eq!(code(world.act(absent)), "InvalidInstanceId");
+        assert!(world.commands().is_empty());
+    }
+
+    #[test]
+    fn parameters_are_those_of_the_document() {
+        let mut world = pair()
+            .document(names::DOCUMENT, |document| document.required_parameter("Unit"))
+            .document("recovery", |document| document.document_type("Automation"))
+            .world();
+        let mut send = |document: &str, parameters: &[(&str, &[&str])]| {
+            let parameters = parameters
+                .iter()
+                .map(|(name, values)| ((*name).to_owned(), values.iter().map(|&value| value.to_owned()).collect()))
+                .collect();
+            let request = SendCommand { parameters, ..SendCommand::to(names::STANDBY, document) };
+            world.act(request).map_err(|error| error.code.into_owned()).map(drop)
+        };
+        let invalid = Err("InvalidParameters".to_owned());
+        assert_eq!(send(names::DOCUMENT, &[("Unit", &["lmgrd"])]), Ok(()));
+        assert_eq!(send(names::DOCUMENT, &[("Unit", &["lmgrd"]), ("Service", &["a", "b"])]), Ok(()));
+        assert_eq!(send(names::DOCUMENT, &[]), invalid);
+        assert_eq!(send(names::DOCUMENT, &[("Unit", &[])]), invalid);
+        assert_eq!(send(names::DOCUMENT, &[("Unit", &["lmgrd"]), ("Color", &["red"])]), invalid);
+        assert_eq!(send("recovery", &[]), Err("InvalidDocument".to_owned()));
+        assert_eq!(world.commands()[1].parameters["Service"], ["a", "b"]);
+    }
+
+    #[test]
+    fn what_breaks_a_constraint_is_refused() {
+        let mut world = pair().world();
+        let valid = || SendCommand::to(names::STANDBY, names::DOCUMENT);
+        let twice = vec![names::STANDBY.to_owned(), names::STANDBY.to_owned()];
+        for (request, expected) in [
+            (SendCommand { timeout_seconds: Some(29), ..valid() }, "ValidationException"),
+            (SendCommand { timeout_seconds: Some(2_592_001), ..valid() }, "ValidationException"),
+            (SendCommand { comment: Some("ü".repeat(101)), ..valid() }, "ValidationException"),
+            (SendCommand { instance_ids: Vec::new(), ..valid() }, "ValidationException"),
+            (SendCommand { instance_ids: vec!["i-9".to_owned()], ..valid() }, "ValidationException"),
+            (SendCommand { instance_ids: twice, ..valid() }, "DuplicateInstanceId"),
+            (SendCommand { document_name: "no document".to_owned(), ..valid() }, "ValidationException"),
+        ] {
+            assert_eq!(code(world.act(request.clone())), expected, "{request:?}");
+        }
+        assert_eq!(code(world.act(GetCommandInvocation::of("x", names::STANDBY))), "ValidationException");
+        let widest = SendCommand { timeout_seconds: Some(30), comment: Some("ü".repeat(100)), ..valid() };
+        world.act(widest).unwrap();
+    }
+
+    #[test]
+    fn a_command_goes_to_several_instances_and_changes_no_other_names() {
+        let mut world = pair().world();
+        let ids = vec![names::HOLDER.to_owned(), names::STANDBY.to_owned()];
+        let sent = world.act(SendCommand { instance_ids: ids, ..SendCommand::to("", names::DOCUMENT) }).unwrap();
+        let places: Vec<_> =
+            world.commands().iter().map(|command| (command.id.as_str(), command.instance_id.as_str())).collect();
+        let id = sent.command_id.as_str();
+        assert_eq!(places, [(id, names::HOLDER), (id, names::STANDBY)]);
+        world.detach(names::INTERFACE).unwrap();
+        world.advance(milliseconds(1));
+        world.attach(names::INTERFACE, names::STANDBY, 1).unwrap();
+        let mut other = pair().world();
+        other.detach(names::INTERFACE).unwrap();
+        other.advance(milliseconds(1));
+        other.attach(names::INTERFACE, names::STANDBY, 1).unwrap();
+        assert_eq!(world.attachment_of(names::INTERFACE), other.attachment_of(names::INTERFACE));
+    }
+}
