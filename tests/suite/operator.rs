@@ -1,8 +1,10 @@
 //! The operator's command: the real binary against the simulator over loopback.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
@@ -12,15 +14,25 @@ use simulator::{Scenario, Simulator, names};
 
 const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
 
-/// EC2 and SNS on a port of their own, and a folder to work in.
+/// AWS on a port of its own, a token server on an address of its own, and a folder to work in.
 struct Desk {
     simulator: Simulator,
     endpoint: String,
     folder: PathBuf,
+    /// The private address of the interface: one of this machine's own, so that nothing goes out of it.
+    address: String,
+    token_server: Vec<TcpListener>,
 }
+
+/// Tells the addresses of the desks apart.
+static DESKS: AtomicU8 = AtomicU8::new(1);
 
 impl Desk {
     fn new(name: &str, scenario: Scenario) -> Self {
+        let address = format!("127.27.{}.50", DESKS.fetch_add(1, Ordering::Relaxed));
+        let scenario = scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address));
+        let listen = |port: u16| TcpListener::bind((address.as_str(), port)).expect("a loopback address");
+        let token_server = [27007, 27008].map(listen).into();
         let simulator = scenario.build();
         let served = simulator.clone();
         let (sender, receiver) = mpsc::channel();
@@ -36,7 +48,12 @@ impl Desk {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("a folder");
-        Self { simulator, endpoint, folder }
+        Self { simulator, endpoint, folder, address, token_server }
+    }
+
+    /// Somebody stops the token server.
+    fn stop_token_server(&mut self) {
+        self.token_server.clear();
     }
 
     /// Runs the command with nobody at the keyboard and no environment but this.
@@ -198,11 +215,110 @@ fn what_cannot_be_told_is_one_sentence_and_a_hint() {
     assert_eq!(status(&output), Some(2));
     assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
 
-    let denied = desk.simulator.clone();
-    denied.always("DescribeInstances", simulator::Disruption::Deny);
-    let output = desk.run(&["--set", TOPIC, "plan"]);
-    assert_eq!(status(&output), Some(1), "a denied read is a refusal that names the action: {}", stderr(&output));
-    assert!(stdout(&output).contains("ec2:DescribeInstances"), "{}", stdout(&output));
+}
+
+/// What the command says that could not be told, without its colors, and nothing on standard output.
+#[track_caller]
+fn assert_untold(output: &Output, problem: &str, hint: &str) {
+    let text = stderr(output);
+    let error = text.lines().position(|line| line.starts_with("error: "));
+    let said: Vec<&str> = text.lines().skip(error.unwrap_or_else(|| panic!("no error: {text}"))).collect();
+    assert_eq!((status(output), stdout(output).as_str()), (Some(2), ""), "{text}");
+    assert!(said[0].contains(problem), "{problem}: {text}");
+    assert!(said[1..].join(" ").contains(hint), "{hint}: {text}");
+}
+
+#[test]
+fn whatever_keeps_the_command_from_telling_is_said_in_a_sentence_whichever_task_it_was() {
+    for task in ["audit", "plan", "init"] {
+        let ask = |desk: &Desk| {
+            let again = [&INIT[..], &["--yes"]].concat();
+            let asking = ["--set", TOPIC, task];
+            desk.run(if task == "init" { &again } else { &asking })
+        };
+        let desk = prepared(&format!("untold-{task}"), simulator::pair());
+        desk.simulator.always("DescribeInstances", simulator::Disruption::Deny);
+        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeInstances", "");
+        desk.simulator.calm();
+        desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::Deny);
+        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeNetworkInterfaces", "AWS says: ");
+        for (code, problem) in [
+            ("AuthFailure", "AWS does not accept your credentials in eu-west-1 (AuthFailure)"),
+            ("RequestExpired", "AWS does not accept your credentials in eu-west-1 (RequestExpired)"),
+        ] {
+            desk.simulator.calm();
+            desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(401, code));
+            assert_untold(&ask(&desk), problem, "sign in again");
+        }
+        desk.simulator.calm();
+        // Another account and another Region are told in the same way, for EC2 does not tell them apart.
+        desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
+        let problem = "eni-0ddddddddddddddd1 is not known in eu-west-1 of this account";
+        assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
+        assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+    }
+}
+
+#[test]
+fn the_first_line_of_progress_comes_before_the_first_answer() {
+    let desk = prepared("at-once", simulator::pair());
+    desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(400, "Blocked"));
+    for arguments in [&["--set", TOPIC, "plan"][..], &["license", &license_file("floating"), "--interface", names::INTERFACE]] {
+        let output = desk.run(arguments);
+        assert!(stderr(&output).starts_with("asking EC2 about eni-0ddddddddddddddd1 ...\n"), "{}", stderr(&output));
+    }
+}
+
+/// Runs the command with these files of AWS's own instead of credentials in the environment.
+fn with_aws_files(desk: &Desk, config: &str) -> Output {
+    let file = desk.folder.join("aws-config");
+    fs::write(&file, config).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+    let command = command.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear().stdin(Stdio::null());
+    let command = command.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+    let command = command.env("AWS_CONFIG_FILE", &file).env("HOME", &desk.folder).env("PATH", "/usr/bin:/bin");
+    command.env("AWS_SHARED_CREDENTIALS_FILE", desk.folder.join("none")).output().expect("the command runs")
+}
+
+#[test]
+fn credentials_of_a_process_are_taken() {
+    let desk = prepared("process", simulator::pair());
+    let answer = r#"{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"not a secret"}"#;
+    fs::write(desk.folder.join("credentials.json"), answer).expect("written");
+    let file = desk.folder.join("credentials.json");
+    let output = with_aws_files(&desk, &format!("[default]\ncredential_process = cat {}\n", file.display()));
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_session_of_iam_identity_center_that_has_ended_is_told() {
+    let desk = prepared("sso", simulator::pair());
+    let config = "[default]\nsso_session = ops\nsso_account_id = 123456789012\nsso_role_name = ops\n\n[sso-session ops]\n\
+                  sso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n";
+    let output = with_aws_files(&desk, config);
+    assert_untold(&output, "the AWS credentials could not be read", "aws sso login");
+}
+
+#[test]
+fn a_token_server_that_does_not_answer_is_a_finding() {
+    let mut desk = prepared("probe", simulator::pair());
+    let address = desk.address.clone();
+    let answers = desk.run(&["--set", TOPIC, "--json", "plan"]);
+    let report: Value = serde_json::from_str(&stdout(&answers)).expect("JSON alone");
+    assert_eq!((status(&answers), &report["checks"]["listening"]), (Some(0), &Value::from("ok")), "{}", stderr(&answers));
+    assert!(stderr(&answers).contains(&format!("  probe {address} TCP 27007,27008 ...")), "{}", stderr(&answers));
+    let ports: Vec<&Value> = report["probes"].as_array().expect("a list").iter().map(|probe| &probe["port"]).collect();
+    assert_eq!(ports, [27007, 27008]);
+
+    desk.stop_token_server();
+    let refused = desk.run(&["--set", TOPIC, "plan"]);
+    assert_eq!(status(&refused), Some(1), "{}", stderr(&refused));
+    let expected = format!(
+        "critical  The token server does not answer at {address} on TCP 27007, 27008 (connection refused). [ports-not-answering]"
+    );
+    assert!(stdout(&refused).contains(&expected), "{}", stdout(&refused));
+    assert!(stdout(&refused).contains("works now  NO"), "{}", stdout(&refused));
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
 }
 
 #[test]

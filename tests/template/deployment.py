@@ -42,9 +42,16 @@ class Deployment:
         self.resources = {
             name: self.resolve(resource.get("Properties", {}))
             for name, resource in template["Resources"].items()
-            if "Condition" not in resource or self.condition(resource["Condition"])
+            if self._is_made(resource)
         }
-        self.outputs = {name: self.resolve(output["Value"]) for name, output in template["Outputs"].items()}
+        self.outputs = {
+            name: self.resolve(output["Value"])
+            for name, output in template["Outputs"].items()
+            if self._is_made(output)
+        }
+
+    def _is_made(self, entry):
+        return "Condition" not in entry or self.condition(entry["Condition"])
 
     def of_type(self, kind):
         """The properties of all resources of one type, by logical id."""

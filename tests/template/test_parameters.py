@@ -191,11 +191,13 @@ class Parameters(unittest.TestCase):
 
     def test_without_activation_there_is_no_document(self):
         self.assertEqual({}, deploy().of_type("AWS::SSM::Document"))
+        self.assertNotIn("ActivationDocument", deploy().outputs)
 
     def test_the_document_of_the_stack_restarts_one_service_and_takes_no_parameters(self):
         stack = deploy(FailoverActivationDocument="restart-service")
         [(name, document)] = stack.of_type("AWS::SSM::Document").items()
         self.assertEqual(f"token-failover-{name}", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
+        self.assertEqual(f"token-failover-{name}", stack.outputs["ActivationDocument"])
         self.assertEqual(("Command", "/AWS::EC2::Instance"), (document["DocumentType"], document["TargetType"]))
         content = document["Content"]
         self.assertEqual({"schemaVersion", "description", "mainSteps"}, set(content))

@@ -20,6 +20,8 @@ pub(crate) struct Source {
     set: Vec<String>,
 }
 
+const ACTIVATION: &str = "FAILOVER_ACTIVATION_DOCUMENT";
+
 impl Source {
     /// The settings: of the file, over them the environment, over that what was set.
     pub(crate) fn config(&self) -> Result<Config, Trouble> {
@@ -32,6 +34,15 @@ impl Source {
                 return Err(Trouble::new(format!("--set {setting}: not NAME=VALUE of a known setting"), hint));
             };
             variables.insert(name.to_owned(), value.to_owned());
+        }
+        // The template's word for a document that the stack makes. Its name is in the outputs of the stack, and not in its
+        // parameters.
+        if variables.get(ACTIVATION).is_some_and(|document| document == "restart-service") {
+            variables.remove(ACTIVATION);
+            anstream::eprintln!(
+                "A standby that runs will not be woken from here: the stack has made the document for that. Give its output \
+                 ActivationDocument with --set {ACTIVATION}=NAME."
+            );
         }
         Config::from_variables(variables).map_err(|error| {
             let hint = "Settings come from the environment, from --set NAME=VALUE, and from the parameters in samconfig.toml. \

@@ -1,4 +1,4 @@
-//! The doors to EC2 and SNS below the wire: the same calls, without the SDK.
+//! The doors to EC2, SNS and Systems Manager below the wire: the same calls, without the SDK.
 //!
 //! What `token_failover::aws` makes of answers and errors, and what the SDK makes of its retries and time-outs, is done
 //! again here, so that a world can be played a hundred times faster. `parity` shows that both lanes do the same.
@@ -10,18 +10,22 @@ use ipnet::IpNet;
 use simulator::Simulator;
 use simulator::world::region::{self, Check};
 use simulator::world::{
-    ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
-    DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
+    ApiError, CommandStatus, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
+    DescribeAddresses, DescribeDocument, DescribeInstanceAttribute, DescribeInstanceInformation, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
     DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
-    DescribeSecurityGroups, DetachNetworkInterface, DisassociateAddress, GetManagedPrefixListEntries,
+    DescribeSecurityGroups, DetachNetworkInterface, DisassociateAddress, GetCommandInvocation,
+    GetManagedPrefixListEntries,
     InterfaceAttribute, InterfaceView, IpPermission, ListSubscriptionsByTopic, MessageAttribute,
     ModifyNetworkInterfaceAttribute, Operation, Publish, RouteDestination, RouteState, RuleAction, Selection,
-    StartInstances,
+    SendCommand, StartInstances,
 };
-use token_failover::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit};
-use token_failover::config::Client;
+use token_failover::cloud::{
+    Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit, Ssm, SsmAudit,
+};
+use token_failover::config::{Activation, Client};
 use token_failover::ids::{
-    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+    AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
+    SecurityGroupId,
 };
 use token_failover::marks::NAMESPACE;
 use token_failover::notification::Notification;
@@ -39,6 +43,10 @@ pub(crate) struct BelowEc2(pub(crate) Simulator);
 /// SNS below the wire, for one topic.
 #[derive(Debug, Clone)]
 pub(crate) struct BelowSns(pub(crate) Simulator, pub(crate) String);
+
+/// Systems Manager below the wire.
+#[derive(Debug, Clone)]
+pub(crate) struct BelowSsm(pub(crate) Simulator);
 
 /// As in `aws::retries` and `aws::timeouts`.
 const MOST_ATTEMPTS: u32 = 5;
@@ -79,7 +87,8 @@ async fn ask<O: Operation + Clone>(
 
 /// The SDK's standard retries: server errors and throttling.
 fn is_tried_again(error: &ApiError) -> bool {
-    matches!(error.status, 500 | 502 | 503 | 504) || matches!(&*error.code, "RequestLimitExceeded" | "Throttling")
+    matches!(error.status, 500 | 502 | 503 | 504)
+        || matches!(&*error.code, "RequestLimitExceeded" | "Throttling" | "ThrottlingException")
 }
 
 /// As `aws::call_error` sorts them.
@@ -521,5 +530,71 @@ impl SnsAudit for BelowSns {
             Err(error) if error.meaning == Meaning::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// As `aws::ssm::meaning_of`.
+fn meaning_of_ssm_code(code: &str) -> Meaning {
+    match code {
+        "AccessDeniedException" => Meaning::Denied,
+        "ThrottlingException" => Meaning::Throttled,
+        "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => Meaning::Unreachable,
+        "InvalidDocument" | "InvocationDoesNotExist" => Meaning::NotFound,
+        "InvalidInstanceId" => Meaning::WrongState,
+        _ => Meaning::Rejected,
+    }
+}
+
+impl BelowSsm {
+    async fn ask<O: Operation + Clone + Send>(
+        &self,
+        action: &'static str,
+        operation: O,
+    ) -> Result<O::Answer, CallError> {
+        ask(&self.0, action, operation, MOST_ATTEMPTS, meaning_of_ssm_code).await
+    }
+}
+
+impl Ssm for BelowSsm {
+    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
+        let send = SendCommand {
+            parameters: activation.parameters.clone(),
+            timeout_seconds: Some(60),
+            comment: Some("token-failover: the license interface has come".to_owned()),
+            ..SendCommand::to(instance.as_str(), activation.document.as_str())
+        };
+        self.ask("ssm:SendCommand", send).await.map(|sent| CommandId::new(sent.command_id))
+    }
+
+    async fn command(&self, command: &CommandId, instance: &InstanceId) -> Result<Option<CommandState>, CallError> {
+        let get = GetCommandInvocation::of(command.as_str(), instance.as_str());
+        match self.ask("ssm:GetCommandInvocation", get).await {
+            Ok(seen) => Ok(Some(CommandState {
+                succeeded: seen.status.is_over().then_some(seen.status == CommandStatus::Success),
+                status: seen.status.details().to_owned(),
+            })),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl SsmAudit for BelowSsm {
+    async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
+        match self.ask("ssm:DescribeDocument", DescribeDocument::of(name.as_str())).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn reachable_agents(&self, instances: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, CallError> {
+        if instances.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let describe = DescribeInstanceInformation::of(instances.iter().map(InstanceId::as_str));
+        let page = self.ask("ssm:DescribeInstanceInformation", describe).await?;
+        let online = page.items.iter().filter(|node| node.ping_status() == "Online");
+        Ok(online.map(|node| id(&node.id)).collect())
     }
 }

@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use simulator::Simulator;
-use token_failover::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Sns, SnsAudit};
+use token_failover::cloud::{
+    Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Sns, SnsAudit, Ssm, SsmAudit,
+};
+use token_failover::config::Activation;
 use token_failover::ids::{
-    AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
+    AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
+    SecurityGroupId,
 };
 use token_failover::notification::Notification;
 use token_failover::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
@@ -311,6 +315,39 @@ impl<D: Sns> Sns for Door<D> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
         self.court.enter().await;
         let answer = self.inner.publish(notification).await;
+        self.court.leave().await;
+        answer
+    }
+}
+
+impl<D: Ssm> Ssm for Door<D> {
+    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
+        self.decide(|judge, run, now| judge.wakes(run, now, instance));
+        self.court.enter().await;
+        let answer = self.inner.send_command(activation, instance).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn command(&self, command: &CommandId, instance: &InstanceId) -> Result<Option<CommandState>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.command(command, instance).await;
+        self.court.leave().await;
+        answer
+    }
+}
+
+impl<D: SsmAudit> SsmAudit for Door<D> {
+    async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.has_document(name).await;
+        self.court.leave().await;
+        answer
+    }
+
+    async fn reachable_agents(&self, instances: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.reachable_agents(instances).await;
         self.court.leave().await;
         answer
     }

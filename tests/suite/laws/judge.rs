@@ -104,6 +104,8 @@ pub(crate) struct Run {
     pub(crate) changes: Vec<String>,
     pub(crate) published: u64,
     moves: bool,
+    /// Whether it has asked for a token server to be woken.
+    woke: bool,
 }
 
 impl Run {
@@ -135,6 +137,7 @@ impl Run {
             changes: Vec::new(),
             published: 0,
             moves: false,
+            woke: false,
         }
     }
 
@@ -152,6 +155,8 @@ pub(crate) struct Landing {
     pub(crate) to: String,
     /// The run that attached it; none: somebody else.
     pub(crate) by: Option<usize>,
+    /// Whether the instance ran already.
+    pub(crate) ran: bool,
 }
 
 /// Something was published.
@@ -197,6 +202,8 @@ pub(crate) struct Judge {
     attachments: HashMap<String, Option<usize>>,
     pub(crate) landings: Vec<Landing>,
     pub(crate) published: Vec<Published>,
+    /// When a token server was to be woken, and where.
+    pub(crate) wakings: Vec<(Duration, String)>,
     messages: usize,
     pub(crate) last_change: Duration,
     last_act: Duration,
@@ -230,6 +237,7 @@ impl Judge {
             attachments: HashMap::new(),
             landings: Vec::new(),
             published: Vec::new(),
+            wakings: Vec::new(),
             messages: 0,
             last_change: Duration::ZERO,
             last_act: Duration::ZERO,
@@ -578,6 +586,23 @@ impl Judge {
         self.changes(number, now, what);
     }
 
+    /// A token server is woken where the interface was seen, and once by each run at most.
+    pub(crate) fn wakes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
+        let what = format!("wake {}", called(instance.as_str()));
+        self.changes(number, now, what.clone());
+        let run = &self.runs[number];
+        let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
+        let is_there = attachment.is_some_and(|attachment| {
+            attachment.instance_id.as_ref() == Some(instance) && attachment.status == AttachmentStatus::Attached
+        });
+        let is_right = is_there && self.drama.is_member(instance.as_str());
+        self.hold(3, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
+        let first = !self.runs[number].woke;
+        self.hold(12, now, first, || format!("[{number}] does it twice: {what}"));
+        self.runs[number].woke = true;
+        self.wakings.push((now, instance.to_string()));
+    }
+
     // ---- What happens to calls ----
 
     /// A fault is about to hit a call.
@@ -699,7 +724,8 @@ impl Judge {
             let by = self.attachments.get(&attachment.id).copied().flatten();
             let to = attachment.instance_id.clone();
             let from = self.place.replace(to.clone());
-            self.landings.push(Landing { at: now, attachment: attachment.id.clone(), from, to, by });
+            let ran = world.region().instance(&to).is_ok_and(|instance| instance.state == TrueState::Running);
+            self.landings.push(Landing { at: now, attachment: attachment.id.clone(), from, to, by, ran });
         }
     }
 

@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use simulator::{Disruption, Scenario, Simulator, names};
-use token_failover::cloud::{Attach, Ec2, Ec2Audit, Meaning, Sns, SnsAudit};
+use token_failover::cloud::{Attach, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use token_failover::failover::{Failover, Invocation};
 use tokio::time::Instant;
 
-use super::below::{BelowEc2, BelowSns};
+use super::below::{BelowEc2, BelowSns, BelowSsm};
 use super::wire;
 use crate::support;
 
 /// What is called, how it ends, and what comes of it.
-async fn calls<E: Ec2 + Ec2Audit, S: Sns + SnsAudit>(simulator: &Simulator, ec2: E, sns: S) -> Vec<String> {
-    let function = Failover::new(support::config(&[]), ec2, sns, Box::new(|_| ()));
+async fn calls<E, S, M>(simulator: &Simulator, doors: (E, S, M)) -> Vec<String>
+where
+    E: Ec2 + Ec2Audit,
+    S: Sns + SnsAudit,
+    M: Ssm + SsmAudit,
+{
+    let config = support::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
+    let function = Failover::new(config, doors, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),
         request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
@@ -52,10 +58,10 @@ async fn the_same_calls_are_made_in_both_lanes() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
         let simulator = scenario.clone().build();
         let sns = BelowSns(simulator.clone(), names::TOPIC.to_owned());
-        let below = calls(&simulator, BelowEc2(simulator.clone()), sns).await;
+        let doors = (BelowEc2(simulator.clone()), sns, BelowSsm(simulator.clone()));
+        let below = calls(&simulator, doors).await;
         let simulator = scenario.build();
-        let (ec2, sns) = wire::doors(&simulator);
-        let through_the_sdk = calls(&simulator, ec2, sns).await;
+        let through_the_sdk = calls(&simulator, wire::doors(&simulator)).await;
         assert_eq!(below, through_the_sdk, "scenario {number}");
         assert!(below.len() > 3, "scenario {number} is about something: {below:?}");
     }
@@ -94,7 +100,7 @@ async fn the_same_failures_mean_the_same_in_both_lanes() {
         let simulator = simulator::pair().build();
         let below = failures(&simulator, BelowEc2(simulator.clone()), disruption.clone()).await;
         let simulator = simulator::pair().build();
-        let (ec2, _) = wire::doors(&simulator);
+        let (ec2, ..) = wire::doors(&simulator);
         let through_the_sdk = failures(&simulator, ec2, disruption.clone()).await;
         assert_eq!(below, through_the_sdk, "{disruption:?}");
     }

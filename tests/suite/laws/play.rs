@@ -12,13 +12,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
 use simulator::{CallInfo, Disruption, Simulator, When, names};
-use token_failover::cloud::{Ec2, Ec2Audit, Sns, SnsAudit};
+use token_failover::cloud::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::report::Report;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::below::{BelowEc2, BelowSns};
+use super::below::{BelowEc2, BelowSns, BelowSsm};
 use super::door::{Court, Door, RUN, current_run};
 use super::drama::{Act, Cue, Drama, Entry, Fault, Faults, Kill, Kind, What, called};
 use super::judge::{Judge, Landing, Run, Tally, Violation};
@@ -48,7 +48,8 @@ pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
         match lane {
             Lane::Below => {
                 let doors = |simulator: &Simulator| {
-                    (BelowEc2(simulator.clone()), BelowSns(simulator.clone(), names::TOPIC.to_owned()))
+                    let sns = BelowSns(simulator.clone(), names::TOPIC.to_owned());
+                    (BelowEc2(simulator.clone()), sns, BelowSsm(simulator.clone()))
                 };
                 perform(drama, narrates, doors).await
             }
@@ -61,25 +62,27 @@ pub(crate) fn play(seed: u64, lane: Lane, narrates: bool) -> Played {
     })
 }
 
-async fn perform<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone>(
-    drama: Drama,
-    narrates: bool,
-    doors: impl Fn(&Simulator) -> (E, S),
-) -> Played {
+async fn perform<E, S, M>(drama: Drama, narrates: bool, doors: impl Fn(&Simulator) -> (E, S, M)) -> Played
+where
+    E: Ec2 + Ec2Audit + Clone,
+    S: Sns + SnsAudit + Clone,
+    M: Ssm + SsmAudit + Clone,
+{
     let simulator = drama.scenario.clone().build();
     let court = Court::new(Judge::new(drama.clone(), narrates), drama.dice.clone(), drama.dawdling);
     let config = Config::from_variables(drama.variables.clone()).expect("a right configuration");
-    let (ec2, sns) = doors(&simulator);
+    let (ec2, sns, ssm) = doors(&simulator);
+    let quiet = (
+        Door::new(BelowEc2(simulator.clone()), court.clone(), simulator.clone()),
+        Door::new(BelowSns(simulator.clone(), names::TOPIC.to_owned()), court.clone(), simulator.clone()),
+        Door::new(BelowSsm(simulator.clone()), court.clone(), simulator.clone()),
+    );
     let stage = Stage {
         ec2: Door::new(ec2, court.clone(), simulator.clone()),
         sns: Door::new(sns, court.clone(), simulator.clone()),
+        ssm: Door::new(ssm, court.clone(), simulator.clone()),
         idle: RefCell::new(Vec::new()),
-        quiet: Failover::new(
-            config.clone(),
-            Door::new(BelowEc2(simulator.clone()), court.clone(), simulator.clone()),
-            Door::new(BelowSns(simulator.clone(), names::TOPIC.to_owned()), court.clone(), simulator.clone()),
-            Box::new(|_| ()),
-        ),
+        quiet: Failover::new(config.clone(), quiet, Box::new(|_| ())),
         drama,
         simulator,
         court,
@@ -93,19 +96,20 @@ async fn perform<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone>(
     Played { drama: stage.drama.clone(), violations: judge.violations.clone(), tally: judge.tally.clone(), story }
 }
 
-type Function<E, S> = Failover<Door<E>, Door<S>>;
+type Function<E, S, M> = Failover<Door<E>, Door<S>, Door<M>>;
 
-struct Stage<E, S> {
+struct Stage<E, S, M> {
     drama: Drama,
     simulator: Simulator,
     court: Court,
     config: Config,
     ec2: Door<E>,
     sns: Door<S>,
+    ssm: Door<M>,
     /// Processes of the function that wait for something to do.
-    idle: RefCell<Vec<Rc<Function<E, S>>>>,
+    idle: RefCell<Vec<Rc<Function<E, S, M>>>>,
     /// Another process, for the time when all is quiet. Nothing fails then, so the cheap lane will do.
-    quiet: Function<BelowEc2, BelowSns>,
+    quiet: Function<BelowEc2, BelowSns, BelowSsm>,
 }
 
 /// How an invocation ended.
@@ -124,7 +128,12 @@ impl Fate {
     }
 }
 
-impl<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone> Stage<E, S> {
+impl<E, S, M> Stage<E, S, M>
+where
+    E: Ec2 + Ec2Audit + Clone,
+    S: Sns + SnsAudit + Clone,
+    M: Ssm + SsmAudit + Clone,
+{
     fn now(&self) -> Duration {
         self.simulator.now()
     }
@@ -191,7 +200,8 @@ impl<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone> Stage<E, S> {
     async fn invoke(&self, what: &What, time: Duration, kill: Option<Kill>) -> Fate {
         let idle = self.idle.borrow_mut().pop();
         let function = idle.unwrap_or_else(|| {
-            Rc::new(Failover::new(self.config.clone(), self.ec2.clone(), self.sns.clone(), Box::new(|_| ())))
+            let doors = (self.ec2.clone(), self.sns.clone(), self.ssm.clone());
+            Rc::new(Failover::new(self.config.clone(), doors, Box::new(|_| ())))
         });
         let fate = self.invoke_process(&function, what, time, kill).await;
         if let Fate::Answered(_) = fate {
@@ -200,9 +210,9 @@ impl<E: Ec2 + Ec2Audit + Clone, S: Sns + SnsAudit + Clone> Stage<E, S> {
         fate
     }
 
-    async fn invoke_process<A: Ec2 + Ec2Audit, B: Sns + SnsAudit>(
+    async fn invoke_process<A: Ec2 + Ec2Audit, B: Sns + SnsAudit, C: Ssm + SsmAudit>(
         &self,
-        function: &Failover<A, B>,
+        function: &Failover<A, B, C>,
         what: &What,
         time: Duration,
         kill: Option<Kill>,
