@@ -1,4 +1,5 @@
-//! A small, correct simulator of the part of EC2, SNS and Systems Manager that token-failover uses.
+//! A small, correct simulator of the part of EC2, SNS and Systems Manager that token-failover uses, and of the token
+//! servers on its instances.
 //!
 //! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in
 //! process and on tokio's paused clock, or over loopback. Its rules are AWS's documented rules, each with its source in
@@ -91,6 +92,44 @@
 //! # Ok::<(), simulator::world::ApiError>(())
 //! ```
 //!
+//! # Commands, and the token servers that they wake
+//!
+//! Systems Manager knows the instances and takes commands for them. The token server runs where the license interface
+//! is; a standby that runs already may have to be woken by a command first. What listens can be tried like a TCP port:
+//!
+//! ```
+//! use simulator::{names, world::{CommandStatus, GetCommandInvocation, Refusal, SendCommand}};
+//!
+//! let mut world = simulator::pair()
+//!     // Or `without_token_server`, or `firewalled`: then there is silence.
+//!     .instance(names::STANDBY, |instance| instance.token_server_on_command())
+//!     // Or `without_agent`, `agent_lost`, `command_never_ends`, `command_never_delivered`.
+//!     .instance(names::HOLDER, |instance| instance.command_fails())
+//!     .document(names::DOCUMENT, |document| document.required_parameter("Unit"))
+//!     .document("wake", |document| document)
+//!     .world();
+//! let port = format!("{}:27007", names::PRIVATE_IP).parse().unwrap();
+//! assert_eq!(world.answers(port), Ok(()));
+//!
+//! world.detach(names::INTERFACE)?;
+//! world.advance(world.now());
+//! assert_eq!(world.answers(port), Err(Refusal::Silent));
+//! world.attach(names::INTERFACE, names::STANDBY, 1)?;
+//! world.advance(world.now());
+//! assert_eq!(world.answers(port), Err(Refusal::Refused));
+//!
+//! let sent = world.act(SendCommand::to(names::STANDBY, "wake"))?;
+//! let invocation = world.act(GetCommandInvocation::of(&sent.command_id, names::STANDBY))?;
+//! assert_eq!(invocation.status, CommandStatus::Success);
+//! assert_eq!(world.answers(port), Ok(()));
+//! assert_eq!(world.commands().len(), 1);
+//! world.kill_token_server(names::STANDBY)?;
+//! assert_eq!(world.answers(port), Err(Refusal::Refused));
+//! # Ok::<(), simulator::world::ApiError>(())
+//! ```
+//!
+//! [`Simulator::connect`] does the same on tokio's clock, and [`Simulator::connections`] has what was tried.
+//!
 //! # Below everything
 //!
 //! A [`World`](world::World) alone, with time as data, is the fastest: `scenario.world()`, then
@@ -109,5 +148,5 @@ pub use self::{
         AddressSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario,
         SecurityGroupSpec, SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
     },
-    simulation::{Call, CallError, CallInfo, Disruption, Moment, Outcome, Simulator, When},
+    simulation::{Call, CallError, CallInfo, Connection, Disruption, Moment, Outcome, Simulator, When},
 };

@@ -23,12 +23,13 @@ use crate::{
     names,
     simulation::Simulator,
     world::{
-        Agent, Assumptions, CommandBehavior, InstanceType, Timings, World,
+        Agent, Assumptions, CommandBehavior, InstanceType, Timings, TokenServer, World,
         region::{
             Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
             InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
         },
         rules::ipv4_network,
+        token_servers::TokenServers,
     },
 };
 
@@ -73,6 +74,8 @@ pub struct Scenario {
     network_acls: Vec<NetworkAclSpec>,
     topics: Vec<TopicSpec>,
     documents: Vec<DocumentSpec>,
+    license_interface: String,
+    token_server_ports: Vec<u16>,
     vpcs_without_gateway: BTreeSet<String>,
 }
 
@@ -94,6 +97,8 @@ impl Default for Scenario {
             network_acls: Vec::new(),
             topics: Vec::new(),
             documents: Vec::new(),
+            license_interface: names::INTERFACE.to_owned(),
+            token_server_ports: vec![27007, 27008],
             vpcs_without_gateway: BTreeSet::new(),
         }
     }
@@ -101,7 +106,8 @@ impl Default for Scenario {
 
 /// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
 /// and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, somebody gets what is
-/// published, both instances take commands, and there is a document for them. All times are zero.
+/// published, both instances take commands, and there is a document for them. The token server runs wherever the
+/// license interface is. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
         .instance(names::HOLDER, |instance| instance)
@@ -231,6 +237,19 @@ impl Scenario {
         self
     }
 
+    /// The interface whose MAC address the license is for; the token server runs only where it is. By default
+    /// [`names::INTERFACE`].
+    pub fn license_interface(mut self, id: &str) -> Self {
+        self.license_interface = id.to_owned();
+        self
+    }
+
+    /// The TCP ports of the token server; by default 27007 and 27008.
+    pub fn token_server_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        self.token_server_ports = ports.into_iter().collect();
+        self
+    }
+
     /// Adds or changes a subnet. Those that something is in are there anyway; a new one is in the standard VPC and zone.
     pub fn subnet(mut self, id: &str, change: impl FnOnce(SubnetSpec) -> SubnetSpec) -> Self {
         upsert(&mut self.subnets, |spec| spec.id == id, || SubnetSpec::new(id), change);
@@ -331,6 +350,8 @@ impl Scenario {
         for spec in &self.documents {
             spec.build(&mut world);
         }
+        world.set_token_servers(TokenServers::new(&self.token_server_ports, &self.license_interface));
+        world.begin_with_token_servers();
         world
     }
 
@@ -395,6 +416,8 @@ pub struct InstanceSpec {
     disable_api_termination: bool,
     agent: Agent,
     command_behavior: CommandBehavior,
+    token_server: TokenServer,
+    firewalled: bool,
     has_primary: bool,
     primary_delete_on_termination: bool,
     source_dest_check: bool,
@@ -420,6 +443,8 @@ impl InstanceSpec {
             disable_api_termination: false,
             agent: Agent::default(),
             command_behavior: CommandBehavior::default(),
+            token_server: TokenServer::default(),
+            firewalled: false,
             has_primary: true,
             primary_delete_on_termination: true,
             source_dest_check: true,
@@ -532,6 +557,26 @@ impl InstanceSpec {
         self
     }
 
+    /// While it runs, it takes a command to start its token server once the license interface has come.
+    pub fn token_server_on_command(self) -> Self {
+        self.token_server(TokenServer::OnCommand)
+    }
+
+    pub fn without_token_server(self) -> Self {
+        self.token_server(TokenServer::Missing)
+    }
+
+    pub fn token_server(mut self, token_server: TokenServer) -> Self {
+        self.token_server = token_server;
+        self
+    }
+
+    /// A connection to it is neither accepted nor refused.
+    pub fn firewalled(mut self) -> Self {
+        self.firewalled = true;
+        self
+    }
+
     /// In another subnet of its Availability Zone; so is its primary interface.
     pub fn subnet(mut self, subnet_id: &str) -> Self {
         self.subnet_id = subnet_id.to_owned();
@@ -603,6 +648,8 @@ impl InstanceSpec {
             disable_api_termination: self.disable_api_termination,
             agent: self.agent,
             command_behavior: self.command_behavior,
+            token_server: self.token_server,
+            firewalled: self.firewalled,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,

@@ -7,6 +7,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     fmt,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,7 +20,9 @@ pub use self::{
 };
 use crate::{
     scenario::Scenario,
-    world::{Answer, ApiError, Command, Message, Operation, Parameters, Process, Request, Service, World, ids::Ids},
+    world::{
+        Answer, ApiError, Command, Message, Operation, Parameters, Process, Refusal, Request, Service, World, ids::Ids,
+    },
 };
 
 /// A simulated EC2, SNS and Systems Manager. Copies are the same simulator.
@@ -78,6 +81,15 @@ impl CallError {
     }
 }
 
+/// A connection that somebody tried to make to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connection {
+    /// When it arrived, or would have.
+    pub at: Duration,
+    pub address: SocketAddr,
+    pub outcome: Result<(), Refusal>,
+}
+
 /// A call as it arrives: it need not be one that makes sense.
 #[derive(Debug)]
 pub(crate) struct Incoming {
@@ -119,6 +131,7 @@ struct Shared {
     sequence: u64,
     counts: HashMap<(Service, String), u64>,
     journal: Vec<Call>,
+    connections: Vec<Connection>,
     disruptors: Vec<Disruptor>,
     /// By time and, within one moment, in the order in which it was announced.
     planned: BTreeMap<(Duration, u64), Planned>,
@@ -185,6 +198,11 @@ impl Simulator {
     /// What was sent with Systems Manager, once for each instance, in order.
     pub fn commands(&self) -> Vec<Command> {
         self.world(|world| world.commands().to_vec())
+    }
+
+    /// All connections that somebody tried to make, in order.
+    pub fn connections(&self) -> Vec<Connection> {
+        self.lock().connections.clone()
     }
 
     pub(crate) fn next_request_id(&self) -> String {
@@ -259,6 +277,22 @@ impl Simulator {
         Ok(O::unwrap(answer).expect("a request is answered under its own name"))
     }
 
+    /// Connects to a TCP port at a private address, in the time of one call. Of silence it never returns: how long to
+    /// wait is the caller's affair.
+    ///
+    /// This is no call of AWS: it is not in the journal but in [`connections`](Self::connections), and is not
+    /// disrupted.
+    pub async fn connect(&self, address: SocketAddr) -> Result<(), Refusal> {
+        let latency = self.lock().world.region().timings().call;
+        pass(latency / 2).await;
+        let outcome = self.lock().connect(address);
+        if outcome == Err(Refusal::Silent) {
+            return std::future::pending().await;
+        }
+        pass(latency / 2).await;
+        outcome
+    }
+
     /// Half of the latency passes before the call takes effect, half after.
     pub(crate) async fn take(&self, incoming: Incoming) -> Result<Answer, CallError> {
         let (info, disruption, latency) = self.lock().announce(&incoming);
@@ -293,6 +327,7 @@ impl Shared {
             sequence: 0,
             counts: HashMap::new(),
             journal: Vec::new(),
+            connections: Vec::new(),
             disruptors: Vec::new(),
             planned: BTreeMap::new(),
             announced: 0,
@@ -378,6 +413,14 @@ impl Shared {
             _ => self.world.answer(info.now, &request),
         });
         if *disruption == Disruption::DropAfter { Err(CallError::Dropped) } else { Ok(answer?) }
+    }
+
+    fn connect(&mut self, address: SocketAddr) -> Result<(), Refusal> {
+        let now = self.now();
+        self.settle(now);
+        let outcome = self.world.answers(address);
+        self.connections.push(Connection { at: now, address, outcome });
+        outcome
     }
 
     fn plan(&mut self, time: Duration, planned: Planned) {
@@ -568,6 +611,25 @@ mod tests {
         assert_eq!(simulator.commands()[0].status, crate::world::CommandStatus::Success);
         let line = "SendCommand DocumentName=token-failover-restart InstanceIds=i-0bbbbbbbbbbbbbbb2 -> dropped-after";
         assert_eq!(simulator.changes(), [line]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_takes_its_time_and_is_no_call() {
+        let simulator = pair().timings(Timings::realistic()).build();
+        simulator.disrupt(|_| Disruption::Hang);
+        simulator.at(milliseconds(40), |world| world.kill_token_server(names::HOLDER).unwrap());
+        simulator.at(milliseconds(70), |world| world.stop(names::HOLDER).unwrap());
+        let address = SocketAddr::new(names::PRIVATE_IP.parse().unwrap(), 27007);
+        assert_eq!(simulator.connect(address).await, Ok(()));
+        assert_eq!(simulator.now(), milliseconds(30));
+        assert_eq!(simulator.connect(address).await, Err(Refusal::Refused));
+        assert!(tokio::time::timeout(seconds(90), simulator.connect(address)).await.is_err());
+        let connection = |at, outcome| Connection { at: milliseconds(at), address, outcome };
+        assert_eq!(
+            simulator.connections(),
+            [connection(15, Ok(())), connection(45, Err(Refusal::Refused)), connection(75, Err(Refusal::Silent))]
+        );
+        assert_eq!(simulator.journal(), []);
     }
 
     #[tokio::test(start_paused = true)]

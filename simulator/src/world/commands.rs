@@ -104,6 +104,8 @@ pub struct Command {
     pub started_at: Option<Duration>,
     pub ended_at: Option<Duration>,
     pub status: CommandStatus,
+    /// The attachment of the license interface to the instance, as it was when the command began.
+    pub(crate) license_attachment: Option<String>,
 }
 
 impl Command {
@@ -193,6 +195,7 @@ impl Change for SendCommand {
                 started_at: None,
                 ended_at: None,
                 status: CommandStatus::Pending,
+                license_attachment: None,
             });
             let (command_id, instance_id) = (command_id.clone(), instance_id.clone());
             world.begin(until_delivery, Process::Deliver { command_id, instance_id });
@@ -352,6 +355,7 @@ impl World {
         let now = self.now;
         let instance = self.region.instance(instance_id).ok();
         let behavior = instance.filter(|instance| instance.agent_answers()).map(|instance| instance.command_behavior);
+        let license_attachment = self.license_attachment_to(instance_id).map(str::to_owned);
         let run_takes = self.region.timings.command - self.region.timings.command / 3;
         let Some(command) = self.command_mut(id, instance_id) else { return };
         let (command_id, instance_id) = (id.to_owned(), instance_id.to_owned());
@@ -362,6 +366,7 @@ impl World {
         }
         command.status = CommandStatus::InProgress;
         command.started_at = Some(now);
+        command.license_attachment = license_attachment;
         if behavior != Some(CommandBehavior::NeverEnds) {
             self.begin(run_takes, Process::Finish { command_id, instance_id });
         }
@@ -378,6 +383,9 @@ impl World {
         }
         command.status = if succeeds { CommandStatus::Success } else { CommandStatus::Failed };
         command.ended_at = Some(now);
+        if succeeds && let Some(attachment_id) = command.license_attachment.clone() {
+            self.start_token_server_by_command(instance_id, attachment_id);
+        }
     }
 
     /// "If this time is reached and the command hasn't already started running, it won't run" (service model,

@@ -408,6 +408,7 @@ impl World {
         instance.blocked_indexes.clear();
         (instance.system_check, instance.instance_check) = (Check::Initializing, Check::Initializing);
         let transition = instance.transition;
+        self.start_token_server_at_boot(id);
         if checks_take.is_zero() {
             self.complete_checks(id, transition);
         } else {

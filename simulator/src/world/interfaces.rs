@@ -384,6 +384,7 @@ impl World {
                 attachment.status = AttachmentStatus::Attached;
             }
         });
+        self.start_token_server_with(attachment_id);
     }
 
     /// The interface keeps its private address, its Elastic IP, its MAC address and its tags ("Elastic network

@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the rules
 //! by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`, `groups`,
-//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`, `commands`. `operations` ties each request to its answer; `select` has
+//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`, `commands`,
+//! and `token_servers`, which is what runs on the instances. `operations` ties each request to its answer; `select` has
 //! ids, filters and pages.
 
 mod actors;
@@ -28,6 +29,7 @@ pub(crate) mod subnets;
 pub(crate) mod subscriptions;
 pub(crate) mod tags;
 pub mod time;
+pub(crate) mod token_servers;
 pub(crate) mod topics;
 
 use std::{
@@ -73,9 +75,10 @@ pub use self::{
     subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     time::{Assumptions, Process, Timings},
+    token_servers::{Refusal, TokenServer},
     topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
 };
-use self::{commands::Commands, documents::Documents, ids::Ids, topics::Topics};
+use self::{commands::Commands, documents::Documents, ids::Ids, token_servers::TokenServers, topics::Topics};
 
 /// How many changes back the past can be read.
 const HISTORY_LENGTH: usize = 512;
@@ -104,6 +107,7 @@ pub struct World {
     topics: Topics,
     documents: Documents,
     commands: Commands,
+    token_servers: TokenServers,
     ids: Ids,
     /// Of their own, so that a topic more does not change the names of everything else.
     subscription_ids: Ids,
@@ -125,6 +129,7 @@ impl World {
             topics: Topics::default(),
             documents: Documents::default(),
             commands: Commands::default(),
+            token_servers: TokenServers::default(),
             ids: Ids::from_seed(seed),
             subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
             command_ids: Ids::from_seed(seed.rotate_left(32) ^ COMMANDS),
@@ -419,6 +424,12 @@ mod tests {
         for command in world.commands() {
             assert_eq!(command.status.is_over(), command.ended_at.is_some(), "{command:?}");
             assert!(command.started_at.is_none_or(|start| start >= command.sent_at), "{command:?}");
+        }
+        let address = std::net::SocketAddr::new(region.interfaces[names::INTERFACE].private_ip.into(), 27007);
+        if world.answers(address).is_ok() {
+            let attachment = world.attachment_of(names::INTERFACE).expect("what answers is attached");
+            let instance = region.instance(&attachment.instance_id).expect("and to something");
+            assert_eq!((attachment.status, instance.state), (AttachmentStatus::Attached, InstanceState::Running));
         }
     }
 

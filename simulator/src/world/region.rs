@@ -20,6 +20,7 @@ use super::{
     network_acls::NetworkAcl,
     routes::RouteTable,
     subnets::Subnet,
+    token_servers::TokenServer,
 };
 
 /// Tags of one resource.
@@ -118,6 +119,10 @@ pub struct Instance {
     pub agent: Agent,
     /// What becomes of the commands that Systems Manager sends to it.
     pub command_behavior: CommandBehavior,
+    /// What starts the token server on it.
+    pub token_server: TokenServer,
+    /// Packets from outside never arrive, so that a connection to it is neither accepted nor refused.
+    pub firewalled: bool,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`].
     pub blocked_indexes: BTreeSet<u32>,

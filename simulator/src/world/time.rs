@@ -25,6 +25,8 @@ pub struct Timings {
     pub command: Duration,
     /// From SendCommand until GetCommandInvocation knows the command.
     pub command_visible: Duration,
+    /// From the start of a token server until it listens.
+    pub token_server: Duration,
 }
 
 impl Timings {
@@ -41,6 +43,7 @@ impl Timings {
             release: Duration::from_secs(4),
             command: Duration::from_millis(1500),
             command_visible: Duration::from_millis(200),
+            token_server: Duration::from_secs(2),
         }
     }
 }
