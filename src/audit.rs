@@ -292,9 +292,8 @@ impl Auditor<'_> {
                 let members = self.config.members.iter().filter_map(|id| self.observation.instance(id));
                 let running = members.filter(|member| member.state == InstanceState::Running);
                 let deaf = running.filter(|member| !reachable.contains(&member.id));
-                findings.extend(
-                    deaf.map(|member| self.advisor.member_not_managed(&member.id, holder == Some(&member.id))),
-                );
+                findings
+                    .extend(deaf.map(|member| self.advisor.member_not_managed(&member.id, holder == Some(&member.id))));
             }
         }
     }

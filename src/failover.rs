@@ -278,7 +278,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let instance = match ending {
             Ending::Moved(movement, _) if movement.standby_started != Some(true) => &movement.to,
             Ending::Returned { to, started: false } => to,
-            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run.interface()).next().is_some() => run.holder()?,
+            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run.interface()).next().is_some() => {
+                run.holder()?
+            }
             _ => return None,
         };
         let runs = run.observation.as_ref()?.instance(instance)?.state == InstanceState::Running;

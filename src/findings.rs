@@ -15,8 +15,8 @@ use crate::config::{Activation, Config};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
-use crate::report::{ActivationRecord, ActivationResult};
 use crate::readiness::Subscription;
+use crate::report::{ActivationRecord, ActivationResult};
 use crate::security_group::Gap;
 
 /// How bad a finding is.
@@ -118,10 +118,13 @@ impl<'a> Advisor<'a> {
                 interface,
                 format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
                 format!(
-                    "Look whether it is in another account or Region, with that account's credentials and that Region in \
-                     AWS_REGION:\naws ec2 describe-network-interfaces --network-interface-ids {interface} --query \
-                     'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text\nIf it is gone, create a new \
-                     interface, send its MAC address to support@mosek.com for a new license, and deploy with its id."
+                    "Look whether it is in another account, with credentials of that account, or in another Region, with another \
+                     --region:\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com for a new \
+                     license, and deploy with its id.",
+                    self.command(&format!(
+                        "describe-network-interfaces --network-interface-ids {interface} --query \
+                         'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
+                    ))
                 ),
             ),
             Refusal::HeldByStranger { holder, attachment_id } => {
@@ -678,10 +681,8 @@ impl<'a> Advisor<'a> {
     pub fn activation(&self, record: &ActivationRecord, listening: CheckResult) -> Option<Finding> {
         let ActivationRecord { document, instance_id, command_id, error, .. } = record;
         let why = error.as_ref().map_or_else(String::new, |error| format!(" {error}."));
-        let again = self.command_of(
-            "ssm",
-            &format!("send-command --document-name {document} --instance-ids {instance_id}"),
-        );
+        let again =
+            self.command_of("ssm", &format!("send-command --document-name {document} --instance-ids {instance_id}"));
         let printed = command_id.as_ref().map(|command| {
             self.command_of(
                 "ssm",
@@ -696,13 +697,17 @@ impl<'a> Advisor<'a> {
             ActivationResult::Failed => {
                 let severity = if listening == CheckResult::Ok { Severity::Warning } else { Severity::Critical };
                 let look = printed.map_or_else(String::new, |printed| format!("See what it said:\n{printed}\n"));
-                Some(Finding::new(
-                    severity,
+                let finding = Finding::critical(
                     "activation-failed",
-                    Some(instance_id.to_string()),
-                    format!("The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"),
-                    format!("{look}Start the token server on {instance_id}, by hand or by sending the command again:\n{again}"),
-                ))
+                    instance_id,
+                    format!(
+                        "The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"
+                    ),
+                    format!(
+                        "{look}Start the token server on {instance_id}, by hand or by sending the command again:\n{again}"
+                    ),
+                );
+                Some(Finding { severity, ..finding })
             }
             ActivationResult::Unfinished => Some(Finding::warning(
                 "activation-unfinished",
@@ -737,11 +742,9 @@ impl<'a> Advisor<'a> {
 
     /// Systems Manager does not hear from the agent on a member that runs.
     pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
-        let severity = if is_holder { Severity::Warning } else { Severity::Critical };
-        Finding::new(
-            severity,
+        let finding = Finding::critical(
             "member-not-managed",
-            Some(member.to_string()),
+            member,
             format!(
                 "Systems Manager does not hear from its agent on {member}, so the token server there could not be woken."
             ),
@@ -750,10 +753,15 @@ impl<'a> Advisor<'a> {
                  reaches Systems Manager:\n{}",
                 self.command_of(
                     "ssm",
-                    &format!("describe-instance-information --filters Key=InstanceIds,Values={member}")
+                    &format!(
+                        "describe-instance-information --filters Key=InstanceIds,Values={member} --query \
+                         'InstanceInformationList[].[PingStatus,LastPingDateTime]' --output text"
+                    )
                 )
             ),
-        )
+        );
+        // It serves now. What it serves after the interface came back to it is another night's concern.
+        if is_holder { Finding { severity: Severity::Warning, ..finding } } else { finding }
     }
 
     /// The findings of the checks of EC2's answers.

@@ -426,7 +426,8 @@ impl<E: Ec2> Run<'_, E> {
         if may_run && self.await_running(id, started.is_ok()).await {
             return true;
         }
-        let did_not_come_up = || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
+        let did_not_come_up =
+            || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
         let error = started.err().unwrap_or_else(did_not_come_up);
         let consequence = format!("{id} could not be started when it had the interface.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);

@@ -217,7 +217,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Some(prober) = &self.prober else { return };
         let holder = run.holder().filter(|holder| self.config.is_member(holder)).cloned();
         let state = run.observation.as_ref().zip(holder.as_ref()).and_then(|(seen, id)| seen.instance(id));
-        let may_answer = state.is_some_and(|holder| matches!(holder.state, InstanceState::Running | InstanceState::Pending));
+        let may_answer =
+            state.is_some_and(|holder| matches!(holder.state, InstanceState::Running | InstanceState::Pending));
         let address = run.interface().and_then(|interface| interface.private_ip_address);
         let (Some(holder), Some(address), true) = (holder, address, may_answer) else { return };
         let ports = ports_to_try(&self.config.ports);

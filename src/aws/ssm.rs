@@ -25,7 +25,7 @@ impl SdkSsm {
 
 /// How long a command may wait for the instance's agent, in seconds. One that came later would find another night.
 /// Source for the range, from 30: Systems Manager API Reference, *SendCommand*, `TimeoutSeconds`.
-const DELIVERY_SECONDS: i32 = 60;
+const DELIVERY_SECONDS: i32 = 30;
 
 /// The agents are asked for in pages of 50, and a token server has two or three members.
 const MOST_PAGES: usize = 10;
@@ -107,13 +107,17 @@ impl SsmAudit for SdkSsm {
         }
         let ids = instances.iter().map(ToString::to_string).collect();
         let filter = sdk::InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids)).build();
-        let filter = filter.map_err(|error| contradiction(ACTION, format!("the filter cannot be built: {error}"), None))?;
+        let filter =
+            filter.map_err(|error| contradiction(ACTION, format!("the filter cannot be built: {error}"), None))?;
         let mut pages = self.client.describe_instance_information().filters(filter).into_paginator().send();
         let mut reachable = BTreeSet::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = pages.next().await else { return Ok(reachable) };
             let page = page.map_err(|error| call_error(ACTION, error, meaning_of))?;
-            let online = page.instance_information_list().iter().filter(|one| one.ping_status() == Some(&sdk::PingStatus::Online));
+            let online = page
+                .instance_information_list()
+                .iter()
+                .filter(|one| one.ping_status() == Some(&sdk::PingStatus::Online));
             // A machine outside of EC2 has an id of another form, and is none of the members.
             reachable.extend(online.filter_map(|one| one.instance_id()?.parse().ok()));
         }

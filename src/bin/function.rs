@@ -24,7 +24,11 @@ async fn main() -> Result<(), Error> {
             let doors = aws::clients(&sdk, &config);
             let probes = config.probe;
             let failover = Failover::new(config, doors, Box::new(log));
-            let failover = if probes { failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address))))) } else { failover };
+            let failover = if probes {
+                failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address)))))
+            } else {
+                failover
+            };
             let failover = &failover;
             lambda_runtime::run(service_fn(move |event| serve(failover, event))).await
         }
@@ -39,7 +43,10 @@ async fn main() -> Result<(), Error> {
     }
 }
 
-async fn serve(failover: &Failover<aws::SdkEc2, aws::SdkSns, aws::SdkSsm>, event: LambdaEvent<Value>) -> Result<Report, Failed> {
+async fn serve(
+    failover: &Failover<aws::SdkEc2, aws::SdkSns, aws::SdkSsm>,
+    event: LambdaEvent<Value>,
+) -> Result<Report, Failed> {
     let LambdaEvent { payload, context, .. } = event;
     let now = SystemTime::now();
     let left = context.deadline().duration_since(now).unwrap_or(Duration::ZERO);

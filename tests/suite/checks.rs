@@ -21,6 +21,8 @@ const OK: Checks = Checks {
     elastic_ip: CheckResult::Ok,
     security_group: CheckResult::Ok,
     delete_on_termination: CheckResult::Ok,
+    // EC2 does not tell.
+    listening: CheckResult::NotChecked,
 };
 
 /// The checks of the interface, with the configured Elastic IP.

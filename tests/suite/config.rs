@@ -441,12 +441,12 @@ fn a_token_server_is_woken_by_a_document_of_systems_manager() {
 
 #[test]
 fn the_document_gets_its_parameters_as_lists() {
-    let read = |parameters| read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, parameters)]).map(|config| config.activation);
+    let read = |parameters| {
+        read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, parameters)]).map(|config| config.activation)
+    };
     let commands = ["systemctl restart lmgrd", "systemctl is-active lmgrd"].map(str::to_owned).to_vec();
-    let parameters = BTreeMap::from([
-        ("commands".to_owned(), commands),
-        ("executionTimeout".to_owned(), vec!["60".to_owned()]),
-    ]);
+    let parameters =
+        BTreeMap::from([("commands".to_owned(), commands), ("executionTimeout".to_owned(), vec!["60".to_owned()])]);
     let text = r#" {"commands": ["systemctl restart lmgrd", "systemctl is-active lmgrd"], "executionTimeout": "60"} "#;
     assert_eq!(read(text), Ok(Some(Activation { document: parsed("AWS-RunShellScript"), parameters })));
     let none = Activation { document: parsed("AWS-RunShellScript"), parameters: BTreeMap::new() };
@@ -459,7 +459,10 @@ fn parameters_that_are_none_are_a_problem_that_does_not_repeat_them() {
         let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
                         {\"Service\":[\"lmgrd\"]}";
         let problems = vec![problem(PARAMETERS, Some("(not shown)"), expected)];
-        assert_eq!(read(&[(DOCUMENT, "token-failover-restart"), (PARAMETERS, parameters)]), Err(ConfigError { problems }));
+        assert_eq!(
+            read(&[(DOCUMENT, "token-failover-restart"), (PARAMETERS, parameters)]),
+            Err(ConfigError { problems })
+        );
     }
     let expected = "the document that FAILOVER_ACTIVATION_PARAMETERS belongs to";
     assert_eq!(

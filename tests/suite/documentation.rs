@@ -275,10 +275,20 @@ fn assert_defaults(rows: &[Vec<String>]) {
     // An empty value counts as not set, so it would stand for every default.
     let empty: Vec<&str> =
         defaults.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect();
-    assert_eq!(empty, ["TOKEN_SERVER_CLIENTS", "TOKEN_SERVER_ALLOCATION_ID", "TOKEN_SERVER_HOSTID"]);
+    assert_eq!(
+        empty,
+        [
+            "TOKEN_SERVER_CLIENTS",
+            "TOKEN_SERVER_ALLOCATION_ID",
+            "TOKEN_SERVER_HOSTID",
+            "FAILOVER_ACTIVATION_DOCUMENT",
+            "FAILOVER_ACTIVATION_PARAMETERS"
+        ]
+    );
     let without = Config::from_variables(required).expect("what is required is enough");
     assert_eq!(Config::from_variables(defaults).expect("defaults are right"), without);
-    assert!(without.clients.is_empty() && without.allocation_id.is_none() && without.hostid.is_none());
+    assert!(without.clients.is_empty() && without.allocation_id.is_none());
+    assert!(without.hostid.is_none() && without.activation.is_none());
 }
 
 #[test]
@@ -333,11 +343,12 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Reports that have all fields between them: a move that an operator asked for, an announcement, an audit that found
-/// something.
+/// something; with everything that may be asked for.
 async fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
     for document in ["operator-failover", "holder-health-retirement", "operator-audit"] {
-        let stage = Stage::recorded(simulator::pair().build(), &[], Box::new(|_| ()));
+        let all = [("TOKEN_SERVER_PROBE", "true"), ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+        let stage = Stage::recorded(simulator::pair().build(), &all, Box::new(|_| ()));
         reports.push(stage.invoke(event(document)).await.expect("a report"));
     }
     reports

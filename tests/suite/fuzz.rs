@@ -243,7 +243,7 @@ async fn no_damaged_security_group_rule_opens_a_port() {
     for number in 0..tried {
         let answer = String::from_utf8_lossy(&damage(&mut dice, RULES.as_bytes(), &pieces)).into_owned();
         let sdk = usual.to_builder().http_client(Parrot(answer.clone())).build();
-        let (ec2, _) = aws::clients(&sdk, &config);
+        let (ec2, ..) = aws::clients(&sdk, &config);
         let Ok(rules) = ec2.ingress_rules(&group).await else { continue };
         understood += 1;
         for rule in &rules {

@@ -22,4 +22,5 @@ mod notifications;
 mod operator;
 mod planning;
 mod security_groups;
+mod serving;
 mod world;

@@ -171,7 +171,10 @@ fn what_can_be_understood_of_a_damaged_debt_is_kept() {
         to: Some(parsed(STANDBY)),
         arrived: None,
     };
-    assert_eq!(marks, owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false, woken: false }));
+    assert_eq!(
+        marks,
+        owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false, woken: false })
+    );
 }
 
 #[test]

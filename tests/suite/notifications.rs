@@ -6,15 +6,16 @@ use proptest::prelude::*;
 use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
 use token_failover::checks::{CheckResult, Checks, check};
-use token_failover::config::Config;
+use token_failover::config::{Activation, Config};
 use token_failover::event::{Trigger, TriggerKind};
 use token_failover::findings::{Advisor, Finding, Severity};
-use token_failover::ids::AttachmentId;
+use token_failover::ids::{AttachmentId, CommandId};
 use token_failover::notification::{Fifo, Notification, text};
 use token_failover::observation::{Address, InstanceState, Observation, Reading};
 use token_failover::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
 use token_failover::report::{
-    Expectation, Holder, Movement, Outcome, Report, SCHEMA_VERSION, Step, StepRecord, StepResult, TokenServer,
+    ActivationRecord, ActivationResult, Expectation, Holder, Movement, Outcome, Probe, Report, SCHEMA_VERSION, Step,
+    StepRecord, StepResult, TokenServer,
 };
 
 use crate::support;
@@ -50,6 +51,8 @@ fn report(config: &Config, observation: &Observation) -> Report {
         viable_standbys: None,
         steps: Vec::new(),
         checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),
+        probes: Vec::new(),
+        activation: None,
         findings,
     }
 }
@@ -396,6 +399,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
             "elasticIp": "not-checked",
             "securityGroup": "not-checked",
             "deleteOnTermination": "not-checked",
+            "listening": "not-checked",
         },
         "findings": [],
     });
@@ -559,7 +563,23 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         advisor.not_started(&parsed(STANDBY)),
         advisor.forced(&parsed(HOLDER)),
         advisor.still_starting(&parsed(STANDBY)),
+        advisor.ports_not_answering(&parsed(STANDBY), parsed("10.0.1.50"), &[27008], &[]),
+        advisor.ports_not_answering(&parsed(STANDBY), parsed("10.0.1.50"), &[27008], &[27007]),
+        advisor.member_not_managed(&parsed(HOLDER), true),
+        advisor.member_not_managed(&parsed(STANDBY), false),
+        advisor.activation_document_missing(&Activation { document: parsed(DOCUMENT), parameters: BTreeMap::new() }),
     ]);
+    let sent = [None, Some(CommandId::new("5e1b6a9e-0000-4000-8000-00000000c0de"))];
+    findings.extend(sent.into_iter().flat_map(|command_id| {
+        let error = Some("ssm:SendCommand: InvalidInstanceId: Instances not in a valid state".to_owned());
+        let record =
+            |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..woken() };
+        let results = [ActivationResult::Failed, ActivationResult::Unfinished];
+        results
+            .into_iter()
+            .filter_map(move |result| advisor.activation(&record(result), CheckResult::NotChecked))
+            .collect::<Vec<_>>()
+    }));
     for error in [error(), unreachable("ec2:CreateTags")] {
         findings.extend([
             advisor.mark_not_written(&error),
@@ -568,6 +588,60 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         ]);
     }
     findings
+}
+
+const DOCUMENT: &str = "token-failover-restart";
+
+/// The token server was woken on the standby.
+fn woken() -> ActivationRecord {
+    ActivationRecord {
+        document: parsed(DOCUMENT),
+        instance_id: parsed(STANDBY),
+        command_id: Some(CommandId::new("5e1b6a9e-0000-4000-8000-00000000c0de")),
+        result: ActivationResult::Done,
+        status: Some("Success".to_owned()),
+        duration_ms: 1620,
+        error: None,
+    }
+}
+
+#[test]
+fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
+    let config = support::config(&[]);
+    let probe =
+        |port, result, error: Option<&str>| Probe { port, result, duration_ms: 3, error: error.map(str::to_owned) };
+    let checks = |listening| Checks { listening, ..report(&config, &on_standby()).checks };
+    let fine = Report {
+        checks: checks(CheckResult::Ok),
+        probes: vec![probe(27007, CheckResult::Ok, None), probe(27008, CheckResult::Ok, None)],
+        activation: Some(woken()),
+        ..moved(&config, &on_standby())
+    };
+    let mail = text(&fine);
+    for line in [
+        "Expected to work now: yes: the token server answers on its ports.",
+        "- Ports answer: ok (27007 in 3 ms, 27008 in 3 ms)",
+        "- Token server woken on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done",
+        "Not checked: whether MOSEKLM hands out licenses, network ACLs, routes.",
+    ] {
+        assert!(mail.lines().any(|said| said == line), "{line}\n{mail}");
+    }
+    let bad = Report {
+        checks: checks(CheckResult::Failed),
+        probes: vec![
+            probe(27007, CheckResult::Ok, None),
+            probe(27008, CheckResult::Failed, Some("connection refused")),
+        ],
+        activation: Some(ActivationRecord { result: ActivationResult::Failed, ..woken() }),
+        ..fine.clone()
+    };
+    let mail = text(&bad);
+    for line in [
+        "- Ports answer: FAILED (27007 in 3 ms, 27008 connection refused)",
+        "- Token server woken on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: FAILED",
+    ] {
+        assert!(mail.lines().any(|said| said == line), "{line}\n{mail}");
+    }
 }
 
 #[test]
@@ -593,7 +667,8 @@ fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is(
     let (commands, sentences): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.starts_with("aws "));
     assert!(commands.len() > 10, "{commands:?}");
     for command in commands {
-        assert!(command.starts_with("aws ec2 ") && command.ends_with(" --region eu-west-1"), "{command}");
+        let is_known = command.starts_with("aws ec2 ") || command.starts_with("aws ssm ");
+        assert!(is_known && command.ends_with(" --region eu-west-1"), "{command}");
         assert!(!command.contains(['…', ';', '\n']) && command.matches('\'').count() % 2 == 0, "{command}");
     }
     for sentence in sentences {

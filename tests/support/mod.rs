@@ -12,6 +12,7 @@ use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::report::Report;
 use token_failover::run::Recorder;
+use token_failover::serving::{Connect, Prober, Unanswered};
 use tokio::time::Instant;
 
 /// The configuration of the standard pair, with changes. A variable that is changed to `-` is left out.
@@ -53,6 +54,20 @@ pub(crate) fn sdk_config(simulator: &Simulator) -> SdkConfig {
         .build()
 }
 
+/// A way to the simulated token servers.
+pub(crate) fn connecting_to(simulator: &Simulator) -> Box<Connect> {
+    let simulator = simulator.clone();
+    Box::new(move |address| {
+        let simulator = simulator.clone();
+        Box::pin(async move {
+            simulator.connect(address).await.map_err(|refusal| match refusal {
+                simulator::world::Refusal::Refused => Unanswered::Refused,
+                simulator::world::Refusal::Silent => Unanswered::Silent,
+            })
+        })
+    })
+}
+
 /// A function and its world.
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
@@ -65,7 +80,9 @@ impl Stage {
     pub(crate) fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
         let config = config(changes);
         let doors = aws::clients(&sdk_config(&simulator), &config);
+        let probes = config.probe;
         let function = Failover::new(config, doors, recorder);
+        let function = if probes { function.probing(Prober::inside(connecting_to(&simulator))) } else { function };
         // The instances of the events folder fail on this day.
         let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");
         Self { simulator, function, epoch }

@@ -169,9 +169,8 @@ fn of_credentials(message: &str) -> Option<String> {
     if lower.contains("no credentials") || lower.contains("no providers in chain") {
         return Some("no AWS credentials were found".to_owned());
     }
-    let is_about_them = lower.contains("credential") || lower.contains("sso");
     let cause = message.rsplit(": ").next().unwrap_or(message);
-    (is_about_them && lower.contains("construct request")).then(|| format!("the AWS credentials could not be read: {cause}"))
+    lower.contains("loading credentials").then(|| format!("the AWS credentials could not be read: {cause}"))
 }
 
 fn not_allowed(action: &str, hint: &str) -> Trouble {

@@ -75,7 +75,11 @@ pub(crate) fn report(report: &Report) {
             ActivationResult::Failed => ("NOT WOKEN", BAD),
             ActivationResult::Unfinished => ("not woken yet", DOUBTFUL),
         };
-        anstream::println!("server     {style}{word}{style:#} on {} by {}", activation.instance_id, activation.document);
+        anstream::println!(
+            "server     {style}{word}{style:#} on {} by {}",
+            activation.instance_id,
+            activation.document
+        );
     }
     findings(&report.findings);
 }

@@ -10,14 +10,13 @@ use ipnet::IpNet;
 use simulator::Simulator;
 use simulator::world::region::{self, Check};
 use simulator::world::{
-    ApiError, CommandStatus, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags, DeleteTags,
-    DescribeAddresses, DescribeDocument, DescribeInstanceAttribute, DescribeInstanceInformation, DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances,
-    DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
-    DescribeSecurityGroups, DetachNetworkInterface, DisassociateAddress, GetCommandInvocation,
-    GetManagedPrefixListEntries,
-    InterfaceAttribute, InterfaceView, IpPermission, ListSubscriptionsByTopic, MessageAttribute,
-    ModifyNetworkInterfaceAttribute, Operation, Publish, RouteDestination, RouteState, RuleAction, Selection,
-    SendCommand, StartInstances,
+    ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CommandStatus, CreateTags,
+    DeleteTags, DescribeAddresses, DescribeDocument, DescribeInstanceAttribute, DescribeInstanceInformation,
+    DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces,
+    DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface,
+    DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InterfaceAttribute, InterfaceView,
+    IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish,
+    RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
 use token_failover::cloud::{
     Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit, Ssm, SsmAudit,
@@ -559,7 +558,7 @@ impl Ssm for BelowSsm {
     async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
         let send = SendCommand {
             parameters: activation.parameters.clone(),
-            timeout_seconds: Some(60),
+            timeout_seconds: Some(30),
             comment: Some("token-failover: the license interface has come".to_owned()),
             ..SendCommand::to(instance.as_str(), activation.document.as_str())
         };

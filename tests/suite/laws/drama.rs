@@ -523,6 +523,7 @@ impl Writer {
                     stop: quick(),
                     shutdown: quick(),
                     release: quick(),
+                    ..Timings::default()
                 }
             }
             60..70 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
@@ -543,6 +544,7 @@ impl Writer {
                     stop: up_to(120_000),
                     shutdown: up_to(120_000),
                     release: up_to(60_000),
+                    ..Timings::default()
                 }
             }
         };
