@@ -166,7 +166,8 @@ pub trait Ec2: Send + Sync {
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Starts a stopped instance; the answer comes while it is pending.
-    fn start(&self, instance: &InstanceId) -> impl Future<Output = Result<(), CallError>> + Send;
+    /// `false`: it was not stopped, so this has not started it.
+    fn start(&self, instance: &InstanceId) -> impl Future<Output = Result<bool, CallError>> + Send;
 
     /// Takes an Elastic IP from where it was observed.
     fn disassociate_address(&self, association: &AssociationId) -> impl Future<Output = Result<(), CallError>> + Send;

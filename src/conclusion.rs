@@ -29,11 +29,7 @@ pub(crate) enum Ending {
     Moved(Movement, MoveCause),
     MovedByAnotherRun(InstanceId),
     Refused(Refusal),
-    Returned {
-        to: InstanceId,
-        /// Whether that instance was stopped, and was started.
-        started: bool,
-    },
+    Returned(InstanceId),
     NotStarted(Movement),
     Stranded,
     /// Nothing was to be done but to look, and so many standbys could take the interface.
@@ -74,12 +70,16 @@ impl Work {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
     }
 
-    /// What other runs owe for moves to where the interface is, if they may have died before they woke the token server.
-    pub(crate) fn to_be_woken(&self, interface: Option<&NetworkInterface>) -> impl Iterator<Item = &Owed> {
-        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
-        self.due.iter().filter(move |owed| {
-            let is_there = attachment.is_some_and(|attachment| owed.attachment_id.as_ref() == Some(&attachment.id));
-            is_there && !owed.debt.woken && matches!(owed.debt.change, Change::Move { .. })
+    /// What other runs owe for bringing the interface to where it is, if they may have died before they woke the token server
+    /// there. What does not run begins to serve when it is started, a move that was reported had its waking, and what this run
+    /// has attached itself it has dealt with.
+    pub(crate) fn to_be_woken<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
+        let attachment = run.running_member().and(run.interface()).and_then(|interface| interface.attachment.as_ref());
+        let attachment = attachment.map(|attachment| attachment.id.clone());
+        let has_attached = run.has_attached;
+        self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {
+            let is_there = attachment.is_some() && *attachment_id == attachment && !has_attached;
+            is_there && !debt.woken && !debt.reported && matches!(debt.change, Change::Move { .. })
         })
     }
 }
@@ -256,7 +256,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 run.findings.extend(findings);
                 verdict(Outcome::Refused, refusal.code(), summary)
             }
-            Ending::Returned { to, .. } => {
+            Ending::Returned(to) => {
                 let finding = run.advisor().returned(&to);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
@@ -374,7 +374,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
         // Whoever looks only, or came no further, leaves a token server that is still to be woken to the next run.
         if self.config.activation.is_some() {
-            let asleep: Vec<&str> = work.to_be_woken(run.interface()).map(|owed| owed.debt.key.as_str()).collect();
+            let asleep: Vec<&str> = work.to_be_woken(run).map(|owed| owed.debt.key.as_str()).collect();
             due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
         }
         due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));

@@ -237,7 +237,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Action::Move(planned) => self.relocate(run, work, &planned).await,
         };
         let mends = match &ending {
-            Ending::Moved(..) | Ending::Returned { .. } | Ending::NotStarted(_) => true,
+            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) => true,
             // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
             Ending::Kept(_) | Ending::Refused(_) => {
                 let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
@@ -247,7 +247,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
         };
-        let is_after_a_move = matches!(ending, Ending::Moved(..) | Ending::Returned { .. }) || work.owes_a_move();
+        let is_after_a_move = matches!(ending, Ending::Moved(..) | Ending::Returned(_)) || work.owes_a_move();
         let to_wake = self.to_wake(run, work, &ending);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
@@ -276,15 +276,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &Ending) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
         let instance = match ending {
-            Ending::Moved(movement, _) if movement.standby_started != Some(true) => &movement.to,
-            Ending::Returned { to, started: false } => to,
-            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run.interface()).next().is_some() => {
-                run.holder()?
-            }
+            Ending::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
+            Ending::Returned(to) if !run.has_booted_with_it => to,
+            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run).next().is_some() => run.holder()?,
             _ => return None,
         };
-        let runs = run.observation.as_ref()?.instance(instance)?.state == InstanceState::Running;
-        runs.then(|| instance.clone())
+        run.running_member().filter(|running| *running == instance).cloned()
     }
 
     /// Wakes the token server, and remembers that, so that no later run does it again.
@@ -292,8 +289,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Some(activation) = &self.config.activation else { return };
         // What another run owes must not make every later run restart a token server that serves. So it is written down first,
         // and nothing is sent that could not be remembered.
-        let interface = run.interface().cloned();
-        let owed = work.to_be_woken(interface.as_ref()).map(|owed| owed.debt.clone().once_woken());
+        let owed = work.to_be_woken(run).map(|owed| owed.debt.clone().once_woken());
         let notes: BTreeMap<String, String> = owed.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
         let mut noted = Ok(());
         if !notes.is_empty() {
@@ -467,7 +463,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Relocated::Moved(movement) | Relocated::NotStarted(movement) => {
                 movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
             }
-            Relocated::Returned { to, attachment_id, .. } => Some((to, attachment_id)),
+            Relocated::Returned(to, attachment) => Some((to, attachment)),
             Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Stranded => None,
         };
         let mut notes = BTreeMap::new();
@@ -495,7 +491,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 Ending::MovedByAnotherRun(to)
             }
             Relocated::Refused(refusal) => Ending::Refused(refusal),
-            Relocated::Returned { to, started, .. } => Ending::Returned { to, started },
+            Relocated::Returned(to, _) => Ending::Returned(to),
             Relocated::NotStarted(movement) => Ending::NotStarted(movement),
             Relocated::Stranded => Ending::Stranded,
         }

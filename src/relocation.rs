@@ -28,15 +28,8 @@ pub(crate) enum Relocated {
     ByAnotherRun(InstanceId),
     /// Nothing was changed.
     Refused(Refusal),
-    /// No target could take it, so it is back where it was.
-    Returned {
-        /// Where it was.
-        to: InstanceId,
-        /// By which attachment it is there now.
-        attachment_id: AttachmentId,
-        /// Whether that instance was stopped, and was started.
-        started: bool,
-    },
+    /// No target could take it, so it is back where it was, by this attachment.
+    Returned(InstanceId, AttachmentId),
     /// The interface is on a member, but that member could not be started.
     NotStarted(Movement),
     /// The interface is attached to nothing.
@@ -155,7 +148,7 @@ impl<E: Ec2> Run<'_, E> {
             Landing::Landed(attachment) => {
                 // If it does not start, the finding says so; the interface is where it was before.
                 let _ = self.start(&Target { attach: fallback.clone(), start }).await;
-                Relocated::Returned { to: fallback.instance_id.clone(), attachment_id: attachment.id, started: start }
+                Relocated::Returned(fallback.instance_id.clone(), attachment.id)
             }
             Landing::Elsewhere(attachment) => self.elsewhere(&attachment),
             Landing::Impossible | Landing::Forbidden => Relocated::Stranded,
@@ -414,12 +407,15 @@ impl<E: Ec2> Run<'_, E> {
 
     /// Starts the target if it is stopped. Returns whether it runs, or at least still starts.
     async fn start(&mut self, target: &Target) -> bool {
+        self.has_booted_with_it = false;
         if !target.start {
             return true;
         }
         let ec2 = self.ec2;
         let id = &target.attach.instance_id;
         let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
+        // What was seen stopped may have been started by somebody since, and be up already.
+        self.has_booted_with_it = started == Ok(true);
         // A start whose answer was lost may have taken effect, and in the wrong state is also what starts already.
         let may_run =
             started.as_ref().err().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);

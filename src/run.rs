@@ -16,7 +16,8 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
+    AttachmentStatus, IngressRule, Instance, InstanceState, NetworkInterface, Observation, Reachability, Reading,
+    StatusChecks,
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;
@@ -137,6 +138,8 @@ pub struct Run<'a, E> {
     pub(crate) may_have_changed: bool,
     /// Whether an attach of this run took effect, or may have.
     pub(crate) may_have_attached: bool,
+    /// Whether this run has started the instance that has the interface, so that its token server found the interface at boot.
+    pub(crate) has_booted_with_it: bool,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
@@ -164,6 +167,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             departed: BTreeSet::new(),
             may_have_changed: false,
             may_have_attached: false,
+            has_booted_with_it: false,
             name,
             rules_ahead: None,
             viable_standbys: None,
@@ -203,6 +207,13 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The instance to which the interface is attached.
     pub(crate) fn holder(&self) -> Option<&InstanceId> {
         self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
+    }
+
+    /// The member that has the interface, if it runs.
+    pub(crate) fn running_member(&self) -> Option<&InstanceId> {
+        let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
+        let state = &self.observation.as_ref()?.instance(holder)?.state;
+        (*state == InstanceState::Running).then_some(holder)
     }
 
     /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has

@@ -247,9 +247,13 @@ impl Ec2 for SdkEc2 {
             .map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
     }
 
-    async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
+    async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
         let request = self.client.start_instances().instance_ids(instance.as_str());
-        request.send().await.map(drop).map_err(failed("ec2:StartInstances"))
+        let answer = request.send().await.map_err(failed("ec2:StartInstances"))?;
+        let mut changes = answer.starting_instances().iter();
+        let change = changes.find(|change| change.instance_id() == Some(instance.as_str()));
+        let before = change.and_then(|change| change.previous_state()?.name());
+        Ok(before == Some(&sdk::InstanceStateName::Stopped))
     }
 
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {

@@ -513,3 +513,16 @@ fn every_variable_of_a_command_is_set_on_the_same_page() {
         assert_eq!(unset, Vec::<&&str>::new(), "{page}");
     }
 }
+
+#[test]
+fn the_mail_in_the_readme_is_one_that_is_sent() {
+    let readme = read("README.md");
+    let shown = fenced(&section(&readme, "The mail"), "text").concat();
+    let (subject, shown) = shown.split_once("\n\n").expect("a subject and a text");
+    assert_eq!(subject, "Subject: MOVED: license-eu (hostid 0273ae2adc81)");
+    let snapshot = read("tests/suite/snapshots/mail-moved.snap");
+    let sent = snapshot.splitn(3, "---\n").nth(2).expect("a text below the head of the snapshot");
+    // On a page lines have to be shorter than in a mail.
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(words(shown), words(sent));
+}

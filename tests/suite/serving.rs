@@ -331,6 +331,21 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_woken_if_somebody_else_had_started_it_before_the_interface_came() {
+        let cold = simulator::cold_standby()
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .instance(names::STANDBY, |standby| standby.token_server_on_command());
+        let stage = stage(cold.timings(Timings::realistic()), &[ACTIVATION, PROBE]);
+        // It was up long before, and this run has not seen that.
+        stage.simulator.world(|world| world.start(names::STANDBY)).expect("it is stopped");
+        sleep(Duration::from_secs(60)).await;
+        stage.simulator.fail_next("DescribeInstances", 1, Disruption::Stale(Duration::from_secs(70)));
+        let report = moved(&stage).await;
+        assert_eq!(step(&report, Step::StartInstance), Some(StepResult::Done));
+        assert_eq!((stage.simulator.commands().len(), report.checks.listening), (1, CheckResult::Ok));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn that_does_not_wake_is_told() {
         let fails = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.command_fails());
         let never_ends = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());

@@ -292,8 +292,9 @@ impl Ec2 for BelowEc2 {
         self.ask("ec2:ModifyNetworkInterfaceAttribute", modify).await
     }
 
-    async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
-        self.ask("ec2:StartInstances", StartInstances::of(instance.as_str())).await.map(drop)
+    async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
+        let changes = self.ask("ec2:StartInstances", StartInstances::of(instance.as_str())).await?;
+        Ok(changes.iter().any(|change| change.previous == region::InstanceState::Stopped))
     }
 
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {

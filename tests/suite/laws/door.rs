@@ -200,7 +200,7 @@ impl<D: Ec2> Ec2 for Door<D> {
         answer
     }
 
-    async fn start(&self, instance: &InstanceId) -> Result<(), CallError> {
+    async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
         self.decide(|judge, run, now| judge.repairs(run, now, format!("start {instance}")));
         self.court.enter().await;
         let answer = self.inner.start(instance).await;

@@ -61,6 +61,8 @@ pub(crate) struct Drama {
     /// Some instance can't be started.
     pub(crate) lacks_capacity: bool,
     pub(crate) device_index: u32,
+    /// A standby that runs is to be woken.
+    pub(crate) wakes: bool,
     pub(crate) scenario: Scenario,
     /// The world in words.
     pub(crate) setting: Vec<String>,
@@ -426,6 +428,14 @@ impl Drama {
             let dry = drama.entries.iter_mut().filter(|entry| entry.what.is_dry());
             dry.for_each(|entry| entry.what = What::Audit);
         }
+        if seed % 7 == 6 {
+            drama.wakes = true;
+            drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
+            drama.setting.push("a standby that runs is woken".to_owned());
+            if seed % 5 == 0 && drama.kind.has_faults() {
+                drama.faults.denied.push("SendCommand");
+            }
+        }
         drama
     }
 
@@ -486,6 +496,7 @@ impl Writer {
             may_not_move: flags.may_not_move,
             lacks_capacity: self.lacks_capacity,
             device_index,
+            wakes: false,
             scenario,
             setting: self.setting,
             faults,

@@ -42,7 +42,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
     /// How often each law was applied.
-    pub(crate) laws: [u64; 13],
+    pub(crate) laws: [u64; 14],
 }
 
 impl Tally {
@@ -596,9 +596,9 @@ impl Judge {
             attachment.instance_id.as_ref() == Some(instance) && attachment.status == AttachmentStatus::Attached
         });
         let is_right = is_there && self.drama.is_member(instance.as_str());
-        self.hold(3, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
+        self.hold(13, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
         let first = !self.runs[number].woke;
-        self.hold(12, now, first, || format!("[{number}] does it twice: {what}"));
+        self.hold(13, now, first, || format!("[{number}] does it twice: {what}"));
         self.runs[number].woke = true;
         self.wakings.push((now, instance.to_string()));
     }

@@ -346,6 +346,7 @@ where
         let end = self.simulator.world(|world| End::of(&self.drama, world));
         let settled = self.judge_convergence(&end, &outcome, answer.is_ok());
         self.judge_reports(end.is_open);
+        self.judge_waking(&end);
         if settled {
             self.judge_repetition(&outcome).await;
         }
@@ -455,6 +456,21 @@ where
                 format!("the move from {from} to {} by [{by}] was never reported", called(&last.to))
             });
         }
+    }
+
+    /// Law 13: an instance that ran already when a run brought it the interface was told to wake, at least once.
+    fn judge_waking(&self, end: &End) {
+        let now = self.now();
+        let mut judge = self.court.judge();
+        let Some(last) = judge.landings.last().cloned().filter(|_| self.drama.wakes) else { return };
+        let is_there = end.attachment.as_ref() == Some(&last.attachment) && matches!(end.place, Place::Healthy);
+        let Some(by) = last.by.filter(|_| is_there && last.ran && self.drama.is_member(&last.to)) else { return };
+        // Without a note nobody knows that the attach was this function's.
+        if judge.runs[by].note_failed {
+            return;
+        }
+        let woken = judge.wakings.iter().any(|(at, instance)| *instance == last.to && *at >= last.at);
+        judge.hold(13, now, woken, || format!("{} got the interface by [{by}] and was never woken", called(&last.to)));
     }
 
     /// Where nothing goes wrong: one move and one message.
