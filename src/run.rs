@@ -209,11 +209,11 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
     }
 
-    /// The member that has the interface, if it runs.
+    /// The member that has the interface, if it runs, or did not yet when it was looked at and does by now.
     pub(crate) fn running_member(&self) -> Option<&InstanceId> {
         let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
         let state = &self.observation.as_ref()?.instance(holder)?.state;
-        (*state == InstanceState::Running).then_some(holder)
+        matches!(state, InstanceState::Running | InstanceState::Pending).then_some(holder)
     }
 
     /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has

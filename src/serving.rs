@@ -14,7 +14,6 @@ use crate::cloud::{CallError, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::config::{Activation, Config, PortRange};
 use crate::failover::Failover;
 use crate::ids::{CommandId, InstanceId};
-use crate::observation::InstanceState;
 use crate::report::{ActivationRecord, ActivationResult, Probe, Step, milliseconds};
 use crate::run::{Run, pause_after_look};
 
@@ -215,12 +214,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Tries the ports, if somebody could be there to answer: a member that has the interface and runs, or will in a moment.
     pub(crate) async fn probe(&self, run: &mut Run<'_, E>, patience: Patience) {
         let Some(prober) = &self.prober else { return };
-        let holder = run.holder().filter(|holder| self.config.is_member(holder)).cloned();
-        let state = run.observation.as_ref().zip(holder.as_ref()).and_then(|(seen, id)| seen.instance(id));
-        let may_answer =
-            state.is_some_and(|holder| matches!(holder.state, InstanceState::Running | InstanceState::Pending));
         let address = run.interface().and_then(|interface| interface.private_ip_address);
-        let (Some(holder), Some(address), true) = (holder, address, may_answer) else { return };
+        let Some((holder, address)) = run.running_member().cloned().zip(address) else { return };
         let ports = ports_to_try(&self.config.ports);
         let ends = run.clock.waiting_ends();
         let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
