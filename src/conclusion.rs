@@ -12,7 +12,7 @@ use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAud
 use crate::event::{Trigger, TriggerKind};
 use crate::failover::{Failover, Failure};
 use crate::ids::{AttachmentId, InstanceId};
-use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, tag_value};
+use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
@@ -79,7 +79,7 @@ impl Work {
         let has_attached = run.has_attached;
         self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {
             let is_there = attachment.is_some() && *attachment_id == attachment && !has_attached;
-            is_there && !debt.woken && !debt.reported && matches!(debt.change, Change::Move { .. })
+            is_there && debt.woken != Waking::Done && !debt.reported && matches!(debt.change, Change::Move { .. })
         })
     }
 }
@@ -166,6 +166,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         if let Some(debt) = work.noted {
             settlement.rewritten.push(debt.handed_over());
+        }
+        // Whoever publishes what this run could not is to know that the token server was woken.
+        if unpublished.is_some() && run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some()) {
+            let left = work.due.iter().map(|owed| &owed.debt).filter(|debt| !settlement.settles(debt));
+            let woken: Vec<Debt> = left.filter(|debt| debt.woken == Waking::Done).cloned().collect();
+            settlement.rewritten.extend(woken);
         }
         self.clean_up(&mut run, settlement).await;
         report.steps = run.steps;

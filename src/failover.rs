@@ -17,12 +17,12 @@ use crate::config::{Activation, Config};
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
 use crate::ids::{InstanceId, SecurityGroupId};
-use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, tag_value};
+use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, Waking, tag_value};
 use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
-use crate::report::{Movement, Outcome, Report, Step, StepRecord};
+use crate::report::{ActivationRecord, Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
 use crate::serving::{Patience, Prober};
 
@@ -287,19 +287,29 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Wakes the token server, and remembers that, so that no later run does it again.
     async fn wake_once(&self, run: &mut Run<'_, E>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
-        // What another run owes must not make every later run restart a token server that serves. So it is written down first,
-        // and nothing is sent that could not be remembered.
-        let owed = work.to_be_woken(run).map(|owed| owed.debt.clone().once_woken());
-        let notes: BTreeMap<String, String> = owed.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
-        let mut noted = Ok(());
-        if !notes.is_empty() {
-            let written = self.ec2.write_tags(&self.config.interface_id, &notes);
-            noted = run.step(Step::NoteArrival, &self.config.interface_id, written).await;
+        let owed: Vec<Debt> = work.to_be_woken(run).map(|owed| owed.debt.clone()).collect();
+        if owed.iter().any(|debt| debt.woken == Waking::Begun) {
+            // Another run died in the middle of this. To restart what may serve by now is worse than to say so.
+            run.activation = Some(ActivationRecord {
+                error: Some("a run that was about to send it has died".to_owned()),
+                ..ActivationRecord::open(activation, instance)
+            });
+        } else {
+            // What another run owes must not make every later run restart a token server that serves. So it is written down
+            // first, and nothing is sent that could not be remembered.
+            let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun, ..debt.clone() });
+            let notes: BTreeMap<String, String> =
+                begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+            let mut noted = Ok(());
+            if !notes.is_empty() {
+                let written = self.ec2.write_tags(&self.config.interface_id, &notes);
+                noted = run.step(Step::NoteArrival, &self.config.interface_id, written).await;
+            }
+            self.wake(run, activation, instance, noted).await;
         }
-        for due in work.due.iter_mut().filter(|due| notes.contains_key(&due.debt.key)) {
-            due.debt.woken = true;
+        for due in work.due.iter_mut().filter(|due| owed.iter().any(|debt| debt.key == due.debt.key)) {
+            due.debt.woken = Waking::Done;
         }
-        self.wake(run, activation, instance, noted).await;
         work.noted = work.noted.take().map(Debt::once_woken);
     }
 

@@ -8,6 +8,7 @@
 //! | `token-failover:owed:<attachment id>:<run>` | `from=i-… to=i-… started=… busy-until=…` | a run was about to take the interface off this attachment; once it is attached elsewhere, a report of that move is owed |
 //! | `token-failover:owed:detached:<run>` | the same, without `from` | the interface was attached to nothing and about to be attached |
 //! | the same two | with `arrived=eni-attach-…` | the move was made, by this attachment; its report is owed wherever the interface is now |
+//! | the same two | with `woken=begun` | another run was about to wake the token server there |
 //! | the same two | with `woken=yes` | the token server was told to wake, and is not told again |
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
@@ -81,7 +82,19 @@ pub struct Debt {
     /// Whether the report was published, and only DeleteOnTermination is still to be set to false.
     pub reported: bool,
     /// Whether the token server was told to wake.
-    pub woken: bool,
+    pub woken: Waking,
+}
+
+/// What is known of waking the token server that the interface was brought to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Waking {
+    /// The run that brought it there has not come to it, or has not come to write it down.
+    #[default]
+    Open,
+    /// Another run was about to do it.
+    Begun,
+    /// It was done.
+    Done,
 }
 
 /// What was about to happen.
@@ -145,14 +158,14 @@ impl Debt {
         let departed = departed.map(|attachment| attachment.id.clone());
         let key = key_of_move(departed.as_ref(), run);
         let change = Change::Move { departed, from, to: Some(to.clone()), arrived: None };
-        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: false }
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: Waking::Open }
     }
 
     /// The debt of repairs that are about to begin.
     pub fn of_repairs(run: &RunName, what: Vec<String>, started: DateTime<Utc>, busy_until: DateTime<Utc>) -> Self {
         let key = format!("{OWED}{REPAIR}:{}", run.0);
         let change = Change::Repair { what };
-        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: false }
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: Waking::Open }
     }
 
     /// The same move, begun by another run: this debt tells where it began.
@@ -204,7 +217,7 @@ impl Debt {
     /// The same debt once the token server was told to wake.
     #[must_use]
     pub fn once_woken(self) -> Self {
-        Self { woken: true, ..self }
+        Self { woken: Waking::Done, ..self }
     }
 
     /// Whether the run that wrote it may still be at work.
@@ -226,7 +239,11 @@ impl Debt {
         }
         words.extend(self.started.as_ref().map(|started| format!("started={}", time(started))));
         words.extend(self.busy_until.as_ref().map(|until| format!("busy-until={}", time(until))));
-        words.extend(self.woken.then(|| "woken=yes".to_owned()));
+        words.extend(match self.woken {
+            Waking::Open => None,
+            Waking::Begun => Some("woken=begun".to_owned()),
+            Waking::Done => Some("woken=yes".to_owned()),
+        });
         words.extend(self.reported.then(|| "reported=yes".to_owned()));
         words.join(" ")
     }
@@ -251,7 +268,12 @@ impl Debt {
             },
         };
         let (started, busy_until) = (time("started"), time("busy-until"));
-        let (reported, woken) = (words.contains_key("reported"), words.contains_key("woken"));
+        let reported = words.contains_key("reported");
+        let woken = match words.get("woken") {
+            None => Waking::Open,
+            Some(&"begun") => Waking::Begun,
+            Some(_) => Waking::Done,
+        };
         Self { key: key.to_owned(), change, started, busy_until, reported, woken }
     }
 

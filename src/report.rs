@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::{CheckResult, Checks};
-use crate::config::{Config, PortRange};
+use crate::config::{Activation, Config, PortRange};
 use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
@@ -238,6 +238,21 @@ pub struct ActivationRecord {
     pub duration_ms: u64,
     /// Why it could not be sent, or followed.
     pub error: Option<String>,
+}
+
+impl ActivationRecord {
+    /// Nothing has come of it yet.
+    pub fn open(activation: &Activation, instance: &InstanceId) -> Self {
+        Self {
+            document: activation.document.clone(),
+            instance_id: instance.clone(),
+            command_id: None,
+            result: ActivationResult::Unfinished,
+            status: None,
+            duration_ms: 0,
+            error: None,
+        }
+    }
 }
 
 /// What came of waking a token server.

@@ -129,15 +129,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         noted: Result<(), CallError>,
     ) {
         let began = Instant::now();
-        let record = ActivationRecord {
-            document: activation.document.clone(),
-            instance_id: instance.clone(),
-            command_id: None,
-            result: ActivationResult::Unfinished,
-            status: None,
-            duration_ms: 0,
-            error: None,
-        };
+        let record = ActivationRecord::open(activation, instance);
         // On record before it is sent, because the deadline may come in between.
         run.activation = Some(record.clone());
         let sent = match noted {

@@ -1,4 +1,4 @@
-"""Requests to the simulator from another SDK, with the answers that EC2 and SNS would give.
+"""Requests to the simulator from another SDK, with the answers that EC2, SNS and Systems Manager would give.
 
 boto3 shares no code with the simulator or with the Rust SDK, so what it reads was written as AWS writes it.
 
@@ -36,6 +36,7 @@ SUBNET = "subnet-0aaaaaaaaaaaaaaa1"
 MAIN_ROUTE_TABLE = "rtb-0aaaaaaaaaaaaaaa1"
 NETWORK_ACL = "acl-0aaaaaaaaaaaaaaa1"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:token-failover"
+DOCUMENT = "token-failover-restart"
 ABSENT = "0123456789abcdef0"
 
 CASES: list[Callable] = []
@@ -47,7 +48,7 @@ def case(function):
 
 
 class Aws:
-    """Clients for the two services, and the simulator's control surface."""
+    """Clients for the three services, and the simulator's control surface."""
 
     def __init__(self, endpoint: str):
         self.endpoint = endpoint.rstrip("/")
@@ -61,6 +62,7 @@ class Aws:
         }
         self.ec2 = boto3.client("ec2", **settings)
         self.sns = boto3.client("sns", **settings)
+        self.ssm = boto3.client("ssm", **settings)
 
     def control(self, path: str, method: str = "GET"):
         request = urllib.request.Request(f"{self.endpoint}/_simulator/{path}", method=method)
@@ -776,6 +778,60 @@ def a_fifo_topic_needs_a_group_and_forgets_duplicates(aws):
     equal(first["MessageId"], second["MessageId"])
     equal(first["SequenceNumber"], second["SequenceNumber"])
     equal(len(aws.control("messages")), 1)
+
+
+# Systems Manager
+
+
+@case
+def a_command_is_sent_to_an_instance_and_followed_to_its_end(aws):
+    sent = aws.ssm.send_command(
+        DocumentName=DOCUMENT, InstanceIds=[STANDBY], Parameters={"Service": ["lmgrd"]}, TimeoutSeconds=30, Comment="c"
+    )["Command"]
+    equal(
+        {name: sent[name] for name in ("DocumentName", "InstanceIds", "Parameters", "Status", "Comment")},
+        {
+            "DocumentName": DOCUMENT, "InstanceIds": [STANDBY], "Parameters": {"Service": ["lmgrd"]}, "Status": "Pending",
+            "Comment": "c",
+        },
+    )
+    assert sent["RequestedDateTime"].year >= 2026
+
+    def invocation():
+        try:
+            return aws.ssm.get_command_invocation(CommandId=sent["CommandId"], InstanceId=STANDBY)
+        except aws.ssm.exceptions.InvocationDoesNotExist:
+            return {"Status": "unknown"}
+
+    eventually(lambda: invocation()["Status"] == "Success")
+    done = invocation()
+    equal((done["StatusDetails"], done["ResponseCode"], done["DocumentName"]), ("Success", 0, DOCUMENT))
+    (command,) = aws.control("commands")
+    equal((command["commandId"], command["instanceId"]), (sent["CommandId"], STANDBY))
+
+
+@case
+def what_cannot_be_run_is_refused(aws):
+    send = aws.ssm.send_command
+    refused("InvalidDocument", 400, send, DocumentName="absent", InstanceIds=[STANDBY])
+    refused("InvalidInstanceId", 400, send, DocumentName=DOCUMENT, InstanceIds=[f"i-{ABSENT}"])
+    refused("InvalidParameters", 400, send, DocumentName=DOCUMENT, InstanceIds=[STANDBY], Parameters={"Color": ["red"]})
+    refused("ValidationException", 400, send, DocumentName=DOCUMENT, InstanceIds=[STANDBY], TimeoutSeconds=29)
+    command = "00000000-0000-4000-8000-000000000000"
+    refused("InvocationDoesNotExist", 400, aws.ssm.get_command_invocation, CommandId=command, InstanceId=STANDBY)
+    equal(aws.control("commands"), [])
+
+
+@case
+def documents_and_agents_are_described(aws):
+    document = aws.ssm.describe_document(Name=DOCUMENT)["Document"]
+    equal((document["Name"], document["Status"], document["DocumentType"]), (DOCUMENT, "Active", "Command"))
+    refused("InvalidDocument", 400, aws.ssm.describe_document, Name="absent")
+    pages = aws.ssm.get_paginator("describe_instance_information").paginate(
+        Filters=[{"Key": "InstanceIds", "Values": [HOLDER, STANDBY]}]
+    )
+    nodes = [node for page in pages for node in page["InstanceInformationList"]]
+    equal([(node["InstanceId"], node["PingStatus"]) for node in nodes], [(HOLDER, "Online"), (STANDBY, "Online")])
 
 
 # The control surface

@@ -86,11 +86,11 @@ class Simulator(Cloud, Process):
     interface, allocation = "eni-0ddddddddddddddd1", "eipalloc-0eeeeeeeeeeeeeee1"
     topic = f"arn:aws:sns:{REGION}:123456789012:token-failover"
 
-    def __init__(self):
+    def __init__(self, *options):
         port = free_port()
         self.endpoint = f"http://127.0.0.1:{port}"
         self.ec2 = self.client("ec2")
-        command = [TARGET / "simulator", "--listen", f"127.0.0.1:{port}", "--scenario", "pair"]
+        command = [TARGET / "simulator", "--listen", f"127.0.0.1:{port}", "--scenario", "pair", *options]
         super().__init__(command, lambda output: f"listening on {self.endpoint}" in output)
 
     def reset(self):
@@ -103,6 +103,10 @@ class Simulator(Cloud, Process):
     def calls(self):
         """The names of all calls since `forget_calls`, in order."""
         return [call["action"] for call in http("GET", f"{self.endpoint}/_simulator/journal")[self.called_before:]]
+
+    def commands(self):
+        """What Systems Manager was asked to run, in order."""
+        return http("GET", f"{self.endpoint}/_simulator/commands")
 
     def published(self):
         """What was published since `forget_calls`, as it was sent and as programs receive it."""

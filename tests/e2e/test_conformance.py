@@ -1,4 +1,4 @@
-"""The simulator speaks EC2's and SNS's wire format, not only our own client's idea of it: boto3 asks it."""
+"""The simulator speaks the wire formats of EC2, SNS and Systems Manager, not only our own client's idea of them: boto3 asks it."""
 
 import subprocess
 import sys

@@ -5,10 +5,12 @@ on EC2's rules: it detaches at once, stops at once, and knows no state in betwee
 what a test can say, the test says so.
 """
 
+import json
+import socket
 import unittest
 
 from clouds import PRIVATE_ADDRESS, Moto, Simulator
-from harness import ROOT, Function, FunctionError
+from harness import ROOT, Function, FunctionError, http
 
 EVENTS = ROOT / "events"
 
@@ -212,6 +214,66 @@ class AgainstTheSimulator(Failover, unittest.TestCase):
         self.assertEqual("moved", report["outcome"])
         after = cloud.network_interface()
         self.assertEqual((cloud.standby, mac), (after["Attachment"]["InstanceId"], after["MacAddress"]))
+
+
+class Serving(unittest.TestCase):
+    """The function wakes a token server and tries its ports: sockets of this machine, in the place of lmgrd and MOSEKLM."""
+
+    # Of this machine alone, so that nothing goes out of it.
+    ADDRESS, PORTS = "127.27.201.50", (27007, 27008)
+
+    def setUp(self):
+        self.cloud = self.enterContext(Simulator("--private-ip", self.ADDRESS))
+        self.daemons = [self.enterContext(socket.create_server((self.ADDRESS, port))) for port in self.PORTS]
+        self.cloud.forget_calls()
+
+    def function(self, **changes):
+        variables = self.cloud.variables() | {"TOKEN_SERVER_PROBE": "true"} | changes
+        return self.enterContext(Function(self.cloud.endpoint, **variables))
+
+    def test_a_standby_that_runs_is_woken_and_its_ports_answer(self):
+        cloud = self.cloud
+        function = self.function(
+            FAILOVER_ACTIVATION_DOCUMENT="token-failover-restart",
+            FAILOVER_ACTIVATION_PARAMETERS=json.dumps({"Service": ["lmgrd"]}),
+        )
+        cloud.stop(cloud.holder)
+        report = function.invoke(cloud.event(EVENTS / "holder-stopped.json"))
+        self.assertEqual("moved", report["outcome"])
+        [command] = cloud.commands()
+        self.assertEqual(
+            ("token-failover-restart", cloud.standby, {"Service": ["lmgrd"]}, "Success"),
+            tuple(command[field] for field in ("documentName", "instanceId", "parameters", "status")),
+        )
+        self.assertEqual(
+            ("done", "Success", command["commandId"]),
+            tuple(report["activation"][field] for field in ("result", "status", "commandId")),
+        )
+        self.assertEqual([(27007, "ok"), (27008, "ok")], [(probe["port"], probe["result"]) for probe in report["probes"]])
+        self.assertEqual(("ok", "yes"), (report["checks"]["listening"], report["expectedToWork"]))
+        [published] = cloud.published()
+        self.assertEqual(report["activation"], published.report["activation"])
+        self.assertIn("Expected to work now: yes: the token server answers on its ports.", published.mail)
+        self.assertNotIn("lmgrd\"", function.output(), "the parameters of the document are not logged")
+
+    def test_ports_that_refuse_are_found_by_an_audit_which_moves_nothing(self):
+        function = self.function()
+        report = function.invoke({"action": "audit"})
+        self.assertEqual("ok", report["checks"]["listening"])
+        self.daemons[1].close()
+        report = function.invoke({"action": "audit"})
+        self.assertEqual(
+            [(27007, "ok", None), (27008, "failed", "connection refused")],
+            [(probe["port"], probe["result"], probe["error"]) for probe in report["probes"]],
+        )
+        self.assertIn("ports-not-answering", [finding["code"] for finding in report["findings"]])
+        self.assertEqual(self.cloud.holder, self.cloud.network_interface()["Attachment"]["InstanceId"])
+        self.assertFalse({"DetachNetworkInterface", "AttachNetworkInterface"} & set(self.earnest()))
+
+    def earnest(self):
+        """The calls that were no dry runs."""
+        journal = http("GET", f"{self.cloud.endpoint}/_simulator/journal")
+        return [call["action"] for call in journal if not call["dryRun"]]
 
 
 class AgainstMoto(Failover, unittest.TestCase):

@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER};
 use token_failover::ids::AttachmentId;
-use token_failover::marks::{Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, tag_value};
+use token_failover::marks::{
+    Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, tag_value,
+};
 use token_failover::observation::{Attachment, AttachmentStatus, NetworkInterface};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
@@ -101,6 +103,7 @@ fn a_debt_is_read_as_it_was_written() {
         repair_debt().handed_over(),
         arrived.clone(),
         arrived.clone().once_woken(),
+        Debt { woken: Waking::Begun, ..arrived.clone() },
         arrived.once_reported(),
     ] {
         assert_eq!(read(&[(&debt.key, &debt.value())]), owed(debt));
@@ -139,7 +142,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = move_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: Waking::Open }),
             "{value:?}"
         );
 
@@ -147,7 +150,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = attach_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: Waking::Open }),
             "{value:?}"
         );
 
@@ -155,7 +158,7 @@ fn a_debt_whose_value_cannot_be_understood_is_owed_all_the_same() {
         let key = repair_debt().key;
         assert_eq!(
             read(&[(&key, value)]),
-            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: false }),
+            owed(Debt { key, change: unknown, started: None, busy_until: None, reported: false, woken: Waking::Open }),
             "{value:?}"
         );
     }
@@ -173,7 +176,7 @@ fn what_can_be_understood_of_a_damaged_debt_is_kept() {
     };
     assert_eq!(
         marks,
-        owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false, woken: false })
+        owed(Debt { key, change, started: Some(now()), busy_until: None, reported: false, woken: Waking::Open })
     );
 }
 

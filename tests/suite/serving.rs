@@ -519,6 +519,22 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn in_the_middle_of_that_for_another_one_is_told_and_the_token_server_is_not_restarted() {
+        let stage = killed_before_waking(&[ACTIVATION]).await;
+        stage.simulator.fail_next("SendCommand", 1, Disruption::Hang);
+        let killed = timeout(Duration::from_secs(2), stage.invoke(event("schedule"))).await;
+        assert!(killed.is_err(), "the second run was killed as well");
+        assert!(owed(&stage.simulator).iter().all(|note| note.contains("woken=begun")), "{:?}", owed(&stage.simulator));
+        stage.simulator.calm();
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (0, 0));
+        assert_eq!(report.activation.expect("what is known").result, ActivationResult::Unfinished);
+        let message = &stage.simulator.messages()[0].message;
+        assert!(message.contains("a run that was about to send it has died"), "{message}");
+        assert!(message.contains("aws ssm send-command --document-name token-failover-restart"), "{message}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn and_whose_note_cannot_be_written_anymore_is_told_and_wakes_nobody() {
         let stage = killed_before_waking(&[ACTIVATION]).await;
         stage.simulator.deny("CreateTags");

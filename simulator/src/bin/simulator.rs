@@ -2,14 +2,15 @@
 
 use std::{env, process::ExitCode, time::SystemTime};
 
-use simulator::Scenario;
+use simulator::{Scenario, names};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
-usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME]
+usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME] [--private-ip ADDRESS]
 
 Answers EC2, SNS and Systems Manager on one address. Port 0, the default, takes any free port; the line
 \"listening on http://127.0.0.1:PORT\" on standard output says which, once requests are answered.
+The private address of the license interface is 10.0.1.50 or, for a program that connects to it, one of this machine's own.
 ";
 
 struct Arguments {
@@ -42,16 +43,26 @@ async fn main() -> ExitCode {
 fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut listen = "127.0.0.1:0".to_owned();
     let mut name = "pair".to_owned();
+    let mut private_ip = None;
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--listen" => listen = value()?,
             "--scenario" => name = value()?,
+            "--private-ip" => {
+                let address = value()?;
+                let parsed: Result<std::net::Ipv4Addr, _> = address.parse();
+                private_ip = Some(parsed.map_err(|_| format!("{address} is not an IPv4 address"))?.to_string());
+            }
             _ => return Err(format!("there is no option {word}")),
         }
     }
     let scenario = Scenario::named(&name)
         .ok_or_else(|| format!("there is no scenario {name}, but there are {}", Scenario::NAMES.join(", ")))?;
+    let scenario = match private_ip {
+        Some(address) => scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address)),
+        None => scenario,
+    };
     Ok(Arguments { listen, scenario })
 }
 

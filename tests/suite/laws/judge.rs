@@ -202,6 +202,8 @@ pub(crate) struct Judge {
     attachments: HashMap<String, Option<usize>>,
     pub(crate) landings: Vec<Landing>,
     pub(crate) published: Vec<Published>,
+    /// When it was told that a token server may not have been woken.
+    pub(crate) told_asleep: Vec<Duration>,
     /// When a token server was to be woken, and where.
     pub(crate) wakings: Vec<(Duration, String)>,
     messages: usize,
@@ -237,6 +239,7 @@ impl Judge {
             attachments: HashMap::new(),
             landings: Vec::new(),
             published: Vec::new(),
+            told_asleep: Vec::new(),
             wakings: Vec::new(),
             messages: 0,
             last_change: Duration::ZERO,
@@ -742,6 +745,11 @@ impl Judge {
             Published { at: now, outcome, reason: String::new(), from: None, to: None, attachment: None };
         let tells = ["standby-not-started", "returned-to-former-holder"];
         let says_where = published.outcome == "moved" || tells.iter().any(|tale| message.message.contains(tale));
+        if self.drama.wakes
+            && ["activation-failed", "activation-unfinished"].iter().any(|code| message.message.contains(code))
+        {
+            self.told_asleep.push(now);
+        }
         if says_where || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");

@@ -458,7 +458,8 @@ where
         }
     }
 
-    /// Law 13: an instance that ran already when a run brought it the interface was told to wake, at least once.
+    /// Law 13: an instance that ran already when a run brought it the interface was told to wake, at least once, or somebody was
+    /// told that it may not have been.
     fn judge_waking(&self, end: &End) {
         let now = self.now();
         let mut judge = self.court.judge();
@@ -470,7 +471,10 @@ where
             return;
         }
         let woken = judge.wakings.iter().any(|(at, instance)| *instance == last.to && *at >= last.at);
-        judge.hold(13, now, woken, || format!("{} got the interface by [{by}] and was never woken", called(&last.to)));
+        let told = judge.told_asleep.iter().any(|at| *at >= last.at);
+        judge.hold(13, now, woken || told, || {
+            format!("{} got the interface by [{by}] and was never woken", called(&last.to))
+        });
     }
 
     /// Where nothing goes wrong: one move and one message.
