@@ -347,32 +347,21 @@ mod a_standby_that_runs {
 
     #[tokio::test(start_paused = true)]
     async fn that_does_not_wake_is_told() {
-        let fails = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.command_fails());
-        let never_ends = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());
-        let undelivered =
-            |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_delivered());
-        let deaf = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.agent_lost());
-        let lost = |scenario: Scenario| scenario.without_document(names::DOCUMENT);
-        let cases: [(&dyn Fn(Scenario) -> Scenario, ActivationResult, &str, &str, Severity, Expectation); 5] = [
-            (&fails, ActivationResult::Failed, "Failed", "activation-failed", Severity::Critical, Expectation::No),
-            (
-                &never_ends,
-                ActivationResult::Unfinished,
-                "In Progress",
-                "activation-unfinished",
-                Severity::Warning,
-                Expectation::Unknown,
-            ),
-            (
-                &undelivered,
-                ActivationResult::Failed,
-                "Delivery Timed Out",
-                "activation-failed",
-                Severity::Critical,
-                Expectation::No,
-            ),
-            (&deaf, ActivationResult::Failed, "", "activation-failed", Severity::Critical, Expectation::No),
-            (&lost, ActivationResult::Failed, "", "activation-failed", Severity::Critical, Expectation::No),
+        use ActivationResult::{Failed, Unfinished};
+        use Severity::{Critical, Warning};
+        type Change = fn(Scenario) -> Scenario;
+        let fails: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_fails());
+        let never_ends: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());
+        let undelivered: Change =
+            |scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_delivered());
+        let deaf: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.agent_lost());
+        let lost: Change = |scenario| scenario.without_document(names::DOCUMENT);
+        let cases = [
+            (fails, Failed, "Failed", "activation-failed", Critical, Expectation::No),
+            (never_ends, Unfinished, "In Progress", "activation-unfinished", Warning, Expectation::Unknown),
+            (undelivered, Failed, "Delivery Timed Out", "activation-failed", Critical, Expectation::No),
+            (deaf, Failed, "", "activation-failed", Critical, Expectation::No),
+            (lost, Failed, "", "activation-failed", Critical, Expectation::No),
         ];
         for (change, result, status, code, severity, expectation) in cases {
             let stage = stage(change(sleeping_standby()), &[ACTIVATION]);

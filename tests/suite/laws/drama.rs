@@ -432,7 +432,7 @@ impl Drama {
             drama.wakes = true;
             drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
             drama.setting.push("a standby that runs is woken".to_owned());
-            if seed % 5 == 0 && drama.kind.has_faults() {
+            if seed.is_multiple_of(5) && drama.kind.has_faults() {
                 drama.faults.denied.push("SendCommand");
             }
         }
