@@ -31,7 +31,7 @@ test: ## Everything that has to pass: formatting, lints, tests, end to end, temp
 	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test pair
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -105,7 +105,7 @@ pair: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.in
 	$(TOOLS)/template/bin/python tests/boot/test_pair.py
 
 .PHONY: boot
-boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and go; needs network namespaces
+boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and go; needs Linux, as root or with user namespaces
 	printf '%s\n' tests/boot/test_*.py | \
 	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
 
