@@ -275,6 +275,12 @@ class Role(unittest.TestCase):
             ("ec2:DescribeNetworkInterfaces", "*", context) for context in (IN_REGION, FROM_CODE)
         ])
 
+    def test_lambda_finds_the_permission_to_disconnect_in_the_form_that_it_demands(self):
+        # Lambda Developer Guide, "Required IAM permissions" for access to a VPC: one interface, or everything.
+        [statement] = [one for one in policy(**IN_VPC)["Statement"] if one["Sid"] == "LambdaDisconnects"]
+        self.assertEqual("ec2:DeleteNetworkInterface", statement["Action"])
+        self.assertIn(f"arn:aws:ec2:{REGION}:{ACCOUNT}:*/*", statement["Resource"])
+
     def test_the_subnet_of_the_function_may_be_shared_by_another_account(self):
         shared = f"arn:aws:ec2:{REGION}:999999999999:subnet/{SUBNET}"
         self.assert_decisions("Allowed", policy(**IN_VPC), [("ec2:CreateNetworkInterface", shared, IN_REGION)])
