@@ -9,6 +9,7 @@ use token_failover::aws::{self, SdkConfig, SdkEc2};
 use token_failover::cloud::{CallError, Ec2, Meaning};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::findings::Severity;
 use token_failover::ids::NetworkInterfaceId;
 use token_failover::observation::NetworkInterface;
 use token_failover::report::{Outcome, Report, StepResult};
@@ -16,19 +17,18 @@ use token_failover::run::Record;
 use token_failover::serving::{Prober, connect_over_tcp};
 use tokio::time::Instant;
 
-use crate::settings::Source;
 use crate::{Ended, Trouble, show};
 
 /// As long as Lambda would give.
 const TIME: Duration = Duration::from_secs(300);
 
 /// Serves a request, shows what happens while it does, and prints the report.
-pub(crate) fn ask(source: &Source, request: &Value, json: bool) -> Result<Ended, Trouble> {
-    let report = serve(source.config()?, request)?;
+pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, Trouble> {
+    let report = serve(config, request)?;
     if json {
         show::document(&report)?;
     }
-    // What a call was needed for and not allowed is not known, and a report of that is no answer to a person.
+    // A person whose credentials do not suffice is told that alone: the rest of the report says nothing but that.
     if report.reason == "permission-denied"
         && let Some(denied) = report.findings.iter().find(|finding| finding.code == report.reason)
     {
@@ -37,16 +37,19 @@ pub(crate) fn ask(source: &Source, request: &Value, json: bool) -> Result<Ended,
     if !json {
         show::report(&report);
     }
-    Ok(match (report.outcome, report.reason.as_str()) {
-        (Outcome::Moved | Outcome::Repaired | Outcome::NoAction, _) | (Outcome::Audited, "ready") => Ended::Well,
-        (Outcome::Planned, _) if report.movement.is_none() && report.findings.is_empty() => Ended::Well,
-        _ => Ended::Badly,
-    })
+    let is_critical = report.findings.iter().any(|finding| finding.severity == Severity::Critical);
+    let is_well = match report.outcome {
+        Outcome::Moved | Outcome::Repaired | Outcome::NoAction => !is_critical,
+        Outcome::Audited => report.reason == "ready",
+        Outcome::Planned => report.movement.is_none() && report.findings.is_empty(),
+        _ => false,
+    };
+    Ok(if is_well { Ended::Well } else { Ended::Badly })
 }
 
 /// What a failover would do, in one sentence; `None`: it would move nothing.
-pub(crate) fn plan_of(source: &Source, request: &Value) -> Result<Option<String>, Trouble> {
-    let report = serve(source.config()?, request)?;
+pub(crate) fn plan_of(config: Config, request: &Value) -> Result<Option<String>, Trouble> {
+    let report = serve(config, request)?;
     Ok(report.movement.as_ref().map(|_| report.summary.clone()))
 }
 

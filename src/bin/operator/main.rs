@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
 use token_failover::ids::NetworkInterfaceId;
 
-use crate::settings::Source;
+use crate::settings::{Purpose, Source};
 
 /// Keeps a MOSEK token server's license interface on a living instance.
 #[derive(Debug, Parser)]
@@ -139,8 +139,8 @@ fn run(command: Command) -> Result<Ended, Trouble> {
     let Command { source, json, task } = command;
     match task {
         Task::Init(wishes) => init::init(&wishes),
-        Task::Audit => asked::ask(&source, &json!({"action": "audit", "dryRun": true}), json),
-        Task::Plan => asked::ask(&source, &json!({"action": "plan"}), json),
+        Task::Audit => asked::ask(source.config(Purpose::Look)?, &json!({"action": "audit", "dryRun": true}), json),
+        Task::Plan => asked::ask(source.config(Purpose::Look)?, &json!({"action": "plan"}), json),
         Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
         Task::License { file, interface } => license::license(&file, interface.as_ref(), json),
         Task::Report { file } => files::report(&file, json),
@@ -166,13 +166,14 @@ fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, 
         }
         request
     };
+    let config = source.config(Purpose::Move)?;
     if !yes {
         if !std::io::stdin().is_terminal() {
             return Err(Trouble::new("failover asks before it acts, and nobody is there to answer", "Give --yes."));
         }
-        match asked::plan_of(source, &request(true))? {
+        match asked::plan_of(config.clone(), &request(true))? {
             Some(summary) => anstream::eprintln!("{summary}"),
-            None => return asked::ask(source, &request(true), json),
+            None => return asked::ask(config, &request(true), json),
         }
         anstream::eprint!("All clients lose their licenses for a moment. Move now? [y/N] ");
         std::io::stderr().flush().map_err(|error| Trouble::new(format!("standard error: {error}"), ""))?;
@@ -183,5 +184,5 @@ fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, 
             return Ok(Ended::Badly);
         }
     }
-    asked::ask(source, &request(false), json)
+    asked::ask(config, &request(false), json)
 }

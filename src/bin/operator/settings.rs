@@ -20,11 +20,21 @@ pub(crate) struct Source {
     set: Vec<String>,
 }
 
+/// What the settings are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look, and to tell.
+    Look,
+    /// To move the interface.
+    Move,
+}
+
 const ACTIVATION: &str = "FAILOVER_ACTIVATION_DOCUMENT";
+const ACTIVATION_PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
 
 impl Source {
     /// The settings: of the file, over them the environment, over that what was set.
-    pub(crate) fn config(&self) -> Result<Config, Trouble> {
+    pub(crate) fn config(&self, purpose: Purpose) -> Result<Config, Trouble> {
         let mut variables = self.of_file()?;
         let known = |name: &str| VARIABLES.contains(&name) || name == "AWS_REGION";
         variables.extend(std::env::vars().filter(|(name, _)| known(name)));
@@ -38,11 +48,18 @@ impl Source {
         // The template's word for a document that the stack makes. Its name is in the outputs of the stack, and not in its
         // parameters.
         if variables.get(ACTIVATION).is_some_and(|document| document == "restart-service") {
+            let give = format!("Give the stack's output ActivationDocument: --set {ACTIVATION}=NAME");
+            match purpose {
+                Purpose::Move => {
+                    let problem =
+                        "the stack has made the document that wakes a standby, and its name is not known here";
+                    let hint = format!("{give}, or --set {ACTIVATION}= to wake nobody.");
+                    return Err(Trouble::new(problem, hint));
+                }
+                Purpose::Look => anstream::eprintln!("Whether a standby can be woken is not looked at. {give}"),
+            }
             variables.remove(ACTIVATION);
-            anstream::eprintln!(
-                "A standby that runs will not be woken from here: the stack has made the document for that. Give its output \
-                 ActivationDocument with --set {ACTIVATION}=NAME."
-            );
+            variables.remove(ACTIVATION_PARAMETERS);
         }
         Config::from_variables(variables).map_err(|error| {
             let hint = "Settings come from the environment, from --set NAME=VALUE, and from the parameters in samconfig.toml. \
