@@ -70,15 +70,19 @@ impl Work {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
     }
 
+    /// The same, and nobody was told of it yet.
+    pub(crate) fn owes_a_report_of_a_move(&self) -> bool {
+        self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }) && !owed.debt.reported)
+    }
+
     /// What other runs owe for bringing the interface to where it is, if they may have died before they woke the token server
-    /// there. What does not run begins to serve when it is started, a move that was reported had its waking, and what this run
+    /// there. A stopped instance begins to serve when it is started, a move that was reported had its waking, and what this run
     /// has attached itself it has dealt with.
-    pub(crate) fn to_be_woken<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
+    pub(crate) fn asleep<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
         let attachment = run.running_member().and(run.interface()).and_then(|interface| interface.attachment.as_ref());
-        let attachment = attachment.map(|attachment| attachment.id.clone());
-        let has_attached = run.has_attached;
+        let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| !run.has_attached);
         self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {
-            let is_there = attachment.is_some() && *attachment_id == attachment && !has_attached;
+            let is_there = attachment.is_some() && *attachment_id == attachment;
             is_there && debt.woken != Waking::Done && !debt.reported && matches!(debt.change, Change::Move { .. })
         })
     }
@@ -378,9 +382,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         settlement: &mut Settlement,
     ) -> Result<(), CallError> {
         let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
-        // Whoever looks only, or came no further, leaves a token server that is still to be woken to the next run.
+        // What only looks, or came no further, leaves a token server that is still to be woken to the next run; and so does
+        // whoever finds another run at it.
         if self.config.activation.is_some() {
-            let asleep: Vec<&str> = work.to_be_woken(run).map(|owed| owed.debt.key.as_str()).collect();
+            let asleep: Vec<&str> = work.asleep(run).map(|owed| owed.debt.key.as_str()).collect();
             due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
         }
         due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
@@ -437,7 +442,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             run.findings.extend(findings);
         }
         if let Some(activation) = &run.activation {
-            let finding = run.advisor().activation(activation, listening(&self.config, &run.probes));
+            let answers = self.is_inside() && listening(&self.config, &run.probes) == CheckResult::Ok;
+            let finding = run.advisor().activation(activation, answers);
             run.findings.extend(finding);
         }
         run.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -479,10 +485,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         };
         let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
-        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, checks.listening];
+        // What answers from outside of the VPC may be another machine of the same address.
+        let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
+        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
         let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
         // Whoever answers is awake, whatever became of the command.
-        let woken = activation.filter(|_| checks.listening != CheckResult::Ok).map(|activation| activation.result);
+        let woken = activation.filter(|_| listening != CheckResult::Ok).map(|activation| activation.result);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
             (InstanceState::Running, _) if is_served => match woken {

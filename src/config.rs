@@ -224,7 +224,7 @@ impl Config {
     /// # Errors
     ///
     /// All problems at once. A variable that begins with `TOKEN_SERVER_` or `FAILOVER_` and is not known is one of them:
-    /// it is a misspelt setting that would otherwise be silently without effect.
+    /// it is a misspelled setting that would otherwise be silently without effect.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), problems: Vec::new() };
         let interface_id: Option<NetworkInterfaceId> =

@@ -22,7 +22,7 @@ use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
-use crate::report::{ActivationRecord, Movement, Outcome, Report, Step, StepRecord};
+use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
 use crate::serving::{Patience, Prober};
 
@@ -111,6 +111,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
         let (refused, groups) = (Mutex::new(None), Mutex::new(Vec::new()));
         Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups }
+    }
+
+    /// Whether the token server's ports are tried from inside the VPC.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.prober.as_ref().is_some_and(Prober::is_inside)
     }
 
     /// The same function, which also tries the token server's ports.
@@ -247,15 +252,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
         };
-        let is_after_a_move = matches!(ending, Ending::Moved(..) | Ending::Returned(_)) || work.owes_a_move();
+        let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
         let to_wake = self.to_wake(run, work, &ending);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
         let looks_further = mends || !is_quiet;
         work.ending = Some(ending);
-        if let Some(instance) = &to_wake {
-            self.wake_once(run, work, instance).await;
-        }
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
         if looks_further && !has_looked {
             run.read_reachability().await;
@@ -263,10 +265,15 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if mends {
             self.mend(run, work).await;
         }
-        // What takes longest comes last: the command has had the time of everything else.
-        self.await_woken(run).await;
-        if is_after_a_move {
+        // What keeps the interface alive comes first, and what takes longest last.
+        if let Some(instance) = &to_wake {
+            self.wake_once(run, work, instance).await;
+        }
+        let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
+        if has_moved || has_woken {
             self.probe_after_a_move(run).await;
+        } else if work.owes_a_report_of_a_move() {
+            self.probe(run, Patience::RESTART).await;
         }
         Ok(())
     }
@@ -278,7 +285,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let instance = match ending {
             Ending::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
             Ending::Returned(to) if !run.has_booted_with_it => to,
-            Ending::Kept(_) | Ending::Refused(_) if work.to_be_woken(run).next().is_some() => run.holder()?,
+            Ending::Kept(_) | Ending::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
             _ => return None,
         };
         run.running_member().filter(|running| *running == instance).cloned()
@@ -287,30 +294,56 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Wakes the token server, and remembers that, so that no later run does it again.
     async fn wake_once(&self, run: &mut Run<'_, E>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
-        let owed: Vec<Debt> = work.to_be_woken(run).map(|owed| owed.debt.clone()).collect();
-        if owed.iter().any(|debt| debt.woken == Waking::Begun) {
-            // Another run died in the middle of this. To restart what may serve by now is worse than to say so.
-            run.activation = Some(ActivationRecord {
-                error: Some("a run that was about to send it has died".to_owned()),
-                ..ActivationRecord::open(activation, instance)
-            });
-        } else {
-            // What another run owes must not make every later run restart a token server that serves. So it is written down
-            // first, and nothing is sent that could not be remembered.
-            let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun, ..debt.clone() });
-            let notes: BTreeMap<String, String> =
-                begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
-            let mut noted = Ok(());
-            if !notes.is_empty() {
-                let written = self.ec2.write_tags(&self.config.interface_id, &notes);
-                noted = run.step(Step::NoteArrival, &self.config.interface_id, written).await;
+        let owed: Vec<Debt> = work.asleep(run).map(|owed| owed.debt.clone()).collect();
+        let begun = owed.iter().filter_map(|debt| match debt.woken {
+            Waking::Begun(until) => Some(until),
+            Waking::Open | Waking::Done => None,
+        });
+        match begun.max() {
+            // Another run is at it, and tells what comes of it.
+            Some(until) if run.clock.now() < until => return,
+            // It has not told. To restart what may serve by now is worse than to say so.
+            Some(_) => {
+                run.activation = Some(ActivationRecord {
+                    error: Some("another run was about to send it, and did not say what came of it".to_owned()),
+                    ..ActivationRecord::open(activation, instance)
+                });
             }
-            self.wake(run, activation, instance, noted).await;
+            None => match self.note_waking(run, &owed).await {
+                Ok(()) => self.wake(run, activation, instance).await,
+                Err(error) => {
+                    let is_transient = error.is_transient();
+                    run.activation = Some(ActivationRecord {
+                        result: ActivationResult::Failed,
+                        error: Some(error.to_string()),
+                        ..ActivationRecord::open(activation, instance)
+                    });
+                    // The next run tries again. What can never be noted is told, and nothing more is tried.
+                    if is_transient {
+                        return;
+                    }
+                }
+            },
         }
         for due in work.due.iter_mut().filter(|due| owed.iter().any(|debt| debt.key == due.debt.key)) {
             due.debt.woken = Waking::Done;
         }
-        work.noted = work.noted.take().map(Debt::once_woken);
+        // A command that was not sent, or failed, is tried once more by the run that publishes what this one could not.
+        let is_done = run.activation.as_ref().is_some_and(|activation| activation.result != ActivationResult::Failed);
+        work.noted = work.noted.take().map(|debt| if is_done { debt.once_woken() } else { debt });
+    }
+
+    /// Notes on what other runs owe that their token server is about to be woken. It must not be restarted again by every later
+    /// run, so nothing is sent that could not be remembered.
+    async fn note_waking(&self, run: &mut Run<'_, E>, owed: &[Debt]) -> Result<(), CallError> {
+        let until = run.clock.cut_off_at();
+        let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun(until), ..debt.clone() });
+        let notes: BTreeMap<String, String> = begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let written = self.ec2.write_tags(&self.config.interface_id, &notes);
+        run.step(Step::NoteArrival, &self.config.interface_id, written).await
     }
 
     /// Looks for everything that would go wrong with the next failover. Changes nothing.
@@ -479,6 +512,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let mut notes = BTreeMap::new();
         if let Some((at, by)) = arrival {
             let debt = debt.arrived(at, by);
+            // Its token server found the interface at boot.
+            let debt = if run.has_booted_with_it { debt.once_woken() } else { debt };
             notes.insert(debt.key.clone(), tag_value(&debt.value()));
             work.noted = Some(debt);
         }

@@ -2,8 +2,8 @@
 //!
 //! The codes are part of the contract. A remedy can be followed as it stands: a command to paste, or one plain step.
 
+use std::collections::BTreeMap;
 use std::fmt;
-
 use std::net::Ipv4Addr;
 
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, Sec
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::readiness::Subscription;
-use crate::report::{ActivationRecord, ActivationResult};
+use crate::report::{ActivationRecord, ActivationResult, Probe};
 use crate::security_group::Gap;
 
 /// How bad a finding is.
@@ -643,46 +643,46 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Ports of the token server do not answer: some refuse, and at some nobody is heard.
+    /// Ports of the token server do not answer; `None`: none of them was found so. From outside of the VPC that is a hint.
     pub fn ports_not_answering(
         &self,
         holder: &InstanceId,
         address: Ipv4Addr,
-        refused: &[u16],
-        silent: &[u16],
-    ) -> Finding {
-        let list = |ports: &[u16]| ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let mut how = Vec::new();
-        if !refused.is_empty() {
-            how.push(format!("{} (connection refused)", list(refused)));
+        probes: &[Probe],
+        is_inside: bool,
+    ) -> Option<Finding> {
+        let mut by_error: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for probe in probes.iter().filter(|probe| probe.result == CheckResult::Failed) {
+            by_error.entry(probe.error.as_deref().unwrap_or_default()).or_default().push(probe.port.to_string());
         }
-        if !silent.is_empty() {
-            how.push(format!("{} (no answer)", list(silent)));
+        if by_error.is_empty() {
+            return None;
         }
-        let mut remedy = format!(
-            "Look on {holder} whether lmgrd and MOSEKLM run, and into their log; start them again there. Refused means that \
-             nothing listens on the port: lmgrd without MOSEKLM is a hostid or a license that MOSEKLM does not accept."
-        );
-        if !silent.is_empty() {
-            remedy.push_str(
-                " No answer means that the system has not configured the interface, or that its security group does not let \
-                 the function in.",
-            );
-        }
-        Finding::critical(
+        let how: Vec<String> =
+            by_error.into_iter().map(|(error, ports)| format!("{} ({error})", ports.join(", "))).collect();
+        let seen_from = if is_inside { "" } else { ", as seen from here" };
+        let finding = Finding::critical(
             "ports-not-answering",
             address,
-            format!("The token server does not answer at {address} on TCP {}.", how.join(" and ")),
-            remedy,
-        )
+            format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
+            format!(
+                "Look on {holder} whether lmgrd and MOSEKLM run, and into their log; start them again there. Refused means that \
+                 nothing listens on the port: lmgrd without MOSEKLM is a hostid or a license that MOSEKLM does not accept. No \
+                 answer means that the system has not configured the interface, or that its security group lets nobody in from \
+                 where it was tried."
+            ),
+        );
+        Some(if is_inside { finding } else { Finding { severity: Severity::Warning, ..finding } })
     }
 
-    /// The token server was told to wake, and that did not come to a good end.
-    pub fn activation(&self, record: &ActivationRecord, listening: CheckResult) -> Option<Finding> {
+    /// The token server was told to wake, and that did not come to a good end. `answers`: its ports do, all the same.
+    pub fn activation(&self, record: &ActivationRecord, answers: bool) -> Option<Finding> {
         let ActivationRecord { document, instance_id, command_id, error, .. } = record;
         let why = error.as_ref().map_or_else(String::new, |error| format!(" {error}."));
         let again =
             self.command_of("ssm", &format!("send-command --document-name {document} --instance-ids {instance_id}"));
+        let is_given_more = self.config.activation.as_ref().is_some_and(|activation| !activation.parameters.is_empty());
+        let parameters = if is_given_more { ", with its parameters (FAILOVER_ACTIVATION_PARAMETERS)" } else { "" };
         let printed = command_id.as_ref().map(|command| {
             self.command_of(
                 "ssm",
@@ -695,7 +695,7 @@ impl<'a> Advisor<'a> {
         match record.result {
             ActivationResult::Done => None,
             ActivationResult::Failed => {
-                let severity = if listening == CheckResult::Ok { Severity::Warning } else { Severity::Critical };
+                let severity = if answers { Severity::Warning } else { Severity::Critical };
                 let look = printed.map_or_else(String::new, |printed| format!("See what it said:\n{printed}\n"));
                 let finding = Finding::critical(
                     "activation-failed",
@@ -704,7 +704,7 @@ impl<'a> Advisor<'a> {
                         "The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"
                     ),
                     format!(
-                        "{look}Start the token server on {instance_id}, by hand or by sending the command again:\n{again}"
+                        "{look}Start the token server on {instance_id}, by hand or by sending the command again{parameters}:\n{again}"
                     ),
                 );
                 Some(Finding { severity, ..finding })
@@ -713,12 +713,12 @@ impl<'a> Advisor<'a> {
                 "activation-unfinished",
                 instance_id,
                 format!(
-                    "The command that wakes the token server on {instance_id} ({document}) had not ended when this was \
+                    "The command that wakes the token server on {instance_id} ({document}) was not seen to end before this was \
                      written.{why}"
                 ),
                 match printed {
                     Some(printed) => format!("Look what became of it:\n{printed}"),
-                    None => format!("It may not have been sent. To send it again:\n{again}"),
+                    None => format!("It may not have been sent. To send it again{parameters}:\n{again}"),
                 },
             )),
         }

@@ -8,7 +8,7 @@
 //! | `token-failover:owed:<attachment id>:<run>` | `from=i-… to=i-… started=… busy-until=…` | a run was about to take the interface off this attachment; once it is attached elsewhere, a report of that move is owed |
 //! | `token-failover:owed:detached:<run>` | the same, without `from` | the interface was attached to nothing and about to be attached |
 //! | the same two | with `arrived=eni-attach-…` | the move was made, by this attachment; its report is owed wherever the interface is now |
-//! | the same two | with `woken=begun` | another run was about to wake the token server there |
+//! | the same two | with `waking-until=…` | another run was about to wake the token server there, and has until then |
 //! | the same two | with `woken=yes` | the token server was told to wake, and is not told again |
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
@@ -91,8 +91,8 @@ pub enum Waking {
     /// The run that brought it there has not come to it, or has not come to write it down.
     #[default]
     Open,
-    /// Another run was about to do it.
-    Begun,
+    /// Another run was about to do it, and has until then.
+    Begun(DateTime<Utc>),
     /// It was done.
     Done,
 }
@@ -241,7 +241,7 @@ impl Debt {
         words.extend(self.busy_until.as_ref().map(|until| format!("busy-until={}", time(until))));
         words.extend(match self.woken {
             Waking::Open => None,
-            Waking::Begun => Some("woken=begun".to_owned()),
+            Waking::Begun(until) => Some(format!("waking-until={}", time(&until))),
             Waking::Done => Some("woken=yes".to_owned()),
         });
         words.extend(self.reported.then(|| "reported=yes".to_owned()));
@@ -269,10 +269,11 @@ impl Debt {
         };
         let (started, busy_until) = (time("started"), time("busy-until"));
         let reported = words.contains_key("reported");
-        let woken = match words.get("woken") {
-            None => Waking::Open,
-            Some(&"begun") => Waking::Begun,
-            Some(_) => Waking::Done,
+        let woken = match (words.contains_key("woken"), words.contains_key("waking-until")) {
+            (true, _) => Waking::Done,
+            // Whatever the time has become, somebody was at it.
+            (false, true) => Waking::Begun(time("waking-until").unwrap_or(DateTime::<Utc>::MIN_UTC)),
+            (false, false) => Waking::Open,
         };
         Self { key: key.to_owned(), change, started, busy_until, reported, woken }
     }

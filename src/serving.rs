@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::checks::CheckResult;
-use crate::cloud::{CallError, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::config::{Activation, Config, PortRange};
 use crate::failover::Failover;
 use crate::ids::{CommandId, InstanceId};
 use crate::report::{ActivationRecord, ActivationResult, Probe, Step, milliseconds};
-use crate::run::{Run, pause_after_look};
+use crate::run::Run;
 
 /// How a port is tried.
 pub type Connect = dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), Unanswered>> + Send + Sync;
@@ -23,7 +23,7 @@ pub type Connect = dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), Unanswere
 /// Why a port did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// The machine is there, and nothing listens on the port.
+    /// Whoever has the address answered that nothing listens on the port.
     #[error("connection refused")]
     Refused,
     /// Nothing came back. The machine may be down, or not to be reached from where it was tried.
@@ -43,9 +43,15 @@ impl Prober {
         Self { connect, is_inside: true }
     }
 
-    /// Tries them from somewhere. No answer may mean no more than that this place is outside of the VPC.
+    /// Tries them from somewhere. No answer may mean no more than that this place is outside of the VPC, and an answer may be
+    /// that of another machine with the same private address. So what is found is told, and nothing is concluded from it.
     pub fn outside(connect: Box<Connect>) -> Self {
         Self { connect, is_inside: false }
+    }
+
+    /// Whether they are tried from inside the VPC.
+    pub fn is_inside(&self) -> bool {
+        self.is_inside
     }
 }
 
@@ -72,6 +78,14 @@ const MOST_PORTS: usize = 32;
 
 /// How long a command may take on the instance. Starting a daemon takes seconds.
 const ACTIVATION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the agent of an instance may take to be heard of. It registers within seconds of a boot.
+const AGENT_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause before a command or a port is asked after again. A daemon takes some seconds to start, and a machine half a minute.
+fn pause(waited: Duration) -> Duration {
+    Duration::from_millis(if waited < Duration::from_secs(10) { 250 } else { 1000 })
+}
 
 /// For how long a port that does not answer is tried again.
 #[derive(Debug, Clone, Copy)]
@@ -119,80 +133,112 @@ pub(crate) fn listening(config: &Config, probes: &[Probe]) -> CheckResult {
 }
 
 impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
-    /// Has Systems Manager wake the token server, unless it could not be `noted` that this was done. How it ends is awaited
-    /// later, so that other work can go on.
-    pub(crate) async fn wake(
-        &self,
-        run: &mut Run<'_, E>,
-        activation: &Activation,
-        instance: &InstanceId,
-        noted: Result<(), CallError>,
-    ) {
-        let began = Instant::now();
-        let record = ActivationRecord::open(activation, instance);
-        // On record before it is sent, because the deadline may come in between.
-        run.activation = Some(record.clone());
-        let sent = match noted {
-            Ok(()) => run.step(Step::Activate, instance, self.ssm.send_command(activation, instance)).await,
-            Err(error) => Err(error),
-        };
-        let duration_ms = milliseconds(began.elapsed());
-        run.activation = Some(match sent {
-            Ok(command) => ActivationRecord { command_id: Some(command), duration_ms, ..record },
-            Err(error) => {
-                let (result, error) = (ActivationResult::Failed, Some(error.to_string()));
-                ActivationRecord { result, error, duration_ms, ..record }
-            }
-        });
-    }
-
-    /// Waits for the end of the command that was sent.
-    pub(crate) async fn await_woken(&self, run: &mut Run<'_, E>) {
-        let Some(mut record) = run.activation.clone() else { return };
-        let Some(command) = record.command_id.clone() else { return };
+    /// Has Systems Manager wake the token server, and waits for the end of that.
+    pub(crate) async fn wake(&self, run: &mut Run<'_, E>, activation: &Activation, instance: &InstanceId) {
         let began = Instant::now();
         let ends = (began + ACTIVATION_PATIENCE).min(run.clock.waiting_ends());
-        let waiting = run.begin(Step::AwaitActivation, &command);
-        let mut failed = None;
-        let ended = timeout_at(ends, self.follow(&command, &mut record, &mut failed)).await;
-        let gave_up = |message: String| CallError::gave_up("ssm:GetCommandInvocation", message);
-        record.duration_ms += milliseconds(began.elapsed());
-        let error = match record.result {
-            ActivationResult::Done => None,
-            ActivationResult::Failed => {
-                Some(gave_up(format!("the command ended as {}", record.status.as_deref().unwrap_or("failed"))))
+        let mut record = ActivationRecord::open(activation, instance);
+        // On record before it is sent, because the deadline may come in between.
+        run.activation = Some(record.clone());
+        let error = match self.send(run, activation, instance, ends).await {
+            Ok(command) => {
+                record.command_id = Some(command.clone());
+                run.activation = Some(record.clone());
+                self.await_woken(run, &command, &mut record, ends).await
             }
-            ActivationResult::Unfinished => match failed {
-                Some(error) if ended.is_ok() => Some(error),
-                _ => Some(gave_up("the command has not ended yet".to_owned())),
-            },
+            // What had no answer may have been sent all the same.
+            Err(error) => {
+                let is_known = error.meaning != Meaning::Unreachable;
+                record.result = if is_known { ActivationResult::Failed } else { ActivationResult::Unfinished };
+                Some(error)
+            }
         };
-        run.end(waiting, error.as_ref());
+        record.duration_ms = milliseconds(began.elapsed());
         record.error = error.map(|error| error.to_string());
         run.activation = Some(record);
     }
 
-    /// Asks how the command stands until it has ended.
-    async fn follow(&self, command: &CommandId, record: &mut ActivationRecord, failed: &mut Option<CallError>) {
+    /// Sends the command, once. What was throttled was not sent, and the agent of an instance that has just booted is heard of
+    /// a little later.
+    async fn send(
+        &self,
+        run: &mut Run<'_, E>,
+        activation: &Activation,
+        instance: &InstanceId,
+        ends: Instant,
+    ) -> Result<CommandId, CallError> {
         let began = Instant::now();
         loop {
-            match self.ssm.command(command, &record.instance_id).await {
+            let sending = run.step(Step::Activate, instance, self.ssm.send_command(activation, instance));
+            let Ok(sent) = timeout_at(ends, sending).await else {
+                let message = "the time was over before Systems Manager answered".to_owned();
+                return Err(CallError {
+                    meaning: Meaning::Unreachable,
+                    ..CallError::gave_up("ssm:SendCommand", message)
+                });
+            };
+            let patience = match sent.as_ref().err().map(|error| error.meaning) {
+                Some(Meaning::Throttled) => ACTIVATION_PATIENCE,
+                Some(Meaning::WrongState) => AGENT_PATIENCE,
+                _ => Duration::ZERO,
+            };
+            let pause = pause(began.elapsed());
+            if began.elapsed() + pause >= patience || Instant::now() + pause >= ends {
+                return sent;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Waits for the end of the command. Returns why it is not known to have succeeded.
+    async fn await_woken(
+        &self,
+        run: &mut Run<'_, E>,
+        command: &CommandId,
+        record: &mut ActivationRecord,
+        ends: Instant,
+    ) -> Option<CallError> {
+        let waiting = run.begin(Step::AwaitActivation, command);
+        let ended = timeout_at(ends, self.follow(command, &record.instance_id, &mut record.status)).await;
+        let gave_up = |message: String| Some(CallError::gave_up("ssm:GetCommandInvocation", message));
+        let error = match ended {
+            Ok(Ok(true)) => {
+                record.result = ActivationResult::Done;
+                None
+            }
+            Ok(Ok(false)) => {
+                record.result = ActivationResult::Failed;
+                gave_up(format!("the command ended as {}", record.status.as_deref().unwrap_or("failed")))
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => gave_up("the command has not ended yet".to_owned()),
+        };
+        run.end(waiting, error.as_ref());
+        error
+    }
+
+    /// Asks how the command stands until it has ended. Answers whether it succeeded.
+    async fn follow(
+        &self,
+        command: &CommandId,
+        instance: &InstanceId,
+        status: &mut Option<String>,
+    ) -> Result<bool, CallError> {
+        let began = Instant::now();
+        loop {
+            match self.ssm.command(command, instance).await {
                 Ok(Some(state)) => {
-                    record.status = Some(state.status);
+                    *status = Some(state.status);
                     if let Some(succeeded) = state.succeeded {
-                        record.result = if succeeded { ActivationResult::Done } else { ActivationResult::Failed };
-                        return;
+                        return Ok(succeeded);
                     }
                 }
                 Ok(None) => {}
                 // What may pass is asked again. Anything else stays so, and says nothing of the command.
                 Err(error) if error.is_transient() => {}
-                Err(error) => {
-                    *failed = Some(error);
-                    return;
-                }
+                Err(error) => return Err(error),
             }
-            sleep(pause_after_look(began.elapsed())).await;
+            sleep(pause(began.elapsed())).await;
         }
     }
 
@@ -212,18 +258,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let ends = run.clock.waiting_ends();
         let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
         let step = run.begin(Step::Probe, format!("{address} TCP {}", names.join(",")));
-        let tried = prober.try_ports(address.into(), &ports, patience, ends).await;
-        let silent: Vec<u16> = of_kind(&tried, &Unanswered::Silent);
-        let refused: Vec<u16> = of_kind(&tried, &Unanswered::Refused);
-        run.probes = tried.into_iter().map(|tried| tried.into_probe(prober.is_inside)).collect();
-        let failed = listening(&self.config, &run.probes) == CheckResult::Failed;
-        let unanswered = || format!("no answer on {}", list(&[refused.as_slice(), &silent].concat()));
-        run.end(step, failed.then(|| CallError::gave_up("TCP", unanswered())).as_ref());
-        if failed {
-            let silent = if prober.is_inside { silent.as_slice() } else { &[] };
-            let finding = run.advisor().ports_not_answering(&holder, address, &refused, silent);
-            run.findings.push(finding);
-        }
+        run.probes = prober.try_ports(address.into(), &ports, patience, ends).await;
+        let finding = run.advisor().ports_not_answering(&holder, address, &run.probes, prober.is_inside);
+        let failed = finding.as_ref().map(|finding| CallError::gave_up("TCP", finding.message.clone()));
+        run.end(step, failed.as_ref());
+        run.findings.extend(finding);
     }
 }
 
@@ -231,37 +270,27 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 struct Tried {
     port: u16,
     took: Duration,
-    answer: Result<(), Unanswered>,
-}
-
-impl Tried {
-    fn into_probe(self, is_inside: bool) -> Probe {
-        let result = match &self.answer {
-            Ok(()) => CheckResult::Ok,
-            Err(Unanswered::Silent) if !is_inside => CheckResult::NotChecked,
-            Err(_) => CheckResult::Failed,
-        };
-        let error = self.answer.err().map(|error| error.to_string());
-        Probe { port: self.port, result, duration_ms: milliseconds(self.took), error }
-    }
+    /// `None`: the time was over before that could be told.
+    answer: Option<Result<(), Unanswered>>,
 }
 
 impl Prober {
     /// Tries all ports at once, and those that do not answer again, until the patience with them is over.
-    async fn try_ports(&self, address: IpAddr, ports: &[u16], patience: Patience, ends: Instant) -> Vec<Tried> {
+    async fn try_ports(&self, address: IpAddr, ports: &[u16], patience: Patience, ends: Instant) -> Vec<Probe> {
         let began = Instant::now();
         let mut tried: Vec<Tried> = self.try_once(address, ports, ends).await;
         loop {
-            let is_worth_it = |tried: &&Tried| {
-                tried.answer.as_ref().err().is_some_and(|unanswered| began.elapsed() < patience.of(unanswered))
+            let is_worth_it = |tried: &&Tried| match &tried.answer {
+                Some(Err(unanswered)) => began.elapsed() < patience.of(unanswered),
+                Some(Ok(())) | None => false,
             };
             let again: Vec<u16> = tried.iter().filter(is_worth_it).map(|tried| tried.port).collect();
-            let next = Instant::now() + pause_after_look(began.elapsed());
+            let next = Instant::now() + pause(began.elapsed());
             if again.is_empty() || next >= ends {
-                return tried;
+                return tried.into_iter().map(|tried| self.probe(tried)).collect();
             }
             sleep(next - Instant::now()).await;
-            for now in self.try_once(address, &again, ends).await {
+            for now in self.try_once(address, &again, ends).await.into_iter().filter(|now| now.answer.is_some()) {
                 if let Some(before) = tried.iter_mut().find(|before| before.port == now.port) {
                     *before = now;
                 }
@@ -272,19 +301,27 @@ impl Prober {
     async fn try_once(&self, address: IpAddr, ports: &[u16], ends: Instant) -> Vec<Tried> {
         let tries = ports.iter().map(|port| async {
             let began = Instant::now();
-            let connected = (self.connect)(SocketAddr::new(address, *port));
-            let answer = timeout_at((began + CONNECT_PATIENCE).min(ends), connected).await;
-            Tried { port: *port, took: began.elapsed(), answer: answer.unwrap_or(Err(Unanswered::Silent)) }
+            let enough = began + CONNECT_PATIENCE;
+            let connected = timeout_at(enough.min(ends), (self.connect)(SocketAddr::new(address, *port))).await;
+            let answer = match connected {
+                Ok(answer) => Some(answer),
+                Err(_) if enough <= ends => Some(Err(Unanswered::Silent)),
+                Err(_) => None,
+            };
+            Tried { port: *port, took: began.elapsed(), answer }
         });
         future::join_all(tries).await
     }
-}
 
-fn of_kind(tried: &[Tried], kind: &Unanswered) -> Vec<u16> {
-    tried.iter().filter(|tried| tried.answer.as_ref() == Err(kind)).map(|tried| tried.port).collect()
-}
-
-/// Ports in words.
-pub(crate) fn list(ports: &[u16]) -> String {
-    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    fn probe(&self, Tried { port, took, answer }: Tried) -> Probe {
+        let (result, error) = match answer {
+            Some(Ok(())) => (CheckResult::Ok, None),
+            Some(Err(Unanswered::Silent)) if !self.is_inside => {
+                (CheckResult::NotChecked, Some(Unanswered::Silent.to_string()))
+            }
+            Some(Err(unanswered)) => (CheckResult::Failed, Some(unanswered.to_string())),
+            None => (CheckResult::NotChecked, Some("the time was over".to_owned())),
+        };
+        Probe { port, result, duration_ms: milliseconds(took), error }
+    }
 }

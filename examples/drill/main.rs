@@ -239,6 +239,7 @@ fn print_report(who: Who, report: &Report) {
         ("Elastic IP", checks.elastic_ip),
         ("security group", checks.security_group),
         ("kept on termination", checks.delete_on_termination),
+        ("ports answer", checks.listening),
     ];
     let mut label = "checks";
     for (name, result) in checks {

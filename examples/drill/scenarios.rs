@@ -143,6 +143,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..HOLDER_STOPS
     },
     Scenario {
+        name: "sleeping-standby",
+        title: "The standby runs, and its token server has to be woken",
+        world: || pair().instance(names::STANDBY, |standby| standby.token_server_on_command()).timings(timings()),
+        settings: &[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT), ("TOKEN_SERVER_PROBE", "true")],
+        ..HOLDER_STOPS
+    },
+    Scenario {
         name: "audit",
         title: "An audit finds by day why the next failover would not work",
         world: || pair().topic(names::TOPIC, |topic| topic.pending_email("late@example.com")).timings(timings()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::types as sdk;
 
 use crate::aws::{call_error, contradiction};
@@ -27,7 +28,9 @@ impl SdkSsm {
 /// Source for the range, from 30: Systems Manager API Reference, *SendCommand*, `TimeoutSeconds`.
 const DELIVERY_SECONDS: i32 = 30;
 
-/// The agents are asked for in pages of 50, and a token server has two or three members.
+/// As many agents as a page may have, and more pages than a token server has members.
+/// Source: Systems Manager API Reference, *DescribeInstanceInformation*, `MaxResults`.
+const PAGE: i32 = 50;
 const MOST_PAGES: usize = 10;
 
 /// What Systems Manager's error codes mean. Source: Systems Manager API Reference, "Common Error Types", and the errors of
@@ -44,6 +47,16 @@ fn meaning_of(code: &str) -> Meaning {
     }
 }
 
+/// The same error, without a message that may quote the parameters, in which a person may have put a secret.
+fn without_parameters(error: CallError) -> CallError {
+    match error.code.as_deref() {
+        Some("InvalidParameters" | "ValidationException") => {
+            CallError { message: "the parameters do not fit the document".to_owned(), ..error }
+        }
+        _ => error,
+    }
+}
+
 impl Ssm for SdkSsm {
     async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
         const ACTION: &str = "ssm:SendCommand";
@@ -56,7 +69,12 @@ impl Ssm for SdkSsm {
             .timeout_seconds(DELIVERY_SECONDS)
             .comment("token-failover: the license interface has come");
         let request = if parameters.is_empty() { request } else { request.set_parameters(Some(parameters)) };
-        let answer = request.send().await.map_err(|error| call_error(ACTION, error, meaning_of))?;
+        // The caller tries again itself: there is no client token, so a lost answer that the SDK asks for once more would be a
+        // second command.
+        let request = request
+            .customize()
+            .config_override(aws_sdk_ssm::config::Builder::new().retry_config(RetryConfig::disabled()));
+        let answer = request.send().await.map_err(|error| without_parameters(call_error(ACTION, error, meaning_of)))?;
         let command = answer.command().and_then(sdk::Command::command_id).filter(|id| !id.is_empty());
         command.map(CommandId::new).ok_or_else(|| contradiction(ACTION, "the answer has no CommandId".to_owned(), None))
     }
@@ -92,8 +110,11 @@ impl SsmAudit for SdkSsm {
         let answer = self.client.describe_document().name(name.as_str()).send().await;
         match answer.map_err(|error| call_error(ACTION, error, meaning_of)) {
             Ok(answer) => {
-                let status = answer.document().and_then(sdk::DocumentDescription::status);
-                Ok(status == Some(&sdk::DocumentStatus::Active))
+                let can_be_run = |document: &sdk::DocumentDescription| {
+                    document.status() == Some(&sdk::DocumentStatus::Active)
+                        && document.document_type() == Some(&sdk::DocumentType::Command)
+                };
+                Ok(answer.document().is_some_and(can_be_run))
             }
             Err(error) if error.meaning == Meaning::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -109,7 +130,8 @@ impl SsmAudit for SdkSsm {
         let filter = sdk::InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids)).build();
         let filter =
             filter.map_err(|error| contradiction(ACTION, format!("the filter cannot be built: {error}"), None))?;
-        let mut pages = self.client.describe_instance_information().filters(filter).into_paginator().send();
+        let mut pages =
+            self.client.describe_instance_information().filters(filter).max_results(PAGE).into_paginator().send();
         let mut reachable = BTreeSet::new();
         for _ in 0..MOST_PAGES {
             let Some(page) = pages.next().await else { return Ok(reachable) };

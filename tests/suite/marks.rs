@@ -103,7 +103,7 @@ fn a_debt_is_read_as_it_was_written() {
         repair_debt().handed_over(),
         arrived.clone(),
         arrived.clone().once_woken(),
-        Debt { woken: Waking::Begun, ..arrived.clone() },
+        Debt { woken: Waking::Begun(parsed(DEADLINE)), ..arrived.clone() },
         arrived.once_reported(),
     ] {
         assert_eq!(read(&[(&debt.key, &debt.value())]), owed(debt));

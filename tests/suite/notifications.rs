@@ -563,22 +563,23 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         advisor.not_started(&parsed(STANDBY)),
         advisor.forced(&parsed(HOLDER)),
         advisor.still_starting(&parsed(STANDBY)),
-        advisor.ports_not_answering(&parsed(STANDBY), parsed("10.0.1.50"), &[27008], &[]),
-        advisor.ports_not_answering(&parsed(STANDBY), parsed("10.0.1.50"), &[27008], &[27007]),
         advisor.member_not_managed(&parsed(HOLDER), true),
         advisor.member_not_managed(&parsed(STANDBY), false),
         advisor.activation_document_missing(&Activation { document: parsed(DOCUMENT), parameters: BTreeMap::new() }),
     ]);
+    let unanswered =
+        |port, error: &str| Probe { port, result: CheckResult::Failed, duration_ms: 3, error: Some(error.to_owned()) };
+    let probes = [unanswered(27007, "no answer"), unanswered(27008, "connection refused")];
+    for is_inside in [true, false] {
+        findings.extend(advisor.ports_not_answering(&parsed(STANDBY), parsed("10.0.1.50"), &probes, is_inside));
+    }
     let sent = [None, Some(CommandId::new("5e1b6a9e-0000-4000-8000-00000000c0de"))];
     findings.extend(sent.into_iter().flat_map(|command_id| {
         let error = Some("ssm:SendCommand: InvalidInstanceId: Instances not in a valid state".to_owned());
         let record =
             |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..woken() };
         let results = [ActivationResult::Failed, ActivationResult::Unfinished];
-        results
-            .into_iter()
-            .filter_map(move |result| advisor.activation(&record(result), CheckResult::NotChecked))
-            .collect::<Vec<_>>()
+        results.into_iter().filter_map(move |result| advisor.activation(&record(result), false)).collect::<Vec<_>>()
     }));
     for error in [error(), unreachable("ec2:CreateTags")] {
         findings.extend([

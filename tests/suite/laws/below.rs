@@ -563,7 +563,8 @@ impl Ssm for BelowSsm {
             comment: Some("token-failover: the license interface has come".to_owned()),
             ..SendCommand::to(instance.as_str(), activation.document.as_str())
         };
-        self.ask("ssm:SendCommand", send).await.map(|sent| CommandId::new(sent.command_id))
+        let sent = ask(&self.0, "ssm:SendCommand", send, 1, meaning_of_ssm_code).await;
+        sent.map(|sent| CommandId::new(sent.command_id))
     }
 
     async fn command(&self, command: &CommandId, instance: &InstanceId) -> Result<Option<CommandState>, CallError> {

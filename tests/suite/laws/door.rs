@@ -325,6 +325,9 @@ impl<D: Ssm> Ssm for Door<D> {
         self.decide(|judge, run, now| judge.wakes(run, now, instance));
         self.court.enter().await;
         let answer = self.inner.send_command(activation, instance).await;
+        if answer.is_ok() {
+            self.decide(|judge, run, now| judge.woke(run, now, instance));
+        }
         self.court.leave().await;
         answer
     }

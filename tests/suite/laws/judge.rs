@@ -589,7 +589,7 @@ impl Judge {
         self.changes(number, now, what);
     }
 
-    /// A token server is woken where the interface was seen, and once by each run at most.
+    /// A token server is woken where the interface was seen.
     pub(crate) fn wakes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
         let what = format!("wake {}", called(instance.as_str()));
         self.changes(number, now, what.clone());
@@ -600,8 +600,12 @@ impl Judge {
         });
         let is_right = is_there && self.drama.is_member(instance.as_str());
         self.hold(13, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
+    }
+
+    /// The command was accepted: once by each run at most.
+    pub(crate) fn woke(&mut self, number: usize, now: Duration, instance: &InstanceId) {
         let first = !self.runs[number].woke;
-        self.hold(13, now, first, || format!("[{number}] does it twice: {what}"));
+        self.hold(13, now, first, || format!("[{number}] wakes {} twice", called(instance.as_str())));
         self.runs[number].woke = true;
         self.wakings.push((now, instance.to_string()));
     }

@@ -24,4 +24,9 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (109919, "a debt is forgotten on an answer that is older than it"),
     (287297, "the note of a run that is still at work is removed by another"),
     (363260, "a debt is settled on an old answer, and DeleteOnTermination stays true"),
+    (321, "a debt is kept for a token server that does not run, and needs no waking"),
+    (21748, "a debt is kept although the run has started the instance with the interface itself"),
+    (22679, "an instance that somebody else had started counts as started by this run, and is not woken"),
+    (23659, "an instance that was pending when it was seen is not woken when the interface comes back to it"),
+    (94226, "a run dies after it has noted that it wakes the token server and before it does, and nobody is told"),
 ];
