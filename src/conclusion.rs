@@ -52,6 +52,8 @@ pub(crate) struct Work {
     pub(crate) noted: Option<Debt>,
     /// The debts of other runs that are due.
     pub(crate) due: Vec<Owed>,
+    /// What this run, which has dealt with waking the token server, leaves to be known of it.
+    pub(crate) woken: Option<Waking>,
     /// Tags that mean nothing anymore.
     pub(crate) obsolete: Vec<String>,
     /// The instances that AWS is going to retire, if that is what the event announces.
@@ -168,14 +170,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             self.forget_refusal();
             settlement.obsolete(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
         }
-        if let Some(debt) = work.noted {
+        if let Some(debt) = work.noted.take() {
             settlement.rewritten.push(debt.handed_over());
         }
-        // Whoever publishes what this run could not is to know that the token server was woken.
-        if unpublished.is_some() && run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some()) {
-            let left = work.due.iter().map(|owed| &owed.debt).filter(|debt| !settlement.settles(debt));
-            let woken: Vec<Debt> = left.filter(|debt| debt.woken == Waking::Done).cloned().collect();
-            settlement.rewritten.extend(woken);
+        // Whoever publishes what this run could not is to know what came of waking the token server.
+        if let Some(woken) = work.woken.filter(|_| unpublished.is_some()) {
+            let left = work.asleep(&run).map(|owed| &owed.debt).filter(|debt| !settlement.settles(debt));
+            let left: Vec<Debt> = left.map(|debt| Debt { woken, ..debt.clone() }).collect();
+            settlement.rewritten.extend(left);
         }
         self.clean_up(&mut run, settlement).await;
         report.steps = run.steps;
@@ -384,7 +386,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
         // What only looks, or came no further, leaves a token server that is still to be woken to the next run; and so does
         // whoever finds another run at it.
-        if self.config.activation.is_some() {
+        if self.config.activation.is_some() && work.woken.is_none() {
             let asleep: Vec<&str> = work.asleep(run).map(|owed| owed.debt.key.as_str()).collect();
             due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
         }

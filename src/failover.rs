@@ -305,7 +305,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             // It has not told. To restart what may serve by now is worse than to say so.
             Some(_) => {
                 run.activation = Some(ActivationRecord {
-                    error: Some("another run was about to send it, and did not say what came of it".to_owned()),
+                    error: Some("another run sent it or was about to, and could not say what came of it".to_owned()),
                     ..ActivationRecord::open(activation, instance)
                 });
             }
@@ -325,12 +325,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 }
             },
         }
-        for due in work.due.iter_mut().filter(|due| owed.iter().any(|debt| debt.key == due.debt.key)) {
-            due.debt.woken = Waking::Done;
-        }
-        // A command that was not sent, or failed, is tried once more by the run that publishes what this one could not.
-        let is_done = run.activation.as_ref().is_some_and(|activation| activation.result != ActivationResult::Failed);
-        work.noted = work.noted.take().map(|debt| if is_done { debt.once_woken() } else { debt });
+        let woken = run.activation.as_ref().map(|activation| Waking::after(activation, run.clock.now()));
+        work.woken = woken;
+        work.noted = work.noted.take().map(|debt| Debt { woken: woken.unwrap_or(debt.woken), ..debt });
     }
 
     /// Notes on what other runs owe that their token server is about to be woken. It must not be restarted again by every later

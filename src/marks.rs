@@ -8,7 +8,7 @@
 //! | `token-failover:owed:<attachment id>:<run>` | `from=i-… to=i-… started=… busy-until=…` | a run was about to take the interface off this attachment; once it is attached elsewhere, a report of that move is owed |
 //! | `token-failover:owed:detached:<run>` | the same, without `from` | the interface was attached to nothing and about to be attached |
 //! | the same two | with `arrived=eni-attach-…` | the move was made, by this attachment; its report is owed wherever the interface is now |
-//! | the same two | with `waking-until=…` | another run was about to wake the token server there, and has until then |
+//! | the same two | with `waking-until=…` | a run wakes the token server there, and has until then; what came of it is not known |
 //! | the same two | with `woken=yes` | the token server was told to wake, and is not told again |
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttachmentId, InstanceId};
 use crate::observation::{Attachment, AttachmentStatus, NetworkInterface};
+use crate::report::{ActivationRecord, ActivationResult};
 
 /// The namespace of all tags that are read and written here.
 pub const NAMESPACE: &str = "token-failover:";
@@ -91,10 +92,22 @@ pub enum Waking {
     /// The run that brought it there has not come to it, or has not come to write it down.
     #[default]
     Open,
-    /// Another run was about to do it, and has until then.
+    /// Another run did it or was about to, has until then, and has not told what came of it.
     Begun(DateTime<Utc>),
     /// It was done.
     Done,
+}
+
+impl Waking {
+    /// What a later run has to know of it, if this one cannot tell. What was never sent can be sent then; what was sent and is
+    /// not known to have succeeded must not be sent again, and has to be told.
+    pub fn after(activation: &ActivationRecord, now: DateTime<Utc>) -> Self {
+        match (activation.result, &activation.command_id) {
+            (ActivationResult::Done, _) => Self::Done,
+            (ActivationResult::Failed, None) => Self::Open,
+            (ActivationResult::Failed | ActivationResult::Unfinished, _) => Self::Begun(now),
+        }
+    }
 }
 
 /// What was about to happen.

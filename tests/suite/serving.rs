@@ -555,6 +555,26 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn or_cannot_publish_leaves_it_to_the_next_one_to_tell_that_waking_failed_and_nothing_is_sent_twice() {
+        type Change = fn(Scenario) -> Scenario;
+        let fails: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_fails());
+        let never_ends: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());
+        for change in [fails, never_ends] {
+            let stage = stage(change(sleeping_standby()), &[ACTIVATION]);
+            stage.simulator.always("Publish", Disruption::Throttle);
+            let failed = stage.invoke(event("holder-stopped")).await;
+            assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+            stage.simulator.calm();
+            sleep(Duration::from_secs(60)).await;
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+            assert!(finding(&report, "activation-unfinished").is_some(), "{:?}", report.findings);
+            assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
+            let message = &stage.simulator.messages()[0].message;
+            assert!(message.contains("could not say what came of it"), "{message}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn or_cannot_publish_has_nothing_restarted_that_was_started_with_the_interface() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold.timings(Timings::realistic()), &[ACTIVATION, PROBE]);
@@ -602,7 +622,10 @@ mod a_run_that_dies {
         assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (0, 0));
         assert_eq!(report.activation.expect("what is known").result, ActivationResult::Unfinished);
         let message = &stage.simulator.messages()[0].message;
-        assert!(message.contains("another run was about to send it, and did not say what came of it"), "{message}");
+        assert!(
+            message.contains("another run sent it or was about to, and could not say what came of it"),
+            "{message}"
+        );
         assert!(message.contains("aws ssm send-command --document-name token-failover-restart"), "{message}");
     }
 

@@ -86,6 +86,8 @@ pub(crate) struct Run {
     instances_failed: bool,
     /// `None`: the last question got no answer.
     checks: Option<BTreeMap<InstanceId, StatusChecks>>,
+    /// Where it saw the interface, by attachment.
+    seen_attached: BTreeMap<String, InstanceId>,
     /// Members that it saw viable, and members that it saw alive.
     seen_viable: BTreeSet<InstanceId>,
     seen_alive: BTreeSet<InstanceId>,
@@ -125,6 +127,7 @@ impl Run {
             instances: None,
             instances_failed: true,
             checks: None,
+            seen_attached: BTreeMap::new(),
             seen_viable: BTreeSet::new(),
             seen_alive: BTreeSet::new(),
             left: BTreeSet::new(),
@@ -369,6 +372,8 @@ impl Judge {
             let now = attachment(interface);
             let before = run.interface.as_ref().and_then(attachment);
             let left = before.filter(|before| now.as_ref().is_none_or(|now| now.id != before.id));
+            let attached = now.clone().filter(|now| now.status == AttachmentStatus::Attached);
+            run.seen_attached.extend(attached.and_then(|now| Some((now.id.to_string(), now.instance_id?))));
             let leaving = now.filter(|now| now.status == AttachmentStatus::Detaching);
             run.gone.extend([left, leaving].into_iter().flatten().map(|attachment| attachment.id.to_string()));
             run.interface = Some(interface.clone());
@@ -593,11 +598,9 @@ impl Judge {
     pub(crate) fn wakes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
         let what = format!("wake {}", called(instance.as_str()));
         self.changes(number, now, what.clone());
+        // An old answer may have come since, so what counts is that the run has not taken it away again.
         let run = &self.runs[number];
-        let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
-        let is_there = attachment.is_some_and(|attachment| {
-            attachment.instance_id.as_ref() == Some(instance) && attachment.status == AttachmentStatus::Attached
-        });
+        let is_there = run.seen_attached.iter().any(|(id, at)| at == instance && !run.left.contains(id));
         let is_right = is_there && self.drama.is_member(instance.as_str());
         self.hold(13, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
     }
