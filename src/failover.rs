@@ -258,6 +258,16 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
         let looks_further = mends || !is_quiet;
         work.ending = Some(ending);
+        // The deadline may come before it is sent, and then this is what is to be told.
+        if let Some((activation, instance)) =
+            self.config.activation.as_ref().zip(to_wake.as_ref().filter(|_| has_moved))
+        {
+            run.activation = Some(ActivationRecord {
+                result: ActivationResult::Failed,
+                error: Some("the time was over before it was sent".to_owned()),
+                ..ActivationRecord::open(activation, instance)
+            });
+        }
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
         if looks_further && !has_looked {
             run.read_reachability().await;
@@ -301,7 +311,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         });
         match begun.max() {
             // Another run is at it, and tells what comes of it.
-            Some(until) if run.clock.now() < until => return,
+            Some(until) if run.clock.now() < until => {
+                run.activation = None;
+                return;
+            }
             // It has not told. To restart what may serve by now is worse than to say so.
             Some(_) => {
                 run.activation = Some(ActivationRecord {

@@ -450,6 +450,19 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_told_to_be_asleep_if_the_time_is_over_before_the_command_is_sent() {
+        let scenario = sleeping_standby().address(names::ALLOCATION, |address| address.free());
+        let stage = stage(scenario, &[ACTIVATION, ("FAILOVER_REPAIR", "elastic-ip")]);
+        stage.simulator.always("AssociateAddress", Disruption::Hang);
+        let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(6)).await.expect("a report");
+        assert_eq!((report.outcome, stage.simulator.commands().len()), (Outcome::Moved, 0));
+        let woken = report.activation.as_ref().expect("what came of it");
+        assert_eq!(woken.error.as_deref(), Some("the time was over before it was sent"));
+        assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
+        assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn is_woken_again_when_it_gets_the_interface_back() {
         let stage = stage(simulator::pair().timings(Timings::realistic()), &[ACTIVATION]);
         let full = Disruption::error(400, "AttachmentLimitExceeded");

@@ -29,5 +29,6 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (22679, "an instance that somebody else had started counts as started by this run, and is not woken"),
     (23659, "an instance that was pending when it was seen is not woken when the interface comes back to it"),
     (1574, "what came of waking the token server is not known, and the run that publishes instead does not tell"),
+    (98713, "the time is over before a token server is woken, and nobody is told"),
     (94226, "a run dies after it has noted that it wakes the token server and before it does, and nobody is told"),
 ];
