@@ -495,6 +495,14 @@ mod a_run_that_dies {
         stage
     }
 
+    /// A run that cannot publish, and the minute after it.
+    async fn cannot_publish(stage: &Stage, document: &str) {
+        stage.simulator.always("Publish", Disruption::Throttle);
+        let failed = stage.invoke(event(document)).await;
+        assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+        sleep(Duration::from_secs(60)).await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn leaves_it_to_the_next_one_to_wake_the_token_server() {
         let stage = killed_before_waking(sleeping_standby(), &[ACTIVATION, PROBE]).await;
@@ -526,16 +534,11 @@ mod a_run_that_dies {
     async fn or_cannot_publish_does_not_have_the_token_server_restarted_every_minute() {
         // The first run wakes it and cannot publish; then one dies before, and the next wakes it and cannot publish.
         let first = stage(sleeping_standby(), &[ACTIVATION]);
-        first.simulator.always("Publish", Disruption::Throttle);
-        let failed = first.invoke(event("holder-stopped")).await;
-        assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+        cannot_publish(&first, "holder-stopped").await;
         let second = killed_before_waking(sleeping_standby(), &[ACTIVATION]).await;
-        second.simulator.always("Publish", Disruption::Throttle);
         for stage in [first, second] {
             for _ in 0..3 {
-                let failed = stage.invoke(event("schedule")).await;
-                assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
-                sleep(Duration::from_secs(60)).await;
+                cannot_publish(&stage, "schedule").await;
             }
             assert_eq!(stage.simulator.commands().len(), 1);
             assert!(
@@ -553,14 +556,10 @@ mod a_run_that_dies {
     #[tokio::test(start_paused = true)]
     async fn or_cannot_send_the_command_leaves_it_to_the_run_that_publishes() {
         let stage = stage(sleeping_standby(), &[ACTIVATION, PROBE]);
-        for action in ["SendCommand", "Publish"] {
-            stage.simulator.always(action, Disruption::Throttle);
-        }
-        let failed = stage.invoke(event("holder-stopped")).await;
-        assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+        stage.simulator.always("SendCommand", Disruption::Throttle);
+        cannot_publish(&stage, "holder-stopped").await;
         assert!(stage.simulator.commands().is_empty() && owed(&stage.simulator).len() == 1);
         stage.simulator.calm();
-        sleep(Duration::from_secs(60)).await;
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((stage.simulator.commands().len(), report.checks.listening), (1, CheckResult::Ok));
         assert_eq!((stage.simulator.messages().len(), owed(&stage.simulator).len()), (1, 0));
@@ -574,11 +573,8 @@ mod a_run_that_dies {
         let never_ends: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());
         for change in [fails, never_ends] {
             let stage = stage(change(sleeping_standby()), &[ACTIVATION]);
-            stage.simulator.always("Publish", Disruption::Throttle);
-            let failed = stage.invoke(event("holder-stopped")).await;
-            assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+            cannot_publish(&stage, "holder-stopped").await;
             stage.simulator.calm();
-            sleep(Duration::from_secs(60)).await;
             let report = stage.invoke(event("schedule")).await.expect("a report");
             assert!(finding(&report, "activation-unfinished").is_some(), "{:?}", report.findings);
             assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
@@ -591,11 +587,8 @@ mod a_run_that_dies {
     async fn or_cannot_publish_has_nothing_restarted_that_was_started_with_the_interface() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold.timings(Timings::realistic()), &[ACTIVATION, PROBE]);
-        stage.simulator.always("Publish", Disruption::Throttle);
-        let failed = stage.invoke(event("holder-stopped")).await;
-        assert!(matches!(failed, Err(Failure::NotificationNotPublished { .. })), "{failed:?}");
+        cannot_publish(&stage, "holder-stopped").await;
         stage.simulator.calm();
-        sleep(Duration::from_secs(60)).await;
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((stage.simulator.commands().len(), report.activation), (0, None), "it serves since it was started");
         assert_eq!((stage.simulator.messages().len(), owed(&stage.simulator).len()), (1, 0));
