@@ -24,7 +24,7 @@ use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription}
 use crate::relocation::Relocated;
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
-use crate::serving::{Patience, Prober};
+use crate::serving::{Patience, Prober, left_to_know};
 
 /// One invocation of the function.
 #[derive(Debug, Clone)]
@@ -338,7 +338,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 }
             },
         }
-        let woken = run.activation.as_ref().map(|activation| Waking::after(activation, run.clock.now()));
+        let woken = run.activation.as_ref().map(|activation| left_to_know(activation, run.clock.now()));
         work.woken = woken;
         work.noted = work.noted.take().map(|debt| Debt { woken: woken.unwrap_or(debt.woken), ..debt });
     }

@@ -31,7 +31,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttachmentId, InstanceId};
 use crate::observation::{Attachment, AttachmentStatus, NetworkInterface};
-use crate::report::{ActivationRecord, ActivationResult};
 
 /// The namespace of all tags that are read and written here.
 pub const NAMESPACE: &str = "token-failover:";
@@ -96,18 +95,6 @@ pub enum Waking {
     Begun(DateTime<Utc>),
     /// It was done.
     Done,
-}
-
-impl Waking {
-    /// What a later run has to know of it, if this one cannot tell. What was never sent can be sent then; what was sent and is
-    /// not known to have succeeded must not be sent again, and has to be told.
-    pub fn after(activation: &ActivationRecord, now: DateTime<Utc>) -> Self {
-        match (activation.result, &activation.command_id) {
-            (ActivationResult::Done, _) => Self::Done,
-            (ActivationResult::Failed, None) => Self::Open,
-            (ActivationResult::Failed | ActivationResult::Unfinished, _) => Self::Begun(now),
-        }
-    }
 }
 
 /// What was about to happen.

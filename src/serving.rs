@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::{self, BoxFuture};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -14,6 +15,7 @@ use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAud
 use crate::config::{Activation, Config, PortRange};
 use crate::failover::Failover;
 use crate::ids::{CommandId, InstanceId};
+use crate::marks::Waking;
 use crate::report::{ActivationRecord, ActivationResult, Probe, Step, milliseconds};
 use crate::run::Run;
 
@@ -117,6 +119,16 @@ impl Patience {
 /// The ports, as far as they are tried.
 fn ports_to_try(ports: &[PortRange]) -> Vec<u16> {
     ports.iter().flat_map(|range| range.first..=range.last).take(MOST_PORTS).collect()
+}
+
+/// What a later run has to know of it, if this one cannot tell. What was never sent can be sent then; what was sent and is not
+/// known to have succeeded must not be sent again, and has to be told.
+pub(crate) fn left_to_know(activation: &ActivationRecord, now: DateTime<Utc>) -> Waking {
+    match (activation.result, &activation.command_id) {
+        (ActivationResult::Done, _) => Waking::Done,
+        (ActivationResult::Failed, None) => Waking::Open,
+        (ActivationResult::Failed | ActivationResult::Unfinished, _) => Waking::Begun(now),
+    }
 }
 
 /// What the probes come to.
