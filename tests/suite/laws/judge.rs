@@ -42,7 +42,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
     /// How often each law was applied.
-    pub(crate) laws: [u64; 14],
+    pub(crate) laws: [u64; 15],
 }
 
 impl Tally {

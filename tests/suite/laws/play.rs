@@ -369,7 +369,7 @@ where
         });
     }
 
-    /// Laws 5, 8 and 9, when nothing goes wrong any longer. Returns whether one more run has nothing to do.
+    /// Laws 5, 8, 9 and 14, when nothing goes wrong any longer. Returns whether one more run has nothing to do.
     fn judge_convergence(&self, end: &End, outcome: &str, answered: bool) -> bool {
         let now = self.now();
         let mut judge = self.court.judge();
@@ -390,15 +390,23 @@ where
                 judge.hold(5, now, nobody, || format!("attached to nothing, and {outcome}: {end:?}"));
                 outcome == "no-viable-standby"
             }
-            Place::Healthy => true,
+            Place::Healthy => {
+                judge.hold(14, now, true, String::new);
+                true
+            }
+            Place::Failed { could_start, .. } if self.drama.may_not_move && (could_start || !end.able.is_empty()) => {
+                let primary = matches!(end.place, Place::Failed { primary: true, could_start: false, .. });
+                refused(&mut judge, if primary { "primary-interface" } else { "too-many-moves" })
+            }
+            Place::Failed { could_start: true, .. } => {
+                judge.break_law(14, now, format!("the holder could be started, and {outcome}: {end:?}"));
+                false
+            }
             Place::Failed { primary: true, .. } => refused(&mut judge, "primary-interface"),
             Place::Failed { hung: true, .. } if !self.drama.may_force => false,
-            Place::Failed { .. } if self.drama.may_not_move && !end.able.is_empty() => {
-                refused(&mut judge, "too-many-moves")
-            }
             Place::Failed { .. } => {
                 let nobody = end.able.is_empty();
-                judge.hold(5, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
+                judge.hold(14, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
                 outcome == "no-viable-standby"
             }
         };
@@ -513,7 +521,12 @@ enum Place {
     Transit,
     Nowhere,
     Healthy,
-    Failed { primary: bool, hung: bool },
+    Failed {
+        primary: bool,
+        hung: bool,
+        /// It is stopped, and nothing keeps it from being started where it is.
+        could_start: bool,
+    },
 }
 
 /// What is true in the end.
@@ -566,11 +579,15 @@ impl End {
                         instance.state == InstanceState::Running && !(drama.on_impaired && is_impaired(instance))
                     });
                     let hung = region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
+                    let could_start = region.instance(&at.instance_id).is_ok_and(|instance| {
+                        let startable = drama.start_standby && instance.capacity == Capacity::Available;
+                        instance.state == InstanceState::Stopped && startable
+                    });
                     able.retain(|member| *member != at.instance_id);
                     if healthy && !hung_leaving {
                         Place::Healthy
                     } else {
-                        Place::Failed { primary: at.device_index == 0, hung }
+                        Place::Failed { primary: at.device_index == 0, hung, could_start }
                     }
                 }
             }
