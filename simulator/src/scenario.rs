@@ -290,8 +290,20 @@ impl Scenario {
         self
     }
 
+    /// The same with some of the times changed.
+    pub fn with_timings(mut self, change: impl FnOnce(&mut Timings)) -> Self {
+        change(&mut self.timings);
+        self
+    }
+
     pub fn assumptions(mut self, assumptions: Assumptions) -> Self {
         self.assumptions = assumptions;
+        self
+    }
+
+    /// The same with some of the assumptions changed.
+    pub fn with_assumptions(mut self, change: impl FnOnce(&mut Assumptions)) -> Self {
+        change(&mut self.assumptions);
         self
     }
 

@@ -47,6 +47,10 @@ pub enum Disruption {
     /// A read is answered from the world as it was that long ago ("Eventual consistency in the Amazon EC2 API").
     /// Changes are answered as always, and so are SNS and Systems Manager's documents and commands.
     Stale(Duration),
+    /// A read is answered as if no instance and no interface existed, and the next one as it should be: at times EC2
+    /// does not find for a moment what is there ("Eventual consistency in the Amazon EC2 API"). Changes are answered as
+    /// always, and so are SNS and Systems Manager's documents and commands.
+    Forgotten,
 }
 
 impl Disruption {

@@ -410,6 +410,7 @@ impl Shared {
         }
         let answer = request.and_then(|request| match disruption {
             Disruption::Stale(age) => self.world.answer_from_the_past(info.now, *age, &request),
+            Disruption::Forgotten => self.world.answer_of_a_bare_region(info.now, &request),
             _ => self.world.answer(info.now, &request),
         });
         if *disruption == Disruption::DropAfter { Err(CallError::Dropped) } else { Ok(answer?) }
@@ -562,6 +563,7 @@ mod tests {
             (Disruption::Nonsense, "nonsense", false, Err(None)),
             (Disruption::Slow(seconds(9)), "ok", true, Ok(())),
             (Disruption::Stale(seconds(9)), "ok", true, Ok(())),
+            (Disruption::Forgotten, "ok", true, Ok(())),
         ] {
             let simulator = pair().build();
             simulator.always("DetachNetworkInterface", disruption.clone());
@@ -677,6 +679,23 @@ mod tests {
             status.push(simulator.call(describe()).await.unwrap().items[0].status);
         }
         assert_eq!(status, ["in-use", "available"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forgotten_interface_is_found_again() {
+        let simulator = pair().build();
+        simulator.fail_next("DescribeNetworkInterfaces", 1, Disruption::Forgotten);
+        simulator.fail_next("DescribeInstances", 1, Disruption::Forgotten);
+        let by_id = || DescribeNetworkInterfaces::of(names::INTERFACE);
+        let members = || DescribeInstances {
+            selection: Selection::filter("instance-id", [names::HOLDER, names::STANDBY]),
+            dry_run: false,
+        };
+        let forgotten = simulator.call(by_id()).await.unwrap_err();
+        assert_eq!(forgotten.code(), Some("InvalidNetworkInterfaceID.NotFound"));
+        assert_eq!(simulator.call(by_id()).await.unwrap().items.len(), 1);
+        assert_eq!(simulator.call(members()).await.unwrap().items.len(), 0);
+        assert_eq!(simulator.call(members()).await.unwrap().items.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -313,7 +313,11 @@ impl Change for DetachNetworkInterface {
     type Answer = ();
 
     fn check(&self, world: &World) -> Result<(), ApiError> {
-        world.region().attachment(&self.attachment_id).map(drop)
+        let region = world.region();
+        region.attachment(&self.attachment_id).map(drop).map_err(|missing| {
+            let is_hidden = region.assumptions.gone_attachment_is_unauthorized && missing.code.ends_with(".NotFound");
+            if is_hidden { ApiError::unauthorized(region.account(), "DetachNetworkInterface") } else { missing }
+        })
     }
 
     /// A secondary interface can be detached from an instance that is running or stopped (EC2 User Guide,
@@ -706,6 +710,21 @@ mod tests {
         assert_eq!(
             refusal(world.act(DetachNetworkInterface::of(names::ATTACHMENT))),
             client("InvalidAttachmentID.NotFound")
+        );
+        assert_eq!(
+            refusal(world.act(DetachNetworkInterface::of(names::INTERFACE))),
+            client("InvalidNetworkInterfaceAttachmentId.Malformed")
+        );
+    }
+
+    #[test]
+    fn an_attachment_that_is_gone_can_be_unauthorized() {
+        let assumptions = Assumptions { gone_attachment_is_unauthorized: true, ..Assumptions::default() };
+        let mut world = pair().assumptions(assumptions).world();
+        world.act(DetachNetworkInterface::of(names::ATTACHMENT)).unwrap();
+        assert_eq!(
+            refusal(world.act(DetachNetworkInterface::of(names::ATTACHMENT))),
+            (403, "UnauthorizedOperation".to_owned())
         );
         assert_eq!(
             refusal(world.act(DetachNetworkInterface::of(names::INTERFACE))),

@@ -170,6 +170,16 @@ impl World {
         }
     }
 
+    /// The answer of EC2 while it finds no instance and no interface; changes are answered as always.
+    pub(crate) fn answer_of_a_bare_region(&mut self, now: Duration, request: &Request) -> Result<Answer, ApiError> {
+        self.advance(now);
+        let bare = Region { instances: BTreeMap::new(), interfaces: BTreeMap::new(), ..self.region.clone() };
+        match request.read(&bare) {
+            Some(answer) => answer,
+            None => request.perform(self),
+        }
+    }
+
     /// Does everything that is due until `now`.
     pub fn advance(&mut self, now: Duration) {
         while self.step(now).is_some() {}

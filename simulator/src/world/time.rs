@@ -103,6 +103,9 @@ pub struct Assumptions {
     /// `DryRunOperation` whatever the state of what it names. The service model says of `DryRun` only that it checks
     /// permissions.
     pub dry_run_needs_state: bool,
+    /// Detaching what is detached already is `UnauthorizedOperation` instead of `InvalidAttachmentID.NotFound`. A role
+    /// that is scoped by resource was seen to get that (terraform-provider-aws issue 46211).
+    pub gone_attachment_is_unauthorized: bool,
     /// Pages have at most this many items, whatever was asked for, so that a small world has several. By default a
     /// page is as full as it can be.
     pub page_limit: Option<usize>,

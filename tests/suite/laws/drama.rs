@@ -255,6 +255,8 @@ pub(crate) enum Fault {
     Slow,
     Nonsense,
     Stale,
+    /// A read is answered as if nothing of what it asks for existed.
+    Forgotten,
     Deny,
 }
 
@@ -283,6 +285,7 @@ impl Fault {
             Self::Slow => Disruption::Slow(dice.milliseconds(50, 8_000)),
             Self::Nonsense => Disruption::Nonsense,
             Self::Stale => Disruption::Stale(dice.milliseconds(50, 5_000)),
+            Self::Forgotten => Disruption::Forgotten,
             Self::Deny => Disruption::Deny,
         }
     }
@@ -428,6 +431,9 @@ impl Drama {
             let dry = drama.entries.iter_mut().filter(|entry| entry.what.is_dry());
             dry.for_each(|entry| entry.what = What::Audit);
         }
+        drama.add_slow_attaches();
+        drama.add_hanging_reads();
+        drama.add_single_wrong_answers();
         if seed % 7 == 6 {
             drama.wakes = true;
             drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
@@ -437,6 +443,41 @@ impl Drama {
             }
         }
         drama
+    }
+
+    /// An attach that takes up to ten minutes.
+    fn add_slow_attaches(&mut self) {
+        if self.seed % 17 == 13 && self.kind != Kind::Ordinary {
+            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, 600_000);
+            self.scenario = self.scenario.clone().with_timings(|timings| timings.attach = attach);
+            self.setting.push(format!("an attach takes {attach:?}"));
+        }
+    }
+
+    /// What only the report needs is never answered.
+    fn add_hanging_reads(&mut self) {
+        if self.seed % 19 == 7 && self.kind.has_faults() {
+            for action in ["DescribeSecurityGroupRules", "GetManagedPrefixListEntries", "DescribeAddresses"] {
+                let point = Point { action, first: 1, last: u64::MAX, fault: Fault::Hang };
+                self.faults.points.insert(0, point);
+            }
+        }
+    }
+
+    /// Now and then a read does not find what is there, and a role that is scoped by resource is told that it may not detach
+    /// what is gone.
+    fn add_single_wrong_answers(&mut self) {
+        if matches!(self.seed % 23, 6 | 12) && self.kind.has_faults() {
+            let mut dice = Dice::new(self.seed ^ 0xf097);
+            for action in ["DescribeNetworkInterfaces", "DescribeInstances", "DescribeInstanceStatus"] {
+                for _ in 0..dice.below(4) {
+                    let nth = dice.pick(&[1, 1, 2, 3, 4, 5, 8, 13, 21]);
+                    self.faults.points.insert(0, Point { action, first: nth, last: nth, fault: Fault::Forgotten });
+                }
+            }
+            self.scenario =
+                self.scenario.clone().with_assumptions(|assumed| assumed.gone_attachment_is_unauthorized = true);
+        }
     }
 
     pub(crate) fn is_member(&self, id: &str) -> bool {

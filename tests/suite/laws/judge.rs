@@ -757,6 +757,11 @@ impl Judge {
         {
             self.told_asleep.push(now);
         }
+        // Law 14: what cannot be taken back is true.
+        if message.message.contains("interface-missing") {
+            let is_true = self.is_gone;
+            self.hold(14, now, is_true, || "published as missing, and the interface was there all the time".to_owned());
+        }
         if says_where || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");

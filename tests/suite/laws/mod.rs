@@ -24,7 +24,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use self::drama::Kind;
 use self::judge::{Tally, Violation};
@@ -34,6 +34,8 @@ use self::play::{Lane, Played, play};
 /// many below the wire, and a twentieth of them through the SDK.
 const WORLDS_BELOW: u64 = 129_000;
 const WORLDS_THROUGH_THE_SDK: u64 = 11_600;
+/// How many worlds a plain test run plays below the wire that nobody has played before.
+const FRESH_WORLDS: u64 = 4_000;
 
 /// What all threads count.
 #[derive(Default)]
@@ -88,9 +90,11 @@ fn play_all(seeds: Range<u64>, lane: Lane) -> Sum {
 /// Plays, prints the figures and, if a law was broken, the story of the first seed that broke it.
 fn soak(seeds: Range<u64>, lane: Lane) {
     let began = Instant::now();
+    let Range { start, end } = seeds;
     let sum = play_all(seeds, lane);
     let seconds = began.elapsed().as_secs_f64();
-    let mut text = format!("\nThe laws, {lane:?}: {} worlds in {seconds:.0} s\n", sum.worlds.values().sum::<u64>());
+    let worlds = sum.worlds.values().sum::<u64>();
+    let mut text = format!("\nThe laws, {lane:?}, seeds {start} to {end}: {worlds} worlds in {seconds:.0} s\n");
     write_figures(&mut text, &sum);
     // Not by a macro, whose output the test harness would keep to itself: the figures are part of every run's record.
     std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
@@ -160,6 +164,14 @@ fn story(seed: u64, lane: Lane) -> String {
 fn hold_under_every_fault() {
     let from = variable("LAWS_FROM").unwrap_or(0);
     soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS_BELOW), Lane::Below);
+}
+
+/// Each run looks where no run has looked. A seed that breaks a law is printed with its story; it belongs into `seeds`.
+#[test]
+fn hold_in_worlds_that_nobody_has_played_before() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+    let from = variable("LAWS_FROM").unwrap_or(since.as_secs() * 100_000);
+    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Lane::Below);
 }
 
 #[test]

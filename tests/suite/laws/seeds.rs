@@ -31,4 +31,5 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (1574, "what came of waking the token server is not known, and the run that publishes instead does not tell"),
     (98713, "the time is over before a token server is woken, and nobody is told"),
     (94226, "a run dies after it has noted that it wakes the token server and before it does, and nobody is told"),
+    (50191385, "the former holder was read before the interface came back to it, and nobody wakes it"),
 ];
