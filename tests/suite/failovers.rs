@@ -274,6 +274,511 @@ mod a_holder_that_failed {
     }
 }
 
+mod a_stopped_holder_without_a_viable_standby {
+    use super::*;
+
+    const START: &str = "Start i-0aaaaaaaaaaaaaaa1";
+    const START_REFUSED: &str = "Start i-0aaaaaaaaaaaaaaa1 -> InsufficientInstanceCapacity";
+    const PUBLISH_STARTED: &str = "Publish STARTED: license-eu (hostid 0273ae2adc81)";
+    const PUBLISH_STARTED_BUT: &str = "Publish STARTED BUT NOT WORKING: license-eu (hostid 0273ae2adc81)";
+
+    /// The holder was stopped, and the other member is terminated.
+    fn last_member() -> Scenario {
+        stopped_holder().timings(Timings::realistic())
+    }
+
+    fn stage_of_last_member(changes: &[(&str, &str)], capacity: Capacity) -> Stage {
+        let stage = stage_with(last_member().instance(names::HOLDER, |holder| holder.capacity(capacity)), changes);
+        stage.simulator.world(|world| world.terminate(names::STANDBY)).expect("it runs");
+        stage
+    }
+
+    fn state_of(stage: &Stage, instance: &str) -> simulator::world::InstanceState {
+        stage.simulator.world(|world| world.region().instance(instance).expect("it exists").state)
+    }
+
+    fn running() -> simulator::world::InstanceState {
+        simulator::world::InstanceState::Running
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_started_where_it_is() {
+        let stage = stage_of_last_member(&[], Capacity::Available);
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+        let next = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome.to_string().as_str(), report.reason.as_str()), ("started", "holder-stopped"));
+        assert_eq!(report.movement, None);
+        assert_eq!(report.expected_to_work, Expectation::Yes);
+        assert_eq!(report.findings, []);
+        assert_eq!(state_of(&stage, names::HOLDER), running());
+        assert_eq!(story(&stage.simulator), [NOTE, START, COUNT, PUBLISH_STARTED, SETTLE]);
+        assert!(mail(&stage.simulator, 0).contains("was started where it is"), "{}", mail(&stage.simulator, 0));
+        assert_eq!((next.outcome, next.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_started_once_it_has_stopped() {
+        let stage = stage(simulator::pair().timings(Timings::realistic()));
+        stage.simulator.world(|world| world.terminate(names::STANDBY)).expect("it runs");
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+
+        let report = stage.invoke(event("holder-stopping")).await.expect("a report");
+
+        assert_eq!((report.outcome.to_string().as_str(), report.reason.as_str()), ("started", "holder-stopped"));
+        assert_eq!(story(&stage.simulator), [NOTE, START, COUNT, PUBLISH_STARTED, SETTLE]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_started_even_if_the_interface_is_its_primary_one() {
+        let stage = stage(simulator::primary().timings(Timings::realistic()));
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome.to_string().as_str(), report.reason.as_str()), ("started", "holder-stopped"));
+        assert_eq!(state_of(&stage, names::HOLDER), running());
+        assert_eq!(calls(&stage.simulator, "DetachNetworkInterface"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_a_cold_standby_that_a_dead_run_did_not_come_to_start() {
+        let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
+        let stage = stage(cold.timings(Timings::realistic()));
+        let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        assert_eq!(calls(&stage.simulator, "StartInstances"), 0, "before it could start the standby");
+        stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it is stopped");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        stage.simulator.clear_journal();
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(report.outcome.to_string(), "started");
+        assert_eq!(state_of(&stage, names::STANDBY), running());
+        let subjects: Vec<String> =
+            stage.simulator.messages().iter().filter_map(|message| message.subject.clone()).collect();
+        let named = |outcome: &str| format!("{outcome}: license-eu (hostid 0273ae2adc81)");
+        assert_eq!(subjects, [named("STARTED"), named("MOVED")], "the move of the dead run is reported as well");
+        assert_eq!(calls(&stage.simulator, "DetachNetworkInterface"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_tried_again_with_growing_pauses_until_there_is_capacity() {
+        let stage = stage_of_last_member(&[], Capacity::RefusedAtOnce);
+        let mut reasons = Vec::new();
+        let mut tried = Vec::new();
+        for minute in 0..30 {
+            let before = calls(&stage.simulator, "StartInstances");
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+            if calls(&stage.simulator, "StartInstances") > before {
+                tried.push(minute);
+            }
+            reasons.push(report.reason);
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        assert_eq!(tried[..4], [0, 1, 3, 7], "after one minute, two, four");
+        assert!(tried.windows(2).all(|pair| pair[1] - pair[0] <= 6), "and then about every five: {tried:?}");
+        assert_eq!(reasons[0], "holder-not-started");
+        assert!(stage.simulator.messages().len() <= 2, "{:?}", stage.simulator.messages());
+        assert!(story(&stage.simulator).contains(&START_REFUSED.to_owned()));
+
+        stage.simulator.world(|world| world.set_capacity(names::HOLDER, Capacity::Available)).expect("it exists");
+        let mut started = None;
+        for minute in 0..6 {
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+            if report.outcome.to_string() == "started" {
+                started = Some(minute);
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        assert!(started.is_some(), "it is started within five minutes of there being capacity");
+        assert_eq!(state_of(&stage, names::HOLDER), running());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_loses_its_capacity_while_it_starts_is_reported_and_tried_again() {
+        let stage = stage_of_last_member(&[], Capacity::LostLater);
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "holder-not-started"));
+        assert_eq!(report.expected_to_work, Expectation::No);
+        assert_eq!(codes(&report)[0], "holder-not-started");
+        stage.simulator.world(|world| world.set_capacity(names::HOLDER, Capacity::Available)).expect("it exists");
+        tokio::time::sleep(Duration::from_secs(65)).await;
+        let next = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!(next.outcome.to_string(), "started");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_left_alone_where_nothing_may_be_started() {
+        let stage = stage_of_last_member(&[("FAILOVER_START_STANDBY", "false")], Capacity::Available);
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_started_more_often_than_the_limit_allows() {
+        let stage = stage_of_last_member(&[("FAILOVER_MAX_MOVES_PER_HOUR", "2")], Capacity::Available);
+        let mut reasons = Vec::new();
+        for _ in 0..3 {
+            reasons.push(stage.invoke(event("schedule")).await.expect("a report").reason);
+            stage.simulator.world(|world| world.stop(names::HOLDER)).ok();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        assert_eq!(reasons, ["holder-stopped", "holder-stopped", "too-many-moves"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_left_to_its_owner_who_asks_for_a_failover() {
+        let stage = stage_of_last_member(&[], Capacity::Available);
+
+        let report = stage.invoke(event("operator-failover")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
+        assert_eq!(calls(&stage.simulator, "StartInstances"), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_rehearsed_by_a_plan() {
+        let stage = stage_of_last_member(&[], Capacity::Available);
+
+        let report = stage.invoke(event("operator-plan")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Planned, "holder-stopped"));
+        assert_eq!(report.movement, None);
+        assert!(report.summary.contains("would be started where it is"), "{}", report.summary);
+        let steps: Vec<Step> = report.steps.iter().map(|step| step.step).collect();
+        let planned = [Step::NoteDebt, Step::StartInstance, Step::AwaitRunning, Step::Publish, Step::SettleDebt];
+        assert_eq!(steps, planned);
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_reported_by_the_next_run_if_the_one_that_started_it_died() {
+        let stage = stage_of_last_member(&[], Capacity::Available);
+        let killed = tokio::time::timeout(Duration::from_millis(500), stage.invoke(event("schedule"))).await;
+        assert!(killed.is_err(), "the run was killed");
+        assert_eq!(calls(&stage.simulator, "StartInstances"), 1, "after it had started the holder");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        stage.simulator.clear_journal();
+
+        let next = stage.invoke(event("schedule")).await.expect("a report");
+        let last = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((next.outcome, last.outcome), (Outcome::NoAction, Outcome::NoAction));
+        assert_eq!(story(&stage.simulator), [PUBLISH_STARTED, SETTLE]);
+        assert!(mail(&stage.simulator, 0).contains("could not report it"), "{}", mail(&stage.simulator, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_started_once_however_many_runs_find_it() {
+        for delay in [0, 50, 200, 1_000, 3_000, 7_000, 9_000] {
+            let stage = stage_of_last_member(&[], Capacity::Available);
+            let second = async {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                stage.invoke(event("schedule")).await
+            };
+
+            let (first, second) = tokio::join!(stage.invoke(event("holder-stopped")), second);
+
+            first.expect("a report");
+            second.expect("a report");
+            let subjects: Vec<String> =
+                stage.simulator.messages().iter().filter_map(|message| message.subject.clone()).collect();
+            assert_eq!(subjects, ["STARTED: license-eu (hostid 0273ae2adc81)"], "{delay}");
+            assert_eq!(state_of(&stage, names::HOLDER), running(), "{delay}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_is_started_and_does_not_serve_says_so() {
+        let closed = last_member().security_group(names::GROUP, |group| group.no_rules());
+        let stage = stage(closed);
+        stage.simulator.world(|world| world.terminate(names::STANDBY)).expect("it runs");
+
+        stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert!(story(&stage.simulator).contains(&PUBLISH_STARTED_BUT.to_owned()), "{:?}", story(&stage.simulator));
+    }
+}
+
+mod a_slow_attach {
+    use super::*;
+
+    /// The holder is terminated, and an attach takes this long.
+    fn scenario(attach: u64, cold: bool) -> Scenario {
+        let scenario = if cold { simulator::cold_standby() } else { simulator::pair() };
+        scenario.timings(Timings { attach: Duration::from_secs(attach), ..Timings::realistic() })
+    }
+
+    fn subjects(stage: &Stage) -> Vec<String> {
+        stage.simulator.messages().iter().filter_map(|message| message.subject.clone()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_waited_for_within_the_time_of_the_invocation() {
+        for cold in [false, true] {
+            for attach in [0, 20, 89, 91, 150, 240] {
+                let stage = stage(scenario(attach, cold).instance(names::HOLDER, |holder| holder.stopped()));
+
+                let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+                assert_eq!(report.outcome, Outcome::Moved, "{attach} s, cold: {cold}: {}", report.summary);
+                assert_eq!(subjects(&stage), ["MOVED: license-eu (hostid 0273ae2adc81)"], "{attach} s, cold: {cold}");
+                assert_eq!(calls(&stage.simulator, "AttachNetworkInterface"), 2, "one of them a dry run: {attach} s");
+                let runs = stage.simulator.world(|world| world.region().instance(names::STANDBY).expect("it").state);
+                assert_eq!(runs, simulator::world::InstanceState::Running, "{attach} s, cold: {cold}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_outlasts_the_invocation_is_taken_over_by_the_next_one() {
+        for cold in [false, true] {
+            for attach in [290, 330, 450, 600] {
+                let stage = stage(scenario(attach, cold).instance(names::HOLDER, |holder| holder.stopped()));
+
+                let failure = stage.invoke(event("holder-stopped")).await.expect_err("it is not done");
+                assert_eq!(failure.error_type(), "DeadlineReached", "{attach} s");
+                let said = mail(&stage.simulator, 0);
+                assert!(said.contains("still attaching it"), "{attach} s: {said}");
+                assert!(!said.contains("attached-to-nothing"), "{attach} s: {said}");
+                for _ in 0..12 {
+                    let _ = stage.invoke(event("schedule")).await;
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                }
+
+                let mut seen = subjects(&stage);
+                seen.dedup();
+                let named = |outcome: &str| format!("{outcome}: license-eu (hostid 0273ae2adc81)");
+                let mut expected = vec![named("FAILED")];
+                expected.extend(cold.then(|| named("STARTED")));
+                expected.push(named("MOVED"));
+                // A run that finds it attaching, and nobody at work, refuses to touch it.
+                seen.retain(|subject| *subject != named("REFUSED"));
+                assert_eq!(seen, expected, "{attach} s, cold: {cold}");
+                assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{attach} s, cold: {cold}");
+                assert_eq!(calls(&stage.simulator, "AttachNetworkInterface"), 2, "{attach} s, cold: {cold}");
+                let runs = stage.simulator.world(|world| world.region().instance(names::STANDBY).expect("it").state);
+                assert_eq!(runs, simulator::world::InstanceState::Running, "{attach} s, cold: {cold}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_not_disturbed_by_runs_that_come_meanwhile() {
+        let stage = stage(scenario(200, false).instance(names::HOLDER, |holder| holder.stopped()));
+        let others = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                let report = stage.invoke(event("schedule")).await.expect("a report");
+                assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "interface-arriving"));
+            }
+        };
+
+        let (report, ()) = tokio::join!(stage.invoke(event("holder-stopped")), others);
+
+        assert_eq!(report.expect("a report").outcome, Outcome::Moved);
+        assert_eq!(subjects(&stage), ["MOVED: license-eu (hostid 0273ae2adc81)"]);
+    }
+}
+
+mod one_answer {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_the_interface_does_not_exist_is_not_believed() {
+        // At whatever moment of the failover it comes.
+        for nth in 1..30 {
+            let stage = stage(stopped_holder().timings(Timings::realistic()));
+            stage.simulator.disrupt(move |call| {
+                let is_meant = call.action == "DescribeNetworkInterfaces" && call.nth == nth;
+                if is_meant { Disruption::Forgotten } else { Disruption::None }
+            });
+
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+
+            assert_eq!(report.outcome, Outcome::Moved, "{nth}: {}", report.summary);
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{nth}");
+            assert_eq!(stage.simulator.messages().len(), 1, "{nth}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_the_interface_does_not_exist_is_not_believed_by_an_audit_or_a_plan() {
+        for request in ["operator-audit", "operator-plan"] {
+            let stage = stage(simulator::pair());
+            stage.simulator.fail_next("DescribeNetworkInterfaces", 1, Disruption::Forgotten);
+
+            let report = stage.invoke(event(request)).await.expect("a report");
+
+            assert!(!codes(&report).contains(&"interface-missing"), "{request}: {:?}", codes(&report));
+            assert!(report.token_server.mac_address.is_some(), "{request}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_the_holder_does_not_exist_takes_nothing_from_it() {
+        let stage = stage(simulator::pair());
+        stage.simulator.fail_next("DescribeInstances", 1, Disruption::Forgotten);
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_the_status_checks_are_throttled_fails_the_invocation() {
+        let stage = stage(stopped_holder());
+        stage.simulator.always("DescribeInstanceStatus", Disruption::Throttle);
+
+        let failure = stage.invoke(event("holder-stopped")).await.expect_err("it could not be read");
+
+        assert_eq!(failure.error_type(), "Ec2Throttled");
+        assert_eq!(story(&stage.simulator), Vec::<String>::new());
+        stage.simulator.calm();
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+        assert_eq!(report.outcome, Outcome::Moved);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_a_detach_is_not_allowed_is_not_believed_of_an_attachment_that_is_gone() {
+        let assumptions = Assumptions { gone_attachment_is_unauthorized: true, ..Assumptions::default() };
+        let stage = stage(stopped_holder().assumptions(assumptions));
+        stage.simulator.on_call("DetachNetworkInterface", 1, When::Before, |world| {
+            world.detach(names::INTERFACE).expect("it is attached");
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_an_attach_is_not_allowed_does_not_keep_the_interface_from_the_next_standby() {
+        let trio = simulator::trio()
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .instance(names::THIRD, |third| third)
+            .timings(Timings::realistic());
+        let stage = stage_with(trio, &[MEMBERS_WITH_THIRD]);
+        stage.simulator.disrupt(|call| {
+            let is_meant = call.action == "AttachNetworkInterface"
+                && !call.dry_run
+                && call.parameters.get("InstanceId") == Some(names::STANDBY);
+            if is_meant { Disruption::Deny } else { Disruption::None }
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
+    }
+}
+
+mod an_attach_that_is_refused {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn is_given_up_as_soon_as_the_standby_is_terminated() {
+        let trio = simulator::trio()
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .timings(Timings { shutdown: Duration::from_secs(600), ..Timings::realistic() });
+        let stage = stage_with(trio, &[MEMBERS_WITH_THIRD]);
+        stage.simulator.on_call("DetachNetworkInterface", 1, When::After, |world| {
+            world.terminate(names::STANDBY).expect("it runs");
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
+        let to_standby = story(&stage.simulator);
+        let to_standby = to_standby.iter().filter(|call| call.starts_with(ATTACH_TO_STANDBY)).count();
+        assert!(to_standby <= 2, "it was asked {to_standby} times");
+        assert!(report.movement.and_then(|movement| movement.duration_ms).is_some_and(|took| took < 20_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_asked_for_again_with_growing_pauses() {
+        let stage = stage(stopped_holder().timings(Timings::realistic()));
+        stage.simulator.disrupt(|call| {
+            let is_meant = call.action == "AttachNetworkInterface" && !call.dry_run && call.now.as_secs() < 25;
+            if is_meant { Disruption::error(400, "IncorrectState") } else { Disruption::None }
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        let asked = story(&stage.simulator).iter().filter(|call| call.starts_with(ATTACH_TO_STANDBY)).count();
+        assert!((4..=16).contains(&asked), "it was asked {asked} times in 25 seconds");
+    }
+}
+
+mod reads_for_the_report {
+    use super::*;
+
+    /// When each change took effect, by its name.
+    fn times(stage: &Stage) -> Vec<(String, Duration)> {
+        let is_change = |action: &str| {
+            ["DetachNetworkInterface", "AttachNetworkInterface", "StartInstances", "CreateTags"].contains(&action)
+        };
+        let calls = stage.simulator.journal().into_iter();
+        let changes = calls.filter(|call| is_change(&call.action) && !call.dry_run);
+        // What was published is written down once it was published, and that may wait.
+        changes.take(4).map(|call| (call.action.to_string(), call.at)).collect()
+    }
+
+    async fn played(cold: bool, warm: bool, hangs: bool) -> (Stage, Vec<(String, Duration)>) {
+        let scenario = if cold { simulator::cold_standby() } else { simulator::pair() };
+        let stage = stage(scenario.timings(Timings::realistic()));
+        if warm {
+            stage.invoke(event("schedule")).await.expect("a report");
+        }
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        if hangs {
+            for action in ["DescribeSecurityGroupRules", "DescribeAddresses", "GetManagedPrefixListEntries"] {
+                stage.simulator.always(action, Disruption::Hang);
+            }
+        }
+        stage.simulator.clear_journal();
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!(report.outcome, Outcome::Moved, "cold: {cold}, warm: {warm}, hangs: {hangs}");
+        if hangs {
+            assert_eq!(report.checks.security_group, CheckResult::NotChecked);
+            let moved = report.movement.and_then(|movement| movement.duration_ms).expect("a duration");
+            let all: u64 = report.steps.iter().map(|step| step.duration_ms).sum();
+            assert!(moved < 5_000 && all < 60_000, "{moved} {all}");
+        }
+        let times = times(&stage);
+        (stage, times)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_hang_forever_hold_up_no_change() {
+        for cold in [false, true] {
+            for warm in [false, true] {
+                let (_, usual) = played(cold, warm, false).await;
+                let (stage, hanging) = played(cold, warm, true).await;
+                assert_eq!(hanging, usual, "cold: {cold}, warm: {warm}");
+                assert!(usual.len() >= 4, "{usual:?}");
+                let took = stage.simulator.now() - usual[0].1;
+                assert!(took < Duration::from_secs(60), "the report comes soon after: {took:?}");
+            }
+        }
+    }
+}
+
 mod a_holder_that_runs {
     use super::*;
 
