@@ -34,8 +34,9 @@ pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[St
     ];
     changes.extend(standbys.iter().filter(exists).map(|standby| attach(&standby.instance_id)));
     if config.start_standby {
-        let startable = standbys.iter().filter(exists);
-        changes.extend(startable.map(|standby| Change::Start(standby.instance_id.clone())));
+        // The holder as well: it is started where it is when nothing better is there.
+        let startable = config.members.iter().filter(|member| observation.instance(member).is_some());
+        changes.extend(startable.map(|member| Change::Start(member.clone())));
     }
     if let Some(attachment) = &interface.attachment {
         changes.push(Change::Detach(attachment.id.clone()));
@@ -130,7 +131,7 @@ impl Auditor<'_> {
             // What stands in each standby's way is told anyway.
             Action::Refuse(Refusal::NoViableStandby) => vec![self.advisor.holder_failed(attachment)],
             Action::Refuse(refusal) => self.advisor.refusal(refusal, &[]),
-            Action::Move(_) => vec![self.advisor.holder_failed(attachment)],
+            Action::Move(_) | Action::Start(_) => vec![self.advisor.holder_failed(attachment)],
             Action::Keep { .. } | Action::CannotTell(_) => self.primary(attachment),
         }
     }

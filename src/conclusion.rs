@@ -31,6 +31,12 @@ pub(crate) enum Ending {
     Refused(Refusal),
     Returned(InstanceId),
     NotStarted(Movement),
+    /// EC2 is not done with the attach, and the time is over.
+    Arriving(Movement),
+    /// The holder was started where it is.
+    Started(InstanceId, MoveCause),
+    /// The holder should have been started where it is, and could not be.
+    HolderNotStarted(InstanceId),
     Stranded,
     /// Nothing was to be done but to look, and so many standbys could take the interface.
     Audited {
@@ -119,8 +125,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
         let stranded = matches!(ending, Ending::Stranded);
+        let arriving = matches!(ending, Ending::Arriving(_));
         // What may have been changed and has not come to an end is taken up by the next run.
-        let is_open = stranded || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
+        let is_open = stranded || arriving || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
         let is_audit = matches!(ending, Ending::Audited { .. });
         let refusal = self.refusal(&ending, &work);
         let announcement = self.announcement(&work, &trigger);
@@ -133,7 +140,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         let is_news = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
         let publishes = match report.outcome {
-            Outcome::Moved | Outcome::Repaired => true,
+            Outcome::Moved | Outcome::Started | Outcome::Repaired => true,
             Outcome::Audited => {
                 is_news(&announcement, &work.remembered_announcement) || is_news(&audit, &work.remembered_audit)
             }
@@ -185,6 +192,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary = report.summary.clone();
         match unpublished {
             _ if stranded => Err(Failure::InterfaceNotAttached { summary }),
+            _ if arriving => Err(Failure::DeadlineReached { summary }),
             Some(error) if error.is_transient() => Err(Failure::NotificationNotPublished { error, summary }),
             Some(_) | None => Ok(report),
         }
@@ -280,6 +288,29 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
             }
+            Ending::Arriving(movement) => {
+                let finding = run.advisor().still_attaching(&movement.to);
+                let summary = format!(
+                    "EC2 has accepted to attach the license interface to {} and is still attaching it; the next run goes on \
+                     from there.",
+                    movement.to
+                );
+                run.findings.push(finding);
+                Verdict { outcome: Outcome::Failed, reason: "still-attaching", summary, movement: Some(movement) }
+            }
+            Ending::Started(instance, cause) => {
+                let summary = format!(
+                    "{instance}, which has the license interface, was started where it is, because it was stopped and no \
+                     standby was ready to take the interface."
+                );
+                verdict(Outcome::Started, cause.code(), summary)
+            }
+            Ending::HolderNotStarted(instance) => {
+                let finding = run.advisor().holder_not_started(&instance);
+                let summary = finding.message.clone();
+                run.findings.push(finding);
+                verdict(Outcome::Failed, "holder-not-started", summary)
+            }
             Ending::Audited { viable } => {
                 let checks = run.check().zip(run.interface().cloned());
                 let checks = checks.map(|(checked, interface)| run.advisor().checks(&interface, &checked));
@@ -309,6 +340,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 };
                 format!("{}{action}{obstacles}", refusal.code())
             }
+            Ending::HolderNotStarted(_) => "holder-not-started".to_owned(),
+            Ending::Arriving(_) => "still-attaching".to_owned(),
             Ending::Kept(_) if !work.to_repair.is_empty() && work.repaired.is_empty() => {
                 format!("repair-failed {}", work.to_repair.join(" "))
             }
@@ -519,6 +552,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 );
                 (Outcome::Repaired, summary, None)
             }
+            (Change::Start { .. }, to) => {
+                let summary = format!(
+                    "{} was stopped, and a run began to start it where it is{when} and could not report it. It runs now.",
+                    place(to.as_ref())
+                );
+                (Outcome::Started, summary, None)
+            }
             (Change::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
                 let summary = format!(
                     "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could \
@@ -614,5 +654,8 @@ fn kept_summary(reason: KeepReason, holder: Option<&InstanceId>) -> String {
             )
         }
         KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
+        KeepReason::InterfaceArriving => {
+            format!("EC2 is attaching the interface to {holder}, and another run waits for it. Nothing was done.")
+        }
     }
 }

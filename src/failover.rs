@@ -1,13 +1,14 @@
 //! The conductor: one invocation from its payload to its report.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures_util::future;
+use futures_util::future::{self, maybe_done};
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::audit;
 use crate::checks::{Repair, repairs};
@@ -17,13 +18,13 @@ use crate::config::{Activation, Config};
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
 use crate::ids::{InstanceId, SecurityGroupId};
-use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, Waking, tag_value};
+use crate::marks::{Change, Debt, MOVES, Marks, NOT_STARTED, RunName, Standing, Waking, tag_value};
 use crate::observation::{Instance, InstanceState, Reading};
-use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
+use crate::plan::{self, Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
-use crate::relocation::Relocated;
+use crate::relocation::{Relocated, Started};
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
-use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
+use crate::run::{Clock, REACHABILITY_PATIENCE, Record, Recorder, Run, first_of, pause_after_look};
 use crate::serving::{Patience, Prober, left_to_know};
 
 /// One invocation of the function.
@@ -196,6 +197,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let movement = Movement { from, to, attachment_id, forced, standby_started, duration_ms };
                 (planned.cause.code(), summary, Some(movement))
             }
+            Action::Start(start) => {
+                run.steps = planned_steps_of_start(&start);
+                let summary = format!("{} would be started where it is. Nothing was changed.", start.instance_id);
+                (start.cause.code(), summary, None)
+            }
             Action::Keep { reason } => (reason.code(), "Nothing would move. Nothing was changed.".to_owned(), None),
             Action::Refuse(refusal) => self.rehearsed_refusal(run, &refusal, &standbys),
             Action::CannotTell(error) => self.rehearsed_refusal(run, &Refusal::from_error(error), &standbys),
@@ -217,14 +223,19 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Everything that needs EC2: look, plan, move, mend.
     async fn work(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (action, standbys) = if intent.mends() && !groups.is_empty() {
-            let rules = self.ec2.ingress_rules(&groups);
-            let (plan, rules) = future::join(self.look_and_plan(run, intent, true), rules).await;
-            run.rules_ahead = Some((groups, rules));
-            plan
-        } else {
-            self.look_and_plan(run, intent, true).await
-        };
+        // The rules are read at the same time as the rest, but nobody waits for them where something has to be done.
+        let mut rules = pin!(maybe_done(async {
+            let are_wanted = intent.mends() && !groups.is_empty();
+            if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None }
+        }));
+        let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
+        let has_time = matches!(action, Action::Keep { .. } | Action::Refuse(_));
+        if has_time {
+            let _ = timeout(REACHABILITY_PATIENCE, rules.as_mut()).await;
+        }
+        if let Some(read) = rules.as_mut().take_output().flatten() {
+            run.rules_ahead = Some((groups.clone(), read));
+        }
         if let Some(interface) = run.interface() {
             self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&interface.groups);
         }
@@ -240,19 +251,21 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Action::Refuse(refusal) => Ending::Refused(refusal),
             Action::Keep { reason } => Ending::Kept(reason),
             Action::Move(planned) => self.relocate(run, work, &planned).await,
+            Action::Start(start) => self.start_in_place(run, work, &start).await,
         };
         let mends = match &ending {
-            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) => true,
+            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) | Ending::Started(..) => true,
             // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
-            Ending::Kept(_) | Ending::Refused(_) => {
+            Ending::Kept(_) | Ending::Refused(_) | Ending::HolderNotStarted(_) => {
                 let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
                 let owes = run.is_doomed() && work.owes_a_move();
                 let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
                 can_tell && is_with_member && (intent.mends() || owes)
             }
-            Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
+            Ending::MovedByAnotherRun(_) | Ending::Arriving(_) | Ending::Stranded | Ending::Audited { .. } => false,
         };
         let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
+        let has_started = matches!(ending, Ending::Started(..));
         let to_wake = self.to_wake(run, work, &ending);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
@@ -280,7 +293,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             self.wake_once(run, work, instance).await;
         }
         let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
-        if has_moved || has_woken {
+        if has_moved || has_started || has_woken {
             self.probe_after_a_move(run).await;
         } else if work.owes_a_report_of_a_move() {
             self.probe(run, Patience::RESTART).await;
@@ -444,14 +457,19 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
-    /// answer is acted upon.
+    /// answer is acted upon, unless it is doubtful.
     async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         loop {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
-            let looked_for = if last_chance || !patience { Duration::MAX } else { began.elapsed() };
+            let mut looked_for = if last_chance { Duration::MAX } else { began.elapsed() };
             let observation = run.observe().await;
-            let plan = plan(&self.config, observation, intent, looked_for);
+            let mut plan = plan::plan(&self.config, observation, intent, looked_for);
+            // Without patience nothing is waited for, but no answer is doubted any less.
+            if !patience && matches!(plan.decision, Decision::LookAgain { reason, .. } if !reason.doubts_an_answer()) {
+                looked_for = Duration::MAX;
+                plan = plan::plan(&self.config, observation, intent, looked_for);
+            }
             run.record(Record::Planned(&plan, looked_for));
             let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
             run.viable_standbys = run.interface().map(|_| viable());
@@ -480,6 +498,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 (Standing::Due, Change::Move { to, arrived: Some(arrived), .. }) => {
                     work.due.push(Owed { to: to.clone(), attachment_id: Some(arrived.clone()), debt });
                 }
+                // If it does not run, it is started by this run or the next, which report that.
+                (Standing::Due, Change::Start { instance }) => match instance {
+                    Some(instance) if observation.instance(instance).is_some_and(Instance::runs) => {
+                        work.due.push(Owed { to: Some(instance.clone()), attachment_id: None, debt });
+                    }
+                    Some(_) | None => work.obsolete.push(debt.key),
+                },
                 (Standing::Due, _) => {
                     let to = attachment.and_then(|attachment| attachment.instance_id.clone());
                     let attachment_id = attachment.map(|attachment| attachment.id.clone());
@@ -504,7 +529,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         let left = match &debt.change {
             Change::Move { from, .. } => from.clone(),
-            Change::Repair { .. } => None,
+            Change::Start { .. } | Change::Repair { .. } => None,
         };
         if let Err(error) = self.prepare(run, planned, &debt).await {
             work.obsolete.push(debt.key);
@@ -517,7 +542,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
             }
             Relocated::Returned(to, attachment) => Some((to, attachment)),
-            Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Stranded => None,
+            Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Arriving(_) | Relocated::Stranded => None,
         };
         let mut notes = BTreeMap::new();
         if let Some((at, by)) = arrival {
@@ -531,6 +556,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if planned.counts && has_left {
             notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
         }
+        notes.extend(not_started(run, &marks));
         if !notes.is_empty() {
             // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
             // tells by the present attachment whether the move was made.
@@ -548,7 +574,43 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Relocated::Refused(refusal) => Ending::Refused(refusal),
             Relocated::Returned(to, _) => Ending::Returned(to),
             Relocated::NotStarted(movement) => Ending::NotStarted(movement),
+            Relocated::Arriving(movement) => Ending::Arriving(movement),
             Relocated::Stranded => Ending::Stranded,
+        }
+    }
+
+    /// Starts the holder where it is, with the note of the debt before it.
+    async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> Ending {
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
+        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+        let noted = self.ec2.write_tags(&start.interface_id, &notes);
+        if let Err(error) = run.step(Step::NoteDebt, &debt.key, noted).await {
+            let finding = run.advisor().mark_not_written(&error);
+            run.findings.push(finding);
+        }
+        work.noted = Some(debt);
+        let started = run.start_holder(&start.instance_id).await;
+        if started == Started::BySomebody {
+            work.obsolete.extend(work.noted.take().map(|debt| debt.key));
+            return Ending::Kept(KeepReason::HolderStarting);
+        }
+        let runs = started == Started::ByThisRun;
+        // Its token server finds the interface at boot, whoever brought it there.
+        work.woken = Some(Waking::Done);
+        let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();
+        if runs {
+            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+        }
+        if !notes.is_empty() {
+            let written = self.ec2.write_tags(&start.interface_id, &notes);
+            // If this fails, the limit counts one start less, or the next run tries again too early.
+            let _ = run.step(Step::NoteArrival, &start.interface_id, written).await;
+        }
+        if runs {
+            Ending::Started(start.instance_id.clone(), start.cause)
+        } else {
+            Ending::HolderNotStarted(start.instance_id.clone())
         }
     }
 
@@ -628,6 +690,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 }
 
+/// The tag that remembers which members could not be started, if there are any.
+fn not_started<E: Ec2>(run: &Run<'_, E>, marks: &Marks) -> Option<(String, String)> {
+    let failed = &run.not_started;
+    (!failed.is_empty()).then(|| (NOT_STARTED.to_owned(), marks.not_started_with(failed, run.clock.now())))
+}
+
 /// What a transient error of a read means for the invocation.
 fn unreadable(error: CallError) -> Failure {
     if error.meaning == Meaning::Throttled { Failure::Ec2Throttled(error) } else { Failure::Ec2Unreachable(error) }
@@ -650,5 +718,18 @@ fn planned_steps(planned: &Move, activation: Option<&Activation>) -> Vec<StepRec
         steps.push((Step::Activate, format!("{} on {}", activation.document, target.attach.instance_id)));
     }
     steps.extend([(Step::Publish, "the report".to_owned()), (Step::SettleDebt, planned.interface_id.to_string())]);
+    steps.into_iter().map(|(step, resource)| StepRecord::planned(step, resource)).collect()
+}
+
+/// The steps of a start of the holder where it is, for a report of what would be done.
+fn planned_steps_of_start(start: &Start) -> Vec<StepRecord> {
+    let (interface, instance) = (start.interface_id.to_string(), start.instance_id.to_string());
+    let steps = [
+        (Step::NoteDebt, interface.clone()),
+        (Step::StartInstance, instance.clone()),
+        (Step::AwaitRunning, instance),
+        (Step::Publish, "the report".to_owned()),
+        (Step::SettleDebt, interface),
+    ];
     steps.into_iter().map(|(step, resource)| StepRecord::planned(step, resource)).collect()
 }

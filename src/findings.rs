@@ -170,11 +170,14 @@ impl<'a> Advisor<'a> {
                 format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not have the interface."),
                 format!("Ask for one of: {}.", join(&self.config.members)),
             ),
+            Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
+            Refusal::StillAttaching { to } => self.still_attaching(to),
             Refusal::TooManyMoves { moves } => Finding::critical(
                 "too-many-moves",
                 interface,
                 format!(
-                    "The interface moved {} times within the last hour, and FAILOVER_MAX_MOVES_PER_HOUR is {}.",
+                    "The interface was moved, or its holder started, {} times within the last hour, and \
+                     FAILOVER_MAX_MOVES_PER_HOUR is {}.",
                     moves.len(),
                     self.config.max_moves_per_hour
                 ),
@@ -198,7 +201,7 @@ impl<'a> Advisor<'a> {
                 "Read EC2's message; it names what has to change. The next run tries again.".to_owned(),
             ),
         }];
-        if matches!(refusal, Refusal::NoViableStandby) {
+        if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
             findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
         }
         findings
@@ -242,6 +245,11 @@ impl<'a> Advisor<'a> {
             Obstacle::StatusChecksUnreadable => {
                 "Allow the function's role ec2:DescribeInstanceStatus, if that is what is missing.".to_owned()
             }
+            Obstacle::NotStarted => format!(
+                "Wait: it is tried again within five minutes. If EC2 has no capacity for its instance type, another type may have \
+                 some at once. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
             Obstacle::MayNotStart => format!(
                 "Start it, or deploy with FAILOVER_START_STANDBY=true:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
@@ -328,6 +336,37 @@ impl<'a> Advisor<'a> {
             format!(
                 "The next run tries again. By hand:\n{}",
                 self.command(&format!("start-instances --instance-ids {standby}"))
+            ),
+        )
+    }
+
+    /// The holder is stopped, nobody else could take the interface, and EC2 could not start the holder.
+    pub fn holder_not_started(&self, holder: &InstanceId) -> Finding {
+        Finding::critical(
+            "holder-not-started",
+            holder,
+            format!("{holder} has the license interface and is stopped, no standby can take it, and EC2 could not start {holder}."),
+            format!(
+                "It is tried again after one minute, then two, four, and every five minutes. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {holder}"))
+            ),
+        )
+    }
+
+    /// EC2 takes long to attach the interface.
+    pub fn still_attaching(&self, to: &InstanceId) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+            "still-attaching",
+            to,
+            format!("EC2 has been attaching {interface} to {to} for minutes. Until it has, nothing else can be tried."),
+            format!(
+                "Wait: every run looks again, and goes on as soon as EC2 is done. If it stays so for more than ten minutes, open a \
+                 case with AWS Support. To see it:\n{}",
+                self.command(&format!(
+                    "describe-network-interfaces --network-interface-ids {interface} --query \
+                     'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text"
+                ))
             ),
         )
     }

@@ -12,7 +12,9 @@
 //! | the same two | with `woken=yes` | the token server was told to wake, and is not told again |
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
-//! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
+//! | `token-failover:owed:start:<run>` | `start=i-… started=… busy-until=…` | the holder was about to be started where it is; a report of it is owed |
+//! | `token-failover:moves` | times, separated by blanks | the automatic moves and starts of the last hour |
+//! | `token-failover:not-started` | `i-…=2@…`, separated by blanks | members that EC2 could not start, how often within the hour, and when last |
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
@@ -37,8 +39,11 @@ pub const NAMESPACE: &str = "token-failover:";
 const OWED: &str = "token-failover:owed:";
 const DETACHED: &str = "detached";
 const REPAIR: &str = "repair";
+const START: &str = "start";
 /// The tag with the times of the automatic moves.
 pub const MOVES: &str = "token-failover:moves";
+/// The tag with the members that could not be started.
+pub const NOT_STARTED: &str = "token-failover:not-started";
 /// The tag with the refusal that was published last.
 pub const REFUSED: &str = "token-failover:refused";
 
@@ -50,22 +55,50 @@ pub const ANNOUNCED: &str = "token-failover:announced";
 /// How old EC2's answers are at most, as far as it matters here.
 const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 
-/// The window of the limit on automatic moves.
+/// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
+
+/// A value of [`NOT_STARTED`] has room for so many members.
+const MOST_NOT_STARTED: usize = 5;
 
 /// Everything that the interface remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Marks {
     /// Reports that may be owed, the oldest first.
     pub debts: Vec<Debt>,
-    /// The automatic moves, oldest first.
+    /// The automatic moves and starts, oldest first.
     pub moves: Vec<DateTime<Utc>>,
+    /// The members that could not be started.
+    pub not_started: BTreeMap<InstanceId, FailedStarts>,
     /// The refusal that was published last.
     pub refused: Option<String>,
     /// The announcement that was published last.
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
+}
+
+/// How often a member could not be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedStarts {
+    /// How often within an hour; 1 or more.
+    pub times: u32,
+    /// When last.
+    pub last: DateTime<Utc>,
+}
+
+impl FailedStarts {
+    /// Whether it is too early to try again: a minute after the first failure, then two, four, and five minutes. A few
+    /// seconds less, because the schedule comes once a minute.
+    pub fn is_too_early(&self, now: DateTime<Utc>) -> bool {
+        let minutes: i64 = match self.times {
+            0 | 1 => 1,
+            2 => 2,
+            3 => 4,
+            _ => 5,
+        };
+        now.signed_duration_since(self.last) < TimeDelta::seconds(60 * minutes - 10)
+    }
 }
 
 /// A report that may be owed.
@@ -110,6 +143,11 @@ pub enum Change {
         to: Option<InstanceId>,
         /// The attachment by which it arrived, if the run that moved it came to write it down.
         arrived: Option<AttachmentId>,
+    },
+    /// The holder was to be started where it is.
+    Start {
+        /// The holder; `None`: the tag cannot be understood.
+        instance: Option<InstanceId>,
     },
     /// A repair, named as the settings name it.
     Repair {
@@ -168,6 +206,18 @@ impl Debt {
         Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: Waking::Open }
     }
 
+    /// The debt of starting the holder where it is.
+    pub fn of_start(
+        run: &RunName,
+        instance: &InstanceId,
+        started: DateTime<Utc>,
+        busy_until: DateTime<Utc>,
+    ) -> Self {
+        let key = format!("{OWED}{START}:{}", run.0);
+        let change = Change::Start { instance: Some(instance.clone()) };
+        Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: Waking::Open }
+    }
+
     /// The same move, begun by another run: this debt tells where it began.
     #[must_use]
     pub fn continuing(self, run: &RunName, begun: &Self) -> Self {
@@ -189,7 +239,7 @@ impl Debt {
                 let change = Change::Move { departed, from, to: Some(at.clone()), arrived: Some(by.clone()) };
                 Self { change, ..self }
             }
-            change @ Change::Repair { .. } => Self { change, ..self },
+            change @ (Change::Start { .. } | Change::Repair { .. }) => Self { change, ..self },
         }
     }
 
@@ -235,6 +285,7 @@ impl Debt {
                 words.extend(to.iter().map(|to| format!("to={to}")));
                 words.extend(arrived.iter().map(|arrived| format!("arrived={arrived}")));
             }
+            Change::Start { instance } => words.extend(instance.iter().map(|instance| format!("start={instance}"))),
             Change::Repair { what } => words.push(format!("repair={}", what.join("+"))),
         }
         words.extend(self.started.as_ref().map(|started| format!("started={}", time(started))));
@@ -260,6 +311,7 @@ impl Debt {
                 let what = words.get("repair").map(|what| what.split('+').map(str::to_owned).collect());
                 Change::Repair { what: what.unwrap_or_default() }
             }
+            START => Change::Start { instance: instance("start") },
             place => Change::Move {
                 departed: (place != DETACHED).then(|| AttachmentId::new(place)),
                 from: instance("from"),
@@ -307,10 +359,52 @@ impl Marks {
         self.debts.iter().any(|debt| matches!(debt.change, Change::Move { .. }) && debt.is_busy(now))
     }
 
-    /// Whether another run is at work on a move that left another attachment than this one.
-    pub fn is_busy_elsewhere(&self, now: DateTime<Utc>, attachment: &AttachmentId) -> bool {
-        let elsewhere = |debt: &&Debt| matches!(&debt.change, Change::Move { departed, .. } if departed.as_ref() != Some(attachment));
-        self.debts.iter().filter(elsewhere).any(|debt| debt.is_busy(now))
+    /// Whether another run may be about to start the instance that has this attachment: it has brought the interface there, or
+    /// found it there.
+    pub fn is_being_started(&self, now: DateTime<Utc>, attachment: &AttachmentId) -> bool {
+        let starts = |debt: &&Debt| match &debt.change {
+            Change::Move { departed, .. } => departed.as_ref() != Some(attachment),
+            Change::Start { .. } => true,
+            Change::Repair { .. } => false,
+        };
+        self.debts.iter().filter(starts).any(|debt| debt.is_busy(now))
+    }
+
+    /// Whether the interface came by this attachment in a move that nobody has reported, so that the instance may never have
+    /// been started.
+    pub fn is_unfinished(&self, attachment: &AttachmentId) -> bool {
+        self.debts.iter().filter(|debt| !debt.reported).any(|debt| match &debt.change {
+            Change::Move { arrived: Some(arrived), .. } => arrived == attachment,
+            Change::Move { departed, arrived: None, .. } => departed.as_ref() != Some(attachment),
+            Change::Start { .. } | Change::Repair { .. } => false,
+        })
+    }
+
+    /// Whether EC2 could not start the member a moment ago, so that it is too early to ask again.
+    pub fn is_too_early_to_start(&self, member: &InstanceId, now: DateTime<Utc>) -> bool {
+        self.not_started.get(member).is_some_and(|failed| failed.is_too_early(now))
+    }
+
+    /// The value of the [`NOT_STARTED`] tag once these members could not be started either.
+    pub fn not_started_with<'a>(
+        &self,
+        members: impl IntoIterator<Item = &'a InstanceId>,
+        now: DateTime<Utc>,
+    ) -> String {
+        let is_recent = |failed: &FailedStarts| now.signed_duration_since(failed.last) < LIMIT_WINDOW;
+        let mut not_started = self.not_started.clone();
+        not_started.retain(|_, failed| is_recent(failed));
+        for member in members {
+            let times = not_started.get(member).map_or(0, |failed| failed.times);
+            not_started.insert(member.clone(), FailedStarts { times: times.saturating_add(1), last: now });
+        }
+        let mut failed: Vec<(InstanceId, FailedStarts)> = not_started.into_iter().collect();
+        failed.sort_by_key(|(_, failed)| std::cmp::Reverse(failed.last));
+        failed.truncate(MOST_NOT_STARTED);
+        let words = failed.iter().map(|(member, FailedStarts { times, last })| {
+            format!("{member}={}@{}", (*times).min(99), last.to_rfc3339_opts(SecondsFormat::Secs, true))
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// Reads what the interface remembers. What cannot be understood is treated as owed rather than forgotten.
@@ -325,9 +419,16 @@ impl Marks {
             .filter_map(|time| time.parse().ok())
             .collect();
         moves.sort_unstable();
+        let failed = |word: &str| {
+            let (member, failed) = word.split_once('=')?;
+            let (times, last) = failed.split_once('@')?;
+            Some((member.parse().ok()?, FailedStarts { times: times.parse().ok()?, last: last.parse().ok()? }))
+        };
+        let not_started = tags.get(NOT_STARTED).into_iter().flat_map(|words| words.split(' '));
         Self {
             debts,
             moves,
+            not_started: not_started.filter_map(failed).collect(),
             refused: tags.get(REFUSED).cloned(),
             announced: tags.get(ANNOUNCED).cloned(),
             audited: tags.get(AUDITED).cloned(),

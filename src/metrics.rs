@@ -27,7 +27,7 @@ pub const METRICS: [(&str, &str); 7] = [
 ];
 
 /// The reasons of a report by which a move was tried and did not succeed.
-const FAILED_MOVES: [&str; 2] = ["returned-to-former-holder", "standby-not-started"];
+const FAILED_MOVES: [&str; 3] = ["returned-to-former-holder", "standby-not-started", "holder-not-started"];
 
 /// The line for an invocation that was received and answered at these times. `None`: there is nothing to count.
 pub fn line(

@@ -77,7 +77,7 @@ fn subject(report: &Report) -> String {
 /// The outcome in capitals.
 fn headline(report: &Report) -> String {
     let outcome = match (report.outcome, report.expected_to_work) {
-        (Outcome::Moved | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
+        (Outcome::Moved | Outcome::Started | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
         (Outcome::Audited, _) if report.severity() == Some(Severity::Critical) => {
             format!("{} BUT NOT READY", report.outcome)
         }
@@ -238,7 +238,7 @@ fn write_next_steps(text: &mut String, report: &Report) {
     };
     if let (Some(ip), Some(port)) = (server.private_ip_address, server.ports.first()) {
         let what = match report.outcome {
-            Outcome::Moved => "See that licenses are served (restart lmgrd there if they are not):",
+            Outcome::Moved | Outcome::Started => "See that licenses are served (restart lmgrd there if they are not):",
             _ => "See whether licenses are served:",
         };
         say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));

@@ -184,6 +184,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether it runs, or will in a moment.
+    pub fn runs(&self) -> bool {
+        matches!(self.state, InstanceState::Running | InstanceState::Pending)
+    }
+
     /// The interface that occupies a device index of network card 0.
     pub fn interface_at(&self, device_index: i32) -> Option<&InstanceInterface> {
         self.interfaces

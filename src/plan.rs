@@ -55,6 +55,8 @@ pub enum Action {
     },
     /// Move the interface.
     Move(Move),
+    /// Start the holder where it is: nothing better is there.
+    Start(Start),
     /// Something should be done and must not be.
     Refuse(Refusal),
     /// EC2 could not be read.
@@ -77,6 +79,8 @@ pub enum KeepReason {
     EventOutdated,
     /// The member that an operator asked for has the interface already.
     AlreadyOnTarget,
+    /// EC2 is attaching the interface, and another run waits for it.
+    InterfaceArriving,
 }
 
 /// Why EC2 is read again.
@@ -93,6 +97,14 @@ pub enum LookReason {
     PrimaryNotReleased,
     /// The only standby that could do is starting or stopping.
     StandbyInTransit,
+    /// EC2 is attaching the interface. Nothing else can be done until it has, since EC2 detaches only what is attached.
+    AttachPending,
+    /// The holder is stopping, and is to be started once it has stopped.
+    HolderStopping,
+    /// EC2 does not know the interface. One such answer is not believed.
+    InterfaceMissing,
+    /// EC2 does not know a member. One such answer is not believed.
+    MemberMissing,
 }
 
 impl LookReason {
@@ -102,8 +114,17 @@ impl LookReason {
             Self::EventDisagrees => 10,
             Self::InterfaceInTransit => 20,
             Self::PrimaryNotReleased => 120,
-            Self::StandbyInTransit | Self::AnotherRunAtWork => 90,
+            Self::StandbyInTransit | Self::AnotherRunAtWork | Self::HolderStopping => 90,
+            // Longer than any invocation lasts.
+            Self::AttachPending => 900,
+            // EC2's answers are not older than that.
+            Self::InterfaceMissing | Self::MemberMissing => 15,
         })
+    }
+
+    /// Whether it is an answer of EC2 that is doubted, and not a state that is waited for.
+    pub fn doubts_an_answer(self) -> bool {
+        matches!(self, Self::InterfaceMissing | Self::MemberMissing)
     }
 }
 
@@ -123,6 +144,18 @@ pub struct Move {
     pub fallback: Option<Attach>,
     /// Whether it counts against the limit on automatic moves.
     pub counts: bool,
+}
+
+/// A start of the holder where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// The interface.
+    pub interface_id: NetworkInterfaceId,
+    /// The holder, which is stopped.
+    pub instance_id: InstanceId,
+    /// Why it has to be started.
+    pub cause: MoveCause,
 }
 
 /// Why the interface has to move.
@@ -231,6 +264,8 @@ pub enum Obstacle {
     StatusChecksUnreadable,
     /// It is stopped, and `FAILOVER_START_STANDBY` is false.
     MayNotStart,
+    /// It is stopped, and EC2 could not start it a moment ago.
+    NotStarted,
 }
 
 impl Obstacle {
@@ -254,6 +289,7 @@ impl fmt::Display for Obstacle {
             Self::Impaired => write!(f, "its EC2 status checks fail"),
             Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
+            Self::NotStarted => write!(f, "it is stopped, and EC2 could not start it a few minutes ago"),
         }
     }
 }
@@ -294,6 +330,16 @@ pub enum Refusal {
         /// The instance.
         target: InstanceId,
     },
+    /// The holder is stopped, no standby could take the interface, and EC2 could not start the holder a moment ago.
+    HolderNotStarted {
+        /// The holder.
+        holder: InstanceId,
+    },
+    /// EC2 is attaching the interface for longer than anybody waits.
+    StillAttaching {
+        /// The member to which it is being attached.
+        to: InstanceId,
+    },
     /// The interface has moved too often within an hour.
     TooManyMoves {
         /// When the automatic moves of the last hour were.
@@ -317,6 +363,8 @@ impl Refusal {
             Self::NoViableStandby => "no-viable-standby",
             Self::TargetNotViable { .. } => "target-not-viable",
             Self::TargetNotAMember { .. } => "target-not-a-member",
+            Self::HolderNotStarted { .. } => "holder-not-started",
+            Self::StillAttaching { .. } => "still-attaching",
             Self::TooManyMoves { .. } => "too-many-moves",
             Self::PermissionDenied(_) => "permission-denied",
             Self::AmbiguousAnswer(_) => "ambiguous-answer",
@@ -335,7 +383,11 @@ impl Refusal {
             Self::NoViableStandby => "no standby can take it".to_owned(),
             Self::TargetNotViable { target, .. } => format!("{target} cannot take it"),
             Self::TargetNotAMember { target } => format!("{target} is no member"),
-            Self::TooManyMoves { .. } => "it has moved too often within an hour".to_owned(),
+            Self::HolderNotStarted { holder } => {
+                format!("no standby can take it, and EC2 could not start {holder}, which has it")
+            }
+            Self::StillAttaching { to } => format!("EC2 is still attaching it to {to}"),
+            Self::TooManyMoves { .. } => "it was moved, or its holder started, too often within an hour".to_owned(),
             Self::PermissionDenied(error) => format!("the function may not call {}", error.action),
             Self::AmbiguousAnswer(_) => "EC2's answer contradicts the question".to_owned(),
             Self::CallRejected(error) => format!("EC2 refuses {}", error.action),
@@ -394,6 +446,7 @@ impl KeepReason {
             Self::HolderStateUnknown => "holder-state-unknown",
             Self::EventOutdated => "event-outdated",
             Self::AlreadyOnTarget => "already-on-target",
+            Self::InterfaceArriving => "interface-arriving",
         }
     }
 }
@@ -436,7 +489,10 @@ impl Look<'_> {
     fn decide(&self, standbys: &[Standby]) -> Decision {
         let interface = match &self.observation.interface {
             Reading::Unreadable(error) => return Decision::Act(Action::CannotTell(error.clone())),
-            Reading::Known(None) => return Decision::Act(Action::Refuse(Refusal::InterfaceMissing)),
+            Reading::Known(None) => {
+                let again = self.look_again(LookReason::InterfaceMissing);
+                return again.unwrap_or(Decision::Act(Action::Refuse(Refusal::InterfaceMissing)));
+            }
             Reading::Known(Some(interface)) => interface,
         };
         if let Reading::Unreadable(error) = &self.observation.instances {
@@ -466,7 +522,28 @@ impl Look<'_> {
                 attachment_id: attachment.id.clone(),
             }));
         };
+        if attachment.status == AttachmentStatus::Attaching && self.may_serve_once_attached(holder) {
+            return self.decide_arriving(interface, holder);
+        }
         self.decide_holder(interface, attachment, holder, standbys)
+    }
+
+    /// Whether the interface is wanted where it is being attached.
+    fn may_serve_once_attached(&self, target: &InstanceId) -> bool {
+        use MoveCause::{HolderStopped, HolderStopping};
+        match self.condition(target) {
+            Holder::Healthy | Holder::Starting | Holder::ChecksUnreadable | Holder::StateUnknown => true,
+            Holder::Failed(cause) => matches!(cause, HolderStopped | HolderStopping),
+        }
+    }
+
+    /// EC2 takes its time to attach the interface. The run that asked for it waits; if it does not live, this one does.
+    fn decide_arriving(&self, interface: &NetworkInterface, target: &InstanceId) -> Decision {
+        if Marks::read(&interface.tags).is_busy(self.observation.observed_at) {
+            return Decision::Act(Action::Keep { reason: KeepReason::InterfaceArriving });
+        }
+        let refusal = Refusal::StillAttaching { to: target.clone() };
+        self.look_again(LookReason::AttachPending).unwrap_or(Decision::Act(Action::Refuse(refusal)))
     }
 
     fn decide_holder(
@@ -494,6 +571,10 @@ impl Look<'_> {
                         None => None,
                     }
                 }
+                Holder::Failed(MoveCause::HolderMissing) => match self.look_again(LookReason::MemberMissing) {
+                    Some(again) => return again,
+                    None => None,
+                },
                 Holder::Failed(_) => None,
             };
             if let Some(reason) = keep {
@@ -506,7 +587,11 @@ impl Look<'_> {
         {
             return Decision::Act(Action::Keep { reason: KeepReason::AlreadyOnTarget });
         }
+        let in_place = self.start_in_place(interface, attachment, holder);
         if attachment.device_index == 0 && !leaving {
+            if let Some(start) = in_place {
+                return self.decide_start(interface, start);
+            }
             let refusal = Refusal::PrimaryInterface {
                 holder: holder.clone(),
                 state: self.observation.instance(holder).map(|instance| instance.state.clone()),
@@ -519,7 +604,69 @@ impl Look<'_> {
             Holder::Failed(cause) if !leaving => cause,
             _ => MoveCause::InterfaceUnattached,
         };
-        self.decide_move(interface, Some(attachment), self.cause(cause), standbys)
+        let decision = self.decide_move(interface, Some(attachment), self.cause(cause), standbys);
+        match (in_place, &decision) {
+            // What another run brought here and did not come to start is where it was to go. A standby that would have to be
+            // started as well is no better.
+            (Some(start), Decision::Act(Action::Move(planned)))
+                if planned.targets.first.start && Marks::read(&interface.tags).is_unfinished(&attachment.id) =>
+            {
+                self.decide_start(interface, start)
+            }
+            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => self.decide_start(interface, start),
+            (None, Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
+                self.wait_for_holder(interface, holder).unwrap_or(decision)
+            }
+            _ => decision,
+        }
+    }
+
+    /// The start of the holder where it is, if it is stopped and may be started now. An operator who asks for a failover
+    /// wants it elsewhere.
+    fn start_in_place(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+    ) -> Option<Start> {
+        let is_there = attachment.status == AttachmentStatus::Attached;
+        let may = self.may_be_started(interface, holder);
+        let start = Start {
+            interface_id: interface.id.clone(),
+            instance_id: holder.clone(),
+            cause: MoveCause::HolderStopped,
+        };
+        let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
+        (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
+    }
+
+    /// Whether a stopped member may be started now.
+    fn may_be_started(&self, interface: &NetworkInterface, member: &InstanceId) -> bool {
+        let now = self.observation.observed_at;
+        self.config.start_standby && !Marks::read(&interface.tags).is_too_early_to_start(member, now)
+    }
+
+    fn decide_start(&self, interface: &NetworkInterface, start: Start) -> Decision {
+        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+        Decision::Act(if moves.len() >= self.config.max_moves_per_hour as usize {
+            Action::Refuse(Refusal::TooManyMoves { moves })
+        } else {
+            Action::Start(start)
+        })
+    }
+
+    /// Nobody could take the interface, and the holder cannot be started at this moment.
+    fn wait_for_holder(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Decision> {
+        if !self.config.start_standby || self.intent.is_operators_failover() {
+            return None;
+        }
+        match self.observation.instance(holder)?.state {
+            InstanceState::Stopping => self.look_again(LookReason::HolderStopping),
+            InstanceState::Stopped if !self.may_be_started(interface, holder) => {
+                Some(Decision::Act(Action::Refuse(Refusal::HolderNotStarted { holder: holder.clone() })))
+            }
+            _ => None,
+        }
     }
 
     /// The cause of a move: an operator's wish stands above what was seen.
@@ -577,11 +724,27 @@ impl Look<'_> {
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
-        let passing = eligible
-            .iter()
-            .any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if obstacle.is_passing()));
-        if passing && let Some(again) = self.look_again(LookReason::StandbyInTransit) {
+        let meets = |is_meant: fn(&Obstacle) -> bool| {
+            eligible.iter().any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if is_meant(obstacle)))
+        };
+        if meets(Obstacle::is_passing)
+            && let Some(again) = self.look_again(LookReason::StandbyInTransit)
+        {
             return again;
+        }
+        if meets(|obstacle| *obstacle == Obstacle::Missing)
+            && let Some(again) = self.look_again(LookReason::MemberMissing)
+        {
+            return again;
+        }
+        // What could not be read for the moment is no obstacle, and no reason to call anything final.
+        let unread = eligible.iter().filter(|standby| standby.verdict == Verdict::NotViable(Obstacle::StatusChecksUnreadable));
+        let unread = unread.filter_map(|standby| match &self.observation.instance(&standby.instance_id)?.status_checks {
+            Reading::Unreadable(error) if error.is_transient() => Some(error.clone()),
+            Reading::Unreadable(_) | Reading::Known(_) => None,
+        });
+        if let Some(error) = unread.into_iter().next() {
+            return Decision::Act(Action::CannotTell(error));
         }
         match (wanted, eligible) {
             (Some(target), [Standby { verdict: Verdict::NotViable(obstacle), .. }]) => {
@@ -597,7 +760,7 @@ impl Look<'_> {
     /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
     /// started then; in between it looks exactly like a holder that has failed.
     fn may_be_being_started(&self, interface: &NetworkInterface, attachment: &Attachment) -> bool {
-        Marks::read(&interface.tags).is_busy_elsewhere(self.observation.observed_at, &attachment.id)
+        Marks::read(&interface.tags).is_being_started(self.observation.observed_at, &attachment.id)
     }
 
     fn look_again(&self, reason: LookReason) -> Option<Decision> {
@@ -668,6 +831,11 @@ impl Look<'_> {
             Obstacle::DeviceIndexTaken(taken.id.clone())
         } else if needs_start && !self.config.start_standby {
             Obstacle::MayNotStart
+        } else if instance.state == InstanceState::Stopped
+            && !self.intent.is_operators_failover()
+            && !self.may_be_started(interface, member)
+        {
+            Obstacle::NotStarted
         } else {
             return judge_state(instance);
         };

@@ -5,19 +5,22 @@
 //! run, and cutting it off anywhere leaves a world that the next run understands.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future;
+use futures_util::future::{self, maybe_done};
 use tokio::time::{Instant, sleep};
 
 use crate::checks::wanted_address;
 use crate::cloud::{Attach, CallError, Ec2, Meaning};
 use crate::findings::Severity;
 use crate::ids::{AttachmentId, InstanceId};
-use crate::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
+use crate::observation::{
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Reading, StatusChecks,
+};
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
-use crate::run::{Run, pause_after, read_reachability};
+use crate::run::{Run, first_of, pause_after, read_reachability};
 
 /// How a move ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum Relocated {
     Refused(Refusal),
     /// No target could take it, so it is back where it was, by this attachment.
     Returned(InstanceId, AttachmentId),
+    /// EC2 has accepted the attach and is not done with it. Nothing else can be tried until it is.
+    Arriving(Movement),
     /// The interface is on a member, but that member could not be started.
     NotStarted(Movement),
     /// The interface is attached to nothing.
@@ -40,22 +45,37 @@ pub(crate) enum Relocated {
 enum Landing {
     /// It is there.
     Landed(Attachment),
+    /// EC2 has accepted the attach, and the time is over before it is done.
+    Arriving(Attachment),
     /// The target cannot have it; the interface is attached to nothing.
     Impossible,
     /// Somebody else has put the interface elsewhere.
     Elsewhere(Attachment),
-    /// No target can have it, because the role may not attach.
-    Forbidden,
     /// The interface does not exist anymore.
     Gone,
 }
 
+/// What came of starting the instance that has the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Started {
+    /// It runs or starts, and this run has asked for it, or may have.
+    ByThisRun,
+    /// It runs or starts, and was not stopped anymore when this run asked.
+    BySomebody,
+    /// It did not start.
+    Not,
+}
+
+/// How long a start is asked for that is throttled or gets no answer.
+const START_RETRY_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a target may be in a state that does not allow an attach before the next one is tried.
 const WRONG_STATE_PATIENCE: Duration = Duration::from_secs(30);
-/// How long an attach may be refused, or take, before the next target is tried. EC2 was seen to need up to a minute.
+/// How long an attach may be refused before the next target is tried.
 const ATTACH_PATIENCE: Duration = Duration::from_secs(90);
-/// How long after an attach EC2's answers may still show what was before it. They can be old; this old they are not.
-const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
+/// The longest pause between two tries of an attach that is refused.
+const LONGEST_ATTACH_PAUSE: Duration = Duration::from_secs(3);
+/// How long after a change EC2's answers may still show what was before it. They can be old; this old they are not.
+pub(crate) const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 /// How long the flag that keeps the interface alive is tried to be set before the report says that it is not.
 const KEEP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a started instance may take until it runs. EC2's part of a boot takes seconds.
@@ -82,26 +102,30 @@ impl<E: Ec2> Run<'_, E> {
                 return ended;
             }
             not_started = None;
-            match self.land(&target.attach).await {
+            let landing = self.land(&target.attach, target.start).await;
+            let movement = |attachment: &Attachment| Movement {
+                // Back at the instance that an earlier run took it from, it has come from nowhere else.
+                from: left.clone().filter(|left| *left != target.attach.instance_id),
+                to: target.attach.instance_id.clone(),
+                attachment_id: Some(attachment.id.clone()),
+                forced: Some(forced),
+                standby_started: Some(target.start),
+                duration_ms: Some(milliseconds(began.elapsed())),
+            };
+            match landing {
                 Landing::Landed(attachment) => {
-                    let movement = Movement {
-                        // Back at the instance that an earlier run took it from, it has come from nowhere else.
-                        from: left.clone().filter(|left| *left != target.attach.instance_id),
-                        to: target.attach.instance_id.clone(),
-                        attachment_id: Some(attachment.id.clone()),
-                        forced: Some(forced),
-                        standby_started: Some(target.start),
-                        duration_ms: Some(milliseconds(began.elapsed())),
-                    };
-                    if self.start(target).await {
+                    let movement = movement(&attachment);
+                    if self.start_target(target).await {
                         return Relocated::Moved(movement);
                     }
                     took.push((target, movement.clone()));
                     not_started = Some((movement, attachment));
                 }
+                Landing::Arriving(attachment) => {
+                    return Relocated::Arriving(Movement { standby_started: Some(false), ..movement(&attachment) });
+                }
                 Landing::Impossible => {}
                 Landing::Elsewhere(attachment) => return self.elsewhere(&attachment),
-                Landing::Forbidden => return Relocated::Stranded,
                 Landing::Gone => return Relocated::Refused(Refusal::InterfaceMissing),
             }
         }
@@ -115,13 +139,16 @@ impl<E: Ec2> Run<'_, E> {
     /// Nothing else helped: back to a standby that took the interface and did not start.
     async fn put_back(&mut self, took: Vec<(&Target, Movement)>) -> Relocated {
         for (target, movement) in took {
-            match self.land(&target.attach).await {
+            match self.land(&target.attach, target.start).await {
                 Landing::Landed(attachment) => {
                     return Relocated::NotStarted(Movement { attachment_id: Some(attachment.id), ..movement });
                 }
+                Landing::Arriving(attachment) => {
+                    return Relocated::Arriving(Movement { attachment_id: Some(attachment.id), ..movement });
+                }
                 Landing::Elsewhere(attachment) => return self.elsewhere(&attachment),
                 Landing::Gone => return Relocated::Refused(Refusal::InterfaceMissing),
-                Landing::Impossible | Landing::Forbidden => {}
+                Landing::Impossible => {}
             }
         }
         Relocated::Stranded
@@ -132,28 +159,48 @@ impl<E: Ec2> Run<'_, E> {
         let Some(fallback) = &planned.fallback else {
             return not_started.map_or(Relocated::Stranded, |(movement, _)| Relocated::NotStarted(movement));
         };
-        let former = self.observation.as_ref().and_then(|observation| observation.instance(&fallback.instance_id));
-        let state = former.map(|former| former.state.clone());
-        let start = self.config.start_standby && state == Some(InstanceState::Stopped);
+        let former = &fallback.instance_id;
         if let Some((movement, attachment)) = not_started {
+            self.read_instance(former, Duration::ZERO).await;
             // A stopped standby that has the interface is no worse a place than a former holder that cannot run.
-            if !start && state != Some(InstanceState::Running) {
+            if !self.may_start(former) && self.state_of(former) != Some(&InstanceState::Running) {
                 return Relocated::NotStarted(movement);
             }
             if let Err(ended) = self.detach(&attachment).await {
                 return ended;
             }
         }
-        match self.land(fallback).await {
+        let start = self.may_start(former);
+        match self.land(fallback, start).await {
             Landing::Landed(attachment) => {
-                // If it does not start, the finding says so; the interface is where it was before.
-                let _ = self.start(&Target { attach: fallback.clone(), start }).await;
-                Relocated::Returned(fallback.instance_id.clone(), attachment.id)
+                // It may have stopped since it was seen. If it does not start, the finding says so; the interface is where it was
+                // before.
+                let start = start || self.may_start(former);
+                let _ = self.start_target(&Target { attach: fallback.clone(), start }).await;
+                Relocated::Returned(former.clone(), attachment.id)
             }
+            Landing::Arriving(attachment) => Relocated::Arriving(Movement {
+                from: None,
+                to: former.clone(),
+                attachment_id: Some(attachment.id),
+                forced: None,
+                standby_started: None,
+                duration_ms: None,
+            }),
             Landing::Elsewhere(attachment) => self.elsewhere(&attachment),
-            Landing::Impossible | Landing::Forbidden => Relocated::Stranded,
+            Landing::Impossible => Relocated::Stranded,
             Landing::Gone => Relocated::Refused(Refusal::InterfaceMissing),
         }
+    }
+
+    /// The state of a member as it was seen last.
+    fn state_of(&self, member: &InstanceId) -> Option<&InstanceState> {
+        Some(&self.observation.as_ref()?.instance(member)?.state)
+    }
+
+    /// Whether the member is stopped, and may be started.
+    fn may_start(&self, member: &InstanceId) -> bool {
+        self.config.start_standby && self.state_of(member) == Some(&InstanceState::Stopped)
     }
 
     fn elsewhere(&self, attachment: &Attachment) -> Relocated {
@@ -178,13 +225,16 @@ impl<E: Ec2> Run<'_, E> {
         let mut waiting = None;
         // Force is used on what was seen to hang, not on what could not be seen.
         let mut has_seen = false;
+        // A role that is scoped by resource is told that it may not detach what is gone, so a denial is believed only if the
+        // attachment is still there when EC2's answers can no longer be old.
+        let mut denied: Option<(Instant, CallError)> = None;
         loop {
             let now = Instant::now();
             let patience_over = asked
                 .zip(self.config.force_detach_after)
                 .is_some_and(|(asked, patience)| now.duration_since(asked) >= patience);
             let force = !forced && patience_over && has_seen;
-            if (asked.is_none() || force) && now >= ask_at {
+            if (asked.is_none() || force) && now >= ask_at && denied.is_none() {
                 let step = if force { Step::ForceDetach } else { Step::Detach };
                 let detached = self.step(step, &from.id, ec2.detach(&from.id, force)).await;
                 self.may_have_changed |= may_have_taken_effect(&detached);
@@ -193,6 +243,7 @@ impl<E: Ec2> Run<'_, E> {
                         asked = asked.or(Some(now));
                         forced |= force;
                     }
+                    Err(error) if error.meaning == Meaning::Denied => denied = Some((Instant::now(), error)),
                     Err(error) => self.after_detach_error(from, &error)?,
                 }
                 ask_at = Instant::now() + Duration::from_millis(500);
@@ -215,6 +266,10 @@ impl<E: Ec2> Run<'_, E> {
                     }
                     Some(_) => {}
                 }
+                if let Some((_, error)) = denied.take_if(|(since, _)| since.elapsed() >= STALE_READ_PATIENCE) {
+                    self.end(waiting, Some(&error));
+                    return Err(Relocated::Refused(Refusal::PermissionDenied(error)));
+                }
             }
             sleep(pause_after(began.elapsed())).await;
         }
@@ -228,7 +283,6 @@ impl<E: Ec2> Run<'_, E> {
     /// Sorts the errors of a detach into those that the next look settles and those that end the move.
     fn after_detach_error(&self, from: &Attachment, error: &CallError) -> Result<(), Relocated> {
         match error.meaning {
-            Meaning::Denied => Err(Relocated::Refused(Refusal::PermissionDenied(error.clone()))),
             Meaning::NotPermitted => Err(Relocated::Refused(match &from.instance_id {
                 Some(holder) if from.device_index == 0 => Refusal::PrimaryInterface {
                     holder: holder.clone(),
@@ -250,14 +304,18 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Attaches the interface to one instance and makes sure that it is there, to stay.
-    async fn land(&mut self, attach: &Attach) -> Landing {
+    /// Attaches the interface to one instance and makes sure that it is there, to stay. One that is not to be started is looked
+    /// at again: what was read of it before may be older than the interface's arrival.
+    async fn land(&mut self, attach: &Attach, is_started_next: bool) -> Landing {
         let landing = match self.ask_for_attach(attach).await {
             Ok(accepted) => self.await_attached(attach, accepted.as_ref()).await,
             Err(landing) => landing,
         };
         if let Landing::Landed(attachment) = &landing {
             self.keep_on_termination(attachment).await;
+            if !is_started_next {
+                self.read_instance(&attach.instance_id, STALE_READ_PATIENCE).await;
+            }
         }
         landing
     }
@@ -268,6 +326,7 @@ impl<E: Ec2> Run<'_, E> {
         let ec2 = self.ec2;
         let began = Instant::now();
         let mut answer_lost = false;
+        let mut pause = Duration::from_millis(100);
         loop {
             let resource = format!("{} to {}", attach.interface_id, attach.instance_id);
             let attached = self.step(Step::Attach, resource, ec2.attach(attach)).await;
@@ -284,14 +343,10 @@ impl<E: Ec2> Run<'_, E> {
                 &format!("The interface could not be attached to {}.", attach.instance_id),
                 &error,
             );
-            if matches!(error.meaning, Meaning::Denied) {
-                self.findings.push(finding);
-                return Err(Landing::Forbidden);
-            }
             // An attach whose answer was lost may have taken effect. One that was answered has not, so if the interface is there
             // all the same, another run was faster, and reports it.
             answer_lost |= matches!(error.meaning, Meaning::Unreachable | Meaning::Contradiction);
-            let look = self.look().await;
+            let (look, is_dying) = self.look_at_both(&attach.instance_id).await;
             let has_seen = look.is_ok();
             match look {
                 Ok(None) => return Err(Landing::Gone),
@@ -301,7 +356,13 @@ impl<E: Ec2> Run<'_, E> {
                         return Err(Landing::Elsewhere(attachment));
                     }
                     Place::Elsewhere(attachment) => return Err(Landing::Elsewhere(attachment)),
-                    Place::Nowhere if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound) => {
+                    Place::Nowhere | Place::Leaving if is_dying && !answer_lost => {
+                        self.findings.push(finding);
+                        return Err(Landing::Impossible);
+                    }
+                    Place::Nowhere
+                        if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound | Meaning::Denied) =>
+                    {
                         self.findings.push(finding);
                         return Err(Landing::Impossible);
                     }
@@ -319,29 +380,67 @@ impl<E: Ec2> Run<'_, E> {
                 self.findings.push(finding);
                 return Err(Landing::Impossible);
             }
-            let throttled = Duration::from_millis(if error.meaning == Meaning::Throttled { 500 } else { 0 });
-            sleep(pause_after(began.elapsed()).max(throttled)).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_ATTACH_PAUSE);
         }
     }
 
-    /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime.
+    /// Reads the interface, and whether the instance that shall have it will never take it because it is terminated.
+    async fn look_at_both(&mut self, instance: &InstanceId) -> (Result<Option<NetworkInterface>, CallError>, bool) {
+        let ec2 = self.ec2;
+        let (look, instances) =
+            future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
+        let is_dying = |seen: &Instance| matches!(seen.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+        (look, instances.is_ok_and(|instances| instances.iter().any(is_dying)))
+    }
+
+    /// Reads an instance, and remembers it with the status checks that are known of it. If it does not run, that may be an old
+    /// answer, so it is read again until the patience is over.
+    async fn read_instance(&mut self, id: &InstanceId, patience: Duration) {
+        let ec2 = self.ec2;
+        let began = Instant::now();
+        loop {
+            if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
+                && let Some(seen) = instances.into_iter().next()
+            {
+                let before = self.observation.as_ref().and_then(|observation| observation.instance(id));
+                let status_checks = before.map_or(Reading::Known(StatusChecks::Undecided), |it| it.status_checks.clone());
+                let runs = seen.runs();
+                self.remember(Instance { status_checks, ..seen });
+                if runs {
+                    return;
+                }
+            }
+            let pause = pause_after(began.elapsed());
+            if began.elapsed() >= patience || Instant::now() + pause >= self.clock.waiting_ends() {
+                return;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime, and forgotten if that
+    /// takes longer.
     ///
     /// An answer may be older than the attach that was accepted, so what it says is believed at once only of that very
-    /// attachment, and of any other once answers that old are not given anymore.
+    /// attachment, and of any other once answers that old are not given anymore. While EC2 attaches it, nothing else can be
+    /// tried: EC2 refuses to detach it, and to attach it elsewhere.
     async fn await_attached(&mut self, attach: &Attach, accepted: Option<&AttachmentId>) -> Landing {
         let (config, ec2) = (self.config, self.ec2);
         let before = self.before.clone();
-        let reachability = async {
+        let mut reachability = pin!(maybe_done(async {
             let interface = before.as_ref()?;
             let wanted = wanted_address(config, Some(interface));
             Some(read_reachability(config, ec2, interface, wanted.as_ref(), None).await)
-        };
+        }));
         let began = Instant::now();
+        let ends = self.clock.waiting_ends();
         let awaiting = self.begin(Step::AwaitAttached, format!("{} to {}", attach.interface_id, attach.instance_id));
         let waiting = async {
             loop {
                 let look = self.look().await;
                 let has_seen = look.is_ok();
+                let pause = pause_after(began.elapsed());
                 if let Ok(interface) = look {
                     let may_be_old = began.elapsed() < STALE_READ_PATIENCE;
                     let place =
@@ -350,7 +449,14 @@ impl<E: Ec2> Run<'_, E> {
                         Some(Place::There(attachment)) if accepted.is_some() || !may_be_old => {
                             return Landing::Landed(attachment);
                         }
-                        Some(Place::Arriving(_) | Place::Leaving) => {}
+                        Some(Place::Arriving(attachment)) => {
+                            if Instant::now() + pause >= ends {
+                                return Landing::Arriving(attachment);
+                            }
+                            sleep(pause).await;
+                            continue;
+                        }
+                        Some(Place::Leaving) => {}
                         _ if may_be_old => {}
                         Some(Place::There(attachment) | Place::Elsewhere(attachment)) => {
                             return Landing::Elsewhere(attachment);
@@ -362,18 +468,25 @@ impl<E: Ec2> Run<'_, E> {
                 if began.elapsed() >= ATTACH_PATIENCE && has_seen {
                     return Landing::Impossible;
                 }
-                sleep(pause_after(began.elapsed())).await;
+                sleep(pause).await;
             }
         };
-        let (landing, reachability) = future::join(waiting, reachability).await;
-        if matches!(landing, Landing::Landed(_)) {
-            self.has_attached = true;
-            self.end(awaiting, None);
-        } else {
-            let message = format!("the interface did not arrive on {}", attach.instance_id);
-            self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
+        let landing = first_of(waiting, reachability.as_mut()).await;
+        match &landing {
+            Landing::Landed(_) => {
+                self.has_attached = true;
+                self.end(awaiting, None);
+            }
+            Landing::Arriving(_) => {
+                let message = format!("EC2 is still attaching the interface to {}", attach.instance_id);
+                self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
+            }
+            _ => {
+                let message = format!("the interface did not arrive on {}", attach.instance_id);
+                self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
+            }
         }
-        if let (Some(observation), Some(reachability)) = (&mut self.observation, reachability) {
+        if let (Some(observation), Some(Some(reachability))) = (&mut self.observation, reachability.take_output()) {
             observation.reachability = Some(reachability);
         }
         landing
@@ -406,29 +519,44 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Starts the target if it is stopped. Returns whether it runs, or at least still starts.
-    async fn start(&mut self, target: &Target) -> bool {
+    async fn start_target(&mut self, target: &Target) -> bool {
         self.has_booted_with_it = false;
-        if !target.start {
-            return true;
-        }
+        !target.start || self.start_holder(&target.attach.instance_id).await != Started::Not
+    }
+
+    /// Starts the instance that has the interface.
+    pub(crate) async fn start_holder(&mut self, id: &InstanceId) -> Started {
         let ec2 = self.ec2;
-        let id = &target.attach.instance_id;
-        let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
+        let began = Instant::now();
+        let mut answer_lost = false;
+        let started = loop {
+            let started = self.step(Step::StartInstance, id, ec2.start(id)).await;
+            let is_transient = started.as_ref().is_err_and(CallError::is_transient);
+            answer_lost |= is_transient;
+            if !is_transient || began.elapsed() >= START_RETRY_PATIENCE {
+                break started;
+            }
+            sleep(pause_after(began.elapsed()).max(Duration::from_millis(500))).await;
+        };
         // What was seen stopped may have been started by somebody since, and be up already.
-        self.has_booted_with_it = started == Ok(true);
+        let is_ours = started == Ok(true) || (started == Ok(false) && answer_lost);
+        self.has_booted_with_it = is_ours;
         // A start whose answer was lost may have taken effect, and in the wrong state is also what starts already.
         let may_run =
             started.as_ref().err().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
         if may_run && self.await_running(id, started.is_ok()).await {
-            return true;
+            return if is_ours || started.is_err() { Started::ByThisRun } else { Started::BySomebody };
         }
         let did_not_come_up =
             || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
         let error = started.err().unwrap_or_else(did_not_come_up);
+        if !error.is_transient() {
+            self.not_started.insert(id.clone());
+        }
         let consequence = format!("{id} could not be started when it had the interface.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
         self.findings.push(finding);
-        false
+        Started::Not
     }
 
     /// Waits until the instance runs. One whose start was accepted and that still starts when the patience ends counts as

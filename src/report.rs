@@ -72,6 +72,8 @@ impl Report {
 pub enum Outcome {
     /// The interface is on another member.
     Moved,
+    /// The holder, which was stopped, was started where it is.
+    Started,
     /// Nothing moved, something was mended.
     Repaired,
     /// Nothing had to be done.
@@ -92,6 +94,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Moved => "moved",
+            Self::Started => "started",
             Self::Repaired => "repaired",
             Self::NoAction => "no-action",
             Self::Refused => "refused",

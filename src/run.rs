@@ -1,12 +1,13 @@
 //! What one invocation carries along: its clock, its latest view of EC2, and the record of what it did.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::checks::{Checked, check, has_address, wanted_address};
 use crate::cloud::{CallError, Ec2, Meaning};
@@ -16,11 +17,12 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, InstanceState, NetworkInterface, Observation, Reachability, Reading,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading,
     StatusChecks,
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;
+use crate::relocation::STALE_READ_PATIENCE;
 use crate::report::{ActivationRecord, Probe, Step, StepRecord, StepResult, milliseconds};
 use crate::security_group::prefix_lists;
 
@@ -104,6 +106,20 @@ pub fn pause_after(waited: Duration) -> Duration {
     }
 }
 
+/// Waits for the first of two, and lets the other go on meanwhile. What is needed first does not wait for what is only good to
+/// have.
+pub(crate) async fn first_of<T>(
+    first: impl Future<Output = T>,
+    mut other: Pin<&mut future::MaybeDone<impl Future>>,
+) -> T {
+    let mut first = pin!(first);
+    poll_fn(|context| {
+        let _ = other.as_mut().poll(context);
+        first.as_mut().poll(context)
+    })
+    .await
+}
+
 /// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
 /// look is three calls.
 pub fn pause_after_look(waited: Duration) -> Duration {
@@ -140,6 +156,8 @@ pub struct Run<'a, E> {
     pub(crate) may_have_attached: bool,
     /// Whether this run has started the instance that has the interface, so that its token server found the interface at boot.
     pub(crate) has_booted_with_it: bool,
+    /// The members that EC2 could not start when this run asked for it.
+    pub(crate) not_started: BTreeSet<InstanceId>,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
@@ -168,6 +186,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             may_have_changed: false,
             may_have_attached: false,
             has_booted_with_it: false,
+            not_started: BTreeSet::new(),
             name,
             rules_ahead: None,
             viable_standbys: None,
@@ -212,8 +231,7 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The member that has the interface, if it runs, or did not yet when it was looked at and does by now.
     pub(crate) fn running_member(&self) -> Option<&InstanceId> {
         let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
-        let state = &self.observation.as_ref()?.instance(holder)?.state;
-        matches!(state, InstanceState::Running | InstanceState::Pending).then_some(holder)
+        self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
     }
 
     /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has
@@ -319,10 +337,18 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.observation.insert(observation)
     }
 
-    /// Reads the interface alone, and remembers what it saw.
+    /// Reads the interface alone, and remembers what it saw. That EC2 does not know it is believed only when it says so for
+    /// longer than its answers can be old.
     pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
-        let observed_at = self.clock.now();
-        let interface = self.ec2.network_interface(&self.config.interface_id).await?;
+        let began = Instant::now();
+        let (observed_at, interface) = loop {
+            let observed_at = self.clock.now();
+            let interface = self.ec2.network_interface(&self.config.interface_id).await?;
+            if interface.is_some() || began.elapsed() >= STALE_READ_PATIENCE {
+                break (observed_at, interface);
+            }
+            sleep(pause_after_look(began.elapsed())).await;
+        };
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());
             observation.observed_at = observed_at;
@@ -350,8 +376,27 @@ fn with_status_checks(
     instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
 }
 
+/// How long the reads that only the report needs may take, all together. An audit asks again.
+pub(crate) const REACHABILITY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The answer, or that there was none in time.
+async fn within<T>(
+    ends: Instant,
+    action: &str,
+    read: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let too_late = || CallError {
+        action: action.to_owned(),
+        meaning: Meaning::Unreachable,
+        code: None,
+        message: format!("no answer within {} seconds", REACHABILITY_PATIENCE.as_secs()),
+        request_id: None,
+    };
+    timeout_at(ends, read).await.unwrap_or_else(|_| Err(too_late()))
+}
+
 /// Reads who can reach the interface: its groups' rules and, if it is not on the interface, the Elastic IP; then the
-/// prefix lists that the rules name. Two waves at most.
+/// prefix lists that the rules name. Two waves at most, and what takes too long is left unread.
 pub(crate) async fn read_reachability<E: Ec2>(
     config: &Config,
     ec2: &E,
@@ -359,16 +404,17 @@ pub(crate) async fn read_reachability<E: Ec2>(
     wanted: Option<&AllocationId>,
     rules: Option<ReadRules>,
 ) -> Reachability {
+    let ends = Instant::now() + REACHABILITY_PATIENCE;
     let missing = wanted.filter(|wanted| !has_address(interface, wanted));
     let rules = async {
         match rules {
             Some(rules) => rules,
-            None => ec2.ingress_rules(&interface.groups).await,
+            None => within(ends, "ec2:DescribeSecurityGroupRules", ec2.ingress_rules(&interface.groups)).await,
         }
     };
     let (rules, missing_address) = future::join(rules, async {
         match missing {
-            Some(missing) => Some(Reading::from(ec2.address(missing).await)),
+            Some(missing) => Some(Reading::from(within(ends, "ec2:DescribeAddresses", ec2.address(missing)).await)),
             None => None,
         }
     })
@@ -377,7 +423,8 @@ pub(crate) async fn read_reachability<E: Ec2>(
         Ok(rules) => prefix_lists(rules, &config.clients).into_iter().cloned().collect(),
         Err(_) => Vec::new(),
     };
-    let ranges = future::join_all(lists.iter().map(|list| ec2.prefix_list(list))).await;
+    let read = lists.iter().map(|list| within(ends, "ec2:GetManagedPrefixListEntries", ec2.prefix_list(list)));
+    let ranges = future::join_all(read).await;
     let prefix_lists = lists.iter().cloned().zip(ranges.into_iter().map(Reading::from)).collect();
     Reachability { rules: rules.into(), prefix_lists, missing_address }
 }

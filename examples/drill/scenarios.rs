@@ -60,7 +60,7 @@ pub(crate) enum Place {
 }
 
 use Expected::{Failure, MovedByOneOfUs, Report};
-use Outcome::{Audited, Moved, NoAction, Planned, Refused};
+use Outcome::{Started, Audited, Moved, NoAction, Planned, Refused};
 use Place::{Lost, On};
 
 /// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting are
@@ -224,6 +224,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..HOLDER_STOPPED
     },
     Scenario {
+        name: "last-server",
+        title: "The holder is stopped and the standby cannot take over: the holder is started where it is",
+        world: || {
+            let alone = pair().instance(names::STANDBY, |standby| standby.impaired());
+            alone.instance(names::HOLDER, |holder| holder.stopped()).timings(timings())
+        },
+        acts: &[one(&[("holder-stopped", Report(Started, "holder-stopped"))])],
+        ends_on: On(names::HOLDER),
+        moves: 0,
+        ..HOLDER_STOPPED
+    },
+    Scenario {
         name: "address-left-on-old-instance",
         title: "The Elastic IP was left on the old holder, and is brought over",
         world: || {
@@ -252,8 +264,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "primary-interface",
         title: "The interface is the holder's primary one, which EC2 never detaches",
-        world: || primary().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
-        acts: &[one(&[("holder-stopped", Report(Refused, "primary-interface"))])],
+        world: || primary().instance(names::HOLDER, |holder| holder.impaired()).timings(timings()),
+        acts: &[one(&[("schedule", Report(Refused, "primary-interface"))])],
         ends_on: On(names::HOLDER),
         moves: 0,
         ..HOLDER_STOPPED

@@ -312,6 +312,9 @@ fn planned(plan: &Plan) -> String {
             let targets: Vec<String> = planned.targets.iter().map(target).collect();
             format!("decide: move the interface to {} ({})", targets.join(", else to "), planned.cause.code())
         }
+        Decision::Act(Action::Start(start)) => {
+            format!("decide: start the {} where it is ({})", role(start.instance_id.as_str()), start.cause.code())
+        }
         Decision::LookAgain { reason, at_most } => {
             let why = match reason {
                 LookReason::EventDisagrees => "the event and EC2 disagree",
@@ -319,6 +322,10 @@ fn planned(plan: &Plan) -> String {
                 LookReason::PrimaryNotReleased => "the primary interface is not free yet",
                 LookReason::StandbyInTransit => "the standby is starting or stopping",
                 LookReason::AnotherRunAtWork => "another run may be starting the standby",
+                LookReason::AttachPending => "EC2 is still attaching the interface",
+                LookReason::HolderStopping => "the holder is stopping, and can be started only then",
+                LookReason::InterfaceMissing => "one answer does not make the interface missing",
+                LookReason::MemberMissing => "one answer does not make a member missing",
             };
             format!("decide: look again for up to {} s, as {why}", at_most.as_secs())
         }

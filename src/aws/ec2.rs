@@ -75,6 +75,11 @@ where
     move |error| call_error(action, error, Meaning::of_ec2_code)
 }
 
+/// The SDK tries the call once.
+fn retried_by_the_caller() -> aws_sdk_ec2::config::Builder {
+    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
 /// A dry run that would succeed is answered with an error that says so.
 fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
     match asked {
@@ -218,7 +223,7 @@ impl Ec2 for SdkEc2 {
             .device_index(i32::from(attach.device_index))
             // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
             .customize()
-            .config_override(aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()))
+            .config_override(retried_by_the_caller())
             .send()
             .await
             .map_err(failed(ACTION))?;
@@ -249,6 +254,9 @@ impl Ec2 for SdkEc2 {
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
         let request = self.client.start_instances().instance_ids(instance.as_str());
+        // As with an attach: the caller has to know whether an answer was lost. And EC2's answer to a lack of capacity looks
+        // like an error of the server, which the SDK would try again at once.
+        let request = request.customize().config_override(retried_by_the_caller());
         let answer = request.send().await.map_err(failed("ec2:StartInstances"))?;
         let mut changes = answer.starting_instances().iter();
         let change = changes.find(|change| change.instance_id() == Some(instance.as_str()));

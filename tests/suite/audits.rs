@@ -318,7 +318,7 @@ async fn an_audit_moves_nothing_and_keeps_what_a_refusal_has_noted() {
     let world = simulator::pair()
         .instance(names::HOLDER, |holder| holder.stopped())
         .instance(names::STANDBY, |standby| standby.terminated());
-    let stage = stage(world, &[]);
+    let stage = stage(world, &[("FAILOVER_START_STANDBY", "false")]);
     stage.invoke(event("schedule")).await.expect("a report");
     assert_eq!(stage.simulator.messages().len(), 1, "the refusal");
 

@@ -349,7 +349,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let stage = stage(cold.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
-        assert_eq!(calls(&stage.simulator, "StartInstances"), 0, "before it could start the standby");
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY], "before it could start the standby");
         stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it is stopped");
         tokio::time::sleep(Duration::from_secs(300)).await;
         stage.simulator.clear_journal();
@@ -577,7 +577,7 @@ mod a_slow_attach {
     async fn is_not_disturbed_by_runs_that_come_meanwhile() {
         let stage = stage(scenario(200, false).instance(names::HOLDER, |holder| holder.stopped()));
         let others = async {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 let report = stage.invoke(event("schedule")).await.expect("a report");
                 assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "interface-arriving"));
@@ -925,7 +925,7 @@ mod refusals {
     #[tokio::test(start_paused = true)]
     async fn name_what_keeps_each_standby_from_taking_over() {
         let impaired = stopped_holder().instance(names::STANDBY, |standby| standby.impaired());
-        let stage = stage(impaired);
+        let stage = stage_with(impaired, &[("FAILOVER_START_STANDBY", "false")]);
 
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
 
@@ -938,7 +938,8 @@ mod refusals {
 
     #[tokio::test(start_paused = true)]
     async fn end_as_soon_as_a_standby_is_viable() {
-        let stage = stage(stopped_holder().instance(names::STANDBY, |standby| standby.impaired()));
+        let impaired = stopped_holder().instance(names::STANDBY, |standby| standby.impaired());
+        let stage = stage_with(impaired, &[("FAILOVER_START_STANDBY", "false")]);
         stage.invoke(event("schedule")).await.expect("a report");
         stage.simulator.world(|world| {
             use simulator::world::region::Check;

@@ -78,9 +78,9 @@ async fn a_move_counts_with_its_duration() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_counts_with_its_critical_finding_and_no_standby() {
     let world = simulator::pair()
-        .instance(names::HOLDER, |holder| holder.stopped())
+        .instance(names::HOLDER, |holder| holder.impaired())
         .instance(names::STANDBY, |standby| standby.terminated());
-    let counted = counted(&answer(world, "holder-stopped").await);
+    let counted = counted(&answer(world, "schedule").await);
     assert_eq!((&counted["Refusals"], &counted["ViableStandbys"]), (&json!(1), &json!(0)));
     assert_eq!(counted["CriticalFindings"], json!(1));
 }

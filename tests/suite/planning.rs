@@ -13,7 +13,7 @@ use token_failover::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
 use token_failover::plan::{
-    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Target, Targets,
+    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target, Targets,
     Verdict, plan,
 };
 
@@ -97,6 +97,15 @@ fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> M
 
 fn moves(movement: Move) -> Decision {
     Decision::Act(Action::Move(movement))
+}
+
+/// The start of the pair's holder where it is.
+fn starts_holder() -> Decision {
+    Decision::Act(Action::Start(Start {
+        interface_id: parsed(simulator::names::INTERFACE),
+        instance_id: parsed(HOLDER),
+        cause: MoveCause::HolderStopped,
+    }))
 }
 
 /// The move of the pair's interface to its running standby.
@@ -217,7 +226,14 @@ fn an_interface_that_ec2_does_not_know_is_lost() {
     let observation = Observation { interface: Reading::Known(None), ..pair() };
     let expected = Plan { decision: refuse(Refusal::InterfaceMissing), standbys: Vec::new() };
     assert_eq!(reconcile(&observation), expected);
-    assert_eq!(plan(&config(), &observation, &failover(None), AT_ONCE), expected);
+    assert_eq!(plan(&config(), &observation, &failover(None), FINALLY), expected);
+    // One answer is not believed.
+    for intent in [Intent::Reconcile, Intent::Audit, look(true), failover(None)] {
+        let patient = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
+        let again = look_again(LookReason::InterfaceMissing, 15);
+        assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(14_999))), (again.clone(), again), "{intent:?}");
+        assert_eq!(patient(Duration::from_secs(15)), refuse(Refusal::InterfaceMissing), "{intent:?}");
+    }
 }
 
 // ---- The attachment ----
@@ -341,15 +357,37 @@ fn while_somebody_else_attaches_or_detaches_it_is_waited_for_at_most_20_seconds(
 }
 
 #[test]
-fn an_attach_that_takes_too_long_is_judged_by_its_instance() {
+fn an_attach_that_takes_long_is_waited_for_because_ec2_detaches_only_what_is_attached() {
     let attaching =
         |state| in_state(state).with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
-    assert_eq!(reconcile(&attaching(InstanceState::Running)), with_running_standby(keep(KeepReason::HolderHealthy)));
+    for state in [InstanceState::Running, InstanceState::Pending, InstanceState::Stopped, InstanceState::Stopping] {
+        let observation = attaching(state.clone());
+        for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
+            let patient = |looked_for| plan(&config(), &observation, &intent, looked_for);
+            let again = with_running_standby(look_again(LookReason::AttachPending, 900));
+            assert_eq!(patient(Duration::from_secs(20)), again, "{state}, {intent:?}");
+            let refusal = Refusal::StillAttaching { to: parsed(HOLDER) };
+            assert_eq!(patient(FINALLY), with_running_standby(refuse(refusal)), "{state}, {intent:?}");
+        }
+        let debt = busy_for(60);
+        let busy = observation.with_interface(|interface| {
+            interface.tags.insert(debt.key.clone(), debt.value());
+        });
+        assert_eq!(reconcile(&busy), with_running_standby(keep(KeepReason::InterfaceArriving)), "{state}");
+    }
+}
 
+#[test]
+fn an_attach_to_an_instance_that_will_never_serve_is_given_up() {
+    let attaching =
+        |state| in_state(state).with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
     let from = Attachment { status: AttachmentStatus::Attaching, ..attachment() };
-    let move_on =
-        Move { from: Some(from), ..movement(MoveCause::HolderStopped, vec![target(STANDBY, false)], Some(HOLDER)) };
-    assert_eq!(reconcile(&attaching(InstanceState::Stopped)), with_running_standby(moves(move_on)));
+    let move_on = |cause| {
+        let targets = vec![target(STANDBY, false)];
+        with_running_standby(moves(Move { from: Some(from.clone()), ..movement(cause, targets, None) }))
+    };
+    assert_eq!(reconcile(&attaching(InstanceState::Terminated)), move_on(MoveCause::HolderTerminated));
+    assert_eq!(reconcile(&attaching(InstanceState::ShuttingDown)), move_on(MoveCause::HolderShuttingDown));
 }
 
 #[test]
@@ -420,11 +458,14 @@ fn primary_refusal(state: Option<InstanceState>) -> Refusal {
 #[test]
 fn a_primary_interface_stays_with_a_holder_that_lives() {
     let primary = |state| in_state(state).with_attachment(|attachment| attachment.device_index = 0);
-    for state in [InstanceState::Stopping, InstanceState::Stopped] {
-        let refusal = primary_refusal(Some(state.clone()));
-        let planned = plan(&config(), &primary(state), &Intent::Reconcile, AT_ONCE);
-        assert_eq!(planned, with_running_standby(refuse(refusal)));
-    }
+    let refusal = primary_refusal(Some(InstanceState::Stopping));
+    let planned = plan(&config(), &primary(InstanceState::Stopping), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(planned, with_running_standby(refuse(refusal)));
+    // It cannot leave a holder that is stopped, and is served again if that is started.
+    let planned = plan(&config(), &primary(InstanceState::Stopped), &Intent::Reconcile, AT_ONCE);
+    assert_eq!(planned, with_running_standby(starts_holder()));
+    let asked = plan(&config(), &primary(InstanceState::Stopped), &failover(None), AT_ONCE);
+    assert_eq!(asked, with_running_standby(refuse(primary_refusal(Some(InstanceState::Stopped)))));
     assert_eq!(reconcile(&primary(InstanceState::Running)), with_running_standby(keep(KeepReason::HolderHealthy)));
     let refusal = primary_refusal(Some(InstanceState::Running));
     let asked = plan(&config(), &primary(InstanceState::Running), &failover(None), AT_ONCE);
@@ -468,20 +509,108 @@ fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything
         }),
         (Obstacle::Impaired, |standby| standby.status_checks = Reading::Known(StatusChecks::Impaired)),
         (Obstacle::StatusChecksUnreadable, |standby| {
-            standby.status_checks = Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"));
+            standby.status_checks = Reading::Unreadable(denied("ec2:DescribeInstanceStatus"));
         }),
     ];
+    let impaired = || pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
     for (obstacle, damage) in table {
-        let expected = Plan {
-            decision: refuse(Refusal::NoViableStandby),
-            standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))],
-        };
-        assert_eq!(
-            reconcile(&in_state(InstanceState::Stopped).with_instance(STANDBY, damage)),
-            expected,
-            "{obstacle:?}"
-        );
+        let standbys = || vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))];
+        let expected = Plan { decision: refuse(Refusal::NoViableStandby), standbys: standbys() };
+        assert_eq!(reconcile(&impaired().with_instance(STANDBY, damage)), expected, "{obstacle:?}");
+        // A holder that is stopped is better than none.
+        let expected = Plan { decision: starts_holder(), standbys: standbys() };
+        let stopped = in_state(InstanceState::Stopped).with_instance(STANDBY, damage);
+        assert_eq!(reconcile(&stopped), expected, "{obstacle:?}");
     }
+}
+
+#[test]
+fn a_standby_whose_status_checks_could_not_be_read_for_the_moment_is_no_reason_for_a_refusal() {
+    let error = unreachable("ec2:DescribeInstanceStatus");
+    for state in [InstanceState::Stopped, InstanceState::Stopping, InstanceState::Terminated] {
+        let observation = in_state(state.clone())
+            .with_instance(STANDBY, |standby| standby.status_checks = Reading::Unreadable(error.clone()));
+        assert_eq!(reconcile(&observation).decision, Decision::Act(Action::CannotTell(error.clone())), "{state}");
+    }
+}
+
+/// The pair's interface on a holder in this state, with this tag on it.
+fn with_tag(state: InstanceState, key: &str, value: &str) -> Observation {
+    in_state(state).with_interface(|interface| {
+        interface.tags.insert(key.to_owned(), value.to_owned());
+    })
+}
+
+#[test]
+fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
+    use token_failover::marks::NOT_STARTED;
+    let seconds_ago = |member: &str, times: u32, seconds: i64| {
+        let last = now() - TimeDelta::seconds(seconds);
+        format!("{member}={times}@{}", last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    };
+    let terminated = |observation: Observation| {
+        observation.with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated)
+    };
+    let refused = refuse(Refusal::HolderNotStarted { holder: parsed(HOLDER) });
+    for (times, too_early, early_enough) in [(1, 49, 50), (2, 109, 110), (3, 229, 230), (4, 289, 290), (40, 289, 290)] {
+        let planned = |seconds| {
+            let value = seconds_ago(HOLDER, times, seconds);
+            reconcile(&terminated(with_tag(InstanceState::Stopped, NOT_STARTED, &value))).decision
+        };
+        assert_eq!((planned(too_early), planned(early_enough)), (refused.clone(), starts_holder()), "{times}");
+    }
+    let standby_failed = with_tag(InstanceState::Stopped, NOT_STARTED, &seconds_ago(STANDBY, 1, 5))
+        .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
+    let standbys = vec![standby(STANDBY, Verdict::NotViable(Obstacle::NotStarted))];
+    assert_eq!(reconcile(&standby_failed), Plan { decision: starts_holder(), standbys });
+    // Whoever asks for it gets it tried.
+    let asked = plan(&config(), &standby_failed, &failover(Some(STANDBY)), AT_ONCE).decision;
+    assert!(matches!(asked, Decision::Act(Action::Move(_))), "{asked:?}");
+}
+
+#[test]
+fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_would_do() {
+    let terminated = |state| {
+        in_state(state).with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated)
+    };
+    let stopping = |looked_for| {
+        plan(&config(), &terminated(InstanceState::Stopping), &Intent::Reconcile, looked_for).decision
+    };
+    let again = look_again(LookReason::HolderStopping, 90);
+    assert_eq!((stopping(AT_ONCE), stopping(Duration::from_millis(89_999))), (again.clone(), again));
+    assert_eq!(stopping(Duration::from_secs(90)), refuse(Refusal::NoViableStandby));
+    assert_eq!(reconcile(&terminated(InstanceState::Stopped)).decision, starts_holder());
+    let asked = plan(&config(), &terminated(InstanceState::Stopped), &failover(None), FINALLY).decision;
+    assert_eq!(asked, refuse(Refusal::NoViableStandby));
+    let limited = support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
+    let planned = plan(&limited, &terminated(InstanceState::Stopped), &Intent::Reconcile, FINALLY).decision;
+    assert_eq!(planned, refuse(Refusal::TooManyMoves { moves: Vec::new() }));
+}
+
+#[test]
+fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes_to_another_that_is_cold() {
+    let cold = |debt: &Debt| {
+        let arrived = token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
+        with_tag(InstanceState::Stopped, &debt.key, &debt.value())
+            .with_attachment(|attachment| attachment.id = arrived)
+            .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
+    };
+    let dead = busy_for(0);
+    assert_eq!(reconcile(&cold(&dead)).decision, starts_holder());
+    let reported = dead.once_reported();
+    assert!(planned_move(&reconcile(&cold(&reported))).is_some(), "what was reported is over");
+    let running = cold(&busy_for(0)).with_instance(STANDBY, |standby| standby.state = InstanceState::Running);
+    assert!(planned_move(&reconcile(&running)).is_some(), "a standby that runs serves sooner");
+}
+
+#[test]
+fn a_holder_that_one_answer_does_not_know_is_looked_for_again() {
+    let observation =
+        pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
+    let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
+    let again = look_again(LookReason::MemberMissing, 15);
+    assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(14_999))), (again.clone(), again));
+    assert_eq!(planned(Duration::from_secs(15)), to_standby(MoveCause::HolderMissing, None));
 }
 
 #[test]
@@ -489,7 +618,9 @@ fn a_standby_that_ec2_does_not_know_cannot_take_the_interface() {
     let observation = in_state(InstanceState::Stopped)
         .with_instances(|instances| instances.retain(|instance| instance.id.as_str() != STANDBY));
     let standbys = vec![standby(STANDBY, Verdict::NotViable(Obstacle::Missing))];
-    assert_eq!(reconcile(&observation), Plan { decision: refuse(Refusal::NoViableStandby), standbys });
+    assert_eq!(reconcile(&observation), Plan { decision: starts_holder(), standbys });
+    let at_once = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE).decision;
+    assert_eq!(at_once, look_again(LookReason::MemberMissing, 15), "one answer is not believed");
 }
 
 #[test]
@@ -594,7 +725,7 @@ fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_el
             |decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))] };
         let again = judged(look_again(LookReason::StandbyInTransit, 90));
         assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(89_999))), (again.clone(), again));
-        assert_eq!(planned(Duration::from_secs(90)), judged(refuse(Refusal::NoViableStandby)));
+        assert_eq!(planned(Duration::from_secs(90)), judged(starts_holder()));
     }
 }
 
@@ -614,13 +745,13 @@ fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
             let observation = in_state(InstanceState::Stopped)
                 .with_instance(STANDBY, |standby| standby.state = state.clone())
                 .with_instance(STANDBY, damage);
-            let judged = |refusal| Plan {
-                decision: refuse(refusal),
+            let judged = |decision| Plan {
+                decision,
                 standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))],
             };
             let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
-            assert_eq!(planned, judged(Refusal::NoViableStandby), "{state}");
-            let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: obstacle.clone() };
+            assert_eq!(planned, judged(starts_holder()), "{state}");
+            let refusal = refuse(Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: obstacle.clone() });
             assert_eq!(plan(&config(), &observation, &failover(Some(STANDBY)), AT_ONCE), judged(refusal), "{state}");
         }
     }
@@ -1076,7 +1207,9 @@ proptest! {
         ] {
             let plan = plan(&config, &observation, &intent, looked_for);
             let missing = Decision::Act(Action::Refuse(Refusal::InterfaceMissing));
-            prop_assert!(matches!(plan.decision, Decision::Act(Action::CannotTell(_))) || plan.decision == missing);
+            let is_doubted = matches!(plan.decision, Decision::LookAgain { reason: LookReason::InterfaceMissing, .. });
+            let could_not_tell = matches!(plan.decision, Decision::Act(Action::CannotTell(_)));
+            prop_assert!(could_not_tell || is_doubted || plan.decision == missing);
         }
     }
 
@@ -1111,7 +1244,8 @@ proptest! {
     #[test]
     fn every_wait_ends(config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience()) {
         if let Decision::LookAgain { at_most, .. } = plan(&config, &observation, &intent, looked_for).decision {
-            prop_assert!(looked_for < at_most && at_most <= Duration::from_secs(120));
+            // An invocation has at most 15 minutes.
+            prop_assert!(looked_for < at_most && at_most <= Duration::from_secs(900));
         }
         let finally = plan(&config, &observation, &intent, FINALLY).decision;
         prop_assert!(matches!(finally, Decision::Act(_)), "{:?}", finally);

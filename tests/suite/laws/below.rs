@@ -293,7 +293,9 @@ impl Ec2 for BelowEc2 {
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        let changes = self.ask("ec2:StartInstances", StartInstances::of(instance.as_str())).await?;
+        // As through the SDK: a start is never tried again behind the function's back.
+        let start = StartInstances::of(instance.as_str());
+        let changes = ask(&self.0, "ec2:StartInstances", start, 1, Meaning::of_ec2_code).await?;
         Ok(changes.iter().any(|change| change.previous == region::InstanceState::Stopped))
     }
 

@@ -394,7 +394,7 @@ where
                 judge.hold(14, now, true, String::new);
                 true
             }
-            Place::Failed { could_start, .. } if self.drama.may_not_move && (could_start || !end.able.is_empty()) => {
+            Place::Failed { could_start, .. } if self.drama.may_not_move && (*could_start || !end.able.is_empty()) => {
                 let primary = matches!(end.place, Place::Failed { primary: true, could_start: false, .. });
                 refused(&mut judge, if primary { "primary-interface" } else { "too-many-moves" })
             }
