@@ -291,8 +291,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Ending::Arriving(movement) => {
                 let finding = run.advisor().still_attaching(&movement.to);
                 let summary = format!(
-                    "EC2 has accepted to attach the license interface to {} and is still attaching it; the next run goes on \
-                     from there.",
+                    "EC2 has accepted to attach the license interface to {} and is still attaching it. The next run goes on from \
+                     there.",
                     movement.to
                 );
                 run.findings.push(finding);

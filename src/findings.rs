@@ -345,7 +345,9 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "holder-not-started",
             holder,
-            format!("{holder} has the license interface and is stopped, no standby can take it, and EC2 could not start {holder}."),
+            format!(
+                "{holder} has the license interface and is stopped, no standby can take it, and EC2 could not start {holder}."
+            ),
             format!(
                 "It is tried again after one minute, then two, four, and every five minutes. By hand:\n{}",
                 self.command(&format!("start-instances --instance-ids {holder}"))

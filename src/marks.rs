@@ -207,12 +207,7 @@ impl Debt {
     }
 
     /// The debt of starting the holder where it is.
-    pub fn of_start(
-        run: &RunName,
-        instance: &InstanceId,
-        started: DateTime<Utc>,
-        busy_until: DateTime<Utc>,
-    ) -> Self {
+    pub fn of_start(run: &RunName, instance: &InstanceId, started: DateTime<Utc>, busy_until: DateTime<Utc>) -> Self {
         let key = format!("{OWED}{START}:{}", run.0);
         let change = Change::Start { instance: Some(instance.clone()) };
         Self { key, change, started: Some(started), busy_until: Some(busy_until), reported: false, woken: Waking::Open }

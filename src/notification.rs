@@ -77,7 +77,9 @@ fn subject(report: &Report) -> String {
 /// The outcome in capitals.
 fn headline(report: &Report) -> String {
     let outcome = match (report.outcome, report.expected_to_work) {
-        (Outcome::Moved | Outcome::Started | Outcome::Repaired, Expectation::No) => format!("{} BUT NOT WORKING", report.outcome),
+        (Outcome::Moved | Outcome::Started | Outcome::Repaired, Expectation::No) => {
+            format!("{} BUT NOT WORKING", report.outcome)
+        }
         (Outcome::Audited, _) if report.severity() == Some(Severity::Critical) => {
             format!("{} BUT NOT READY", report.outcome)
         }

@@ -592,6 +592,9 @@ impl Look<'_> {
             if let Some(start) = in_place {
                 return self.decide_start(interface, start);
             }
+            if let Some(refusal) = self.not_started_again(interface, holder) {
+                return Decision::Act(Action::Refuse(refusal));
+            }
             let refusal = Refusal::PrimaryInterface {
                 holder: holder.clone(),
                 state: self.observation.instance(holder).map(|instance| instance.state.clone()),
@@ -613,7 +616,9 @@ impl Look<'_> {
             {
                 self.decide_start(interface, start)
             }
-            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => self.decide_start(interface, start),
+            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
+                self.decide_start(interface, start)
+            }
             (None, Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
                 self.wait_for_holder(interface, holder).unwrap_or(decision)
             }
@@ -631,11 +636,8 @@ impl Look<'_> {
     ) -> Option<Start> {
         let is_there = attachment.status == AttachmentStatus::Attached;
         let may = self.may_be_started(interface, holder);
-        let start = Start {
-            interface_id: interface.id.clone(),
-            instance_id: holder.clone(),
-            cause: MoveCause::HolderStopped,
-        };
+        let start =
+            Start { interface_id: interface.id.clone(), instance_id: holder.clone(), cause: MoveCause::HolderStopped };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
     }
@@ -657,16 +659,19 @@ impl Look<'_> {
 
     /// Nobody could take the interface, and the holder cannot be started at this moment.
     fn wait_for_holder(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Decision> {
-        if !self.config.start_standby || self.intent.is_operators_failover() {
-            return None;
-        }
+        let may = self.config.start_standby && !self.intent.is_operators_failover();
         match self.observation.instance(holder)?.state {
-            InstanceState::Stopping => self.look_again(LookReason::HolderStopping),
-            InstanceState::Stopped if !self.may_be_started(interface, holder) => {
-                Some(Decision::Act(Action::Refuse(Refusal::HolderNotStarted { holder: holder.clone() })))
-            }
-            _ => None,
+            InstanceState::Stopping if may => self.look_again(LookReason::HolderStopping),
+            _ => self.not_started_again(interface, holder).map(|refusal| Decision::Act(Action::Refuse(refusal))),
         }
+    }
+
+    /// That the holder is stopped and EC2 could not start it a moment ago, if that is so.
+    fn not_started_again(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Refusal> {
+        let may = self.config.start_standby && !self.intent.is_operators_failover();
+        let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
+        let too_early = !self.may_be_started(interface, holder);
+        (may && is_stopped && too_early).then(|| Refusal::HolderNotStarted { holder: holder.clone() })
     }
 
     /// The cause of a move: an operator's wish stands above what was seen.
@@ -725,7 +730,9 @@ impl Look<'_> {
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
         let meets = |is_meant: fn(&Obstacle) -> bool| {
-            eligible.iter().any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if is_meant(obstacle)))
+            eligible
+                .iter()
+                .any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if is_meant(obstacle)))
         };
         if meets(Obstacle::is_passing)
             && let Some(again) = self.look_again(LookReason::StandbyInTransit)
@@ -738,11 +745,13 @@ impl Look<'_> {
             return again;
         }
         // What could not be read for the moment is no obstacle, and no reason to call anything final.
-        let unread = eligible.iter().filter(|standby| standby.verdict == Verdict::NotViable(Obstacle::StatusChecksUnreadable));
-        let unread = unread.filter_map(|standby| match &self.observation.instance(&standby.instance_id)?.status_checks {
-            Reading::Unreadable(error) if error.is_transient() => Some(error.clone()),
-            Reading::Unreadable(_) | Reading::Known(_) => None,
-        });
+        let unread =
+            eligible.iter().filter(|standby| standby.verdict == Verdict::NotViable(Obstacle::StatusChecksUnreadable));
+        let unread =
+            unread.filter_map(|standby| match &self.observation.instance(&standby.instance_id)?.status_checks {
+                Reading::Unreadable(error) if error.is_transient() => Some(error.clone()),
+                Reading::Unreadable(_) | Reading::Known(_) => None,
+            });
         if let Some(error) = unread.into_iter().next() {
             return Decision::Act(Action::CannotTell(error));
         }

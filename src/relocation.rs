@@ -388,8 +388,7 @@ impl<E: Ec2> Run<'_, E> {
     /// Reads the interface, and whether the instance that shall have it will never take it because it is terminated.
     async fn look_at_both(&mut self, instance: &InstanceId) -> (Result<Option<NetworkInterface>, CallError>, bool) {
         let ec2 = self.ec2;
-        let (look, instances) =
-            future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
+        let (look, instances) = future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
         let is_dying = |seen: &Instance| matches!(seen.state, InstanceState::ShuttingDown | InstanceState::Terminated);
         (look, instances.is_ok_and(|instances| instances.iter().any(is_dying)))
     }
@@ -404,7 +403,8 @@ impl<E: Ec2> Run<'_, E> {
                 && let Some(seen) = instances.into_iter().next()
             {
                 let before = self.observation.as_ref().and_then(|observation| observation.instance(id));
-                let status_checks = before.map_or(Reading::Known(StatusChecks::Undecided), |it| it.status_checks.clone());
+                let status_checks =
+                    before.map_or(Reading::Known(StatusChecks::Undecided), |it| it.status_checks.clone());
                 let runs = seen.runs();
                 self.remember(Instance { status_checks, ..seen });
                 if runs {

@@ -17,8 +17,7 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading,
-    StatusChecks,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;

@@ -60,7 +60,7 @@ pub(crate) enum Place {
 }
 
 use Expected::{Failure, MovedByOneOfUs, Report};
-use Outcome::{Started, Audited, Moved, NoAction, Planned, Refused};
+use Outcome::{Audited, Moved, NoAction, Planned, Refused, Started};
 use Place::{Lost, On};
 
 /// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting are
@@ -225,7 +225,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "last-server",
-        title: "The holder is stopped and the standby cannot take over: the holder is started where it is",
+        title: "No standby can take over: the stopped holder is started where it is",
         world: || {
             let alone = pair().instance(names::STANDBY, |standby| standby.impaired());
             alone.instance(names::HOLDER, |holder| holder.stopped()).timings(timings())

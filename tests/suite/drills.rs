@@ -77,10 +77,10 @@ async fn the_timeline_tells_what_happens_in_order() {
     3330  function   wait until the interface is on the standby
     4315  EC2        interface: attached to the standby
     4400  function   see that the interface is on the standby
-    4400  function   note on the interface that the move was made
-    4430  function   publish the report
-    4445  SNS        the notification is accepted
-    4460  function   remove the note from the interface
-    4490  function   answer: moved (holder-stopping)
+    4430  function   note on the interface that the move was made
+    4460  function   publish the report
+    4475  SNS        the notification is accepted
+    4490  function   remove the note from the interface
+    4520  function   answer: moved (holder-stopping)
     ");
 }

@@ -13,8 +13,8 @@ use token_failover::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
 use token_failover::plan::{
-    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target, Targets,
-    Verdict, plan,
+    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target,
+    Targets, Verdict, plan,
 };
 
 use crate::support;
@@ -512,7 +512,8 @@ fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything
             standby.status_checks = Reading::Unreadable(denied("ec2:DescribeInstanceStatus"));
         }),
     ];
-    let impaired = || pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
+    let impaired =
+        || pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
     for (obstacle, damage) in table {
         let standbys = || vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))];
         let expected = Plan { decision: refuse(Refusal::NoViableStandby), standbys: standbys() };
@@ -570,12 +571,10 @@ fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
 
 #[test]
 fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_would_do() {
-    let terminated = |state| {
-        in_state(state).with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated)
-    };
-    let stopping = |looked_for| {
-        plan(&config(), &terminated(InstanceState::Stopping), &Intent::Reconcile, looked_for).decision
-    };
+    let terminated =
+        |state| in_state(state).with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated);
+    let stopping =
+        |looked_for| plan(&config(), &terminated(InstanceState::Stopping), &Intent::Reconcile, looked_for).decision;
     let again = look_again(LookReason::HolderStopping, 90);
     assert_eq!((stopping(AT_ONCE), stopping(Duration::from_millis(89_999))), (again.clone(), again));
     assert_eq!(stopping(Duration::from_secs(90)), refuse(Refusal::NoViableStandby));
@@ -605,8 +604,7 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
 
 #[test]
 fn a_holder_that_one_answer_does_not_know_is_looked_for_again() {
-    let observation =
-        pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
+    let observation = pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
     let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
     let again = look_again(LookReason::MemberMissing, 15);
     assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(14_999))), (again.clone(), again));
@@ -745,10 +743,8 @@ fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
             let observation = in_state(InstanceState::Stopped)
                 .with_instance(STANDBY, |standby| standby.state = state.clone())
                 .with_instance(STANDBY, damage);
-            let judged = |decision| Plan {
-                decision,
-                standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))],
-            };
+            let judged =
+                |decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))] };
             let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
             assert_eq!(planned, judged(starts_holder()), "{state}");
             let refusal = refuse(Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: obstacle.clone() });

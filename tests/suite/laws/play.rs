@@ -120,9 +120,13 @@ enum Fate {
 }
 
 impl Fate {
+    /// The reason of the report, or the type of the error.
     fn reason(&self) -> Option<String> {
         match self {
-            Self::Answered(answer) => answer.as_ref().as_ref().ok().map(|report| report.reason.clone()),
+            Self::Answered(answer) => Some(match &**answer {
+                Ok(report) => report.reason.clone(),
+                Err(failure) => failure.error_type().to_owned(),
+            }),
             Self::Killed | Self::Overran => None,
         }
     }
@@ -321,7 +325,7 @@ where
         self.simulator.world(|_| ());
         self.court.judge().tell(self.now(), || "---- all is quiet; one more reconcile ----".to_owned());
         let mut fate = self.reconcile().await;
-        for _ in 0..3 {
+        for _ in 0..8 {
             match fate.reason().as_deref() {
                 // The limit is not for ever.
                 Some("too-many-moves") if !self.drama.may_not_move => {
@@ -329,20 +333,19 @@ where
                     sleep(Duration::from_secs(3700)).await;
                     self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
                 }
-                // What could not be started gives the interface up to a stopped former holder only in the run after.
-                Some("standby-not-started") => sleep(Duration::from_secs(60)).await,
+                // What could not be started gives the interface up to another stopped one only in the run after. And an attach may
+                // take longer than an invocation.
+                Some("standby-not-started" | "holder-not-started" | "still-attaching" | "DeadlineReached") => {
+                    sleep(Duration::from_secs(60)).await;
+                }
                 _ => break,
             }
             fate = self.reconcile().await;
         }
-        let Fate::Answered(answer) = fate else { return };
+        let (Some(outcome), Fate::Answered(answer)) = (fate.reason(), &fate) else { return };
         // What was started may come up.
         sleep(Duration::from_secs(200)).await;
         self.simulator.world(|_| ());
-        let outcome = match &*answer {
-            Ok(report) => report.reason.clone(),
-            Err(failure) => failure.error_type().to_owned(),
-        };
         let end = self.simulator.world(|world| End::of(&self.drama, world));
         let settled = self.judge_convergence(&end, &outcome, answer.is_ok());
         self.judge_reports(end.is_open);
@@ -394,18 +397,15 @@ where
                 judge.hold(14, now, true, String::new);
                 true
             }
-            Place::Failed { could_start, .. } if self.drama.may_not_move && (*could_start || !end.able.is_empty()) => {
-                let primary = matches!(end.place, Place::Failed { primary: true, could_start: false, .. });
-                refused(&mut judge, if primary { "primary-interface" } else { "too-many-moves" })
-            }
-            Place::Failed { could_start: true, .. } => {
-                judge.break_law(14, now, format!("the holder could be started, and {outcome}: {end:?}"));
-                false
-            }
-            Place::Failed { primary: true, .. } => refused(&mut judge, "primary-interface"),
+            // It could only be started, and there is no capacity: that is tried again and again.
+            Place::Failed { primary: true, could_start: false, .. } if outcome == "holder-not-started" => false,
+            Place::Failed { primary: true, could_start: false, .. } => refused(&mut judge, "primary-interface"),
             Place::Failed { hung: true, .. } if !self.drama.may_force => false,
-            Place::Failed { .. } => {
-                let nobody = end.able.is_empty();
+            Place::Failed { could_start, .. } if self.drama.may_not_move && (*could_start || !end.able.is_empty()) => {
+                refused(&mut judge, "too-many-moves")
+            }
+            Place::Failed { could_start, .. } => {
+                let nobody = end.able.is_empty() && !could_start;
                 judge.hold(14, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
                 outcome == "no-viable-standby"
             }
