@@ -23,4 +23,5 @@ mod operator;
 mod planning;
 mod security_groups;
 mod serving;
+mod status_checks;
 mod world;

@@ -508,6 +508,9 @@ fn instance_status(xml: &mut Xml, instance: &InstanceStatusView) {
     instance_state(xml, "instanceState", instance.state);
     check(xml, "systemStatus", system);
     check(xml, "instanceStatus", own);
+    if let Some(attached_ebs) = instance.attached_ebs() {
+        check(xml, "attachedEbsStatus", attached_ebs);
+    }
 }
 
 fn check(xml: &mut Xml, name: &str, check: Check) {

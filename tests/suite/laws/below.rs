@@ -216,9 +216,8 @@ impl Ec2 for BelowEc2 {
         let describe = DescribeInstanceStatus::of(ids.iter().map(InstanceId::as_str));
         let page = self.ask("ec2:DescribeInstanceStatus", describe).await?;
         let checks = page.items.iter().map(|seen| {
-            let (system, own) = seen.checks();
-            let checks = match (system, own) {
-                (Check::Impaired, _) | (_, Check::Impaired) => StatusChecks::Impaired,
+            let checks = match seen.checks() {
+                _ if seen.is_impaired() => StatusChecks::Impaired,
                 (Check::Ok, Check::Ok) => StatusChecks::Ok,
                 _ => StatusChecks::Undecided,
             };
