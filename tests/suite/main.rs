@@ -25,4 +25,5 @@ mod room;
 mod security_groups;
 mod serving;
 mod status_checks;
+mod subscriptions;
 mod world;

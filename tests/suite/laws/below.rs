@@ -16,7 +16,7 @@ use simulator::world::{
     DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface,
     DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InterfaceAttribute, InterfaceView,
     IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish,
-    RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
+    RouteDestination, RouteState, RuleAction, Selection, SendCommand, Standing, StartInstances,
 };
 use token_failover::cloud::{
     Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit, Ssm, SsmAudit,
@@ -522,7 +522,7 @@ impl SnsAudit for BelowSns {
                 let subscriptions = page.items.iter().map(|one| Subscription {
                     protocol: one.protocol.clone(),
                     endpoint: one.endpoint.clone(),
-                    confirmed: one.confirmed,
+                    confirmed: one.standing == Standing::Confirmed,
                 });
                 Ok(Some(subscriptions.collect()))
             }
