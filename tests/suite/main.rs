@@ -20,6 +20,7 @@ mod marks;
 mod metrics;
 mod notifications;
 mod operator;
+mod pages;
 mod planning;
 mod room;
 mod security_groups;
