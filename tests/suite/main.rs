@@ -22,6 +22,7 @@ mod notifications;
 mod operator;
 mod pages;
 mod planning;
+mod repairs;
 mod room;
 mod security_groups;
 mod serving;
