@@ -626,7 +626,7 @@ mod tests {
         assert_eq!(refusal(attach(&mut world, names::STANDBY, 1)), client("InvalidParameterCombination"));
         assert_eq!(refusal(attach(&mut world, names::THIRD, 1)), client("InvalidParameterCombination"));
         let mut request = AttachNetworkInterface::to(names::HOLDER, names::INTERFACE, 1);
-        request.network_card_index = 1;
+        request.network_card_index = Some(1);
         assert_eq!(refusal(world.act(request)), client("InvalidParameterValue"));
     }
 
