@@ -239,15 +239,15 @@ impl fmt::Display for InstanceState {
     }
 }
 
-/// What EC2's system and instance status checks say together.
+/// What EC2's three status checks say together: system, instance, and attached EBS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatusChecks {
-    /// Both pass.
+    /// System and instance check pass, and the attached EBS check does not fail.
     Ok,
-    /// At least one fails.
+    /// At least one of the three fails.
     Impaired,
-    /// Not known yet, or not applicable, as for a stopped instance. Neither good nor bad.
+    /// System or instance check is not known yet, or not applicable, as for a stopped instance. Neither good nor bad.
     Undecided,
 }
 

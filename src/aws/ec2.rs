@@ -146,8 +146,7 @@ impl Ec2 for SdkEc2 {
             let id: InstanceId = required("instanceId", status.instance_id())
                 .and_then(|id| id.parse().map_err(|error| format!("{error}")))
                 .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
-            let summaries = [status.system_status(), status.instance_status()];
-            checks.insert(id, status_checks(summaries));
+            checks.insert(id, status_checks(status));
         }
         Ok(checks)
     }
@@ -594,9 +593,13 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
     })
 }
 
-fn status_checks(summaries: [Option<&sdk::InstanceStatusSummary>; 2]) -> StatusChecks {
+/// The three checks together. The attached EBS check only ever objects: it is not there for every instance, and EC2 says little
+/// about what it shows where it does not apply. Source: EC2 API Reference, *InstanceStatus* and *EbsStatusSummary*.
+fn status_checks(answer: &sdk::InstanceStatus) -> StatusChecks {
+    let summaries = [answer.system_status(), answer.instance_status()];
     let statuses = summaries.map(|summary| summary.and_then(sdk::InstanceStatusSummary::status));
-    if statuses.contains(&Some(&sdk::SummaryStatus::Impaired)) {
+    let attached_ebs = answer.attached_ebs_status().and_then(sdk::EbsStatusSummary::status);
+    if statuses.contains(&Some(&sdk::SummaryStatus::Impaired)) || attached_ebs == Some(&sdk::SummaryStatus::Impaired) {
         StatusChecks::Impaired
     } else if statuses.iter().all(|status| *status == Some(&sdk::SummaryStatus::Ok)) {
         StatusChecks::Ok
