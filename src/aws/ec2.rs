@@ -31,6 +31,9 @@ pub struct SdkEc2 {
     client: Client,
 }
 
+/// The network card of the license interface. EC2's default is 0; some types with several cards refuse an attach without it.
+const NETWORK_CARD: i32 = 0;
+
 /// Pages of 1000 rules or ranges; no security group or prefix list has more than a few.
 const MOST_PAGES: usize = 20;
 
@@ -215,6 +218,7 @@ impl Ec2 for SdkEc2 {
             .network_interface_id(attach.interface_id.as_str())
             .instance_id(attach.instance_id.as_str())
             .device_index(i32::from(attach.device_index))
+            .network_card_index(NETWORK_CARD)
             // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
             .customize()
             .config_override(aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()))
@@ -296,7 +300,8 @@ impl Ec2 for SdkEc2 {
                     .attach_network_interface()
                     .network_interface_id(attach.interface_id.as_str())
                     .instance_id(attach.instance_id.as_str())
-                    .device_index(i32::from(attach.device_index));
+                    .device_index(i32::from(attach.device_index))
+                    .network_card_index(NETWORK_CARD);
                 request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AttachNetworkInterface"))
             }
             Change::Detach(attachment) => {

@@ -476,6 +476,7 @@ fn authorize_request(ingress: &Ingress, dry_run: bool) -> AuthorizeSecurityGroup
 fn attach_request(attach: &Attach, dry_run: bool) -> AttachNetworkInterface {
     let index = u32::from(attach.device_index);
     AttachNetworkInterface {
+        network_card_index: Some(0),
         dry_run,
         ..AttachNetworkInterface::to(attach.instance_id.as_str(), attach.interface_id.as_str(), index)
     }
