@@ -13,7 +13,7 @@ use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
 use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
 use crate::plan::{Action, Refusal, Standby};
-use crate::readiness::{AclEntry, Passage, Readiness, passage};
+use crate::readiness::{AclEntry, Passage, Readiness, Standing, Subscription, passage};
 
 /// The ports from which clients may be answered. Each operating system has its own range; AWS advises to let all of these
 /// pass. Source: Amazon VPC User Guide, "Ephemeral ports".
@@ -304,10 +304,11 @@ impl Auditor<'_> {
             Reading::Unreadable(error) => findings.push(self.not_read("Who is subscribed to the topic", error)),
             Reading::Known(None) => findings.push(self.advisor.topic_missing()),
             Reading::Known(Some(subscriptions)) => {
-                let (confirmed, pending): (Vec<_>, Vec<_>) =
-                    subscriptions.iter().partition(|subscription| subscription.confirmed);
-                findings.extend(confirmed.is_empty().then(|| self.advisor.nobody_subscribed(!pending.is_empty())));
-                findings.extend(pending.iter().map(|pending| self.advisor.unconfirmed_subscription(pending)));
+                let is = |standing| move |one: &&Subscription| one.standing == standing;
+                let is_heard = subscriptions.iter().any(|one| is(Standing::Confirmed)(&one));
+                findings.extend((!is_heard).then(|| self.advisor.nobody_subscribed(subscriptions)));
+                let pending = subscriptions.iter().filter(is(Standing::Pending));
+                findings.extend(pending.map(|pending| self.advisor.unconfirmed_subscription(pending)));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::aws::call_error;
 use crate::cloud::{CallError, Meaning, Sns, SnsAudit};
 use crate::ids::TopicArn;
 use crate::notification::Notification;
-use crate::readiness::Subscription;
+use crate::readiness::{Standing, Subscription};
 
 /// SNS through the SDK, for one topic.
 #[derive(Debug, Clone)]
@@ -91,8 +91,7 @@ impl SnsAudit for SdkSns {
             subscriptions.extend(page.subscriptions().iter().map(|one| Subscription {
                 protocol: one.protocol().unwrap_or_default().to_owned(),
                 endpoint: one.endpoint().unwrap_or_default().to_owned(),
-                // Source: SNS API Reference, *ListSubscriptionsByTopic*, and "Confirming the subscription".
-                confirmed: one.subscription_arn() != Some("PendingConfirmation"),
+                standing: Standing::of_arn(one.subscription_arn().unwrap_or_default()),
             }));
         }
         Ok(Some(subscriptions))

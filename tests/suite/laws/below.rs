@@ -16,7 +16,7 @@ use simulator::world::{
     DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface,
     DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InterfaceAttribute, InterfaceView,
     IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish,
-    RouteDestination, RouteState, RuleAction, Selection, SendCommand, Standing, StartInstances,
+    RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
 use token_failover::cloud::{
     Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit, Ssm, SsmAudit,
@@ -32,7 +32,7 @@ use token_failover::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
-use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
+use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Standing, Subscription};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -523,7 +523,7 @@ impl SnsAudit for BelowSns {
                 let subscriptions = page.items.iter().map(|one| Subscription {
                     protocol: one.protocol.clone(),
                     endpoint: one.endpoint.clone(),
-                    confirmed: one.standing == Standing::Confirmed,
+                    standing: Standing::of_arn(&one.arn()),
                 });
                 Ok(Some(subscriptions.collect()))
             }
