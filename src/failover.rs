@@ -285,6 +285,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         } else if work.owes_a_report_of_a_move() {
             self.probe(run, Patience::RESTART).await;
         }
+        run.note_limits().await;
         Ok(())
     }
 

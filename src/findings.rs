@@ -234,6 +234,7 @@ impl<'a> Advisor<'a> {
             Obstacle::DeviceIndexTaken(taken) => format!(
                 "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
             ),
+            Obstacle::NoRoom { .. } => self.make_room(id),
             Obstacle::Impaired => format!(
                 "Stop it, and start it again once it has stopped:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {id}")),
@@ -367,12 +368,17 @@ impl<'a> Advisor<'a> {
             "standby-without-room",
             id,
             format!("{id} cannot take the interface: a {kind} can have {limit} interfaces, and it has them."),
-            format!("Detach an interface from {id} that it does not need, or change its instance type:\n{}", {
-                self.command(&format!(
-                    "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
-                     'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
-                ))
-            }),
+            self.make_room(id),
+        )
+    }
+
+    fn make_room(&self, id: &InstanceId) -> String {
+        format!(
+            "Detach an interface from {id} that it does not need, or change its instance type:\n{}",
+            self.command(&format!(
+                "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
+                 'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
+            ))
         )
     }
 

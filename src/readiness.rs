@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::Change;
 use crate::ids::{InstanceId, SecurityGroupId};
-use crate::observation::Reading;
+use crate::observation::{InterfaceLimits, Reading};
 
 /// What an audit has read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,17 +52,6 @@ pub struct Permission {
     pub change: Change,
     /// EC2's answer to the dry run.
     pub answer: Reading<()>,
-}
-
-/// How many interfaces an instance type can have.
-/// Source: EC2 API Reference, *NetworkInfo* and *NetworkCardInfo*.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InterfaceLimits {
-    /// On all network cards together.
-    pub total: u32,
-    /// On network card 0, where the license interface goes.
-    pub first_card: u32,
 }
 
 /// A route of a subnet.

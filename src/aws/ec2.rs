@@ -20,10 +20,10 @@ use crate::ids::{
 use crate::marks::NAMESPACE;
 use crate::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
 
-use crate::readiness::{AclEntry, InterfaceLimits, Route};
+use crate::readiness::{AclEntry, Route};
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]

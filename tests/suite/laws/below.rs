@@ -30,9 +30,9 @@ use token_failover::marks::NAMESPACE;
 use token_failover::notification::Notification;
 use token_failover::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
-use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Standing, Subscription};
+use token_failover::readiness::{AclEntry, Route, Standing, Subscription};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
