@@ -37,11 +37,11 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     if !json {
         show::report(&report);
     }
-    let is_critical = report.findings.iter().any(|finding| finding.severity == Severity::Critical);
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
     let is_well = match report.outcome {
-        Outcome::Moved | Outcome::Repaired | Outcome::NoAction => !is_critical,
+        Outcome::Moved | Outcome::Repaired | Outcome::NoAction => worst < Some(Severity::Critical),
         Outcome::Audited => report.reason == "ready",
-        Outcome::Planned => report.movement.is_none() && report.findings.is_empty(),
+        Outcome::Planned => report.movement.is_none() && worst < Some(Severity::Warning),
         _ => false,
     };
     Ok(if is_well { Ended::Well } else { Ended::Badly })
