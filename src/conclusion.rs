@@ -10,7 +10,7 @@ use crate::audit;
 use crate::checks::{CheckResult, Checked, Checks};
 use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::event::{Trigger, TriggerKind};
-use crate::failover::{Failover, Failure};
+use crate::failover::{Amid, Failover, Failure};
 use crate::ids::{AttachmentId, InstanceId};
 use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, tag_value};
 use crate::notification::Notification;
@@ -199,9 +199,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        if work.noted.is_none() {
-            return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
-        }
+        let amid = match work.noted.as_ref().map(|debt| &debt.change) {
+            None => {
+                let summary = "nothing was changed".to_owned();
+                return Err(Failure::DeadlineReached { amid: Amid::Looking, summary });
+            }
+            Some(Change::Repair { .. }) => Amid::Repairs,
+            Some(Change::Move { .. }) => Amid::Move,
+        };
         if self.is_attached_to_nothing(&run) {
             let finding = run.advisor().attached_to_nothing(&work.standbys);
             run.findings.push(finding);
@@ -214,7 +219,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // reports what came of the move.
         let published = self.publish(&mut run, &report, request_id).await;
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
-        Err(Failure::DeadlineReached { summary: format!("{}{outlook}", report.summary) })
+        Err(Failure::DeadlineReached { amid, summary: format!("{}{outlook}", report.summary) })
     }
 
     fn is_attached_to_nothing(&self, run: &Run<'_, E>) -> bool {

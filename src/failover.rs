@@ -56,6 +56,8 @@ pub enum Failure {
     /// The invocation's time ended before the work did.
     #[error("the time of the invocation ended: {summary}; the next run takes it up from what EC2 says then")]
     DeadlineReached {
+        /// In the middle of what.
+        amid: Amid,
         /// What the report says.
         summary: String,
     },
@@ -73,6 +75,17 @@ pub enum Failure {
         /// What the report says.
         summary: String,
     },
+}
+
+/// What an invocation was doing when its time ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amid {
+    /// It was looking, and had changed nothing.
+    Looking,
+    /// It had begun to repair something.
+    Repairs,
+    /// It had begun to move the interface.
+    Move,
 }
 
 impl Failure {
@@ -180,7 +193,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
-            return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
         };
         let (reason, summary, movement) = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
