@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 use tokio::time::timeout_at;
 
 use crate::audit;
-use crate::checks::{CheckResult, Checked, Checks};
+use crate::checks::{CheckResult, Checked, Checks, Repair};
 use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::event::{Trigger, TriggerKind};
 use crate::failover::{Amid, Failover, Failure};
@@ -48,6 +48,8 @@ pub(crate) struct Work {
     /// What was to be repaired, and what of it was.
     pub(crate) to_repair: Vec<&'static str>,
     pub(crate) repaired: Vec<&'static str>,
+    /// The repairs that EC2 accepted and has not shown since.
+    pub(crate) unseen: Vec<Repair>,
     /// The debt that this run has written.
     pub(crate) noted: Option<Debt>,
     /// The debts of other runs that are due.
@@ -67,6 +69,17 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// What EC2 accepted and has not shown since, as one more sentence of a summary.
+    fn unseen(&self) -> String {
+        let mut unseen: Vec<&str> = self.unseen.iter().map(Repair::setting).collect();
+        unseen.dedup();
+        if unseen.is_empty() {
+            return String::new();
+        }
+        let unseen = unseen.join(", ");
+        format!(" EC2 accepted a repair and has not shown it since, so it may not be made: {unseen}.")
+    }
+
     /// Whether another run has moved the interface and was not done with it.
     pub(crate) fn owes_a_move(&self) -> bool {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
@@ -237,8 +250,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         match ending {
             Ending::Kept(_) if !work.repaired.is_empty() => {
-                let summary = format!("Nothing had to move. Repaired: {}.", work.repaired.join(", "));
+                let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
                 verdict(Outcome::Repaired, "repairs-made", summary)
+            }
+            Ending::Kept(_) if !work.unseen.is_empty() => {
+                let summary = format!("Nothing had to move.{}", work.unseen());
+                verdict(Outcome::Failed, "repair-not-seen", summary)
             }
             Ending::Kept(_) if !work.to_repair.is_empty() => {
                 let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));

@@ -22,6 +22,7 @@ use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
+use crate::repair::Seeing;
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, Record, Recorder, Run, pause_after_look};
 use crate::serving::{Patience, Prober, left_to_know};
@@ -298,6 +299,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         } else if work.owes_a_report_of_a_move() {
             self.probe(run, Patience::RESTART).await;
         }
+        // An answer may be older than the repair. What waits for a newer one comes last.
+        run.see_repairs(work, Seeing::UntilShown).await;
         run.note_limits().await;
         Ok(())
     }
@@ -629,16 +632,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             work.noted = Some(debt);
         }
-        for repair in &needed {
-            if run.mend(repair).await {
-                work.repaired.push(repair.setting());
+        for repair in needed {
+            if run.mend(&repair).await {
+                work.unseen.push(repair);
             }
         }
-        work.repaired.dedup();
-        // Something is only said to be mended once EC2 says so.
-        if run.look().await.is_ok() {
-            run.read_reachability().await;
-        }
+        run.see_repairs(work, Seeing::Once).await;
     }
 }
 
