@@ -43,10 +43,10 @@ impl<E: Ec2 + Ec2Audit> Run<'_, E> {
         let names = types.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let noting = async {
             let read = timeout(LIMITS_PATIENCE, ec2.interface_limits(&types)).await;
-            let gave_up = |why| Err(CallError::gave_up("ec2:DescribeInstanceTypes", why));
-            let limits = read.unwrap_or_else(|_| gave_up("there was no answer in time".to_owned()))?;
+            let gave_up = |why| CallError::gave_up("ec2:DescribeInstanceTypes", why);
+            let limits = read.unwrap_or_else(|_| Err(gave_up("there was no answer in time".to_owned())))?;
             if limits.is_empty() {
-                return gave_up(format!("EC2 does not describe {names}"));
+                return Err(gave_up(format!("EC2 does not describe {names}")));
             }
             let tags = [(LIMITS.to_owned(), marks.limits_with(&limits))].into();
             ec2.write_tags(interface, &tags).await

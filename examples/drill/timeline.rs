@@ -344,6 +344,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::HandOverDebt => "leave the note for the next run".to_owned(),
         Step::NotePublished => "note on the interface what was published".to_owned(),
         Step::NoteArrival => "note on the interface that the move was made".to_owned(),
+        Step::NoteLimits => "note on the interface how many interfaces such an instance can have".to_owned(),
         Step::Activate => format!("have Systems Manager wake the token server on the {}", role(resource)),
         Step::AwaitActivation => "wait until it is woken".to_owned(),
         Step::Probe => "try the ports of the token server".to_owned(),

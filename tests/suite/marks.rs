@@ -450,10 +450,11 @@ proptest! {
     #[test]
     fn no_tag_makes_the_reader_panic_and_no_debt_is_forgotten(value in "\\PC{0,60}", suffix in "\\PC{0,20}") {
         let key = format!("token-failover:owed:{suffix}");
-        let marks = read(&[(&key, &value), (MOVES, &value), (REFUSED, &value)]);
+        let marks = read(&[(&key, &value), (MOVES, &value), (REFUSED, &value), (LIMITS, &value)]);
         prop_assert_eq!(marks.debts.iter().map(|debt| debt.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
         let _ = (standing(&marks.debts[0], &on_nothing()), marks.recent_moves(now()));
         prop_assert!(is_fit(&marks.moves_with(now())));
+        prop_assert!(is_fit(&marks.limits_with(&BTreeMap::new())));
         prop_assert!(is_fit(&tag_value(&value)));
     }
 }
