@@ -115,12 +115,10 @@ async fn cut_off(scenario: Scenario, payload: Value, after: Option<&'static str>
 #[tokio::test(start_paused = true)]
 async fn only_a_move_that_was_begun_is_a_failed_move_when_the_time_ends() {
     let failed = || simulator::pair().instance(names::HOLDER, |holder| holder.stopped());
-    let broken = || simulator::pair().address(names::ALLOCATION, |address| address.free());
     let worlds = [
         ("audit", simulator::pair(), event("operator-audit"), None, None),
         ("plan", failed(), event("operator-plan"), None, None),
         ("look", failed(), event("schedule"), None, None),
-        ("repair", broken(), event("schedule"), Some("CreateTags"), None),
         ("move", failed(), event("schedule"), Some("DetachNetworkInterface"), Some(json!({"FailedMoves": 1}))),
     ];
     for (name, world, payload, after, expected) in worlds {

@@ -7,6 +7,7 @@ use simulator::world::Assumptions;
 use simulator::world::region::Capacity;
 use simulator::{Disruption, Scenario, names};
 use token_failover::failover::Failure;
+use token_failover::findings::Finding;
 use token_failover::report::{Outcome, Report};
 
 use crate::support::{Stage, event};
@@ -108,7 +109,10 @@ async fn a_standby_with_as_many_interfaces_as_its_type_can_have_is_viable_once_o
     let refused = a_minute_later(&stage).await.expect("a report");
     assert_eq!((refused.outcome, refused.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
     assert_eq!(attaches(&stage), Vec::<String>::new());
-    let said: Vec<_> = refused.findings.iter().filter(|finding| finding.code == "standby-not-viable").collect();
+    let is_about_standby = |finding: &&Finding| {
+        finding.code == "standby-not-viable" && finding.resource.as_deref() == Some(names::STANDBY)
+    };
+    let said: Vec<_> = refused.findings.iter().filter(is_about_standby).collect();
     let message = format!(
         "{} cannot take the interface: it has 2 interfaces, and a {} can have no more.",
         names::STANDBY,
