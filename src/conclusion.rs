@@ -212,14 +212,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        let amid = match work.noted.as_ref().map(|debt| &debt.change) {
-            None => {
-                let summary = "nothing was changed".to_owned();
-                return Err(Failure::DeadlineReached { amid: Amid::Looking, summary });
-            }
-            Some(Change::Repair { .. }) => Amid::Repairs,
-            Some(Change::Move { .. }) => Amid::Move,
-        };
+        if work.noted.is_none() {
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
+        }
         if self.is_attached_to_nothing(&run) {
             let finding = run.advisor().attached_to_nothing(&work.standbys);
             run.findings.push(finding);
@@ -232,7 +227,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // reports what came of the move.
         let published = self.publish(&mut run, &report, request_id).await;
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
-        Err(Failure::DeadlineReached { amid, summary: format!("{}{outlook}", report.summary) })
+        Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
 
     fn is_attached_to_nothing(&self, run: &Run<'_, E>) -> bool {

@@ -83,8 +83,6 @@ pub enum Failure {
 pub enum Amid {
     /// It was looking, and had changed nothing.
     Looking,
-    /// It had begun to repair something.
-    Repairs,
     /// It had begun to move the interface.
     Move,
 }

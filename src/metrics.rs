@@ -89,7 +89,7 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
 
 fn of_failure(failure: &Failure) -> Map<String, Value> {
     let mut values = Map::new();
-    // Whoever ran out of time over a look or a repair, an audit for one, has moved nothing and failed to move nothing.
+    // Whoever ran out of time over a look, as an audit may, has moved nothing and failed to move nothing.
     if matches!(failure, Failure::InterfaceNotAttached { .. } | Failure::DeadlineReached { amid: Amid::Move, .. }) {
         values.insert("FailedMoves".to_owned(), json!(1));
     }

@@ -86,7 +86,7 @@ fn target(id: &str, start: bool) -> Target {
 fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> Move {
     let mut targets = targets.into_iter();
     Move {
-        interface_id: parsed(simulator::names::INTERFACE),
+        interface_id: parsed(INTERFACE),
         cause,
         from: Some(attachment()),
         targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
