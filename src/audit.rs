@@ -12,8 +12,8 @@ use crate::findings::{Advisor, Finding, Severity};
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
 use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
-use crate::plan::{Action, Refusal, Standby};
-use crate::readiness::{AclEntry, Passage, Readiness, passage};
+use crate::plan::{Action, Obstacle, Refusal, Standby, Verdict};
+use crate::readiness::{AclEntry, Passage, Readiness, Standing, Subscription, passage};
 
 /// The ports from which clients may be answered. Each operating system has its own range; AWS advises to let all of these
 /// pass. Source: Amazon VPC User Guide, "Ephemeral ports".
@@ -154,7 +154,9 @@ impl Auditor<'_> {
             let instance = self.observation.instance(&standby.instance_id);
             let full = instance.and_then(|instance| self.lack_of_room(instance));
             viable += usize::from(standby.verdict.is_viable() && full.is_none());
-            obstacles.extend(self.advisor.standby(standby));
+            // What the interface remembers of a type's limit, the audit has just read.
+            let is_told = full.is_some() && matches!(standby.verdict, Verdict::NotViable(Obstacle::NoRoom { .. }));
+            obstacles.extend(self.advisor.standby(standby).filter(|_| !is_told));
             obstacles.extend(full);
         }
         if viable == 0 && self.observation.interface().is_some() {
@@ -167,11 +169,8 @@ impl Auditor<'_> {
     /// Whether the instance has no room for another interface on network card 0.
     fn lack_of_room(&self, instance: &Instance) -> Option<Finding> {
         let limits = self.readiness.interface_limits.known()?.get(&instance.instance_type)?;
-        let others = || instance.interfaces.iter().filter(|other| other.id != self.config.interface_id);
-        let on_first_card = others().filter(|other| other.network_card_index == 0).count();
-        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let is_full = count(on_first_card) >= limits.first_card || count(others().count()) >= limits.total;
-        is_full.then(|| self.advisor.standby_without_room(instance, limits.first_card.min(limits.total)))
+        let is_full = limits.leave_no_room(instance, &self.config.interface_id);
+        is_full.then(|| self.advisor.standby_without_room(instance, limits.effective()))
     }
 
     /// What is good to know of the members.
@@ -305,10 +304,11 @@ impl Auditor<'_> {
             Reading::Unreadable(error) => findings.push(self.not_read("Who is subscribed to the topic", error)),
             Reading::Known(None) => findings.push(self.advisor.topic_missing()),
             Reading::Known(Some(subscriptions)) => {
-                let (confirmed, pending): (Vec<_>, Vec<_>) =
-                    subscriptions.iter().partition(|subscription| subscription.confirmed);
-                findings.extend(confirmed.is_empty().then(|| self.advisor.nobody_subscribed(!pending.is_empty())));
-                findings.extend(pending.iter().map(|pending| self.advisor.unconfirmed_subscription(pending)));
+                let is = |standing| move |one: &&Subscription| one.standing == standing;
+                let is_heard = subscriptions.iter().any(|one| is(Standing::Confirmed)(&one));
+                findings.extend((!is_heard).then(|| self.advisor.nobody_subscribed(subscriptions)));
+                let pending = subscriptions.iter().filter(is(Standing::Pending));
+                findings.extend(pending.map(|pending| self.advisor.unconfirmed_subscription(pending)));
             }
         }
     }

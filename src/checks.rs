@@ -6,7 +6,7 @@ use crate::cloud::{CallError, Ingress};
 use crate::config::Config;
 use crate::ids::{AllocationId, AssociationId, AttachmentId, MacAddress};
 use crate::observation::{Address, NetworkInterface, Observation, Reading};
-use crate::security_group::{Coverage, coverage};
+use crate::security_group::{Coverage, Gap, coverage};
 
 /// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +217,21 @@ impl Repair {
             Self::MoveAddress { .. } => "elastic-ip",
             Self::OpenPorts(_) => "security-group",
         }
+    }
+}
+
+/// Whether these checks, made of what EC2 said after the repair, show it made. What could not be read shows nothing.
+pub fn is_made(repair: &Repair, checked: &Checked) -> bool {
+    match repair {
+        Repair::KeepOnTermination(attachment) => checked.deletes_on_termination.as_ref() != Some(attachment),
+        Repair::MoveAddress { .. } => checked.address == CheckedAddress::InPlace,
+        Repair::OpenPorts(ingress) => match &checked.coverage {
+            Some(Reading::Known(coverage)) => {
+                let is_it = |gap: &Gap| gap.ports == ingress.ports && gap.client.as_ref() == Some(&ingress.client);
+                !coverage.gaps.iter().any(is_it)
+            }
+            Some(Reading::Unreadable(_)) | None => false,
+        },
     }
 }
 

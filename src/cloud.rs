@@ -17,8 +17,8 @@ use crate::ids::{
     SecurityGroupId,
 };
 use crate::notification::Notification;
-use crate::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
-use crate::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
+use crate::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
+use crate::readiness::{AclEntry, Route, Subscription};
 
 /// A call that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]

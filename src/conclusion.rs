@@ -7,10 +7,10 @@ use chrono::SecondsFormat;
 use tokio::time::timeout_at;
 
 use crate::audit;
-use crate::checks::{CheckResult, Checked, Checks};
+use crate::checks::{CheckResult, Checked, Checks, Repair};
 use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
 use crate::event::{Trigger, TriggerKind};
-use crate::failover::{Failover, Failure};
+use crate::failover::{Amid, Failover, Failure};
 use crate::ids::{AttachmentId, InstanceId};
 use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, tag_value};
 use crate::notification::Notification;
@@ -54,6 +54,8 @@ pub(crate) struct Work {
     /// What was to be repaired, and what of it was.
     pub(crate) to_repair: Vec<&'static str>,
     pub(crate) repaired: Vec<&'static str>,
+    /// The repairs that EC2 accepted and has not shown since.
+    pub(crate) unseen: Vec<Repair>,
     /// The debt that this run has written.
     pub(crate) noted: Option<Debt>,
     /// The debts of other runs that are due.
@@ -73,6 +75,17 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    /// What EC2 accepted and has not shown since, as one more sentence of a summary.
+    fn unseen(&self) -> String {
+        let mut unseen: Vec<&str> = self.unseen.iter().map(Repair::setting).collect();
+        unseen.dedup();
+        if unseen.is_empty() {
+            return String::new();
+        }
+        let unseen = unseen.join(", ");
+        format!(" EC2 accepted a repair and has not shown it since, so it may not be made: {unseen}.")
+    }
+
     /// Whether another run has moved the interface and was not done with it.
     pub(crate) fn owes_a_move(&self) -> bool {
         self.due.iter().any(|owed| matches!(owed.debt.change, Change::Move { .. }))
@@ -208,7 +221,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         request_id: &str,
     ) -> Result<Report, Failure> {
         if work.noted.is_none() {
-            return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
         }
         if self.is_attached_to_nothing(&run) {
             let finding = run.advisor().attached_to_nothing(&work.standbys);
@@ -222,7 +235,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // reports what came of the move.
         let published = self.publish(&mut run, &report, request_id).await;
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
-        Err(Failure::DeadlineReached { summary: format!("{}{outlook}", report.summary) })
+        Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
 
     fn is_attached_to_nothing(&self, run: &Run<'_, E>) -> bool {
@@ -240,8 +253,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         match ending {
             Ending::Kept(_) if !work.repaired.is_empty() => {
-                let summary = format!("Nothing had to move. Repaired: {}.", work.repaired.join(", "));
+                let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
                 verdict(Outcome::Repaired, "repairs-made", summary)
+            }
+            Ending::Kept(_) if !work.unseen.is_empty() => {
+                let summary = format!("Nothing had to move.{}", work.unseen());
+                verdict(Outcome::Failed, "repair-not-seen", summary)
             }
             Ending::Kept(_) if !work.to_repair.is_empty() => {
                 let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));

@@ -23,6 +23,7 @@ use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{self, Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::{Relocated, Started};
+use crate::repair::Seeing;
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
 use crate::run::{Clock, REACHABILITY_PATIENCE, Record, Recorder, Run, first_of, pause_after_look};
 use crate::serving::{Patience, Prober, left_to_know};
@@ -57,6 +58,8 @@ pub enum Failure {
     /// The invocation's time ended before the work did.
     #[error("the time of the invocation ended: {summary}; the next run takes it up from what EC2 says then")]
     DeadlineReached {
+        /// In the middle of what.
+        amid: Amid,
         /// What the report says.
         summary: String,
     },
@@ -74,6 +77,15 @@ pub enum Failure {
         /// What the report says.
         summary: String,
     },
+}
+
+/// What an invocation was doing when its time ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amid {
+    /// It was looking, and had changed nothing.
+    Looking,
+    /// It had begun to move the interface.
+    Move,
 }
 
 impl Failure {
@@ -181,7 +193,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
-            return Err(Failure::DeadlineReached { summary: "nothing was changed".to_owned() });
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
         };
         let (reason, summary, movement) = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
@@ -298,6 +310,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         } else if work.owes_a_report_of_a_move() {
             self.probe(run, Patience::RESTART).await;
         }
+        // An answer may be older than the repair. What waits for a newer one comes last.
+        run.see_repairs(work, Seeing::UntilShown).await;
+        run.note_limits().await;
         Ok(())
     }
 
@@ -677,16 +692,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             work.noted = Some(debt);
         }
-        for repair in &needed {
-            if run.mend(repair).await {
-                work.repaired.push(repair.setting());
+        for repair in needed {
+            if run.mend(&repair).await {
+                work.unseen.push(repair);
             }
         }
-        work.repaired.dedup();
-        // Something is only said to be mended once EC2 says so.
-        if run.look().await.is_ok() {
-            run.read_reachability().await;
-        }
+        run.see_repairs(work, Seeing::Once).await;
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::{Activation, Config};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
 use crate::plan::{Refusal, Standby, Verdict};
-use crate::readiness::Subscription;
+use crate::readiness::{Standing, Subscription};
 use crate::report::{ActivationRecord, ActivationResult, Probe};
 use crate::security_group::Gap;
 
@@ -237,6 +237,7 @@ impl<'a> Advisor<'a> {
             Obstacle::DeviceIndexTaken(taken) => format!(
                 "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
             ),
+            Obstacle::NoRoom { .. } => self.make_room(id),
             Obstacle::Impaired => format!(
                 "Stop it, and start it again once it has stopped:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {id}")),
@@ -408,12 +409,17 @@ impl<'a> Advisor<'a> {
             "standby-without-room",
             id,
             format!("{id} cannot take the interface: a {kind} can have {limit} interfaces, and it has them."),
-            format!("Detach an interface from {id} that it does not need, or change its instance type:\n{}", {
-                self.command(&format!(
-                    "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
-                     'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
-                ))
-            }),
+            self.make_room(id),
+        )
+    }
+
+    fn make_room(&self, id: &InstanceId) -> String {
+        format!(
+            "Detach an interface from {id} that it does not need, or change its instance type:\n{}",
+            self.command(&format!(
+                "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
+                 'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
+            ))
         )
     }
 
@@ -573,28 +579,35 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Nobody would get a report.
-    pub fn nobody_subscribed(&self, is_pending: bool) -> Finding {
-        let (message, remedy) = if is_pending {
-            (
-                "has no confirmed subscription",
-                "Follow the link in the mail that AWS has sent to each address.".to_owned(),
-            )
+    /// Nobody would get a report: none of the subscriptions is confirmed.
+    pub fn nobody_subscribed(&self, subscriptions: &[Subscription]) -> Finding {
+        let topic = &self.config.topic;
+        let is_pending = subscriptions.iter().any(|one| one.standing == Standing::Pending);
+        let deleted = subscriptions.iter().filter(|one| one.standing == Standing::Deleted);
+        let deleted: Vec<String> = deleted.map(|one| format!("{} ({})", one.endpoint, one.protocol)).collect();
+        let message = match (is_pending, deleted.as_slice()) {
+            (true, _) => "has no confirmed subscription".to_owned(),
+            (false, []) => "has no subscription".to_owned(),
+            (false, deleted) => format!("has no subscription since {} was unsubscribed", deleted.join(", ")),
+        };
+        let first = if is_pending {
+            "The mail that AWS has sent to each address has the link with which to confirm.".to_owned()
         } else {
-            let subscribe = format!(
-                "aws sns subscribe --topic-arn {} --protocol email --notification-endpoint you@example.com",
-                self.config.topic
-            );
-            (
-                "has no subscription",
-                format!("Subscribe somebody, who then has to follow the link in a mail:\n{subscribe}"),
+            format!(
+                "Subscribe somebody, to whom AWS then sends a mail with the link with which to confirm:\naws sns subscribe \
+                 --topic-arn {topic} --protocol email --notification-endpoint you@example.com"
             )
         };
         Finding::critical(
             "no-subscription",
-            &self.config.topic,
-            format!("The topic {} {message}, so no report reaches anybody.", self.config.topic),
-            remedy,
+            topic,
+            format!("The topic {topic} {message}, so no report reaches anybody."),
+            format!(
+                "{first}\nWhoever has a mail from the topic can end the subscription with one click, unless it was confirmed \
+                 with this command instead of the link, in which the token is:\naws sns confirm-subscription --topic-arn \
+                 {topic} --token TOKEN --authenticate-on-unsubscribe true\nNo mail can say this: the metric CriticalFindings, \
+                 its alarm and the dashboard do, and so does the command, token-failover audit."
+            ),
         )
     }
 

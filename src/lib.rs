@@ -15,7 +15,7 @@
 //! - [`cloud`]: the doors to EC2, SNS and Systems Manager, and what their errors mean; [`aws`]: behind the doors, the SDK;
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
 //! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
-//! - [`run`], `relocation`, `repair`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
+//! - [`run`], `relocation`, `repair`, `room`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
 //! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
 //! - [`failover`], `conclusion`: the conductor, and how it ends: the report, and what is owed.
 //!
@@ -52,6 +52,7 @@ pub mod readiness;
 mod relocation;
 mod repair;
 pub mod report;
+mod room;
 pub mod run;
 pub mod security_group;
 pub mod serving;

@@ -17,6 +17,7 @@
 //! | `token-failover:not-started` | `i-…=2@…`, separated by blanks | members that EC2 could not start, how often within the hour, and when last |
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
+//! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
 //! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
 //!
 //! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
@@ -32,7 +33,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttachmentId, InstanceId};
-use crate::observation::{Attachment, AttachmentStatus, NetworkInterface};
+use crate::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
 
 /// The namespace of all tags that are read and written here.
 pub const NAMESPACE: &str = "token-failover:";
@@ -51,6 +52,11 @@ pub const REFUSED: &str = "token-failover:refused";
 pub const AUDITED: &str = "token-failover:audited";
 /// The tag with the announcement that was published last.
 pub const ANNOUNCED: &str = "token-failover:announced";
+/// The tag with the limits of instance types.
+pub const LIMITS: &str = "token-failover:limits";
+
+/// The most characters of a tag's value. Source: EC2 User Guide, "Tag restrictions".
+const LONGEST_VALUE: usize = 256;
 
 /// How old EC2's answers are at most, as far as it matters here.
 const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
@@ -76,6 +82,8 @@ pub struct Marks {
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
+    /// How many interfaces instances of these types can have, where an attach was refused for that.
+    pub limits: BTreeMap<String, InterfaceLimits>,
 }
 
 /// How often a member could not be started.
@@ -427,7 +435,23 @@ impl Marks {
             refused: tags.get(REFUSED).cloned(),
             announced: tags.get(ANNOUNCED).cloned(),
             audited: tags.get(AUDITED).cloned(),
+            limits: tags.get(LIMITS).into_iter().flat_map(|limits| limits.split(' ')).filter_map(limit).collect(),
         }
+    }
+
+    /// The value of the `limits` tag once these are known as well. What finds no place in it is learned again.
+    pub fn limits_with(&self, learned: &BTreeMap<String, InterfaceLimits>) -> String {
+        let others = self.limits.iter().filter(|(instance_type, _)| !learned.contains_key(*instance_type));
+        let mut value = String::new();
+        for (instance_type, InterfaceLimits { total, first_card }) in learned.iter().chain(others) {
+            let gap = if value.is_empty() { "" } else { " " };
+            let on_others = if total == first_card { String::new() } else { format!("/{total}") };
+            let word = tag_value(&format!("{gap}{instance_type}={first_card}{on_others}"));
+            if value.len() + word.len() <= LONGEST_VALUE {
+                value.push_str(&word);
+            }
+        }
+        value
     }
 
     /// The automatic moves that still count against the limit.
@@ -447,8 +471,17 @@ impl Marks {
     }
 }
 
+/// A type with how many interfaces it can have on network card 0 and, where that is another number, in all. Every instance has
+/// one interface, so a smaller number is none.
+fn limit(word: &str) -> Option<(String, InterfaceLimits)> {
+    let (instance_type, numbers) = word.split_once('=').filter(|(instance_type, _)| !instance_type.is_empty())?;
+    let (first_card, total) = numbers.split_once('/').unwrap_or((numbers, numbers));
+    let number = |number: &str| number.parse().ok().filter(|number| *number > 0);
+    Some((instance_type.to_owned(), InterfaceLimits { total: number(total)?, first_card: number(first_card)? }))
+}
+
 /// Makes a text fit for a tag's value.
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
-    text.chars().map(|c| if allowed(c) { c } else { '_' }).take(256).collect()
+    text.chars().map(|c| if allowed(c) { c } else { '_' }).take(LONGEST_VALUE).collect()
 }

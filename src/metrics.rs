@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::failover::Failure;
+use crate::failover::{Amid, Failure};
 use crate::findings::Severity;
 use crate::report::{Outcome, Report};
 
@@ -89,7 +89,8 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
 
 fn of_failure(failure: &Failure) -> Map<String, Value> {
     let mut values = Map::new();
-    if matches!(failure, Failure::InterfaceNotAttached { .. } | Failure::DeadlineReached { .. }) {
+    // Whoever ran out of time over a look, as an audit may, has moved nothing and failed to move nothing.
+    if matches!(failure, Failure::InterfaceNotAttached { .. } | Failure::DeadlineReached { amid: Amid::Move, .. }) {
         values.insert("FailedMoves".to_owned(), json!(1));
     }
     values

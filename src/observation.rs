@@ -209,6 +209,32 @@ pub struct InstanceInterface {
     pub network_card_index: i32,
 }
 
+/// How many interfaces an instance of a type can have.
+/// Source: EC2 API Reference, *NetworkInfo* and *NetworkCardInfo*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterfaceLimits {
+    /// On all network cards together.
+    pub total: u32,
+    /// On network card 0, where the license interface goes.
+    pub first_card: u32,
+}
+
+impl InterfaceLimits {
+    /// Whether the other interfaces of an instance leave no room on network card 0 for this one.
+    pub fn leave_no_room(self, instance: &Instance, interface: &NetworkInterfaceId) -> bool {
+        let others = || instance.interfaces.iter().filter(|other| other.id != *interface);
+        let on_first_card = others().filter(|other| other.network_card_index == 0).count();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        count(on_first_card) >= self.first_card || count(others().count()) >= self.total
+    }
+
+    /// How many there can be where the license interface goes.
+    pub fn effective(self) -> u32 {
+        self.first_card.min(self.total)
+    }
+}
+
 /// An instance's state.
 /// Source: EC2 API Reference, *InstanceState*.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,15 +270,15 @@ impl fmt::Display for InstanceState {
     }
 }
 
-/// What EC2's system and instance status checks say together.
+/// What EC2's three status checks say together: system, instance, and attached EBS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatusChecks {
-    /// Both pass.
+    /// System and instance check pass, and the attached EBS check does not fail.
     Ok,
-    /// At least one fails.
+    /// At least one of the three fails.
     Impaired,
-    /// Not known yet, or not applicable, as for a stopped instance. Neither good nor bad.
+    /// System or instance check is not known yet, or not applicable, as for a stopped instance. Neither good nor bad.
     Undecided,
 }
 

@@ -258,6 +258,13 @@ pub enum Obstacle {
     WrongVpc,
     /// Another interface has the device index.
     DeviceIndexTaken(NetworkInterfaceId),
+    /// It has as many interfaces as an instance of its type can have, by what an attach that was refused has taught.
+    NoRoom {
+        /// Its type.
+        instance_type: String,
+        /// How many that are, on network card 0.
+        limit: u32,
+    },
     /// Its status checks fail.
     Impaired,
     /// Its status checks could not be read.
@@ -286,6 +293,12 @@ impl fmt::Display for Obstacle {
             Self::WrongZone(zone) => write!(f, "it is in {zone}, where the interface cannot go"),
             Self::WrongVpc => write!(f, "it is in another VPC"),
             Self::DeviceIndexTaken(interface) => write!(f, "its device index is taken by {interface}"),
+            Self::NoRoom { instance_type, limit: 1 } => {
+                write!(f, "it has 1 interface, and a {instance_type} can have no more")
+            }
+            Self::NoRoom { instance_type, limit } => {
+                write!(f, "it has {limit} interfaces, and a {instance_type} can have no more")
+            }
             Self::Impaired => write!(f, "its EC2 status checks fail"),
             Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
@@ -838,6 +851,8 @@ impl Look<'_> {
             Obstacle::WrongVpc
         } else if let Some(taken) = taken {
             Obstacle::DeviceIndexTaken(taken.id.clone())
+        } else if let Some(full) = lack_of_room(interface, instance) {
+            full
         } else if needs_start && !self.config.start_standby {
             Obstacle::MayNotStart
         } else if instance.state == InstanceState::Stopped
@@ -858,6 +873,13 @@ impl Look<'_> {
             device_index: self.config.device_index,
         }
     }
+}
+
+/// What the interface remembers of the limit of the instance's type, if that leaves no room.
+fn lack_of_room(interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
+    let limits = Marks::read(&interface.tags).limits.get(&instance.instance_type).copied()?;
+    let (instance_type, limit) = (instance.instance_type.clone(), limits.effective());
+    limits.leave_no_room(instance, &interface.id).then_some(Obstacle::NoRoom { instance_type, limit })
 }
 
 /// The judgment on an instance that could take the interface if its state allows it.

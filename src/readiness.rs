@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::Change;
 use crate::ids::{InstanceId, SecurityGroupId};
-use crate::observation::Reading;
+use crate::observation::{InterfaceLimits, Reading};
 
 /// What an audit has read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,17 +52,6 @@ pub struct Permission {
     pub change: Change,
     /// EC2's answer to the dry run.
     pub answer: Reading<()>,
-}
-
-/// How many interfaces an instance type can have.
-/// Source: EC2 API Reference, *NetworkInfo* and *NetworkCardInfo*.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InterfaceLimits {
-    /// On all network cards together.
-    pub total: u32,
-    /// On network card 0, where the license interface goes.
-    pub first_card: u32,
 }
 
 /// A route of a subnet.
@@ -109,8 +98,33 @@ pub struct Subscription {
     pub protocol: String,
     /// A mail address or an ARN.
     pub endpoint: String,
-    /// False: SNS has sent a question to the endpoint, which was not answered, and sends nothing else.
-    pub confirmed: bool,
+    /// Whether it gets what is published.
+    pub standing: Standing,
+}
+
+/// How a subscription stands. Only a confirmed one gets messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It has an ARN.
+    Confirmed,
+    /// SNS has sent a question to the endpoint, which was not answered, and sends nothing else.
+    Pending,
+    /// Somebody has unsubscribed it. SNS goes on listing it for three days.
+    Deleted,
+}
+
+impl Standing {
+    /// What SNS shows as the ARN of a subscription: an ARN only if it is confirmed.
+    /// Source: SNS API Reference, *ListSubscriptionsByTopic*, and "Confirming the subscription"; for `Deleted`, which is not
+    /// documented there, AWS re:Post, "How do I recreate a 'Deleted' Amazon SNS topic subscription".
+    pub fn of_arn(arn: &str) -> Self {
+        match arn {
+            "Deleted" => Self::Deleted,
+            arn if arn.starts_with("arn:") => Self::Confirmed,
+            _ => Self::Pending,
+        }
+    }
 }
 
 /// How much of some traffic a network ACL lets pass.

@@ -336,6 +336,7 @@ impl<E: Ec2> Run<'_, E> {
                 Ok(accepted) => return Ok(Some(accepted)),
                 Err(error) => error,
             };
+            self.learn_of_room(attach, &error);
             let finding = self.advisor().call_failed(
                 "attach-failed",
                 Severity::Warning,

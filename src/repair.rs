@@ -1,13 +1,53 @@
-//! Carrying out repairs of what the checks found wrong, as far as the settings allow.
+//! Carrying out repairs of what the checks found wrong, as far as the settings allow, and seeing that they are made.
 
-use crate::checks::{CheckResult, Checks, Repair};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::checks::{CheckResult, Checks, Repair, is_made};
 use crate::cloud::{CallError, Ec2, Meaning};
+use crate::conclusion::Work;
 use crate::findings::Severity;
 use crate::report::Step;
-use crate::run::Run;
+use crate::run::{Run, pause_after_look};
+
+/// How often EC2 is asked whether it shows the repairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seeing {
+    /// Once.
+    Once,
+    /// As long as it shows less than was accepted, and its answers may be old.
+    UntilShown,
+}
+
+/// How long EC2's answers may still show what was before a repair.
+const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 
 impl<E: Ec2> Run<'_, E> {
-    /// Carries out one repair. Returns whether it is mended now.
+    /// Asks EC2 what it shows of the repairs that it accepted. Only what it shows is repaired.
+    pub(crate) async fn see_repairs(&mut self, work: &mut Work, seeing: Seeing) {
+        let began = Instant::now();
+        while seeing == Seeing::Once || !work.unseen.is_empty() {
+            // What was read ahead is older than any repair.
+            self.rules_ahead = None;
+            if self.look().await.is_ok() {
+                self.read_reachability().await;
+                if let Some(checked) = self.check() {
+                    let accepted = std::mem::take(&mut work.unseen).into_iter();
+                    let (made, unseen): (Vec<_>, Vec<_>) = accepted.partition(|repair| is_made(repair, &checked));
+                    work.repaired.extend(made.iter().map(Repair::setting));
+                    work.repaired.dedup();
+                    work.unseen = unseen;
+                }
+            }
+            if seeing == Seeing::Once || began.elapsed() >= STALE_READ_PATIENCE {
+                break;
+            }
+            sleep(pause_after_look(began.elapsed())).await;
+        }
+    }
+
+    /// Carries out one repair. Returns whether EC2 accepted it.
     pub(crate) async fn mend(&mut self, repair: &Repair) -> bool {
         let ec2 = self.ec2;
         let interface = &self.config.interface_id;

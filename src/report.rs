@@ -336,6 +336,8 @@ pub enum Step {
     Probe,
     /// Write on the interface that the move was made, and when, for the limit on moves.
     NoteArrival,
+    /// Read how many interfaces instances of a type can have, and write it on the interface.
+    NoteLimits,
     /// Publish the report.
     Publish,
     /// Remove the note that a report is owed.
@@ -366,6 +368,7 @@ impl fmt::Display for Step {
             Self::AwaitActivation => "await-activation",
             Self::Probe => "probe",
             Self::NoteArrival => "note-arrival",
+            Self::NoteLimits => "note-limits",
             Self::Publish => "publish",
             Self::SettleDebt => "settle-debt",
             Self::HandOverDebt => "hand-over-debt",

@@ -161,6 +161,8 @@ pub struct Run<'a, E> {
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
     pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
+    /// The types of instances that had all the interfaces that they can have when they were to get this one.
+    pub(crate) types_without_room: BTreeSet<String>,
     /// How many standbys could take the interface.
     pub(crate) viable_standbys: Option<usize>,
     /// What came of waking the token server.
@@ -188,6 +190,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             not_started: BTreeSet::new(),
             name,
             rules_ahead: None,
+            types_without_room: BTreeSet::new(),
             viable_standbys: None,
             activation: None,
             probes: Vec::new(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use simulator::world::World;
-use simulator::world::region::{AttachmentStatus, Check, InstanceState};
+use simulator::world::region::{AttachmentStatus, InstanceState};
 use simulator::{Call, Moment, Outcome, Simulator, names};
 use token_failover::observation::{Observation, Reading, StatusChecks};
 use token_failover::plan::{Action, Decision, LookReason, Plan};
@@ -195,10 +195,8 @@ type Attachment = Option<(String, AttachmentStatus, bool)>;
 impl Scene {
     fn of(world: &World) -> Self {
         let region = world.region();
-        let instances = region.instances().map(|instance| {
-            let (system, other) = instance.checks();
-            (instance.id.clone(), (instance.state, [system, other].contains(&Check::Impaired)))
-        });
+        let instances =
+            region.instances().map(|instance| (instance.id.clone(), (instance.state, instance.is_impaired())));
         let interface = world.interface(names::INTERFACE).map(|interface| {
             let attachment = interface.attachment.as_ref()?;
             Some((attachment.instance_id.clone(), attachment.status, attachment.delete_on_termination))
@@ -353,6 +351,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::HandOverDebt => "leave the note for the next run".to_owned(),
         Step::NotePublished => "note on the interface what was published".to_owned(),
         Step::NoteArrival => "note on the interface that the move was made".to_owned(),
+        Step::NoteLimits => "note on the interface how many interfaces such an instance can have".to_owned(),
         Step::Activate => format!("have Systems Manager wake the token server on the {}", role(resource)),
         Step::AwaitActivation => "wait until it is woken".to_owned(),
         Step::Probe => "try the ports of the token server".to_owned(),

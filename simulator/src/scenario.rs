@@ -417,6 +417,7 @@ pub struct InstanceSpec {
     position: usize,
     state: InstanceState,
     checks: (Check, Check),
+    attached_ebs: Option<Check>,
     instance_type: String,
     availability_zone: String,
     subnet_id: String,
@@ -444,6 +445,7 @@ impl InstanceSpec {
             position,
             state: InstanceState::Running,
             checks: (Check::Ok, Check::Ok),
+            attached_ebs: Some(Check::Ok),
             instance_type: InstanceType::DEFAULT.to_owned(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
@@ -490,6 +492,17 @@ impl InstanceSpec {
 
     pub fn checks(mut self, system: Check, instance: Check) -> Self {
         self.checks = (system, instance);
+        self
+    }
+
+    /// Whether one of its status checks fails.
+    pub fn is_impaired(&self) -> bool {
+        [Some(self.checks.0), Some(self.checks.1), self.attached_ebs].contains(&Some(Check::Impaired))
+    }
+
+    /// The attached EBS status check; `None`: EC2 does not show it.
+    pub fn attached_ebs(mut self, check: Option<Check>) -> Self {
+        self.attached_ebs = check;
         self
     }
 
@@ -651,6 +664,7 @@ impl InstanceSpec {
             launched_at: Duration::ZERO,
             system_check: self.checks.0,
             instance_check: self.checks.1,
+            attached_ebs_check: self.attached_ebs,
             capacity: self.capacity,
             hung: self.hung,
             interface_limit: region

@@ -167,6 +167,7 @@ fn instance(instance: &Instance) -> Value {
         "stateReason": instance.state_reason.as_ref().map(|reason| reason.code),
         "systemStatus": system.name(),
         "instanceStatus": own.name(),
+        "attachedEbsStatus": instance.attached_ebs().map(|check| check.name()),
         "availabilityZone": instance.availability_zone,
         "tags": instance.tags,
     })

@@ -11,7 +11,7 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
 use ipnet::IpNet;
 
-use crate::aws::{call_error, contradiction};
+use crate::aws::{call_error, contradiction, each_page, ends};
 use crate::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Meaning};
 use crate::config::Client as TokenClient;
 use crate::ids::{
@@ -20,16 +20,19 @@ use crate::ids::{
 use crate::marks::NAMESPACE;
 use crate::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
 
-use crate::readiness::{AclEntry, InterfaceLimits, Route};
+use crate::readiness::{AclEntry, Route};
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]
 pub struct SdkEc2 {
     client: Client,
 }
+
+/// The network card of the license interface. EC2's default is 0; some types with several cards refuse an attach without it.
+const NETWORK_CARD: i32 = 0;
 
 /// Pages of 1000 rules or ranges; no security group or prefix list has more than a few.
 const MOST_PAGES: usize = 20;
@@ -54,16 +57,15 @@ impl SdkEc2 {
         const ACTION: &str = "ec2:DescribeInstances";
         let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
         let request = self.client.describe_instances().filters(filter("vpc-id", vpc));
-        let mut pages = request.filters(filter("availability-zone", zone)).into_paginator().send();
+        let pages = request.filters(filter("availability-zone", zone)).into_paginator().send();
         let mut instances = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(failed(ACTION))?;
+        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
             for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
-                let instance = instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
-                instances.push(instance);
+                instances.push(instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(instances)
     }
 }
@@ -124,9 +126,7 @@ impl Ec2 for SdkEc2 {
             .build();
         let answer = self.client.describe_instances().filters(filter).send().await.map_err(failed(ACTION))?;
         let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
-        if answer.next_token().is_some_and(|token| !token.is_empty()) {
-            return Err(flawed("the answer goes on although so few instances were asked for".to_owned()));
-        }
+        ends(answer.next_token()).map_err(flawed)?;
         let mut instances: Vec<Instance> = Vec::new();
         for one in answer.reservations().iter().flat_map(sdk::Reservation::instances) {
             let instance = instance(one).map_err(flawed)?;
@@ -146,13 +146,13 @@ impl Ec2 for SdkEc2 {
         let request = self.client.describe_instance_status().include_all_instances(true);
         let request = request.set_instance_ids(Some(ids.iter().map(ToString::to_string).collect()));
         let answer = request.send().await.map_err(failed(ACTION))?;
+        ends(answer.next_token()).map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
         let mut checks = BTreeMap::new();
         for status in answer.instance_statuses() {
             let id: InstanceId = required("instanceId", status.instance_id())
                 .and_then(|id| id.parse().map_err(|error| format!("{error}")))
                 .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
-            let summaries = [status.system_status(), status.instance_status()];
-            checks.insert(id, status_checks(summaries));
+            checks.insert(id, status_checks(status));
         }
         Ok(checks)
     }
@@ -182,35 +182,31 @@ impl Ec2 for SdkEc2 {
             .name("group-id")
             .set_values(Some(groups.iter().map(ToString::to_string).collect()))
             .build();
-        let mut pages = self.client.describe_security_group_rules().filters(filter).into_paginator().send();
+        let pages = self.client.describe_security_group_rules().filters(filter).into_paginator().send();
         let mut rules = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { return Ok(rules) };
-            let page = page.map_err(failed(ACTION))?;
+        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
             for rule in page.security_group_rules() {
-                let rule = ingress_rule(rule).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
-                rules.extend(rule);
+                rules.extend(ingress_rule(rule).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
-        }
-        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+            Ok(())
+        })
+        .await?;
+        Ok(rules)
     }
 
     async fn prefix_list(&self, id: &PrefixListId) -> Result<Vec<IpNet>, CallError> {
         const ACTION: &str = "ec2:GetManagedPrefixListEntries";
-        let mut pages =
-            self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
+        let pages = self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
         let mut ranges = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { return Ok(ranges) };
-            let page = page.map_err(failed(ACTION))?;
+        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
             for entry in page.entries() {
-                let range = required("cidr", entry.cidr())
-                    .and_then(cidr)
-                    .map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
-                ranges.push(range);
+                let range = required("cidr", entry.cidr()).and_then(cidr);
+                ranges.push(range.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
-        }
-        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+            Ok(())
+        })
+        .await?;
+        Ok(ranges)
     }
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
@@ -221,6 +217,7 @@ impl Ec2 for SdkEc2 {
             .network_interface_id(attach.interface_id.as_str())
             .instance_id(attach.instance_id.as_str())
             .device_index(i32::from(attach.device_index))
+            .network_card_index(NETWORK_CARD)
             // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
             .customize()
             .config_override(retried_by_the_caller())
@@ -305,7 +302,8 @@ impl Ec2 for SdkEc2 {
                     .attach_network_interface()
                     .network_interface_id(attach.interface_id.as_str())
                     .instance_id(attach.instance_id.as_str())
-                    .device_index(i32::from(attach.device_index));
+                    .device_index(i32::from(attach.device_index))
+                    .network_card_index(NETWORK_CARD);
                 request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AttachNetworkInterface"))
             }
             Change::Detach(attachment) => {
@@ -355,17 +353,16 @@ impl Ec2Audit for SdkEc2 {
         // Asked by filter, because asked by name EC2 answers nothing at all if it does not know one of the types.
         let filter =
             sdk::Filter::builder().name("instance-type").set_values(Some(types.iter().cloned().collect())).build();
-        let mut pages = self.client.describe_instance_types().filters(filter).into_paginator().send();
+        let pages = self.client.describe_instance_types().filters(filter).into_paginator().send();
         let mut limits = BTreeMap::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { return Ok(limits) };
-            let page = page.map_err(failed(ACTION))?;
+        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
             for kind in page.instance_types() {
-                let limit = interface_limits(kind).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
-                limits.extend([limit]);
+                limits.extend([interface_limits(kind).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);
             }
-        }
-        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+            Ok(())
+        })
+        .await?;
+        Ok(limits)
     }
 
     async fn is_protected(&self, instance: &InstanceId) -> Result<bool, CallError> {
@@ -391,6 +388,7 @@ impl Ec2Audit for SdkEc2 {
             answer = request.send().await.map_err(failed(ACTION))?;
         }
         let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        ends(answer.next_token()).map_err(flawed)?;
         match answer.route_tables() {
             [table] => table.routes().iter().map(|one| route(one).map_err(flawed)).collect(),
             tables => Err(flawed(format!("{} route tables were answered where one is due", tables.len()))),
@@ -402,6 +400,7 @@ impl Ec2Audit for SdkEc2 {
         let filter = sdk::Filter::builder().name("association.subnet-id").values(subnet).build();
         let answer = self.client.describe_network_acls().filters(filter).send().await.map_err(failed(ACTION))?;
         let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
+        ends(answer.next_token()).map_err(flawed)?;
         match answer.network_acls() {
             [acl] => acl.entries().iter().map(|entry| acl_entry(entry).map_err(flawed)).collect(),
             acls => Err(flawed(format!("{} network ACLs were answered where one is due", acls.len()))),
@@ -416,9 +415,17 @@ impl Ec2Audit for SdkEc2 {
         // Asked by filter, because asked by id EC2 answers nothing at all if one of them does not exist.
         let ids = ids.iter().map(ToString::to_string).collect();
         let filter = sdk::Filter::builder().name("group-id").set_values(Some(ids)).build();
-        let answer = self.client.describe_security_groups().filters(filter).send().await.map_err(failed(ACTION))?;
-        let found = answer.security_groups().iter().map(|group| parsed("groupId", group.group_id()));
-        found.collect::<Result<_, _>>().map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))
+        let pages = self.client.describe_security_groups().filters(filter).into_paginator().send();
+        let mut found = BTreeSet::new();
+        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+            for group in page.security_groups() {
+                let id = parsed("groupId", group.group_id());
+                found.extend([id.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(found)
     }
 }
 
@@ -602,9 +609,13 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
     })
 }
 
-fn status_checks(summaries: [Option<&sdk::InstanceStatusSummary>; 2]) -> StatusChecks {
+/// The three checks together. The attached EBS check only ever objects: it is not there for every instance, and EC2 says little
+/// about what it shows where it does not apply. Source: EC2 API Reference, *InstanceStatus* and *EbsStatusSummary*.
+fn status_checks(answer: &sdk::InstanceStatus) -> StatusChecks {
+    let summaries = [answer.system_status(), answer.instance_status()];
     let statuses = summaries.map(|summary| summary.and_then(sdk::InstanceStatusSummary::status));
-    if statuses.contains(&Some(&sdk::SummaryStatus::Impaired)) {
+    let attached_ebs = answer.attached_ebs_status().and_then(sdk::EbsStatusSummary::status);
+    if statuses.contains(&Some(&sdk::SummaryStatus::Impaired)) || attached_ebs == Some(&sdk::SummaryStatus::Impaired) {
         StatusChecks::Impaired
     } else if statuses.iter().all(|status| *status == Some(&sdk::SummaryStatus::Ok)) {
         StatusChecks::Ok

@@ -11,6 +11,7 @@ use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
+use aws_smithy_async::future::pagination_stream::PaginationStream;
 
 pub use aws_config::SdkConfig;
 pub use ec2::SdkEc2;
@@ -86,6 +87,37 @@ where
         None => chain(&error),
     };
     CallError { action: action.to_owned(), meaning, code, message: shortened(&message), request_id }
+}
+
+/// Reads an answer page by page to its end. More than `most` pages are an error: a part is never taken for the whole.
+async fn each_page<P, E>(
+    action: &str,
+    most: usize,
+    mut pages: PaginationStream<Result<P, SdkError<E>>>,
+    meaning_of: impl Fn(&str) -> Meaning,
+    mut take: impl FnMut(&P) -> Result<(), CallError>,
+) -> Result<(), CallError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let mut read = 0;
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| call_error(action, error, &meaning_of))?;
+        if read == most {
+            return Err(contradiction(action, format!("the answer has more than {most} pages"), None));
+        }
+        take(&page)?;
+        read += 1;
+    }
+    Ok(())
+}
+
+/// That an answer which is due at once does not go on.
+fn ends(next_token: Option<&str>) -> Result<(), String> {
+    match next_token {
+        Some(token) if !token.is_empty() => Err("the answer goes on although so little was asked for".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// The error and what caused it, in words. The SDK's own display adds the structure in Rust's notation, which helps nobody

@@ -3,11 +3,11 @@
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::aws::call_error;
+use crate::aws::{call_error, each_page};
 use crate::cloud::{CallError, Meaning, Sns, SnsAudit};
 use crate::ids::TopicArn;
 use crate::notification::Notification;
-use crate::readiness::Subscription;
+use crate::readiness::{Standing, Subscription};
 
 /// SNS through the SDK, for one topic.
 #[derive(Debug, Clone)]
@@ -78,23 +78,20 @@ const MOST_PAGES: usize = 10;
 impl SnsAudit for SdkSns {
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
         const ACTION: &str = "sns:ListSubscriptionsByTopic";
-        let mut pages =
-            self.client.list_subscriptions_by_topic().topic_arn(self.topic.as_str()).into_paginator().send();
+        let pages = self.client.list_subscriptions_by_topic().topic_arn(self.topic.as_str()).into_paginator().send();
         let mut subscriptions = Vec::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { break };
-            let page = match page.map_err(|error| call_error(ACTION, error, meaning_of)) {
-                Ok(page) => page,
-                Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
+        let read = each_page(ACTION, MOST_PAGES, pages, meaning_of, |page| {
             subscriptions.extend(page.subscriptions().iter().map(|one| Subscription {
                 protocol: one.protocol().unwrap_or_default().to_owned(),
                 endpoint: one.endpoint().unwrap_or_default().to_owned(),
-                // Source: SNS API Reference, *ListSubscriptionsByTopic*, and "Confirming the subscription".
-                confirmed: one.subscription_arn() != Some("PendingConfirmation"),
+                standing: Standing::of_arn(one.subscription_arn().unwrap_or_default()),
             }));
+            Ok(())
+        });
+        match read.await {
+            Ok(()) => Ok(Some(subscriptions)),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(Some(subscriptions))
     }
 }

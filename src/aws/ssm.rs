@@ -6,7 +6,7 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::types as sdk;
 
-use crate::aws::{call_error, contradiction};
+use crate::aws::{call_error, contradiction, each_page};
 use crate::cloud::{CallError, CommandState, Meaning, Ssm, SsmAudit};
 use crate::config::Activation;
 use crate::ids::{CommandId, DocumentName, InstanceId};
@@ -130,19 +130,19 @@ impl SsmAudit for SdkSsm {
         let filter = sdk::InstanceInformationStringFilter::builder().key("InstanceIds").set_values(Some(ids)).build();
         let filter =
             filter.map_err(|error| contradiction(ACTION, format!("the filter cannot be built: {error}"), None))?;
-        let mut pages =
-            self.client.describe_instance_information().filters(filter).max_results(PAGE).into_paginator().send();
+        let request = self.client.describe_instance_information().filters(filter).max_results(PAGE);
+        let pages = request.into_paginator().send();
         let mut reachable = BTreeSet::new();
-        for _ in 0..MOST_PAGES {
-            let Some(page) = pages.next().await else { return Ok(reachable) };
-            let page = page.map_err(|error| call_error(ACTION, error, meaning_of))?;
+        each_page(ACTION, MOST_PAGES, pages, meaning_of, |page| {
             let online = page
                 .instance_information_list()
                 .iter()
                 .filter(|one| one.ping_status() == Some(&sdk::PingStatus::Online));
             // A machine outside of EC2 has an id of another form, and is none of the members.
-            reachable.extend(online.filter_map(|one| one.instance_id()?.parse().ok()));
-        }
-        Err(contradiction(ACTION, format!("the answer has more than {MOST_PAGES} pages"), None))
+            reachable.extend(online.filter_map(|one| one.instance_id()?.parse::<InstanceId>().ok()));
+            Ok(())
+        })
+        .await?;
+        Ok(reachable)
     }
 }

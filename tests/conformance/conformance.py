@@ -402,9 +402,11 @@ def only_running_instances_have_a_status_unless_all_are_asked_for(aws):
     equal([status["InstanceId"] for status in running], [HOLDER])
     equal(running[0]["InstanceStatus"], {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]})
     equal(running[0]["SystemStatus"]["Status"], "ok")
+    equal(running[0]["AttachedEbsStatus"], {"Status": "ok", "Details": [{"Name": "reachability", "Status": "passed"}]})
     (stopping,) = aws.ec2.describe_instance_status(InstanceIds=[STANDBY], IncludeAllInstances=True)["InstanceStatuses"]
     equal(stopping["InstanceState"]["Name"], "stopping")
     equal(stopping["InstanceStatus"], {"Status": "not-applicable"})
+    equal(stopping["AttachedEbsStatus"], {"Status": "not-applicable"})
 
 
 @case

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use simulator::names;
 use token_failover::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
 
+use crate::support;
 use crate::world::parsed;
 
 const MEMBERS: &str = "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2";
@@ -135,6 +136,42 @@ fn the_interface_is_one_interface() {
     let values =
         ["eni-", "i-0aaaaaaaaaaaaaaa1", "eni-0ddddddddddddddd1,eni-0ddddddddddddddd2", "ENI-0DDDDDDDDDDDDDDD1"];
     refuses("TOKEN_SERVER_INTERFACE_ID", INTERFACE, &values);
+}
+
+/// The lines of a parameter of the template, with the comments in between.
+fn parameter(name: &str) -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/template.yaml");
+    let template = std::fs::read_to_string(path).expect("the template");
+    let lines = template.lines().skip_while(|line| *line != format!("  {name}:")).skip(1);
+    lines.take_while(|line| line.starts_with("    ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_template_and_the_function_have_the_same_bounds_for_every_number() {
+    let numbers = [
+        ("TokenServerDeviceIndex", "TOKEN_SERVER_DEVICE_INDEX"),
+        ("FailoverForceDetachAfterSeconds", "FAILOVER_FORCE_DETACH_AFTER_SECONDS"),
+        ("FailoverMaxMovesPerHour", "FAILOVER_MAX_MOVES_PER_HOUR"),
+    ];
+    for (name, variable) in numbers {
+        let lines = parameter(name);
+        let bound = |bound: &str| -> i64 {
+            let line = lines.iter().find_map(|line| line.trim().strip_prefix(&format!("{bound}: ")));
+            line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} has no {bound}: {lines:?}"))
+        };
+        let (least, most) = (bound("MinValue"), bound("MaxValue"));
+        for (value, is_accepted) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
+            let variables = support::variables(&[(variable, &value.to_string())]);
+            assert_eq!(Config::from_variables(variables).is_ok(), is_accepted, "{variable}={value}");
+        }
+        // A comment that names a bound names the same one.
+        let comments = lines.iter().filter(|line| line.trim().starts_with('#'));
+        let named = comments.flat_map(|line| line.split("up to ").skip(1).map(str::to_owned).collect::<Vec<_>>());
+        for words in named {
+            let number = words.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            assert_eq!(number, most.to_string(), "{name}: up to {words}");
+        }
+    }
 }
 
 #[test]

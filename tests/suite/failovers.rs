@@ -23,6 +23,8 @@ const ATTACH_TO_STANDBY: &str = "Attach i-0bbbbbbbbbbbbbbb2 at 1";
 /// The note that the move was made, where it does not count against the limit as well.
 const ARRIVAL: &str = "CreateTags arrival";
 const COUNT: &str = "CreateTags moves";
+/// The note of how many interfaces an instance of a type can have.
+const LIMITS: &str = "CreateTags limits";
 const SETTLE: &str = "DeleteTags";
 
 fn stage(scenario: Scenario) -> Stage {
@@ -69,6 +71,7 @@ fn story(simulator: &Simulator) -> Vec<String> {
                 "CreateTags" if call.to_string().contains("token-failover:announced") => {
                     "CreateTags announced".to_owned()
                 }
+                "CreateTags" if call.to_string().contains("token-failover:limits") => LIMITS.to_owned(),
                 "CreateTags" if call.to_string().contains("token-failover:moves") => COUNT.to_owned(),
                 "CreateTags" if !call.to_string().contains("busy-until") => "CreateTags hand over".to_owned(),
                 "CreateTags" if call.to_string().contains("arrived=") => ARRIVAL.to_owned(),
@@ -865,7 +868,10 @@ mod a_holder_that_runs {
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
         let to_standby = format!("{ATTACH_TO_STANDBY} -> AttachmentLimitExceeded");
         let back = format!("Attach {} at 1", names::HOLDER);
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, &to_standby, &back, ARRIVAL, PUBLISH_FAILED, SETTLE]);
+        assert_eq!(
+            story(&stage.simulator),
+            [NOTE, DETACH, &to_standby, &back, ARRIVAL, LIMITS, PUBLISH_FAILED, SETTLE]
+        );
         assert_eq!(codes(&report), ["returned-to-former-holder", "attach-failed"]);
     }
 
@@ -1069,7 +1075,7 @@ mod an_interface_attached_to_nothing {
 
         assert_eq!(failure.error_type(), "InterfaceNotAttached");
         let both = [names::HOLDER, names::STANDBY].map(|to| format!("Attach {to} at 1 -> AttachmentLimitExceeded"));
-        assert_eq!(story(&stage.simulator), [NOTE, &both[0], &both[1], PUBLISH_FAILED, "CreateTags hand over"]);
+        assert_eq!(story(&stage.simulator), [NOTE, &both[0], &both[1], LIMITS, PUBLISH_FAILED, "CreateTags hand over"]);
         assert!(mail(&stage.simulator, 0).contains("Expected to work now: NO"));
     }
 }

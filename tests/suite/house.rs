@@ -56,6 +56,16 @@ fn only_one_module_names_the_sdk() {
 }
 
 #[test]
+fn every_answer_on_pages_is_read_by_the_one_who_reads_them_all() {
+    let paginators = lines_with(&[".into_paginator()"], |path| path.starts_with("aws/"));
+    let read = lines_with(&["each_page(ACTION, MOST_PAGES, pages, "], |path| path.starts_with("aws/"));
+    assert!(paginators.len() >= 7, "{paginators:?}");
+    assert_eq!(paginators.len(), read.len(), "{paginators:?}\n{read:?}");
+    let by_hand = lines_with(&[".next().await"], |path| path.starts_with("aws/") && path != "aws/mod.rs");
+    assert_eq!(by_hand, Vec::<String>::new());
+}
+
+#[test]
 fn only_the_binaries_name_lambdas_runtime() {
     only_in("bin/", &["lambda_runtime"]);
 }

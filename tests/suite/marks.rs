@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER};
 use token_failover::ids::AttachmentId;
 use token_failover::marks::{
-    Change as Owed, Debt, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, tag_value,
+    Change as Owed, Debt, LIMITS, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, tag_value,
 };
-use token_failover::observation::{Attachment, AttachmentStatus, NetworkInterface};
+use token_failover::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
 
@@ -376,6 +376,34 @@ fn is_fit(value: &str) -> bool {
 }
 
 #[test]
+fn limits_are_what_the_tag_says_and_what_it_does_not_say_is_not_known() {
+    let limits = |total, first_card| InterfaceLimits { total, first_card };
+    let known = [("t3.micro", limits(2, 2)), ("p4d.24xlarge", limits(60, 15)), ("u-6tb1.metal", limits(5, 5))];
+    let known: BTreeMap<String, InterfaceLimits> = known.map(|(name, limits)| (name.to_owned(), limits)).into();
+    let value = "t3.micro=2 p4d.24xlarge=15/60 u-6tb1.metal=5";
+    assert_eq!(read(&[(LIMITS, value)]), Marks { limits: known.clone(), ..Marks::default() });
+    for damaged in ["", " ", "t3.micro", "=2", "t3.micro=", "t3.micro=0", "t3.micro=-1", "t3.micro=2/0", "t3.micro=two"]
+    {
+        assert_eq!(read(&[(LIMITS, damaged)]), Marks::default(), "{damaged:?}");
+    }
+
+    let learned = BTreeMap::from([("t3.micro".to_owned(), limits(3, 3))]);
+    let written = read(&[(LIMITS, value)]).limits_with(&learned);
+    assert_eq!(written, "t3.micro=3 p4d.24xlarge=15/60 u-6tb1.metal=5");
+}
+
+#[test]
+fn more_limits_than_a_tag_has_room_for_keep_the_newest() {
+    let limits = |n: u32| (format!("u7in-{n}tb.224xlarge"), InterfaceLimits { total: 60, first_card: 15 });
+    let many = Marks { limits: (0..40).map(limits).collect(), ..Marks::default() };
+    let learned = BTreeMap::from([limits(99)]);
+    let value = many.limits_with(&learned);
+    assert!(is_fit(&value) && value.starts_with("u7in-99tb.224xlarge=15/60 "), "{value}");
+    let kept = read(&[(LIMITS, &value)]).limits;
+    assert_eq!(kept.len(), value.split(' ').count(), "no word is cut: {value}");
+}
+
+#[test]
 fn a_tags_value_keeps_what_every_service_allows_and_no_more_than_256_characters() {
     assert_eq!(
         tag_value("no-viable-standby i-0bbbbbbbbbbbbbbb2: a+b=c.d_e/f@g"),
@@ -422,10 +450,11 @@ proptest! {
     #[test]
     fn no_tag_makes_the_reader_panic_and_no_debt_is_forgotten(value in "\\PC{0,60}", suffix in "\\PC{0,20}") {
         let key = format!("token-failover:owed:{suffix}");
-        let marks = read(&[(&key, &value), (MOVES, &value), (REFUSED, &value)]);
+        let marks = read(&[(&key, &value), (MOVES, &value), (REFUSED, &value), (LIMITS, &value)]);
         prop_assert_eq!(marks.debts.iter().map(|debt| debt.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
         let _ = (standing(&marks.debts[0], &on_nothing()), marks.recent_moves(now()));
         prop_assert!(is_fit(&marks.moves_with(now())));
+        prop_assert!(is_fit(&marks.limits_with(&BTreeMap::new())));
         prop_assert!(is_fit(&tag_value(&value)));
     }
 }

@@ -1,6 +1,7 @@
 //! Metrics: what CloudWatch counts, and that it can read the line.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -96,6 +97,36 @@ async fn an_interface_that_is_attached_to_nothing_is_a_failed_move() {
     let answer = stage.invoke(event("schedule")).await;
     assert_eq!(answer.as_ref().expect_err("nobody has it").error_type(), "InterfaceNotAttached");
     assert_eq!(counted(&answer), json!({"FailedMoves": 1}));
+}
+
+/// The answer to an invocation that is cut off: once these calls were made, no call is answered anymore.
+async fn cut_off(scenario: Scenario, payload: Value, after: Option<&'static str>) -> Result<Report, Failure> {
+    let stage = Stage::recorded(scenario.timings(Timings::realistic()).build(), &[], Box::new(|_| ()));
+    let mut hangs = after.is_none();
+    stage.simulator.disrupt(move |call| {
+        let hung = hangs;
+        hangs |= after.is_some_and(|after| call.action == after && !call.dry_run);
+        if hung { Disruption::Hang } else { Disruption::None }
+    });
+    // The SDK gives up on a call after 20 seconds, so the time has to end before that.
+    stage.invoke_within(payload, Duration::from_secs(15)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_move_that_was_begun_is_a_failed_move_when_the_time_ends() {
+    let failed = || simulator::pair().instance(names::HOLDER, |holder| holder.stopped());
+    let worlds = [
+        ("audit", simulator::pair(), event("operator-audit"), None, None),
+        ("plan", failed(), event("operator-plan"), None, None),
+        ("look", failed(), event("schedule"), None, None),
+        ("move", failed(), event("schedule"), Some("DetachNetworkInterface"), Some(json!({"FailedMoves": 1}))),
+    ];
+    for (name, world, payload, after, expected) in worlds {
+        let answer = cut_off(world, payload, after).await;
+        assert_eq!(answer.as_ref().expect_err("the time ends").error_type(), "DeadlineReached", "{name}");
+        let said = line("license-eu", now(), now(), &answer).map(|_| counted(&answer));
+        assert_eq!(said, expected, "{name}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

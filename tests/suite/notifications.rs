@@ -522,6 +522,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         Obstacle::WrongZone("eu-west-1b".to_owned()),
         Obstacle::WrongVpc,
         Obstacle::DeviceIndexTaken(parsed(INTERFACE)),
+        Obstacle::NoRoom { instance_type: "t3.micro".to_owned(), limit: 2 },
         Obstacle::Impaired,
         Obstacle::StatusChecksUnreadable,
         Obstacle::MayNotStart,

@@ -179,6 +179,45 @@ fn audit_tells_what_is_wrong_by_its_exit_status_and_changes_nothing() {
 }
 
 #[test]
+fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
+    let desk = prepared("nobody-subscribed", simulator::pair());
+    desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
+    let audited = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
+    assert!(stdout(&audited).contains("so no report reaches anybody. [no-subscription]"), "{}", stdout(&audited));
+}
+
+#[test]
+fn plan_and_audit_end_badly_for_a_warning_and_not_for_what_is_only_good_to_know() {
+    use token_failover::findings::Severity;
+    let worlds: [(Severity, Scenario, &str); 3] = [
+        (Severity::Info, simulator::pair(), "TOKEN_SERVER_CLIENTS="),
+        (
+            Severity::Warning,
+            simulator::pair().security_group(names::GROUP, |group| group.tcp(27007..=27008, "0.0.0.0/0")),
+            "TOKEN_SERVER_CLIENTS=10.0.0.0/16",
+        ),
+        (
+            Severity::Critical,
+            simulator::pair().security_group(names::GROUP, |group| group.no_rules()),
+            "TOKEN_SERVER_CLIENTS=10.0.0.0/16",
+        ),
+    ];
+    for (severity, world, clients) in worlds {
+        let desk = prepared(&format!("severity-{severity}"), world);
+        for task in ["plan", "audit"] {
+            let output = desk.run(&["--set", TOPIC, "--set", clients, "--json", task]);
+
+            let report: Value = serde_json::from_str(&stdout(&output)).expect("JSON alone");
+            let worst = report["findings"].as_array().expect("a list").first().map(|finding| &finding["severity"]);
+            assert_eq!(worst, Some(&Value::from(severity.to_string())), "{task}: {report}");
+            let expected = i32::from(severity >= Severity::Warning);
+            assert_eq!(status(&output), Some(expected), "{task}, {severity}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
 fn failover_moves_and_publishes_only_if_somebody_says_yes() {
     let desk = prepared("failover", simulator::pair());
     let nobody = desk.run(&["--set", TOPIC, "failover"]);

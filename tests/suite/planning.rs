@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use simulator::names::{HOLDER, STANDBY, STRANGER, THIRD};
+use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, THIRD};
 use token_failover::config::Config;
 use token_failover::event::Intent;
 use token_failover::ids::InstanceId;
-use token_failover::marks::{Debt, MOVES, RunName};
+use token_failover::marks::{Debt, LIMITS, MOVES, Marks, RunName};
 use token_failover::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
@@ -86,7 +86,7 @@ fn target(id: &str, start: bool) -> Target {
 fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> Move {
     let mut targets = targets.into_iter();
     Move {
-        interface_id: parsed(simulator::names::INTERFACE),
+        interface_id: parsed(INTERFACE),
         cause,
         from: Some(attachment()),
         targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
@@ -677,6 +677,70 @@ fn an_index_that_is_taken_elsewhere_does_not_matter() {
     assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
 }
 
+/// The pair with a stopped holder and this remembered of the standby's type, which is a `t3.small` with its primary interface and
+/// as many more on each network card.
+fn remembering(limits: &str, on_first_card: i32, on_second_card: i32) -> Observation {
+    in_state(InstanceState::Stopped)
+        .with_interface(|interface| {
+            interface.tags.insert(LIMITS.to_owned(), limits.to_owned());
+        })
+        .with_instance(STANDBY, |standby| {
+            let places = (0..on_first_card).map(|n| (n + 2, 0)).chain((0..on_second_card).map(|n| (n + 1, 1)));
+            standby.interfaces.extend(places.map(|(device_index, network_card_index)| InstanceInterface {
+                id: parsed(&format!("eni-0{network_card_index:08x}{device_index:08x}")),
+                device_index,
+                network_card_index,
+            }));
+        })
+}
+
+#[test]
+fn a_standby_is_full_by_what_is_remembered_of_its_type_and_by_nothing_else() {
+    let table = [
+        ("t3.small=2", 0, 0, None),
+        ("t3.small=2", 1, 0, Some(2)),
+        ("t3.small=2", 2, 0, Some(2)),
+        ("t3.small=3", 1, 0, None),
+        ("t3.small=2/4", 0, 1, None),
+        ("t3.small=2/4", 1, 0, Some(2)),
+        ("t3.small=2/4", 0, 3, Some(2)),
+        ("t3.micro=1", 5, 0, None),
+        ("t3.small=", 5, 0, None),
+        ("t3.small=0", 5, 0, None),
+        ("", 5, 0, None),
+    ];
+    for (limits, on_first_card, on_second_card, full) in table {
+        let observation = remembering(limits, on_first_card, on_second_card);
+        let expected = match full {
+            None => with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))),
+            Some(limit) => {
+                let obstacle = Obstacle::NoRoom { instance_type: "t3.small".to_owned(), limit };
+                Plan {
+                    decision: refuse(Refusal::NoViableStandby),
+                    standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))],
+                }
+            }
+        };
+        assert_eq!(reconcile(&observation), expected, "{limits}, {on_first_card} and {on_second_card} more");
+    }
+}
+
+#[test]
+fn the_license_interface_itself_takes_no_room() {
+    let leaving = remembering("t3.small=2", 0, 0)
+        .with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching)
+        .with_attachment(|attachment| attachment.instance_id = Some(parsed(STANDBY)))
+        .with_instance(STANDBY, |standby| {
+            standby.interfaces.push(InstanceInterface {
+                id: parsed(INTERFACE),
+                device_index: 1,
+                network_card_index: 0,
+            });
+        });
+    let planned = plan(&config(), &leaving, &Intent::Reconcile, Duration::MAX);
+    assert!(planned.standbys.contains(&standby(STANDBY, Verdict::Running)), "{planned:?}");
+}
+
 #[test]
 fn the_interface_is_attached_at_the_configured_index() {
     let config = support::config(&[("TOKEN_SERVER_DEVICE_INDEX", "3")]);
@@ -1032,13 +1096,20 @@ fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
 fn any_observation() -> impl Strategy<Value = Observation> {
     let instances = (any_instance(HOLDER), any_instance(STANDBY), any_instance(THIRD));
     let readable = (prop::bool::weighted(0.9), prop::bool::weighted(0.95), prop::bool::weighted(0.9));
-    let remembered = (prop::collection::vec(0..120i64, 0..5), prop::option::weighted(0.2, -60..60i64));
+    let limit = prop::option::weighted(0.2, 1..4u32);
+    let remembered = (prop::collection::vec(0..120i64, 0..5), prop::option::weighted(0.2, -60..60i64), limit);
     (any_attachment(), instances, readable, remembered).prop_map(
-        |(attachment, (holder, standby, third), (interface_read, interface_exists, instances_read), (moves, busy))| {
+        |(
+            attachment,
+            (holder, standby, third),
+            (interface_read, interface_exists, instances_read),
+            (moves, busy, limit),
+        )| {
             let mut observation = after_moves(&moves)
                 .with_interface(|interface| {
                     interface.attachment = attachment;
                     interface.tags.extend(busy.map(busy_for).map(|debt| (debt.key.clone(), debt.value())));
+                    interface.tags.extend(limit.map(|limit| (LIMITS.to_owned(), format!("t3.small={limit}"))));
                 })
                 .with_instances(|instances| *instances = [holder, standby, third].into_iter().flatten().collect());
             if !interface_exists {
@@ -1161,6 +1232,8 @@ proptest! {
                 prop_assert_eq!(&instance.availability_zone, &interface.availability_zone);
                 prop_assert_eq!(instance.vpc_id.as_ref(), Some(&interface.vpc_id));
                 prop_assert!(instance.interface_at(1).is_none_or(|there| there.id == interface.id));
+                let limits = Marks::read(&interface.tags).limits.get(&instance.instance_type).copied();
+                prop_assert!(limits.is_none_or(|limits| !limits.leave_no_room(instance, &interface.id)));
                 prop_assert!(matches!(instance.status_checks, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) || target.start);
                 let judged = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("it was judged");
                 prop_assert!(judged.verdict.is_viable());

@@ -74,7 +74,7 @@ pub(crate) fn request(action: &str, version: Option<&str>, form: &mut Form) -> R
             network_interface_id: form.require("NetworkInterfaceId")?,
             instance_id: form.require("InstanceId")?,
             device_index: form.require_parsed("DeviceIndex")?,
-            network_card_index: form.take_parsed("NetworkCardIndex")?.unwrap_or(0),
+            network_card_index: form.take_parsed("NetworkCardIndex")?,
             dry_run,
         }
         .into(),
@@ -508,6 +508,9 @@ fn instance_status(xml: &mut Xml, instance: &InstanceStatusView) {
     instance_state(xml, "instanceState", instance.state);
     check(xml, "systemStatus", system);
     check(xml, "instanceStatus", own);
+    if let Some(attached_ebs) = instance.attached_ebs() {
+        check(xml, "attachedEbsStatus", attached_ebs);
+    }
 }
 
 fn check(xml: &mut Xml, name: &str, check: Check) {

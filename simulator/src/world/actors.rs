@@ -44,6 +44,12 @@ impl World {
         Ok(())
     }
 
+    /// What the attached EBS status check says: `Impaired` once a volume no longer completes its reads and writes.
+    pub fn set_attached_ebs(&mut self, instance_id: &str, check: Option<Check>) -> Result<(), ApiError> {
+        self.region_mut().instance_mut(instance_id)?.attached_ebs_check = check;
+        Ok(())
+    }
+
     /// Whether a plain detach from the instance never ends.
     pub fn set_hung(&mut self, instance_id: &str, hung: bool) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.hung = hung;

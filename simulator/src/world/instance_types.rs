@@ -202,11 +202,14 @@ mod tests {
             .interface("eni-0ddddddddddddddd2", |interface| interface.on(names::STANDBY, 1))
             .world();
         let request = |card| AttachNetworkInterface {
-            network_card_index: card,
+            network_card_index: Some(card),
             ..AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1)
         };
         assert_eq!(code(world.act(request(0))), "InvalidParameterValue");
         assert_eq!(code(world.act(request(2))), "InvalidParameterValue");
+        world.region_mut().assumptions.several_cards_need_an_index = true;
+        let nameless = AttachNetworkInterface { network_card_index: None, ..request(1) };
+        assert_eq!(code(world.act(nameless)), "MissingParameter");
         assert_eq!(world.act(request(1)).unwrap().network_card_index, 1);
         assert_eq!(world.attachment_of(names::INTERFACE).unwrap().network_card_index, 1);
     }

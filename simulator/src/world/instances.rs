@@ -137,6 +137,7 @@ impl Deref for InstanceStatusView {
 /// The filters of DescribeInstanceStatus in the service model, which has none on tags.
 impl Filterable for InstanceStatusView {
     const FILTERS: FilterTable<Self> = &[
+        ("attached-ebs-status.status", |instance| maybe(instance.attached_ebs().map(Check::name))),
         ("availability-zone", |instance| one(&instance.availability_zone)),
         ("instance-state-code", |instance| one(instance.state.code())),
         ("instance-state-name", |instance| one(instance.state.name())),
@@ -407,6 +408,7 @@ impl World {
         instance.hung = false;
         instance.blocked_indexes.clear();
         (instance.system_check, instance.instance_check) = (Check::Initializing, Check::Initializing);
+        instance.attached_ebs_check = instance.attached_ebs_check.map(|_| Check::Initializing);
         let transition = instance.transition;
         self.start_token_server_at_boot(id);
         if checks_take.is_zero() {
@@ -419,7 +421,8 @@ impl World {
     /// Checks that somebody has set meanwhile are left as they are.
     pub(crate) fn complete_checks(&mut self, id: &str, transition: u32) {
         let Some(instance) = self.in_transition(id, transition) else { return };
-        for check in [&mut instance.system_check, &mut instance.instance_check] {
+        let attached_ebs = instance.attached_ebs_check.as_mut();
+        for check in [&mut instance.system_check, &mut instance.instance_check].into_iter().chain(attached_ebs) {
             if *check == Check::Initializing {
                 *check = Check::Ok;
             }
@@ -606,23 +609,44 @@ mod tests {
     #[test]
     fn only_running_instances_have_status_checks() {
         let mut world = crate::cold_standby().instance(names::HOLDER, |instance| instance.impaired()).world();
-        let status = |world: &mut World, now, request: DescribeInstanceStatus| -> Vec<(String, &str, &str)> {
-            let page = world.call(now, request).unwrap();
-            page.items
-                .iter()
-                .map(|instance| {
-                    let (system, own) = instance.checks();
-                    (instance.id.clone(), system.name(), own.name())
-                })
-                .collect()
-        };
+        let status =
+            |world: &mut World, now, request: DescribeInstanceStatus| -> Vec<(String, &str, &str, Option<&str>)> {
+                let page = world.call(now, request).unwrap();
+                page.items
+                    .iter()
+                    .map(|instance| {
+                        let (system, own) = instance.checks();
+                        (instance.id.clone(), system.name(), own.name(), instance.attached_ebs().map(Check::name))
+                    })
+                    .collect()
+            };
         let expected = [
-            (names::HOLDER.to_owned(), "ok", "impaired"),
-            (names::STANDBY.to_owned(), "not-applicable", "not-applicable"),
+            (names::HOLDER.to_owned(), "ok", "impaired", Some("ok")),
+            (names::STANDBY.to_owned(), "not-applicable", "not-applicable", Some("not-applicable")),
         ];
         assert_eq!(status(&mut world, seconds(0), DescribeInstanceStatus::default()), expected[..1]);
         let all = DescribeInstanceStatus { include_all_instances: true, ..DescribeInstanceStatus::default() };
         assert_eq!(status(&mut world, seconds(0), all), expected);
+    }
+
+    #[test]
+    fn an_instance_that_hides_its_attached_ebs_check_goes_on_hiding_it_and_is_healthy_without() {
+        let mut world = pair().instance(names::HOLDER, |instance| instance.attached_ebs(None)).world();
+        let seen = |world: &World| {
+            let holder = world.region().instance(names::HOLDER).unwrap();
+            (holder.attached_ebs(), holder.is_impaired())
+        };
+        assert_eq!(seen(&world), (None, false));
+        world.stop(names::HOLDER).unwrap();
+        world.advance(seconds(1));
+        world.start(names::HOLDER).unwrap();
+        world.advance(seconds(600));
+        assert_eq!(seen(&world), (None, false));
+        world.set_attached_ebs(names::HOLDER, Some(Check::Impaired)).unwrap();
+        assert_eq!(seen(&world), (Some(Check::Impaired), true));
+        world.stop(names::HOLDER).unwrap();
+        world.advance(seconds(1200));
+        assert_eq!(seen(&world), (Some(Check::NotApplicable), false));
     }
 
     #[test]
@@ -634,10 +658,12 @@ mod tests {
         world.start(names::HOLDER).unwrap();
         let checks = |world: &mut World, now| {
             world.advance(now);
-            world.region().instance(names::HOLDER).unwrap().checks()
+            let holder = world.region().instance(names::HOLDER).unwrap();
+            (holder.checks(), holder.attached_ebs(), holder.is_impaired())
         };
-        assert_eq!(checks(&mut world, seconds(60)), (Check::Initializing, Check::Initializing));
-        assert_eq!(checks(&mut world, seconds(61)), (Check::Ok, Check::Ok));
+        let all = |check| ((check, check), Some(check), false);
+        assert_eq!(checks(&mut world, seconds(60)), all(Check::Initializing));
+        assert_eq!(checks(&mut world, seconds(61)), all(Check::Ok));
         assert!(!world.region().instance(names::HOLDER).unwrap().hung);
     }
 

@@ -142,11 +142,17 @@ pub struct AttachNetworkInterface {
     pub network_interface_id: String,
     pub instance_id: String,
     pub device_index: u32,
-    pub network_card_index: u32,
+    /// `None`: the request names no network card.
+    pub network_card_index: Option<u32>,
     pub dry_run: bool,
 }
 
 impl AttachNetworkInterface {
+    /// The network card; 0 unless another one is named.
+    fn card(&self) -> u32 {
+        self.network_card_index.unwrap_or(0)
+    }
+
     pub fn to(instance_id: impl Into<String>, network_interface_id: impl Into<String>, device_index: u32) -> Self {
         Self {
             network_interface_id: network_interface_id.into(),
@@ -173,7 +179,7 @@ impl Ask for AttachNetworkInterface {
         Parameters::of("NetworkInterfaceId", &self.network_interface_id)
             .and("InstanceId", &self.instance_id)
             .and("DeviceIndex", self.device_index)
-            .and_if_any("NetworkCardIndex", (self.network_card_index != 0).then_some(self.network_card_index))
+            .and_if_any("NetworkCardIndex", self.network_card_index)
     }
 }
 
@@ -218,14 +224,14 @@ impl Change for AttachNetworkInterface {
             id: attachment_id.clone(),
             instance_id: self.instance_id.clone(),
             device_index: self.device_index,
-            network_card_index: self.network_card_index,
+            network_card_index: self.card(),
             status: AttachmentStatus::Attaching,
             attached_at: world.now,
             delete_on_termination: world.region.assumptions.attach_deletes_on_termination,
         };
         world.region_mut().interface_mut(&self.network_interface_id)?.attachment = Some(attachment);
         world.begin(world.region.timings.attach, Process::Attach { attachment_id: attachment_id.clone() });
-        Ok(Attached { attachment_id, network_card_index: self.network_card_index })
+        Ok(Attached { attachment_id, network_card_index: self.card() })
     }
 }
 
@@ -233,18 +239,25 @@ impl AttachNetworkInterface {
     /// Network card, device index and number of interfaces; interfaces still on their way out count.
     fn check_room(&self, region: &Region, instance: &Instance) -> Result<(), ApiError> {
         let instance_type = region.instance_type(&instance.instance_type)?;
-        let card = usize::try_from(self.network_card_index).ok();
+        if self.network_card_index.is_none()
+            && region.assumptions.several_cards_need_an_index
+            && instance_type.network_cards.len() > 1
+        {
+            return Err(ApiError::missing_parameter("NetworkCardIndex"));
+        }
+        let card = usize::try_from(self.card()).ok();
         let Some(room) = card.and_then(|card| instance_type.network_cards.get(card)) else {
             return Err(ApiError::invalid_value(format!(
                 "Network card index {} exceeds the limit for {}",
-                self.network_card_index, instance_type.name
+                self.card(),
+                instance_type.name
             )));
         };
         let interfaces = region.interfaces_of(&instance.id);
         let on_card: Vec<_> = interfaces
             .iter()
             .filter_map(|interface| interface.attachment.as_ref())
-            .filter(|attachment| attachment.network_card_index == self.network_card_index)
+            .filter(|attachment| attachment.network_card_index == self.card())
             .collect();
         let taken = on_card.iter().any(|attachment| attachment.device_index == self.device_index);
         if taken || instance.blocked_indexes.contains(&self.device_index) {
@@ -617,7 +630,7 @@ mod tests {
         assert_eq!(refusal(attach(&mut world, names::STANDBY, 1)), client("InvalidParameterCombination"));
         assert_eq!(refusal(attach(&mut world, names::THIRD, 1)), client("InvalidParameterCombination"));
         let mut request = AttachNetworkInterface::to(names::HOLDER, names::INTERFACE, 1);
-        request.network_card_index = 1;
+        request.network_card_index = Some(1);
         assert_eq!(refusal(world.act(request)), client("InvalidParameterValue"));
     }
 

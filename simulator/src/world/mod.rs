@@ -72,7 +72,7 @@ pub use self::{
     },
     select::{Filter, Page, Selection},
     subnets::{DescribeSubnets, Subnet, SubnetView},
-    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Standing, Subscription, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     time::{Assumptions, Process, Timings},
     token_servers::{Refusal, TokenServer},

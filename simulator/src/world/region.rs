@@ -105,6 +105,8 @@ pub struct Instance {
     pub launched_at: Duration,
     pub system_check: Check,
     pub instance_check: Check,
+    /// The attached EBS status check; `None`: EC2 does not show it.
+    pub attached_ebs_check: Option<Check>,
     pub capacity: Capacity,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
@@ -191,6 +193,8 @@ pub enum Check {
     InsufficientData,
     /// What every instance shows that is not running.
     NotApplicable,
+    /// A value that the service model did not have when this was written.
+    Other(&'static str),
 }
 
 impl Check {
@@ -201,6 +205,7 @@ impl Check {
             Self::Initializing => "initializing",
             Self::InsufficientData => "insufficient-data",
             Self::NotApplicable => "not-applicable",
+            Self::Other(name) => name,
         }
     }
 
@@ -211,7 +216,7 @@ impl Check {
             Self::Impaired => Some("failed"),
             Self::Initializing => Some("initializing"),
             Self::InsufficientData => Some("insufficient-data"),
-            Self::NotApplicable => None,
+            Self::NotApplicable | Self::Other(_) => None,
         }
     }
 }
@@ -376,6 +381,18 @@ impl Instance {
             InstanceState::Running => (self.system_check, self.instance_check),
             _ => (Check::NotApplicable, Check::NotApplicable),
         }
+    }
+
+    /// The attached EBS status check (service model, `InstanceStatus$AttachedEbsStatus`), which not every instance shows.
+    pub fn attached_ebs(&self) -> Option<Check> {
+        let is_running = self.state == InstanceState::Running;
+        self.attached_ebs_check.map(|check| if is_running { check } else { Check::NotApplicable })
+    }
+
+    /// Whether one of the three checks fails.
+    pub fn is_impaired(&self) -> bool {
+        let (system, own) = self.checks();
+        [Some(system), Some(own), self.attached_ebs()].contains(&Some(Check::Impaired))
     }
 
     pub(crate) fn enter(&mut self, state: InstanceState, reason: Option<StateReason>) {

@@ -1,5 +1,7 @@
 //! What a topic is, and who gets its messages: GetTopicAttributes, ListSubscriptionsByTopic.
 
+use std::time::Duration;
+
 use super::{
     ApiError, World,
     operations::{Ask, Look, Parameters},
@@ -12,6 +14,11 @@ const SUBSCRIPTIONS_ON_A_PAGE: usize = 100;
 /// What is shown instead of the ARN of a subscription that nobody has confirmed ("ListSubscriptions", SNS API
 /// Reference).
 const PENDING: &str = "PendingConfirmation";
+/// What is shown instead of the ARN of a subscription that was ended. Not in the API Reference; seen in public issues
+/// (ansible/ansible#20086, xmidt-org/webpa-common#362).
+const DELETED: &str = "Deleted";
+/// How long it is shown ("How do I recreate a 'Deleted' Amazon SNS topic subscription", AWS re:Post).
+const DELETED_VISIBLE_FOR: Duration = Duration::from_secs(72 * 3600);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
@@ -19,16 +26,33 @@ pub struct Subscription {
     /// `email`, `sqs`, `https` and the like.
     pub protocol: String,
     pub endpoint: String,
-    /// An e-mail is confirmed by following the link in it; until then nothing is delivered ("Subscribing an email
-    /// address to an Amazon SNS topic", SNS Developer Guide).
-    pub confirmed: bool,
+    pub standing: Standing,
     pub(crate) id: String,
 }
 
+/// How a subscription stands. Only a confirmed one gets messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// An e-mail is confirmed by following the link in it ("Subscribing an email address to an Amazon SNS topic", SNS
+    /// Developer Guide).
+    Pending,
+    Confirmed,
+    /// Somebody has unsubscribed it at this time.
+    Deleted(Duration),
+}
+
 impl Subscription {
-    /// `SubscriptionArn`, or `PendingConfirmation`.
+    /// `SubscriptionArn`, or `PendingConfirmation`, or `Deleted`.
     pub fn arn(&self) -> String {
-        if self.confirmed { format!("{}:{}", self.topic_arn, self.id) } else { PENDING.to_owned() }
+        match self.standing {
+            Standing::Confirmed => format!("{}:{}", self.topic_arn, self.id),
+            Standing::Pending => PENDING.to_owned(),
+            Standing::Deleted(_) => DELETED.to_owned(),
+        }
+    }
+
+    fn is_shown(&self, now: Duration) -> bool {
+        !matches!(self.standing, Standing::Deleted(at) if now >= at + DELETED_VISIBLE_FOR)
     }
 }
 
@@ -69,15 +93,19 @@ impl Look for GetTopicAttributes {
     /// topic (service model, `GetTopicAttributesResponse`).
     fn look(&self, world: &World) -> Result<TopicAttributes, ApiError> {
         let topic = world.topic(&self.topic_arn)?;
-        let confirmed = topic.subscriptions.iter().filter(|subscription| subscription.confirmed).count();
-        let pending = topic.subscriptions.len() - confirmed;
+        let count = |is_wanted: fn(&Standing) -> bool| {
+            topic.subscriptions.iter().filter(|subscription| is_wanted(&subscription.standing)).count()
+        };
+        let confirmed = count(|standing| *standing == Standing::Confirmed);
+        let pending = count(|standing| *standing == Standing::Pending);
+        let deleted = count(|standing| matches!(standing, Standing::Deleted(_)));
         let mut attributes = vec![
             ("TopicArn", self.topic_arn.clone()),
             ("Owner", world.region().account().to_owned()),
             ("DisplayName", String::new()),
             ("SubscriptionsConfirmed", confirmed.to_string()),
             ("SubscriptionsPending", pending.to_string()),
-            ("SubscriptionsDeleted", topic.unsubscribed.to_string()),
+            ("SubscriptionsDeleted", deleted.to_string()),
         ];
         attributes.extend(topic.kms_master_key_id.clone().map(|key| ("KmsMasterKeyId", key)));
         if is_fifo(&self.topic_arn) {
@@ -111,7 +139,8 @@ impl Look for ListSubscriptionsByTopic {
     type Answer = Page<Subscription>;
 
     fn look(&self, world: &World) -> Result<Page<Subscription>, ApiError> {
-        let subscriptions = world.topic(&self.topic_arn)?.subscriptions.clone();
+        let mut subscriptions = world.topic(&self.topic_arn)?.subscriptions.clone();
+        subscriptions.retain(|subscription| subscription.is_shown(world.now()));
         let selection = Selection {
             max_results: Some(SUBSCRIPTIONS_ON_A_PAGE),
             next_token: self.next_token.clone(),
@@ -146,7 +175,7 @@ impl World {
             topic_arn: topic_arn.to_owned(),
             protocol: protocol.to_owned(),
             endpoint: endpoint.to_owned(),
-            confirmed,
+            standing: if confirmed { Standing::Confirmed } else { Standing::Pending },
             id,
         });
         Ok(())
@@ -155,17 +184,22 @@ impl World {
     /// Somebody follows the link in the mail.
     pub fn confirm_subscription(&mut self, topic_arn: &str, endpoint: &str) -> Result<(), ApiError> {
         for subscription in &mut self.topic_mut(topic_arn)?.subscriptions {
-            subscription.confirmed |= subscription.endpoint == endpoint;
+            if subscription.endpoint == endpoint && subscription.standing == Standing::Pending {
+                subscription.standing = Standing::Confirmed;
+            }
         }
         Ok(())
     }
 
-    /// Somebody follows the other link, which is in every message.
+    /// Somebody follows the other link, which is in every message. The entry stays for a while.
     pub fn unsubscribe(&mut self, topic_arn: &str, endpoint: &str) -> Result<(), ApiError> {
-        let topic = self.topic_mut(topic_arn)?;
-        let before = topic.subscriptions.len();
-        topic.subscriptions.retain(|subscription| subscription.endpoint != endpoint);
-        topic.unsubscribed += before - topic.subscriptions.len();
+        let now = self.now();
+        let of_endpoint = |subscription: &&mut Subscription| subscription.endpoint == endpoint;
+        for subscription in self.topic_mut(topic_arn)?.subscriptions.iter_mut().filter(of_endpoint) {
+            if !matches!(subscription.standing, Standing::Deleted(_)) {
+                subscription.standing = Standing::Deleted(now);
+            }
+        }
         Ok(())
     }
 
@@ -194,19 +228,24 @@ mod tests {
         (error.status, error.code.into_owned())
     }
 
-    fn subscriptions(world: &mut World) -> Vec<(String, String, bool)> {
+    fn subscriptions(world: &mut World) -> Vec<(String, String, Standing)> {
         let page = world.act(ListSubscriptionsByTopic::of(names::TOPIC)).unwrap();
         page.items
             .into_iter()
             .map(|subscription| {
-                assert_eq!(subscription.arn() == "PendingConfirmation", !subscription.confirmed);
-                (subscription.protocol, subscription.endpoint, subscription.confirmed)
+                let arn = subscription.arn();
+                match subscription.standing {
+                    Standing::Confirmed => assert!(arn.starts_with("arn:aws:sns:"), "{arn}"),
+                    Standing::Pending => assert_eq!(arn, "PendingConfirmation"),
+                    Standing::Deleted(_) => assert_eq!(arn, "Deleted"),
+                }
+                (subscription.protocol, subscription.endpoint, subscription.standing)
             })
             .collect()
     }
 
-    fn email(endpoint: &str, confirmed: bool) -> (String, String, bool) {
-        ("email".to_owned(), endpoint.to_owned(), confirmed)
+    fn email(endpoint: &str, standing: Standing) -> (String, String, Standing) {
+        ("email".to_owned(), endpoint.to_owned(), standing)
     }
 
     fn attributes(world: &mut World) -> Vec<(&'static str, String)> {
@@ -229,7 +268,7 @@ mod tests {
     #[test]
     fn somebody_gets_the_messages_of_the_pair() {
         let mut world = pair().world();
-        assert_eq!(subscriptions(&mut world), [email(names::SUBSCRIBER, true)]);
+        assert_eq!(subscriptions(&mut world), [email(names::SUBSCRIBER, Standing::Confirmed)]);
         assert_eq!(attributes(&mut world), expected("1", "0", "0"));
     }
 
@@ -241,7 +280,7 @@ mod tests {
 
         let pending = |topic: TopicSpec| topic.no_subscriptions().pending_email(names::SUBSCRIBER);
         let mut world = pair().topic(names::TOPIC, pending).world();
-        assert_eq!(subscriptions(&mut world), [email(names::SUBSCRIBER, false)]);
+        assert_eq!(subscriptions(&mut world), [email(names::SUBSCRIBER, Standing::Pending)]);
         assert_eq!(attributes(&mut world), expected("0", "1", "0"));
     }
 
@@ -250,13 +289,19 @@ mod tests {
         let mut world = pair().topic(names::TOPIC, TopicSpec::no_subscriptions).world();
         world.subscribe(names::TOPIC, "email", "a@example.com").unwrap();
         world.subscribe(names::TOPIC, "sqs", "arn:aws:sqs:eu-west-1:123456789012:q").unwrap();
-        let queue = ("sqs".to_owned(), "arn:aws:sqs:eu-west-1:123456789012:q".to_owned(), true);
-        assert_eq!(subscriptions(&mut world), [email("a@example.com", false), queue.clone()]);
+        let queue = ("sqs".to_owned(), "arn:aws:sqs:eu-west-1:123456789012:q".to_owned(), Standing::Confirmed);
+        assert_eq!(subscriptions(&mut world), [email("a@example.com", Standing::Pending), queue.clone()]);
         world.confirm_subscription(names::TOPIC, "a@example.com").unwrap();
-        assert_eq!(subscriptions(&mut world), [email("a@example.com", true), queue.clone()]);
+        assert_eq!(subscriptions(&mut world), [email("a@example.com", Standing::Confirmed), queue.clone()]);
         world.unsubscribe(names::TOPIC, "a@example.com").unwrap();
-        assert_eq!(subscriptions(&mut world), [queue]);
+        let gone = email("a@example.com", Standing::Deleted(Duration::ZERO));
+        assert_eq!(subscriptions(&mut world), [gone.clone(), queue.clone()]);
         assert_eq!(attributes(&mut world), expected("1", "0", "1"));
+        world.confirm_subscription(names::TOPIC, "a@example.com").unwrap();
+        world.unsubscribe(names::TOPIC, "a@example.com").unwrap();
+        assert_eq!(subscriptions(&mut world), [gone, queue.clone()], "what is gone is not confirmed again");
+        world.advance(DELETED_VISIBLE_FOR);
+        assert_eq!(subscriptions(&mut world), [queue], "and is shown for three days");
     }
 
     #[test]

@@ -99,6 +99,9 @@ pub struct Assumptions {
     /// A new attachment has DeleteOnTermination true. AttachNetworkInterface has no parameter for it and its documentation
     /// names no default; secondary sources say false, and that is the default here too.
     pub attach_deletes_on_termination: bool,
+    /// An attach to an instance of a type with several network cards has to name one. The service model says that the first
+    /// card is the default.
+    pub several_cards_need_an_index: bool,
     /// A dry run of a change is refused with the error that the change itself would be refused with, instead of
     /// `DryRunOperation` whatever the state of what it names. The service model says of `DryRun` only that it checks
     /// permissions.

@@ -32,8 +32,6 @@ pub(crate) struct Topic {
     /// The key of an encrypted topic.
     pub(crate) kms_master_key_id: Option<String>,
     pub(crate) subscriptions: Vec<Subscription>,
-    /// How many subscriptions there were that are no more.
-    pub(crate) unsubscribed: usize,
 }
 
 /// A message as subscribers get it.

@@ -37,11 +37,15 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     if !json {
         show::report(&report);
     }
-    let is_critical = report.findings.iter().any(|finding| finding.severity == Severity::Critical);
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
     let is_well = match report.outcome {
-        Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::NoAction => !is_critical,
+        Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::NoAction => worst < Some(Severity::Critical),
         Outcome::Audited => report.reason == "ready",
-        Outcome::Planned => report.movement.is_none() && report.findings.is_empty(),
+        // What would be done is worth a look, be it a move or a start.
+        Outcome::Planned => {
+            let does_something = report.steps.iter().any(|step| step.result == StepResult::Planned);
+            !does_something && worst < Some(Severity::Warning)
+        }
         _ => false,
     };
     Ok(if is_well { Ended::Well } else { Ended::Badly })

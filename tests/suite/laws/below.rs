@@ -30,9 +30,9 @@ use token_failover::marks::NAMESPACE;
 use token_failover::notification::Notification;
 use token_failover::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
 };
-use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
+use token_failover::readiness::{AclEntry, Route, Standing, Subscription};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -216,9 +216,8 @@ impl Ec2 for BelowEc2 {
         let describe = DescribeInstanceStatus::of(ids.iter().map(InstanceId::as_str));
         let page = self.ask("ec2:DescribeInstanceStatus", describe).await?;
         let checks = page.items.iter().map(|seen| {
-            let (system, own) = seen.checks();
-            let checks = match (system, own) {
-                (Check::Impaired, _) | (_, Check::Impaired) => StatusChecks::Impaired,
+            let checks = match seen.checks() {
+                _ if seen.is_impaired() => StatusChecks::Impaired,
                 (Check::Ok, Check::Ok) => StatusChecks::Ok,
                 _ => StatusChecks::Undecided,
             };
@@ -479,6 +478,7 @@ fn authorize_request(ingress: &Ingress, dry_run: bool) -> AuthorizeSecurityGroup
 fn attach_request(attach: &Attach, dry_run: bool) -> AttachNetworkInterface {
     let index = u32::from(attach.device_index);
     AttachNetworkInterface {
+        network_card_index: Some(0),
         dry_run,
         ..AttachNetworkInterface::to(attach.instance_id.as_str(), attach.interface_id.as_str(), index)
     }
@@ -525,7 +525,7 @@ impl SnsAudit for BelowSns {
                 let subscriptions = page.items.iter().map(|one| Subscription {
                     protocol: one.protocol.clone(),
                     endpoint: one.endpoint.clone(),
-                    confirmed: one.confirmed,
+                    standing: Standing::of_arn(&one.arn()),
                 });
                 Ok(Some(subscriptions.collect()))
             }

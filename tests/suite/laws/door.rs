@@ -16,8 +16,8 @@ use token_failover::ids::{
     SecurityGroupId,
 };
 use token_failover::notification::Notification;
-use token_failover::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
-use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
+use token_failover::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
+use token_failover::readiness::{AclEntry, Route, Subscription};
 use tokio::time::sleep;
 
 use super::dice::Dice;

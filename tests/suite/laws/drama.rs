@@ -84,6 +84,8 @@ pub(crate) enum Act {
     Crash(&'static str),
     Impair(&'static str),
     Heal(&'static str),
+    /// A volume no longer completes its reads and writes.
+    LoseVolume(&'static str),
     Capacity(&'static str, Capacity),
     DetachByHand,
     AttachByHand(&'static str),
@@ -110,7 +112,10 @@ impl Act {
             Self::Terminate(id) => world.terminate(id),
             Self::Crash(id) => world.crash(id),
             Self::Impair(id) => world.set_checks(id, simulator::world::Check::Ok, simulator::world::Check::Impaired),
-            Self::Heal(id) => world.set_checks(id, simulator::world::Check::Ok, simulator::world::Check::Ok),
+            Self::Heal(id) => world
+                .set_checks(id, simulator::world::Check::Ok, simulator::world::Check::Ok)
+                .and_then(|()| world.set_attached_ebs(id, Some(simulator::world::Check::Ok))),
+            Self::LoseVolume(id) => world.set_attached_ebs(id, Some(simulator::world::Check::Impaired)),
             Self::Capacity(id, capacity) => world.set_capacity(id, *capacity),
             Self::DetachByHand => world.detach(names::INTERFACE),
             Self::AttachByHand(id) => world.attach(names::INTERFACE, id, device_index),
@@ -151,6 +156,7 @@ impl fmt::Display for Act {
             Self::Crash(id) => write!(f, "{} hangs; its status checks fail", called(id)),
             Self::Impair(id) => write!(f, "the status checks of {} fail", called(id)),
             Self::Heal(id) => write!(f, "the status checks of {} pass", called(id)),
+            Self::LoseVolume(id) => write!(f, "the attached EBS status check of {} fails", called(id)),
             Self::Capacity(id, capacity) => write!(f, "the capacity for {} is {capacity:?}", called(id)),
             Self::DetachByHand => write!(f, "somebody detaches the interface by hand"),
             Self::AttachByHand(id) => write!(f, "somebody attaches the interface to {} by hand", called(id)),
@@ -434,6 +440,7 @@ impl Drama {
         drama.add_slow_attaches();
         drama.add_hanging_reads();
         drama.add_single_wrong_answers();
+        drama.draw_attached_ebs();
         if seed % 7 == 6 {
             drama.wakes = true;
             drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
@@ -477,6 +484,38 @@ impl Drama {
             }
             self.scenario =
                 self.scenario.clone().with_assumptions(|assumed| assumed.gone_attachment_is_unauthorized = true);
+        }
+    }
+
+    /// What the third status check says, from the seed alone: in one world of eleven a volume is what is impaired, in two
+    /// the check says something of some members that is no objection.
+    fn draw_attached_ebs(&mut self) {
+        use simulator::world::Check::{Impaired, Initializing, InsufficientData, NotApplicable, Ok};
+        let harmless = [None, Some(NotApplicable), Some(Initializing), Some(InsufficientData)];
+        match self.seed % 11 {
+            3 => {
+                for cue in &mut self.acts {
+                    let (Cue::At(_, act) | Cue::Near { act, .. }) = cue;
+                    if let Act::Impair(id) = act {
+                        *act = Act::LoseVolume(id);
+                    }
+                }
+                for id in self.members.clone() {
+                    self.setting.push(format!("if a check of {} fails, it is the attached EBS one", called(id)));
+                    self.scenario = self.scenario.clone().instance(id, |spec| {
+                        if spec.is_impaired() { spec.checks(Ok, Ok).attached_ebs(Some(Impaired)) } else { spec }
+                    });
+                }
+            }
+            5 | 8 => {
+                for (position, id) in self.members.clone().into_iter().enumerate() {
+                    let check =
+                        harmless[(usize::try_from(self.seed / 11 % 4).expect("few") + position) % harmless.len()];
+                    self.setting.push(format!("the attached EBS status check of {} is {check:?}", called(id)));
+                    self.scenario = self.scenario.clone().instance(id, |spec| spec.attached_ebs(check));
+                }
+            }
+            _ => {}
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
-use simulator::world::region::{AttachmentStatus as TrueStatus, Check, InstanceState as TrueState};
+use simulator::world::region::{AttachmentStatus as TrueStatus, InstanceState as TrueState};
 use simulator::world::{Process, Service, World};
 use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, names};
 use token_failover::cloud::{Attach, CallError, Meaning};
@@ -799,16 +799,12 @@ impl Judge {
         let interface = world.interface(names::INTERFACE);
         for member in &self.drama.members {
             let instance = region.instance(member).ok();
-            let is_impaired = |instance: &simulator::world::Instance| {
-                let (system, own) = instance.checks();
-                system == Check::Impaired || own == Check::Impaired
-            };
             let is_healthy = instance.is_some_and(|instance| {
-                instance.state == TrueState::Running && !(self.drama.on_impaired && is_impaired(instance))
+                instance.state == TrueState::Running && !(self.drama.on_impaired && instance.is_impaired())
             });
             let is_viable = instance.is_some_and(|instance| {
                 let able = match instance.state {
-                    TrueState::Running => !is_impaired(instance),
+                    TrueState::Running => !instance.is_impaired(),
                     TrueState::Stopped => self.drama.start_standby,
                     _ => false,
                 };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use simulator::world::World;
-use simulator::world::region::{AttachmentStatus, Capacity, Check, Instance, InstanceState};
+use simulator::world::region::{AttachmentStatus, Capacity, InstanceState};
 use simulator::{CallInfo, Disruption, Simulator, When, names};
 use token_failover::cloud::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use token_failover::config::Config;
@@ -554,7 +554,7 @@ impl End {
             });
             let room = others.len() < instance.interface_limit && !taken;
             let runs = match instance.state {
-                InstanceState::Running => !is_impaired(instance),
+                InstanceState::Running => !instance.is_impaired(),
                 InstanceState::Stopped => drama.start_standby && instance.capacity == Capacity::Available,
                 _ => false,
             };
@@ -576,7 +576,7 @@ impl End {
                     Place::Stranger
                 } else {
                     let healthy = region.instance(&at.instance_id).is_ok_and(|instance| {
-                        instance.state == InstanceState::Running && !(drama.on_impaired && is_impaired(instance))
+                        instance.state == InstanceState::Running && !(drama.on_impaired && instance.is_impaired())
                     });
                     let hung = region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
                     let could_start = region.instance(&at.instance_id).is_ok_and(|instance| {
@@ -603,11 +603,6 @@ impl End {
             able,
         }
     }
-}
-
-fn is_impaired(instance: &Instance) -> bool {
-    let (system, own) = instance.checks();
-    system == Check::Impaired || own == Check::Impaired
 }
 
 /// The actions in whose answers the SDK looks for nothing, so that any body will do.

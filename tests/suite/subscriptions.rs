@@ -1,0 +1,112 @@
+//! Who gets the reports: only a confirmed subscription does, and where there is none no mail can say so.
+
+use serde_json::Value;
+use simulator::{Scenario, names};
+use token_failover::findings::{Finding, Severity};
+use token_failover::metrics;
+use token_failover::report::Report;
+
+use crate::support::{Stage, event};
+
+const COLLEAGUE: &str = "colleague@example.com";
+
+/// How an address stands with the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Confirmed,
+    Pending,
+    Unsubscribed,
+}
+
+use Standing::{Confirmed, Pending, Unsubscribed};
+
+fn stage(addresses: &[(&str, Standing)]) -> Stage {
+    let scenario: Scenario = simulator::pair().topic(names::TOPIC, |topic| {
+        addresses.iter().fold(topic.no_subscriptions(), |topic, (address, standing)| match standing {
+            Confirmed | Unsubscribed => topic.email(address),
+            Pending => topic.pending_email(address),
+        })
+    });
+    let stage = Stage::recorded(scenario.build(), &[], Box::new(|_| ()));
+    for (address, _) in addresses.iter().filter(|(_, standing)| *standing == Unsubscribed) {
+        stage.simulator.world(|world| world.unsubscribe(names::TOPIC, address)).expect("the topic exists");
+    }
+    stage
+}
+
+async fn audit(addresses: &[(&str, Standing)]) -> Report {
+    stage(addresses).invoke(event("operator-audit")).await.expect("a report")
+}
+
+fn about_subscriptions(report: &Report) -> Vec<&Finding> {
+    let codes = ["no-subscription", "subscription-unconfirmed"];
+    report.findings.iter().filter(|finding| codes.contains(&finding.code.as_str())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_confirmed_subscription_counts_and_without_one_nothing_is_ready() {
+    let standings = [None, Some(Confirmed), Some(Pending), Some(Unsubscribed)];
+    for first in standings {
+        for second in standings {
+            let addresses = [(names::SUBSCRIBER, first), (COLLEAGUE, second)];
+            let addresses: Vec<(&str, Standing)> =
+                addresses.into_iter().filter_map(|(address, standing)| Some((address, standing?))).collect();
+
+            let report = audit(&addresses).await;
+
+            let is_confirmed = addresses.iter().any(|(_, standing)| *standing == Confirmed);
+            let pending = addresses.iter().filter(|(_, standing)| *standing == Pending);
+            let mut expected: Vec<(Severity, &str, String)> = Vec::new();
+            expected.extend((!is_confirmed).then(|| (Severity::Critical, "no-subscription", names::TOPIC.to_owned())));
+            expected.extend(
+                pending.map(|(address, _)| (Severity::Warning, "subscription-unconfirmed", format!("email {address}"))),
+            );
+            let found: Vec<(Severity, &str, String)> = about_subscriptions(&report)
+                .into_iter()
+                .map(|finding| (finding.severity, finding.code.as_str(), finding.resource.clone().unwrap_or_default()))
+                .collect();
+            assert_eq!(found, expected, "{addresses:?}");
+            assert_eq!(report.reason.starts_with("ready"), is_confirmed, "{addresses:?}: {}", report.reason);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_nobody_gets_the_reports_is_counted_and_its_remedy_says_why_no_mail_tells_it() {
+    let ways: [(&[(&str, Standing)], &str); 4] = [
+        (&[], "has no subscription, so no report reaches anybody."),
+        (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no report reaches anybody."),
+        (
+            &[(names::SUBSCRIBER, Unsubscribed)],
+            "has no subscription since license-team@example.com (email) was unsubscribed, so no report reaches anybody.",
+        ),
+        (
+            &[(names::SUBSCRIBER, Unsubscribed), (COLLEAGUE, Pending)],
+            "has no confirmed subscription, so no report reaches anybody.",
+        ),
+    ];
+    for (addresses, message) in ways {
+        let answer = stage(addresses).invoke(event("operator-audit")).await;
+        let now = "2026-11-11T21:29:59Z".parse().expect("a time");
+        let line = metrics::line("license-eu", now, now, &answer).expect("a line");
+        assert_eq!(line["CriticalFindings"], Value::from(1), "{addresses:?}");
+
+        let report = answer.expect("a report");
+        let [nobody, ..] = about_subscriptions(&report)[..] else { panic!("{addresses:?}: {:?}", report.findings) };
+        assert!(
+            nobody.message.ends_with(&message.replace("license-team@example.com", names::SUBSCRIBER)),
+            "{nobody:?}"
+        );
+        for part in [
+            "No mail can say this: the metric CriticalFindings, its alarm and the dashboard do, and so does the command",
+            &format!(
+                "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
+                names::TOPIC
+            ),
+        ] {
+            assert!(nobody.remedy.contains(part), "{addresses:?}: {part}\n{}", nobody.remedy);
+        }
+        let subscribes = nobody.remedy.contains("aws sns subscribe --topic-arn");
+        assert_eq!(subscribes, !addresses.iter().any(|(_, standing)| *standing == Pending), "{addresses:?}");
+    }
+}
