@@ -163,6 +163,10 @@ class Files(unittest.TestCase):
         default = re.search(r"LMGRD_STOP_SECONDS=\$\{LMGRD_STOP_SECONDS:-(\d+)\}", (BOOT / "token-server").read_text())
         self.assertLess(int(default[1]), int(service["TimeoutStopSec"]))
 
+    def test_the_unit_lets_the_script_write_etc_hosts(self):
+        # "full" and "strict" make /etc read-only.
+        self.assertEqual("yes", Unit(SERVICE)["Service"]["ProtectSystem"])
+
     def test_the_token_server_waits_for_nothing_that_needs_s3(self):
         unit = Unit(SERVICE)["Unit"]
         self.assertEqual({"Description", "After", "StartLimitIntervalSec"}, set(unit))
@@ -181,7 +185,7 @@ class Files(unittest.TestCase):
         shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (BOOT / "token-server.conf").read_text(), re.M))
         shown.pop("LICENSE_MAC")
         self.assertEqual({"LICENSE_FILE", "LMGRD", "LMGRD_OPTIONS", "LMGRD_USER", "LMGRD_STOP_SECONDS",
-                          "ROUTING_PATIENCE_SECONDS"}, set(shown))
+                          "ROUTING_PATIENCE_SECONDS", "WRITE_HOSTS"}, set(shown))
         self.assertEqual(shown, {name: declared[name] for name in shown})
 
     def test_systemd_finds_no_fault_in_the_units(self):
