@@ -105,7 +105,7 @@ class Host(TestCase):
         own = os.uname().nodename
         for host in [
             "this_host", "THIS_HOST", "localhost", "localhost.localdomain", "lic.localhost", "LocalHost", "ip6-localhost",
-            "10.0.1.60", "10.1", "0x0a000132", "::1", "fe80::1", "ANY*", "<put.hostname.here>", "lic1,lic2", "-lic1", ".lic1",
+            "10.0.1.60", "10.1", "0x0a00013c", "::1", "fe80::1", "ANY*", "<put.hostname.here>", "lic1,lic2", "-lic1", ".lic1",
             "lic1.", "lic$(touch)", "lic1;x", "[lic1]", own, own.upper(), "ip-10-0-1-60.eu-west-1.compute.internal",
             "ip-10-0-1-60.ec2.internal", "i-0aaaaaaaaaaaaaaa1.eu-west-1.compute.internal",
             "ec2-192-0-2-1.eu-west-1.compute.amazonaws.com", "s3.eu-west-1.amazonaws.com", "ec2.eu-west-1.api.aws",
