@@ -9,8 +9,10 @@ import ctypes
 import json
 import os
 import shlex
+import platform
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -284,6 +286,16 @@ class Machine:
 
     def said(self):
         return self.output.read_text().splitlines()
+
+
+def program_with_loader(path, loader):
+    """A program of this machine's kind that asks the kernel for a loader, and has nothing else in it."""
+    name = loader.encode() + b"\0"
+    machine = {"x86_64": 62, "aarch64": 183}[platform.machine()]
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0x400000, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    interpreter = struct.pack("<IIQQQQQQ", 3, 4, 120, 120, 120, len(name), len(name), 1)
+    path.write_bytes(header + interpreter + name)
+    path.chmod(0o755)
 
 
 class TestCase(unittest.TestCase):
