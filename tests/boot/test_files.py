@@ -15,7 +15,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from machine import BOOT, LIBC, LICENSE, MS_BIND, MS_REC, TestCase, Unit, mount
+from machine import BOOT, LIBC, LICENSE, MS_BIND, MS_REC, ROOT, TestCase, Unit, mount
 
 MNT_DETACH = 2
 SERVICE, FILES = "token-server.service", "token-server-files.service"
@@ -218,6 +218,46 @@ class Files(unittest.TestCase):
             verified = subprocess.run([analyze, "verify", "--man=no", str(self.folder / unit)], capture_output=True, text=True)
             own = [line for line in verified.stderr.splitlines() if unit in line]
             self.assertEqual([], own)
+
+def section(page, heading):
+    """Of a page of the documents, what is below a heading, to the next one."""
+    text = (ROOT / "docs" / page).read_text()
+    return re.split(r"^#+ ", text.split(f"{heading}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+
+
+class ByHand(unittest.TestCase):
+    """What `install` does about the machine, the setup by hand says, and so does what an operator is sent to."""
+
+    maxDiff = None
+
+    def test_cloud_init_sets_up_the_interface_at_every_boot(self):
+        lines = (BOOT / "99-token-server.cfg").read_text().splitlines(keepends=True)
+        setting = "".join(line for line in lines if not line.startswith("#"))
+        self.assertEqual("updates:\n  network:\n    when: [boot, hotplug]\n", setting)
+        attach = section("setup.md", "### 3. Attach the interface")
+        self.assertIn(f"sudo tee /etc/cloud/cloud.cfg.d/99-token-server.cfg <<'END'\n{setting}END\n", attach)
+        self.assertIn("\nsudo cloud-init devel hotplug-hook --subsystem net enable\n", attach)
+        for name, text in [
+            ("runbook", section("runbook.md", "### `same-subnet`")),
+            ("remedy", re.sub(r"\\\n\s*", "", (ROOT / "src/findings.rs").read_text()).split('"same-subnet"')[1].split("}\n\n")[0]),
+            ("manual", (ROOT / "docs/operator.md").read_text()),
+        ]:
+            with self.subTest(name):
+                self.assertIn("updates: {network: {when: [boot, hotplug]}}", text)
+
+    def test_the_loader_and_the_folder_of_locks_are_linked(self):
+        setup = section("setup.md", "### 9. Install the token server")
+        for link, target in [("/usr/tmp", "../var/tmp"), ("/lib64/ld-lsb-x86-64.so.3", "ld-linux-x86-64.so.2")]:
+            with self.subTest(link):
+                self.assertIn(f"test -e {link} || sudo ln -s {target} {link}\n", setup)
+
+    def test_the_host_on_the_server_line_leads_to_the_interface_on_the_members(self):
+        for page, heading in [("setup.md", "### 7. Ask for the license"), ("setup.md", "### 9. Install the token server"),
+                              ("runbook.md", "### `host-placeholder`"), ("runbook.md", "### `ports-not-answering`")]:
+            with self.subTest(f"{page} {heading}"):
+                text = section(page, heading)
+                self.assertIn("/etc/hosts", text)
+                self.assertIn("Not a valid server hostname", text)
 
 
 class Started(TestCase):
