@@ -66,8 +66,11 @@ class VendorDaemon(TestCase):
                 Interface(*SECOND)
                 machine.start()
                 eventually(1, lambda: len(machine.lmgrds()))
-                time.sleep(4)
-                self.assertEqual([1] if watched else [], machine.statuses)
+                if watched:
+                    eventually([1], lambda: machine.statuses)
+                else:
+                    time.sleep(4)
+                    self.assertEqual([], machine.statuses)
 
 
 if __name__ == "__main__":
