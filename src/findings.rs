@@ -447,8 +447,10 @@ impl<'a> Advisor<'a> {
                  the wrong one of the two, unless it has a routing table of its own for the license interface.",
                 join_refs(members)
             ),
-            "Amazon Linux sets that up by itself. On Ubuntu and others, add a rule for the license interface's address; see the \
-             EC2 User Guide, \"Configure your Amazon EC2 instance for multiple network interfaces\"."
+            "Amazon Linux sets that up by itself. On Ubuntu 24.04, cloud-init does so at every boot only with \"updates: {network: \
+             {when: [boot, hotplug]}}\" in a file of /etc/cloud/cloud.cfg.d; without it, a standby that was stopped boots without \
+             an address on the interface. Elsewhere, add a rule for the license interface's address; see the EC2 User Guide, \
+             \"Configure your Amazon EC2 instance for multiple network interfaces\"."
                 .to_owned(),
         )
     }

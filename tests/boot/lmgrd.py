@@ -1,5 +1,6 @@
 """In place of lmgrd: notes that it was started and with what, listens, and has a child that listens in place of the vendor
-daemon. Ends on TERM, unless it is told to be stubborn.
+daemon. Ends on TERM, unless it is told to be stubborn. As lmgrd, it ends at once if the host on the SERVER line is not this
+machine.
 
     lmgrd.py NOTES [ARGUMENT...]
 """
@@ -8,10 +9,23 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 notes, *arguments = sys.argv[1:]
 LMGRD, VENDOR = 27007, 27008
+
+
+def is_here(host):
+    """Whether a name leads to an address of this machine: only those can be bound."""
+    if host.lower() == "this_host":
+        return True
+    try:
+        with socket.socket() as tried:
+            tried.bind((socket.gethostbyname(host), 0))
+    except OSError:
+        return False
+    return True
 
 
 def listen(port):
@@ -22,6 +36,14 @@ def listen(port):
         listener.accept()[0].close()
 
 
+def vendor_daemon():
+    if "no-vendor" in arguments:
+        sys.exit("No valid hostids, exiting")
+    if "slow-vendor" in arguments:
+        time.sleep(3)
+    listen(VENDOR)
+
+
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 # One who asks `kill -0` after the death of the parent must not see the child as a zombie.
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -29,6 +51,10 @@ with Path(notes).open("a") as file:
     file.write(f"{os.getpid()} {' '.join(arguments)}\n")
 if "broken" in arguments:
     sys.exit(1)
+[server] = [line.split() for line in Path(arguments[arguments.index("-c") + 1]).read_text().splitlines()
+            if line.startswith("SERVER ")]
+if not is_here(server[1]):
+    sys.exit(f'(lmgrd) "{server[1]}": Not a valid server hostname, exiting.')
 if os.fork() == 0:
-    listen(VENDOR)
+    vendor_daemon()
 listen(LMGRD)

@@ -1,6 +1,6 @@
 """A machine on which the license interface comes and goes: a network namespace with real interfaces, real routes and the
-real script of deploy/boot. What is not real: lmgrd is a stand-in that listens, and systemd is a few lines that do what
-the unit says: start, start again, stop, clean up. Neither systemd nor udev, DHCP, nor what the distributions configure by
+real script of deploy/boot, and an /etc of its own for /etc/hosts. What is not real: lmgrd is a stand-in that listens, and
+systemd is a few lines that do what the unit says: start, start again, stop, clean up. Neither systemd nor udev, DHCP, nor what the distributions configure by
 themselves is tried; the tests put in place by hand what those would bring."""
 
 import configparser
@@ -9,8 +9,10 @@ import ctypes
 import json
 import os
 import shlex
+import platform
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -38,22 +40,41 @@ TABLE = [("default", "10.0.1.1", "ens6"), ("10.0.1.0/24", None, "ens6")]
 # Both distributions' shells: Amazon Linux 2023 has bash as sh, Ubuntu 24.04 has dash.
 SHELLS = ("bash --posix", "dash")
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+LIBC = ctypes.CDLL(None, use_errno=True)
+HOSTS = Path("/etc/hosts")
+HOSTS_TEXT = "127.0.0.1 localhost\n10.0.1.10 first.example.com first\n"
 
 
-def enter_network_namespace():
-    """Nothing that is done from now on can touch the network of the machine that runs the tests."""
-    libc = ctypes.CDLL(None, use_errno=True)
+def mount(source, target, flags):
+    if LIBC.mount(os.fsencode(source), os.fsencode(target), None, flags, None) != 0:
+        raise OSError(ctypes.get_errno(), f"{target} cannot be mounted")
+
+
+def enter_namespaces(etc):
+    """Nothing that is done from now on can touch the network, or /etc, of the machine that runs the tests. The folder `etc`
+    becomes /etc: there is no name server, and /etc/hosts comes first, as on both distributions."""
     user, group = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWNET) == 0:
+    if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) == 0:
         pass
-    elif libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0:
+    elif LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) == 0:
         # Root, but only in here.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
     else:
-        raise OSError(ctypes.get_errno(), "neither root nor allowed to make a network namespace")
+        raise OSError(ctypes.get_errno(), "neither root nor allowed to make namespaces")
+    mount("none", "/", MS_REC | MS_PRIVATE)
+    for name in ("passwd", "group", "ld.so.cache", "alternatives"):
+        if (Path("/etc") / name).is_dir():
+            shutil.copytree(Path("/etc") / name, etc / name, symlinks=True)
+        elif (Path("/etc") / name).exists():
+            shutil.copy(Path("/etc") / name, etc / name)
+    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
+    (etc / "resolv.conf").touch()
+    (etc / "hosts").write_text(HOSTS_TEXT)
+    mount(etc, "/etc", MS_BIND)
     ip("link", "set", "lo", "up")
 
 
@@ -182,6 +203,7 @@ class Machine:
         for table in (27007, 101, 10001):
             if routes(table):
                 ip("-4", "route", "flush", "table", table)
+        HOSTS.write_text(HOSTS_TEXT)
         shutil.rmtree(self.folder)
 
     # ---- The parts of systemd ----
@@ -256,18 +278,34 @@ class Machine:
         """The process ids of every lmgrd that was ever started, in order."""
         return [int(line.split()[0]) for line in self.starts.read_text().splitlines()]
 
+    def vendor_daemon(self):
+        """The process id of what the last lmgrd started."""
+        [lmgrd] = self.lmgrds()[-1:]
+        [child] = Path(f"/proc/{lmgrd}/task/{lmgrd}/children").read_text().split()
+        return int(child)
+
     def said(self):
         return self.output.read_text().splitlines()
 
 
+def program_with_loader(path, loader):
+    """A program of this machine's kind that asks the kernel for a loader, and has nothing else in it."""
+    name = loader.encode() + b"\0"
+    machine = {"x86_64": 62, "aarch64": 183}[platform.machine()]
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0x400000, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    interpreter = struct.pack("<IIQQQQQQ", 3, 4, 120, 120, 120, len(name), len(name), 1)
+    path.write_bytes(header + interpreter + name)
+    path.chmod(0o755)
+
+
 class TestCase(unittest.TestCase):
-    """The tests of one class share a network namespace, which each leaves as it found it."""
+    """The tests of one class share a network and an /etc, which each leaves as it found it."""
 
     maxDiff = None
 
     @classmethod
     def setUpClass(cls):
-        enter_network_namespace()
+        enter_namespaces(Path(cls.enterClassContext(tempfile.TemporaryDirectory())))
 
     def machine(self, shell="sh", **settings):
         machine = self.enterContext(Machine(shell))
@@ -279,4 +317,4 @@ class TestCase(unittest.TestCase):
         eventually((PORTS, starts), lambda: (listening(), len(machine.lmgrds())))
 
     def assert_nothing_left(self, machine):
-        eventually(((), [], []), lambda: (listening(), rules(), routes(27007)))
+        eventually(((), [], [], HOSTS_TEXT), lambda: (listening(), rules(), routes(27007), HOSTS.read_text()))

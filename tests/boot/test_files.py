@@ -1,6 +1,6 @@
 """What is installed where, what is fetched, and whether the units, the udev rule and the script fit together.
 
-The commands aws and systemctl are stand-ins. Useradd, snap, udev and cloud-init are not tried.
+The commands aws, systemctl, useradd, snap, udevadm and cloud-init are stand-ins.
 """
 
 import io
@@ -15,8 +15,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from machine import BOOT, LICENSE, Unit
+from machine import BOOT, LIBC, LICENSE, MS_BIND, MS_REC, ROOT, TestCase, Unit, mount
 
+MNT_DETACH = 2
 SERVICE, FILES = "token-server.service", "token-server-files.service"
 OS_RELEASE = {"ubuntu": 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n', "amazon": 'NAME="Amazon Linux"\nID="amzn"\n'}
 ARCHIVE = {"x86_64": "mosektoolslinux64x86.tar.bz2", "aarch64": "mosektoolslinuxaarch64.tar.bz2"}[platform.machine()]
@@ -43,11 +44,15 @@ class Files(unittest.TestCase):
         # aws s3 cp --only-show-errors s3://bucket/NAME TARGET
         self.program(bin_folder / "aws", f'[ "$1 $2 $3" = "s3 cp --only-show-errors" ] && cp {self.bucket}/"${{4##*/}}" "$5"')
         self.program(bin_folder / "systemctl", f'echo "$@" >> {self.asked}')
+        self.uname(platform.machine())
         self.environment = {"PATH": f"{bin_folder}:{os.environ['PATH']}", "LC_ALL": "C"}
 
     def program(self, path, line):
         path.write_text(f"#!/bin/sh\n{line}\n")
         path.chmod(0o755)
+
+    def uname(self, machine):
+        self.program(self.folder / "bin" / "uname", f'[ "$*" = -m ] && echo {machine}')
 
     # ---- install ----
 
@@ -69,8 +74,13 @@ class Files(unittest.TestCase):
             "usr/local/lib/token-server/token-server-fetch": "755",
             "usr/tmp": "-> ../var/tmp",
         }
-        for system, more in [("amazon", {}), ("ubuntu", {"etc/cloud/cloud.cfg.d/99-token-server.cfg": "644"})]:
-            with self.subTest(system):
+        cloud_init = {"etc/cloud/cloud.cfg.d/99-token-server.cfg": "644"}
+        # There is no LSB for arm64, so no program of arm64 asks for its loader.
+        loader = {"lib64/ld-lsb-x86-64.so.3": "-> ld-linux-x86-64.so.2"}
+        for system, machine, more in [("amazon", "x86_64", loader), ("ubuntu", "x86_64", loader | cloud_init),
+                                      ("amazon", "aarch64", {}), ("ubuntu", "aarch64", cloud_init)]:
+            with self.subTest(system, machine=machine):
+                self.uname(machine)
                 shutil.rmtree(self.root, ignore_errors=True)
                 self.install(system, "s3://example-bucket/token-server")
                 self.assertEqual(everywhere | more, tree(self.root))
@@ -92,6 +102,14 @@ class Files(unittest.TestCase):
         self.assertEqual(before, settings.read_text())
         self.install("amazon", "s3://other-bucket/a/b")
         self.assertEqual(before.replace("s3://example-bucket/token-server", "s3://other-bucket/a/b"), settings.read_text())
+
+    def test_a_loader_that_is_there_is_left_as_it_is(self):
+        self.uname("x86_64")
+        (self.root / "lib64").mkdir(parents=True)
+        for text in ("a package's", "another's"):
+            (self.root / "lib64/ld-lsb-x86-64.so.3").write_text(text)
+            self.install("ubuntu")
+            self.assertEqual(text, (self.root / "lib64/ld-lsb-x86-64.so.3").read_text())
 
     # ---- token-server-fetch ----
 
@@ -163,6 +181,10 @@ class Files(unittest.TestCase):
         default = re.search(r"LMGRD_STOP_SECONDS=\$\{LMGRD_STOP_SECONDS:-(\d+)\}", (BOOT / "token-server").read_text())
         self.assertLess(int(default[1]), int(service["TimeoutStopSec"]))
 
+    def test_the_unit_lets_the_script_write_etc_hosts(self):
+        # "full" and "strict" make /etc read-only.
+        self.assertEqual("yes", Unit(SERVICE)["Service"]["ProtectSystem"])
+
     def test_the_token_server_waits_for_nothing_that_needs_s3(self):
         unit = Unit(SERVICE)["Unit"]
         self.assertEqual({"Description", "After", "StartLimitIntervalSec"}, set(unit))
@@ -181,7 +203,7 @@ class Files(unittest.TestCase):
         shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (BOOT / "token-server.conf").read_text(), re.M))
         shown.pop("LICENSE_MAC")
         self.assertEqual({"LICENSE_FILE", "LMGRD", "LMGRD_OPTIONS", "LMGRD_USER", "LMGRD_STOP_SECONDS",
-                          "ROUTING_PATIENCE_SECONDS"}, set(shown))
+                          "ROUTING_PATIENCE_SECONDS", "VENDOR_PATIENCE_SECONDS", "WRITE_HOSTS"}, set(shown))
         self.assertEqual(shown, {name: declared[name] for name in shown})
 
     def test_systemd_finds_no_fault_in_the_units(self):
@@ -196,6 +218,105 @@ class Files(unittest.TestCase):
             verified = subprocess.run([analyze, "verify", "--man=no", str(self.folder / unit)], capture_output=True, text=True)
             own = [line for line in verified.stderr.splitlines() if unit in line]
             self.assertEqual([], own)
+
+def section(page, heading):
+    """Of a page of the documents, what is below a heading, to the next one."""
+    text = (ROOT / "docs" / page).read_text()
+    return re.split(r"^#+ ", text.split(f"{heading}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+
+
+class ByHand(unittest.TestCase):
+    """What `install` does about the machine, the setup by hand says, and so does what an operator is sent to."""
+
+    maxDiff = None
+
+    def test_cloud_init_sets_up_the_interface_at_every_boot(self):
+        lines = (BOOT / "99-token-server.cfg").read_text().splitlines(keepends=True)
+        setting = "".join(line for line in lines if not line.startswith("#"))
+        self.assertEqual("updates:\n  network:\n    when: [boot, hotplug]\n", setting)
+        attach = section("setup.md", "### 3. Attach the interface")
+        self.assertIn(f"sudo tee /etc/cloud/cloud.cfg.d/99-token-server.cfg <<'END'\n{setting}END\n", attach)
+        self.assertIn("\nsudo cloud-init devel hotplug-hook --subsystem net enable\n", attach)
+        for name, text in [
+            ("runbook", section("runbook.md", "### `same-subnet`")),
+            ("remedy", re.sub(r"\\\n\s*", "", (ROOT / "src/findings.rs").read_text()).split('"same-subnet"')[1].split("}\n\n")[0]),
+            ("manual", (ROOT / "docs/operator.md").read_text()),
+        ]:
+            with self.subTest(name):
+                self.assertIn("updates: {network: {when: [boot, hotplug]}}", text)
+
+    def test_the_loader_and_the_folder_of_locks_are_linked(self):
+        setup = section("setup.md", "### 9. Install the token server")
+        for link, target in [("/usr/tmp", "../var/tmp"), ("/lib64/ld-lsb-x86-64.so.3", "ld-linux-x86-64.so.2")]:
+            with self.subTest(link):
+                self.assertIn(f"test -e {link} || sudo ln -s {target} {link}\n", setup)
+
+    def test_the_host_on_the_server_line_leads_to_the_interface_on_the_members(self):
+        for page, heading in [("setup.md", "### 7. Ask for the license"), ("setup.md", "### 9. Install the token server"),
+                              ("runbook.md", "### `host-placeholder`"), ("runbook.md", "### `ports-not-answering`")]:
+            with self.subTest(f"{page} {heading}"):
+                text = section(page, heading)
+                self.assertIn("/etc/hosts", text)
+                self.assertIn("Not a valid server hostname", text)
+
+
+class Started(TestCase):
+    """`install` on a machine: its /etc, /lib64 and /usr/local are folders of the test, and what it calls are stand-ins."""
+
+    SERVED = ["systemctl daemon-reload", "systemctl enable token-server-files.service token-server.service",
+              "systemctl restart token-server.service"]
+
+    def install(self, system, failing=(), without=()):
+        root = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        asked = root / "asked"
+        for folder in ("etc", "usr/local/bin", "usr/lib", "usr/bin", "usr/sbin", "lib64", "dev", "var/tmp"):
+            (root / folder).mkdir(parents=True)
+        for name in ("bin", "lib", "sbin"):
+            (root / name).symlink_to(f"usr/{name}")
+        for folder in ("usr/lib", "usr/bin", "usr/sbin"):
+            mount(f"/{folder}", root / folder, MS_BIND | MS_REC)
+            self.addCleanup(LIBC.umount2, os.fsencode(root / folder), MNT_DETACH)
+        for name in Path("/lib64").glob("ld-linux*"):
+            shutil.copy(name, root / "lib64")
+        # The loader of arm64 is in /lib; alternatives are how /usr/bin/awk is found.
+        if Path("/etc/alternatives").is_dir():
+            shutil.copytree("/etc/alternatives", root / "etc/alternatives", symlinks=True)
+        (root / "dev/null").touch()
+        (root / "etc/os-release").write_text(OS_RELEASE[system])
+        shutil.copytree(BOOT, root / "boot")
+        for name in {"aws", "id", "useradd", "snap", "udevadm", "cloud-init", "systemctl"} - set(without):
+            program = root / "usr/local/bin" / name
+            tests = "".join(f'case "{name} $*" in "{call}"*) exit 1 ;; esac\n' for call in ("id mosek", *failing))
+            program.write_text(f'#!/bin/sh\necho "{name} $*" >> /asked\n{tests}')
+            program.chmod(0o755)
+        run = subprocess.run(["sh", "/boot/install", "s3://example-bucket/token-server"], capture_output=True, text=True,
+                             env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}, cwd="/", preexec_fn=lambda: os.chroot(root))
+        return run.returncode, run.stderr, asked.read_text().splitlines()
+
+    def test_the_service_is_enabled_and_started_whatever_else_fails(self):
+        hook = "cloud-init devel hotplug-hook --subsystem net enable"
+        for system, failing, without, complaints in [
+            ("amazon", [], [], []),
+            ("ubuntu", [], [], []),
+            ("ubuntu", [hook], [], ["install: cloud-init does not set up interfaces that come to a running machine; it does at the "
+                                    "next boot"]),
+            ("ubuntu", [], ["cloud-init"], ["install: cloud-init does not set up interfaces that come to a running machine; it does "
+                                            "at the next boot"]),
+            ("ubuntu", ["snap"], ["aws"], ["install: there is no AWS command line, so nothing can be fetched"]),
+            ("amazon", ["udevadm"], [], ["install: udev has not read its rules again; token-server looks every second anyway"]),
+            ("amazon", ["systemctl restart token-server-files"], [],
+             ["install: not everything could be fetched; see journalctl -u token-server-files"]),
+            ("ubuntu", [hook, "udevadm", "systemctl restart token-server-files"], [],
+             ["install: udev has not read its rules again; token-server looks every second anyway",
+              "install: cloud-init does not set up interfaces that come to a running machine; it does at the next boot",
+              "install: not everything could be fetched; see journalctl -u token-server-files"]),
+        ]:
+            with self.subTest(system, failing=failing, without=without):
+                status, said, asked = self.install(system, failing, without)
+                self.assertEqual((0, complaints), (status, [line for line in said.splitlines() if line.startswith("install:")]))
+                self.assertEqual(self.SERVED, [call for call in asked if call in self.SERVED])
+                self.assertEqual("systemctl restart token-server-files.service", asked[-1])
+                self.assertEqual(system == "ubuntu" and "cloud-init" not in without, hook in asked)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
 """lmgrd runs where, and as long as, the license interface is."""
 
 import os
+import platform
 import signal
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
 from machine import (
-    MAC, FIRST, SECOND, RULE, TABLE, SHELLS, Interface, Machine, TestCase, eventually, listening, routes, rules,
+    MAC, FIRST, SECOND, RULE, TABLE, SHELLS, Interface, Machine, TestCase, eventually, listening,
+    program_with_loader, routes, rules,
 )
+
+WRITTEN = "token-server: lic1.example.com does not resolve here, so /etc/hosts says 10.0.1.50 while the license interface is here"
 
 
 class Lmgrd(TestCase):
@@ -26,7 +32,7 @@ class Lmgrd(TestCase):
 
                 interface.leave()
                 self.assert_nothing_left(machine)
-                eventually(5, lambda: len(machine.said()))
+                eventually(6, lambda: len(machine.said()))
                 time.sleep(1.5)
                 self.assertEqual((1, ()), (len(machine.lmgrds()), listening()))
 
@@ -39,10 +45,12 @@ class Lmgrd(TestCase):
                 self.assertEqual([
                     f"token-server: waiting for the license interface {MAC}",
                     f"token-server: the license interface {MAC} is here as ens6; starting lmgrd",
+                    WRITTEN,
                     "token-server: nothing else routes 10.0.1.50, so table 27007 does",
                     f"token-server: the license interface {MAC} has left; stopping lmgrd",
                     f"token-server: waiting for the license interface {MAC}",
                     f"token-server: the license interface {MAC} is here as ens6; starting lmgrd",
+                    WRITTEN,
                     "token-server: nothing else routes 10.0.1.50, so table 27007 does",
                     "token-server: stopping lmgrd, as asked",
                 ], machine.said())
@@ -75,6 +83,36 @@ class Lmgrd(TestCase):
         eventually(True, lambda: len(machine.lmgrds()) >= 3, seconds=20)
         machine.stop()
         self.assert_nothing_left(machine)
+
+    def test_the_log_says_how_lmgrd_ended_and_what_to_do_if_it_could_not_be_started(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name, text in [("gone", "#!/nowhere/interpreter\n"), ("missing", "#!/bin/sh\nexit 127\n"),
+                           ("refused", "#!/bin/sh\nexit 126\n"), ("three", "#!/bin/sh\nexit 3\n"),
+                           ("zero", "#!/bin/sh\nexit 0\n"), ("killed", "#!/bin/sh\nkill -s KILL $$\n")]:
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        program_with_loader(folder / "lsb", "/lib64/ld-of-nobody.so.3")
+        could_not = "could not be started: the loader, a library or an interpreter that it needs is not here; the line above names it"
+        for name, said in [
+            ("lsb", "could not be started: its loader /lib64/ld-of-nobody.so.3 is not here; the `install` of these boot files makes "
+                    "the link that LSB programs need"),
+            ("gone", could_not),
+            ("missing", could_not),
+            ("refused", f"could not be started: it is not a program for this machine ({platform.machine()}), or its file or folder "
+                        "does not let this user run it"),
+            ("three", "has ended with status 3"),
+            ("zero", "has ended with status 0"),
+            ("killed", "has ended with status 137"),
+        ]:
+            for shell in SHELLS:
+                with self.subTest(name=name, shell=shell), Machine(shell) as machine:
+                    machine.environment |= {"LMGRD": str(folder / name)}
+                    Interface(*FIRST)
+                    Interface(*SECOND)
+                    machine.start()
+                    whose = f"lmgrd ({folder / name}) " if name in ("lsb", "gone", "missing", "refused") else "lmgrd "
+                    eventually(True, lambda: f"token-server: {whose}{said}" in machine.said())
+                    eventually(1, lambda: machine.statuses[0] if machine.statuses else None)
 
     def test_a_killed_script_leaves_nothing_and_is_started_again(self):
         machine = self.machine()

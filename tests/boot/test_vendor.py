@@ -1,0 +1,77 @@
+"""lmgrd lives on when the vendor daemon is dead, and serves nothing then."""
+
+import os
+import signal
+import time
+import unittest
+
+from machine import LICENSE, FIRST, SECOND, PORTS, SHELLS, Interface, Machine, TestCase, eventually, listening
+
+
+class VendorDaemon(TestCase):
+    def test_an_lmgrd_without_its_vendor_daemon_is_started_again_after_a_while(self):
+        sentence = ("token-server: lmgrd runs, but for 3 s nothing has listened at the vendor daemon's port 27008; starting both "
+                    "again; the lines of lmgrd above say why")
+        for shell in SHELLS:
+            with self.subTest(shell=shell), Machine(shell) as machine:
+                machine.environment |= {"LMGRD_OPTIONS": "no-vendor", "VENDOR_PATIENCE_SECONDS": "3"}
+                Interface(*FIRST)
+                Interface(*SECOND)
+                machine.start()
+                eventually(1, lambda: len(machine.lmgrds()))
+                eventually([1], lambda: machine.statuses)
+                self.assertEqual(1, machine.said().count(sentence))
+                eventually(2, lambda: len(machine.lmgrds()))
+
+    def test_a_vendor_daemon_that_dies_later_is_noticed(self):
+        machine = self.machine(VENDOR_PATIENCE_SECONDS="2")
+        Interface(*SECOND)
+        machine.start()
+        self.assert_serving(machine, starts=1)
+        time.sleep(3)
+        self.assertEqual([], machine.statuses)
+        os.kill(machine.vendor_daemon(), signal.SIGKILL)
+        eventually((27007,), listening)
+        self.assert_serving(machine, starts=2)
+        self.assertEqual([1], machine.statuses)
+
+    def test_a_vendor_daemon_that_takes_its_time_is_given_it(self):
+        machine = self.machine(LMGRD_OPTIONS="slow-vendor", VENDOR_PATIENCE_SECONDS="8")
+        Interface(*SECOND)
+        machine.start()
+        self.assert_serving(machine, starts=1)
+        time.sleep(8)
+        self.assertEqual((PORTS, 1, []), (listening(), len(machine.lmgrds()), machine.statuses))
+
+    def test_only_the_fixed_port_of_the_only_vendor_daemon_is_watched(self):
+        server, features = LICENSE.split("USE_SERVER\n")[0], "FEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
+        for lines, patience, watched in [
+            ("VENDOR MOSEKLM port=27009\n", "2", True),
+            ("vendor MOSEKLM /opt/mosek options=/opt/mosek.opt PORT=27009\r\n", "2", True),
+            ("DAEMON MOSEKLM \\\n  port=27009\n", "2", True),
+            ("VENDOR MOSEKLM port=27009\nVENDOR moseklm port=27009\n", "2", True),
+            ("VENDOR MOSEKLM port=27009\n", "", False),
+            ("VENDOR MOSEKLM\n", "2", False),
+            ("VENDOR MOSEKLM 27009\n", "2", False),
+            ("VENDOR MOSEKLM port=\n", "2", False),
+            ("VENDOR MOSEKLM port=70000\n", "2", False),
+            ("# VENDOR MOSEKLM port=27009\n", "2", False),
+            # Who else is served would lose its licenses with one restart of lmgrd.
+            ("VENDOR MOSEKLM port=27009\nVENDOR other port=27010\n", "2", False),
+        ]:
+            with self.subTest(lines=lines, patience=patience), Machine() as machine:
+                machine.environment |= {"VENDOR_PATIENCE_SECONDS": patience}
+                machine.license.write_text(server + lines + features, newline="")
+                Interface(*FIRST)
+                Interface(*SECOND)
+                machine.start()
+                eventually(1, lambda: len(machine.lmgrds()))
+                if watched:
+                    eventually([1], lambda: machine.statuses)
+                else:
+                    time.sleep(4)
+                    self.assertEqual([], machine.statuses)
+
+
+if __name__ == "__main__":
+    unittest.main()
