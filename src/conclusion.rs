@@ -205,7 +205,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary = report.summary.clone();
         match unpublished {
             _ if stranded => Err(Failure::InterfaceNotAttached { summary }),
-            _ if arriving => Err(Failure::DeadlineReached { summary }),
+            _ if arriving => Err(Failure::DeadlineReached { amid: Amid::Move, summary }),
             Some(error) if error.is_transient() => Err(Failure::NotificationNotPublished { error, summary }),
             Some(_) | None => Ok(report),
         }

@@ -96,6 +96,11 @@ pub struct FailedStarts {
 }
 
 impl FailedStarts {
+    /// Whether it still counts: within an hour.
+    fn is_recent(&self, now: DateTime<Utc>) -> bool {
+        now.signed_duration_since(self.last) < LIMIT_WINDOW
+    }
+
     /// Whether it is too early to try again: a minute after the first failure, then two, four, and five minutes. A few
     /// seconds less, because the schedule comes once a minute.
     pub fn is_too_early(&self, now: DateTime<Utc>) -> bool {
@@ -388,15 +393,19 @@ impl Marks {
         self.not_started.get(member).is_some_and(|failed| failed.is_too_early(now))
     }
 
+    /// Whether EC2 could not start the member within the last hour.
+    pub fn has_failed_to_start(&self, member: &InstanceId, now: DateTime<Utc>) -> bool {
+        self.not_started.get(member).is_some_and(|failed| failed.is_recent(now))
+    }
+
     /// The value of the [`NOT_STARTED`] tag once these members could not be started either.
     pub fn not_started_with<'a>(
         &self,
         members: impl IntoIterator<Item = &'a InstanceId>,
         now: DateTime<Utc>,
     ) -> String {
-        let is_recent = |failed: &FailedStarts| now.signed_duration_since(failed.last) < LIMIT_WINDOW;
         let mut not_started = self.not_started.clone();
-        not_started.retain(|_, failed| is_recent(failed));
+        not_started.retain(|_, failed| failed.is_recent(now));
         for member in members {
             let times = not_started.get(member).map_or(0, |failed| failed.times);
             not_started.insert(member.clone(), FailedStarts { times: times.saturating_add(1), last: now });

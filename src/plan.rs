@@ -621,13 +621,22 @@ impl Look<'_> {
             _ => MoveCause::InterfaceUnattached,
         };
         let decision = self.decide_move(interface, Some(attachment), self.cause(cause), standbys);
+        let is_no_better = |planned: &Move| {
+            let marks = Marks::read(&interface.tags);
+            let target = &planned.targets.first;
+            let has_failed = marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
+            target.start && (has_failed || marks.is_unfinished(&attachment.id))
+        };
         match (in_place, &decision) {
-            // What another run brought here and did not come to start is where it was to go. A standby that would have to be
-            // started as well is no better.
-            (Some(start), Decision::Act(Action::Move(planned)))
-                if planned.targets.first.start && Marks::read(&interface.tags).is_unfinished(&attachment.id) =>
-            {
+            // A standby that would have to be started as well is no better if EC2 could not start it within the hour: the
+            // interface would go back and forth. And what another run brought here and did not come to start is where it was to
+            // go.
+            (Some(start), Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
                 self.decide_start(interface, start)
+            }
+            (None, Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
+                let refusal = self.not_started_again(interface, holder);
+                refusal.map_or(decision, |refusal| Decision::Act(Action::Refuse(refusal)))
             }
             (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
                 self.decide_start(interface, start)

@@ -102,7 +102,7 @@ fn moves(movement: Move) -> Decision {
 /// The start of the pair's holder where it is.
 fn starts_holder() -> Decision {
     Decision::Act(Action::Start(Start {
-        interface_id: parsed(simulator::names::INTERFACE),
+        interface_id: parsed(INTERFACE),
         instance_id: parsed(HOLDER),
         cause: MoveCause::HolderStopped,
     }))
@@ -564,6 +564,15 @@ fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
         .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
     let standbys = vec![standby(STANDBY, Verdict::NotViable(Obstacle::NotStarted))];
     assert_eq!(reconcile(&standby_failed), Plan { decision: starts_holder(), standbys });
+    // Two that could not be started are tried where the interface is, so that it does not go back and forth.
+    let both = format!("{} {}", seconds_ago(HOLDER, 1, 20), seconds_ago(STANDBY, 1, 600));
+    let both = with_tag(InstanceState::Stopped, NOT_STARTED, &both)
+        .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
+    assert_eq!(reconcile(&both).decision, refused);
+    let later = Observation { observed_at: now() + TimeDelta::seconds(60), ..both.clone() };
+    assert_eq!(reconcile(&later).decision, starts_holder());
+    let much_later = Observation { observed_at: now() + TimeDelta::seconds(3600), ..both };
+    assert!(planned_move(&reconcile(&much_later)).is_some(), "after an hour it counts no more");
     // Whoever asks for it gets it tried.
     let asked = plan(&config(), &standby_failed, &failover(Some(STANDBY)), AT_ONCE).decision;
     assert!(matches!(asked, Decision::Act(Action::Move(_))), "{asked:?}");
