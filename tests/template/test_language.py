@@ -1,0 +1,40 @@
+"""What CloudFormation refuses and linters let through, in template.yaml as SAM translates it and in deploy/pair.yaml."""
+
+import unittest
+
+from cfnlint.decode import decode
+from deployment import ROOT
+from deployment import TEMPLATE as FAILOVER
+
+PAIR, _ = decode(str(ROOT / "deploy" / "pair.yaml"))
+TEMPLATES = {"template.yaml": FAILOVER, "deploy/pair.yaml": PAIR}
+
+# CloudFormation Template Reference, "Rule functions", "Supported functions".
+IN_RULES = {
+    "Ref", "Fn::And", "Fn::Contains", "Fn::EachMemberEquals", "Fn::EachMemberIn", "Fn::Equals", "Fn::Not", "Fn::Or",
+    "Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll",
+}
+
+
+def functions(value):
+    """Every use of an intrinsic function in it, outermost first: name and argument."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key.startswith("Fn::") or (len(value) == 1 and key in ("Ref", "Condition") and isinstance(item, str)):
+                yield str(key), item
+            yield from functions(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from functions(item)
+
+
+class Functions(unittest.TestCase):
+    def test_rules_use_only_references_and_the_functions_of_rules(self):
+        for file, template in TEMPLATES.items():
+            for name, rule in template["Rules"].items():
+                with self.subTest(file=file, rule=name):
+                    self.assertEqual(set(), {function for function, _ in functions(rule)} - IN_RULES)
+
+
+if __name__ == "__main__":
+    unittest.main()
