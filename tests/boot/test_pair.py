@@ -128,6 +128,10 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual({"LicenseAccess", "InstanceAccess"}, set(Pair().of_type("AWS::EC2::SecurityGroup")))
         self.assertEqual({}, Pair().of_type("AWS::EC2::SecurityGroupIngress"))
 
+    def test_a_pair_that_nobody_may_use_is_not_made(self):
+        with self.assertRaisesRegex(ValueError, "^SomebodyMayUseTheLicenses: "):
+            Pair(ClientCidr="")
+
     def test_its_outputs_are_what_token_failover_takes(self):
         for elastic in ("false", "true"):
             outputs = Pair(MakeElasticIp=elastic).made_outputs()
