@@ -36,5 +36,23 @@ class Functions(unittest.TestCase):
                     self.assertEqual(set(), {function for function, _ in functions(rule)} - IN_RULES)
 
 
+class Parameters(unittest.TestCase):
+    def test_no_parameter_fails_an_update_because_what_it_named_is_gone(self):
+        # CloudFormation looks up a value of an AWS-specific type at every update, also one that was taken from before. An
+        # instance may be terminated any day; a VPC and a subnet cannot be deleted while the interface is in them.
+        specific = {
+            (file, name): declared["Type"]
+            for file, template in TEMPLATES.items() for name, declared in template["Parameters"].items()
+            if declared["Type"] not in ("String", "Number", "CommaDelimitedList")
+        }
+        self.assertEqual(
+            {
+                ("deploy/pair.yaml", "VpcId"): "AWS::EC2::VPC::Id",
+                ("deploy/pair.yaml", "SubnetId"): "AWS::EC2::Subnet::Id",
+            },
+            specific,
+        )
+
+
 if __name__ == "__main__":
     unittest.main()
