@@ -17,7 +17,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 from cfnlint.decode import decode
 
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("e2e", "template")]
@@ -286,10 +286,8 @@ class Deployment(unittest.TestCase):
         self.assertEqual(7, len(alarms))
 
     def test_a_stack_that_names_only_one_instance_is_not_made(self):
-        with self.assertRaises(WaiterError):
+        with self.assertRaisesRegex(ClientError, "TokenServerInstanceIds must be two to twenty instance ids"):
             self.change("CREATE", "too-small", TokenServerInstanceIds=self.simulator.holder)
-        [stack] = self.aws["cloudformation"].describe_stacks(StackName="too-small")["Stacks"]
-        self.assertEqual("ROLLBACK_COMPLETE", stack["StackStatus"])
         self.assertEqual([], [it for it in self.functions() if it.startswith("too-small")])
 
     def test_a_deleted_stack_leaves_its_log_and_nothing_else(self):

@@ -5,7 +5,7 @@ import re
 import shlex
 import unittest
 
-from deployment import HOLDER, ROOT, deploy
+from deployment import HOLDER, ROOT, STANDBY, deploy
 
 SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
 GROUP = "sg-0ccccccccccccccc1"
@@ -79,6 +79,9 @@ class Parameters(unittest.TestCase):
             ("TokenServerInterfaceId", "eni-0ddddddddddddddd"),
             ("TokenServerInterfaceId", "ENI-0ddddddddddddddd1"),
             ("TokenServerInterfaceId", HOLDER),
+            ("TokenServerInstanceIds", f"{HOLDER}, {STANDBY}"),
+            ("TokenServerInstanceIds", f"{HOLDER},{STANDBY},"),
+            ("TokenServerInstanceIds", f"{HOLDER},lmgrd"),
             ("TokenServerHostid", "0273ae2adc8"),
             ("TokenServerHostid", "02:73:ae:2a:dc:8g"),
             ("TokenServerName", 'the "old" one'),
@@ -220,9 +223,14 @@ class Parameters(unittest.TestCase):
             # Nothing in it has to be quoted.
             self.assertEqual(shlex.join(["systemctl", "restart", service]), command)
 
-    def test_a_single_instance_cannot_be_deployed(self):
-        with self.assertRaises(IndexError):
-            deploy(TokenServerInstanceIds=HOLDER)
+    def test_two_to_twenty_instances_can_be_deployed(self):
+        members = [f"i-{number:017x}" for number in range(21)]
+        for number in (2, 3, 20):
+            named = ",".join(members[:number])
+            self.assertEqual(named, deploy(TokenServerInstanceIds=named).environment["TOKEN_SERVER_INSTANCE_IDS"])
+        for number in (0, 1, 21):
+            with self.assertRaisesRegex(ValueError, "^TokenServerInstanceIds: .* must be two to twenty instance ids"):
+                deploy(TokenServerInstanceIds=",".join(members[:number]))
 
 
 if __name__ == "__main__":

@@ -327,7 +327,7 @@ class Role(unittest.TestCase):
 
     def test_the_policy_fits_into_a_role_whatever_is_chosen(self):
         # IAM counts 10,240 characters without white space for all policies inside a role.
-        members = [f"i-{number:017x}" for number in range(1, 11)]
+        members = [f"i-{number:017x}" for number in range(20)]
         choices = EVERYTHING | {
             "TokenServerInstanceIds": ",".join(members), "FailoverActivationDocument": "x" * 128,
             "NotificationTopicArn": f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{'x' * 256}",
