@@ -61,8 +61,12 @@ class PairTemplate(unittest.TestCase):
     def test_the_interface_outlives_stack_and_instances(self):
         for name in ("LicenseInterface", "LicenseAccess", "LicenseAddress"):
             resource = PAIR["Resources"][name]
-            self.assertEqual(("Retain", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
-        self.assertEqual("Retain", PAIR["Resources"]["LicenseAddressOnInterface"]["DeletionPolicy"])
+            self.assertEqual(
+                ("RetainExceptOnCreate", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
+        # The address stays where it is, unless it goes with the interface of a creation that failed.
+        association = PAIR["Resources"]["LicenseAddressOnInterface"]
+        self.assertEqual(
+            ("RetainExceptOnCreate", "Delete"), (association["DeletionPolicy"], association["UpdateReplacePolicy"]))
         self.assertEqual(
             [{"DeviceIndex": "1", "NetworkInterfaceId": "eni-0ddddddddddddddd1", "DeleteOnTermination": False}],
             [it for it in Pair().resources["FirstInstance"]["NetworkInterfaces"] if "NetworkInterfaceId" in it])
@@ -91,6 +95,11 @@ class PairTemplate(unittest.TestCase):
                 self.assertEqual({"LaunchTemplateId": "lt-0fffffffffffffff1", "Version": "1"},
                                  pair.resources[name]["LaunchTemplate"])
                 self.assertNotIn("ImageId", pair.resources[name])
+
+    def test_the_instances_have_what_the_token_server_needs_and_pay_for_nothing_that_nobody_reads(self):
+        self.assertEqual(
+            {"ImageId", "IamInstanceProfile", "BlockDeviceMappings", "MetadataOptions", "MaintenanceOptions", "UserData"},
+            set(Pair().resources["InstanceTemplate"]["LaunchTemplateData"]))
 
     def test_user_data_installs_what_is_in_the_bucket_and_ends_at_the_first_failure(self):
         data = Pair(MosekFilesPrefix="a/b").resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
@@ -131,6 +140,11 @@ class PairTemplate(unittest.TestCase):
     def test_a_pair_that_nobody_may_use_is_not_made(self):
         with self.assertRaisesRegex(ValueError, "^SomebodyMayUseTheLicenses: "):
             Pair(ClientCidr="")
+
+    def test_the_two_daemons_cannot_share_a_port(self):
+        # EC2 refuses a group in which the same rule is twice.
+        with self.assertRaisesRegex(ValueError, "^PortsDiffer: "):
+            Pair(LmgrdPort=27008)
 
     def test_its_outputs_are_what_token_failover_takes(self):
         for elastic in ("false", "true"):

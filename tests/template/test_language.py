@@ -54,5 +54,12 @@ class Parameters(unittest.TestCase):
         )
 
 
+class Resources(unittest.TestCase):
+    def test_a_first_creation_that_fails_leaves_nothing_behind(self):
+        for file, template in TEMPLATES.items():
+            policies = {name: resource.get("DeletionPolicy") for name, resource in template["Resources"].items()}
+            self.assertEqual(set(), set(policies.values()) - {None, "RetainExceptOnCreate"}, (file, policies))
+
+
 if __name__ == "__main__":
     unittest.main()
