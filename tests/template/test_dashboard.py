@@ -12,11 +12,14 @@ OWN_METRICS = {
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 
 
-def line(outcome, reason, *findings, **more):
-    """A report, as the function logs it."""
+COMPACT, WITH_BLANKS = {"separators": (",", ":"), "sort_keys": True}, {"indent": None, "separators": (", ", " : ")}
+
+
+def line(outcome, reason, *findings, style=COMPACT, **more):
+    """A report, as the function logs it, in one spelling of JSON or the other."""
     report = {"outcome": outcome, "reason": reason, "summary": f"{outcome}: {reason}", "findings": findings, "move": None}
     logged = {"time": "2026-11-11T21:30:00.000Z", "level": "INFO", "type": "report", "report": report | more}
-    return json.dumps(logged, separators=(",", ":"), sort_keys=True)
+    return json.dumps(logged, **style)
 
 
 def finding(code, resource, severity="critical"):
@@ -143,47 +146,61 @@ class Dashboard(unittest.TestCase):
         for widget in self.widgets("log"):
             self.assertEqual("token-failover-FailoverLogs", insights.run(widget["query"], [])[0])
 
+    def test_no_pattern_depends_on_how_a_line_of_json_is_spelled(self):
+        for widget in self.widgets("log"):
+            self.assertNotIn(" like ", widget["query"])
+
     def test_it_lists_what_the_audits_found_last(self):
         closed, topic = finding("port-closed", "sg-1"), finding("topic-silent", TOPIC, "warning")
-        rows = insights.run(self.query("What the audits found"), [
-            line("audited", "findings", closed),
-            line("no-action", "holder-healthy", finding("unseen", "sg-2")),
-            line("audited", "findings", closed, topic),
-            "START RequestId: 1",
-        ])[1]
-        columns = ["@timestamp", "severity", "code", "resource", "message", "remedy"]
-        self.assertEqual([{"@timestamp": 2} | closed, {"@timestamp": 2} | topic], rows)
-        self.assertEqual([columns, columns], [list(row) for row in rows])
+        for style in (COMPACT, WITH_BLANKS):
+            rows = insights.run(self.query("What the audits found"), [
+                line("audited", "findings", closed, style=style),
+                line("no-action", "holder-healthy", finding("unseen", "sg-2"), style=style),
+                line("audited", "findings", closed, topic, style=style),
+                json.dumps({"type": "metrics", "report": {"outcome": "audited", "findings": [closed]}}, **style),
+                # Named in a text, which is no report.
+                json.dumps({"type": "failure", "message": line("audited", "findings", closed)}, **style),
+                "START RequestId: 1",
+            ])[1]
+            columns = ["@timestamp", "severity", "code", "resource", "message", "remedy"]
+            self.assertEqual([{"@timestamp": 2} | closed, {"@timestamp": 2} | topic], rows)
+            self.assertEqual([columns, columns], [list(row) for row in rows])
 
     def test_it_lists_what_happened_last(self):
         move = {"from": "i-0aaaaaaaaaaaaaaa1", "to": "i-0bbbbbbbbbbbbbbb2", "durationMs": 4400}
-        rows = insights.run(self.query("What happened last"), [
-            line("moved", "holder-stopped", move=move),
-            line("refused", "no-viable-standby"),
-            line("no-action", "holder-healthy"),
-            line("refused", "no-viable-standby"),
-            line("audited", "clean"),
-        ])[1]
-        self.assertEqual(
-            [
-                {
-                    "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
-                    "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",
-                },
-                {
-                    "@timestamp": 0, "outcome": "moved", "reason": "holder-stopped", "movedFrom": move["from"],
-                    "movedTo": move["to"], "milliseconds": 4400, "summary": "moved: holder-stopped",
-                },
-            ],
-            rows,
-        )
+        for style in (COMPACT, WITH_BLANKS):
+            rows = insights.run(self.query("What happened last"), [
+                line("moved", "holder-stopped", move=move, style=style),
+                line("refused", "no-viable-standby", style=style),
+                line("no-action", "holder-healthy", style=style),
+                line("refused", "no-viable-standby", style=style),
+                line("audited", "clean", style=style),
+            ])[1]
+            self.assertEqual(
+                [
+                    {
+                        "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
+                        "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",
+                    },
+                    {
+                        "@timestamp": 0, "outcome": "moved", "reason": "holder-stopped", "movedFrom": move["from"],
+                        "movedTo": move["to"], "milliseconds": 4400, "summary": "moved: holder-stopped",
+                    },
+                ],
+                rows,
+            )
 
     def test_it_lists_what_failed(self):
-        failure = '{"level":"ERROR","type":"failure","failure":{"errorType":"Unreachable","message":"no answer"}}'
-        timeout = '{"time":"2026-11-11T21:35:00Z","type":"platform.report","record":{"status":"timeout"}}'
-        success = '{"time":"2026-11-11T21:36:00Z","type":"platform.report","record":{"status":"success"}}'
-        rows = insights.run(self.query("What failed"), [failure, line("moved", "holder-stopped"), timeout, success])[1]
-        self.assertEqual([timeout, failure], [row["@message"] for row in rows])
+        failure = {"level": "ERROR", "type": "failure", "failure": {"errorType": "Unreachable", "message": "no answer"}}
+        records = [
+            {"time": "2026-11-11T21:35:00Z", "type": "platform.report", "record": {"status": status}}
+            for status in ("success", "error", "failure", "timeout")
+        ]
+        for style in (COMPACT, WITH_BLANKS):
+            success, *failed = (json.dumps(record, **style) for record in records)
+            lines = [json.dumps(failure, **style), line("moved", "holder-stopped", style=style), success, *failed]
+            rows = insights.run(self.query("What failed"), lines)[1]
+            self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
 
 
 if __name__ == "__main__":
