@@ -1,10 +1,11 @@
 """Alarms and dashboard: they look at what the function measures and logs, and say it to the right people."""
 
 import json
+import re
 import unittest
 
 import insights
-from deployment import REGION, deploy
+from deployment import REGION, ROOT, deploy
 
 OWN_METRICS = {
     "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge",
@@ -201,6 +202,21 @@ class Dashboard(unittest.TestCase):
             lines = [json.dumps(failure, **style), line("moved", "holder-stopped", style=style), success, *failed]
             rows = insights.run(self.query("What failed"), lines)[1]
             self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
+
+
+class Patterns(unittest.TestCase):
+    def test_every_pattern_over_the_log_is_one_of_json_fields(self):
+        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for words.
+        patterns = {
+            name: it["FilterPattern"]
+            for kind in ("AWS::Logs::MetricFilter", "AWS::Logs::SubscriptionFilter")
+            for name, it in deploy().of_type(kind).items()
+        }
+        for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]:
+            for number, pattern in enumerate(re.findall(r"--filter-pattern +'([^']*)'", page.read_text())):
+                patterns[f"{page.name} {number}"] = pattern
+        self.assertLess(5, len(patterns))
+        self.assertEqual({}, {name: it for name, it in patterns.items() if not it.startswith("{ $.")})
 
 
 if __name__ == "__main__":
