@@ -203,6 +203,19 @@ class Dashboard(unittest.TestCase):
             rows = insights.run(self.query("What failed"), lines)[1]
             self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
 
+    def test_what_no_mail_can_say_is_seen_without_mail(self):
+        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of findings.
+        for watchdog in ("true", "false"):
+            stack = deploy(WatchdogAlarms=watchdog)
+            [alarm] = [
+                name for name, it in stack.of_type("AWS::CloudWatch::Alarm").items() if it["MetricName"] == "CriticalFindings"
+            ]
+            [widget] = self.widgets("alarm", WatchdogAlarms=watchdog)
+            self.assertIn(f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:token-failover-{alarm}", widget["alarms"])
+        silent = finding("no-subscription", TOPIC)
+        rows = insights.run(self.query("What the audits found"), [line("audited", "findings", silent)])[1]
+        self.assertEqual([{"@timestamp": 0} | silent], rows)
+
 
 class Patterns(unittest.TestCase):
     def test_every_pattern_over_the_log_is_one_of_json_fields(self):

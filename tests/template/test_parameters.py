@@ -5,7 +5,7 @@ import re
 import shlex
 import unittest
 
-from deployment import HOLDER, ROOT, STANDBY, deploy
+from deployment import HOLDER, REGION, ROOT, STANDBY, deploy
 
 SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
 GROUP = "sg-0ccccccccccccccc1"
@@ -52,8 +52,23 @@ class Parameters(unittest.TestCase):
         self.assertEqual({}, stack.of_type("AWS::SNS::Topic"))
         self.assertEqual(topic, stack.resources["ReportsByMail"]["TopicArn"])
 
-    def test_without_an_address_nobody_is_subscribed(self):
-        self.assertNotIn("ReportsByMail", deploy().resources)
+    def test_each_address_has_a_subscription_of_its_own(self):
+        first, second = {"NotificationEmail": "ops@example.com"}, {"SecondNotificationEmail": "boss@example.com"}
+        for given, expected in [
+            ({}, {}),
+            (first, {"ReportsByMail": "ops@example.com"}),
+            (second, {"ReportsBySecondMail": "boss@example.com"}),
+            (first | second, {"ReportsByMail": "ops@example.com", "ReportsBySecondMail": "boss@example.com"}),
+        ]:
+            for topic in ({}, {"NotificationTopicArn": f"arn:aws:sns:{REGION}:123456789012:on-call"}):
+                stack = deploy(**given | topic)
+                subscriptions = stack.of_type("AWS::SNS::Subscription")
+                self.assertEqual(expected, {name: it["Endpoint"] for name, it in subscriptions.items()})
+                expected_topic = stack.environment["NOTIFICATION_TOPIC_ARN"]
+                self.assertEqual(
+                    {name: ("email", expected_topic) for name in expected},
+                    {name: (it["Protocol"], it["TopicArn"]) for name, it in subscriptions.items()},
+                )
 
     def test_values_in_every_notation_are_accepted(self):
         deploy(
@@ -106,6 +121,7 @@ class Parameters(unittest.TestCase):
             ("FailoverStartStandby", "yes"),
             ("NotificationTopicArn", "token-failover"),
             ("NotificationEmail", "ops"),
+            ("SecondNotificationEmail", "boss"),
             ("ReconcileSchedule", "rate(1 minutes)"),
             ("ReconcileSchedule", "rate(1 hour)"),
             ("ReservedConcurrency", "0"),
@@ -165,6 +181,12 @@ class Parameters(unittest.TestCase):
             (
                 "ParametersNeedADocumentThatTakesThem",
                 parameters | {"FailoverActivationDocument": "restart-service"}, {"FailoverActivationParameters": ""},
+            ),
+            (
+                # SNS has one subscription for each address, and a stack cannot make it twice.
+                "TwoAddressesDiffer",
+                {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "ops@example.com"},
+                {"SecondNotificationEmail": "boss@example.com"},
             ),
         ]:
             with self.subTest(rule=rule, wrong=wrong):
