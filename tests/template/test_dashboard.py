@@ -96,6 +96,23 @@ class Alarms(unittest.TestCase):
         topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
         self.assertEqual({(topic,)}, {tuple(it["AlarmActions"]) for it in self.alarms(NotificationTopicArn=topic).values()})
 
+    def test_a_topic_in_another_region_gets_none_and_the_outputs_say_so(self):
+        # CloudWatch refuses an alarm whose topic is in another Region.
+        here, there = (f"arn:aws:sns:{region}:123456789012:on-call" for region in (REGION, "us-east-1"))
+        for topic, watchdog, actions, told in [
+            ("", "true", [TOPIC], TOPIC),
+            (here, "true", [here], here),
+            (here, "false", None, "nowhere, because WatchdogAlarms is false; the dashboard shows them"),
+            (
+                there, "true", None,
+                "nowhere, because CloudWatch publishes only to topics of its own Region; the dashboard shows them",
+            ),
+        ]:
+            stack = deploy(NotificationTopicArn=topic, WatchdogAlarms=watchdog)
+            alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+            self.assertEqual([actions] * 7, [alarm.get("AlarmActions") for alarm in alarms])
+            self.assertEqual(told, stack.outputs["AlarmTopic"])
+
     def test_they_can_be_kept_from_the_topic(self):
         silent = self.alarms(WatchdogAlarms="false")
         self.assertEqual(set(self.alarms()), set(silent))

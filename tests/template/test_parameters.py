@@ -52,6 +52,15 @@ class Parameters(unittest.TestCase):
         self.assertEqual({}, stack.of_type("AWS::SNS::Topic"))
         self.assertEqual(topic, stack.resources["ReportsByMail"]["TopicArn"])
 
+    def test_a_topic_in_another_region_is_subscribed_to_there(self):
+        # SNS makes a subscription where the topic is; CloudFormation asks in the Region of the stack unless told otherwise.
+        addresses = {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "boss@example.com"}
+        for region in ("us-east-1", REGION):
+            stack = deploy(NotificationTopicArn=f"arn:aws:sns:{region}:123456789012:on-call", **addresses)
+            subscriptions = stack.of_type("AWS::SNS::Subscription").values()
+            self.assertEqual([region, region], [it["Region"] for it in subscriptions])
+        self.assertEqual([False, False], ["Region" in it for it in deploy(**addresses).of_type("AWS::SNS::Subscription").values()])
+
     def test_each_address_has_a_subscription_of_its_own(self):
         first, second = {"NotificationEmail": "ops@example.com"}, {"SecondNotificationEmail": "boss@example.com"}
         for given, expected in [

@@ -364,6 +364,17 @@ class Role(unittest.TestCase):
             ("kms:Decrypt", STACK_KEY, {}),
         ])
 
+    def test_the_key_of_a_topic_in_another_region_is_used_through_sns_there(self):
+        topic, key = (f"arn:aws:{it}" for it in (
+            f"sns:us-east-1:{ACCOUNT}:on-call", f"kms:us-east-1:{ACCOUNT}:key/22222222-0000-4000-8000-000000000002",
+        ))
+        document = policy(NotificationTopicArn=topic, NotificationTopicKeyArn=key)
+        uses = ("kms:GenerateDataKey", "kms:Decrypt")
+        self.assert_decisions("Allowed", document, [("sns:Publish", topic, {})] + [
+            (use, key, {"kms:ViaService": "sns.us-east-1.amazonaws.com"}) for use in uses
+        ])
+        self.assert_decisions("ImplicitlyDenied", document, [(use, key, BY_SNS) for use in uses])
+
     def test_an_existing_topic_is_the_only_one(self):
         existing = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call.fifo"
         document = policy(NotificationTopicArn=existing)
