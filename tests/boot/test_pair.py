@@ -41,9 +41,12 @@ class Pair(Deployment):
         return super()._function(function, argument)
 
     def _ref(self, name):
+        if name in IDS:
+            self._demand(name)
         return "amazonaws.com" if name == "AWS::URLSuffix" else IDS[name] if name in IDS else super()._ref(name)
 
     def _attribute(self, name, attribute):
+        self._demand(name)
         return IDS[f"{name}.{attribute}"]
 
     def made_outputs(self):
@@ -169,6 +172,29 @@ class PairTemplate(unittest.TestCase):
             {"LicenseAddressOnInterface": {"AllocationId": "eipalloc-0eeeeeeeeeeeeeee1",
                                            "NetworkInterfaceId": "eni-0ddddddddddddddd1"}},
             Pair(MakeElasticIp="true").of_type("AWS::EC2::EIPAssociation"))
+
+    def test_names_and_descriptions_are_what_ec2_and_iam_take(self):
+        pair = Pair()
+        for name, group in pair.of_type("AWS::EC2::SecurityGroup").items():
+            rules = [*group.get("SecurityGroupIngress", []), *group["SecurityGroupEgress"]]
+            for text in [group["GroupDescription"], *(rule["Description"] for rule in rules)]:
+                # AuthorizeSecurityGroupIngress, CreateSecurityGroup: no apostrophe, for one.
+                self.assertRegex(text, r"^[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}$", name)
+        for resource in pair.resources.values():
+            self.assertTrue(all(len(tag["Value"]) <= 256 for tag in resource.get("Tags", [])))
+        self.assertRegex(pair.resources["InstanceRole"]["Description"], r"^[\t\n\r -~\u00a1-\u00ff]{0,1000}$")
+
+    def test_no_group_has_the_same_rule_twice(self):
+        for clients in ({}, {"ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}):
+            rules = Pair(**clients).resources["LicenseAccess"]["SecurityGroupIngress"]
+            # EC2 does not count the description.
+            seen = [tuple(sorted((key, it) for key, it in rule.items() if key != "Description")) for rule in rules]
+            self.assertEqual(len(set(seen)), len(seen))
+
+    def test_every_output_is_a_text(self):
+        for elastic in ("false", "true"):
+            outputs = Pair(MakeElasticIp=elastic).made_outputs()
+            self.assertEqual({}, {name: it for name, it in outputs.items() if not isinstance(it, str) or not it})
 
     def test_wrong_values_fail_at_deploy(self):
         for name, value in [("LmgrdPort", 0), ("VendorPort", 65536), ("ClientCidr", "10.0.0.0"), ("ClientCidr", "10.0.0.0/33"),
