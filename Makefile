@@ -114,8 +114,18 @@ boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and g
 ARM64 := aarch64-unknown-linux-gnu
 BOOTSTRAP := .aws-sam/build/Failover/bootstrap
 
+# With SAM=sam on the command line, of the one that is installed.
+.PHONY: sam-version
+sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Is SAM new enough for `sam build`?
+	@version=$$($(SAM) --version | sed -nE 's/^SAM CLI, version ([0-9.]+)$$/\1/p'); \
+	if test -z "$$version"; then echo '$(SAM) does not say its version.' >&2; exit 1; fi; \
+	oldest=$$(printf '%s\n' 1.156 "$$version" | sort --version-sort | head -1); \
+	if test "$$oldest" != 1.156; then \
+	  echo "SAM $$version is too old: before 1.156 it builds Rust only as a beta feature, and asks a question." >&2; exit 1; \
+	fi
+
 .PHONY: package
-package: build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## The arm64 bootstrap with its size, tried; the release figures
+package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## The arm64 bootstrap with its size, tried; the release figures
 	@# Cross compiling needs Rust's library for the other machine. Without rustup it has to be there already.
 	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
 	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build

@@ -41,9 +41,12 @@ class Pair(Deployment):
         return super()._function(function, argument)
 
     def _ref(self, name):
+        if name in IDS:
+            self._demand(name)
         return "amazonaws.com" if name == "AWS::URLSuffix" else IDS[name] if name in IDS else super()._ref(name)
 
     def _attribute(self, name, attribute):
+        self._demand(name)
         return IDS[f"{name}.{attribute}"]
 
     def made_outputs(self):
@@ -61,8 +64,12 @@ class PairTemplate(unittest.TestCase):
     def test_the_interface_outlives_stack_and_instances(self):
         for name in ("LicenseInterface", "LicenseAccess", "LicenseAddress"):
             resource = PAIR["Resources"][name]
-            self.assertEqual(("Retain", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
-        self.assertEqual("Retain", PAIR["Resources"]["LicenseAddressOnInterface"]["DeletionPolicy"])
+            self.assertEqual(
+                ("RetainExceptOnCreate", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
+        # The address stays where it is, unless it goes with the interface of a creation that failed.
+        association = PAIR["Resources"]["LicenseAddressOnInterface"]
+        self.assertEqual(
+            ("RetainExceptOnCreate", "Delete"), (association["DeletionPolicy"], association["UpdateReplacePolicy"]))
         self.assertEqual(
             [{"DeviceIndex": "1", "NetworkInterfaceId": "eni-0ddddddddddddddd1", "DeleteOnTermination": False}],
             [it for it in Pair().resources["FirstInstance"]["NetworkInterfaces"] if "NetworkInterfaceId" in it])
@@ -91,6 +98,11 @@ class PairTemplate(unittest.TestCase):
                 self.assertEqual({"LaunchTemplateId": "lt-0fffffffffffffff1", "Version": "1"},
                                  pair.resources[name]["LaunchTemplate"])
                 self.assertNotIn("ImageId", pair.resources[name])
+
+    def test_the_instances_have_what_the_token_server_needs_and_pay_for_nothing_that_nobody_reads(self):
+        self.assertEqual(
+            {"ImageId", "IamInstanceProfile", "BlockDeviceMappings", "MetadataOptions", "MaintenanceOptions", "UserData"},
+            set(Pair().resources["InstanceTemplate"]["LaunchTemplateData"]))
 
     def test_user_data_installs_what_is_in_the_bucket_and_ends_at_the_first_failure(self):
         data = Pair(MosekFilesPrefix="a/b").resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
@@ -128,6 +140,15 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual({"LicenseAccess", "InstanceAccess"}, set(Pair().of_type("AWS::EC2::SecurityGroup")))
         self.assertEqual({}, Pair().of_type("AWS::EC2::SecurityGroupIngress"))
 
+    def test_a_pair_that_nobody_may_use_is_not_made(self):
+        with self.assertRaisesRegex(ValueError, "^SomebodyMayUseTheLicenses: "):
+            Pair(ClientCidr="")
+
+    def test_the_two_daemons_cannot_share_a_port(self):
+        # EC2 refuses a group in which the same rule is twice.
+        with self.assertRaisesRegex(ValueError, "^PortsDiffer: "):
+            Pair(LmgrdPort=27008)
+
     def test_its_outputs_are_what_token_failover_takes(self):
         for elastic in ("false", "true"):
             outputs = Pair(MakeElasticIp=elastic).made_outputs()
@@ -151,6 +172,29 @@ class PairTemplate(unittest.TestCase):
             {"LicenseAddressOnInterface": {"AllocationId": "eipalloc-0eeeeeeeeeeeeeee1",
                                            "NetworkInterfaceId": "eni-0ddddddddddddddd1"}},
             Pair(MakeElasticIp="true").of_type("AWS::EC2::EIPAssociation"))
+
+    def test_names_and_descriptions_are_what_ec2_and_iam_take(self):
+        pair = Pair()
+        for name, group in pair.of_type("AWS::EC2::SecurityGroup").items():
+            rules = [*group.get("SecurityGroupIngress", []), *group["SecurityGroupEgress"]]
+            for text in [group["GroupDescription"], *(rule["Description"] for rule in rules)]:
+                # AuthorizeSecurityGroupIngress, CreateSecurityGroup: no apostrophe, for one.
+                self.assertRegex(text, r"^[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}$", name)
+        for resource in pair.resources.values():
+            self.assertTrue(all(len(tag["Value"]) <= 256 for tag in resource.get("Tags", [])))
+        self.assertRegex(pair.resources["InstanceRole"]["Description"], r"^[\t\n\r -~\u00a1-\u00ff]{0,1000}$")
+
+    def test_no_group_has_the_same_rule_twice(self):
+        for clients in ({}, {"ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}):
+            rules = Pair(**clients).resources["LicenseAccess"]["SecurityGroupIngress"]
+            # EC2 does not count the description.
+            seen = [tuple(sorted((key, it) for key, it in rule.items() if key != "Description")) for rule in rules]
+            self.assertEqual(len(set(seen)), len(seen))
+
+    def test_every_output_is_a_text(self):
+        for elastic in ("false", "true"):
+            outputs = Pair(MakeElasticIp=elastic).made_outputs()
+            self.assertEqual({}, {name: it for name, it in outputs.items() if not isinstance(it, str) or not it})
 
     def test_wrong_values_fail_at_deploy(self):
         for name, value in [("LmgrdPort", 0), ("VendorPort", 65536), ("ClientCidr", "10.0.0.0"), ("ClientCidr", "10.0.0.0/33"),

@@ -1,5 +1,5 @@
 """Starts MiniStack with two doors that AWS keeps shut: events of AWS's own services can be put, and the clock of the
-schedules can be set forward.
+schedules can be set forward. And with conditions that take texts apart, as those of CloudFormation do.
 
     python emulator.py FILE     FILE holds the seconds by which the clock is ahead
 """
@@ -9,14 +9,36 @@ from pathlib import Path
 
 import ministack.services.eventbridge as eventbridge
 from ministack.app import main
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 AHEAD = Path(sys.argv.pop())
 
-# Both names are internal to the version that requirements-template.txt pins.
+# All these names are internal to the version that requirements-template.txt pins.
 eventbridge._put_events.__defaults__ = (True,)
 eventbridge._SCHEDULER_TICK_INTERVAL = 0.2
 now = eventbridge._now_ts
 eventbridge._now_ts = lambda: now() + float(AHEAD.read_text())
+
+evaluate_conditions = engine._evaluate_conditions
+
+
+def texts(value, parameters):
+    """A condition in which every function of texts is worked out already."""
+    if isinstance(value, list):
+        return [texts(item, parameters) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() & {"Fn::Select", "Fn::Split", "Fn::Join"} or value == {"Ref": "AWS::Region"}:
+        return engine._resolve_refs(value, {}, parameters, {}, {}, "", "")
+    return {key: texts(item, parameters) for key, item in value.items()}
+
+
+def conditions_with_texts(template, parameters):
+    return evaluate_conditions(template | {"Conditions": texts(template.get("Conditions", {}), parameters)}, parameters)
+
+
+for module in (changesets, handlers, stacks):
+    module._evaluate_conditions = conditions_with_texts
 
 if __name__ == "__main__":
     main()

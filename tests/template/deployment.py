@@ -141,6 +141,7 @@ class Deployment:
             return PSEUDO_PARAMETERS[name]
         if name in self.parameters:
             return self.parameters[name]
+        self._demand(name)
         # The identity of a resource: an ARN for a topic, a URL for a queue, otherwise a name that begins with the stack's.
         match self.template["Resources"][name]["Type"]:
             case "AWS::SNS::Topic":
@@ -149,7 +150,13 @@ class Deployment:
                 return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{STACK}-{name}"
         return f"{STACK}-{name}"
 
+    def _demand(self, name):
+        """CloudFormation refuses a reference to a resource that this stack does not have."""
+        if not self._is_made(self.template["Resources"][name]):
+            raise ValueError(f"Unresolved resource dependencies [{name}]")
+
     def _attribute(self, name, attribute):
+        self._demand(name)
         kind = self.template["Resources"][name]["Type"]
         match (kind, attribute):
             case ("AWS::SQS::Queue", "QueueName"):

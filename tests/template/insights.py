@@ -53,11 +53,22 @@ def run(query, lines):
 
 
 def _filter(argument, record):
-    """Comparisons with regular expressions, joined by one kind of `and` or `or`."""
+    """Comparisons with texts, joined by one kind of `and` or `or`."""
     joint = " and " if " and " in argument else " or "
-    tests = [re.fullmatch(rf"({PATH}) like /(.+?)/", test).groups() for test in argument.split(joint)]
-    found = [re.search(pattern, _value(path, record)) is not None for path, pattern in tests]
+    found = [_compare(test, record) for test in argument.split(joint)]
     return all(found) if joint == " and " else any(found)
+
+
+def _compare(test, record):
+    path, operator, operand = re.fullmatch(rf"({PATH}) (=|in|not in) (.+)", test).groups()
+    value, operand = _value(path, record), json.loads(operand)
+    match operator:
+        case "=":
+            return value == operand
+        case "in":
+            return value in operand
+        case "not in":
+            return value not in operand
 
 
 def _add(field, records):
@@ -67,7 +78,15 @@ def _add(field, records):
     path, new = (parsed or re.fullmatch(rf"({PATH}) as (\w+)", field)).groups()
     for record in records:
         value = _value(path, record)
-        record[new] = json.loads(value) if parsed else value
+        record[new] = _json(value) if parsed else value
+
+
+def _json(text):
+    """Nothing, if the text is no JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return None
 
 
 def _items(value):

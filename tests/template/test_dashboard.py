@@ -1,10 +1,11 @@
 """Alarms and dashboard: they look at what the function measures and logs, and say it to the right people."""
 
 import json
+import re
 import unittest
 
 import insights
-from deployment import REGION, deploy
+from deployment import REGION, ROOT, deploy
 
 OWN_METRICS = {
     "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge",
@@ -12,11 +13,14 @@ OWN_METRICS = {
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 
 
-def line(outcome, reason, *findings, **more):
-    """A report, as the function logs it."""
+COMPACT, WITH_BLANKS = {"separators": (",", ":"), "sort_keys": True}, {"indent": None, "separators": (", ", " : ")}
+
+
+def line(outcome, reason, *findings, style=COMPACT, **more):
+    """A report, as the function logs it, in one spelling of JSON or the other."""
     report = {"outcome": outcome, "reason": reason, "summary": f"{outcome}: {reason}", "findings": findings, "move": None}
     logged = {"time": "2026-11-11T21:30:00.000Z", "level": "INFO", "type": "report", "report": report | more}
-    return json.dumps(logged, separators=(",", ":"), sort_keys=True)
+    return json.dumps(logged, **style)
 
 
 def finding(code, resource, severity="critical"):
@@ -92,6 +96,23 @@ class Alarms(unittest.TestCase):
         topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
         self.assertEqual({(topic,)}, {tuple(it["AlarmActions"]) for it in self.alarms(NotificationTopicArn=topic).values()})
 
+    def test_a_topic_in_another_region_gets_none_and_the_outputs_say_so(self):
+        # CloudWatch refuses an alarm whose topic is in another Region.
+        here, there = (f"arn:aws:sns:{region}:123456789012:on-call" for region in (REGION, "us-east-1"))
+        for topic, watchdog, actions, told in [
+            ("", "true", [TOPIC], TOPIC),
+            (here, "true", [here], here),
+            (here, "false", None, "nowhere, because WatchdogAlarms is false; the dashboard shows them"),
+            (
+                there, "true", None,
+                "nowhere, because CloudWatch publishes only to topics of its own Region; the dashboard shows them",
+            ),
+        ]:
+            stack = deploy(NotificationTopicArn=topic, WatchdogAlarms=watchdog)
+            alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+            self.assertEqual([actions] * 7, [alarm.get("AlarmActions") for alarm in alarms])
+            self.assertEqual(told, stack.outputs["AlarmTopic"])
+
     def test_they_can_be_kept_from_the_topic(self):
         silent = self.alarms(WatchdogAlarms="false")
         self.assertEqual(set(self.alarms()), set(silent))
@@ -143,47 +164,89 @@ class Dashboard(unittest.TestCase):
         for widget in self.widgets("log"):
             self.assertEqual("token-failover-FailoverLogs", insights.run(widget["query"], [])[0])
 
+    def test_no_pattern_depends_on_how_a_line_of_json_is_spelled(self):
+        for widget in self.widgets("log"):
+            self.assertNotIn(" like ", widget["query"])
+
     def test_it_lists_what_the_audits_found_last(self):
         closed, topic = finding("port-closed", "sg-1"), finding("topic-silent", TOPIC, "warning")
-        rows = insights.run(self.query("What the audits found"), [
-            line("audited", "findings", closed),
-            line("no-action", "holder-healthy", finding("unseen", "sg-2")),
-            line("audited", "findings", closed, topic),
-            "START RequestId: 1",
-        ])[1]
-        columns = ["@timestamp", "severity", "code", "resource", "message", "remedy"]
-        self.assertEqual([{"@timestamp": 2} | closed, {"@timestamp": 2} | topic], rows)
-        self.assertEqual([columns, columns], [list(row) for row in rows])
+        for style in (COMPACT, WITH_BLANKS):
+            rows = insights.run(self.query("What the audits found"), [
+                line("audited", "findings", closed, style=style),
+                line("no-action", "holder-healthy", finding("unseen", "sg-2"), style=style),
+                line("audited", "findings", closed, topic, style=style),
+                json.dumps({"type": "metrics", "report": {"outcome": "audited", "findings": [closed]}}, **style),
+                # Named in a text, which is no report.
+                json.dumps({"type": "failure", "message": line("audited", "findings", closed)}, **style),
+                "START RequestId: 1",
+            ])[1]
+            columns = ["@timestamp", "severity", "code", "resource", "message", "remedy"]
+            self.assertEqual([{"@timestamp": 2} | closed, {"@timestamp": 2} | topic], rows)
+            self.assertEqual([columns, columns], [list(row) for row in rows])
 
     def test_it_lists_what_happened_last(self):
         move = {"from": "i-0aaaaaaaaaaaaaaa1", "to": "i-0bbbbbbbbbbbbbbb2", "durationMs": 4400}
-        rows = insights.run(self.query("What happened last"), [
-            line("moved", "holder-stopped", move=move),
-            line("refused", "no-viable-standby"),
-            line("no-action", "holder-healthy"),
-            line("refused", "no-viable-standby"),
-            line("audited", "clean"),
-        ])[1]
-        self.assertEqual(
-            [
-                {
-                    "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
-                    "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",
-                },
-                {
-                    "@timestamp": 0, "outcome": "moved", "reason": "holder-stopped", "movedFrom": move["from"],
-                    "movedTo": move["to"], "milliseconds": 4400, "summary": "moved: holder-stopped",
-                },
-            ],
-            rows,
-        )
+        for style in (COMPACT, WITH_BLANKS):
+            rows = insights.run(self.query("What happened last"), [
+                line("moved", "holder-stopped", move=move, style=style),
+                line("refused", "no-viable-standby", style=style),
+                line("no-action", "holder-healthy", style=style),
+                line("refused", "no-viable-standby", style=style),
+                line("audited", "clean", style=style),
+            ])[1]
+            self.assertEqual(
+                [
+                    {
+                        "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
+                        "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",
+                    },
+                    {
+                        "@timestamp": 0, "outcome": "moved", "reason": "holder-stopped", "movedFrom": move["from"],
+                        "movedTo": move["to"], "milliseconds": 4400, "summary": "moved: holder-stopped",
+                    },
+                ],
+                rows,
+            )
 
     def test_it_lists_what_failed(self):
-        failure = '{"level":"ERROR","type":"failure","failure":{"errorType":"Unreachable","message":"no answer"}}'
-        timeout = '{"time":"2026-11-11T21:35:00Z","type":"platform.report","record":{"status":"timeout"}}'
-        success = '{"time":"2026-11-11T21:36:00Z","type":"platform.report","record":{"status":"success"}}'
-        rows = insights.run(self.query("What failed"), [failure, line("moved", "holder-stopped"), timeout, success])[1]
-        self.assertEqual([timeout, failure], [row["@message"] for row in rows])
+        failure = {"level": "ERROR", "type": "failure", "failure": {"errorType": "Unreachable", "message": "no answer"}}
+        records = [
+            {"time": "2026-11-11T21:35:00Z", "type": "platform.report", "record": {"status": status}}
+            for status in ("success", "error", "failure", "timeout")
+        ]
+        for style in (COMPACT, WITH_BLANKS):
+            success, *failed = (json.dumps(record, **style) for record in records)
+            lines = [json.dumps(failure, **style), line("moved", "holder-stopped", style=style), success, *failed]
+            rows = insights.run(self.query("What failed"), lines)[1]
+            self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
+
+    def test_what_no_mail_can_say_is_seen_without_mail(self):
+        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of findings.
+        for watchdog in ("true", "false"):
+            stack = deploy(WatchdogAlarms=watchdog)
+            [alarm] = [
+                name for name, it in stack.of_type("AWS::CloudWatch::Alarm").items() if it["MetricName"] == "CriticalFindings"
+            ]
+            [widget] = self.widgets("alarm", WatchdogAlarms=watchdog)
+            self.assertIn(f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:token-failover-{alarm}", widget["alarms"])
+        silent = finding("no-subscription", TOPIC)
+        rows = insights.run(self.query("What the audits found"), [line("audited", "findings", silent)])[1]
+        self.assertEqual([{"@timestamp": 0} | silent], rows)
+
+
+class Patterns(unittest.TestCase):
+    def test_every_pattern_over_the_log_is_one_of_json_fields(self):
+        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for words.
+        patterns = {
+            name: it["FilterPattern"]
+            for kind in ("AWS::Logs::MetricFilter", "AWS::Logs::SubscriptionFilter")
+            for name, it in deploy().of_type(kind).items()
+        }
+        for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]:
+            for number, pattern in enumerate(re.findall(r"--filter-pattern +'([^']*)'", page.read_text())):
+                patterns[f"{page.name} {number}"] = pattern
+        self.assertLess(5, len(patterns))
+        self.assertEqual({}, {name: it for name, it in patterns.items() if not it.startswith("{ $.")})
 
 
 if __name__ == "__main__":

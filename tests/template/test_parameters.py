@@ -5,7 +5,7 @@ import re
 import shlex
 import unittest
 
-from deployment import HOLDER, ROOT, deploy
+from deployment import HOLDER, REGION, ROOT, STANDBY, deploy
 
 SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
 GROUP = "sg-0ccccccccccccccc1"
@@ -52,8 +52,32 @@ class Parameters(unittest.TestCase):
         self.assertEqual({}, stack.of_type("AWS::SNS::Topic"))
         self.assertEqual(topic, stack.resources["ReportsByMail"]["TopicArn"])
 
-    def test_without_an_address_nobody_is_subscribed(self):
-        self.assertNotIn("ReportsByMail", deploy().resources)
+    def test_a_topic_in_another_region_is_subscribed_to_there(self):
+        # SNS makes a subscription where the topic is; CloudFormation asks in the Region of the stack unless told otherwise.
+        addresses = {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "boss@example.com"}
+        for region in ("us-east-1", REGION):
+            stack = deploy(NotificationTopicArn=f"arn:aws:sns:{region}:123456789012:on-call", **addresses)
+            subscriptions = stack.of_type("AWS::SNS::Subscription").values()
+            self.assertEqual([region, region], [it["Region"] for it in subscriptions])
+        self.assertEqual([False, False], ["Region" in it for it in deploy(**addresses).of_type("AWS::SNS::Subscription").values()])
+
+    def test_each_address_has_a_subscription_of_its_own(self):
+        first, second = {"NotificationEmail": "ops@example.com"}, {"SecondNotificationEmail": "boss@example.com"}
+        for given, expected in [
+            ({}, {}),
+            (first, {"ReportsByMail": "ops@example.com"}),
+            (second, {"ReportsBySecondMail": "boss@example.com"}),
+            (first | second, {"ReportsByMail": "ops@example.com", "ReportsBySecondMail": "boss@example.com"}),
+        ]:
+            for topic in ({}, {"NotificationTopicArn": f"arn:aws:sns:{REGION}:123456789012:on-call"}):
+                stack = deploy(**given | topic)
+                subscriptions = stack.of_type("AWS::SNS::Subscription")
+                self.assertEqual(expected, {name: it["Endpoint"] for name, it in subscriptions.items()})
+                expected_topic = stack.environment["NOTIFICATION_TOPIC_ARN"]
+                self.assertEqual(
+                    {name: ("email", expected_topic) for name in expected},
+                    {name: (it["Protocol"], it["TopicArn"]) for name, it in subscriptions.items()},
+                )
 
     def test_values_in_every_notation_are_accepted(self):
         deploy(
@@ -79,6 +103,9 @@ class Parameters(unittest.TestCase):
             ("TokenServerInterfaceId", "eni-0ddddddddddddddd"),
             ("TokenServerInterfaceId", "ENI-0ddddddddddddddd1"),
             ("TokenServerInterfaceId", HOLDER),
+            ("TokenServerInstanceIds", f"{HOLDER}, {STANDBY}"),
+            ("TokenServerInstanceIds", f"{HOLDER},{STANDBY},"),
+            ("TokenServerInstanceIds", f"{HOLDER},lmgrd"),
             ("TokenServerHostid", "0273ae2adc8"),
             ("TokenServerHostid", "02:73:ae:2a:dc:8g"),
             ("TokenServerName", 'the "old" one'),
@@ -103,6 +130,7 @@ class Parameters(unittest.TestCase):
             ("FailoverStartStandby", "yes"),
             ("NotificationTopicArn", "token-failover"),
             ("NotificationEmail", "ops"),
+            ("SecondNotificationEmail", "boss"),
             ("ReconcileSchedule", "rate(1 minutes)"),
             ("ReconcileSchedule", "rate(1 hour)"),
             ("ReservedConcurrency", "0"),
@@ -163,6 +191,12 @@ class Parameters(unittest.TestCase):
                 "ParametersNeedADocumentThatTakesThem",
                 parameters | {"FailoverActivationDocument": "restart-service"}, {"FailoverActivationParameters": ""},
             ),
+            (
+                # SNS has one subscription for each address, and a stack cannot make it twice.
+                "TwoAddressesDiffer",
+                {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "ops@example.com"},
+                {"SecondNotificationEmail": "boss@example.com"},
+            ),
         ]:
             with self.subTest(rule=rule, wrong=wrong):
                 with self.assertRaisesRegex(ValueError, f"^{rule}: "):
@@ -220,9 +254,14 @@ class Parameters(unittest.TestCase):
             # Nothing in it has to be quoted.
             self.assertEqual(shlex.join(["systemctl", "restart", service]), command)
 
-    def test_a_single_instance_cannot_be_deployed(self):
-        with self.assertRaises(IndexError):
-            deploy(TokenServerInstanceIds=HOLDER)
+    def test_two_to_twenty_instances_can_be_deployed(self):
+        members = [f"i-{number:017x}" for number in range(21)]
+        for number in (2, 3, 20):
+            named = ",".join(members[:number])
+            self.assertEqual(named, deploy(TokenServerInstanceIds=named).environment["TOKEN_SERVER_INSTANCE_IDS"])
+        for number in (0, 1, 21):
+            with self.assertRaisesRegex(ValueError, "^TokenServerInstanceIds: .* must be two to twenty instance ids"):
+                deploy(TokenServerInstanceIds=",".join(members[:number]))
 
 
 if __name__ == "__main__":

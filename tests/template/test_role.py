@@ -327,7 +327,7 @@ class Role(unittest.TestCase):
 
     def test_the_policy_fits_into_a_role_whatever_is_chosen(self):
         # IAM counts 10,240 characters without white space for all policies inside a role.
-        members = [f"i-{number:017x}" for number in range(1, 11)]
+        members = [f"i-{number:017x}" for number in range(20)]
         choices = EVERYTHING | {
             "TokenServerInstanceIds": ",".join(members), "FailoverActivationDocument": "x" * 128,
             "NotificationTopicArn": f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{'x' * 256}",
@@ -363,6 +363,17 @@ class Role(unittest.TestCase):
             ("kms:Decrypt", STACK_KEY, {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}),
             ("kms:Decrypt", STACK_KEY, {}),
         ])
+
+    def test_the_key_of_a_topic_in_another_region_is_used_through_sns_there(self):
+        topic, key = (f"arn:aws:{it}" for it in (
+            f"sns:us-east-1:{ACCOUNT}:on-call", f"kms:us-east-1:{ACCOUNT}:key/22222222-0000-4000-8000-000000000002",
+        ))
+        document = policy(NotificationTopicArn=topic, NotificationTopicKeyArn=key)
+        uses = ("kms:GenerateDataKey", "kms:Decrypt")
+        self.assert_decisions("Allowed", document, [("sns:Publish", topic, {})] + [
+            (use, key, {"kms:ViaService": "sns.us-east-1.amazonaws.com"}) for use in uses
+        ])
+        self.assert_decisions("ImplicitlyDenied", document, [(use, key, BY_SNS) for use in uses])
 
     def test_an_existing_topic_is_the_only_one(self):
         existing = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call.fifo"
