@@ -614,7 +614,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // Its token server finds the interface at boot, whoever brought it there.
         work.woken = Some(Waking::Done);
         let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();
-        if runs {
+        if runs && start.counts {
             notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
         }
         if !notes.is_empty() {

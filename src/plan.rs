@@ -156,6 +156,8 @@ pub struct Start {
     pub instance_id: InstanceId,
     /// Why it has to be started.
     pub cause: MoveCause,
+    /// Whether it counts against the limit on automatic moves. What completes a move that another run began was counted with it.
+    pub counts: bool,
 }
 
 /// Why the interface has to move.
@@ -659,7 +661,12 @@ impl Look<'_> {
         let is_there = attachment.status == AttachmentStatus::Attached;
         let may = self.may_be_started(interface, holder);
         let start =
-            Start { interface_id: interface.id.clone(), instance_id: holder.clone(), cause: MoveCause::HolderStopped };
+            Start {
+                interface_id: interface.id.clone(),
+                instance_id: holder.clone(),
+                cause: MoveCause::HolderStopped,
+                counts: !Marks::read(&interface.tags).is_unfinished(&attachment.id),
+            };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
     }
@@ -672,7 +679,7 @@ impl Look<'_> {
 
     fn decide_start(&self, interface: &NetworkInterface, start: Start) -> Decision {
         let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
-        Decision::Act(if moves.len() >= self.config.max_moves_per_hour as usize {
+        Decision::Act(if start.counts && moves.len() >= self.config.max_moves_per_hour as usize {
             Action::Refuse(Refusal::TooManyMoves { moves })
         } else {
             Action::Start(start)

@@ -101,10 +101,15 @@ fn moves(movement: Move) -> Decision {
 
 /// The start of the pair's holder where it is.
 fn starts_holder() -> Decision {
+    starts(true)
+}
+
+fn starts(counts: bool) -> Decision {
     Decision::Act(Action::Start(Start {
         interface_id: parsed(INTERFACE),
         instance_id: parsed(HOLDER),
         cause: MoveCause::HolderStopped,
+        counts,
     }))
 }
 
@@ -604,7 +609,10 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
             .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
     };
     let dead = busy_for(0);
-    assert_eq!(reconcile(&cold(&dead)).decision, starts_holder());
+    assert_eq!(reconcile(&cold(&dead)).decision, starts(false));
+    let limited = support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
+    let completed = plan(&limited, &cold(&dead), &Intent::Reconcile, FINALLY).decision;
+    assert_eq!(completed, starts(false), "it completes a move that was counted");
     let reported = dead.once_reported();
     assert!(planned_move(&reconcile(&cold(&reported))).is_some(), "what was reported is over");
     let running = cold(&busy_for(0)).with_instance(STANDBY, |standby| standby.state = InstanceState::Running);
@@ -725,7 +733,7 @@ fn a_standby_is_full_by_what_is_remembered_of_its_type_and_by_nothing_else() {
             Some(limit) => {
                 let obstacle = Obstacle::NoRoom { instance_type: "t3.small".to_owned(), limit };
                 Plan {
-                    decision: refuse(Refusal::NoViableStandby),
+                    decision: starts_holder(),
                     standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))],
                 }
             }
