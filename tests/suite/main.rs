@@ -12,6 +12,7 @@ mod drills;
 mod events;
 mod failovers;
 mod fuzz;
+mod hints;
 mod house;
 mod identifiers;
 mod laws;
