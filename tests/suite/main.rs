@@ -17,6 +17,7 @@ mod house;
 mod identifiers;
 mod laws;
 mod licenses;
+mod log_lines;
 mod marks;
 mod metrics;
 mod notifications;
