@@ -25,13 +25,13 @@ fn holder(simulator: &Simulator) -> Option<String> {
     simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
 }
 
-/// The calls that changed something else than what the interface remembers.
+/// The calls that changed something else than what the interface remembers. What EC2 refused changed nothing.
 fn changes(simulator: &Simulator) -> Vec<String> {
     let calls = simulator.journal();
     let changing = calls.iter().filter(|call| {
         let reads = call.action.starts_with("Describe") || call.action.starts_with("Get");
         let remembers = ["CreateTags", "DeleteTags", "Publish"].contains(&call.action.as_ref());
-        !reads && !remembers && !call.dry_run
+        !reads && !remembers && call.changed
     });
     changing.map(|call| call.action.to_string()).collect()
 }
@@ -251,4 +251,52 @@ async fn a_reboot_or_a_recovery_moves_the_interface_once_at_most_and_never_back(
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER), "{then}");
         assert_eq!(stage.simulator.messages().len(), 0, "{then}");
     }
+}
+
+/// A start is accepted, and the instance stops again, because the key of its volume may not be used.
+fn locked(members: &[&str]) -> Scenario {
+    let trio = simulator::trio().instance(names::HOLDER, |holder| holder.stopped());
+    let cold = trio.instance(names::STANDBY, |standby| standby.stopped());
+    members.iter().fold(cold, |scenario, member| scenario.instance(member, |instance| instance.volume_locked()))
+}
+
+/// Which instances were started, in order.
+fn starts(simulator: &Simulator) -> Vec<String> {
+    let calls = simulator.journal();
+    let starts = calls.iter().filter(|call| call.action == "StartInstances" && !call.dry_run);
+    starts.map(|call| call.parameters.get("InstanceId").unwrap_or_default().to_owned()).collect()
+}
+
+const REASON_OF_EC2: &str = "Client.InternalError: Client error on launch";
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_stops_after_its_start_is_told_with_the_reason_of_ec2_and_the_next_one_is_started() {
+    let stage = stage(locked(&[names::STANDBY]), &[MEMBERS_WITH_THIRD]);
+    let first = answer(&stage, event("holder-stopped")).await;
+    let second = answer(&stage, event("standby-stopped")).await;
+
+    assert_eq!((first.outcome, second.outcome), (Outcome::Moved, Outcome::NoAction));
+    assert_eq!(findings(&first), [("start-failed", names::STANDBY)]);
+    assert!(first.findings[0].message.contains(REASON_OF_EC2), "{}", first.findings[0].message);
+    assert_eq!(starts(&stage.simulator), [names::STANDBY, names::THIRD]);
+    assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
+    assert_eq!(stage.simulator.messages().len(), 1);
+    assert!(mail(&stage.simulator, 0).contains(REASON_OF_EC2), "{}", mail(&stage.simulator, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_start_ends_so_the_mail_says_why() {
+    let locked = locked(&[names::STANDBY, names::THIRD]).instance(names::HOLDER, |holder| holder.running());
+    let stage = stage(locked, &[MEMBERS_WITH_THIRD]);
+    stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it runs");
+    let report = answer(&stage, event("holder-terminated")).await;
+
+    assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "standby-not-started"));
+    let why = report.findings.iter().find(|finding| finding.code == "standby-not-started").expect("the finding");
+    assert!(why.message.contains(REASON_OF_EC2), "{}", why.message);
+    assert!(report.summary.contains(REASON_OF_EC2), "{}", report.summary);
+    for started in report.findings.iter().filter(|finding| finding.code == "start-failed") {
+        assert!(started.message.contains(REASON_OF_EC2), "{}", started.message);
+    }
+    assert!(mail(&stage.simulator, 0).contains(REASON_OF_EC2));
 }

@@ -47,8 +47,9 @@ fn runtime_api(stream: TcpStream, payloads: &Mutex<VecDeque<Value>>, answers: &m
             }
         }
         let request = lines.first()?.clone();
-        let length =
-            lines.iter().filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let length = lines
+            .iter()
+            .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
         let mut body = vec![0; length.sum()];
         reader.read_exact(&mut body).ok()?;
         if request.starts_with("POST") {

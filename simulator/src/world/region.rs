@@ -106,6 +106,10 @@ pub struct Instance {
     pub system_check: Check,
     pub instance_check: Check,
     pub capacity: Capacity,
+    /// The key of its root volume may not be used: StartInstances succeeds, then the instance goes from `pending` back to
+    /// `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2 User
+    /// Guide).
+    pub volume_locked: bool,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
     /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
@@ -176,6 +180,8 @@ pub struct StateReason {
 impl StateReason {
     pub const USER_SHUTDOWN: Self =
         Self { code: "Client.UserInitiatedShutdown", message: "Client.UserInitiatedShutdown: User initiated shutdown" };
+    pub const VOLUME_LOCKED: Self =
+        Self { code: "Client.InternalError", message: "Client.InternalError: Client error on launch" };
     pub const NO_CAPACITY: Self = Self {
         code: "Server.InsufficientInstanceCapacity",
         message: "Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the request",
