@@ -15,7 +15,7 @@
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
-//! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
+//! | `token-failover:announced` | instance, finding, date, for each | the announcements that were published; AWS sends the same one several times |
 //!
 //! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
 //! so runs that overlap cannot overwrite each other's debts, and one that changed nothing can take its note back.
@@ -44,7 +44,7 @@ pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
 pub const AUDITED: &str = "token-failover:audited";
-/// The tag with the announcement that was published last.
+/// The tag with the announcements that were published.
 pub const ANNOUNCED: &str = "token-failover:announced";
 
 /// How old EC2's answers are at most, as far as it matters here.
@@ -62,7 +62,7 @@ pub struct Marks {
     pub moves: Vec<DateTime<Utc>>,
     /// The refusal that was published last.
     pub refused: Option<String>,
-    /// The announcement that was published last.
+    /// The announcements that were published, as [`announced_with`] writes them.
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
@@ -349,6 +349,32 @@ impl Marks {
             moves[surplus..].iter().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).collect();
         times.join(" ")
     }
+}
+
+/// The value of the `announced` tag once this was published too, the same as before if it is all in it.
+///
+/// AWS Health sends one announcement several times: from two Regions, in pages, and again whenever it changes. So the latest
+/// date of each kind of announcement is remembered for each member, not only what came last. `what` is the finding's code.
+/// What does not fit into a tag is forgotten, the oldest first, and mailed again if it comes again.
+pub fn announced_with(
+    before: Option<&str>,
+    what: &str,
+    starts_at: Option<DateTime<Utc>>,
+    members: &[InstanceId],
+) -> String {
+    let date = starts_at.map_or_else(|| "undated".to_owned(), |date| date.format("%Y%m%dT%H%MZ").to_string());
+    let mut entries: Vec<String> = before.unwrap_or_default().split(' ').map(str::to_owned).collect();
+    for member in members {
+        let subject = format!("{member}/{}/", what.trim_end_matches("-scheduled"));
+        let entry = format!("{subject}{date}");
+        if !entries.contains(&entry) {
+            entries.retain(|entry| entry.contains('/') && !entry.starts_with(&subject));
+            entries.push(entry);
+        }
+    }
+    let length = |entries: &[String]| entries.iter().map(|entry| entry.len() + 1).sum::<usize>();
+    let forgotten = (0..entries.len()).find(|first| length(&entries[*first..]) <= 257).unwrap_or(entries.len());
+    entries[forgotten..].join(" ")
 }
 
 /// Makes a text fit for a tag's value.

@@ -231,6 +231,8 @@ pub enum Obstacle {
     StatusChecksUnreadable,
     /// It is stopped, and `FAILOVER_START_STANDBY` is false.
     MayNotStart,
+    /// EC2 is about to take it, a Spot Instance, away.
+    BeingTaken,
 }
 
 impl Obstacle {
@@ -254,6 +256,7 @@ impl fmt::Display for Obstacle {
             Self::Impaired => write!(f, "its EC2 status checks fail"),
             Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
+            Self::BeingTaken => write!(f, "EC2 is about to take it away"),
         }
     }
 }
@@ -633,10 +636,10 @@ impl Look<'_> {
     }
 
     /// Whether EC2 has announced that it takes this Spot Instance away within minutes. The announcement is the one event
-    /// that is believed against a running holder, and only of a Spot Instance and only while it can be true.
-    fn is_being_taken(&self, holder: &Instance) -> bool {
+    /// that is believed against a running instance, and only of a Spot Instance and only while it can be true.
+    fn is_being_taken(&self, seen: &Instance) -> bool {
         matches!(self.intent, Intent::Evacuate { instance, until }
-            if *instance == holder.id && holder.spot && self.observation.observed_at < *until)
+            if *instance == seen.id && seen.spot && self.observation.observed_at < *until)
     }
 
     /// Judges every member but the holder. An interface that is leaving, or attached to nothing, has no holder.
@@ -666,6 +669,8 @@ impl Look<'_> {
             Obstacle::WrongVpc
         } else if let Some(taken) = taken {
             Obstacle::DeviceIndexTaken(taken.id.clone())
+        } else if self.is_being_taken(instance) {
+            Obstacle::BeingTaken
         } else if needs_start && !self.config.start_standby {
             Obstacle::MayNotStart
         } else {

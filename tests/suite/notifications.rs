@@ -7,7 +7,7 @@ use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
 use token_failover::checks::{CheckResult, Checks, check};
 use token_failover::config::{Activation, Config};
-use token_failover::event::{Trigger, TriggerKind};
+use token_failover::event::{Announced, Trigger, TriggerKind};
 use token_failover::findings::{Advisor, Finding, Severity};
 use token_failover::ids::{AttachmentId, CommandId};
 use token_failover::notification::{Fifo, Notification, text};
@@ -525,6 +525,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         Obstacle::Impaired,
         Obstacle::StatusChecksUnreadable,
         Obstacle::MayNotStart,
+        Obstacle::BeingTaken,
     ];
     let address =
         Address { allocation_id: parsed(simulator::names::ALLOCATION), public_ip: parsed("203.0.113.50"), place: None };
@@ -567,6 +568,12 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         advisor.member_not_managed(&parsed(STANDBY), false),
         advisor.activation_document_missing(&Activation { document: parsed(DOCUMENT), parameters: BTreeMap::new() }),
     ]);
+    use Announced::{Change, NetworkMaintenance, PowerMaintenance, Reboot, Retirement, Stop, Termination};
+    let date = Some(parsed("2026-11-26T13:00:00Z"));
+    for what in [Retirement, Termination, Stop, Reboot, PowerMaintenance, NetworkMaintenance, Change] {
+        let of = |(date, is_holder)| advisor.announcement(what, "AWS_EC2_X", &parsed(HOLDER), date, is_holder);
+        findings.extend([(date, true), (None, true), (date, false)].map(of));
+    }
     let unanswered =
         |port, error: &str| Probe { port, result: CheckResult::Failed, duration_ms: 3, error: Some(error.to_owned()) };
     let probes = [unanswered(27007, "no answer"), unanswered(27008, "connection refused")];
