@@ -318,7 +318,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 verdict(Outcome::Failed, "returned-to-former-holder", summary)
             }
             Ending::NotStarted(movement) => {
-                let finding = run.advisor().not_started(&movement.to);
+                let finding = run.advisor().not_started(&movement.to, run.stopped_again.get(&movement.to));
                 let (summary, reason) = (finding.message.clone(), "standby-not-started");
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }

@@ -14,7 +14,7 @@ use crate::cloud::{CallError, Meaning};
 use crate::config::{Activation, Config};
 use crate::event::Announced;
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
-use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
+use crate::observation::{Attachment, Instance, NetworkInterface, Reading, StateReason};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::readiness::Subscription;
 use crate::report::{ActivationRecord, ActivationResult, Probe};
@@ -325,12 +325,13 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The interface is on a standby that could not be started.
-    pub fn not_started(&self, standby: &InstanceId) -> Finding {
+    /// The interface is on a standby that could not be started. EC2 gives a reason if it stopped again after its start.
+    pub fn not_started(&self, standby: &InstanceId, reason: Option<&StateReason>) -> Finding {
+        let reason = reason.map_or_else(String::new, |reason| format!(" EC2's reason: {reason}."));
         Finding::critical(
             "standby-not-started",
             standby,
-            format!("The license interface is on {standby}, but that instance could not be started."),
+            format!("The license interface is on {standby}, but that instance could not be started.{reason}"),
             format!(
                 "The next run tries again. By hand:\n{}",
                 self.command(&format!("start-instances --instance-ids {standby}"))

@@ -17,7 +17,7 @@ use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
     AttachmentStatus, IngressRule, Instance, InstanceState, NetworkInterface, Observation, Reachability, Reading,
-    StatusChecks,
+    StateReason, StatusChecks,
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;
@@ -140,6 +140,8 @@ pub struct Run<'a, E> {
     pub(crate) may_have_attached: bool,
     /// Whether this run has started the instance that has the interface, so that its token server found the interface at boot.
     pub(crate) has_booted_with_it: bool,
+    /// Why EC2 stopped instances again that this run had started.
+    pub(crate) stopped_again: BTreeMap<InstanceId, StateReason>,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
@@ -168,6 +170,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             may_have_changed: false,
             may_have_attached: false,
             has_booted_with_it: false,
+            stopped_again: BTreeMap::new(),
             name,
             rules_ahead: None,
             viable_standbys: None,

@@ -561,7 +561,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     findings.extend([
         advisor.attached_to_nothing(&[]),
         advisor.returned(&parsed(HOLDER)),
-        advisor.not_started(&parsed(STANDBY)),
+        advisor.not_started(&parsed(STANDBY), None),
         advisor.forced(&parsed(HOLDER)),
         advisor.still_starting(&parsed(STANDBY)),
         advisor.member_not_managed(&parsed(HOLDER), true),
@@ -689,7 +689,7 @@ fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
     let config = support::config(&[("AWS_REGION", "-")]);
     let command = "aws ec2 start-instances --instance-ids i-0bbbbbbbbbbbbbbb2";
     assert_eq!(
-        Advisor::new(&config).not_started(&parsed(STANDBY)).remedy,
+        Advisor::new(&config).not_started(&parsed(STANDBY), None).remedy,
         format!("The next run tries again. By hand:\n{command}")
     );
 }
