@@ -363,15 +363,16 @@ pub fn announced_with(
     members: &[InstanceId],
 ) -> String {
     let date = starts_at.map_or_else(|| "undated".to_owned(), |date| date.format("%Y%m%dT%H%MZ").to_string());
-    let mut entries: Vec<String> = before.unwrap_or_default().split(' ').map(str::to_owned).collect();
-    for member in members {
-        let subject = format!("{member}/{}/", what.trim_end_matches("-scheduled"));
-        let entry = format!("{subject}{date}");
-        if !entries.contains(&entry) {
-            entries.retain(|entry| entry.contains('/') && !entry.starts_with(&subject));
-            entries.push(entry);
-        }
+    let before = before.unwrap_or_default();
+    let mut entries: Vec<String> = before.split(' ').map(str::to_owned).collect();
+    let subjects = members.iter().map(|member| format!("{member}/{}/", what.trim_end_matches("-scheduled")));
+    let subjects: Vec<String> = subjects.collect();
+    let announced: Vec<String> = subjects.iter().map(|subject| format!("{subject}{date}")).collect();
+    if announced.iter().all(|entry| entries.contains(entry)) {
+        return before.to_owned();
     }
+    entries.retain(|entry| entry.contains('/') && !subjects.iter().any(|subject| entry.starts_with(subject)));
+    entries.extend(announced);
     let length = |entries: &[String]| entries.iter().map(|entry| entry.len() + 1).sum::<usize>();
     let forgotten = (0..entries.len()).find(|first| length(&entries[*first..]) <= 257).unwrap_or(entries.len());
     entries[forgotten..].join(" ")
