@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, Utc};
 use tokio::time::timeout_at;
 
 use crate::audit;
 use crate::checks::{CheckResult, Checked, Checks, Repair};
 use crate::cloud::{CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
-use crate::event::{Trigger, TriggerKind};
+use crate::config::Config;
+use crate::event::{Announced, Request, Trigger, TriggerKind};
 use crate::failover::{Amid, Failover, Failure};
+use crate::findings::Finding;
 use crate::ids::{AttachmentId, InstanceId};
-use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, tag_value};
+use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, announced_with, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
@@ -64,8 +66,8 @@ pub(crate) struct Work {
     pub(crate) woken: Option<Waking>,
     /// Tags that mean nothing anymore.
     pub(crate) obsolete: Vec<String>,
-    /// The instances that AWS is going to retire, if that is what the event announces.
-    pub(crate) retiring: Vec<InstanceId>,
+    /// What the event announces for members, if it is about that.
+    pub(crate) announced: Option<Announcement>,
     /// Nothing is published and no mark is written.
     pub(crate) says_nothing: bool,
     /// What was published last of each of these, as the interface remembers it.
@@ -109,6 +111,47 @@ impl Work {
     }
 }
 
+/// What AWS has announced to do to members.
+pub(crate) struct Announcement {
+    what: Announced,
+    /// The event type code of AWS Health.
+    code: String,
+    /// When it begins, as far as that is known.
+    starts_at: Option<DateTime<Utc>>,
+    /// The members that it is about, at least one.
+    members: Vec<InstanceId>,
+}
+
+impl Announcement {
+    /// What the request announces for members of this token server.
+    pub(crate) fn of(config: &Config, request: &Request) -> Option<Self> {
+        let (what, instances) = request.announced()?;
+        let members: Vec<InstanceId> = instances.iter().filter(|id| config.is_member(id)).cloned().collect();
+        let (code, starts_at) = (request.trigger.state.clone().unwrap_or_default(), request.trigger.starts_at);
+        (!members.is_empty()).then_some(Self { what, code, starts_at, members })
+    }
+
+    /// What the interface remembers once this was published.
+    fn remembered_with(&self, before: Option<&str>) -> String {
+        announced_with(before, self.what.finding_code(), self.starts_at, &self.members)
+    }
+
+    fn summary(&self) -> String {
+        let members: Vec<&str> = self.members.iter().map(InstanceId::as_str).collect();
+        let members = members.join(", ");
+        let announced = match self.what {
+            Announced::Retirement => format!("AWS is going to retire {members}"),
+            Announced::Termination => format!("AWS is going to terminate {members}"),
+            Announced::Stop => format!("AWS is going to stop {members}"),
+            Announced::Reboot => format!("AWS is going to reboot {members}"),
+            Announced::PowerMaintenance | Announced::NetworkMaintenance | Announced::Change => {
+                format!("AWS has scheduled maintenance of {members}")
+            }
+        };
+        format!("{announced}. Nothing was moved.")
+    }
+}
+
 /// A report that another run owes.
 pub(crate) struct Owed {
     pub(crate) debt: Debt,
@@ -143,9 +186,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let is_open = stranded || arriving || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
         let is_audit = matches!(ending, Ending::Audited { .. });
         let refusal = self.refusal(&ending, &work);
-        let announcement = self.announcement(&work, &trigger);
+        let remembered = work.remembered_announcement.as_deref();
+        let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
         // The findings of the checks are part of an audit, and come with its report.
-        let verdict = self.verdict(&mut run, ending, &work, &trigger);
+        let verdict = self.verdict(&mut run, ending, &work);
         let mut report = self.report(&mut run, verdict, trigger, work.checks);
         let audit = is_audit.then(|| audit::signature(&report.findings));
         if work.says_nothing {
@@ -243,13 +287,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Says what the work came to.
-    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work, trigger: &Trigger) -> Verdict {
+    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work) -> Verdict {
         let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
         let holder = run.holder().cloned();
-        let retiring: Vec<&InstanceId> = work.retiring.iter().filter(|id| self.config.is_member(id)).collect();
-        for instance in &retiring {
-            let finding = run.advisor().retirement(instance, trigger.starts_at, holder.as_ref() == Some(*instance));
-            run.findings.push(finding);
+        if let Some(Announcement { what, code, starts_at, members }) = &work.announced {
+            let advisor = run.advisor();
+            let of = |member| advisor.announcement(*what, code, member, *starts_at, holder.as_ref() == Some(member));
+            let findings: Vec<Finding> = members.iter().map(of).collect();
+            run.findings.extend(findings);
         }
         match ending {
             Ending::Kept(_) if !work.repaired.is_empty() => {
@@ -264,12 +309,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));
                 verdict(Outcome::Failed, "repair-failed", summary)
             }
-            Ending::Kept(_) if !retiring.is_empty() => {
-                let names: Vec<&str> = retiring.iter().map(|id| id.as_str()).collect();
-                let summary = format!("AWS is going to retire {}. Nothing was moved.", names.join(", "));
-                verdict(Outcome::Audited, "retirement-scheduled", summary)
-            }
-            Ending::Kept(reason) => verdict(Outcome::NoAction, reason.code(), kept_summary(reason, run.holder())),
+            Ending::Kept(reason) => match &work.announced {
+                Some(announced) => verdict(Outcome::Audited, announced.what.finding_code(), announced.summary()),
+                None => verdict(Outcome::NoAction, reason.code(), kept_summary(reason, run.holder())),
+            },
             Ending::Moved(movement, cause) => {
                 let took = match movement.duration_ms.unwrap_or_default() {
                     0..100 => "under 0.1 s".to_owned(),
@@ -300,7 +343,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 verdict(Outcome::Failed, "returned-to-former-holder", summary)
             }
             Ending::NotStarted(movement) => {
-                let finding = run.advisor().not_started(&movement.to);
+                let finding = run.advisor().not_started(&movement.to, run.stopped_again.get(&movement.to));
                 let (summary, reason) = (finding.message.clone(), "standby-not-started");
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
@@ -365,14 +408,6 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             _ => return None,
         };
         Some(tag_value(&detail))
-    }
-
-    /// The announcement in one line.
-    fn announcement(&self, work: &Work, trigger: &Trigger) -> Option<String> {
-        let retiring: Vec<&str> =
-            work.retiring.iter().filter(|id| self.config.is_member(id)).map(InstanceId::as_str).collect();
-        let date = trigger.starts_at.map(|date| date.to_rfc3339_opts(SecondsFormat::Secs, true));
-        (!retiring.is_empty()).then(|| tag_value(&format!("{} {}", retiring.join(" "), date.unwrap_or_default())))
     }
 
     /// Whether this refusal is the one that was published last.

@@ -4,7 +4,7 @@
 //! that the instance fails. EventBridge may deliver an event twice, late or out of order; nothing here depends on it.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -47,7 +47,7 @@ pub enum TriggerKind {
     InstanceStateChange,
     /// *EC2 Spot Instance Interruption Warning*.
     SpotInterruption,
-    /// *CloudWatch Alarm State Change*.
+    /// *CloudWatch Alarm State Change*, or the document of an alarm that calls the function itself.
     Alarm,
     /// *AWS Health Event*.
     Health,
@@ -75,7 +75,7 @@ pub enum Intent {
     Audit,
     /// An event named these instances: look, and move if the holder has failed.
     Look {
-        /// The instances that the event names.
+        /// The instances that the event names, each once. None: an alarm that is about no instance in particular.
         instances: Vec<InstanceId>,
         /// Whether the event claims that they fail. If EC2 does not agree, it is asked again for a bounded time.
         reported_failing: bool,
@@ -127,11 +127,56 @@ pub struct Request {
 }
 
 impl Request {
-    /// The instances that AWS is going to retire, by what the event announces.
-    pub fn retiring(&self) -> &[InstanceId] {
-        match self.trigger.kind {
-            TriggerKind::Health => self.intent.instances(),
-            _ => &[],
+    /// What AWS Health announces, and for which instances, if that is what the event is about.
+    pub fn announced(&self) -> Option<(Announced, &[InstanceId])> {
+        let code = self.trigger.state.as_deref().filter(|_| self.trigger.kind == TriggerKind::Health)?;
+        Some((Announced::from_type_code(code), self.intent.instances()))
+    }
+}
+
+/// What AWS is going to do to an instance. None of it is a reason to move anything: the instance runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// Its hardware is retired; the instance is stopped, or terminated if its root volume is an instance store.
+    Retirement,
+    /// It is terminated.
+    Termination,
+    /// It is stopped.
+    Stop,
+    /// It, or its host, is rebooted.
+    Reboot,
+    /// It loses its power for a short time and is rebooted.
+    PowerMaintenance,
+    /// It loses its network for a short time.
+    NetworkMaintenance,
+    /// Some other change.
+    Change,
+}
+
+impl Announced {
+    /// Sorts the event type codes of AWS Health by the word that they have for what happens. AWS publishes no list of them.
+    /// Source: EC2 User Guide, "Types of scheduled events"; AWS Health User Guide, samples of events.
+    pub fn from_type_code(code: &str) -> Self {
+        let words = [
+            ("RETIREMENT", Self::Retirement),
+            ("TERMINATION", Self::Termination),
+            ("STOP", Self::Stop),
+            ("REBOOT", Self::Reboot),
+            ("POWER", Self::PowerMaintenance),
+            ("NETWORK", Self::NetworkMaintenance),
+        ];
+        let named = words.into_iter().find(|(word, _)| code.split('_').any(|part| part == *word));
+        named.map_or(Self::Change, |(_, announced)| announced)
+    }
+
+    /// The stable code that reports and findings use.
+    pub fn finding_code(self) -> &'static str {
+        match self {
+            Self::Retirement => "retirement-scheduled",
+            Self::Termination => "termination-scheduled",
+            Self::Stop => "stop-scheduled",
+            Self::Reboot => "reboot-scheduled",
+            Self::PowerMaintenance | Self::NetworkMaintenance | Self::Change => "maintenance-scheduled",
         }
     }
 }
@@ -164,7 +209,7 @@ pub enum IgnoredReason {
     MalformedEvent,
     /// An event that an archive replays: it tells of the past.
     ReplayedEvent,
-    /// An alarm that does not say ALARM, or a Health event that is no scheduled retirement.
+    /// An alarm that does not say ALARM, or a Health event that announces nothing, or that is over.
     NothingToDo,
 }
 
@@ -223,6 +268,9 @@ pub fn parse(payload: &Value) -> Result<Parsed, RequestError> {
     };
     if let Some(action) = document.get("action") {
         return parse_operator_request(action, document).map(Parsed::Request);
+    }
+    if let Some(alarm) = alarm_that_calls(document) {
+        return Ok(alarm);
     }
     if !document.contains_key("source") || !document.contains_key("detail-type") {
         let detail = "the payload has neither an action nor the source and detail-type of an EventBridge document";
@@ -311,7 +359,7 @@ fn parse_event(payload: &Value) -> Parsed {
         TriggerKind::InstanceStateChange => parse_state_change(trigger, &event.detail),
         TriggerKind::SpotInterruption => parse_spot_interruption(trigger, &event.detail),
         TriggerKind::Alarm => parse_alarm(trigger, &event.detail),
-        TriggerKind::Health => parse_health(trigger, &event.detail),
+        TriggerKind::Health => parse_health(trigger, &event.detail, event.resources.as_deref().unwrap_or_default()),
         _ => Parsed::Request(Request { trigger, intent: Intent::Reconcile, dry_run: false }),
     }
 }
@@ -370,62 +418,90 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
     }
 }
 
+/// The document of an alarm that has the function as its action: the alarm is the same, the envelope is another one.
+/// Source: CloudWatch User Guide, "Invoke a Lambda function from an alarm".
+fn alarm_that_calls(document: &Map<String, Value>) -> Option<Parsed> {
+    let is_direct = !document.contains_key("detail-type") && document.get("source")? == "aws.cloudwatch";
+    let alarm = document.get("alarmData").filter(|alarm| is_direct && alarm.is_object())?;
+    let time = document.get("time").and_then(moment);
+    Some(parse_alarm(Trigger { time, ..Trigger::of(TriggerKind::Alarm) }, alarm))
+}
+
 /// Reads an alarm's detail by hand: the instance is only in the dimensions of the alarm's metrics, and the alarm types of
 /// `aws_lambda_events` parse this document "successfully" into one with neither.
+///
+/// A composite alarm, metric math or a query names no instance. Whoever lets such an alarm get here wants a look.
 fn parse_alarm(mut trigger: Trigger, detail: &Value) -> Parsed {
     let state = detail.pointer("/state/value").and_then(Value::as_str);
     trigger.state = state.map(|state| shortened(state, 64));
     let metrics = detail.pointer("/configuration/metrics").and_then(Value::as_array);
-    let named: Vec<&str> = metrics
-        .into_iter()
-        .flatten()
-        .filter_map(|metric| metric.pointer("/metricStat/metric/dimensions/InstanceId").and_then(Value::as_str))
-        .collect();
-    trigger.instance_id = named.first().map(|id| shortened(id, 64));
-    let instances: Result<Vec<InstanceId>, String> = named.into_iter().map(instance).collect();
-    match (instances, state) {
-        (Err(problem), _) => malformed(trigger, problem),
-        (Ok(instances), _) if instances.is_empty() => {
-            malformed(trigger, "no metric of the alarm has an InstanceId dimension".to_owned())
-        }
-        (Ok(instances), Some("ALARM")) => {
-            let intent = Intent::Look { instances, reported_failing: true };
-            Parsed::Request(Request { trigger, intent, dry_run: false })
-        }
-        (Ok(_), state) => {
-            let detail = format!("the alarm's state is {}, not ALARM", shortened(state.unwrap_or("missing"), 64));
-            Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail }
-        }
-    }
-}
-
-/// The codes of AWS Health for an instance that is going to be retired, with instance store and with EBS root volumes.
-/// Source: AWS Health event type codes, EC2 User Guide "Instance retirement".
-const RETIREMENT_CODES: [&str; 2] =
-    ["AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED", "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED"];
-
-/// Reads a Health event by hand: the type in `aws_lambda_events` demands fields that AWS's own sample does not have.
-fn parse_health(mut trigger: Trigger, detail: &Value) -> Parsed {
-    let code = detail.get("eventTypeCode").and_then(Value::as_str).unwrap_or_default();
-    trigger.state = Some(shortened(code, 96));
-    if !RETIREMENT_CODES.contains(&code) {
-        let detail = "the Health event announces no retirement of an instance".to_owned();
+    let metrics: Vec<&Value> =
+        metrics.into_iter().flatten().filter_map(|metric| metric.pointer("/metricStat/metric")).collect();
+    let named = metrics.iter().filter_map(|metric| metric.pointer("/dimensions/InstanceId").and_then(Value::as_str));
+    let named = Named::among(named);
+    trigger.instance_id.clone_from(&named.first);
+    let instances = match named.into_instances() {
+        Ok(instances) => instances,
+        Err(problem) => return malformed(trigger, problem),
+    };
+    if state != Some("ALARM") {
+        let detail = format!("the alarm's state is {}, not ALARM", shortened(state.unwrap_or("missing"), 64));
         return Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail };
     }
-    let starts_at = detail.get("startTime").and_then(Value::as_str);
-    trigger.starts_at = starts_at.and_then(|time| DateTime::parse_from_rfc2822(time).ok()).map(|time| time.to_utc());
-    // An entity is the instance's ARN or its plain id.
-    let entities: Vec<&str> = detail
-        .get("affectedEntities")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|entity| entity.get("entityValue").and_then(Value::as_str))
-        .map(|value| value.rsplit('/').next().unwrap_or(value))
-        .collect();
-    trigger.instance_id = entities.first().map(|id| shortened(id, 64));
-    let instances: Result<Vec<InstanceId>, String> = entities.into_iter().map(instance).collect();
-    match instances {
+    // Only a status check is what EC2 itself says of the instance. Load, traffic and credits are no failure.
+    let fails = |metric: &&Value| {
+        let text = |key: &str| metric.get(key).and_then(Value::as_str);
+        text("namespace") == Some("AWS/EC2") && text("name").is_some_and(|name| name.starts_with("StatusCheckFailed"))
+    };
+    let reported_failing = !instances.is_empty() && metrics.iter().any(fails);
+    let intent = Intent::Look { instances, reported_failing };
+    Parsed::Request(Request { trigger, intent, dry_run: false })
+}
+
+/// Reads a Health event by hand: the type in `aws_lambda_events` demands fields that AWS's own sample does not have.
+///
+/// Source: AWS Health User Guide, "AWS Health events Amazon EventBridge schema". What is optional there, or younger than
+/// older samples, may be missing here. The same event comes from the backup Region as well, and in pages; neither matters,
+/// since what was announced for an instance is remembered on the interface.
+fn parse_health(mut trigger: Trigger, detail: &Value, resources: &[String]) -> Parsed {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str);
+    let code = text("eventTypeCode").unwrap_or_default();
+    trigger.state = Some(shortened(code, 96));
+    let nothing = |trigger, detail: &str| {
+        let (reason, detail) = (IgnoredReason::NothingToDo, detail.to_owned());
+        Parsed::Ignored { trigger, reason, detail }
+    };
+    let is_scheduled = match text("eventTypeCategory") {
+        Some(category) => category == "scheduledChange",
+        None => code.ends_with("_SCHEDULED") || code.ends_with("_EXPEDITED"),
+    };
+    if !code.starts_with("AWS_EC2_") || !is_scheduled {
+        return nothing(trigger, "the Health event announces no change of an instance");
+    }
+    if text("statusCode").is_some_and(|status| status.eq_ignore_ascii_case("closed")) {
+        return nothing(trigger, "the Health event is closed");
+    }
+    let entities = detail.get("affectedEntities").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_resolved = |entity: &Value| {
+        let status = entity.get("status").and_then(Value::as_str);
+        status.is_some_and(|status| status.eq_ignore_ascii_case("resolved"))
+    };
+    if !entities.is_empty() && entities.iter().all(is_resolved) {
+        return nothing(trigger, "the Health event is resolved for every instance that it names");
+    }
+    trigger.starts_at = detail.get("startTime").and_then(moment);
+    let values = entities.iter().filter(|entity| !is_resolved(entity));
+    let values = values.filter_map(|entity| entity.get("entityValue").and_then(Value::as_str));
+    // An entity is the instance's ARN, its plain id, or `UNKNOWN`.
+    let id = |value: &str| {
+        let id = value.rsplit('/').next()?.trim();
+        (!id.eq_ignore_ascii_case("unknown")).then(|| id.to_owned())
+    };
+    let values: Vec<String> = values.filter_map(id).collect();
+    let listed: Vec<String> = resources.iter().filter_map(|value| id(value)).collect();
+    let named = Named::among(if entities.is_empty() { &listed } else { &values }.iter().map(String::as_str));
+    trigger.instance_id.clone_from(&named.first);
+    match named.into_instances() {
         Ok(instances) if !instances.is_empty() => {
             let intent = Intent::Look { instances, reported_failing: false };
             Parsed::Request(Request { trigger, intent, dry_run: false })
@@ -433,6 +509,65 @@ fn parse_health(mut trigger: Trigger, detail: &Value) -> Parsed {
         Ok(_) => malformed(trigger, "the Health event names no instance".to_owned()),
         Err(problem) => malformed(trigger, problem),
     }
+}
+
+/// The instances among what an event names. What is no instance is passed over beside one that is.
+struct Named {
+    instances: Vec<InstanceId>,
+    /// The first that is an instance, or the first of all, as it was written.
+    first: Option<String>,
+    flaw: Option<String>,
+}
+
+impl Named {
+    fn among<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut named = Self { instances: Vec::new(), first: None, flaw: None };
+        for text in texts {
+            match instance(text) {
+                Ok(id) => {
+                    if named.instances.is_empty() {
+                        named.first = Some(shortened(text, 64));
+                    }
+                    if !named.instances.contains(&id) {
+                        named.instances.push(id);
+                    }
+                }
+                Err(flaw) => {
+                    named.first.get_or_insert_with(|| shortened(text, 64));
+                    named.flaw.get_or_insert(flaw);
+                }
+            }
+        }
+        named
+    }
+
+    /// The instances, none if nothing was named.
+    ///
+    /// # Errors
+    ///
+    /// Something was named, and none of it is an instance.
+    fn into_instances(self) -> Result<Vec<InstanceId>, String> {
+        match self.flaw {
+            Some(flaw) if self.instances.is_empty() => Err(flaw),
+            _ => Ok(self.instances),
+        }
+    }
+}
+
+/// A moment in any of the formats that AWS writes in such documents: as in mails (Health), as in RFC 3339, with or without a
+/// colon in the offset (alarms), with a blank and `UTC`, or in seconds or milliseconds since 1970.
+fn moment(value: &Value) -> Option<DateTime<Utc>> {
+    if let Some(number) = value.as_i64() {
+        // In seconds, this is the year 5138; in milliseconds, it is 1973.
+        let is_seconds = number.unsigned_abs() < 100_000_000_000;
+        return if is_seconds { DateTime::from_timestamp(number, 0) } else { DateTime::from_timestamp_millis(number) };
+    }
+    let text = value.as_str()?.trim();
+    let with_offset = DateTime::parse_from_rfc2822(text)
+        .or_else(|_| DateTime::parse_from_rfc3339(text))
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+    let in_utc = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f UTC").ok().map(|time| time.and_utc());
+    with_offset.ok().map(|time| time.to_utc()).or_else(in_utc)
 }
 
 /// Parses an instance id of an event. AWS's own samples have one with a blank before it.

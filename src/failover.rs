@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::audit;
 use crate::checks::{Repair, repairs};
 use crate::cloud::{self, CallError, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
-use crate::conclusion::{Ending, Owed, Verdict, Work, place};
+use crate::conclusion::{Announcement, Ending, Owed, Verdict, Work, place};
 use crate::config::{Activation, Config};
 use crate::event::{Concern, Intent, Parsed, Request, RequestError, concern, parse};
 use crate::findings::Severity;
@@ -170,7 +170,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if request.dry_run && !is_audit {
             return Box::pin(self.rehearse(&mut run, request)).await;
         }
-        let mut work = Work { retiring: request.retiring().to_vec(), says_nothing: request.dry_run, ..Work::default() };
+        let announced = Announcement::of(&self.config, &request);
+        let mut work = Work { announced, says_nothing: request.dry_run, ..Work::default() };
         // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
         let worked = if is_audit {
             timeout_at(clock.work_ends(), Box::pin(self.audit(&mut run, &mut work))).await
@@ -280,7 +281,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let has_started = matches!(ending, Ending::Started(..));
         let to_wake = self.to_wake(run, work, &ending);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
-        let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
+        let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.announced.is_none();
         let looks_further = mends || !is_quiet;
         work.ending = Some(ending);
         // The deadline may come before it is sent, and then this is what is to be told.

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::checks::{CheckResult, Checked, CheckedAddress};
 use crate::cloud::{CallError, Meaning};
 use crate::config::{Activation, Config};
+use crate::event::Announced;
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
-use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
+use crate::observation::{Attachment, Instance, NetworkInterface, Reading, StateReason};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::readiness::{Standing, Subscription};
 use crate::report::{ActivationRecord, ActivationResult, Probe};
@@ -251,6 +252,11 @@ impl<'a> Advisor<'a> {
                  some at once. By hand:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
+            Obstacle::BeingTaken => {
+                "Launch another standby in the interface's Availability Zone, not a Spot Instance if you can, and deploy with \
+                 its id."
+                    .to_owned()
+            }
             Obstacle::MayNotStart => format!(
                 "Start it, or deploy with FAILOVER_START_STANDBY=true:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
@@ -328,12 +334,13 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The interface is on a standby that could not be started.
-    pub fn not_started(&self, standby: &InstanceId) -> Finding {
+    /// The interface is on a standby that could not be started. EC2 gives a reason if it stopped again after its start.
+    pub fn not_started(&self, standby: &InstanceId, reason: Option<&StateReason>) -> Finding {
+        let reason = reason.map_or_else(String::new, |reason| format!(" EC2's reason: {reason}."));
         Finding::critical(
             "standby-not-started",
             standby,
-            format!("The license interface is on {standby}, but that instance could not be started."),
+            format!("The license interface is on {standby}, but that instance could not be started.{reason}"),
             format!(
                 "The next run tries again. By hand:\n{}",
                 self.command(&format!("start-instances --instance-ids {standby}"))
@@ -628,27 +635,55 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// AWS is going to retire the hardware of an instance.
-    pub fn retirement(&self, instance: &InstanceId, date: Option<DateTime<Utc>>, is_holder: bool) -> Finding {
-        let date = date.map_or_else(String::new, |date| format!(" on {}", date.format("%Y-%m-%d %H:%M UTC")));
-        let move_first = if is_holder {
-            "Before that day, move the interface at a time that suits you: invoke the function with {\"action\":\"failover\"}. \
-             Then stop"
-        } else {
-            "Before that day, stop"
-        };
-        Finding::warning(
-            "retirement-scheduled",
-            instance,
-            format!(
-                "AWS is going to retire the hardware of {instance}{date}, and stops or terminates the instance then."
+    /// AWS has announced to do something to an instance, under this event type code.
+    pub fn announcement(
+        &self,
+        what: Announced,
+        code: &str,
+        instance: &InstanceId,
+        date: Option<DateTime<Utc>>,
+        is_holder: bool,
+    ) -> Finding {
+        let on = date.map_or_else(String::new, |date| format!(" on {}", date.format("%Y-%m-%d %H:%M UTC")));
+        let message = match what {
+            Announced::Retirement => format!(
+                "AWS is going to retire the hardware of {instance}{on}, and stops or terminates the instance then."
             ),
-            format!(
-                "{move_first} {instance}, and start it again, which puts it on other hardware:\n{}\n{}",
+            Announced::Termination => format!("AWS is going to terminate {instance}{on}."),
+            Announced::Stop => format!("AWS is going to stop {instance}{on}."),
+            Announced::Reboot => format!("AWS is going to reboot {instance}{on}."),
+            Announced::PowerMaintenance => format!(
+                "AWS is going to work on the power supply of {instance}{on}. The instance is down for a short time then, and \
+                 is rebooted."
+            ),
+            Announced::NetworkMaintenance => format!(
+                "AWS is going to work on the network of {instance}{on}. The instance cannot be reached for a short time then."
+            ),
+            Announced::Change => format!("AWS has scheduled a change of {instance}{on} ({code})."),
+        };
+        let move_first = "Before that, move the interface at a time that suits you: invoke the function with \
+                          {\"action\":\"failover\"}.";
+        let move_first = if is_holder { move_first } else { "" };
+        let remedy = match what {
+            Announced::Retirement | Announced::Stop => format!(
+                "{} stop {instance}, and start it again, which puts it on other hardware:\n{}\n{}",
+                if is_holder { format!("{move_first} Then") } else { "Before that,".to_owned() },
                 self.command(&format!("stop-instances --instance-ids {instance}")),
                 self.command(&format!("start-instances --instance-ids {instance}"))
             ),
-        )
+            Announced::Termination => {
+                format!("{move_first} Launch another instance in its place, and deploy with its id.")
+            }
+            Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
+                "{move_first} If you do not, clients are without licenses until the instance is back, or until the function \
+                 moves the interface because the status checks fail."
+            ),
+            Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance => {
+                format!("Nothing, unless {instance} has the interface by then.")
+            }
+            Announced::Change => format!("Read in the AWS Health Dashboard what will change. {move_first}"),
+        };
+        Finding::warning(what.finding_code(), instance, message, remedy.trim().to_owned())
     }
 
     /// The standby was started and was not yet running when the run had to answer.

@@ -18,7 +18,7 @@
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
-//! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
+//! | `token-failover:announced` | instance, finding, date, for each | the announcements that were published; AWS sends the same one several times |
 //!
 //! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
 //! so runs that overlap cannot overwrite each other's debts, and one that changed nothing can take its note back.
@@ -50,7 +50,7 @@ pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
 pub const AUDITED: &str = "token-failover:audited";
-/// The tag with the announcement that was published last.
+/// The tag with the announcements that were published.
 pub const ANNOUNCED: &str = "token-failover:announced";
 /// The tag with the limits of instance types.
 pub const LIMITS: &str = "token-failover:limits";
@@ -78,7 +78,7 @@ pub struct Marks {
     pub not_started: BTreeMap<InstanceId, FailedStarts>,
     /// The refusal that was published last.
     pub refused: Option<String>,
-    /// The announcement that was published last.
+    /// The announcements that were published, as [`announced_with`] writes them.
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
@@ -487,6 +487,33 @@ fn limit(word: &str) -> Option<(String, InterfaceLimits)> {
     let (first_card, total) = numbers.split_once('/').unwrap_or((numbers, numbers));
     let number = |number: &str| number.parse().ok().filter(|number| *number > 0);
     Some((instance_type.to_owned(), InterfaceLimits { total: number(total)?, first_card: number(first_card)? }))
+}
+
+/// The value of the `announced` tag once this was published too, the same as before if it is all in it.
+///
+/// AWS Health sends one announcement several times: from two Regions, in pages, and again whenever it changes. So the latest
+/// date of each kind of announcement is remembered for each member, not only what came last. `what` is the finding's code.
+/// What does not fit into a tag is forgotten, the oldest first, and mailed again if it comes again.
+pub fn announced_with(
+    before: Option<&str>,
+    what: &str,
+    starts_at: Option<DateTime<Utc>>,
+    members: &[InstanceId],
+) -> String {
+    let date = starts_at.map_or_else(|| "undated".to_owned(), |date| date.format("%Y%m%dT%H%MZ").to_string());
+    let before = before.unwrap_or_default();
+    let mut entries: Vec<String> = before.split(' ').map(str::to_owned).collect();
+    let subjects = members.iter().map(|member| format!("{member}/{}/", what.trim_end_matches("-scheduled")));
+    let subjects: Vec<String> = subjects.collect();
+    let announced: Vec<String> = subjects.iter().map(|subject| format!("{subject}{date}")).collect();
+    if announced.iter().all(|entry| entries.contains(entry)) {
+        return before.to_owned();
+    }
+    entries.retain(|entry| entry.contains('/') && !subjects.iter().any(|subject| entry.starts_with(subject)));
+    entries.extend(announced);
+    let length = |entries: &[String]| entries.iter().map(|entry| entry.len() + 1).sum::<usize>();
+    let forgotten = (0..entries.len()).find(|first| length(&entries[*first..]) <= 257).unwrap_or(entries.len());
+    entries[forgotten..].join(" ")
 }
 
 /// Makes a text fit for a tag's value.

@@ -162,6 +162,9 @@ pub struct Instance {
     pub id: InstanceId,
     /// Its state.
     pub state: InstanceState,
+    /// Why it is in that state; `None` where EC2 gives no reason, as for an instance that runs.
+    #[serde(default)]
+    pub state_reason: Option<StateReason>,
     /// Its Availability Zone.
     pub availability_zone: String,
     /// Its VPC; a terminated instance has none.
@@ -267,6 +270,27 @@ impl fmt::Display for InstanceState {
             Self::Terminated => "terminated",
             Self::Other(state) => state,
         })
+    }
+}
+
+/// Why an instance is in its state, in EC2's words.
+/// Source: EC2 API Reference, *StateReason*.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateReason {
+    /// Such as `Client.InternalError`.
+    pub code: String,
+    /// The same for a person; it often begins with the code.
+    pub message: String,
+}
+
+impl fmt::Display for StateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code.as_str(), self.message.as_str()) {
+            (code, "") => f.write_str(code),
+            (code, message) if message.starts_with(code) => f.write_str(message),
+            (code, message) => write!(f, "{code}: {message}"),
+        }
     }
 }
 

@@ -275,6 +275,8 @@ pub enum Obstacle {
     MayNotStart,
     /// It is stopped, and EC2 could not start it a moment ago.
     NotStarted,
+    /// EC2 is about to take it, a Spot Instance, away.
+    BeingTaken,
 }
 
 impl Obstacle {
@@ -305,6 +307,7 @@ impl fmt::Display for Obstacle {
             Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
             Self::NotStarted => write!(f, "it is stopped, and EC2 could not start it a few minutes ago"),
+            Self::BeingTaken => write!(f, "EC2 is about to take it away"),
         }
     }
 }
@@ -660,13 +663,12 @@ impl Look<'_> {
     ) -> Option<Start> {
         let is_there = attachment.status == AttachmentStatus::Attached;
         let may = self.may_be_started(interface, holder);
-        let start =
-            Start {
-                interface_id: interface.id.clone(),
-                instance_id: holder.clone(),
-                cause: MoveCause::HolderStopped,
-                counts: !Marks::read(&interface.tags).is_unfinished(&attachment.id),
-            };
+        let start = Start {
+            interface_id: interface.id.clone(),
+            instance_id: holder.clone(),
+            cause: MoveCause::HolderStopped,
+            counts: !Marks::read(&interface.tags).is_unfinished(&attachment.id),
+        };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
     }
@@ -834,10 +836,10 @@ impl Look<'_> {
     }
 
     /// Whether EC2 has announced that it takes this Spot Instance away within minutes. The announcement is the one event
-    /// that is believed against a running holder, and only of a Spot Instance and only while it can be true.
-    fn is_being_taken(&self, holder: &Instance) -> bool {
+    /// that is believed against a running instance, and only of a Spot Instance and only while it can be true.
+    fn is_being_taken(&self, seen: &Instance) -> bool {
         matches!(self.intent, Intent::Evacuate { instance, until }
-            if *instance == holder.id && holder.spot && self.observation.observed_at < *until)
+            if *instance == seen.id && seen.spot && self.observation.observed_at < *until)
     }
 
     /// Judges every member but the holder. An interface that is leaving, or attached to nothing, has no holder.
@@ -869,6 +871,8 @@ impl Look<'_> {
             Obstacle::DeviceIndexTaken(taken.id.clone())
         } else if let Some(full) = lack_of_room(interface, instance) {
             full
+        } else if self.is_being_taken(instance) {
+            Obstacle::BeingTaken
         } else if needs_start && !self.config.start_standby {
             Obstacle::MayNotStart
         } else if instance.state == InstanceState::Stopped

@@ -548,8 +548,10 @@ impl<E: Ec2> Run<'_, E> {
         if may_run && self.await_running(id, started.is_ok()).await {
             return if is_ours || started.is_err() { Started::ByThisRun } else { Started::BySomebody };
         }
+        let reason = self.stopped_again.get(id);
+        let reason = reason.map_or_else(String::new, |reason| format!("; EC2's reason: {reason}"));
         let did_not_come_up =
-            || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up"));
+            || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up{reason}"));
         let error = started.err().unwrap_or_else(did_not_come_up);
         if !error.is_transient() {
             self.not_started.insert(id.clone());
@@ -570,7 +572,7 @@ impl<E: Ec2> Run<'_, E> {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
                 && let Some(mut instance) = instances.into_iter().next()
             {
-                let state = instance.state.clone();
+                let (state, reason) = (instance.state.clone(), instance.state_reason.clone());
                 instance.status_checks = Reading::Known(StatusChecks::Undecided);
                 self.remember(instance);
                 match state {
@@ -582,6 +584,8 @@ impl<E: Ec2> Run<'_, E> {
                     // old, `stopped` may also be what was before the start.
                     InstanceState::Stopped if began.elapsed() < STALE_READ_PATIENCE => {}
                     InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {
+                        let reason = reason.filter(|_| accepted).map(|reason| (id.clone(), reason));
+                        self.stopped_again.extend(reason);
                         self.end(waiting, Some(&CallError::gave_up("ec2:StartInstances", format!("{id} is {state}"))));
                         return false;
                     }

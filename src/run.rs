@@ -17,7 +17,8 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StatusChecks,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StateReason,
+    StatusChecks,
 };
 use crate::plan::Plan;
 use crate::readiness::Readiness;
@@ -157,6 +158,8 @@ pub struct Run<'a, E> {
     pub(crate) has_booted_with_it: bool,
     /// The members that EC2 could not start when this run asked for it.
     pub(crate) not_started: BTreeSet<InstanceId>,
+    /// Why EC2 stopped instances again that this run had started.
+    pub(crate) stopped_again: BTreeMap<InstanceId, StateReason>,
     /// How this run signs its notes on the interface.
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known that they are the interface's.
@@ -188,6 +191,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             may_have_attached: false,
             has_booted_with_it: false,
             not_started: BTreeSet::new(),
+            stopped_again: BTreeMap::new(),
             name,
             rules_ahead: None,
             types_without_room: BTreeSet::new(),

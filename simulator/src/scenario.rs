@@ -425,6 +425,7 @@ pub struct InstanceSpec {
     spot: bool,
     hung: bool,
     capacity: Capacity,
+    volume_locked: bool,
     auto_recovery: AutoRecovery,
     disable_api_termination: bool,
     agent: Agent,
@@ -453,6 +454,7 @@ impl InstanceSpec {
             spot: false,
             hung: false,
             capacity: Capacity::Available,
+            volume_locked: false,
             auto_recovery: AutoRecovery::Default,
             disable_api_termination: false,
             agent: Agent::default(),
@@ -514,6 +516,12 @@ impl InstanceSpec {
 
     pub fn capacity(mut self, capacity: Capacity) -> Self {
         self.capacity = capacity;
+        self
+    }
+
+    /// The key of its root volume may not be used, so that it stops again soon after each start.
+    pub fn volume_locked(mut self) -> Self {
+        self.volume_locked = true;
         self
     }
 
@@ -666,6 +674,7 @@ impl InstanceSpec {
             instance_check: self.checks.1,
             attached_ebs_check: self.attached_ebs,
             capacity: self.capacity,
+            volume_locked: self.volume_locked,
             hung: self.hung,
             interface_limit: region
                 .instance_type(&self.instance_type)

@@ -20,7 +20,7 @@ use crate::ids::{
 use crate::marks::NAMESPACE;
 use crate::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
 };
 
 use crate::readiness::{AclEntry, Route};
@@ -597,6 +597,10 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
     Ok(Instance {
         id: parsed("instanceId", answer.instance_id())?,
         state,
+        state_reason: answer.state_reason().map(|reason| StateReason {
+            code: reason.code().unwrap_or_default().to_owned(),
+            message: reason.message().unwrap_or_default().to_owned(),
+        }),
         availability_zone: required("availabilityZone", zone)?.to_owned(),
         vpc_id: answer.vpc_id().filter(|id| !id.is_empty()).map(str::to_owned),
         subnet_id: answer.subnet_id().filter(|id| !id.is_empty()).map(str::to_owned),

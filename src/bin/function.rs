@@ -4,6 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use token_failover::aws;
@@ -59,7 +60,7 @@ async fn serve(
     let received_at = invocation.received_at;
     let result = failover.handle(invocation).await;
     if let Some(metrics) = metrics::line(failover.token_server(), received_at, SystemTime::now().into(), &result) {
-        print(&metrics);
+        print(metrics);
     }
     match &result {
         Ok(report) => line("INFO", "report", json!(report)),
@@ -77,7 +78,7 @@ fn log(record: Record<'_>) {
         Record::Requested(config, intent) => line("INFO", "request", json!({"config": config, "intent": intent})),
         // A wait without an end is one that no number stands for.
         Record::Planned(plan, looked_for) => {
-            print(&json!({"level": "INFO", "type": "plan", "plan": plan, "lookedForMs": milliseconds(looked_for)}));
+            print(json!({"level": "INFO", "type": "plan", "plan": plan, "lookedForMs": milliseconds(looked_for)}));
         }
         Record::Audited(readiness) => line("INFO", "readiness", json!(readiness)),
         Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
@@ -86,11 +87,15 @@ fn log(record: Record<'_>) {
 }
 
 fn line(level: &str, kind: &str, value: Value) {
-    print(&json!({"level": level, "type": kind, kind: value}));
+    print(json!({"level": level, "type": kind, kind: value}));
 }
 
+/// Prints a line with the time at which it is written. Lambda takes a line without one as a line of level INFO, whatever its
+/// `level` says. Source: Lambda Developer Guide, "Log-level filtering".
 #[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
-fn print(line: &Value) {
+fn print(mut line: Value) {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    line["timestamp"] = json!(now.to_rfc3339_opts(SecondsFormat::Millis, true));
     println!("{line}");
 }
 

@@ -39,6 +39,14 @@ fn retirement(id: &str, instance: Option<&str>, code: Option<&str>) -> Trigger {
     Trigger { starts_at, ..of_event(TriggerKind::Health, id, "2026-11-12T08:15:27Z", instance, code) }
 }
 
+const PERSISTENT_RETIREMENT: &str = "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED";
+
+/// The trigger of an alarm that calls the function directly. Such a document has no id.
+fn called(time: &str, instance: Option<&str>) -> Trigger {
+    let (time, instance_id, state) = (Some(parsed(time)), instance.map(str::to_owned), Some("ALARM".to_owned()));
+    Trigger { time, instance_id, state, ..bare(TriggerKind::Alarm) }
+}
+
 /// The trigger of a document that says nothing about itself.
 fn bare(kind: TriggerKind) -> Trigger {
     Trigger { kind, id: None, time: None, instance_id: None, state: None, reason: None, starts_at: None }
@@ -89,14 +97,122 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 /// What each file of the folder means.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     use TriggerKind::{
-        Alarm, Audit, Failover, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
+        Alarm, Audit, Failover, Health, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
     };
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
         request(trigger, look(instance, reported_failing))
     };
     let maintenance = || Trigger { reason: Some("maintenance of the holder".to_owned()), ..bare(Failover) };
+    let alarm = |id, instance, reported_failing| {
+        let trigger = of_event(Alarm, id, "2026-11-15T03:12:40Z", Some(instance), Some("ALARM"));
+        request(trigger, look(instance, reported_failing))
+    };
+    let health = |id, instance, code| request(retirement(id, Some(instance), Some(code)), look(instance, false));
     BTreeMap::from([
+        (
+            "composite-alarm-calls-function",
+            request(
+                called("2026-11-15T03:12:40.989Z", None),
+                Intent::Look { instances: Vec::new(), reported_failing: false },
+            ),
+        ),
+        ("holder-alarm-attached-ebs-check", alarm("d0c5e013-1a2b-4c3d-8e4f-5a6b7c8d9e13", names::HOLDER, true)),
+        (
+            "holder-alarm-calls-function",
+            request(called("2026-11-15T03:12:40.989Z", Some(names::HOLDER)), look(names::HOLDER, true)),
+        ),
+        // Load is no failure.
+        ("holder-alarm-cpu", alarm("d0c5e014-1a2b-4c3d-8e4f-5a6b7c8d9e14", names::HOLDER, false)),
+        (
+            "holder-alarm-insufficient-data",
+            ignored(
+                of_event(
+                    Alarm,
+                    "d0c5e00f-1a2b-4c3d-8e4f-5a6b7c8d9e0f",
+                    "2026-11-15T03:12:40Z",
+                    Some(names::HOLDER),
+                    Some("INSUFFICIENT_DATA"),
+                ),
+                IgnoredReason::NothingToDo,
+                "the alarm's state is INSUFFICIENT_DATA, not ALARM",
+            ),
+        ),
+        ("standby-alarm-status-check", alarm("d0c5e012-1a2b-4c3d-8e4f-5a6b7c8d9e12", names::STANDBY, true)),
+        (
+            "holder-health-stop",
+            health("d0c5e001-1a2b-4c3d-8e4f-5a6b7c8d9e01", names::HOLDER, "AWS_EC2_INSTANCE_STOP_SCHEDULED"),
+        ),
+        (
+            "holder-health-reboot",
+            health(
+                "d0c5e004-1a2b-4c3d-8e4f-5a6b7c8d9e04",
+                names::HOLDER,
+                "AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED",
+            ),
+        ),
+        (
+            "standby-health-power-maintenance",
+            health(
+                "d0c5e005-1a2b-4c3d-8e4f-5a6b7c8d9e05",
+                names::STANDBY,
+                "AWS_EC2_INSTANCE_POWER_MAINTENANCE_SCHEDULED",
+            ),
+        ),
+        (
+            "holder-health-retirement-backup-region",
+            health("d0c5e00a-1a2b-4c3d-8e4f-5a6b7c8d9e0a", names::HOLDER, PERSISTENT_RETIREMENT),
+        ),
+        // Of what is over, nothing is kept but that it was one.
+        (
+            "holder-health-retirement-closed",
+            ignored(
+                of_event(
+                    Health,
+                    "d0c5e006-1a2b-4c3d-8e4f-5a6b7c8d9e06",
+                    "2026-11-12T08:15:27Z",
+                    None,
+                    Some(PERSISTENT_RETIREMENT),
+                ),
+                IgnoredReason::NothingToDo,
+                "the Health event is closed",
+            ),
+        ),
+        (
+            "holder-health-retirement-entity-unknown",
+            health("d0c5e00c-1a2b-4c3d-8e4f-5a6b7c8d9e0c", names::HOLDER, PERSISTENT_RETIREMENT),
+        ),
+        (
+            "holder-health-retirement-id-and-arn",
+            health("d0c5e008-1a2b-4c3d-8e4f-5a6b7c8d9e08", names::HOLDER, PERSISTENT_RETIREMENT),
+        ),
+        (
+            "holder-health-retirement-expedited",
+            request(
+                Trigger {
+                    starts_at: Some(parsed("2026-11-13T02:00:00Z")),
+                    ..retirement(
+                        "d0c5e003-1a2b-4c3d-8e4f-5a6b7c8d9e03",
+                        Some(names::HOLDER),
+                        Some("AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_EXPEDITED"),
+                    )
+                },
+                look(names::HOLDER, false),
+            ),
+        ),
+        (
+            "standby-spot-interruption",
+            request(
+                of_event(
+                    SpotInterruption,
+                    "d0c5e00e-1a2b-4c3d-8e4f-5a6b7c8d9e0e",
+                    "2026-11-14T13:40:52Z",
+                    Some(names::STANDBY),
+                    Some("terminate"),
+                ),
+                Intent::Evacuate { instance: instance_id(names::STANDBY), until: parsed("2026-11-14T13:43:52Z") },
+            ),
+        ),
         (
             "cloudtrail-stop-instances",
             ignored(
@@ -661,8 +777,13 @@ fn alarm(metrics: &Value, state: &Value) -> Value {
     document
 }
 
+/// A metric of EC2 with this name.
+fn metric_named(name: &str, instance: &Value) -> Value {
+    json!({"metricStat": {"metric": {"namespace": "AWS/EC2", "name": name, "dimensions": {"InstanceId": instance}}}})
+}
+
 fn metric(instance: &Value) -> Value {
-    json!({"metricStat": {"metric": {"dimensions": {"InstanceId": instance}}}})
+    metric_named("StatusCheckFailed_System", instance)
 }
 
 fn alarm_trigger(instance: Option<&str>, state: Option<&str>) -> Trigger {
@@ -680,18 +801,82 @@ fn an_alarm_names_the_instances_of_all_its_metrics() {
 }
 
 #[test]
-fn an_alarm_that_names_no_instance_is_malformed() {
-    let malformed = |trigger, problem| ignored(trigger, IgnoredReason::MalformedEvent, problem);
-    let nameless = "no metric of the alarm has an InstanceId dimension";
-    for metrics in
-        [json!(null), json!([]), json!({}), json!([5, null]), json!([metric(&json!(5))]), json!([{"expression": "1"}])]
-    {
-        let expected = malformed(alarm_trigger(None, Some("ALARM")), nameless);
+fn an_alarm_names_each_instance_once() {
+    let metrics: Vec<Value> =
+        [names::HOLDER, names::STANDBY, names::HOLDER].iter().map(|instance| metric(&json!(instance))).collect();
+    let instances = vec![parsed(names::HOLDER), parsed(names::STANDBY)];
+    let expected =
+        request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), Intent::Look { instances, reported_failing: true });
+    assert_eq!(read(&alarm(&json!(metrics), &json!({"value": "ALARM"}))), expected);
+}
+
+#[test]
+fn only_an_alarm_on_a_status_check_of_ec2_claims_that_an_instance_fails() {
+    let named = |namespace: &str, name: &str| {
+        let mut metric = metric_named(name, &json!(names::HOLDER));
+        metric["metricStat"]["metric"]["namespace"] = json!(namespace);
+        metric
+    };
+    let check = || named("AWS/EC2", "StatusCheckFailed");
+    for (metrics, claims) in [
+        (json!([check()]), true),
+        (json!([named("AWS/EC2", "StatusCheckFailed_Instance")]), true),
+        (json!([named("AWS/EC2", "StatusCheckFailed_System")]), true),
+        (json!([named("AWS/EC2", "StatusCheckFailed_AttachedEBS")]), true),
+        (json!([named("AWS/EC2", "CPUUtilization"), check()]), true),
+        (json!([named("AWS/EC2", "CPUUtilization")]), false),
+        (json!([named("AWS/EC2", "NetworkIn"), named("AWS/EC2", "CPUCreditBalance")]), false),
+        (json!([named("CWAgent", "StatusCheckFailed")]), false),
+        (json!([{"metricStat": {"metric": {"dimensions": {"InstanceId": names::HOLDER}}}}]), false),
+    ] {
+        let expected = request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), look(names::HOLDER, claims));
         assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected, "{metrics}");
     }
+}
+
+/// Composite alarms, metric math and queries have no dimensions. What calls the function is worth a look all the same.
+#[test]
+fn an_alarm_that_names_no_instance_is_a_reason_to_look() {
+    let nowhere = Intent::Look { instances: Vec::new(), reported_failing: false };
+    for metrics in [
+        json!(null),
+        json!([]),
+        json!({}),
+        json!([5, null]),
+        json!([metric(&json!(5))]),
+        json!([{"expression": "1"}]),
+        json!([{"metricStat": {"metric": {"namespace": "Licenses", "name": "Available", "dimensions": {}}}}]),
+    ] {
+        let expected = request(alarm_trigger(None, Some("ALARM")), nowhere.clone());
+        assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected, "{metrics}");
+    }
+    let mut composite = event("holder-alarm-status-check");
+    composite["detail"]["configuration"] = json!({"alarmRule": "ALARM(holder)"});
+    assert_eq!(read(&composite), request(alarm_trigger(None, Some("ALARM")), nowhere));
+}
+
+#[test]
+fn what_is_no_instance_does_not_spoil_an_alarm_or_an_announcement_and_alone_is_malformed() {
+    let managed = metric(&json!("mi-0123456789abcdef0"));
+    let beside = json!([managed, metric(&json!(names::HOLDER))]);
+    let expected = request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), look(names::HOLDER, true));
+    assert_eq!(read(&alarm(&beside, &json!({"value": "ALARM"}))), expected);
     let metrics = json!([metric(&json!("web-1"))]);
-    let expected = malformed(alarm_trigger(Some("web-1"), Some("ALARM")), "\"web-1\" is not an instance id");
+    let trigger = alarm_trigger(Some("web-1"), Some("ALARM"));
+    let expected = ignored(trigger, IgnoredReason::MalformedEvent, "\"web-1\" is not an instance id");
     assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected);
+
+    for entities in [json!([{"entityValue": "vol-1"}]), json!([{"entityValue": "arn:aws:ec2:::instance/"}])] {
+        let value = entities[0]["entityValue"].as_str().expect("a text").rsplit('/').next().expect("a part");
+        let trigger = health_trigger(Some(value));
+        let problem = format!("{value:?} is not an instance id");
+        let expected = ignored(trigger, IgnoredReason::MalformedEvent, &problem);
+        assert_eq!(read(&announcement(&json!({"affectedEntities": entities}))), expected, "{entities}");
+        let mut beside = entities.clone();
+        beside.as_array_mut().expect("a list").push(json!({"entityValue": names::HOLDER}));
+        let expected = request(health_trigger(Some(names::HOLDER)), look(names::HOLDER, false));
+        assert_eq!(read(&announcement(&json!({"affectedEntities": beside}))), expected, "{beside}");
+    }
 }
 
 #[test]
@@ -699,6 +884,7 @@ fn an_alarm_in_any_state_but_alarm_is_ignored() {
     let metrics = json!([metric(&json!(names::HOLDER))]);
     for (state, named) in [
         (json!({"value": "INSUFFICIENT_DATA"}), Some("INSUFFICIENT_DATA")),
+        (json!({"value": "OK"}), Some("OK")),
         (json!({"value": "alarm"}), Some("alarm")),
         (json!({"value": 1}), None),
         (json!(null), None),
@@ -706,35 +892,196 @@ fn an_alarm_in_any_state_but_alarm_is_ignored() {
         let detail = format!("the alarm's state is {}, not ALARM", named.unwrap_or("missing"));
         let expected = ignored(alarm_trigger(Some(names::HOLDER), named), IgnoredReason::NothingToDo, &detail);
         assert_eq!(read(&alarm(&metrics, &state)), expected, "{state}");
+        let mut direct = event("holder-alarm-calls-function");
+        direct["alarmData"]["state"] = state.clone();
+        let state_named = named.map(str::to_owned);
+        let trigger = Trigger { state: state_named, ..called("2026-11-15T03:12:40.989Z", Some(names::HOLDER)) };
+        assert_eq!(read(&direct), ignored(trigger, IgnoredReason::NothingToDo, &detail), "{state}");
+    }
+}
+
+/// The document that CloudWatch hands to the function itself has another envelope, and nothing else of it matters.
+#[test]
+fn an_alarm_that_calls_the_function_is_read_as_the_one_from_eventbridge() {
+    let mut through_eventbridge = event("holder-alarm-status-check");
+    let mut direct = event("holder-alarm-calls-function");
+    let instances: Vec<Value> = [names::STRANGER, names::STANDBY].iter().map(|id| metric(&json!(id))).collect();
+    through_eventbridge["detail"]["configuration"]["metrics"] = json!(instances);
+    direct["alarmData"]["configuration"]["metrics"] = json!(instances);
+    let (Ok(Parsed::Request(one)), Ok(Parsed::Request(other))) = (read(&through_eventbridge), read(&direct)) else {
+        panic!("both are requests");
+    };
+    assert_eq!((&one.intent, one.dry_run), (&other.intent, other.dry_run));
+    assert_eq!((one.trigger.instance_id, one.trigger.state), (other.trigger.instance_id, other.trigger.state));
+
+    let read_with = |key: &str, value: Value| {
+        let mut document = event("holder-alarm-calls-function");
+        document[key] = value;
+        read(&document)
+    };
+    let (holder, time) = (Some(names::HOLDER), "2026-11-15T03:12:40.989Z");
+    let expected = || request(called(time, holder), look(names::HOLDER, true));
+    for (key, value) in [("alarmArn", json!(5)), ("accountId", json!(null)), ("region", json!([])), ("x", json!(1))] {
+        assert_eq!(read_with(key, value), expected(), "{key}");
+    }
+    for time in [json!("2026-11-15T03:12:40.989Z"), json!("2026-11-15T04:12:40.989+0100")] {
+        assert_eq!(read_with("time", time.clone()), expected(), "{time}");
+    }
+    // Without a time that can be read it is still an alarm: nothing depends on when it was.
+    for time in [json!(null), json!("yesterday"), json!({})] {
+        let trigger = Trigger { time: None, ..called("2026-11-15T03:12:40Z", holder) };
+        assert_eq!(read_with("time", time.clone()), request(trigger, look(names::HOLDER, true)), "{time}");
+    }
+    let unknown = "the payload has neither an action nor the source and detail-type of an EventBridge document";
+    let unknown = || ignored(bare(TriggerKind::Unknown), IgnoredReason::UnknownDocument, unknown);
+    assert_eq!(read_with("source", json!("my.app")), unknown());
+    for data in [json!(null), json!("ALARM"), json!([])] {
+        assert_eq!(read_with("alarmData", data.clone()), unknown(), "{data}");
+    }
+}
+
+/// The trigger of [`announcement`].
+fn health_trigger(instance: Option<&str>) -> Trigger {
+    let id = "08e1f5c7-d36a-4b92-a74d-5c0b9e82f631";
+    retirement(id, instance, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"))
+}
+
+/// The announcement of a retirement of the holder, with fields of its detail changed; null takes one out.
+fn announcement(changes: &Value) -> Value {
+    let mut document = event("holder-health-retirement");
+    let detail = document["detail"].as_object_mut().expect("an object");
+    for (key, value) in changes.as_object().expect("an object") {
+        if value.is_null() {
+            detail.remove(key);
+        } else {
+            detail.insert(key.clone(), value.clone());
+        }
+    }
+    document
+}
+
+/// The codes of EC2's scheduled changes that were found in public rules and documents, and one that nobody knows yet.
+const ANNOUNCING: [&str; 19] = [
+    "AWS_EC2_INSTANCE_NETWORK_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_POWER_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_REBOOT_FLEXIBLE_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_RETIREMENT_EXPEDITED",
+    "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_INSTANCE_STOP_SCHEDULED",
+    "AWS_EC2_INSTANCE_TERMINATION_SCHEDULED",
+    "AWS_EC2_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_PERSISTENT_INSTANCE_POWER_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_EXPEDITED",
+    "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+    "AWS_EC2_SYSTEM_MAINTENANCE_EVENT",
+    "AWS_EC2_SYSTEM_NETWORK_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_SYSTEM_POWER_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_SYSTEM_REBOOT_MAINTENANCE_SCHEDULED",
+    "AWS_EC2_INSTANCE_REBOOT_SCHEDULED",
+    "AWS_EC2_DEDICATED_HOST_RETIREMENT_SCHEDULED",
+    "AWS_EC2_SOMETHING_NEW_SCHEDULED",
+];
+
+#[test]
+fn every_scheduled_change_of_ec2_is_an_announcement_and_moves_nothing() {
+    for code in ANNOUNCING {
+        let document = announcement(&json!({"eventTypeCode": code}));
+        let trigger = Trigger { state: Some(code.to_owned()), ..health_trigger(Some(names::HOLDER)) };
+        assert_eq!(read(&document), request(trigger, look(names::HOLDER, false)), "{code}");
     }
 }
 
 #[test]
-fn a_health_event_that_announces_no_retirement_is_ignored() {
-    for code in [json!("AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED"), json!(""), json!(null), json!(5)] {
-        let mut document = event("holder-health-retirement");
-        document["detail"]["eventTypeCode"] = code.clone();
-        let (id, time) = ("08e1f5c7-d36a-4b92-a74d-5c0b9e82f631", "2026-11-12T08:15:27Z");
-        let trigger = of_event(TriggerKind::Health, id, time, None, Some(code.as_str().unwrap_or_default()));
-        let detail = "the Health event announces no retirement of an instance";
-        assert_eq!(read(&document), ignored(trigger, IgnoredReason::NothingToDo, detail), "{code}");
-    }
-}
-
-#[test]
-fn a_retirement_that_names_no_instance_is_malformed() {
-    for (entities, named, problem) in [
-        (json!(null), None, "the Health event names no instance"),
-        (json!([]), None, "the Health event names no instance"),
-        (json!([{"entityValue": 5}]), None, "the Health event names no instance"),
-        (json!([{"entityValue": "vol-1"}]), Some("vol-1"), "\"vol-1\" is not an instance id"),
-        (json!([{"entityValue": "arn:aws:ec2:::instance/"}]), Some(""), "\"\" is not an instance id"),
+fn a_health_event_that_announces_nothing_is_ignored() {
+    let announces_nothing = "the Health event announces no change of an instance";
+    for (changes, detail) in [
+        (json!({"eventTypeCategory": "issue"}), announces_nothing),
+        (json!({"eventTypeCategory": "accountNotification"}), announces_nothing),
+        (json!({"eventTypeCategory": "investigation"}), announces_nothing),
+        (json!({"eventTypeCode": "AWS_EBS_VOLUME_LOST", "service": "EBS"}), announces_nothing),
+        (json!({"eventTypeCode": "AWS_RDS_MAINTENANCE_SCHEDULED", "service": "RDS"}), announces_nothing),
+        (json!({"eventTypeCode": "AWS_RDS_MAINTENANCE_SCHEDULED"}), announces_nothing),
+        (json!({"eventTypeCode": ""}), announces_nothing),
+        (json!({"eventTypeCode": null}), announces_nothing),
+        (json!({"eventTypeCode": 5}), announces_nothing),
+        (json!({"eventTypeCode": "AWS_EC2_OPERATIONAL_ISSUE", "eventTypeCategory": null}), announces_nothing),
+        (json!({"statusCode": "closed"}), "the Health event is closed"),
+        (json!({"statusCode": "CLOSED"}), "the Health event is closed"),
     ] {
-        let mut document = event("holder-health-retirement");
-        document["detail"]["affectedEntities"] = entities.clone();
-        let id = "08e1f5c7-d36a-4b92-a74d-5c0b9e82f631";
-        let trigger = retirement(id, named, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"));
-        assert_eq!(read(&document), ignored(trigger, IgnoredReason::MalformedEvent, problem), "{entities}");
+        let document = announcement(&changes);
+        let (id, time) = ("08e1f5c7-d36a-4b92-a74d-5c0b9e82f631", "2026-11-12T08:15:27Z");
+        let code = document.pointer("/detail/eventTypeCode").and_then(Value::as_str).unwrap_or_default();
+        let trigger = of_event(TriggerKind::Health, id, time, None, Some(code));
+        assert_eq!(read(&document), ignored(trigger, IgnoredReason::NothingToDo, detail), "{changes}");
+    }
+}
+
+/// Older samples have neither a status nor a category.
+#[test]
+fn an_announcement_needs_no_more_than_its_code_and_an_instance() {
+    let expected = || request(health_trigger(Some(names::HOLDER)), look(names::HOLDER, false));
+    for changes in [
+        json!({"statusCode": null, "eventTypeCategory": null, "service": null, "page": null, "backupEvent": null}),
+        json!({"statusCode": "open"}),
+        json!({"statusCode": "upcoming", "eventTypeCategory": "scheduledChange"}),
+        json!({"affectedEntities": [{"entityValue": names::HOLDER}]}),
+        json!({"affectedEntities": [{"entityValue": names::HOLDER, "status": "UNKNOWN"}]}),
+        json!({"affectedEntities": [{"entityValue": format!(" {} ", names::HOLDER), "status": "IMPAIRED"}]}),
+    ] {
+        assert_eq!(read(&announcement(&changes)), expected(), "{changes}");
+    }
+    // The envelope lists the same resources.
+    let mut document = announcement(&json!({"affectedEntities": null}));
+    document["resources"] = json!([names::HOLDER]);
+    assert_eq!(read(&document), expected());
+}
+
+#[test]
+fn an_entity_that_is_resolved_is_not_announced() {
+    let entity = |id: &str, status: &str| json!({"entityValue": id, "status": status});
+    let document = announcement(
+        &json!({"affectedEntities": [entity(names::HOLDER, "RESOLVED"), entity(names::STANDBY, "PENDING")]}),
+    );
+    assert_eq!(read(&document), request(health_trigger(Some(names::STANDBY)), look(names::STANDBY, false)));
+    let mut all = announcement(&json!({"affectedEntities": [entity(names::HOLDER, "RESOLVED")]}));
+    all["resources"] = json!([names::HOLDER]);
+    let trigger = Trigger { starts_at: None, ..health_trigger(None) };
+    let detail = "the Health event is resolved for every instance that it names";
+    assert_eq!(read(&all), ignored(trigger, IgnoredReason::NothingToDo, detail));
+}
+
+#[test]
+fn the_time_of_an_announcement_is_read_in_every_format_that_aws_uses() {
+    for (time, starts_at) in [
+        (json!("Thu, 26 Nov 2026 13:00:00 GMT"), Some("2026-11-26T13:00:00Z")),
+        (json!("Thu, 26 Nov 2026 14:00:00 +0100"), Some("2026-11-26T13:00:00Z")),
+        (json!("Thu, 3 Dec 2026 13:00:00 GMT"), Some("2026-12-03T13:00:00Z")),
+        (json!("2026-11-26T13:00:00Z"), Some("2026-11-26T13:00:00Z")),
+        (json!("2026-11-26T13:00:00.000Z"), Some("2026-11-26T13:00:00Z")),
+        (json!("2026-11-26T13:00:00.000+0000"), Some("2026-11-26T13:00:00Z")),
+        (json!("2026-11-26T14:00:00+01:00"), Some("2026-11-26T13:00:00Z")),
+        (json!("2026-11-26 13:00:00 UTC"), Some("2026-11-26T13:00:00Z")),
+        (json!(1_795_698_000), Some("2026-11-26T13:00:00Z")),
+        (json!(1_795_698_000_000_i64), Some("2026-11-26T13:00:00Z")),
+        (json!("soon"), None),
+        (json!(""), None),
+        (json!(i64::MAX), None),
+        (json!([]), None),
+    ] {
+        let trigger = Trigger { starts_at: starts_at.map(parsed), ..health_trigger(Some(names::HOLDER)) };
+        let expected = request(trigger, look(names::HOLDER, false));
+        assert_eq!(read(&announcement(&json!({"startTime": time}))), expected, "{time}");
+    }
+}
+
+#[test]
+fn an_announcement_that_names_no_instance_is_malformed() {
+    for entities in [json!(null), json!([]), json!([{"entityValue": 5}]), json!([{"entityValue": "UNKNOWN"}])] {
+        let document = announcement(&json!({"affectedEntities": entities}));
+        let expected =
+            ignored(health_trigger(None), IgnoredReason::MalformedEvent, "the Health event names no instance");
+        assert_eq!(read(&document), expected, "{entities}");
     }
 }
 
@@ -750,6 +1097,9 @@ fn a_huge_document_leaves_no_huge_answer() {
         state_change(json!({"time": huge})),
         alarm(&json!([metric(&json!(huge))]), &json!({"value": huge})),
         alarm(&json!([metric(&json!(names::HOLDER))]), &json!({"value": huge})),
+        json!({"source": "aws.cloudwatch", "time": huge, "alarmData": {"state": {"value": huge}}}),
+        announcement(&json!({"affectedEntities": [{"entityValue": huge}]})),
+        announcement(&json!({"eventTypeCode": format!("AWS_EC2_{huge}"), "startTime": huge})),
         json!({"action": huge}),
         json!({"action": "failover", "to": huge}),
         json!({"action": "failover", "to": [huge]}),
@@ -793,8 +1143,22 @@ fn any_json() -> impl Strategy<Value = Value> {
         "metrics",
         "eventTypeCode",
         "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED",
+        "eventTypeCategory",
+        "scheduledChange",
+        "statusCode",
+        "closed",
         "affectedEntities",
         "entityValue",
+        "status",
+        "RESOLVED",
+        "UNKNOWN",
+        "startTime",
+        "resources",
+        "alarmArn",
+        "alarmData",
+        "metricStat",
+        "dimensions",
+        "InstanceId",
         names::HOLDER,
         "stopped",
         "time",

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER};
-use token_failover::ids::AttachmentId;
+use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
+use token_failover::ids::{AttachmentId, InstanceId};
 use token_failover::marks::{
-    Change as Owed, Debt, LIMITS, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, tag_value,
+    Change as Owed, Debt, LIMITS, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, announced_with,
+    tag_value,
 };
 use token_failover::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
 
@@ -457,4 +458,55 @@ proptest! {
         prop_assert!(is_fit(&marks.limits_with(&BTreeMap::new())));
         prop_assert!(is_fit(&tag_value(&value)));
     }
+}
+
+// ---- Announcements ----
+
+/// Any of the standard pair, some of the codes, some dates.
+fn any_announcement() -> impl Strategy<Value = (&'static str, Option<DateTime<Utc>>, Vec<InstanceId>)> {
+    let code = prop::sample::select(vec![
+        "retirement-scheduled",
+        "termination-scheduled",
+        "stop-scheduled",
+        "reboot-scheduled",
+        "maintenance-scheduled",
+    ]);
+    let date = prop::option::of((0_i64..4).prop_map(|day| now() + TimeDelta::days(day)));
+    let members = prop::sample::subsequence(vec![HOLDER, STANDBY, THIRD], 1..=3);
+    (code, date, members.prop_map(|members| members.into_iter().map(instance_id).collect()))
+}
+
+proptest! {
+    #[test]
+    fn what_was_announced_is_remembered_once_within_a_tag(
+        announcements in prop::collection::vec(any_announcement(), 1..12),
+        before in prop::option::of("[ -~]{0,300}"),
+    ) {
+        let mut tag = before;
+        for (code, date, members) in &announcements {
+            let after = announced_with(tag.as_deref(), code, *date, members);
+            prop_assert!(after.len() <= 256, "{}", after);
+            prop_assert_eq!(&announced_with(Some(&after), code, *date, members), &after);
+            tag = Some(after);
+        }
+    }
+}
+
+#[test]
+fn of_each_kind_of_announcement_for_a_member_the_latest_date_is_remembered() {
+    let [holder, standby] = [HOLDER, STANDBY].map(instance_id);
+    let (first, later) = (Some(parsed("2026-11-26T13:00:00Z")), Some(parsed("2026-12-03T13:00:00Z")));
+    let both = announced_with(None, "stop-scheduled", first, &[holder.clone(), standby.clone()]);
+    assert_eq!(both, "i-0aaaaaaaaaaaaaaa1/stop/20261126T1300Z i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z");
+    // One of them alone, on another page or again, is no news.
+    assert_eq!(announced_with(Some(&both), "stop-scheduled", first, std::slice::from_ref(&standby)), both);
+    let postponed = announced_with(Some(&both), "stop-scheduled", later, std::slice::from_ref(&holder));
+    assert_eq!(postponed, "i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z i-0aaaaaaaaaaaaaaa1/stop/20261203T1300Z");
+    let other = announced_with(Some(&postponed), "reboot-scheduled", None, std::slice::from_ref(&holder));
+    assert_eq!(other, format!("{postponed} i-0aaaaaaaaaaaaaaa1/reboot/undated"));
+    // What nobody has written like this means nothing.
+    assert_eq!(
+        announced_with(Some("i-0aaaaaaaaaaaaaaa1 2026-11-26T13:00:00Z"), "stop-scheduled", first, &[standby]),
+        "i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z"
+    );
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
 use token_failover::checks::{CheckResult, Checks, check};
 use token_failover::config::{Activation, Config};
-use token_failover::event::{Trigger, TriggerKind};
+use token_failover::event::{Announced, Trigger, TriggerKind};
 use token_failover::findings::{Advisor, Finding, Severity};
 use token_failover::ids::{AttachmentId, CommandId};
 use token_failover::notification::{Fifo, Notification, text};
@@ -526,6 +526,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         Obstacle::Impaired,
         Obstacle::StatusChecksUnreadable,
         Obstacle::MayNotStart,
+        Obstacle::BeingTaken,
     ];
     let address =
         Address { allocation_id: parsed(simulator::names::ALLOCATION), public_ip: parsed("203.0.113.50"), place: None };
@@ -561,13 +562,19 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     findings.extend([
         advisor.attached_to_nothing(&[]),
         advisor.returned(&parsed(HOLDER)),
-        advisor.not_started(&parsed(STANDBY)),
+        advisor.not_started(&parsed(STANDBY), None),
         advisor.forced(&parsed(HOLDER)),
         advisor.still_starting(&parsed(STANDBY)),
         advisor.member_not_managed(&parsed(HOLDER), true),
         advisor.member_not_managed(&parsed(STANDBY), false),
         advisor.activation_document_missing(&Activation { document: parsed(DOCUMENT), parameters: BTreeMap::new() }),
     ]);
+    use Announced::{Change, NetworkMaintenance, PowerMaintenance, Reboot, Retirement, Stop, Termination};
+    let date = Some(parsed("2026-11-26T13:00:00Z"));
+    for what in [Retirement, Termination, Stop, Reboot, PowerMaintenance, NetworkMaintenance, Change] {
+        let of = |(date, is_holder)| advisor.announcement(what, "AWS_EC2_X", &parsed(HOLDER), date, is_holder);
+        findings.extend([(date, true), (None, true), (date, false)].map(of));
+    }
     let unanswered =
         |port, error: &str| Probe { port, result: CheckResult::Failed, duration_ms: 3, error: Some(error.to_owned()) };
     let probes = [unanswered(27007, "no answer"), unanswered(27008, "connection refused")];
@@ -683,7 +690,7 @@ fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
     let config = support::config(&[("AWS_REGION", "-")]);
     let command = "aws ec2 start-instances --instance-ids i-0bbbbbbbbbbbbbbb2";
     assert_eq!(
-        Advisor::new(&config).not_started(&parsed(STANDBY)).remedy,
+        Advisor::new(&config).not_started(&parsed(STANDBY), None).remedy,
         format!("The next run tries again. By hand:\n{command}")
     );
 }

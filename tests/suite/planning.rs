@@ -732,10 +732,7 @@ fn a_standby_is_full_by_what_is_remembered_of_its_type_and_by_nothing_else() {
             None => with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))),
             Some(limit) => {
                 let obstacle = Obstacle::NoRoom { instance_type: "t3.small".to_owned(), limit };
-                Plan {
-                    decision: starts_holder(),
-                    standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))],
-                }
+                Plan { decision: starts_holder(), standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))] }
             }
         };
         assert_eq!(reconcile(&observation), expected, "{limits}, {on_first_card} and {on_second_card} more");

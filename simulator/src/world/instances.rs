@@ -404,6 +404,10 @@ impl World {
             instance.enter(InstanceState::Stopped, Some(StateReason::NO_CAPACITY));
             return;
         }
+        if instance.volume_locked {
+            instance.enter(InstanceState::Stopped, Some(StateReason::VOLUME_LOCKED));
+            return;
+        }
         instance.enter(InstanceState::Running, None);
         instance.hung = false;
         instance.blocked_indexes.clear();
@@ -565,6 +569,17 @@ mod tests {
         let described = world.call(seconds(8), DescribeInstances::of([names::STANDBY])).unwrap().items.remove(0);
         assert_eq!(described.state, InstanceState::Stopped);
         assert_eq!(described.state_reason, Some(StateReason::NO_CAPACITY));
+    }
+
+    #[test]
+    fn an_instance_whose_volume_is_locked_stops_again_and_says_why() {
+        let locked = crate::cold_standby().instance(names::STANDBY, |standby| standby.volume_locked());
+        let mut world = locked.timings(Timings { boot: seconds(8), ..Timings::default() }).world();
+        world.start(names::STANDBY).unwrap();
+        assert_eq!(state(&mut world, seconds(7), names::STANDBY), InstanceState::Pending);
+        let described = world.call(seconds(8), DescribeInstances::of([names::STANDBY])).unwrap().items.remove(0);
+        let seen = (described.state, described.state_reason);
+        assert_eq!(seen, (InstanceState::Stopped, Some(StateReason::VOLUME_LOCKED)));
     }
 
     #[test]

@@ -108,6 +108,10 @@ pub struct Instance {
     /// The attached EBS status check; `None`: EC2 does not show it.
     pub attached_ebs_check: Option<Check>,
     pub capacity: Capacity,
+    /// The key of its root volume may not be used: StartInstances succeeds, then the instance goes from `pending` back to
+    /// `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2 User
+    /// Guide).
+    pub volume_locked: bool,
     /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
     /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
@@ -178,6 +182,8 @@ pub struct StateReason {
 impl StateReason {
     pub const USER_SHUTDOWN: Self =
         Self { code: "Client.UserInitiatedShutdown", message: "Client.UserInitiatedShutdown: User initiated shutdown" };
+    pub const VOLUME_LOCKED: Self =
+        Self { code: "Client.InternalError", message: "Client.InternalError: Client error on launch" };
     pub const NO_CAPACITY: Self = Self {
         code: "Server.InsufficientInstanceCapacity",
         message: "Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the request",

@@ -30,7 +30,7 @@ use token_failover::marks::NAMESPACE;
 use token_failover::notification::Notification;
 use token_failover::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StatusChecks,
+    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
 };
 use token_failover::readiness::{AclEntry, Route, Standing, Subscription};
 use tokio::time::{sleep, timeout};
@@ -200,6 +200,10 @@ impl Ec2 for BelowEc2 {
         let instances = page.items.iter().map(|seen| Instance {
             id: id(&seen.id),
             state: state(seen.state),
+            state_reason: seen
+                .state_reason
+                .as_ref()
+                .map(|reason| StateReason { code: reason.code.to_owned(), message: reason.message.to_owned() }),
             availability_zone: seen.availability_zone.clone(),
             vpc_id: (seen.state != region::InstanceState::Terminated).then(|| seen.vpc_id.clone()),
             subnet_id: (seen.state != region::InstanceState::Terminated).then(|| seen.subnet_id.clone()),
