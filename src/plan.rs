@@ -643,6 +643,9 @@ impl Look<'_> {
                 let refusal = self.not_started_again(interface, holder);
                 refusal.map_or(decision, |refusal| Decision::Act(Action::Refuse(refusal)))
             }
+            (Some(start), Decision::Act(Action::Refuse(Refusal::TooManyMoves { .. }))) if !start.counts => {
+                self.decide_start(interface, start)
+            }
             (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
                 self.decide_start(interface, start)
             }

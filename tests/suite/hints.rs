@@ -192,7 +192,7 @@ async fn a_standby_that_spot_is_about_to_take_away_is_not_viable() {
 
     // The holder has failed as well: there is nothing to gain from a server that is gone within two minutes.
     let failed = spot().instance(names::HOLDER, |holder| holder.stopped());
-    let stage_of_failed = stage(failed, &[]);
+    let stage_of_failed = stage(failed, &[("FAILOVER_START_STANDBY", "false")]);
     let report = answer(&stage_of_failed, event("standby-spot-interruption")).await;
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
     let obstacle = &report.findings[1];
