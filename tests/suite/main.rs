@@ -20,6 +20,7 @@ mod marks;
 mod metrics;
 mod notifications;
 mod operator;
+mod pauses;
 mod planning;
 mod security_groups;
 mod serving;
