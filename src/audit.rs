@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::cloud::{Attach, CallError, Change, Ingress, Meaning};
 use crate::config::{Client, Config};
-use crate::findings::{Advisor, Finding, Severity};
+use crate::findings::{Advisor, Finding, PAUSED, Severity};
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
 use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
+use crate::pause;
 use crate::plan::{Action, Refusal, Standby};
 use crate::readiness::{AclEntry, Passage, Readiness, passage};
 
@@ -81,6 +82,7 @@ pub(crate) fn audit(
 ) -> Audit {
     let auditor = Auditor { config, observation, readiness, advisor: Advisor::new(config) };
     let mut findings = auditor.place(action, standbys);
+    findings.extend(pause::of(observation).map(|pause| auditor.advisor.paused(&pause)));
     let viable = auditor.standbys(standbys, &mut findings);
     auditor.members(&mut findings);
     if let Some(interface) = observation.interface() {
@@ -97,7 +99,8 @@ pub(crate) fn audit(
 
 /// The findings in one word: the same findings, the same word. What passes by itself does not change it.
 pub(crate) fn signature(findings: &[Finding]) -> String {
-    let lasting = findings.iter().filter(|finding| finding.code != NOT_READ);
+    // A pause is mailed by itself.
+    let lasting = findings.iter().filter(|finding| ![NOT_READ, PAUSED].contains(&finding.code.as_str()));
     let lines: BTreeSet<String> = lasting
         .map(|finding| {
             format!("{} {} {}\n", finding.severity, finding.code, finding.resource.as_deref().unwrap_or_default())

@@ -19,7 +19,8 @@ use crate::findings::Severity;
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, Waking, tag_value};
 use crate::observation::{Instance, InstanceState, Reading};
-use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
+use crate::pause;
+use crate::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, plan};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
@@ -104,13 +105,15 @@ pub struct Failover<E, S, M> {
     /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
     /// read together with the interface, and not only after it.
     groups: Mutex<Vec<SecurityGroupId>>,
+    /// What this process has told of a pause last. It stands in for the tag where that cannot be written.
+    pub(crate) told_of_pause: Mutex<Option<String>>,
 }
 
 impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
     pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
-        let (refused, groups) = (Mutex::new(None), Mutex::new(Vec::new()));
-        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups }
+        let (refused, groups, told_of_pause) = (Mutex::new(None), Mutex::new(Vec::new()), Mutex::new(None));
+        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups, told_of_pause }
     }
 
     /// Whether the token server's ports are tried from inside the VPC.
@@ -159,10 +162,15 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         let mut work = Work { retiring: request.retiring().to_vec(), says_nothing: request.dry_run, ..Work::default() };
         // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
-        let worked = if is_audit {
-            timeout_at(clock.work_ends(), Box::pin(self.audit(&mut run, &mut work))).await
-        } else {
-            timeout_at(clock.work_ends(), Box::pin(self.work(&mut run, &mut work, &request.intent))).await
+        let ends = clock.work_ends();
+        let worked = match &request.intent {
+            Intent::Audit => timeout_at(ends, Box::pin(self.audit(&mut run, &mut work))).await,
+            Intent::Pause { until } => {
+                let reason = request.trigger.reason.as_deref();
+                timeout_at(ends, Box::pin(self.pause(&mut run, &mut work, *until, reason))).await
+            }
+            Intent::Resume => timeout_at(ends, Box::pin(self.resume(&mut run, &mut work))).await,
+            intent => timeout_at(ends, Box::pin(self.work(&mut run, &mut work, intent))).await,
         };
         if let Ok(Err(failure)) = worked {
             return Err(failure);
@@ -195,6 +203,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let standby_started = Some(target.start);
                 let movement = Movement { from, to, attachment_id, forced, standby_started, duration_ms };
                 (planned.cause.code(), summary, Some(movement))
+            }
+            Action::Keep { reason: reason @ KeepReason::Paused } => {
+                let held_back = run.observation.as_ref().map(|seen| pause::held_back(&self.config, seen));
+                (reason.code(), held_back.unwrap_or_default(), None)
             }
             Action::Keep { reason } => (reason.code(), "Nothing would move. Nothing was changed.".to_owned(), None),
             Action::Refuse(refusal) => self.rehearsed_refusal(run, &refusal, &standbys),
@@ -234,6 +246,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         work.remembered_refusal = marks.refused;
         work.remembered_announcement = marks.announced;
         self.read_marks(run, work);
+        let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
         let ending = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
             Action::CannotTell(error) => Ending::Refused(Refusal::from_error(error)),
@@ -242,6 +255,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Action::Move(planned) => self.relocate(run, work, &planned).await,
         };
         let mends = match &ending {
+            _ if is_paused => false,
             Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) => true,
             // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
             Ending::Kept(_) | Ending::Refused(_) => {
@@ -250,10 +264,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
                 can_tell && is_with_member && (intent.mends() || owes)
             }
-            Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } => false,
+            Ending::MovedByAnotherRun(_) | Ending::Stranded | Ending::Audited { .. } | Ending::Answered(_) => false,
         };
         let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
-        let to_wake = self.to_wake(run, work, &ending);
+        let to_wake = self.to_wake(run, work, &ending).filter(|_| !is_paused);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.retiring.is_empty();
         let looks_further = mends || !is_quiet;
@@ -276,6 +290,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             self.mend(run, work).await;
         }
         // What keeps the interface alive comes first, and what takes longest last.
+        if is_paused {
+            self.leave_asleep(run, work);
+        }
         if let Some(instance) = &to_wake {
             self.wake_once(run, work, instance).await;
         }
@@ -629,7 +646,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 }
 
 /// What a transient error of a read means for the invocation.
-fn unreadable(error: CallError) -> Failure {
+pub(crate) fn unreadable(error: CallError) -> Failure {
     if error.meaning == Meaning::Throttled { Failure::Ec2Throttled(error) } else { Failure::Ec2Unreachable(error) }
 }
 

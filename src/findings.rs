@@ -14,6 +14,7 @@ use crate::cloud::{CallError, Meaning};
 use crate::config::{Activation, Config};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading};
+use crate::pause::{HOW_TO_END_IT, Pause};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::readiness::Subscription;
 use crate::report::{ActivationRecord, ActivationResult, Probe};
@@ -74,6 +75,9 @@ impl Finding {
         Self::new(Severity::Warning, code, Some(resource.to_string()), message, remedy)
     }
 }
+
+/// The code of the finding that nobody watches.
+pub(crate) const PAUSED: &str = "paused";
 
 /// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
 const MOST_OF_A_KIND: usize = 10;
@@ -288,6 +292,15 @@ impl<'a> Advisor<'a> {
             _ => "Read the error; it names what has to change.",
         };
         Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
+    }
+
+    /// Nobody watches.
+    pub fn paused(&self, pause: &Pause) -> Finding {
+        let message = format!(
+            "token-failover is paused until {}: nobody moves the interface, starts a member or repairs anything meanwhile.",
+            pause.in_words()
+        );
+        Finding::warning(PAUSED, &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
     }
 
     /// The interface is attached to nothing, and nothing could be done about it.

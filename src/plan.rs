@@ -17,6 +17,7 @@ use crate::marks::Marks;
 use crate::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
 };
+use crate::pause;
 
 /// What is to be done, and how each standby was judged on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,8 @@ pub enum KeepReason {
     EventOutdated,
     /// The member that an operator asked for has the interface already.
     AlreadyOnTarget,
+    /// An operator does maintenance.
+    Paused,
 }
 
 /// Why EC2 is read again.
@@ -394,6 +397,7 @@ impl KeepReason {
             Self::HolderStateUnknown => "holder-state-unknown",
             Self::EventOutdated => "event-outdated",
             Self::AlreadyOnTarget => "already-on-target",
+            Self::Paused => "paused",
         }
     }
 }
@@ -402,6 +406,17 @@ impl KeepReason {
 ///
 /// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
 pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
+    let plan = unpaused(config, observation, intent, looked_for);
+    let is_paused = pause::holds_back(intent) && pause::of(observation).is_some();
+    match plan.decision {
+        Decision::Act(Action::CannotTell(_)) => plan,
+        _ if is_paused => Plan { decision: Decision::Act(Action::Keep { reason: KeepReason::Paused }), ..plan },
+        _ => plan,
+    }
+}
+
+/// The same, if nobody did maintenance.
+pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
     let look = Look { config, observation, intent, looked_for };
     let standbys = look.standbys();
     let decision = look.decide(&standbys);

@@ -48,6 +48,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
         expected_to_work: Expectation::Yes,
         token_server: TokenServer::new(config, Some(observation)),
         movement: None,
+        pause: None,
         viable_standbys: None,
         steps: Vec::new(),
         checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),

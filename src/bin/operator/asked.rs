@@ -39,7 +39,7 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     }
     let is_critical = report.findings.iter().any(|finding| finding.severity == Severity::Critical);
     let is_well = match report.outcome {
-        Outcome::Moved | Outcome::Repaired | Outcome::NoAction => !is_critical,
+        Outcome::Moved | Outcome::Repaired | Outcome::NoAction | Outcome::Paused | Outcome::Resumed => !is_critical,
         Outcome::Audited => report.reason == "ready",
         Outcome::Planned => report.movement.is_none() && report.findings.is_empty(),
         _ => false,
