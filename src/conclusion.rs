@@ -219,10 +219,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary =
             "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
-        let report = self.report(&mut run, verdict, trigger, None);
+        let mut report = self.report(&mut run, verdict, trigger, None);
         // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
         // reports what came of the move.
-        let published = self.publish(&mut run, &report, request_id).await;
+        let mut published = self.publish(&mut run, &report, request_id).await;
+        // A move that never comes to its end must not keep the end of a pause from being told.
+        if published.is_ok() {
+            published = self.tell_of_pause(&mut run, &mut report).await;
+        }
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
         Err(Failure::DeadlineReached { summary: format!("{}{outlook}", report.summary) })
     }

@@ -2,19 +2,24 @@
 //!
 //! Requests and answers are JSON here, as whoever asks writes and reads them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::CreateTags;
 use simulator::{Disruption, Scenario, Simulator, When, names};
+use token_failover::event::Intent;
 use token_failover::failover::Failure;
+use token_failover::marks::{PAUSED, PAUSED_TOLD};
+use token_failover::observation::{InstanceState, Observation, Reading};
+use token_failover::pause::{Mark, NewsKind, Pause, in_force, news};
+use token_failover::plan::{Action, Decision, KeepReason, Plan, plan};
 use tokio::time::sleep;
 
-use crate::support::{Stage, event};
+use crate::support::{self, Stage, event};
+use crate::world::{Change as _, pair, parsed, unreachable};
 
-const PAUSED: &str = "token-failover:paused";
-const TOLD: &str = "token-failover:paused-told";
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -62,7 +67,7 @@ fn story(simulator: &Simulator) -> Vec<String> {
         .map(|call| {
             let text = call.to_string();
             match call.action.as_ref() {
-                "CreateTags" if text.contains(TOLD) => "note what was told".to_owned(),
+                "CreateTags" if text.contains(PAUSED_TOLD) => "note what was told".to_owned(),
                 "CreateTags" if text.contains(PAUSED) => "note the pause".to_owned(),
                 "DeleteTags" if text.contains(PAUSED) => "remove the pause".to_owned(),
                 "Publish" => call.parameters.get("Subject").unwrap_or_default().to_owned(),
@@ -97,6 +102,154 @@ const PAUSE_MAIL: &str = "PAUSED: license-eu (hostid 0273ae2adc81)";
 const RESUMED_MAIL: &str = "RESUMED: license-eu (hostid 0273ae2adc81)";
 const MOVED_MAIL: &str = "MOVED: license-eu (hostid 0273ae2adc81)";
 
+// ---- What a tag means ----
+
+fn at(time: &str) -> DateTime<Utc> {
+    time.parse().expect("a time")
+}
+
+fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+    tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_pause_is_written_as_it_is_read() {
+    let until = at("2026-11-12T01:29:54Z");
+    let pause = Pause::new(until, at("2026-11-11T21:29:54.917Z"), Some("new disks"));
+    let values = [
+        (pause.clone(), "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z reason=new disks"),
+        (
+            pause.clone().resumed(at("2026-11-11T22:00:00.5Z")),
+            "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z resumed=2026-11-11T22:00:00Z reason=new disks",
+        ),
+        (Pause { reason: None, since: None, ..pause }, "until=2026-11-12T01:29:54Z"),
+    ];
+    for (pause, value) in values {
+        assert_eq!((pause.value().as_str(), Pause::read(value).as_ref()), (value, Some(&pause)));
+    }
+}
+
+#[test]
+fn a_tag_pauses_from_when_it_is_written_until_no_answer_can_be_older_than_its_end() {
+    let week = "until=2026-11-18T21:29:54Z since=2026-11-11T21:29:54Z";
+    for (value, asked_at, holds) in [
+        (week, "2026-11-11T21:29:54Z", true),
+        // Another machine's clock may be behind.
+        (week, "2026-11-11T20:29:54Z", true),
+        (week, "2026-11-10T21:29:53Z", false),
+        (week, "2026-11-18T21:29:54Z", true),
+        (week, "2026-11-18T21:30:08Z", true),
+        (week, "2026-11-18T21:30:09Z", false),
+        ("until=2026-11-12T00:00:00Z", "2026-11-11T21:29:54Z", true),
+        ("  until=2026-11-12T00:00:00Z  reason=", "2026-11-11T21:29:54Z", true),
+        ("reason=by hand until=2026-11-12T00:00:00Z", "2026-11-11T21:29:54Z", false),
+        ("until=2026-11-12T00:00:00Z resumed=never", "2026-11-11T21:29:54Z", false),
+        ("until=", "2026-11-11T21:29:54Z", false),
+        ("UNTIL=2026-11-12T00:00:00Z", "2026-11-11T21:29:54Z", false),
+        ("until=9999-12-31T23:59:59Z", "2026-11-11T21:29:54Z", false),
+        ("until=+262142-12-31T23:59:59Z", "-262143-01-01T00:00:00Z", false),
+        ("until=-262143-01-01T00:00:00Z", "+262142-12-31T23:59:59Z", false),
+        ("until=+262142-12-31T23:59:59Z", "+262142-12-31T23:59:59Z", true),
+    ] {
+        let held = in_force(&tags(&[(PAUSED, value)]), at(asked_at));
+        assert_eq!(held.is_some(), holds, "{value} at {asked_at}");
+        // Neither does anything else fail at the end of the calendar.
+        let news = news(&tags(&[(PAUSED, value)]), at(asked_at), true);
+        assert!(news.is_some_and(|news| !news.in_words().is_empty()), "{value} at {asked_at}");
+    }
+}
+
+#[test]
+fn each_news_of_a_pause_is_told_once_and_by_whoever_made_it_first() {
+    const PAUSE: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z reason=new disks";
+    const RESUMED: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z resumed=2026-11-11T22:00:00Z";
+    const TOLD_SET: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z told=set";
+    const TOLD_ENDING: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z told=ending";
+    const TOLD_OF_ANOTHER: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T20:00:00Z told=ending";
+    use NewsKind::{Ended, EndsSoon, NotUnderstood, Resumed, Set};
+    let told = |value: &str| Some(Mark::Told(value.to_owned()));
+    let removed = || Some(Mark::Remove);
+    for (value, known, asked_at, speaks, kind, mark) in [
+        (PAUSE, None, "2026-11-11T21:00:01Z", true, Some(Set), told(TOLD_SET)),
+        (PAUSE, None, "2026-11-11T21:00:14Z", false, None, None),
+        (PAUSE, None, "2026-11-11T21:00:15Z", false, Some(Set), told(TOLD_SET)),
+        (PAUSE, Some(TOLD_OF_ANOTHER), "2026-11-11T21:01:00Z", false, Some(Set), told(TOLD_SET)),
+        (PAUSE, None, "2026-11-12T00:45:00Z", false, Some(Set), told(TOLD_ENDING)),
+        (PAUSE, Some(TOLD_SET), "2026-11-12T00:44:59Z", false, None, None),
+        (PAUSE, Some(TOLD_SET), "2026-11-12T00:45:00Z", false, Some(EndsSoon), told(TOLD_ENDING)),
+        (PAUSE, Some(TOLD_ENDING), "2026-11-12T00:45:00Z", false, None, None),
+        (PAUSE, Some(TOLD_ENDING), "2026-11-12T01:00:14Z", false, None, None),
+        (PAUSE, Some(TOLD_ENDING), "2026-11-12T01:00:15Z", false, Some(Ended), removed()),
+        (PAUSE, None, "2026-11-12T09:00:00Z", false, Some(Ended), removed()),
+        (RESUMED, Some(TOLD_SET), "2026-11-11T22:00:00Z", true, Some(Resumed), removed()),
+        (RESUMED, Some(TOLD_SET), "2026-11-11T22:00:14Z", false, None, None),
+        (RESUMED, Some(TOLD_SET), "2026-11-11T22:00:15Z", false, Some(Resumed), removed()),
+        ("whatever", Some(TOLD_SET), "2026-11-11T22:00:00Z", false, Some(NotUnderstood), removed()),
+    ] {
+        let known = known.map(|known| (PAUSED_TOLD, known));
+        let tags = tags(&[(PAUSED, value)].into_iter().chain(known).collect::<Vec<_>>());
+        let found = news(&tags, at(asked_at), speaks);
+        assert_eq!(found.as_ref().map(|news| news.kind), kind, "{value} {known:?} {asked_at} {speaks}");
+        assert_eq!(found.map(|news| news.mark(at(asked_at))), mark, "{value} {known:?} {asked_at} {speaks}");
+    }
+    assert_eq!(news(&tags(&[(PAUSED_TOLD, TOLD_SET)]), at("2026-11-12T09:00:00Z"), true), None);
+}
+
+// ---- The plan ----
+
+#[test]
+fn a_pause_holds_back_everybody_but_an_operator_who_asks_for_a_failover() {
+    let config = support::config(&[]);
+    let paused = |holder: InstanceState| {
+        let value = "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z";
+        let mut observation = pair().with_instance(names::HOLDER, |instance| instance.state = holder.clone());
+        if let Reading::Known(Some(interface)) = &mut observation.interface {
+            interface.tags.insert(PAUSED.to_owned(), value.to_owned());
+        }
+        observation
+    };
+    let holder = || parsed(names::HOLDER);
+    let held_back = [
+        Intent::Reconcile,
+        Intent::Look { instances: vec![holder()], reported_failing: true },
+        Intent::Evacuate { instance: holder(), until: DateTime::<Utc>::MAX_UTC },
+    ];
+    let free = [Intent::Audit, Intent::Failover { to: None }, Intent::Failover { to: Some(parsed(names::STANDBY)) }];
+    let kept = Decision::Act(Action::Keep { reason: KeepReason::Paused });
+    for state in [InstanceState::Running, InstanceState::Pending, InstanceState::Stopped, InstanceState::Terminated] {
+        for looked_for in [Duration::ZERO, Duration::MAX] {
+            let observation = paused(state.clone());
+            let over = Observation { observed_at: at("2026-11-12T01:30:09Z"), ..observation.clone() };
+            let never = pair().with_instance(names::HOLDER, |instance| instance.state = state.clone());
+            for intent in &held_back {
+                let unpaused = plan(&config, &never, intent, looked_for);
+                let expected = Plan { decision: kept.clone(), ..unpaused.clone() };
+                assert_eq!(plan(&config, &observation, intent, looked_for), expected, "{state:?} {intent:?}");
+                if !matches!(intent, Intent::Evacuate { .. }) {
+                    assert_eq!(plan(&config, &over, intent, looked_for), unpaused, "{state:?} {intent:?}");
+                }
+            }
+            for intent in &free {
+                let unpaused = plan(&config, &never, intent, looked_for);
+                assert_eq!(plan(&config, &observation, intent, looked_for), unpaused, "{state:?} {intent:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_while_it_is_paused_too() {
+    let mut observation = pair();
+    observation.instances = Reading::Unreadable(unreachable("ec2:DescribeInstances"));
+    if let Reading::Known(Some(interface)) = &mut observation.interface {
+        interface.tags.insert(PAUSED.to_owned(), "until=2026-11-12T01:29:54Z".to_owned());
+    }
+    let planned = plan(&support::config(&[]), &observation, &Intent::Reconcile, Duration::MAX).decision;
+    assert_eq!(planned, Decision::Act(Action::CannotTell(unreachable("ec2:DescribeInstances"))));
+}
+
+// ---- Whole invocations ----
+
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_remembered_on_the_interface_mailed_and_shown() {
     let stage = stage(simulator::pair());
@@ -111,7 +264,7 @@ async fn a_pause_is_remembered_on_the_interface_mailed_and_shown() {
         Some("until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z reason=new disks")
     );
     assert_eq!(
-        tag(&stage.simulator, TOLD).as_deref(),
+        tag(&stage.simulator, PAUSED_TOLD).as_deref(),
         Some("until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z told=set")
     );
     assert_eq!(story(&stage.simulator), ["note the pause", PAUSE_MAIL, "note what was told"]);
@@ -177,7 +330,7 @@ async fn its_coming_end_and_its_end_are_mailed_once_and_then_it_acts() {
     assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
     let story = story(&stage.simulator);
     assert_eq!(story[story.len() - 4..], [MOVED_MAIL, RESUMED_MAIL, "remove the pause", "DeleteTags"]);
-    assert_eq!((tag(&stage.simulator, PAUSED), tag(&stage.simulator, TOLD)), (None, None));
+    assert_eq!((tag(&stage.simulator, PAUSED), tag(&stage.simulator, PAUSED_TOLD)), (None, None));
     let expected = [
         pair_of("paused", "pause-set"),
         pair_of("paused", "pause-ends-soon"),
@@ -223,7 +376,7 @@ async fn resume_ends_it_at_once_and_is_mailed() {
 
     assert_eq!((said(&report), &report["pause"]), (("resumed", "resumed"), &Value::Null));
     assert_eq!(story(&stage.simulator), ["note the pause", RESUMED_MAIL, "remove the pause"]);
-    assert_eq!((tag(&stage.simulator, PAUSED), tag(&stage.simulator, TOLD)), (None, None));
+    assert_eq!((tag(&stage.simulator, PAUSED), tag(&stage.simulator, PAUSED_TOLD)), (None, None));
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("moved", "holder-stopped"));
 }
 
@@ -285,31 +438,31 @@ async fn a_new_pause_takes_the_place_of_the_old_one_and_is_mailed() {
 #[tokio::test(start_paused = true)]
 async fn what_could_not_be_mailed_is_mailed_by_the_next_run() {
     let stage = stage(simulator::pair());
-    let out = |stage: &Stage, is_out: bool| {
-        stage.simulator.disrupt(move |call| {
-            if is_out && call.action == "Publish" { Disruption::error(503, "Unavailable") } else { Disruption::None }
+    let sns_fails = || {
+        stage.simulator.disrupt(|call| {
+            if call.action == "Publish" { Disruption::error(503, "Unavailable") } else { Disruption::None }
         });
     };
-    out(&stage, true);
+    sns_fails();
     let failure = stage.invoke(pause()).await.expect_err("SNS does not answer");
     assert!(matches!(failure, Failure::NotificationNotPublished { .. }), "{failure:?}");
     assert!(tag(&stage.simulator, PAUSED).is_some(), "it is paused all the same");
-    assert_eq!(tag(&stage.simulator, TOLD), None);
-    out(&stage, false);
+    assert_eq!(tag(&stage.simulator, PAUSED_TOLD), None);
+    stage.simulator.calm();
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("paused", "pause-set"));
 
     sleep(3 * HOUR + 50 * MINUTE).await;
-    out(&stage, true);
+    sns_fails();
     stage.invoke(event("schedule")).await.expect_err("SNS does not answer");
-    out(&stage, false);
+    stage.simulator.calm();
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("paused", "pause-ends-soon"));
 
-    out(&stage, true);
+    sns_fails();
     stage.invoke(resume()).await.expect_err("SNS does not answer");
     assert!(tag(&stage.simulator, PAUSED).is_some_and(|tag| tag.contains("resumed=")), "it is over, and still to be told");
-    out(&stage, false);
+    stage.simulator.calm();
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("resumed", "resumed"));
     let expected = [
@@ -325,9 +478,8 @@ async fn a_mark_that_cannot_be_written_does_not_cost_a_mail_a_minute() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     sleep(3 * HOUR + 50 * MINUTE).await;
-    stage.simulator.disrupt(|call| {
-        if ["CreateTags", "DeleteTags"].contains(&&*call.action) { Disruption::Deny } else { Disruption::None }
-    });
+    stage.simulator.deny("CreateTags");
+    stage.simulator.deny("DeleteTags");
     for _ in 0..14 {
         answer(&stage, event("schedule")).await;
         sleep(MINUTE).await;
@@ -423,7 +575,7 @@ async fn what_a_run_owes_that_died_before_the_pause_is_reported_while_it_is_paus
         if is_gone { Disruption::error(503, "Unavailable") } else { Disruption::None }
     });
     stage.invoke(event("operator-failover")).await.expect_err("neither SNS nor Systems Manager answers");
-    stage.simulator.disrupt(|_| Disruption::None);
+    stage.simulator.calm();
     sleep(10 * MINUTE).await;
 
     let paused = answer(&stage, pause()).await;
@@ -438,8 +590,8 @@ async fn what_a_run_owes_that_died_before_the_pause_is_reported_while_it_is_paus
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
-    let now = "2026-11-11T21:29:54Z".parse::<chrono::DateTime<chrono::Utc>>().expect("a time");
-    let at = |delta: TimeDelta| json!((now + delta).to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let now = at("2026-11-11T21:29:54Z");
+    let after = |delta: TimeDelta| json!((now + delta).to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     for (until, end) in [
         (json!(null), Some(TimeDelta::hours(4))),
         (json!("2h"), Some(TimeDelta::hours(2))),
@@ -447,16 +599,16 @@ async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
         (json!(" 1d "), Some(TimeDelta::days(1))),
         (json!("7d"), Some(TimeDelta::days(7))),
         (json!("2026-11-12T00:00:00+02:00"), Some(TimeDelta::seconds(1806))),
-        (at(TimeDelta::days(7)), Some(TimeDelta::days(7))),
-        (at(TimeDelta::days(7) + TimeDelta::seconds(1)), None),
+        (after(TimeDelta::days(7)), Some(TimeDelta::days(7))),
+        (after(TimeDelta::days(7) + TimeDelta::seconds(1)), None),
         (json!("8d"), None),
         (json!("169h"), None),
         (json!("18446744073709551615d"), None),
         (json!("9223372036854775807m"), None),
         (json!("9999-12-31T23:59:59Z"), None),
         (json!("+262142-12-31T23:59:59Z"), None),
-        (at(TimeDelta::seconds(-1)), None),
-        (at(TimeDelta::zero()), None),
+        (after(TimeDelta::seconds(-1)), None),
+        (after(TimeDelta::zero()), None),
         (json!("0m"), None),
         (json!("-2h"), None),
         (json!("2"), None),
@@ -470,7 +622,7 @@ async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
     ] {
         let stage = stage(simulator::pair());
         match (stage.invoke(json!({"action": "pause", "Until": until})).await, end) {
-            (Ok(report), Some(end)) => assert_eq!(json!(report)["pause"]["until"], at(end), "{until}"),
+            (Ok(report), Some(end)) => assert_eq!(json!(report)["pause"]["until"], after(end), "{until}"),
             (Err(Failure::InvalidRequest(error)), None) => {
                 let text = error.to_string();
                 assert!(text.contains("until") && text.contains("2h") && text.contains("a week"), "{until}: {text}");
@@ -484,9 +636,10 @@ async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_cannot_be_written_is_no_pause_and_the_answer_says_so() {
     let stage = stage(simulator::pair());
-    stage.simulator.disrupt(|call| if call.action == "CreateTags" { Disruption::Deny } else { Disruption::None });
+    stage.simulator.deny("CreateTags");
     let report = answer(&stage, pause()).await;
     assert_eq!((said(&report), &report["pause"]), (("refused", "permission-denied"), &Value::Null));
+    stage.simulator.calm();
     stage.simulator.disrupt(|call| if call.action == "CreateTags" { Disruption::Throttle } else { Disruption::None });
     let failure = stage.invoke(pause()).await.expect_err("it is throttled");
     assert!(matches!(failure, Failure::Ec2Throttled(_)), "{failure:?}");
