@@ -394,6 +394,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
             "vpcId": null,
         },
         "move": null,
+        "pause": null,
         "steps": [],
         "checks": {
             "hostid": "not-checked",

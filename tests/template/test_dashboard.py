@@ -7,7 +7,7 @@ import insights
 from deployment import REGION, deploy
 
 OWN_METRICS = {
-    "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge",
+    "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge", "Paused",
 }
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 
@@ -163,9 +163,14 @@ class Dashboard(unittest.TestCase):
             line("no-action", "holder-healthy"),
             line("refused", "no-viable-standby"),
             line("audited", "clean"),
+            line("paused", "pause-set"),
+            line("resumed", "pause-ended"),
         ])[1]
+        plain = {"movedFrom": None, "movedTo": None, "milliseconds": None}
         self.assertEqual(
             [
+                plain | {"@timestamp": 6, "outcome": "resumed", "reason": "pause-ended", "summary": "resumed: pause-ended"},
+                plain | {"@timestamp": 5, "outcome": "paused", "reason": "pause-set", "summary": "paused: pause-set"},
                 {
                     "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
                     "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",

@@ -187,17 +187,17 @@ struct Pause {
     /// Since when the function has been paused, by this one or those that it has replaced.
     since: Duration,
     until: Duration,
-    /// An operator has ended it.
-    resumed: bool,
+    /// When an operator ended it, by what the tag says: a call that takes effect late may write it once more.
+    resumed: Option<Duration>,
 }
 
 impl Pause {
     fn is_in_force(&self, now: Duration) -> bool {
-        !self.resumed && now < self.until
+        self.resumed.is_none() && now < self.until
     }
 
     fn ended_at(&self) -> Duration {
-        if self.resumed { self.set_at } else { self.until }
+        self.resumed.unwrap_or(self.until)
     }
 }
 
@@ -521,12 +521,15 @@ impl Judge {
             return;
         };
         let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-        let until: DateTime<Utc> = word("until").and_then(|time| time.parse().ok()).expect("a pause has an end");
-        let until = (until - epoch()).to_std().expect("a time of the play");
+        let time = |name: &str| {
+            let time: DateTime<Utc> = word(name)?.parse().expect("a time");
+            Some((time - epoch()).to_std().expect("a time of the play"))
+        };
+        let until = time("until").expect("a pause has an end");
         let since = before.filter(|before| before.is_in_force(now)).map_or(now, |before| before.since);
-        let resumed = word("resumed").is_some();
+        let resumed = time("resumed");
         let pause = Pause { value: value.to_owned(), set_at: now, since, until, resumed };
-        if !resumed {
+        if resumed.is_none() {
             self.pauses.push(pause.clone());
         }
         self.pause = Some(pause);
