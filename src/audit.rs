@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cloud::{Attach, CallError, Change, Ingress, Meaning};
 use crate::config::{Client, Config};
-use crate::findings::{Advisor, Finding, PAUSED, Severity};
+use crate::findings::{Advisor, Finding, Severity};
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
 use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
@@ -112,6 +112,8 @@ pub(crate) fn signature(findings: &[Finding]) -> String {
 
 /// The code of what could not be read this time.
 const NOT_READ: &str = "not-audited";
+/// The code of the finding that nobody watches.
+const PAUSED: &str = "paused";
 
 struct Auditor<'a> {
     config: &'a Config,

@@ -318,10 +318,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             KeepReason::HolderHealthy => format!("{holder} runs and has the interface. Nothing had to be done."),
             KeepReason::HolderStarting => format!("{holder} is starting and has the interface. Nothing was done."),
             KeepReason::StatusChecksUnreadable => {
-                format!("{holder} runs and has the interface, but its status checks could not be read. Nothing was done.")
+                format!(
+                    "{holder} runs and has the interface, but its status checks could not be read. Nothing was done."
+                )
             }
             KeepReason::HolderStateUnknown => {
-                format!("{holder} has the interface and is in a state that this version does not know. Nothing was done.")
+                format!(
+                    "{holder} has the interface and is in a state that this version does not know. Nothing was done."
+                )
             }
             KeepReason::EventOutdated => {
                 format!(
@@ -390,7 +394,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Publishes a report, within the time that is left for it.
-    pub(crate) async fn publish(&self, run: &mut Run<'_, E>, report: &Report, request_id: &str) -> Result<(), CallError> {
+    pub(crate) async fn publish(
+        &self,
+        run: &mut Run<'_, E>,
+        report: &Report,
+        request_id: &str,
+    ) -> Result<(), CallError> {
         let notification = Notification::new(&self.config, report, request_id);
         let ends = run.clock.publishing_ends();
         let publishing = async {

@@ -76,9 +76,6 @@ impl Finding {
     }
 }
 
-/// The code of the finding that nobody watches.
-pub(crate) const PAUSED: &str = "paused";
-
 /// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
 const MOST_OF_A_KIND: usize = 10;
 
@@ -300,7 +297,7 @@ impl<'a> Advisor<'a> {
             "token-failover is paused until {}: nobody moves the interface, starts a member or repairs anything meanwhile.",
             pause.in_words()
         );
-        Finding::warning(PAUSED, &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
+        Finding::warning("paused", &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
     }
 
     /// The interface is attached to nothing, and nothing could be done about it.

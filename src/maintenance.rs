@@ -43,7 +43,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if let Some(news) = self.own_news(run) {
             let mut verdict = verdict_of(&news);
             if let Some(before) = before {
-                verdict.summary = format!("{} It takes the place of a pause: it lasts until then instead of {}.", verdict.summary, before.in_words());
+                verdict.summary = format!(
+                    "{} It takes the place of a pause: it lasts until then instead of {}.",
+                    verdict.summary,
+                    before.in_words()
+                );
             }
             work.ending = Some(Ending::Answered(verdict));
         }
@@ -119,7 +123,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     fn refuse(&self, run: &mut Run<'_, E>, work: &mut Work, refusal: &Refusal) {
         run.findings.extend(run.advisor().refusal(refusal, &[]));
-        let summary = format!("The pause is as it was, because the interface could not be marked: {}.", refusal.in_words());
+        let summary =
+            format!("The pause is as it was, because the interface could not be marked: {}.", refusal.in_words());
         let verdict = Verdict { outcome: Outcome::Refused, reason: refusal.code(), summary, movement: None };
         work.ending = Some(Ending::Answered(verdict));
     }
@@ -139,7 +144,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Some(news) = pause::news(&interface.tags, asked_at, is_own) else { return Ok(()) };
         let told_before = interface.tags.get(PAUSED_TOLD).cloned();
         // A mark that cannot be written would cost a mail a minute.
-        let is_told = self.told_of_pause.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&news.identity());
+        let is_told =
+            self.told_of_pause.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&news.identity());
         if !is_told {
             let Verdict { outcome, reason, summary, .. } = verdict_of(&news);
             let steps = Vec::new();

@@ -333,7 +333,9 @@ impl News {
                  operator's failover still works."
             ),
             NewsKind::EndsSoon => {
-                format!("The pause ends at {until}. Then token-failover acts again: if the holder does not run, it moves.")
+                format!(
+                    "The pause ends at {until}. Then token-failover acts again: if the holder does not run, it moves."
+                )
             }
             NewsKind::Ended => format!("The pause ended at {until}. token-failover acts again."),
             NewsKind::Resumed => {

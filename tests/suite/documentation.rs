@@ -406,7 +406,17 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     let tags = named(&table(&section(&reference, "Tags on the interface"), "tag"));
     let (owed, plain): (BTreeSet<&str>, BTreeSet<&str>) =
         tags.iter().map(String::as_str).partition(|tag| tag.starts_with("token-failover:owed:"));
-    assert_eq!(plain, BTreeSet::from([marks::MOVES, marks::REFUSED, marks::ANNOUNCED, marks::AUDITED, marks::PAUSED, marks::PAUSED_TOLD]));
+    assert_eq!(
+        plain,
+        BTreeSet::from([
+            marks::MOVES,
+            marks::REFUSED,
+            marks::ANNOUNCED,
+            marks::AUDITED,
+            marks::PAUSED,
+            marks::PAUSED_TOLD
+        ])
+    );
     let documented = read("src/marks.rs");
     assert_eq!(owed.len(), 3);
     let unknown = owed.iter().filter(|tag| !documented.contains(&tag.replace("<attachment>", "<attachment id>")));

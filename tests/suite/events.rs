@@ -91,7 +91,8 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 /// What each file of the folder means.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     use TriggerKind::{
-        Alarm, Audit, Failover, InstanceStateChange, Pause, Plan, Reconcile, Resume, Schedule, SpotInterruption, Unknown,
+        Alarm, Audit, Failover, InstanceStateChange, Pause, Plan, Reconcile, Resume, Schedule, SpotInterruption,
+        Unknown,
     };
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));

@@ -208,7 +208,10 @@ fn pause_and_resume_are_marked_published_and_said() {
     let paused = desk.run(&["--set", TOPIC, "pause", "--until", "90m", "--reason", "new disks"]);
     assert_eq!(status(&paused), Some(0), "{}", stderr(&paused));
     let text = stdout(&paused);
-    assert!(text.starts_with("token-failover is paused until ") && text.contains("outcome    paused (pause-set)"), "{text}");
+    assert!(
+        text.starts_with("token-failover is paused until ") && text.contains("outcome    paused (pause-set)"),
+        "{text}"
+    );
     assert!(text.contains("\npaused     until ") && text.contains("UTC (new disks)\n"), "{text}");
     assert!(tag().is_some_and(|tag| tag.ends_with("reason=new disks")), "{:?}", tag());
 
@@ -222,7 +225,10 @@ fn pause_and_resume_are_marked_published_and_said() {
 
     let resumed = desk.run(&["--set", TOPIC, "--json", "resume"]);
     let report: Value = serde_json::from_str(&stdout(&resumed)).expect("JSON alone");
-    assert_eq!((status(&resumed), &report["outcome"], &report["pause"]), (Some(0), &Value::from("resumed"), &Value::Null));
+    assert_eq!(
+        (status(&resumed), &report["outcome"], &report["pause"]),
+        (Some(0), &Value::from("resumed"), &Value::Null)
+    );
     assert_eq!(tag(), None);
     let subjects: Vec<String> =
         desk.simulator.messages().into_iter().map(|message| message.subject.unwrap_or_default()).collect();

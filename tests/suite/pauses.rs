@@ -269,7 +269,8 @@ async fn a_pause_is_remembered_on_the_interface_mailed_and_shown() {
     );
     assert_eq!(story(&stage.simulator), ["note the pause", PAUSE_MAIL, "note what was told"]);
     let mail = mail(&stage.simulator, 0);
-    for part in ["PAUSED until 2026-11-12 01:29:54 UTC (new disks)", "token-failover resume", "{\"action\":\"resume\"}"] {
+    for part in ["PAUSED until 2026-11-12 01:29:54 UTC (new disks)", "token-failover resume", "{\"action\":\"resume\"}"]
+    {
         assert!(mail.contains(part), "{part}: {mail}");
     }
     let later = answer(&stage, event("schedule")).await;
@@ -426,8 +427,14 @@ async fn a_new_pause_takes_the_place_of_the_old_one_and_is_mailed() {
     let longer = answer(&stage, json!({"action": "pause", "until": "2026-11-12T03:00:00Z"})).await;
 
     assert_eq!(said(&longer), ("paused", "pause-set"));
-    assert!(longer["summary"].as_str().is_some_and(|text| text.contains("instead of 2026-11-12 01:29:54 UTC")), "{longer}");
-    assert_eq!(longer["pause"], json!({"until": "2026-11-12T03:00:00Z", "since": "2026-11-12T01:24:54Z", "reason": null}));
+    assert!(
+        longer["summary"].as_str().is_some_and(|text| text.contains("instead of 2026-11-12 01:29:54 UTC")),
+        "{longer}"
+    );
+    assert_eq!(
+        longer["pause"],
+        json!({"until": "2026-11-12T03:00:00Z", "since": "2026-11-12T01:24:54Z", "reason": null})
+    );
     sleep(HOUR).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("no-action", "paused"));
     sleep(31 * MINUTE).await;
@@ -461,15 +468,15 @@ async fn what_could_not_be_mailed_is_mailed_by_the_next_run() {
 
     sns_fails();
     stage.invoke(resume()).await.expect_err("SNS does not answer");
-    assert!(tag(&stage.simulator, PAUSED).is_some_and(|tag| tag.contains("resumed=")), "it is over, and still to be told");
+    assert!(
+        tag(&stage.simulator, PAUSED).is_some_and(|tag| tag.contains("resumed=")),
+        "it is over, and still to be told"
+    );
     stage.simulator.calm();
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("resumed", "resumed"));
-    let expected = [
-        pair_of("paused", "pause-set"),
-        pair_of("paused", "pause-ends-soon"),
-        pair_of("resumed", "resumed"),
-    ];
+    let expected =
+        [pair_of("paused", "pause-set"), pair_of("paused", "pause-ends-soon"), pair_of("resumed", "resumed")];
     assert_eq!(told(&stage.simulator, 0), expected);
 }
 
@@ -560,7 +567,10 @@ async fn an_audit_says_that_nobody_watches() {
     assert_eq!(finding(&before), None);
     let finding = finding(&audit).expect("a finding");
     assert_eq!((&finding["severity"], &finding["resource"]), (&json!("warning"), &json!(names::INTERFACE)));
-    assert!(finding["message"].as_str().is_some_and(|text| text.contains("until 2026-11-12 01:29:54 UTC")), "{finding}");
+    assert!(
+        finding["message"].as_str().is_some_and(|text| text.contains("until 2026-11-12 01:29:54 UTC")),
+        "{finding}"
+    );
     assert!(finding["remedy"].as_str().is_some_and(|text| text.contains("token-failover resume")), "{finding}");
     assert_eq!(told(&stage.simulator, 2), [], "the pause was mailed, and nothing else is new");
 }
@@ -582,7 +592,11 @@ async fn what_a_run_owes_that_died_before_the_pause_is_reported_while_it_is_paus
     let schedule = answer(&stage, event("schedule")).await;
 
     assert_eq!((said(&paused), said(&schedule)), (("paused", "pause-set"), ("no-action", "paused")));
-    assert!(told(&stage.simulator, 0).contains(&pair_of("moved", "report-was-owed")), "{:?}", told(&stage.simulator, 0));
+    assert!(
+        told(&stage.simulator, 0).contains(&pair_of("moved", "report-was-owed")),
+        "{:?}",
+        told(&stage.simulator, 0)
+    );
     assert_eq!(stage.simulator.commands().len(), 0);
     let owed = told(&stage.simulator, 0).iter().position(|(_, reason)| reason == "report-was-owed").expect("a mail");
     assert!(mail(&stage.simulator, owed).contains("[activation-failed]"), "{}", mail(&stage.simulator, owed));
@@ -667,7 +681,11 @@ async fn a_reason_keeps_to_what_a_tag_may_hold() {
     let report = answer(&stage, json!({"action": "pause", "reason": reason})).await;
     let value = tag(&stage.simulator, PAUSED).expect("a tag");
     assert_eq!(value.len(), 256);
-    assert!(value.starts_with("until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z reason=disks _ fans_until=never _b_ xxx"));
+    assert!(
+        value.starts_with(
+            "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z reason=disks _ fans_until=never _b_ xxx"
+        )
+    );
     assert_eq!(report["pause"]["until"], json!("2026-11-12T01:29:54Z"));
     let resumed = stage.invoke(resume()).await.expect("a report");
     assert_eq!(resumed.reason, "resumed");

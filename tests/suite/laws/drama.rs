@@ -306,16 +306,30 @@ pub(crate) struct Entry {
 /// What the function is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    State { instance: &'static str, state: &'static str },
-    Spot { instance: &'static str },
-    Alarm { instance: &'static str },
+    State {
+        instance: &'static str,
+        state: &'static str,
+    },
+    Spot {
+        instance: &'static str,
+    },
+    Alarm {
+        instance: &'static str,
+    },
     Schedule,
-    Reconcile { dry_run: bool },
+    Reconcile {
+        dry_run: bool,
+    },
     Plan,
     Audit,
-    Failover { to: Option<&'static str>, dry_run: bool },
+    Failover {
+        to: Option<&'static str>,
+        dry_run: bool,
+    },
     /// For so long from now.
-    Pause { lasts: Duration },
+    Pause {
+        lasts: Duration,
+    },
     Resume,
 }
 
@@ -467,11 +481,19 @@ impl Drama {
         let has_kills = self.kind.has_kills();
         let kill = |dice: &mut Dice| {
             let dies = has_kills && dice.percent(30);
-            dies.then(|| if dice.percent(50) { Kill::AfterCall(dice.between(1, 8)) } else { Kill::DuringCall(dice.between(1, 8)) })
+            dies.then(|| {
+                if dice.percent(50) {
+                    Kill::AfterCall(dice.between(1, 8))
+                } else {
+                    Kill::DuringCall(dice.between(1, 8))
+                }
+            })
         };
         let begins = dice.milliseconds(0, 30_000);
         let lasts = Duration::from_secs(dice.pick(&[5, 60, 300, 1_100, 1_500]));
-        let within = |dice: &mut Dice| begins + dice.milliseconds(1_000, u64::try_from(lasts.as_millis()).expect("short") + 60_000);
+        let within = |dice: &mut Dice| {
+            begins + dice.milliseconds(1_000, u64::try_from(lasts.as_millis()).expect("short") + 60_000)
+        };
         let mut entries = vec![(begins, What::Pause { lasts })];
         match dice.below(5) {
             0 | 1 => entries.push((within(&mut dice), What::Resume)),

@@ -516,7 +516,9 @@ impl Judge {
             if let Some(before) = before.filter(|_| !self.is_gone) {
                 let ended = before.ended_at();
                 let told = self.published.iter().any(|mail| mail.outcome == "resumed" && mail.at >= ended);
-                self.hold(15, now, told, || format!("a pause is removed, and nobody was told that it is over: {before:?}"));
+                self.hold(15, now, told, || {
+                    format!("a pause is removed, and nobody was told that it is over: {before:?}")
+                });
             }
             return;
         };

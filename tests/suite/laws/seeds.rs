@@ -31,5 +31,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (1574, "what came of waking the token server is not known, and the run that publishes instead does not tell"),
     (98713, "the time is over before a token server is woken, and nobody is told"),
     (94226, "a run dies after it has noted that it wakes the token server and before it does, and nobody is told"),
-    (168, "a detach hangs for good, every run ends in the middle of its move, and nobody is told that the pause is over"),
+    (
+        168,
+        "a detach hangs for good, every run ends in the middle of its move, and nobody is told that the pause is over",
+    ),
 ];
