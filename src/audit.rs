@@ -12,6 +12,7 @@ use crate::findings::{Advisor, Finding, Severity};
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::AUDITED;
 use crate::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
+use crate::pause;
 use crate::plan::{Action, Obstacle, Refusal, Standby, Verdict};
 use crate::readiness::{AclEntry, Passage, Readiness, Standing, Subscription, passage};
 
@@ -82,6 +83,7 @@ pub(crate) fn audit(
 ) -> Audit {
     let auditor = Auditor { config, observation, readiness, advisor: Advisor::new(config) };
     let mut findings = auditor.place(action, standbys);
+    findings.extend(pause::of(observation).map(|pause| auditor.advisor.paused(&pause)));
     let viable = auditor.standbys(standbys, &mut findings);
     auditor.members(&mut findings);
     if let Some(interface) = observation.interface() {
@@ -98,7 +100,8 @@ pub(crate) fn audit(
 
 /// The findings in one word: the same findings, the same word. What passes by itself does not change it.
 pub(crate) fn signature(findings: &[Finding]) -> String {
-    let lasting = findings.iter().filter(|finding| finding.code != NOT_READ);
+    // A pause is mailed by itself.
+    let lasting = findings.iter().filter(|finding| ![NOT_READ, PAUSED].contains(&finding.code.as_str()));
     let lines: BTreeSet<String> = lasting
         .map(|finding| {
             format!("{} {} {}\n", finding.severity, finding.code, finding.resource.as_deref().unwrap_or_default())
@@ -110,6 +113,8 @@ pub(crate) fn signature(findings: &[Finding]) -> String {
 
 /// The code of what could not be read this time.
 const NOT_READ: &str = "not-audited";
+/// The code of the finding that nobody watches.
+const PAUSED: &str = "paused";
 
 struct Auditor<'a> {
     config: &'a Config,

@@ -196,6 +196,14 @@ pub trait Ec2: Send + Sync {
         keys: &[String],
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
+    /// Removes those of these tags of the interface that still have these values.
+    /// Source: EC2 API Reference, *DeleteTags*.
+    fn delete_tags_if(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), CallError>> + Send;
+
     /// Asks EC2 whether the role allows a change, with `DryRun`. Changes nothing.
     fn may(&self, change: &Change) -> impl Future<Output = Result<(), CallError>> + Send;
 }

@@ -17,6 +17,7 @@ use crate::ids::{AttachmentId, InstanceId};
 use crate::marks::{ANNOUNCED, AUDITED, Change, Debt, Marks, REFUSED, Waking, announced_with, tag_value};
 use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
+use crate::pause;
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
 use crate::repair::after_repairs;
 use crate::report::{
@@ -44,6 +45,8 @@ pub(crate) enum Ending {
     Audited {
         viable: usize,
     },
+    /// Maintenance was asked for, and this is the answer.
+    Answered(Verdict),
 }
 
 /// What the work leaves behind for the report.
@@ -185,6 +188,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // What may have been changed and has not come to an end is taken up by the next run.
         let is_open = stranded || arriving || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
         let is_audit = matches!(ending, Ending::Audited { .. });
+        // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
+        let is_maintenance = matches!(ending, Ending::Answered(_));
         let refusal = self.refusal(&ending, &work);
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
@@ -206,6 +211,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let is_asked = report.trigger.kind == TriggerKind::Failover || !work.repaired.is_empty();
                 is_asked || refusal.as_ref().is_none_or(|refusal| !self.remembers(refusal, &work))
             }
+            // What is told of a pause is told below, whoever set it or saw it end.
+            Outcome::Paused | Outcome::Resumed => false,
             Outcome::NoAction | Outcome::Planned | Outcome::Ignored => false,
         };
         // What this run has done may have made more due.
@@ -227,8 +234,11 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         } else if let Some(debt) = work.noted.take_if(|_| !is_open) {
             settlement.obsolete([debt.key]);
         }
-        if unpublished.is_none() {
+        if unpublished.is_none() && !is_maintenance {
             unpublished = self.settle_due(&mut run, &work, &report, request_id, &mut settlement).await.err();
+        }
+        if unpublished.is_none() {
+            unpublished = self.tell_of_pause(&mut run, &mut report).await.err();
         }
         if refusal.is_none() && !is_audit {
             self.forget_refusal();
@@ -274,10 +284,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary =
             "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
-        let report = self.report(&mut run, verdict, trigger, None);
+        let mut report = self.report(&mut run, verdict, trigger, None);
         // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
         // reports what came of the move.
-        let published = self.publish(&mut run, &report, request_id).await;
+        let mut published = self.publish(&mut run, &report, request_id).await;
+        // A move that never comes to its end must not keep the end of a pause from being told.
+        if published.is_ok() {
+            published = self.tell_of_pause(&mut run, &mut report).await;
+        }
         let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
         Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
@@ -311,8 +325,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             Ending::Kept(reason) => match &work.announced {
                 Some(announced) => verdict(Outcome::Audited, announced.what.finding_code(), announced.summary()),
-                None => verdict(Outcome::NoAction, reason.code(), kept_summary(reason, run.holder())),
+                None => verdict(Outcome::NoAction, reason.code(), self.kept_summary(reason, run)),
             },
+            Ending::Answered(verdict) => verdict,
             Ending::Moved(movement, cause) => {
                 let took = match movement.duration_ms.unwrap_or_default() {
                     0..100 => "under 0.1 s".to_owned(),
@@ -387,6 +402,37 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
     }
 
+    /// Why nothing was done, in words.
+    fn kept_summary(&self, reason: KeepReason, run: &Run<'_, E>) -> String {
+        let holder = place(run.holder());
+        match reason {
+            KeepReason::HolderHealthy => format!("{holder} runs and has the interface. Nothing had to be done."),
+            KeepReason::HolderStarting => format!("{holder} is starting and has the interface. Nothing was done."),
+            KeepReason::StatusChecksUnreadable => {
+                format!(
+                    "{holder} runs and has the interface, but its status checks could not be read. Nothing was done."
+                )
+            }
+            KeepReason::HolderStateUnknown => {
+                format!(
+                    "{holder} has the interface and is in a state that this version does not know. Nothing was done."
+                )
+            }
+            KeepReason::EventOutdated => {
+                format!(
+                    "The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done."
+                )
+            }
+            KeepReason::Paused => {
+                run.observation.as_ref().map(|seen| pause::held_back(&self.config, seen)).unwrap_or_default()
+            }
+            KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
+            KeepReason::InterfaceArriving => {
+                format!("EC2 is attaching the interface to {holder}, and another run waits for it. Nothing was done.")
+            }
+        }
+    }
+
     /// The refusal in one line, by which it is known again.
     fn refusal(&self, ending: &Ending, work: &Work) -> Option<String> {
         let detail = match ending {
@@ -436,7 +482,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Publishes a report, within the time that is left for it.
-    async fn publish(&self, run: &mut Run<'_, E>, report: &Report, request_id: &str) -> Result<(), CallError> {
+    pub(crate) async fn publish(
+        &self,
+        run: &mut Run<'_, E>,
+        report: &Report,
+        request_id: &str,
+    ) -> Result<(), CallError> {
         let notification = Notification::new(&self.config, report, request_id);
         let ends = run.clock.publishing_ends();
         let publishing = async {
@@ -545,6 +596,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             expected_to_work: self.expectation(run.observation.as_ref(), checks, run.activation.as_ref()),
             token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
+            pause: run.pause(),
             viable_standbys: run.viable_standbys.filter(|_| verdict.outcome != Outcome::Moved),
             steps: run.steps.clone(),
             checks: before.map_or(checks, |before| after_repairs(before, checks)),
@@ -687,27 +739,4 @@ impl Settlement {
 /// Where the interface was, in words.
 pub(crate) fn place(instance: Option<&InstanceId>) -> String {
     instance.map_or_else(|| "nothing".to_owned(), ToString::to_string)
-}
-
-fn kept_summary(reason: KeepReason, holder: Option<&InstanceId>) -> String {
-    let holder = place(holder);
-    match reason {
-        KeepReason::HolderHealthy => format!("{holder} runs and has the interface. Nothing had to be done."),
-        KeepReason::HolderStarting => format!("{holder} is starting and has the interface. Nothing was done."),
-        KeepReason::StatusChecksUnreadable => {
-            format!("{holder} runs and has the interface, but its status checks could not be read. Nothing was done.")
-        }
-        KeepReason::HolderStateUnknown => {
-            format!("{holder} has the interface and is in a state that this version does not know. Nothing was done.")
-        }
-        KeepReason::EventOutdated => {
-            format!(
-                "The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done."
-            )
-        }
-        KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
-        KeepReason::InterfaceArriving => {
-            format!("EC2 is attaching the interface to {holder}, and another run waits for it. Nothing was done.")
-        }
-    }
 }

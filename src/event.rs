@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::config::Config;
 use crate::ids::InstanceId;
+use crate::pause::{End, not_an_end};
 
 /// What started an invocation, as the report names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,10 @@ pub enum TriggerKind {
     Plan,
     /// An operator's `{"action":"failover"}`.
     Failover,
+    /// An operator's `{"action":"pause"}`.
+    Pause,
+    /// An operator's `{"action":"resume"}`.
+    Resume,
     /// Anything else.
     Unknown,
 }
@@ -92,6 +97,13 @@ pub enum Intent {
         /// The member that shall have it; `None`: the most preferred standby.
         to: Option<InstanceId>,
     },
+    /// An operator does maintenance: for a while nothing is to be changed.
+    Pause {
+        /// Until when; `None`: as long as usual.
+        until: Option<End>,
+    },
+    /// The operator is done.
+    Resume,
 }
 
 impl Intent {
@@ -110,7 +122,7 @@ impl Intent {
         match self {
             Self::Look { instances, .. } => instances,
             Self::Evacuate { instance, .. } => std::slice::from_ref(instance),
-            Self::Reconcile | Self::Audit | Self::Failover { .. } => &[],
+            Self::Reconcile | Self::Audit | Self::Failover { .. } | Self::Pause { .. } | Self::Resume => &[],
         }
     }
 }
@@ -229,12 +241,19 @@ impl IgnoredReason {
 /// A malformed request of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}} and \
-     {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}} (to and reason are optional); \
-     reconcile, audit and failover take \"dryRun\":true"
+    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}}, \
+     {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}}, \
+     {{\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"}} and {{\"action\":\"resume\"}} \
+     (to, until and reason are optional); reconcile, audit and failover take \"dryRun\":true"
 )]
 pub struct RequestError {
     problem: String,
+}
+
+impl RequestError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self { problem }
+    }
 }
 
 /// Whether a request concerns this token server, decided without any call.
@@ -291,6 +310,12 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
         Some(Value::String(reason)) => Some(shortened(reason, 256)),
         Some(other) => return Err(problem(format!("reason is {}, not a text", shortened(&other.to_string(), 64)))),
     };
+    // An `Until` that is overlooked would be taken for the usual time.
+    let until = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("until")).map(|(_, until)| until) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(until)) => Some(shortened(until, 64).parse::<End>().map_err(problem)?),
+        Some(other) => return Err(problem(not_an_end(&format!("{} is no text", shortened(&other.to_string(), 64))))),
+    };
     // A `To` that is overlooked would send the interface to another member than the one that was meant.
     let to = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("to")).map(|(_, to)| to) {
         None | Some(Value::Null) => None,
@@ -302,6 +327,9 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
         Some("audit") => (TriggerKind::Audit, Intent::Audit, dry_run),
         Some("plan") => (TriggerKind::Plan, Intent::Reconcile, true),
         Some("failover") => (TriggerKind::Failover, Intent::Failover { to }, dry_run),
+        Some("pause" | "resume") if dry_run => return Err(problem("pause and resume take no dryRun".to_owned())),
+        Some("pause") => (TriggerKind::Pause, Intent::Pause { until }, false),
+        Some("resume") => (TriggerKind::Resume, Intent::Resume, false),
         _ => return Err(problem(format!("the action {} is not known", shortened(&action.to_string(), 64)))),
     };
     Ok(Request { trigger: Trigger { reason, ..Trigger::of(kind) }, intent, dry_run })

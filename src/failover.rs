@@ -20,6 +20,7 @@ use crate::findings::Severity;
 use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::{Change, Debt, MOVES, Marks, NOT_STARTED, RunName, Standing, Waking, tag_value};
 use crate::observation::{Instance, InstanceState, Reading};
+use crate::pause;
 use crate::plan::{self, Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::{Relocated, Started};
@@ -117,13 +118,15 @@ pub struct Failover<E, S, M> {
     /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
     /// read together with the interface, and not only after it.
     groups: Mutex<Vec<SecurityGroupId>>,
+    /// What this process has told of a pause last. It stands in for the tag where that cannot be written.
+    pub(crate) told_of_pause: Mutex<Option<String>>,
 }
 
 impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
     pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
-        let (refused, groups) = (Mutex::new(None), Mutex::new(Vec::new()));
-        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups }
+        let (refused, groups, told_of_pause) = (Mutex::new(None), Mutex::new(Vec::new()), Mutex::new(None));
+        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups, told_of_pause }
     }
 
     /// Whether the token server's ports are tried from inside the VPC.
@@ -173,10 +176,15 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let announced = Announcement::of(&self.config, &request);
         let mut work = Work { announced, says_nothing: request.dry_run, ..Work::default() };
         // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
-        let worked = if is_audit {
-            timeout_at(clock.work_ends(), Box::pin(self.audit(&mut run, &mut work))).await
-        } else {
-            timeout_at(clock.work_ends(), Box::pin(self.work(&mut run, &mut work, &request.intent))).await
+        let ends = clock.work_ends();
+        let worked = match &request.intent {
+            Intent::Audit => timeout_at(ends, Box::pin(self.audit(&mut run, &mut work))).await,
+            Intent::Pause { until } => {
+                let reason = request.trigger.reason.as_deref();
+                timeout_at(ends, Box::pin(self.pause(&mut run, &mut work, *until, reason))).await
+            }
+            Intent::Resume => timeout_at(ends, Box::pin(self.resume(&mut run, &mut work))).await,
+            intent => timeout_at(ends, Box::pin(self.work(&mut run, &mut work, intent))).await,
         };
         if let Ok(Err(failure)) = worked {
             return Err(failure);
@@ -214,6 +222,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 run.steps = planned_steps_of_start(&start);
                 let summary = format!("{} would be started where it is. Nothing was changed.", start.instance_id);
                 (start.cause.code(), summary, None)
+            }
+            Action::Keep { reason: reason @ KeepReason::Paused } => {
+                let held_back = run.observation.as_ref().map(|seen| pause::held_back(&self.config, seen));
+                (reason.code(), held_back.unwrap_or_default(), None)
             }
             Action::Keep { reason } => (reason.code(), "Nothing would move. Nothing was changed.".to_owned(), None),
             Action::Refuse(refusal) => self.rehearsed_refusal(run, &refusal, &standbys),
@@ -258,6 +270,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         work.remembered_refusal = marks.refused;
         work.remembered_announcement = marks.announced;
         self.read_marks(run, work);
+        let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
         let ending = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
             Action::CannotTell(error) => Ending::Refused(Refusal::from_error(error)),
@@ -267,6 +280,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             Action::Start(start) => self.start_in_place(run, work, &start).await,
         };
         let mends = match &ending {
+            _ if is_paused => false,
             Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) | Ending::Started(..) => true,
             // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
             Ending::Kept(_) | Ending::Refused(_) | Ending::HolderNotStarted(_) => {
@@ -275,11 +289,15 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
                 can_tell && is_with_member && (intent.mends() || owes)
             }
-            Ending::MovedByAnotherRun(_) | Ending::Arriving(_) | Ending::Stranded | Ending::Audited { .. } => false,
+            Ending::MovedByAnotherRun(_)
+            | Ending::Arriving(_)
+            | Ending::Stranded
+            | Ending::Audited { .. }
+            | Ending::Answered(_) => false,
         };
         let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
         let has_started = matches!(ending, Ending::Started(..));
-        let to_wake = self.to_wake(run, work, &ending);
+        let to_wake = self.to_wake(run, work, &ending).filter(|_| !is_paused);
         // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
         let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.announced.is_none();
         let looks_further = mends || !is_quiet;
@@ -302,6 +320,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             self.mend(run, work).await;
         }
         // What keeps the interface alive comes first, and what takes longest last.
+        if is_paused {
+            self.leave_asleep(run, work);
+        }
         if let Some(instance) = &to_wake {
             self.wake_once(run, work, instance).await;
         }
@@ -709,7 +730,7 @@ fn not_started<E: Ec2>(run: &Run<'_, E>, marks: &Marks) -> Option<(String, Strin
 }
 
 /// What a transient error of a read means for the invocation.
-fn unreadable(error: CallError) -> Failure {
+pub(crate) fn unreadable(error: CallError) -> Failure {
     if error.meaning == Meaning::Throttled { Failure::Ec2Throttled(error) } else { Failure::Ec2Unreachable(error) }
 }
 

@@ -15,6 +15,7 @@ use crate::config::{Activation, Config};
 use crate::event::Announced;
 use crate::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::observation::{Attachment, Instance, NetworkInterface, Reading, StateReason};
+use crate::pause::{HOW_TO_END_IT, Pause};
 use crate::plan::{Refusal, Standby, Verdict};
 use crate::readiness::{Standing, Subscription};
 use crate::report::{ActivationRecord, ActivationResult, Probe};
@@ -303,6 +304,15 @@ impl<'a> Advisor<'a> {
             _ => "Read the error; it names what has to change.",
         };
         Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
+    }
+
+    /// Nobody watches.
+    pub fn paused(&self, pause: &Pause) -> Finding {
+        let message = format!(
+            "token-failover is paused until {}: nobody moves the interface, starts a member or repairs anything meanwhile.",
+            pause.in_words()
+        );
+        Finding::warning("paused", &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
     }
 
     /// The interface is attached to nothing, and nothing could be done about it.

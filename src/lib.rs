@@ -10,14 +10,15 @@
 //! - [`ids`], [`config`]: identifiers and settings, checked once at the door;
 //! - [`license`]: where the license file says that the token server runs, and what will go wrong with it, pure;
 //! - [`event`]: a document becomes a request, and concerns us or not, before any call;
-//! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers;
+//! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers; [`pause`]: that it is to
+//!   do nothing for a while;
 //! - [`plan`](mod@plan): the decision, pure;
 //! - [`cloud`]: the doors to EC2, SNS and Systems Manager, and what their errors mean; [`aws`]: behind the doors, the SDK;
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
 //! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
 //! - [`run`], `relocation`, `repair`, `room`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
 //! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
-//! - [`failover`], `conclusion`: the conductor, and how it ends: the report, and what is owed.
+//! - [`failover`], `maintenance`, `conclusion`: the conductor, an operator's pause, and how it ends: the report, and what is owed.
 //!
 //! What always holds, whatever happens, is listed in ARCHITECTURE.md.
 
@@ -43,10 +44,12 @@ pub mod failover;
 pub mod findings;
 pub mod ids;
 pub mod license;
+mod maintenance;
 pub mod marks;
 pub mod metrics;
 pub mod notification;
 pub mod observation;
+pub mod pause;
 pub mod plan;
 pub mod readiness;
 mod relocation;

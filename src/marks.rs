@@ -18,6 +18,8 @@
 //! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
+//! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then nothing but an operator's failover changes anything |
+//! | `token-failover:paused-told` | `until=… since=… told=…` | what was mailed of that pause last: that it was set, or that it is ending |
 //! | `token-failover:announced` | instance, finding, date, for each | the announcements that were published; AWS sends the same one several times |
 //!
 //! A debt is written before the first change and removed after the report was published. Every run writes a tag of its own,
@@ -50,6 +52,10 @@ pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
 pub const AUDITED: &str = "token-failover:audited";
+/// The tag with the pause: see [`crate::pause`].
+pub const PAUSED: &str = "token-failover:paused";
+/// The tag with what was mailed of the pause.
+pub const PAUSED_TOLD: &str = "token-failover:paused-told";
 /// The tag with the announcements that were published.
 pub const ANNOUNCED: &str = "token-failover:announced";
 /// The tag with the limits of instance types.
@@ -59,7 +65,7 @@ pub const LIMITS: &str = "token-failover:limits";
 const LONGEST_VALUE: usize = 256;
 
 /// How old EC2's answers are at most, as far as it matters here.
-const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
+pub(crate) const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);

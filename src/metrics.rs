@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "TokenFailover";
 pub const DIMENSION: &str = "TokenServer";
 
 /// Every metric there is, with its unit.
-pub const METRICS: [(&str, &str); 7] = [
+pub const METRICS: [(&str, &str); 8] = [
     ("Moves", "Count"),
     ("MoveDuration", "Milliseconds"),
     ("FailedMoves", "Count"),
@@ -24,6 +24,7 @@ pub const METRICS: [(&str, &str); 7] = [
     ("ViableStandbys", "Count"),
     ("CriticalFindings", "Count"),
     ("EventAge", "Milliseconds"),
+    ("Paused", "Count"),
 ];
 
 /// The reasons of a report by which a move was tried and did not succeed.
@@ -82,6 +83,7 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
     if let Some(viable) = report.viable_standbys {
         put("ViableStandbys", json!(viable));
     }
+    put("Paused", json!(u8::from(report.pause.is_some())));
     let critical = report.findings.iter().filter(|finding| finding.severity == Severity::Critical);
     put("CriticalFindings", json!(critical.count()));
     values

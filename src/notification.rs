@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::checks::CheckResult;
 use crate::config::Config;
 use crate::findings::{Finding, Severity};
+use crate::pause::HOW_TO_END_IT;
 use crate::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 
 /// What is handed to SNS.
@@ -105,6 +106,10 @@ pub fn text(report: &Report) -> String {
     // Writing to a String cannot fail, so the results of write! carry nothing.
     let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
+    if let Some(pause) = &report.pause {
+        let until = pause.in_words();
+        let _ = write!(text, "PAUSED until {until}: only an operator's failover changes anything. {HOW_TO_END_IT}\n\n");
+    }
     write_identity(&mut text, report);
     write_checks(&mut text, report);
     write_findings(&mut text, &report.findings);

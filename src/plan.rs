@@ -17,6 +17,7 @@ use crate::marks::Marks;
 use crate::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
 };
+use crate::pause;
 
 /// What is to be done, and how each standby was judged on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub enum KeepReason {
     AlreadyOnTarget,
     /// EC2 is attaching the interface, and another run waits for it.
     InterfaceArriving,
+    /// An operator does maintenance.
+    Paused,
 }
 
 /// Why EC2 is read again.
@@ -465,6 +468,7 @@ impl KeepReason {
             Self::EventOutdated => "event-outdated",
             Self::AlreadyOnTarget => "already-on-target",
             Self::InterfaceArriving => "interface-arriving",
+            Self::Paused => "paused",
         }
     }
 }
@@ -473,6 +477,17 @@ impl KeepReason {
 ///
 /// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
 pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
+    let plan = unpaused(config, observation, intent, looked_for);
+    let is_paused = pause::holds_back(intent) && pause::of(observation).is_some();
+    match plan.decision {
+        Decision::Act(Action::CannotTell(_)) => plan,
+        _ if is_paused => Plan { decision: Decision::Act(Action::Keep { reason: KeepReason::Paused }), ..plan },
+        _ => plan,
+    }
+}
+
+/// The same, if nobody did maintenance.
+pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
     let look = Look { config, observation, intent, looked_for };
     let standbys = look.standbys();
     let decision = look.decide(&standbys);

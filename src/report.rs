@@ -12,6 +12,7 @@ use crate::event::Trigger;
 use crate::findings::{Finding, Severity};
 use crate::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
 use crate::observation::{AttachmentStatus, InstanceState, Observation};
+use crate::pause::Pause;
 
 /// The version of the report's form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -37,6 +38,9 @@ pub struct Report {
     /// The move that was made or, in a planned report, would be made.
     #[serde(rename = "move")]
     pub movement: Option<Movement>,
+    /// The pause that holds; null: none does.
+    #[serde(default)]
+    pub pause: Option<Pause>,
     /// How many standbys could take the interface when it was looked at; absent where that was not asked, and after a move.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub viable_standbys: Option<usize>,
@@ -88,6 +92,10 @@ pub enum Outcome {
     Planned,
     /// The document was none to act upon.
     Ignored,
+    /// It is paused, and changes nothing by itself.
+    Paused,
+    /// A pause is over.
+    Resumed,
 }
 
 impl fmt::Display for Outcome {
@@ -102,6 +110,8 @@ impl fmt::Display for Outcome {
             Self::Audited => "audited",
             Self::Planned => "planned",
             Self::Ignored => "ignored",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
         })
     }
 }
@@ -346,6 +356,8 @@ pub enum Step {
     HandOverDebt,
     /// Write on the interface what was published, so that it is not published again.
     NotePublished,
+    /// Write on the interface that it is paused, or that an operator has ended that.
+    NotePause,
 }
 
 impl fmt::Display for Step {
@@ -373,6 +385,7 @@ impl fmt::Display for Step {
             Self::SettleDebt => "settle-debt",
             Self::HandOverDebt => "hand-over-debt",
             Self::NotePublished => "note-published",
+            Self::NotePause => "note-pause",
         })
     }
 }

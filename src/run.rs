@@ -20,6 +20,7 @@ use crate::observation::{
     AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StateReason,
     StatusChecks,
 };
+use crate::pause::{self, Pause};
 use crate::plan::Plan;
 use crate::readiness::Readiness;
 use crate::relocation::STALE_READ_PATIENCE;
@@ -263,6 +264,18 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The interface as it was seen last.
     pub(crate) fn interface(&self) -> Option<&NetworkInterface> {
         self.observation.as_ref().and_then(Observation::interface)
+    }
+
+    /// The pause that holds, by what was seen last.
+    pub(crate) fn pause(&self) -> Option<Pause> {
+        pause::of(self.observation.as_ref()?)
+    }
+
+    /// Remembers tags that were just written.
+    pub(crate) fn remember_tags(&mut self, tags: BTreeMap<String, String>) {
+        if let Some(Observation { interface: Reading::Known(Some(interface)), .. }) = &mut self.observation {
+            interface.tags.extend(tags);
+        }
     }
 
     /// Takes a step and records it.

@@ -219,7 +219,12 @@ fn print_report(who: Who, report: &Report) {
     let outcome = match report.outcome {
         Outcome::Moved | Outcome::Started | Outcome::Repaired => GOOD,
         Outcome::Refused | Outcome::Failed => BAD,
-        Outcome::NoAction | Outcome::Audited | Outcome::Planned | Outcome::Ignored => Style::new(),
+        Outcome::NoAction
+        | Outcome::Audited
+        | Outcome::Planned
+        | Outcome::Ignored
+        | Outcome::Paused
+        | Outcome::Resumed => Style::new(),
     };
     println!("outcome   {outcome}{}{outcome:#} ({})", report.outcome, report.reason);
     let mut label = "summary";

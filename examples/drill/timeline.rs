@@ -355,6 +355,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::Activate => format!("have Systems Manager wake the token server on the {}", role(resource)),
         Step::AwaitActivation => "wait until it is woken".to_owned(),
         Step::Probe => "try the ports of the token server".to_owned(),
+        Step::NotePause => "note on the interface that it is paused".to_owned(),
     }
 }
 

@@ -294,6 +294,16 @@ impl Ec2 for SdkEc2 {
         request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
     }
 
+    async fn delete_tags_if(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let tags = tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
+        let request = self.client.delete_tags().resources(interface.as_str()).set_tags(Some(tags));
+        request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+    }
+
     async fn may(&self, change: &Change) -> Result<(), CallError> {
         let client = &self.client;
         permitted(match change {

@@ -77,6 +77,8 @@ fn reasons() -> BTreeSet<String> {
     reasons.extend(words(&blocks(&source("src/audit.rs"), "fn summary<")));
     reasons.extend(codes("src/conclusion.rs"));
     reasons.extend(codes("src/failover.rs"));
+    reasons.extend(codes("src/pause.rs"));
+    reasons.extend(codes("src/maintenance.rs"));
     reasons
 }
 
@@ -344,13 +346,14 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 /// Reports that have all fields between them: a move that an operator asked for, an announcement, an audit that found
-/// something; with everything that may be asked for.
+/// something, a pause; with everything that may be asked for.
 async fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
     for document in ["operator-failover", "holder-health-retirement", "operator-audit"] {
         let all = [("TOKEN_SERVER_PROBE", "true"), ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
         let stage = Stage::recorded(simulator::pair().build(), &all, Box::new(|_| ()));
         reports.push(stage.invoke(event(document)).await.expect("a report"));
+        reports.push(stage.invoke(event("operator-pause")).await.expect("a report"));
     }
     reports
 }
@@ -404,7 +407,19 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     let tags = named(&table(&section(&reference, "Tags on the interface"), "tag"));
     let (owed, plain): (BTreeSet<&str>, BTreeSet<&str>) =
         tags.iter().map(String::as_str).partition(|tag| tag.starts_with("token-failover:owed:"));
-    assert_eq!(plain, BTreeSet::from([marks::MOVES, marks::REFUSED, marks::ANNOUNCED, marks::AUDITED, marks::LIMITS]));
+    assert_eq!(
+        plain,
+        BTreeSet::from([
+            marks::MOVES,
+            marks::REFUSED,
+            marks::ANNOUNCED,
+            marks::AUDITED,
+            marks::PAUSED,
+            marks::PAUSED_TOLD,
+            marks::LIMITS,
+            marks::NOT_STARTED,
+        ])
+    );
     let documented = read("src/marks.rs");
     assert_eq!(owed.len(), 3);
     let unknown = owed.iter().filter(|tag| !documented.contains(&tag.replace("<attachment>", "<attachment id>")));

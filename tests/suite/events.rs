@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -11,14 +12,15 @@ use token_failover::config::Config;
 use token_failover::event::{
     Concern, IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind, concern, parse,
 };
+use token_failover::pause::End;
 
 use crate::support::{self, event};
 use crate::world::{instance_id, parsed};
 
 /// What an operator reads behind the problem.
-const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"} and \
-    {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"} (to and reason are optional); reconcile, audit and failover \
-    take \"dryRun\":true";
+const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"}, \
+    {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}, {\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"} \
+    and {\"action\":\"resume\"} (to, until and reason are optional); reconcile, audit and failover take \"dryRun\":true";
 
 /// The trigger of an event.
 fn of_event(kind: TriggerKind, id: &str, time: &str, instance: Option<&str>, state: Option<&str>) -> Trigger {
@@ -97,7 +99,8 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 /// What each file of the folder means.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     use TriggerKind::{
-        Alarm, Audit, Failover, Health, InstanceStateChange, Plan, Reconcile, Schedule, SpotInterruption, Unknown,
+        Alarm, Audit, Failover, Health, InstanceStateChange, Pause, Plan, Reconcile, Resume, Schedule,
+        SpotInterruption, Unknown,
     };
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
@@ -396,8 +399,20 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
         ("operator-failover", request(maintenance(), Intent::Failover { to: None })),
         ("operator-failover-dry-run", dry_run(bare(Failover), Intent::Failover { to: None })),
         ("operator-failover-to-standby", request(maintenance(), Intent::Failover { to: Some(parsed(names::STANDBY)) })),
+        (
+            "operator-pause",
+            request(
+                Trigger { reason: Some("new disks in both instances".to_owned()), ..bare(Pause) },
+                Intent::Pause { until: Some(End::After(Duration::from_secs(7200))) },
+            ),
+        ),
+        (
+            "operator-pause-until",
+            request(bare(Pause), Intent::Pause { until: Some(End::At(parsed("2026-11-12T06:00:00Z"))) }),
+        ),
         ("operator-plan", dry_run(bare(Plan), Intent::Reconcile)),
         ("operator-reconcile", request(bare(Reconcile), Intent::Reconcile)),
+        ("operator-resume", request(bare(Resume), Intent::Resume)),
         (
             "rebalance-recommendation",
             ignored(
@@ -503,9 +518,13 @@ fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
 fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
     let config = support::config(&[]);
     // Asking for a stranger is a mistake that deserves an answer, so it is not waved away here.
-    for intent in
-        [Intent::Reconcile, Intent::Failover { to: None }, Intent::Failover { to: Some(parsed(names::STRANGER)) }]
-    {
+    for intent in [
+        Intent::Reconcile,
+        Intent::Failover { to: None },
+        Intent::Failover { to: Some(parsed(names::STRANGER)) },
+        Intent::Pause { until: None },
+        Intent::Resume,
+    ] {
         let request = Request { trigger: bare(TriggerKind::Failover), intent, dry_run: false };
         assert_eq!(concern(&config, &request), Concern::Ours, "{request:?}");
     }

@@ -23,6 +23,7 @@ mod metrics;
 mod notifications;
 mod operator;
 mod pages;
+mod pauses;
 mod planning;
 mod repairs;
 mod room;

@@ -52,14 +52,24 @@ fn counted(answer: &Result<Report, Failure>) -> Value {
 #[test]
 fn the_metrics_are_those_that_alarms_and_dashboard_know() {
     let names: BTreeSet<&str> = METRICS.iter().map(|(name, _)| *name).collect();
-    let known = ["CriticalFindings", "EventAge", "FailedMoves", "MoveDuration", "Moves", "Refusals", "ViableStandbys"];
+    let known = [
+        "CriticalFindings",
+        "EventAge",
+        "FailedMoves",
+        "MoveDuration",
+        "Moves",
+        "Paused",
+        "Refusals",
+        "ViableStandbys",
+    ];
     assert_eq!(names, BTreeSet::from(known));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_healthy_pair_counts_its_standbys_and_nothing_bad() {
     let answer = answer(simulator::pair(), "schedule").await;
-    let mut expected = json!({"Moves": 0, "FailedMoves": 0, "Refusals": 0, "ViableStandbys": 1, "CriticalFindings": 0});
+    let mut expected =
+        json!({"Moves": 0, "FailedMoves": 0, "Refusals": 0, "ViableStandbys": 1, "CriticalFindings": 0, "Paused": 0});
     let age = now() - answer.as_ref().expect("a report").trigger.time.expect("a time");
     expected["EventAge"] = json!(age.num_milliseconds().max(0));
     assert_eq!(counted(&answer), expected);

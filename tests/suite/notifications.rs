@@ -48,6 +48,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
         expected_to_work: Expectation::Yes,
         token_server: TokenServer::new(config, Some(observation)),
         movement: None,
+        pause: None,
         viable_standbys: None,
         steps: Vec::new(),
         checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),
@@ -393,6 +394,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
             "vpcId": null,
         },
         "move": null,
+        "pause": null,
         "steps": [],
         "checks": {
             "hostid": "not-checked",

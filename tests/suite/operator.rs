@@ -240,6 +240,62 @@ fn failover_moves_and_publishes_only_if_somebody_says_yes() {
 }
 
 #[test]
+fn pause_and_resume_are_marked_published_and_said() {
+    let desk = prepared("pause", simulator::pair());
+    let tag = || desk.simulator.world(|world| world.tag(names::INTERFACE, "token-failover:paused").map(str::to_owned));
+
+    let paused = desk.run(&["--set", TOPIC, "pause", "--until", "90m", "--reason", "new disks"]);
+    assert_eq!(status(&paused), Some(0), "{}", stderr(&paused));
+    let text = stdout(&paused);
+    assert!(
+        text.starts_with("token-failover is paused until ") && text.contains("outcome    paused (pause-set)"),
+        "{text}"
+    );
+    assert!(text.contains("\npaused     until ") && text.contains("UTC (new disks)\n"), "{text}");
+    assert!(tag().is_some_and(|tag| tag.ends_with("reason=new disks")), "{:?}", tag());
+
+    let plan = desk.run(&["--set", TOPIC, "plan"]);
+    assert!(stdout(&plan).starts_with("It is paused until "), "{}", stdout(&plan));
+    let audit = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&audit), Some(1), "nobody watches");
+    assert!(stdout(&audit).contains("[paused]"), "{}", stdout(&audit));
+    let moved = desk.run(&["--set", TOPIC, "failover", "--yes"]);
+    assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
+
+    let resumed = desk.run(&["--set", TOPIC, "--json", "resume"]);
+    let report: Value = serde_json::from_str(&stdout(&resumed)).expect("JSON alone");
+    assert_eq!(
+        (status(&resumed), &report["outcome"], &report["pause"]),
+        (Some(0), &Value::from("resumed"), &Value::Null)
+    );
+    assert_eq!(tag(), None);
+    let subjects: Vec<String> =
+        desk.simulator.messages().into_iter().map(|message| message.subject.unwrap_or_default()).collect();
+    let words: Vec<&str> = subjects.iter().filter_map(|subject| subject.split(':').next()).collect();
+    assert_eq!(words, ["PAUSED", "MOVED", "RESUMED"]);
+}
+
+#[test]
+fn a_pause_without_a_right_end_is_refused_with_what_is_right() {
+    let desk = prepared("pause-until", simulator::pair());
+    for until in ["8d", "tomorrow", "2020-01-01T00:00:00Z", ""] {
+        let refused = desk.run(&["--set", TOPIC, "pause", "--until", until]);
+        assert_eq!(status(&refused), Some(2), "{until}: {}", stdout(&refused));
+        assert!(stderr(&refused).contains("a duration such as 2h"), "{until}: {}", stderr(&refused));
+    }
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+}
+
+#[test]
+fn a_pause_needs_no_name_of_a_document_that_the_stack_has_made() {
+    let desk = prepared("pause-document", simulator::pair());
+    let document = "FAILOVER_ACTIVATION_DOCUMENT=restart-service";
+    let paused = desk.run(&["--set", TOPIC, "--set", document, "pause"]);
+    assert_eq!(status(&paused), Some(0), "{}", stderr(&paused));
+    assert!(!stderr(&paused).contains("ActivationDocument"), "{}", stderr(&paused));
+}
+
+#[test]
 fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
     let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
     let desk = prepared("document", asleep);

@@ -8,7 +8,7 @@ import insights
 from deployment import REGION, ROOT, deploy
 
 OWN_METRICS = {
-    "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge",
+    "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge", "Paused",
 }
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 
@@ -193,9 +193,17 @@ class Dashboard(unittest.TestCase):
                 line("no-action", "holder-healthy", style=style),
                 line("refused", "no-viable-standby", style=style),
                 line("audited", "clean", style=style),
+                line("paused", "pause-set", style=style),
+                line("resumed", "pause-ended", style=style),
             ])[1]
+            plain = {"movedFrom": None, "movedTo": None, "milliseconds": None}
+            told = lambda at, outcome, reason: plain | {
+                "@timestamp": at, "outcome": outcome, "reason": reason, "summary": f"{outcome}: {reason}",
+            }
             self.assertEqual(
                 [
+                    told(6, "resumed", "pause-ended"),
+                    told(5, "paused", "pause-set"),
                     {
                         "@timestamp": 3, "outcome": "refused", "reason": "no-viable-standby", "movedFrom": None,
                         "movedTo": None, "milliseconds": None, "summary": "refused: no-viable-standby",

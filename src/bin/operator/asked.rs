@@ -39,7 +39,12 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
     let is_well = match report.outcome {
-        Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::NoAction => worst < Some(Severity::Critical),
+        Outcome::Moved
+        | Outcome::Started
+        | Outcome::Repaired
+        | Outcome::NoAction
+        | Outcome::Paused
+        | Outcome::Resumed => worst < Some(Severity::Critical),
         Outcome::Audited => report.reason == "ready",
         // What would be done is worth a look, be it a move or a start.
         Outcome::Planned => {

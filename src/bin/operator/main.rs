@@ -41,6 +41,8 @@ Examples:
   token-failover audit                      would the next failover work? Changes nothing
   token-failover plan                       what would happen now? Changes nothing
   token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
+  token-failover pause --until 2h --reason maintenance
+  token-failover resume                     the maintenance is over
   token-failover license mosek.lic          hostid and ports, and what will go wrong
   token-failover report answer.json         a report as the mail would be
   token-failover replay function.log        plan again what the function saw
@@ -70,6 +72,17 @@ enum Task {
         #[arg(long)]
         yes: bool,
     },
+    /// For a while, keep the function from changing anything, and publish that. Your own failover still works.
+    Pause {
+        /// A time such as 2026-11-12T01:30:00Z, or a duration such as 2h, 90m or 1d, at most a week. Without it: four hours.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Why, for the report.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// End a pause now, and publish that.
+    Resume,
     /// Say what a license file names, and what will go wrong with it. No other line of the file is printed.
     License {
         /// The license file.
@@ -142,6 +155,11 @@ fn run(command: Command) -> Result<Ended, Trouble> {
         Task::Audit => asked::ask(source.config(Purpose::Look)?, &json!({"action": "audit", "dryRun": true}), json),
         Task::Plan => asked::ask(source.config(Purpose::Look)?, &json!({"action": "plan"}), json),
         Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
+        Task::Pause { until, reason } => {
+            let request = json!({"action": "pause", "until": until, "reason": reason});
+            asked::ask(source.config(Purpose::Pause)?, &request, json)
+        }
+        Task::Resume => asked::ask(source.config(Purpose::Pause)?, &json!({"action": "resume"}), json),
         Task::License { file, interface } => license::license(&file, interface.as_ref(), json),
         Task::Report { file } => files::report(&file, json),
         Task::Replay { file } => files::replay(&file, json),

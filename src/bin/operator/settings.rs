@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Look,
     /// To move the interface.
     Move,
+    /// To pause the function, or to end that: nobody is woken.
+    Pause,
 }
 
 const ACTIVATION: &str = "FAILOVER_ACTIVATION_DOCUMENT";
@@ -56,6 +58,7 @@ impl Source {
                     let hint = format!("{give}, or --set {ACTIVATION}= to wake nobody.");
                     return Err(Trouble::new(problem, hint));
                 }
+                Purpose::Pause => {}
                 Purpose::Look => anstream::eprintln!("Whether a standby can be woken is not looked at. {give}"),
             }
             variables.remove(ACTIVATION);

@@ -47,6 +47,9 @@ pub(crate) fn report(report: &Report) {
     let public = server.public_ip_address.map_or_else(|| "none".to_owned(), |ip| ip.to_string());
     anstream::println!("outcome    {} ({})", report.outcome, report.reason);
     anstream::println!("works now  {style}{works}{style:#}");
+    if let Some(pause) = &report.pause {
+        anstream::println!("{DOUBTFUL}paused     until {}{DOUBTFUL:#}", pause.in_words());
+    }
     anstream::println!("interface  {} on {holder}", server.network_interface_id);
     anstream::println!("MAC        {mac}, hostid {hostid}");
     anstream::println!("address    {private}, public {public}");

@@ -332,6 +332,16 @@ impl Ec2 for BelowEc2 {
         self.ask("ec2:DeleteTags", delete).await
     }
 
+    async fn delete_tags_if(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let tags = tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+        let delete = DeleteTags { resources: vec![interface.to_string()], tags, dry_run: false };
+        self.ask("ec2:DeleteTags", delete).await
+    }
+
     async fn may(&self, change: &Change) -> Result<(), CallError> {
         permitted(match change {
             Change::Attach(attach) => {

@@ -256,6 +256,18 @@ impl<D: Ec2> Ec2 for Door<D> {
         answer
     }
 
+    async fn delete_tags_if(
+        &self,
+        interface: &NetworkInterfaceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        self.decide(|judge, run, now| judge.changes(run, now, format!("remove {tags:?}")));
+        self.court.enter().await;
+        let answer = self.inner.delete_tags_if(interface, tags).await;
+        self.court.leave().await;
+        answer
+    }
+
     async fn may(&self, change: &Change) -> Result<(), CallError> {
         self.court.enter().await;
         let answer = self.inner.may(change).await;

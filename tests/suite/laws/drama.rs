@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::region::Capacity;
 use simulator::world::{Assumptions, Timings, World};
@@ -63,6 +64,8 @@ pub(crate) struct Drama {
     pub(crate) device_index: u32,
     /// A standby that runs is to be woken.
     pub(crate) wakes: bool,
+    /// Somebody pauses the function.
+    pub(crate) pauses: bool,
     pub(crate) scenario: Scenario,
     /// The world in words.
     pub(crate) setting: Vec<String>,
@@ -312,14 +315,31 @@ pub(crate) struct Entry {
 /// What the function is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    State { instance: &'static str, state: &'static str },
-    Spot { instance: &'static str },
-    Alarm { instance: &'static str },
+    State {
+        instance: &'static str,
+        state: &'static str,
+    },
+    Spot {
+        instance: &'static str,
+    },
+    Alarm {
+        instance: &'static str,
+    },
     Schedule,
-    Reconcile { dry_run: bool },
+    Reconcile {
+        dry_run: bool,
+    },
     Plan,
     Audit,
-    Failover { to: Option<&'static str>, dry_run: bool },
+    Failover {
+        to: Option<&'static str>,
+        dry_run: bool,
+    },
+    /// For so long from now.
+    Pause {
+        lasts: Duration,
+    },
+    Resume,
 }
 
 impl What {
@@ -364,6 +384,13 @@ impl What {
             Self::Reconcile { dry_run } => json!({"action": "reconcile", "dryRun": dry_run}),
             Self::Plan => json!({"action": "plan"}),
             Self::Audit => json!({"action": "audit"}),
+            Self::Pause { lasts } => {
+                let now: DateTime<Utc> = time.parse().expect("a time");
+                let until = now + TimeDelta::from_std(*lasts).expect("a short time");
+                let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+                json!({"action": "pause", "until": until, "reason": "maintenance"})
+            }
+            Self::Resume => json!({"action": "resume"}),
             Self::Failover { to: Some(to), dry_run } => json!({"action": "failover", "to": to, "dryRun": dry_run}),
             Self::Failover { to: None, dry_run } => json!({"action": "failover", "dryRun": dry_run}),
         }
@@ -381,6 +408,8 @@ impl fmt::Display for What {
             Self::Reconcile { dry_run: true } => write!(f, "reconcile, dry run"),
             Self::Plan => write!(f, "plan"),
             Self::Audit => write!(f, "audit"),
+            Self::Pause { lasts } => write!(f, "pause for {lasts:?}"),
+            Self::Resume => write!(f, "resume"),
             Self::Failover { to, dry_run } => {
                 write!(f, "operator's failover")?;
                 if let Some(to) = to {
@@ -448,6 +477,11 @@ impl Drama {
             if seed.is_multiple_of(5) && drama.kind.has_faults() {
                 drama.faults.denied.push("SendCommand");
             }
+        }
+        if seed % 11 == 3 {
+            drama.pauses = true;
+            drama.setting.push("somebody pauses the function".to_owned());
+            drama.draw_pauses(is_brief);
         }
         drama
     }
@@ -519,6 +553,53 @@ impl Drama {
         }
     }
 
+    /// Somebody pauses the function, and perhaps resumes it, or changes the time; it is called before, meanwhile and after.
+    fn draw_pauses(&mut self, is_brief: bool) {
+        // Dice of their own, for the same reason.
+        let mut dice = Dice::new(self.seed ^ 0x7061_7573_6500);
+        let time = Duration::from_secs(300);
+        let has_kills = self.kind.has_kills();
+        let kill = |dice: &mut Dice| {
+            let dies = has_kills && dice.percent(30);
+            dies.then(|| {
+                if dice.percent(50) {
+                    Kill::AfterCall(dice.between(1, 8))
+                } else {
+                    Kill::DuringCall(dice.between(1, 8))
+                }
+            })
+        };
+        let begins = dice.milliseconds(0, 30_000);
+        let lasts = Duration::from_secs(dice.pick(&[5, 60, 300, 1_100, 1_500]));
+        let within = |dice: &mut Dice| {
+            begins + dice.milliseconds(1_000, u64::try_from(lasts.as_millis()).expect("short") + 60_000)
+        };
+        let mut entries = vec![(begins, What::Pause { lasts })];
+        match dice.below(5) {
+            0 | 1 => entries.push((within(&mut dice), What::Resume)),
+            2 => {
+                let lasts = Duration::from_secs(dice.pick(&[5, 300, 1_500]));
+                entries.push((within(&mut dice), What::Pause { lasts }));
+            }
+            _ => {}
+        }
+        for _ in 0..dice.between(1, if is_brief { 2 } else { 6 }) {
+            let what = match dice.below(10) {
+                0 => What::Failover { to: None, dry_run: false },
+                1 => What::Audit,
+                2 | 3 => What::State { instance: names::HOLDER, state: "stopped" },
+                4 => What::Reconcile { dry_run: false },
+                _ => What::Schedule,
+            };
+            entries.push((within(&mut dice), what));
+        }
+        for (at, what) in entries {
+            let retried = matches!(what, What::State { .. } | What::Schedule);
+            let kill = kill(&mut dice);
+            self.entries.push(Entry { at, what, time, kill, retried });
+        }
+    }
+
     pub(crate) fn is_member(&self, id: &str) -> bool {
         self.members.contains(&id)
     }
@@ -577,6 +658,7 @@ impl Writer {
             lacks_capacity: self.lacks_capacity,
             device_index,
             wakes: false,
+            pauses: false,
             scenario,
             setting: self.setting,
             faults,

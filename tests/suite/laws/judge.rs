@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use simulator::world::region::{AttachmentStatus as TrueStatus, InstanceState as TrueState};
 use simulator::world::{Process, Service, World};
@@ -19,6 +20,10 @@ use token_failover::observation::{AttachmentStatus, Instance, InstanceState, Net
 use token_failover::report::{Outcome, Report};
 
 use super::drama::{Act, Drama, Fault, Kill, What, called};
+use super::play::epoch;
+
+/// The tag that holds a pause.
+const PAUSED: &str = "token-failover:paused";
 
 /// A law that was broken.
 #[derive(Debug, Clone)]
@@ -42,7 +47,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
     /// How often each law was applied.
-    pub(crate) laws: [u64; 15],
+    pub(crate) laws: [u64; 16],
 }
 
 impl Tally {
@@ -173,6 +178,29 @@ pub(crate) struct Published {
     pub(crate) attachment: Option<String>,
 }
 
+/// A pause, as it is on the interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pause {
+    value: String,
+    /// When it was written.
+    set_at: Duration,
+    /// Since when the function has been paused, by this one or those that it has replaced.
+    since: Duration,
+    until: Duration,
+    /// When an operator ended it, by what the tag says: a call that takes effect late may write it once more.
+    resumed: Option<Duration>,
+}
+
+impl Pause {
+    fn is_in_force(&self, now: Duration) -> bool {
+        self.resumed.is_none() && now < self.until
+    }
+
+    fn ended_at(&self) -> Duration {
+        self.resumed.unwrap_or(self.until)
+    }
+}
+
 /// What is true of a member, over time.
 #[derive(Debug, Clone, Default)]
 struct Fortune {
@@ -209,6 +237,9 @@ pub(crate) struct Judge {
     pub(crate) told_asleep: Vec<Duration>,
     /// When a token server was to be woken, and where.
     pub(crate) wakings: Vec<(Duration, String)>,
+    /// The pause that the interface has now, and all that it ever had.
+    pause: Option<Pause>,
+    pauses: Vec<Pause>,
     messages: usize,
     pub(crate) last_change: Duration,
     last_act: Duration,
@@ -244,6 +275,8 @@ impl Judge {
             published: Vec::new(),
             told_asleep: Vec::new(),
             wakings: Vec::new(),
+            pause: None,
+            pauses: Vec::new(),
             messages: 0,
             last_change: Duration::ZERO,
             last_act: Duration::ZERO,
@@ -340,6 +373,15 @@ impl Judge {
         self.runs[number].ended_at = Some(now);
         let deadline = self.runs[number].deadline;
         self.hold(10, now, now < deadline, || format!("[{number}] answered at {now:?}, its deadline was {deadline:?}"));
+        let what = self.runs[number].what.clone();
+        if matches!(what, What::Pause { .. } | What::Resume) {
+            let understood = !matches!(answer, Err(Failure::InvalidRequest(_)));
+            self.hold(15, now, understood, || format!("[{number}] does not understand: {what}"));
+            let said = answer.as_ref().is_ok_and(|report| report.outcome.to_string() == "paused");
+            let began = self.runs[number].began;
+            let is_so = self.pauses.iter().any(|pause| pause.set_at >= began);
+            self.hold(15, now, !said || is_so, || format!("[{number}] says that it is paused, and it is not"));
+        }
         let dry = self.runs[number].what.is_dry();
         if let (true, Ok(report)) = (dry, answer) {
             let fits = matches!(report.outcome, Outcome::Planned | Outcome::NoAction);
@@ -442,6 +484,71 @@ impl Judge {
         let is_mark = what.starts_with("publish") || what.starts_with("write") || what.starts_with("remove");
         let may_change = !run.what.is_dry() && (run.what != What::Audit || is_mark);
         self.hold(11, now, may_change, || format!("[{number}] was to change nothing: {what}"));
+        if !is_mark {
+            self.judge_change_while_paused(number, now, &what);
+        }
+    }
+
+    /// Law 15: while it is paused, nothing but an operator's failover changes EC2. A run that had begun goes on, and an answer
+    /// may be older than the pause.
+    fn judge_change_while_paused(&mut self, number: usize, now: Duration, what: &str) {
+        let slack = self.drama.faults.stale.unwrap_or_default();
+        let run = &self.runs[number];
+        let held = |pause: &&Pause| pause.is_in_force(now) && run.began >= pause.since + slack;
+        let Some(until) = self.pause.as_ref().filter(held).map(|pause| pause.until) else { return };
+        let may = run.what.is_operators_failover();
+        self.hold(15, now, may, || format!("[{number}] changes something, and it is paused until {until:?}: {what}"));
+    }
+
+    /// Until when the function is paused.
+    pub(crate) fn paused_until(&self) -> Option<Duration> {
+        self.pause.as_ref().map(Pause::ended_at)
+    }
+
+    /// Law 15: no pause is taken away before it is over, or before somebody was told.
+    fn look_at_pause(&mut self, now: Duration, world: &World) {
+        let value = world.tag(names::INTERFACE, PAUSED);
+        if value == self.pause.as_ref().map(|pause| pause.value.as_str()) {
+            return;
+        }
+        let before = self.pause.take();
+        let Some(value) = value else {
+            if let Some(before) = before.filter(|_| !self.is_gone) {
+                let ended = before.ended_at();
+                let told = self.published.iter().any(|mail| mail.outcome == "resumed" && mail.at >= ended);
+                self.hold(15, now, told, || {
+                    format!("a pause is removed, and nobody was told that it is over: {before:?}")
+                });
+            }
+            return;
+        };
+        let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        let time = |name: &str| {
+            let time: DateTime<Utc> = word(name)?.parse().expect("a time");
+            Some((time - epoch()).to_std().expect("a time of the play"))
+        };
+        let until = time("until").expect("a pause has an end");
+        let since = before.filter(|before| before.is_in_force(now)).map_or(now, |before| before.since);
+        let resumed = time("resumed");
+        let pause = Pause { value: value.to_owned(), set_at: now, since, until, resumed };
+        if resumed.is_none() {
+            self.pauses.push(pause.clone());
+        }
+        self.pause = Some(pause);
+    }
+
+    /// Law 15, when all is quiet: every pause was told, and none is left.
+    pub(crate) fn judge_pauses(&mut self, now: Duration) {
+        if self.is_gone {
+            return;
+        }
+        for pause in self.pauses.clone() {
+            let is_about_it = |mail: &&Published| matches!(mail.outcome.as_str(), "paused" | "resumed");
+            let told = self.published.iter().filter(is_about_it).any(|mail| mail.at >= pause.set_at);
+            self.hold(15, now, told, || format!("nobody was told of a pause: {pause:?}"));
+        }
+        let left = self.pause.clone();
+        self.hold(15, now, left.is_none(), || format!("a pause that is over is still on the interface: {left:?}"));
     }
 
     /// Whatever changes EC2, tags apart: law 4.
@@ -656,6 +763,7 @@ impl Judge {
             self.revision = world.revision();
             self.last_change = now;
             self.look_at_interface(now, world);
+            self.look_at_pause(now, world);
             self.look_at(now, world);
         }
     }

@@ -96,6 +96,11 @@ where
     Played { drama: stage.drama.clone(), violations: judge.violations.clone(), tally: judge.tally.clone(), story }
 }
 
+/// When every drama begins.
+pub(crate) fn epoch() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_767_225_600, 0).expect("a time")
+}
+
 type Function<E, S, M> = Failover<Door<E>, Door<S>, Door<M>>;
 
 struct Stage<E, S, M> {
@@ -143,8 +148,7 @@ where
     }
 
     fn time_of_day(&self) -> DateTime<Utc> {
-        let epoch = DateTime::from_timestamp(1_767_225_600, 0).expect("a time");
-        epoch + TimeDelta::from_std(self.now()).expect("a simulation is short")
+        epoch() + TimeDelta::from_std(self.now()).expect("a simulation is short")
     }
 
     /// The judge takes a seat, and everybody learns when to act.
@@ -323,6 +327,10 @@ where
         let quiet = last.max(now) + Duration::from_secs(300);
         sleep(quiet - now).await;
         self.simulator.world(|_| ());
+        // A pause has its end, too, which the function may see a little later.
+        let paused_until = self.court.judge().paused_until().unwrap_or_default();
+        sleep((paused_until + Duration::from_secs(60)).saturating_sub(self.now())).await;
+        self.simulator.world(|_| ());
         self.court.judge().tell(self.now(), || "---- all is quiet; one more reconcile ----".to_owned());
         let mut fate = self.reconcile().await;
         for _ in 0..8 {
@@ -350,6 +358,7 @@ where
         let settled = self.judge_convergence(&end, &outcome, answer.is_ok());
         self.judge_reports(end.is_open);
         self.judge_waking(&end);
+        self.court.judge().judge_pauses(self.now());
         if settled {
             self.judge_repetition(&outcome).await;
         }
@@ -487,6 +496,9 @@ where
 
     /// Where nothing goes wrong: one move and one message.
     fn judge_messages_of_quiet_worlds(&self) {
+        if self.drama.pauses {
+            return;
+        }
         let now = self.now();
         let mut judge = self.court.judge();
         let asked = |run: &Run| run.what.is_operators_failover() || matches!(run.what, What::Spot { .. });

@@ -32,4 +32,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (98713, "the time is over before a token server is woken, and nobody is told"),
     (94226, "a run dies after it has noted that it wakes the token server and before it does, and nobody is told"),
     (50191385, "the former holder was read before the interface came back to it, and nobody wakes it"),
+    (
+        168,
+        "a detach hangs for good, every run ends in the middle of its move, and nobody is told that the pause is over",
+    ),
 ];
