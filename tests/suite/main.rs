@@ -21,6 +21,7 @@ mod metrics;
 mod notifications;
 mod operator;
 mod planning;
+mod problems;
 mod security_groups;
 mod serving;
 mod world;

@@ -15,6 +15,7 @@ use token_failover::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
     SecurityGroupId,
 };
+use token_failover::marks::REFUSED;
 use token_failover::notification::Notification;
 use token_failover::observation::{Address, IngressRule, Instance, NetworkInterface, StatusChecks};
 use token_failover::readiness::{AclEntry, InterfaceLimits, Route, Subscription};
@@ -243,6 +244,9 @@ impl<D: Ec2> Ec2 for Door<D> {
         let answer = self.inner.write_tags(interface, tags).await;
         if is_note && answer.is_err() {
             self.learn(|judge, run| judge.runs[run].note_failed = true);
+        }
+        if tags.contains_key(REFUSED) && answer.is_err() {
+            self.learn(|judge, run| judge.runs[run].remember_failed = true);
         }
         self.court.leave().await;
         answer
