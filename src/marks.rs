@@ -13,7 +13,7 @@
 //! | the same two | with `reported=yes` | all was reported, and DeleteOnTermination of the new attachment is still to be set to false |
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves of the last hour |
-//! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
+//! | `token-failover:refused` | `no-viable-standby 9f86d081884c7d65 since=… mailed=…` | the problem that was mailed last, so that it is not mailed every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:announced` | instance, date | the retirement that was published last; AWS announces the same one several times |
 //!
@@ -39,7 +39,7 @@ const DETACHED: &str = "detached";
 const REPAIR: &str = "repair";
 /// The tag with the times of the automatic moves.
 pub const MOVES: &str = "token-failover:moves";
-/// The tag with the refusal that was published last.
+/// The tag with the problem that was mailed last: a refusal, or anything else that is no success.
 pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
@@ -53,6 +53,10 @@ const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 /// The window of the limit on automatic moves.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 
+/// As long as Lambda lets any run live. A tag that says more was not written by one.
+/// Source: Lambda Developer Guide, "Lambda quotas".
+const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
+
 /// Everything that the interface remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Marks {
@@ -60,7 +64,7 @@ pub struct Marks {
     pub debts: Vec<Debt>,
     /// The automatic moves, oldest first.
     pub moves: Vec<DateTime<Utc>>,
-    /// The refusal that was published last.
+    /// The problem that was mailed last, as [`crate::problem::Remembered`] reads it.
     pub refused: Option<String>,
     /// The announcement that was published last.
     pub announced: Option<String>,
@@ -222,7 +226,10 @@ impl Debt {
 
     /// Whether the run that wrote it may still be at work.
     pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
-        self.busy_until.is_some_and(|until| now < until)
+        // Times in tags may lie anywhere in the calendar, so they are subtracted from each other, which never overflows.
+        self.busy_until
+            .map(|until| until.signed_duration_since(now))
+            .is_some_and(|left| left > TimeDelta::zero() && left <= LONGEST_RUN)
     }
 
     /// The tag's value.
@@ -289,8 +296,9 @@ impl Debt {
             Some(attachment) if attachment.status != AttachmentStatus::Attached => Standing::Open,
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => {
                 // An old answer must not make anybody forget a move.
-                let last_sign = self.busy_until.max(self.started);
-                if last_sign.is_some_and(|at| asked_at < at + OLDEST_ANSWER) { Standing::Open } else { Standing::Void }
+                let age = self.busy_until.max(self.started).map(|last_sign| asked_at.signed_duration_since(last_sign));
+                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER && age >= -LONGEST_RUN);
+                if may_be_unseen { Standing::Open } else { Standing::Void }
             }
             Some(_) => Standing::Due,
         }
@@ -336,7 +344,7 @@ impl Marks {
 
     /// The automatic moves that still count against the limit.
     pub fn recent_moves(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-        self.moves.iter().copied().filter(|time| *time > now - LIMIT_WINDOW).collect()
+        self.moves.iter().copied().filter(|time| now.signed_duration_since(*time).abs() < LIMIT_WINDOW).collect()
     }
 
     /// The value of the `moves` tag once there is one more.
