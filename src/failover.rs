@@ -20,6 +20,7 @@ use crate::ids::{InstanceId, SecurityGroupId};
 use crate::marks::{Change, Debt, MOVES, Marks, RunName, Standing, Waking, tag_value};
 use crate::observation::{Instance, InstanceState, Reading};
 use crate::plan::{Action, Decision, Move, Refusal, Standby, plan};
+use crate::problem::Memory;
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::Relocated;
 use crate::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step, StepRecord};
@@ -98,9 +99,9 @@ pub struct Failover<E, S, M> {
     /// What tries the token server's ports; `None`: they are not tried.
     pub(crate) prober: Option<Prober>,
     recorder: Box<Recorder>,
-    /// The refusal that was published last by this process. It stands in for the tag where there is no interface to carry
-    /// one, so that a lost interface is not reported every minute.
-    pub(crate) refused: Mutex<Option<String>>,
+    /// The problem that was mailed last by this process. It stands in for the tag where there is no interface to carry one, so
+    /// that a lost interface is not reported every minute.
+    pub(crate) problem: Mutex<Memory>,
     /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
     /// read together with the interface, and not only after it.
     groups: Mutex<Vec<SecurityGroupId>>,
@@ -109,8 +110,8 @@ pub struct Failover<E, S, M> {
 impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
     pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
-        let (refused, groups) = (Mutex::new(None), Mutex::new(Vec::new()));
-        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups }
+        let (problem, groups) = (Mutex::default(), Mutex::default());
+        Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups }
     }
 
     /// Whether the token server's ports are tried from inside the VPC.

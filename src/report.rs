@@ -86,6 +86,8 @@ pub enum Outcome {
     Planned,
     /// The document was none to act upon.
     Ignored,
+    /// Nothing had to be done, and a problem that was mailed before is over.
+    Resolved,
 }
 
 impl fmt::Display for Outcome {
@@ -99,6 +101,7 @@ impl fmt::Display for Outcome {
             Self::Audited => "audited",
             Self::Planned => "planned",
             Self::Ignored => "ignored",
+            Self::Resolved => "resolved",
         })
     }
 }

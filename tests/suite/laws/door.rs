@@ -319,6 +319,9 @@ impl<D: Sns> Sns for Door<D> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
         self.court.enter().await;
         let answer = self.inner.publish(notification).await;
+        if answer.is_err() {
+            self.learn(|judge, run| judge.runs[run].remember_failed = true);
+        }
         self.court.leave().await;
         answer
     }

@@ -105,7 +105,7 @@ pub(crate) struct Run {
     pub(crate) note_failed: bool,
     pub(crate) changes: Vec<String>,
     pub(crate) published: u64,
-    /// Whether it could not write down which problem it has published.
+    /// Whether it does not know that it has published a problem, or could not write down which one.
     pub(crate) remember_failed: bool,
     moves: bool,
     /// Whether it has asked for a token server to be woken.
@@ -755,21 +755,25 @@ impl Judge {
         }
     }
 
-    /// Law 15: the same problem is not mailed again, unless something else was in between, or whoever mailed it first could not
-    /// write that down, or was not done with it when the other run began. No world lasts for six hours.
+    /// Law 15: the same problem is not mailed again, unless something else was in between, or whoever mailed it first did not know
+    /// that, could not write it down, or was not done with it when the other run began. No world lasts for six hours.
     fn judge_complaint(&mut self, now: Duration, by: usize, report: &Value) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let reason = text(&report["reason"]);
         // A move, and what an operator asks for, is told each time.
-        let is_told_anyway =
-            !report["move"].is_null() || report["trigger"]["kind"] == "failover" || reason == "report-was-owed";
+        let repairs = ["keep ", "disassociate ", "associate ", "authorize "];
+        let changes = &self.runs[by].changes;
+        let has_repaired = changes.iter().any(|change| repairs.iter().any(|repair| change.starts_with(repair)));
+        let is_asked = report["trigger"]["kind"] == "failover";
+        let is_told_anyway = !report["move"].is_null() || is_asked || has_repaired || reason == "report-was-owed";
         let lasts = ["refused", "failed"].contains(&text(&report["outcome"]).as_str()) && !is_told_anyway;
         let before = self.complaint.take();
         if !lasts {
             return;
         }
+        let codes = ["standby-not-viable", "attached-to-nothing"];
         let findings = report["findings"].as_array().into_iter().flatten();
-        let obstacles = findings.filter(|finding| finding["code"] == "standby-not-viable");
+        let obstacles = findings.filter(|finding| codes.iter().any(|code| finding["code"] == *code));
         let obstacles: BTreeSet<String> = obstacles.map(|finding| text(&finding["message"])).collect();
         let problem = format!("{reason} {obstacles:?}");
         let slack = self.drama.faults.stale.unwrap_or_default();

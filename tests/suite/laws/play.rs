@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::below::{BelowEc2, BelowSns, BelowSsm};
 use super::door::{Court, Door, RUN, current_run};
 use super::drama::{Act, Cue, Drama, Entry, Fault, Faults, Kill, Kind, What, called};
-use super::judge::{Judge, Landing, Run, Tally, Violation};
+use super::judge::{Judge, Landing, Published, Run, Tally, Violation};
 
 /// How the function reaches EC2 and SNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,8 +329,9 @@ where
                     sleep(Duration::from_secs(3700)).await;
                     self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
                 }
-                // What could not be started gives the interface up to a stopped former holder only in the run after.
-                Some("standby-not-started") => sleep(Duration::from_secs(60)).await,
+                // What could not be started gives the interface up to a stopped former holder only in the run after, and the run
+                // after a move that came back says that all is well.
+                Some("standby-not-started" | "returned-to-former-holder") => sleep(Duration::from_secs(60)).await,
                 _ => break,
             }
             fate = self.reconcile().await;
@@ -440,15 +441,18 @@ where
             if first.from.as_ref() == Some(&last.to) || judge.runs[by].note_failed {
                 continue;
             }
+            // The report of a problem's end has the problem's reason.
+            let is_failed =
+                |reason: &str, published: &Published| published.outcome == "failed" && published.reason == reason;
             let is_reported = judge.published.iter().any(|published| {
-                let moved = published.outcome == "moved" || published.reason == "standby-not-started";
+                let moved = published.outcome == "moved" || is_failed("standby-not-started", published);
                 let same = landings.iter().any(|landing| published.attachment.as_ref() == Some(&landing.attachment));
                 let later = published.at >= first.at;
                 // Whoever undid the move by hand before it was reported has made another story of it.
                 let ends = [Some(&last.to), first.from.as_ref()];
                 let found_it_free = published.from.is_none() && judge.runs[by].left.is_subset(&judge.runs[by].made);
                 let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
-                let undone = published.reason == "returned-to-former-holder";
+                let undone = is_failed("returned-to-former-holder", published);
                 moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
             });
             judge.hold(8, now, is_reported, || {
