@@ -216,7 +216,11 @@ fn a_failover_that_is_denied_in_the_middle_shows_what_was_done_and_where_the_int
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
-    assert!(stderr(&denied).contains("your credentials do not allow ec2:DetachNetworkInterface"), "{}", stderr(&denied));
+    assert!(
+        stderr(&denied).contains("your credentials do not allow ec2:DetachNetworkInterface"),
+        "{}",
+        stderr(&denied)
+    );
 }
 
 #[test]
