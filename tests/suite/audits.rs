@@ -414,6 +414,8 @@ async fn an_audit_with_more_findings_than_a_message_holds_is_published_all_the_s
     assert_eq!(messages.len(), 1, "the same findings are mailed once");
     let protocols: BTreeMap<String, String> = serde_json::from_str(&messages[0].message).expect("an object of texts");
     let document: Report = serde_json::from_str(&protocols["lambda"]).expect("a report");
-    assert!(codes(&document).is_superset(&BTreeSet::from(["no-viable-standby", "findings-left-out"].map(str::to_owned))));
+    assert!(
+        codes(&document).is_superset(&BTreeSet::from(["no-viable-standby", "findings-left-out"].map(str::to_owned)))
+    );
     assert!(protocols["email"].contains("more findings did not fit into this message"));
 }
