@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use tokio::time::timeout_at;
 
 use crate::audit;
@@ -19,6 +20,7 @@ use crate::notification::Notification;
 use crate::observation::{AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks};
 use crate::pause;
 use crate::plan::{KeepReason, MoveCause, Refusal, Standby};
+use crate::problem::{self, Decision, Memory, Problem, Remembered, State};
 use crate::repair::after_repairs;
 use crate::report::{
     ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
@@ -73,7 +75,7 @@ pub(crate) struct Work {
     pub(crate) announced: Option<Announcement>,
     /// Nothing is published and no mark is written.
     pub(crate) says_nothing: bool,
-    /// What was published last of each of these, as the interface remembers it.
+    /// What was published last of each of these, as the interface remembered it when the run began.
     pub(crate) remembered_refusal: Option<String>,
     pub(crate) remembered_announcement: Option<String>,
     pub(crate) remembered_audit: Option<String>,
@@ -190,7 +192,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let is_audit = matches!(ending, Ending::Audited { .. });
         // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
         let is_maintenance = matches!(ending, Ending::Answered(_));
-        let refusal = self.refusal(&ending, &work);
+        let state = self.state(&run, &ending, &work, &trigger);
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
         // The findings of the checks are part of an audit, and come with its report.
@@ -201,49 +203,73 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             return Ok(report);
         }
         let is_news = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
-        let publishes = match report.outcome {
+        let told_anyway = match report.outcome {
             Outcome::Moved | Outcome::Started | Outcome::Repaired => true,
             Outcome::Audited => {
                 is_news(&announcement, &work.remembered_announcement) || is_news(&audit, &work.remembered_audit)
             }
-            // Somebody who asks gets an answer each time, and what was mended on the way has not been told yet.
+            // Somebody who asks gets an answer each time, and what was moved or mended on the way has not been told yet.
             Outcome::Refused | Outcome::Failed => {
-                let is_asked = report.trigger.kind == TriggerKind::Failover || !work.repaired.is_empty();
-                is_asked || refusal.as_ref().is_none_or(|refusal| !self.remembers(refusal, &work))
+                let is_asked = report.trigger.kind == TriggerKind::Failover || state == State::Open;
+                is_asked || report.movement.is_some() || !work.repaired.is_empty()
             }
             // What is told of a pause is told below, whoever set it or saw it end.
             Outcome::Paused | Outcome::Resumed => false,
-            Outcome::NoAction | Outcome::Planned | Outcome::Ignored => false,
+            Outcome::NoAction | Outcome::Planned | Outcome::Ignored | Outcome::Resolved => false,
         };
         // What this run has done may have made more due.
         self.read_marks(&run, &mut work);
+        let decision = self.decide(&run, &work, &state, told_anyway);
+        // A move that another run owes and that ends the problem says so itself.
+        let mut to_append = match &decision {
+            Decision::Resolve(over) if work.due.iter().any(|owed| self.tells_a_move(owed)) => Some(over.clone()),
+            _ => None,
+        };
+        let mut has_ended = false;
+        let publishes = to_append.is_none() && (told_anyway || decision != Decision::Nothing);
+        if publishes {
+            word(&mut report, &decision);
+        }
         let mut settlement = Settlement::default();
         settlement.obsolete(std::mem::take(&mut work.obsolete));
+        if stranded {
+            settlement.obsolete(told_by_own_note(&run, &work));
+        }
         let mut unpublished = None;
         if publishes {
-            match self.publish(&mut run, &report, request_id).await {
+            match self.publish(&mut run, &report, &decision.tries(request_id)).await {
                 Ok(()) => {
                     if let Some(debt) = work.noted.take_if(|_| !is_open) {
                         settlement.told(&run, debt);
                     }
-                    let published = [(REFUSED, &refusal), (ANNOUNCED, &announcement), (AUDITED, &audit)];
-                    self.remember(&mut run, published).await;
+                    has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
+                    self.remember(&mut run, &decision, [(ANNOUNCED, &announcement), (AUDITED, &audit)]).await;
                 }
                 Err(error) => unpublished = Some(error),
             }
         } else if let Some(debt) = work.noted.take_if(|_| !is_open) {
-            settlement.obsolete([debt.key]);
+            // A move that came back, and was told of before.
+            if run.may_have_changed {
+                settlement.told(&run, debt);
+            } else {
+                settlement.obsolete([debt.key]);
+            }
         }
         if unpublished.is_none() && !is_maintenance {
-            unpublished = self.settle_due(&mut run, &work, &report, request_id, &mut settlement).await.err();
+            let owes_the_end = to_append.is_some();
+            unpublished = self.settle_due(&mut run, &work, &report, &mut to_append, &mut settlement).await.err();
+            has_ended |= owes_the_end && to_append.is_none();
+        }
+        // Of that move nothing was to be told after all.
+        if let Some(over) = to_append.filter(|_| unpublished.is_none()) {
+            word(&mut report, &Decision::Resolve(over));
+            unpublished = self.publish(&mut run, &report, request_id).await.err();
+            has_ended = unpublished.is_none();
         }
         if unpublished.is_none() {
             unpublished = self.tell_of_pause(&mut run, &mut report).await.err();
         }
-        if refusal.is_none() && !is_audit {
-            self.forget_refusal();
-            settlement.obsolete(work.remembered_refusal.as_ref().map(|_| REFUSED.to_owned()));
-        }
+        self.forget(&run, &work, &state, &decision, has_ended, &mut settlement);
         if let Some(debt) = work.noted.take() {
             settlement.rewritten.push(debt.handed_over());
         }
@@ -284,15 +310,24 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary =
             "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
+        let problem = Problem::new(verdict.reason, [self.is_attached_to_nothing(&run)]);
+        let is_asked = trigger.kind == TriggerKind::Failover;
         let mut report = self.report(&mut run, verdict, trigger, None);
+        let decision = self.decide(&run, &work, &State::Problem(problem), is_asked);
+        word(&mut report, &decision);
         // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
         // reports what came of the move.
-        let mut published = self.publish(&mut run, &report, request_id).await;
-        // A move that never comes to its end must not keep the end of a pause from being told.
-        if published.is_ok() {
-            published = self.tell_of_pause(&mut run, &mut report).await;
+        let mut outlook = "";
+        if decision != Decision::Nothing {
+            match self.publish(&mut run, &report, &decision.tries(request_id)).await {
+                Ok(()) => self.remember(&mut run, &decision, []).await,
+                Err(_) => outlook = " This report could not be published either.",
+            }
         }
-        let outlook = if published.is_ok() { "" } else { " This report could not be published either." };
+        // A move that never comes to its end must not keep the end of a pause from being told.
+        if outlook.is_empty() && self.tell_of_pause(&mut run, &mut report).await.is_err() {
+            outlook = " What became of the pause could not be published.";
+        }
         Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
 
@@ -433,52 +468,124 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
     }
 
-    /// The refusal in one line, by which it is known again.
-    fn refusal(&self, ending: &Ending, work: &Work) -> Option<String> {
-        let detail = match ending {
+    /// What the run came to, as far as problems go.
+    fn state(&self, run: &Run<'_, E>, ending: &Ending, work: &Work, trigger: &Trigger) -> State {
+        let is_repaired = work.to_repair == work.repaired;
+        State::Problem(match ending {
+            // What an operator wished for and did not get is an answer, and nothing that lasts.
+            Ending::Refused(_) if trigger.kind == TriggerKind::Failover && !run.may_have_changed => return State::Open,
             Ending::Refused(refusal) => {
-                let obstacles =
-                    work.standbys.iter().map(|standby| format!(" {}: {:?}", standby.instance_id, standby.verdict));
-                let obstacles = obstacles.filter(|_| matches!(refusal, Refusal::NoViableStandby)).collect::<String>();
-                let action = match refusal {
-                    Refusal::PermissionDenied(error) | Refusal::CallRejected(error) => format!(" {}", error.action),
-                    _ => String::new(),
-                };
-                format!("{}{action}{obstacles}", refusal.code())
+                // Each of them is named in the report.
+                let standbys = work.standbys.iter().filter(|_| matches!(refusal, Refusal::NoViableStandby));
+                let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
+                Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }
-            Ending::HolderNotStarted(_) => "holder-not-started".to_owned(),
-            Ending::Arriving(_) => "still-attaching".to_owned(),
-            Ending::Kept(_) if !work.to_repair.is_empty() && work.repaired.is_empty() => {
-                format!("repair-failed {}", work.to_repair.join(" "))
+            Ending::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
+            Ending::Arriving(movement) => Problem::new("still-attaching", [&movement.to]),
+            Ending::Stranded => Problem::new("attached-to-nothing", [""; 0]),
+            Ending::Returned(to) => Problem::new("returned-to-former-holder", [to]),
+            Ending::NotStarted(movement) => Problem::new("standby-not-started", [&movement.to]),
+            Ending::Kept(_) if !is_repaired && work.repaired.is_empty() => {
+                let code = if work.unseen.is_empty() { "repair-failed" } else { "repair-not-seen" };
+                Problem::new(code, &work.to_repair)
             }
-            _ => return None,
-        };
-        Some(tag_value(&detail))
+            Ending::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
+            Ending::Moved(..) | Ending::Started(..) if is_repaired && run.running_member().is_some() => {
+                return State::Well;
+            }
+            Ending::Kept(_)
+            | Ending::Moved(..)
+            | Ending::Started(..)
+            | Ending::MovedByAnotherRun(_)
+            | Ending::Answered(_)
+            | Ending::Audited { .. } => return State::Open,
+        })
     }
 
-    /// Whether this refusal is the one that was published last.
-    fn remembers(&self, refusal: &String, work: &Work) -> bool {
-        let in_memory = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        work.remembered_refusal.as_ref() == Some(refusal) || in_memory.as_ref() == Some(refusal)
+    /// Whether the interface is attached to a member that runs and would not lose it.
+    fn is_well(&self, run: &Run<'_, E>) -> bool {
+        let Some(observation) = &run.observation else { return false };
+        let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let is_attached = attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
+        let Some(holder) = run.running_member().and_then(|holder| observation.instance(holder)) else { return false };
+        let passes = match &holder.status_checks {
+            Reading::Known(StatusChecks::Impaired) => !self.config.on_impaired,
+            Reading::Known(_) => true,
+            Reading::Unreadable(_) => false,
+        };
+        is_attached && holder.state == InstanceState::Running && passes
+    }
+
+    /// What the interface says of problems, as it was seen last; `None`: it was not seen.
+    fn remembered_tag(run: &Run<'_, E>, work: &Work) -> Option<Option<String>> {
+        let seen = run.interface().map(|interface| Marks::read(&interface.tags).refused);
+        seen.or_else(|| work.remembered_refusal.clone().map(Some))
+    }
+
+    /// Decides what is said of problems.
+    fn decide(&self, run: &Run<'_, E>, work: &Work, state: &State, told_anyway: bool) -> Decision {
+        let now = run.clock.now();
+        let tag = Self::remembered_tag(run, work);
+        let memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = memory.resolve(tag.as_ref().map(Option::as_deref), now);
+        problem::decide(remembered.as_ref(), now, state, told_anyway)
+    }
+
+    /// Whether a report that is owed is that of a move.
+    fn tells_a_move(&self, owed: &Owed) -> bool {
+        let Change::Move { from, .. } = &owed.debt.change else { return false };
+        let is_new = owed.to.as_ref().is_some_and(|to| self.config.is_member(to)) && *from != owed.to;
+        is_new && !owed.debt.reported
     }
 
     /// Remembers what was published, so that the same is not published again.
-    async fn remember(&self, run: &mut Run<'_, E>, published: [(&str, &Option<String>); 3]) {
-        if let [(_, Some(refusal)), ..] = published {
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
-        }
+    async fn remember<const N: usize>(
+        &self,
+        run: &mut Run<'_, E>,
+        decision: &Decision,
+        published: [(&str, &Option<String>); N],
+    ) {
         let tags = published.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
-        let tags: BTreeMap<String, String> = tags.collect();
+        let mut tags: BTreeMap<String, String> = tags.collect();
+        if let Decision::Tell(told) = decision {
+            tags.insert(REFUSED.to_owned(), tag_value(&told.value()));
+        }
+        let mut written = false;
         if !tags.is_empty() && run.interface().is_some() {
             // The only cost of a failure is one more mail.
-            let written = self.ec2.write_tags(&self.config.interface_id, &tags);
+            let writing = self.ec2.write_tags(&self.config.interface_id, &tags);
             let ends = run.clock.publishing_ends();
-            let _ = timeout_at(ends, run.step(Step::NotePublished, &self.config.interface_id, written)).await;
+            let noted = timeout_at(ends, run.step(Step::NotePublished, &self.config.interface_id, writing)).await;
+            written = matches!(noted, Ok(Ok(())));
+        }
+        if let Decision::Tell(told) = decision {
+            *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
+                Memory::Mailed { remembered: told.clone(), written };
         }
     }
 
-    fn forget_refusal(&self) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Forgets a problem whose end was told, and what another process has left of one.
+    fn forget(
+        &self,
+        run: &Run<'_, E>,
+        work: &Work,
+        state: &State,
+        decision: &Decision,
+        has_ended: bool,
+        settlement: &mut Settlement,
+    ) {
+        let mut memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        match decision {
+            Decision::Append(over) | Decision::Resolve(over) if has_ended => *memory = Memory::Ended(over.clone()),
+            Decision::Nothing if *state == State::Well => {
+                if matches!(*memory, Memory::Mailed { .. }) {
+                    *memory = Memory::Nothing;
+                }
+            }
+            _ => return,
+        }
+        let is_tagged = Self::remembered_tag(run, work).flatten().is_some();
+        settlement.obsolete(is_tagged.then(|| REFUSED.to_owned()));
     }
 
     /// Publishes a report, within the time that is left for it.
@@ -516,7 +623,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         run: &mut Run<'_, E>,
         work: &Work,
         report: &Report,
-        request_id: &str,
+        to_append: &mut Option<Remembered>,
         settlement: &mut Settlement,
     ) -> Result<(), CallError> {
         let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
@@ -527,13 +634,19 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
         }
         due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
-        for (number, owed) in due.into_iter().enumerate() {
+        for owed in due {
             if settlement.settles(&owed.debt) {
                 continue;
             }
             if !owed.debt.reported {
-                let report = self.owed_report(owed, report);
-                self.publish(run, &report, &format!("{request_id}-{number}")).await?;
+                let mut report = self.owed_report(owed, report);
+                let end = to_append.clone().filter(|_| self.tells_a_move(owed)).map(Decision::Append);
+                word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
+                // Whichever run comes to publish it, it is the same report.
+                self.publish(run, &report, &owed.debt.key).await?;
+                if end.is_some() {
+                    *to_append = None;
+                }
             }
             settlement.told(run, owed.debt.clone());
         }
@@ -699,6 +812,30 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let reason = "report-was-owed".to_owned();
         Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
     }
+}
+
+/// Says in a report what was decided of problems.
+fn word(report: &mut Report, decision: &Decision) {
+    if let Decision::Resolve(over) = decision {
+        report.outcome = Outcome::Resolved;
+        report.reason.clone_from(&over.problem.code);
+        report.summary = format!("{} {}", problem::is_over(over), report.summary);
+    }
+    report.summary.push_str(&decision.in_words());
+}
+
+/// The notes of runs that are over and were about the move that this run has noted and leaves to the next one. An interface has
+/// at most 50 tags, and a move that every run tries again would use them up.
+fn told_by_own_note<E: Ec2>(run: &Run<'_, E>, work: &Work) -> Vec<String> {
+    let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+    let Some(own) = work.noted.as_ref().filter(|own| seen.iter().any(|debt| debt.key == own.key)) else {
+        return Vec::new();
+    };
+    let is_told = |other: &&Debt| {
+        let is_over = !other.is_busy(run.clock.now()) && !other.reported;
+        other.key != own.key && is_over && other.is_same_move(own)
+    };
+    seen.iter().filter(is_told).map(|debt| debt.key.clone()).collect()
 }
 
 /// What becomes of the notes on the interface at the end of a run.

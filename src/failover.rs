@@ -22,6 +22,7 @@ use crate::marks::{Change, Debt, MOVES, Marks, NOT_STARTED, RunName, Standing, W
 use crate::observation::{Instance, InstanceState, Reading};
 use crate::pause;
 use crate::plan::{self, Action, Decision, KeepReason, Move, Refusal, Standby, Start};
+use crate::problem::Memory;
 use crate::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::relocation::{Relocated, Started};
 use crate::repair::Seeing;
@@ -112,9 +113,9 @@ pub struct Failover<E, S, M> {
     /// What tries the token server's ports; `None`: they are not tried.
     pub(crate) prober: Option<Prober>,
     recorder: Box<Recorder>,
-    /// The refusal that was published last by this process. It stands in for the tag where there is no interface to carry
-    /// one, so that a lost interface is not reported every minute.
-    pub(crate) refused: Mutex<Option<String>>,
+    /// The problem that was mailed last by this process. It stands in for the tag where there is no interface to carry one, so
+    /// that a lost interface is not reported every minute.
+    pub(crate) problem: Mutex<Memory>,
     /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
     /// read together with the interface, and not only after it.
     groups: Mutex<Vec<SecurityGroupId>>,
@@ -125,8 +126,8 @@ pub struct Failover<E, S, M> {
 impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
     pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
-        let (refused, groups, told_of_pause) = (Mutex::new(None), Mutex::new(Vec::new()), Mutex::new(None));
-        Self { config, ec2, sns, ssm, prober: None, recorder, refused, groups, told_of_pause }
+        let (problem, groups, told_of_pause) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, told_of_pause }
     }
 
     /// Whether the token server's ports are tried from inside the VPC.

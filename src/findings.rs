@@ -80,6 +80,9 @@ impl Finding {
 /// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
 const MOST_OF_A_KIND: usize = 10;
 
+/// Where all of a report is that does not fit into a message.
+const WHOLE_REPORT: &str = "The function's log has the whole report, in the line whose type is report.";
+
 /// Writes findings in the words of one configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Advisor<'a> {
@@ -643,6 +646,38 @@ impl<'a> Advisor<'a> {
                 self.config.topic
             ),
         )
+    }
+
+    /// Findings that did not fit into a message, as severe as the worst of them; `None`: all fit.
+    pub fn findings_left_out(&self, left_out: &[Finding]) -> Option<Finding> {
+        let worst = left_out.iter().map(|finding| finding.severity).max()?;
+        let words = [
+            (Severity::Critical, "critical", "critical"),
+            (Severity::Warning, "warning", "warnings"),
+            (Severity::Info, "good to know", "good to know"),
+        ];
+        let counts = words.into_iter().filter_map(|(severity, one, many)| {
+            match left_out.iter().filter(|finding| finding.severity == severity).count() {
+                0 => None,
+                count @ 1 => Some(format!("{count} {one}")),
+                count => Some(format!("{count} {many}")),
+            }
+        });
+        let counts: Vec<String> = counts.collect();
+        let findings = if left_out.len() == 1 { "finding" } else { "findings" };
+        let message =
+            format!("{} more {findings} did not fit into this message: {}.", left_out.len(), counts.join(", "));
+        let interface = &self.config.interface_id;
+        let finding = Finding::info("findings-left-out", interface, message, WHOLE_REPORT.to_owned());
+        Some(Finding { severity: worst, ..finding })
+    }
+
+    /// Steps that did not fit into a message; `None`: all fit.
+    pub fn steps_left_out(&self, earlier: usize) -> Option<Finding> {
+        let steps = if earlier == 1 { "step" } else { "steps" };
+        let message = format!("{earlier} earlier {steps} did not fit into this message.");
+        (earlier > 0)
+            .then(|| Finding::info("steps-left-out", &self.config.interface_id, message, WHOLE_REPORT.to_owned()))
     }
 
     /// AWS has announced to do something to an instance, under this event type code.

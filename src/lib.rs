@@ -17,6 +17,7 @@
 //! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
 //! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
 //! - [`run`], `relocation`, `repair`, `room`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
+//! - [`problem`]: what is mailed of a problem, and when, pure;
 //! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
 //! - [`failover`], `maintenance`, `conclusion`: the conductor, an operator's pause, and how it ends: the report, and what is owed.
 //!
@@ -51,6 +52,7 @@ pub mod notification;
 pub mod observation;
 pub mod pause;
 pub mod plan;
+pub mod problem;
 pub mod readiness;
 mod relocation;
 mod repair;

@@ -15,7 +15,7 @@
 //! | `token-failover:owed:start:<run>` | `start=i-… started=… busy-until=…` | the holder was about to be started where it is; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves and starts of the last hour |
 //! | `token-failover:not-started` | `i-…=2@…`, separated by blanks | members that EC2 could not start, how often within the hour, and when last |
-//! | `token-failover:refused` | a refusal in one line | the refusal that was published last, so that it is not published every minute |
+//! | `token-failover:refused` | `no-viable-standby 9f86d081884c7d65 since=… mailed=…` | the problem that was mailed last, so that it is not mailed every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
 //! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then nothing but an operator's failover changes anything |
@@ -47,7 +47,7 @@ const START: &str = "start";
 pub const MOVES: &str = "token-failover:moves";
 /// The tag with the members that could not be started.
 pub const NOT_STARTED: &str = "token-failover:not-started";
-/// The tag with the refusal that was published last.
+/// The tag with the problem that was mailed last: a refusal, or anything else that is no success.
 pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
@@ -72,6 +72,9 @@ const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// A value of [`NOT_STARTED`] has room for so many members.
 const MOST_NOT_STARTED: usize = 5;
+/// As long as Lambda lets any run live. A tag that says more was not written by one.
+/// Source: Lambda Developer Guide, "Lambda quotas".
+const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
 /// Everything that the interface remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,7 +85,7 @@ pub struct Marks {
     pub moves: Vec<DateTime<Utc>>,
     /// The members that could not be started.
     pub not_started: BTreeMap<InstanceId, FailedStarts>,
-    /// The refusal that was published last.
+    /// The problem that was mailed last, as [`crate::problem::Remembered`] reads it.
     pub refused: Option<String>,
     /// The announcements that were published, as [`announced_with`] writes them.
     pub announced: Option<String>,
@@ -286,7 +289,10 @@ impl Debt {
 
     /// Whether the run that wrote it may still be at work.
     pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
-        self.busy_until.is_some_and(|until| now < until)
+        // Times in tags may lie anywhere in the calendar, so they are subtracted from each other, which never overflows.
+        self.busy_until
+            .map(|until| until.signed_duration_since(now))
+            .is_some_and(|left| left > TimeDelta::zero() && left <= LONGEST_RUN)
     }
 
     /// The tag's value.
@@ -355,8 +361,9 @@ impl Debt {
             Some(attachment) if attachment.status != AttachmentStatus::Attached => Standing::Open,
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => {
                 // An old answer must not make anybody forget a move.
-                let last_sign = self.busy_until.max(self.started);
-                if last_sign.is_some_and(|at| asked_at < at + OLDEST_ANSWER) { Standing::Open } else { Standing::Void }
+                let age = self.busy_until.max(self.started).map(|last_sign| asked_at.signed_duration_since(last_sign));
+                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER && age >= -LONGEST_RUN);
+                if may_be_unseen { Standing::Open } else { Standing::Void }
             }
             Some(_) => Standing::Due,
         }
@@ -471,7 +478,7 @@ impl Marks {
 
     /// The automatic moves that still count against the limit.
     pub fn recent_moves(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
-        self.moves.iter().copied().filter(|time| *time > now - LIMIT_WINDOW).collect()
+        self.moves.iter().copied().filter(|time| now.signed_duration_since(*time).abs() < LIMIT_WINDOW).collect()
     }
 
     /// The value of the `moves` tag once there is one more.

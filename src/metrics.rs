@@ -73,7 +73,9 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
         return values;
     }
     put("Moves", json!(u8::from(report.outcome == Outcome::Moved)));
-    put("FailedMoves", json!(u8::from(FAILED_MOVES.contains(&report.reason.as_str()))));
+    // The report of a problem's end has the problem's reason.
+    let has_failed = report.outcome == Outcome::Failed && FAILED_MOVES.contains(&report.reason.as_str());
+    put("FailedMoves", json!(u8::from(has_failed)));
     put("Refusals", json!(u8::from(report.outcome == Outcome::Refused)));
     if report.outcome == Outcome::Moved
         && let Some(duration) = report.movement.as_ref().and_then(|movement| movement.duration_ms)

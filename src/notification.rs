@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::checks::CheckResult;
 use crate::config::Config;
-use crate::findings::{Finding, Severity};
+use crate::event::Trigger;
+use crate::findings::{Advisor, Finding, Severity};
 use crate::pause::HOW_TO_END_IT;
 use crate::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 
@@ -37,18 +39,7 @@ pub struct Fifo {
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
     pub fn new(config: &Config, report: &Report, run: &str) -> Self {
-        let text = text(report);
         let subject = subject(report);
-        let document = json!(report).to_string();
-        let message = json!({
-            "default": text,
-            "email": text,
-            "sms": subject,
-            "sqs": document,
-            "lambda": document,
-            "http": document,
-            "https": document,
-        });
         let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
         let hostid = hostid(report);
         let attributes = BTreeMap::from([
@@ -59,10 +50,112 @@ impl Notification {
         ]);
         let fifo = config.topic.is_fifo().then(|| Fifo {
             group_id: config.interface_id.to_string(),
-            deduplication_id: ascii(&format!("{run}-{}-{}", report.outcome, report.reason), '-', 128),
+            deduplication_id: deduplication_id(&format!("{run}-{}-{}", report.outcome, report.reason)),
         });
-        Self { subject, message: message.to_string(), attributes, fifo }
+        // Each attribute counts with its name, its type and its value.
+        let counted = attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
+        let message = fitting(Advisor::new(config), report, &subject, LARGEST - counted.sum::<usize>());
+        Self { subject, message, attributes, fifo }
     }
+}
+
+/// What a message may have at most, in bytes, with its attributes and the texts of all protocols.
+/// Source: SNS API Reference, *Publish*: "the maximum is 262,144 bytes".
+const LARGEST: usize = 256 * 1024;
+
+/// The most bytes of one text of a report that is too large.
+const LONGEST_TEXT: usize = 1000;
+
+/// So many steps of a report that is too large come before the findings.
+const FIRST_STEPS: usize = 100;
+
+/// The text for each protocol.
+fn message(report: &Report, subject: &str) -> String {
+    let text = text(report);
+    let document = json!(report).to_string();
+    let message = json!({
+        "default": text,
+        "email": text,
+        "sms": subject,
+        "sqs": document,
+        "lambda": document,
+        "http": document,
+        "https": document,
+    });
+    message.to_string()
+}
+
+/// The message of as much of the report as there is room for: the worst findings, and the last steps. What is left out is
+/// counted.
+fn fitting(advisor: Advisor<'_>, report: &Report, subject: &str, room: usize) -> String {
+    let whole = message(report, subject);
+    if whole.len() <= room {
+        return whole;
+    }
+    let clipped = clipped(report);
+    let of = |findings: usize, steps: usize| message(&shortened(advisor, &clipped, findings, steps), subject);
+    let fits = |findings: usize, steps: usize| of(findings, steps).len() <= room;
+    let steps = most(clipped.steps.len().min(FIRST_STEPS), |steps| fits(0, steps));
+    let findings = most(clipped.findings.len(), |findings| fits(findings, steps));
+    let steps = most(clipped.steps.len(), |steps| fits(findings, steps)).max(steps);
+    of(findings, steps)
+}
+
+/// The largest number up to this one that fits; 0 if none does.
+fn most(of: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let (mut least, mut most) = (0, of);
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        if fits(middle) {
+            least = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    least
+}
+
+/// The report with its worst findings first, and without the end of every text that is far too long.
+fn clipped(report: &Report) -> Report {
+    let clip = |text: &mut String| {
+        if text.len() > LONGEST_TEXT {
+            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.push('…');
+        }
+    };
+    let mut report = report.clone();
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in &mut report.findings {
+        [&mut finding.message, &mut finding.remedy].into_iter().chain(finding.resource.as_mut()).for_each(clip);
+    }
+    for step in &mut report.steps {
+        std::iter::once(&mut step.resource).chain(step.error.as_mut()).for_each(clip);
+    }
+    let Trigger { id, instance_id, state, reason, .. } = &mut report.trigger;
+    [id, instance_id, state, reason].into_iter().flatten().for_each(clip);
+    report.activation.iter_mut().flat_map(|activation| activation.error.as_mut()).for_each(clip);
+    clip(&mut report.summary);
+    report
+}
+
+/// The report with so many of its first findings and of its last steps.
+fn shortened(advisor: Advisor<'_>, report: &Report, findings: usize, steps: usize) -> Report {
+    let (kept, left_out) = report.findings.split_at(findings);
+    let earlier = report.steps.len() - steps;
+    let mut findings = kept.to_vec();
+    findings.extend(advisor.findings_left_out(left_out));
+    findings.extend(advisor.steps_left_out(earlier));
+    let steps = report.steps[earlier..].to_vec();
+    Report { findings, steps, ..report.clone() }
+}
+
+/// An id of at most 128 letters, digits and punctuation marks. What is too long is told apart by a digest.
+/// Source: SNS API Reference, *Publish*, `MessageDeduplicationId`.
+fn deduplication_id(name: &str) -> String {
+    if name.len() <= 128 {
+        return ascii(name, '-', 128).replace(' ', "-");
+    }
+    Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Outcome, name and hostid in one line. On a phone it may be all that is seen, so it says if the server does not work in
@@ -78,7 +171,7 @@ fn subject(report: &Report) -> String {
 /// The outcome in capitals.
 fn headline(report: &Report) -> String {
     let outcome = match (report.outcome, report.expected_to_work) {
-        (Outcome::Moved | Outcome::Started | Outcome::Repaired, Expectation::No) => {
+        (Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::Resolved, Expectation::No) => {
             format!("{} BUT NOT WORKING", report.outcome)
         }
         (Outcome::Audited, _) if report.severity() == Some(Severity::Critical) => {

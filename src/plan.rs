@@ -393,6 +393,21 @@ impl Refusal {
         }
     }
 
+    /// What makes this refusal itself beside its code: neither times, nor ids of requests, nor the texts of errors.
+    pub(crate) fn details(&self) -> Vec<String> {
+        match self {
+            Self::InterfaceMissing | Self::NoViableStandby | Self::TooManyMoves { .. } => Vec::new(),
+            Self::HeldByStranger { holder, .. } => holder.iter().map(ToString::to_string).collect(),
+            Self::PrimaryInterface { holder, .. } | Self::HolderNotStarted { holder } => vec![holder.to_string()],
+            Self::StillAttaching { to } => vec![to.to_string()],
+            Self::TargetNotViable { target, .. } | Self::TargetNotAMember { target } => vec![target.to_string()],
+            Self::PermissionDenied(error) | Self::AmbiguousAnswer(error) => vec![error.action.clone()],
+            Self::CallRejected(error) => {
+                vec![error.action.clone(), error.code.clone().unwrap_or_default()]
+            }
+        }
+    }
+
     /// The reason as the end of a sentence; the finding has the details.
     pub fn in_words(&self) -> String {
         match self {

@@ -96,6 +96,8 @@ pub enum Outcome {
     Paused,
     /// A pause is over.
     Resumed,
+    /// Nothing had to be done, and a problem that was mailed before is over.
+    Resolved,
 }
 
 impl fmt::Display for Outcome {
@@ -112,6 +114,7 @@ impl fmt::Display for Outcome {
             Self::Ignored => "ignored",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
+            Self::Resolved => "resolved",
         })
     }
 }

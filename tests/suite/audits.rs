@@ -1,6 +1,6 @@
 //! Audits: for every finding a world that has it, and the healthy pair, which has none of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -398,4 +398,29 @@ fn the_table_of_findings_in_the_documentation_names_every_code_and_no_other() {
     let in_sources = codes_in_the_sources();
     assert!(in_sources.len() > 40, "the sources were not understood: {in_sources:?}");
     assert_eq!(in_table, in_sources);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_with_more_findings_than_a_message_holds_is_published_all_the_same() {
+    let crowded = quiet_pair().instance(names::STANDBY, |standby| standby.impaired()).topic(names::TOPIC, |topic| {
+        (0..900).fold(topic, |topic, number| {
+            let endpoint = format!("https://ops-{number}.example.com/{}", "é".repeat(200));
+            topic.subscription("https", &endpoint, false)
+        })
+    });
+    let stage = stage(crowded, &[]);
+
+    let report = audit(&stage).await;
+    audit(&stage).await;
+
+    assert!(report.findings.iter().filter(|finding| finding.code == "subscription-unconfirmed").count() >= 900);
+    assert!(!codes(&report).contains("not-published"), "{:?}", codes(&report));
+    let messages = stage.simulator.messages();
+    assert_eq!(messages.len(), 1, "the same findings are mailed once");
+    let protocols: BTreeMap<String, String> = serde_json::from_str(&messages[0].message).expect("an object of texts");
+    let document: Report = serde_json::from_str(&protocols["lambda"]).expect("a report");
+    assert!(
+        codes(&document).is_superset(&BTreeSet::from(["no-viable-standby", "findings-left-out"].map(str::to_owned)))
+    );
+    assert!(protocols["email"].contains("more findings did not fit into this message"));
 }

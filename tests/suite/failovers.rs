@@ -245,7 +245,7 @@ mod a_holder_that_failed {
         let refused = format!("Start {} -> InsufficientInstanceCapacity", names::STANDBY);
         assert_eq!(starts, [&refused, &format!("Start {}", names::HOLDER)]);
         let next = stage.invoke(event("schedule")).await.expect("a report");
-        assert_eq!((next.outcome, next.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
+        assert_eq!((next.outcome, next.reason.as_str()), (Outcome::Resolved, "returned-to-former-holder"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -273,7 +273,7 @@ mod a_holder_that_failed {
         let failure = stage.invoke(event("schedule")).await.expect_err("the time ends first");
 
         assert!(matches!(failure, Failure::DeadlineReached { .. }), "{failure:?}");
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, PUBLISH_FAILED]);
+        assert_eq!(story(&stage.simulator), [NOTE, DETACH, PUBLISH_FAILED, "CreateTags refused"]);
     }
 }
 
@@ -870,7 +870,7 @@ mod a_holder_that_runs {
         let back = format!("Attach {} at 1", names::HOLDER);
         assert_eq!(
             story(&stage.simulator),
-            [NOTE, DETACH, &to_standby, &back, ARRIVAL, LIMITS, PUBLISH_FAILED, SETTLE]
+            [NOTE, DETACH, &to_standby, &back, ARRIVAL, LIMITS, PUBLISH_FAILED, "CreateTags refused", SETTLE]
         );
         assert_eq!(codes(&report), ["returned-to-former-holder", "attach-failed"]);
     }
@@ -1075,7 +1075,10 @@ mod an_interface_attached_to_nothing {
 
         assert_eq!(failure.error_type(), "InterfaceNotAttached");
         let both = [names::HOLDER, names::STANDBY].map(|to| format!("Attach {to} at 1 -> AttachmentLimitExceeded"));
-        assert_eq!(story(&stage.simulator), [NOTE, &both[0], &both[1], LIMITS, PUBLISH_FAILED, "CreateTags hand over"]);
+        assert_eq!(
+            story(&stage.simulator),
+            [NOTE, &both[0], &both[1], LIMITS, PUBLISH_FAILED, "CreateTags refused", "CreateTags hand over"]
+        );
         assert!(mail(&stage.simulator, 0).contains("Expected to work now: NO"));
     }
 }

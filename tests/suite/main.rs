@@ -25,6 +25,7 @@ mod operator;
 mod pages;
 mod pauses;
 mod planning;
+mod problems;
 mod repairs;
 mod room;
 mod security_groups;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
 use token_failover::ids::{AttachmentId, InstanceId};
@@ -423,6 +423,25 @@ fn the_namespace_is_the_one_that_the_role_may_write() {
     }
 }
 
+/// A time as a tag may hold it: usual ones, the ends of the calendar, and what comes close to them.
+fn any_text_of_a_time() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any_time().prop_map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        Just(DateTime::<Utc>::MAX_UTC.to_rfc3339()),
+        Just(DateTime::<Utc>::MIN_UTC.to_rfc3339()),
+        Just("+262142-12-31T23:59:59-23:59".to_owned()),
+        Just("-262143-01-01T00:00:00+23:59".to_owned()),
+        Just("9999-12-31T23:59:59Z".to_owned()),
+        "[+-]26214[0-4]-(01|12)-(01|30|31)T(00|23):59:(00|60)(Z|[+-]23:59)",
+        (-20i64..20).prop_map(|minutes| (now() + TimeDelta::minutes(minutes)).to_rfc3339()),
+    ]
+}
+
+/// A time at which a run may ask.
+fn any_clock() -> impl Strategy<Value = DateTime<Utc>> {
+    prop_oneof![Just(now()), Just(DateTime::<Utc>::MAX_UTC), Just(DateTime::<Utc>::MIN_UTC), any_time()]
+}
+
 fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
     (0..4_000_000_000i64).prop_map(|seconds| DateTime::from_timestamp(seconds, 0).expect("a time"))
 }
@@ -457,6 +476,36 @@ proptest! {
         prop_assert!(is_fit(&marks.moves_with(now())));
         prop_assert!(is_fit(&marks.limits_with(&BTreeMap::new())));
         prop_assert!(is_fit(&tag_value(&value)));
+    }
+    #[test]
+    fn no_date_in_a_tag_makes_anybody_panic_or_lasts_longer_than_a_run_can(
+        [started, until, waking] in [any_text_of_a_time(), any_text_of_a_time(), any_text_of_a_time()],
+        moves in prop::collection::vec(any_text_of_a_time(), 0..6), clock in any_clock(),
+    ) {
+        let value = format!("from={HOLDER} to={STANDBY} repair=elastic-ip started={started} busy-until={until} waking-until={waking}");
+        let keys = [move_debt().key, attach_debt().key, repair_debt().key];
+        let tags = keys.iter().map(|key| (key.clone(), value.clone())).chain([(MOVES.to_owned(), moves.join(" "))]);
+        let marks = Marks::read(&tags.collect());
+        prop_assert_eq!(marks.debts.len(), 3);
+        let busy = marks.debts.iter().filter(|debt| debt.is_busy(clock)).count();
+        let longest = TimeDelta::minutes(15);
+        for debt in &marks.debts {
+            let left = debt.busy_until.map(|until| until.signed_duration_since(clock));
+            prop_assert_eq!(debt.is_busy(clock), left.is_some_and(|left| left > TimeDelta::zero() && left <= longest));
+            for interface in [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached)] {
+                let standing = debt.standing(clock, &interface);
+                prop_assert_eq!(standing == Standing::Busy, debt.is_busy(clock), "{:?}", debt);
+            }
+            let value = debt.value();
+            prop_assert_eq!(tag_value(&value), value.clone());
+            prop_assert_eq!(&Marks::read(&BTreeMap::from([(debt.key.clone(), value)])).debts[0].change, &debt.change);
+        }
+        prop_assert_eq!(marks.is_busy(clock), busy > 0);
+        let _ = marks.is_being_started(clock, &AttachmentId::new(ATTACHMENT));
+        let hour = TimeDelta::hours(1);
+        let counted = marks.recent_moves(clock);
+        prop_assert!(counted.iter().all(|time| clock.signed_duration_since(*time).abs() < hour), "{:?}", counted);
+        prop_assert!(is_fit(&marks.moves_with(clock)));
     }
 }
 

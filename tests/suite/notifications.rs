@@ -469,6 +469,111 @@ fn a_report_of_hundreds_of_closed_ports_fits_into_a_message() {
     assert!(size(&notification(&config, &report)) < 256 * 1024);
 }
 
+/// What SNS takes at most, with all that it counts. Source: SNS API Reference, *Publish*.
+const LARGEST: usize = 256 * 1024;
+
+/// As many findings as one likes, of every severity in turn, with texts of this length in letters of several bytes.
+fn many_findings(count: usize, length: usize, letter: &str) -> Vec<Finding> {
+    let severities = [Severity::Info, Severity::Critical, Severity::Warning];
+    let finding = |number: usize| Finding {
+        severity: severities[number % 3],
+        code: "subscription-unconfirmed".to_owned(),
+        message: format!("{number} {}.", letter.repeat(length)),
+        resource: Some(format!("email {number}@example.com")),
+        remedy: format!("aws sns subscribe {}", letter.repeat(length)),
+    };
+    (0..count).map(finding).collect()
+}
+
+#[test]
+fn a_report_with_too_many_findings_keeps_the_worst_and_says_how_many_it_leaves_out() {
+    let config = support::config(&[]);
+    let report = Report { findings: many_findings(3000, 100, "é"), ..moved(&config, &on_standby()) };
+    let notification = notification(&config, &report);
+    assert!((LARGEST / 2..=LARGEST).contains(&size(&notification)), "{}", size(&notification));
+    assert_eq!(notification.attributes["severity"], "critical");
+    let protocols = protocols(&notification);
+    let document: Report = serde_json::from_str(&protocols["lambda"]).expect("a report");
+    let (last, kept) = document.findings.split_last().expect("findings");
+    let worst = report.findings.iter().filter(|finding| finding.severity == Severity::Critical).take(kept.len());
+    assert_eq!(kept, worst.cloned().collect::<Vec<_>>());
+    let left_out = 3000 - kept.len();
+    let critical = 1000 - kept.len();
+    assert_eq!((last.code.as_str(), last.severity), ("findings-left-out", Severity::Critical));
+    let message = format!(
+        "{left_out} more findings did not fit into this message: {critical} critical, 1000 warnings, 1000 good to know."
+    );
+    assert_eq!(last.message, message);
+    assert!(protocols["email"].contains(&message) && protocols["default"] == protocols["email"]);
+    assert_eq!(document.steps, report.steps);
+}
+
+#[test]
+fn a_report_that_fits_is_published_as_it_is() {
+    let config = support::config(&[]);
+    let report = Report { findings: many_findings(40, 100, "é"), ..moved(&config, &on_standby()) };
+    let notification = notification(&config, &report);
+    assert_eq!(serde_json::from_str::<Report>(&protocols(&notification)["sqs"]).expect("a report"), report);
+    assert_eq!(protocols(&notification)["email"], text(&report));
+}
+
+#[test]
+fn a_report_with_too_many_steps_keeps_the_last_ones_and_says_how_many_it_leaves_out() {
+    let config = support::config(&[]);
+    let attach = |number: u64| StepRecord {
+        step: Step::Attach,
+        resource: format!("{INTERFACE} to {STANDBY}"),
+        result: StepResult::Failed,
+        duration_ms: number,
+        error: Some("ec2:AttachNetworkInterface: IncorrectState: 許可".to_owned()),
+    };
+    let report = Report { steps: (0..5000).map(attach).collect(), ..moved(&config, &on_standby()) };
+    let notification = notification(&config, &report);
+    assert!(size(&notification) <= LARGEST, "{}", size(&notification));
+    let document: Report = serde_json::from_str(&protocols(&notification)["lambda"]).expect("a report");
+    assert!(document.steps.len() >= 100);
+    assert_eq!(document.steps, report.steps[5000 - document.steps.len()..]);
+    let said: Vec<_> = document.findings.iter().filter(|finding| finding.code == "steps-left-out").collect();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].message.starts_with(&format!("{} earlier steps ", 5000 - document.steps.len())), "{said:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn whatever_a_run_came_to_its_report_fits_into_a_message(
+        findings in prop_oneof![0usize..40, 0usize..4000], length in prop_oneof![0usize..300, 0usize..40_000],
+        steps in prop_oneof![0usize..20, 0usize..3000], letter in prop_oneof![Just("é"), Just("\u{1F4A5}"), Just("\""), Just("\u{1}"), Just("x")],
+        fifo: bool,
+    ) {
+        // What is drawn stays within what a test can hold in memory.
+        let findings = findings.min(20_000_000 / (length + 1));
+        let topic = if fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
+        let config = support::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
+        let step = StepRecord {
+            step: Step::Attach,
+            resource: INTERFACE.to_owned(),
+            result: StepResult::Failed,
+            duration_ms: 1,
+            error: Some(letter.repeat(length)),
+        };
+        let report = Report {
+            findings: many_findings(findings, length, letter),
+            steps: vec![step; steps.min(20_000_000 / (length + 1))],
+            summary: letter.repeat(length),
+            ..moved(&config, &on_standby())
+        };
+        let notification = notification(&config, &report);
+        prop_assert!(size(&notification) <= LARGEST, "{}", size(&notification));
+        let protocols = protocols(&notification);
+        let document: Report = serde_json::from_str(&protocols["https"]).expect("a report");
+        let least = Some(Severity::Info);
+        prop_assert_eq!(document.severity().max(least), report.severity().max(least));
+        prop_assert_eq!((document.outcome, &document.reason), (report.outcome, &report.reason));
+        prop_assert_eq!(&document.movement, &report.movement);
+    }
+}
+
 /// The findings about this many closed ports.
 fn closed_to(clients: u8) -> Vec<Finding> {
     let clients: Vec<String> = (0..clients).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
@@ -563,6 +668,8 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     findings.extend(worlds.iter().flat_map(|world| report(config, world).findings));
     findings.extend([
         advisor.attached_to_nothing(&[]),
+        advisor.findings_left_out(&many_findings(4, 3, "x")).expect("some"),
+        advisor.steps_left_out(1).expect("one"),
         advisor.returned(&parsed(HOLDER)),
         advisor.not_started(&parsed(STANDBY), None),
         advisor.forced(&parsed(HOLDER)),

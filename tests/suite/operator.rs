@@ -296,6 +296,29 @@ fn a_pause_needs_no_name_of_a_document_that_the_stack_has_made() {
 }
 
 #[test]
+fn a_failover_that_is_denied_in_the_middle_shows_what_was_done_and_where_the_interface_is() {
+    let desk = prepared("denied-in-the-middle", simulator::pair());
+    desk.simulator.deny("DetachNetworkInterface");
+
+    let denied = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
+
+    assert_eq!(status(&denied), Some(1), "{}", stderr(&denied));
+    let shown = stdout(&denied);
+    for line in [
+        "outcome    refused (permission-denied)",
+        "interface  eni-0ddddddddddddddd1 on i-0aaaaaaaaaaaaaaa1 (running)",
+        "The function's role does not allow ec2:DetachNetworkInterface.",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert!(
+        stderr(&denied).contains("your credentials do not allow ec2:DetachNetworkInterface"),
+        "{}",
+        stderr(&denied)
+    );
+}
+
+#[test]
 fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
     let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
     let desk = prepared("document", asleep);

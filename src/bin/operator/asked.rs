@@ -12,7 +12,7 @@ use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::findings::Severity;
 use token_failover::ids::NetworkInterfaceId;
 use token_failover::observation::NetworkInterface;
-use token_failover::report::{Outcome, Report, StepResult};
+use token_failover::report::{Outcome, Report, Step, StepResult};
 use token_failover::run::Record;
 use token_failover::serving::{Prober, connect_over_tcp};
 use tokio::time::Instant;
@@ -28,11 +28,17 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     if json {
         show::document(&report)?;
     }
-    // A person whose credentials do not suffice is told that alone: the rest of the report says nothing but that.
-    if report.reason == "permission-denied"
-        && let Some(denied) = report.findings.iter().find(|finding| finding.code == report.reason)
-    {
-        return Err(not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
+    let is_denied = report.reason == "permission-denied" && report.outcome != Outcome::Resolved;
+    let denied = report.findings.iter().find(|finding| is_denied && finding.code == report.reason);
+    let trouble =
+        denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
+    // A person whose credentials do not suffice is told that alone, where the rest of the report says nothing but that. What was
+    // changed, or was to be, comes with the whole report.
+    if let Some(trouble) = trouble {
+        if !has_tried(&report) {
+            return Err(trouble);
+        }
+        anstream::eprintln!("{}\n{}", trouble.problem, trouble.hint);
     }
     if !json {
         show::report(&report);
@@ -44,7 +50,8 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
         | Outcome::Repaired
         | Outcome::NoAction
         | Outcome::Paused
-        | Outcome::Resumed => worst < Some(Severity::Critical),
+        | Outcome::Resumed
+        | Outcome::Resolved => worst < Some(Severity::Critical),
         Outcome::Audited => report.reason == "ready",
         // What would be done is worth a look, be it a move or a start.
         Outcome::Planned => {
@@ -54,6 +61,24 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
         _ => false,
     };
     Ok(if is_well { Ended::Well } else { Ended::Badly })
+}
+
+/// Whether anything was asked of EC2 that changes more than the function's own notes.
+fn has_tried(report: &Report) -> bool {
+    report.steps.iter().any(|record| {
+        let only_notes = matches!(
+            record.step,
+            Step::NoteDebt
+                | Step::CheckPermission
+                | Step::Probe
+                | Step::NoteArrival
+                | Step::Publish
+                | Step::SettleDebt
+                | Step::HandOverDebt
+                | Step::NotePublished
+        );
+        !only_notes && record.result != StepResult::Planned
+    })
 }
 
 /// What a failover would do, in one sentence; `None`: it would move nothing.

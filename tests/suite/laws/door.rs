@@ -15,6 +15,7 @@ use token_failover::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
     SecurityGroupId,
 };
+use token_failover::marks::REFUSED;
 use token_failover::notification::Notification;
 use token_failover::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
 use token_failover::readiness::{AclEntry, Route, Subscription};
@@ -244,6 +245,9 @@ impl<D: Ec2> Ec2 for Door<D> {
         if is_note && answer.is_err() {
             self.learn(|judge, run| judge.runs[run].note_failed = true);
         }
+        if tags.contains_key(REFUSED) && answer.is_err() {
+            self.learn(|judge, run| judge.runs[run].remember_failed = true);
+        }
         self.court.leave().await;
         answer
     }
@@ -327,6 +331,9 @@ impl<D: Sns> Sns for Door<D> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
         self.court.enter().await;
         let answer = self.inner.publish(notification).await;
+        if answer.is_err() {
+            self.learn(|judge, run| judge.runs[run].remember_failed = true);
+        }
         self.court.leave().await;
         answer
     }

@@ -47,7 +47,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
     /// How often each law was applied.
-    pub(crate) laws: [u64; 16],
+    pub(crate) laws: [u64; 17],
 }
 
 impl Tally {
@@ -110,6 +110,8 @@ pub(crate) struct Run {
     pub(crate) note_failed: bool,
     pub(crate) changes: Vec<String>,
     pub(crate) published: u64,
+    /// Whether it does not know that it has published a problem, or could not write down which one.
+    pub(crate) remember_failed: bool,
     moves: bool,
     /// Whether it has asked for a token server to be woken.
     woke: bool,
@@ -144,6 +146,7 @@ impl Run {
             note_failed: false,
             changes: Vec::new(),
             published: 0,
+            remember_failed: false,
             moves: false,
             woke: false,
         }
@@ -201,6 +204,16 @@ impl Pause {
     }
 }
 
+/// A problem was published, by the run of this number.
+#[derive(Debug, Clone)]
+struct Complaint {
+    /// The reason, and what stands in each standby's way.
+    problem: String,
+    by: usize,
+    /// Whether it had seen the interface, on which it is to be written down.
+    could_write: bool,
+}
+
 /// What is true of a member, over time.
 #[derive(Debug, Clone, Default)]
 struct Fortune {
@@ -233,6 +246,8 @@ pub(crate) struct Judge {
     attachments: HashMap<String, Option<usize>>,
     pub(crate) landings: Vec<Landing>,
     pub(crate) published: Vec<Published>,
+    /// The message that was published last, if it was about a problem that lasts.
+    complaint: Option<Complaint>,
     /// When it was told that a token server may not have been woken.
     pub(crate) told_asleep: Vec<Duration>,
     /// When a token server was to be woken, and where.
@@ -273,6 +288,7 @@ impl Judge {
             attachments: HashMap::new(),
             landings: Vec::new(),
             published: Vec::new(),
+            complaint: None,
             told_asleep: Vec::new(),
             wakings: Vec::new(),
             pause: None,
@@ -847,6 +863,43 @@ impl Judge {
         }
     }
 
+    /// Law 16: the same problem is not mailed again, unless something else was in between, or whoever mailed it first did not know
+    /// that, could not write it down, or was not done with it when the other run began. No world lasts for six hours.
+    fn judge_complaint(&mut self, now: Duration, by: usize, report: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let reason = text(&report["reason"]);
+        // A move, and what an operator asks for, is told each time.
+        let repairs = ["keep ", "disassociate ", "associate ", "authorize "];
+        let changes = &self.runs[by].changes;
+        let has_repaired = changes.iter().any(|change| repairs.iter().any(|repair| change.starts_with(repair)));
+        let is_asked = report["trigger"]["kind"] == "failover";
+        let is_told_anyway = !report["move"].is_null() || is_asked || has_repaired || reason == "report-was-owed";
+        let lasts = ["refused", "failed"].contains(&text(&report["outcome"]).as_str()) && !is_told_anyway;
+        let before = self.complaint.take();
+        if !lasts {
+            return;
+        }
+        let codes = ["standby-not-viable", "attached-to-nothing"];
+        let findings = report["findings"].as_array().into_iter().flatten();
+        let obstacles = findings.filter(|finding| codes.iter().any(|code| finding["code"] == *code));
+        let obstacles: BTreeSet<String> = obstacles.map(|finding| text(&finding["message"])).collect();
+        let problem = format!("{reason} {obstacles:?}");
+        let slack = self.drama.faults.stale.unwrap_or_default();
+        let run = &self.runs[by];
+        let has_seen = !run.interface_failed && !self.is_gone;
+        let knew = |before: &Complaint| {
+            let first = &self.runs[before.by];
+            let wrote = before.could_write && !first.remember_failed && !first.killed;
+            has_seen && wrote && first.ended_at.is_some_and(|at| at + slack < run.began)
+        };
+        if let Some(before) = before.filter(knew) {
+            self.hold(16, now, before.problem != problem, || {
+                format!("[{by}] mails again what [{}] has mailed: {problem}", before.by)
+            });
+        }
+        self.complaint = Some(Complaint { problem, by, could_write: has_seen });
+    }
+
     fn observe_message(&mut self, now: Duration, by: Option<usize>, world: &World) {
         let messages = world.messages();
         if messages.len() == self.messages {
@@ -870,9 +923,16 @@ impl Judge {
             let is_true = self.is_gone;
             self.hold(14, now, is_true, || "published as missing, and the interface was there all the time".to_owned());
         }
-        if says_where || self.narrates {
+        let is_complaint = ["refused", "failed"].contains(&published.outcome.as_str());
+        if !is_complaint {
+            self.complaint = None;
+        }
+        if says_where || is_complaint || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");
+            if let Some(by) = by {
+                self.judge_complaint(now, by, &report);
+            }
             let text = |value: &Value| value.as_str().map(str::to_owned);
             published.reason = text(&report["reason"]).unwrap_or_default();
             published.from = text(&report["move"]["from"]);

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::below::{BelowEc2, BelowSns, BelowSsm};
 use super::door::{Court, Door, RUN, current_run};
 use super::drama::{Act, Cue, Drama, Entry, Fault, Faults, Kill, Kind, What, called};
-use super::judge::{Judge, Landing, Run, Tally, Violation};
+use super::judge::{Judge, Landing, Published, Run, Tally, Violation};
 
 /// How the function reaches EC2 and SNS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -343,7 +343,13 @@ where
                 }
                 // What could not be started gives the interface up to another stopped one only in the run after. And an attach may
                 // take longer than an invocation.
-                Some("standby-not-started" | "holder-not-started" | "still-attaching" | "DeadlineReached") => {
+                Some(
+                    "standby-not-started"
+                    | "holder-not-started"
+                    | "returned-to-former-holder"
+                    | "still-attaching"
+                    | "DeadlineReached",
+                ) => {
                     sleep(Duration::from_secs(60)).await;
                 }
                 _ => break,
@@ -406,8 +412,12 @@ where
                 judge.hold(14, now, true, String::new);
                 true
             }
-            // It could only be started, and there is no capacity: that is tried again and again.
-            Place::Failed { primary: true, could_start: false, .. } if outcome == "holder-not-started" => false,
+            // It could only be started, and there is no capacity: that is tried again and again, or not at all.
+            Place::Failed { primary: true, could_start: false, .. }
+                if outcome == "holder-not-started" || (self.drama.may_not_move && outcome == "too-many-moves") =>
+            {
+                false
+            }
             Place::Failed { primary: true, could_start: false, .. } => refused(&mut judge, "primary-interface"),
             Place::Failed { hung: true, .. } if !self.drama.may_force => false,
             Place::Failed { could_start, .. } if self.drama.may_not_move && (*could_start || !end.able.is_empty()) => {
@@ -457,15 +467,18 @@ where
             if first.from.as_ref() == Some(&last.to) || judge.runs[by].note_failed {
                 continue;
             }
+            // The report of a problem's end has the problem's reason.
+            let is_failed =
+                |reason: &str, published: &Published| published.outcome == "failed" && published.reason == reason;
             let is_reported = judge.published.iter().any(|published| {
-                let moved = published.outcome == "moved" || published.reason == "standby-not-started";
+                let moved = published.outcome == "moved" || is_failed("standby-not-started", published);
                 let same = landings.iter().any(|landing| published.attachment.as_ref() == Some(&landing.attachment));
                 let later = published.at >= first.at;
                 // Whoever undid the move by hand before it was reported has made another story of it.
                 let ends = [Some(&last.to), first.from.as_ref()];
                 let found_it_free = published.from.is_none() && judge.runs[by].left.is_subset(&judge.runs[by].made);
                 let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
-                let undone = published.reason == "returned-to-former-holder";
+                let undone = is_failed("returned-to-former-holder", published);
                 moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
             });
             judge.hold(8, now, is_reported, || {
