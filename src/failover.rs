@@ -500,11 +500,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let began = Instant::now();
         loop {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
-            let mut looked_for = if last_chance { Duration::MAX } else { began.elapsed() };
+            let mut looked_for = began.elapsed();
             let observation = run.observe().await;
             let mut plan = plan::plan(&self.config, observation, intent, looked_for);
-            // Without patience nothing is waited for, but no answer is doubted any less.
-            if !patience && matches!(plan.decision, Decision::LookAgain { reason, .. } if !reason.doubts_an_answer()) {
+            // Where there is no patience, or no time, nothing is waited for; but no answer is doubted any less.
+            if let Decision::LookAgain { reason, .. } = plan.decision
+                && (last_chance || !patience)
+                && !reason.doubts_an_answer()
+            {
                 looked_for = Duration::MAX;
                 plan = plan::plan(&self.config, observation, intent, looked_for);
             }
@@ -513,6 +516,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             run.viable_standbys = run.interface().map(|_| viable());
             match plan.decision {
                 Decision::Act(action) => return (action, plan.standbys),
+                Decision::LookAgain { reason, .. } if last_chance => {
+                    return (Action::CannotTell(reason.in_doubt()), plan.standbys);
+                }
                 Decision::LookAgain { .. } => sleep(pause_after_look(began.elapsed())).await,
             }
         }

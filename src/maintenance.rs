@@ -32,7 +32,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let now = run.clock.now();
         let until = pause::ends(until, now).map_err(RequestError::new)?;
         run.observe().await;
-        if !self.has_interface(run, work)? {
+        if !self.has_interface(run, work).await.map_err(unreadable)? {
             return Ok(());
         }
         let before = run.pause();
@@ -59,7 +59,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let began = Instant::now();
         run.observe().await;
         let tag = loop {
-            if !self.has_interface(run, work)? {
+            if !self.has_interface(run, work).await.map_err(unreadable)? {
                 return Ok(());
             }
             let tag = run.interface().and_then(|interface| interface.tags.get(PAUSED)).cloned();
@@ -87,11 +87,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         Ok(())
     }
 
-    /// Whether the interface could be read, and is there.
-    fn has_interface(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<bool, Failure> {
+    /// Whether the interface could be read, and is there. That it is not is believed only when EC2 says so again and again.
+    async fn has_interface(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<bool, CallError> {
+        if matches!(run.observation.as_ref().map(|seen| &seen.interface), Some(Reading::Known(None))) {
+            run.look().await?;
+        }
         let refusal = match run.observation.as_ref().map(|seen| &seen.interface) {
             Some(Reading::Known(Some(_))) => return Ok(true),
-            Some(Reading::Unreadable(error)) if error.is_transient() => return Err(unreadable(error.clone())),
+            Some(Reading::Unreadable(error)) if error.is_transient() => return Err(error.clone()),
             Some(Reading::Unreadable(error)) => Refusal::from_error(error.clone()),
             Some(Reading::Known(None)) | None => Refusal::InterfaceMissing,
         };

@@ -125,6 +125,21 @@ impl LookReason {
         })
     }
 
+    /// What remains to be said when the time is over before the doubt is.
+    pub(crate) fn in_doubt(self) -> CallError {
+        let (action, what) = match self {
+            Self::MemberMissing => ("ec2:DescribeInstances", "a member"),
+            _ => ("ec2:DescribeNetworkInterfaces", "the license interface"),
+        };
+        CallError {
+            action: action.to_owned(),
+            meaning: Meaning::Unreachable,
+            code: None,
+            message: format!("EC2 did not know {what}, and there was no time to ask it again"),
+            request_id: None,
+        }
+    }
+
     /// Whether it is an answer of EC2 that is doubted, and not a state that is waited for.
     pub fn doubts_an_answer(self) -> bool {
         matches!(self, Self::InterfaceMissing | Self::MemberMissing)

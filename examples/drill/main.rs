@@ -224,7 +224,8 @@ fn print_report(who: Who, report: &Report) {
         | Outcome::Planned
         | Outcome::Ignored
         | Outcome::Paused
-        | Outcome::Resumed => Style::new(),
+        | Outcome::Resumed
+        | Outcome::Resolved => Style::new(),
     };
     println!("outcome   {outcome}{}{outcome:#} ({})", report.outcome, report.reason);
     let mut label = "summary";

@@ -404,6 +404,16 @@ async fn resume_does_not_believe_one_answer_that_may_be_older_than_the_pause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_answer_that_the_interface_does_not_exist_keeps_nobody_from_pausing_or_resuming() {
+    let stage = stage(simulator::pair());
+    for (request, expected) in [(pause(), ("paused", "pause-set")), (resume(), ("resumed", "pause-ended"))] {
+        stage.simulator.fail_next("DescribeNetworkInterfaces", 1, Disruption::Forgotten);
+        let answered = answer(&stage, request).await;
+        assert_eq!(said(&answered), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_operators_failover_moves_it_all_the_same_and_the_pause_goes_on() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;

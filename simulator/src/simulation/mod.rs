@@ -688,7 +688,7 @@ mod tests {
         simulator.fail_next("DescribeInstances", 1, Disruption::Forgotten);
         let by_id = || DescribeNetworkInterfaces::of(names::INTERFACE);
         let members = || DescribeInstances {
-            selection: Selection::filter("instance-id", [names::HOLDER, names::STANDBY]),
+            selection: crate::world::Selection::filter("instance-id", [names::HOLDER, names::STANDBY]),
             dry_run: false,
         };
         let forgotten = simulator.call(by_id()).await.unwrap_err();

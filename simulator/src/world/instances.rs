@@ -578,7 +578,7 @@ mod tests {
         world.start(names::STANDBY).unwrap();
         assert_eq!(state(&mut world, seconds(7), names::STANDBY), InstanceState::Pending);
         let described = world.call(seconds(8), DescribeInstances::of([names::STANDBY])).unwrap().items.remove(0);
-        let seen = (described.state, described.state_reason);
+        let seen = (described.state, described.state_reason.clone());
         assert_eq!(seen, (InstanceState::Stopped, Some(StateReason::VOLUME_LOCKED)));
     }
 

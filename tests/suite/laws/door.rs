@@ -131,7 +131,8 @@ impl<D: Ec2> Ec2 for Door<D> {
         self.court.enter().await;
         let answer = self.inner.network_interface(id).await;
         self.court.leave().await;
-        self.learn(|judge, run| judge.saw_interface(run, &answer));
+        let now = self.simulator.now();
+        self.learn(|judge, run| judge.saw_interface(run, now, &answer));
         answer
     }
 

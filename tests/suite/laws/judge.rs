@@ -86,6 +86,9 @@ pub(crate) struct Run {
     /// The last answer about the interface, and whether the last question got one.
     interface: Option<Option<NetworkInterface>>,
     interface_failed: bool,
+    has_seen_interface: bool,
+    /// Since when every answer says that the interface does not exist.
+    missing_since: Option<Duration>,
     /// The last answer about all members, and whether the last question got one.
     instances: Option<Vec<Instance>>,
     instances_failed: bool,
@@ -131,6 +134,8 @@ impl Run {
             disturbed: false,
             interface: None,
             interface_failed: true,
+            has_seen_interface: false,
+            missing_since: None,
             instances: None,
             instances_failed: true,
             checks: None,
@@ -420,8 +425,19 @@ impl Judge {
 
     // ---- What a run reads ----
 
-    pub(crate) fn saw_interface(&mut self, number: usize, seen: &Result<Option<NetworkInterface>, CallError>) {
+    pub(crate) fn saw_interface(
+        &mut self,
+        number: usize,
+        now: Duration,
+        seen: &Result<Option<NetworkInterface>, CallError>,
+    ) {
         let run = &mut self.runs[number];
+        match seen {
+            Ok(Some(_)) => run.missing_since = None,
+            Ok(None) => run.missing_since = run.missing_since.or(Some(now)),
+            Err(_) => {}
+        }
+        run.has_seen_interface |= matches!(seen, Ok(Some(_)));
         run.interface_failed = seen.is_err();
         run.has_to_look = false;
         if let Ok(interface) = seen {
@@ -570,7 +586,9 @@ impl Judge {
     /// Whatever changes EC2, tags apart: law 4.
     fn has_read(&mut self, number: usize, now: Duration, what: &str) {
         let run = &self.runs[number];
-        let has_read = run.interface.as_ref().is_some_and(Option::is_some) && run.instances.is_some();
+        // One answer that it does not exist is no reason to give it up.
+        let may_exist = run.missing_since.is_none_or(|since| now < since + Duration::from_secs(15));
+        let has_read = run.has_seen_interface && may_exist && run.instances.is_some();
         let could_read = run.moves || !(run.interface_failed || run.instances_failed);
         self.hold(4, now, has_read && could_read, || format!("[{number}] could not read EC2: {what}"));
     }

@@ -406,7 +406,7 @@ where
             Place::Nowhere => {
                 let nobody = end.able.is_empty();
                 judge.hold(5, now, nobody, || format!("attached to nothing, and {outcome}: {end:?}"));
-                outcome == "no-viable-standby"
+                outcome == "no-viable-standby" && !end.tries_again
             }
             Place::Healthy => {
                 judge.hold(14, now, true, String::new);
@@ -426,7 +426,7 @@ where
             Place::Failed { could_start, .. } => {
                 let nobody = end.able.is_empty() && !could_start;
                 judge.hold(14, now, nobody, || format!("on a failed holder, and {outcome}: {end:?}"));
-                outcome == "no-viable-standby"
+                outcome == "no-viable-standby" && !end.tries_again
             }
         };
         let attached = matches!(end.place, Place::Healthy | Place::Stranger | Place::Failed { .. });
@@ -565,6 +565,8 @@ struct End {
     owed: Vec<String>,
     /// Members that could take the interface, and would run.
     able: Vec<String>,
+    /// A member is stopped, and there is no capacity to start it: that is tried again and again.
+    tries_again: bool,
 }
 
 impl End {
@@ -626,6 +628,11 @@ impl End {
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
             owed: owed.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
+            tries_again: drama
+                .members
+                .iter()
+                .filter_map(|member| region.instance(member).ok())
+                .any(|member| member.state == InstanceState::Stopped && member.capacity != Capacity::Available),
         }
     }
 }
