@@ -240,14 +240,16 @@ impl<D: Ec2> Ec2 for Door<D> {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
         let is_note = tags.iter().any(|(key, value)| key.contains(":owed:") && value.contains("busy-until"));
+        let remembers = tags.contains_key(REFUSED);
         self.decide(|judge, run, now| judge.changes(run, now, format!("write {tags:?}")));
+        self.learn(|judge, run| judge.runs[run].unsure += u32::from(remembers));
         self.court.enter().await;
         let answer = self.inner.write_tags(interface, tags).await;
         if is_note && answer.is_err() {
             self.learn(|judge, run| judge.runs[run].note_failed = true);
         }
-        if tags.contains_key(REFUSED) && answer.is_err() {
-            self.learn(|judge, run| judge.runs[run].remember_failed = true);
+        if remembers && answer.is_ok() {
+            self.learn(|judge, run| judge.runs[run].unsure -= 1);
         }
         self.court.leave().await;
         answer
@@ -331,9 +333,11 @@ impl<D: Sns> Sns for Door<D> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
         self.court.enter().await;
+        // Whoever gives up waiting does not know either.
+        self.learn(|judge, run| judge.runs[run].unsure += 1);
         let answer = self.inner.publish(notification).await;
-        if answer.is_err() {
-            self.learn(|judge, run| judge.runs[run].remember_failed = true);
+        if answer.is_ok() {
+            self.learn(|judge, run| judge.runs[run].unsure -= 1);
         }
         self.court.leave().await;
         answer

@@ -113,8 +113,8 @@ pub(crate) struct Run {
     pub(crate) note_failed: bool,
     pub(crate) changes: Vec<String>,
     pub(crate) published: u64,
-    /// Whether it does not know that it has published a problem, or could not write down which one.
-    pub(crate) remember_failed: bool,
+    /// How many messages, and notes of which problem they were about, it does not know to have got out.
+    pub(crate) unsure: u32,
     moves: bool,
     /// Whether it has asked for a token server to be woken.
     woke: bool,
@@ -151,7 +151,7 @@ impl Run {
             note_failed: false,
             changes: Vec::new(),
             published: 0,
-            remember_failed: false,
+            unsure: 0,
             moves: false,
             woke: false,
         }
@@ -907,8 +907,14 @@ impl Judge {
         let has_seen = !run.interface_failed && !self.is_gone;
         let knew = |before: &Complaint| {
             let first = &self.runs[before.by];
-            let wrote = before.could_write && !first.remember_failed && !first.killed;
-            has_seen && wrote && first.ended_at.is_some_and(|at| at + slack < run.began)
+            let wrote = before.could_write && first.unsure == 0 && !first.killed;
+            let Some(ended) = first.ended_at.filter(|_| has_seen && wrote) else { return false };
+            // Two that overlap may write down two problems in either order.
+            let others = self.runs.iter().enumerate().filter(|(number, _)| *number != before.by && *number != by);
+            let has_rival = others
+                .filter(|(_, other)| other.published > 0 && other.began <= ended)
+                .any(|(_, other)| other.ended_at.is_none_or(|at| at >= first.began));
+            !has_rival && ended + slack < run.began
         };
         if let Some(before) = before.filter(knew) {
             self.hold(16, now, before.problem != problem, || {
