@@ -217,7 +217,7 @@ fn print_heading(text: &str) {
 fn print_report(who: Who, report: &Report) {
     print_heading(&heading("Report", who));
     let outcome = match report.outcome {
-        Outcome::Moved | Outcome::Repaired => GOOD,
+        Outcome::Moved | Outcome::Repaired | Outcome::Resolved => GOOD,
         Outcome::Refused | Outcome::Failed => BAD,
         Outcome::NoAction | Outcome::Audited | Outcome::Planned | Outcome::Ignored => Style::new(),
     };
