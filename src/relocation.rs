@@ -541,7 +541,8 @@ impl<E: Ec2> Run<'_, E> {
         };
         // What was seen stopped may have been started by somebody since, and be up already.
         let is_ours = started == Ok(true) || (started == Ok(false) && answer_lost);
-        self.has_booted_with_it = is_ours;
+        // Where an answer was lost, nobody knows if it was stopped when the interface came.
+        self.has_booted_with_it = started == Ok(true);
         // A start whose answer was lost may have taken effect, and in the wrong state is also what starts already.
         let may_run =
             started.as_ref().err().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);

@@ -217,15 +217,14 @@ fn print_heading(text: &str) {
 fn print_report(who: Who, report: &Report) {
     print_heading(&heading("Report", who));
     let outcome = match report.outcome {
-        Outcome::Moved | Outcome::Started | Outcome::Repaired => GOOD,
+        Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::Resolved => GOOD,
         Outcome::Refused | Outcome::Failed => BAD,
         Outcome::NoAction
         | Outcome::Audited
         | Outcome::Planned
         | Outcome::Ignored
         | Outcome::Paused
-        | Outcome::Resumed
-        | Outcome::Resolved => Style::new(),
+        | Outcome::Resumed => Style::new(),
     };
     println!("outcome   {outcome}{}{outcome:#} ({})", report.outcome, report.reason);
     let mut label = "summary";

@@ -240,18 +240,18 @@ impl<D: Ec2> Ec2 for Door<D> {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
         let is_note = tags.iter().any(|(key, value)| key.contains(":owed:") && value.contains("busy-until"));
-        let remembers = tags.contains_key(REFUSED);
+        let remembered = tags.get(REFUSED);
         self.decide(|judge, run, now| judge.changes(run, now, format!("write {tags:?}")));
-        self.learn(|judge, run| judge.runs[run].unsure += u32::from(remembers));
+        self.learn(|judge, run| judge.runs[run].unsure += u32::from(remembered.is_some()));
         self.court.enter().await;
         let answer = self.inner.write_tags(interface, tags).await;
         if is_note && answer.is_err() {
             self.learn(|judge, run| judge.runs[run].note_failed = true);
         }
-        if remembers && answer.is_ok() {
-            self.learn(|judge, run| judge.runs[run].unsure -= 1);
-        }
         self.court.leave().await;
+        if let Some(value) = remembered.filter(|_| answer.is_ok()) {
+            self.learn(|judge, run| judge.runs[run].remembers(value));
+        }
         answer
     }
 
@@ -336,10 +336,10 @@ impl<D: Sns> Sns for Door<D> {
         // Whoever gives up waiting does not know either.
         self.learn(|judge, run| judge.runs[run].unsure += 1);
         let answer = self.inner.publish(notification).await;
+        self.court.leave().await;
         if answer.is_ok() {
             self.learn(|judge, run| judge.runs[run].unsure -= 1);
         }
-        self.court.leave().await;
         answer
     }
 }

@@ -16,6 +16,7 @@ use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, name
 use token_failover::cloud::{Attach, CallError, Meaning};
 use token_failover::failover::Failure;
 use token_failover::ids::{AttachmentId, InstanceId};
+use token_failover::marks::REFUSED;
 use token_failover::observation::{AttachmentStatus, Instance, InstanceState, NetworkInterface, StatusChecks};
 use token_failover::report::{Outcome, Report};
 
@@ -115,6 +116,8 @@ pub(crate) struct Run {
     pub(crate) published: u64,
     /// How many messages, and notes of which problem they were about, it does not know to have got out.
     pub(crate) unsure: u32,
+    /// What it has written down of a problem.
+    remembered: Option<String>,
     moves: bool,
     /// Whether it has asked for a token server to be woken.
     woke: bool,
@@ -152,9 +155,16 @@ impl Run {
             changes: Vec::new(),
             published: 0,
             unsure: 0,
+            remembered: None,
             moves: false,
             woke: false,
         }
+    }
+
+    /// The note of a problem is there.
+    pub(crate) fn remembers(&mut self, value: &str) {
+        self.unsure -= 1;
+        self.remembered = Some(value.to_owned());
     }
 
     fn instance(&self, id: &str) -> Option<&Instance> {
@@ -450,6 +460,13 @@ impl Judge {
             run.seen_attached.extend(attached.and_then(|now| Some((now.id.to_string(), now.instance_id?))));
             let leaving = now.filter(|now| now.status == AttachmentStatus::Detaching);
             run.gone.extend([left, leaving].into_iter().flatten().map(|attachment| attachment.id.to_string()));
+            // So was what the interface, seen free, says itself that it was about to leave.
+            let free = interface.as_ref().filter(|interface| interface.attachment.is_none());
+            let notes = free.into_iter().flat_map(|interface| interface.tags.keys());
+            run.gone.extend(notes.filter_map(|key| {
+                let (attachment, _) = key.strip_prefix("token-failover:owed:")?.rsplit_once(':')?;
+                Some(attachment.to_owned())
+            }));
             run.interface = Some(interface.clone());
         }
         self.judge_standbys(number);
@@ -576,7 +593,10 @@ impl Judge {
         }
         for pause in self.pauses.clone() {
             let is_about_it = |mail: &&Published| matches!(mail.outcome.as_str(), "paused" | "resumed");
-            let told = self.published.iter().filter(is_about_it).any(|mail| mail.at >= pause.set_at);
+            // A call that takes effect late may write a pause once more whose end was told already.
+            let first = self.pauses.iter().filter(|other| (other.since, other.until) == (pause.since, pause.until));
+            let set_at = first.map(|first| first.set_at).min().unwrap_or(pause.set_at);
+            let told = self.published.iter().filter(is_about_it).any(|mail| mail.at >= set_at);
             self.hold(15, now, told, || format!("nobody was told of a pause: {pause:?}"));
         }
         let left = self.pause.clone();
@@ -882,8 +902,9 @@ impl Judge {
     }
 
     /// Law 16: the same problem is not mailed again, unless something else was in between, or whoever mailed it first did not know
-    /// that, could not write it down, or was not done with it when the other run began. No world lasts for six hours.
-    fn judge_complaint(&mut self, now: Duration, by: usize, report: &Value) {
+    /// that, could not write it down, or was not done with it when the other run began; or that
+    /// was overwritten. No world lasts for six hours.
+    fn judge_complaint(&mut self, now: Duration, by: usize, report: &Value, tag: Option<&str>) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let reason = text(&report["reason"]);
         // A move, and what an operator asks for, is told each time.
@@ -909,12 +930,9 @@ impl Judge {
             let first = &self.runs[before.by];
             let wrote = before.could_write && first.unsure == 0 && !first.killed;
             let Some(ended) = first.ended_at.filter(|_| has_seen && wrote) else { return false };
-            // Two that overlap may write down two problems in either order.
-            let others = self.runs.iter().enumerate().filter(|(number, _)| *number != before.by && *number != by);
-            let has_rival = others
-                .filter(|(_, other)| other.published > 0 && other.began <= ended)
-                .any(|(_, other)| other.ended_at.is_none_or(|at| at >= first.began));
-            !has_rival && ended + slack < run.began
+            // Another run, or a call that takes effect late, may have written something else since, or removed it.
+            let is_there = first.remembered.is_none() || first.remembered.as_deref() == tag;
+            is_there && ended + slack < run.began
         };
         if let Some(before) = before.filter(knew) {
             self.hold(16, now, before.problem != problem, || {
@@ -955,7 +973,9 @@ impl Judge {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");
             if let Some(by) = by {
-                self.judge_complaint(now, by, &report);
+                let interface = world.interface(names::INTERFACE);
+                let tag = interface.and_then(|interface| interface.tags.get(REFUSED)).map(String::as_str);
+                self.judge_complaint(now, by, &report, tag);
             }
             let text = |value: &Value| value.as_str().map(str::to_owned);
             published.reason = text(&report["reason"]).unwrap_or_default();

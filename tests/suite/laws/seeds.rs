@@ -36,4 +36,9 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         168,
         "a detach hangs for good, every run ends in the middle of its move, and nobody is told that the pause is over",
     ),
+    (54879, "a start whose answer was lost counts as this run's, and an instance that ran already is not woken"),
+    (53639, "a pause that is written once more by a late call was told before"),
+    (41567, "the time is over, and one answer that the interface does not exist is believed"),
+    (846, "an interface goes back and forth between two members that cannot be started"),
+    (2767, "what completes a move is refused because the move was counted"),
 ];
