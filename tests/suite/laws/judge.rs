@@ -594,7 +594,7 @@ impl Judge {
         for pause in self.pauses.clone() {
             let is_about_it = |mail: &&Published| matches!(mail.outcome.as_str(), "paused" | "resumed");
             // A call that takes effect late may write a pause once more whose end was told already.
-            let first = self.pauses.iter().filter(|other| (other.since, other.until) == (pause.since, pause.until));
+            let first = self.pauses.iter().filter(|other| other.value == pause.value);
             let set_at = first.map(|first| first.set_at).min().unwrap_or(pause.set_at);
             let told = self.published.iter().filter(is_about_it).any(|mail| mail.at >= set_at);
             self.hold(15, now, told, || format!("nobody was told of a pause: {pause:?}"));
