@@ -47,7 +47,7 @@ const START: &str = "start";
 pub const MOVES: &str = "token-failover:moves";
 /// The tag with the members that could not be started.
 pub const NOT_STARTED: &str = "token-failover:not-started";
-/// The tag with the problem that was mailed last: a refusal, or anything else that is no success.
+/// The tag with the problem that was mailed last: a refusal, or anything else that is not a success.
 pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.

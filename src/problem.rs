@@ -1,4 +1,4 @@
-//! Problems: every ending that is no success, by what makes it itself, and what is said of it over time. Pure.
+//! Problems: every ending that is not a success, by what makes it itself, and what is said of it over time. Pure.
 //!
 //! A problem is mailed once, again when it has become another one, again when six hours have passed, and once more when it is
 //! over. What was mailed is remembered on the license interface, in the tag
