@@ -359,14 +359,16 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// Reads the interface alone, and remembers what it saw. That EC2 does not know it is believed only when it says so for
     /// longer than its answers can be old.
     pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
-        let began = Instant::now();
+        let mut missing_since: Option<Instant> = None;
         let (observed_at, interface) = loop {
             let observed_at = self.clock.now();
             let interface = self.ec2.network_interface(&self.config.interface_id).await?;
-            if interface.is_some() || began.elapsed() >= STALE_READ_PATIENCE {
+            // Counted from the first such answer, not from a question that nobody answered for long.
+            let missing_for = missing_since.get_or_insert_with(Instant::now).elapsed();
+            if interface.is_some() || missing_for >= STALE_READ_PATIENCE {
                 break (observed_at, interface);
             }
-            sleep(pause_after_look(began.elapsed())).await;
+            sleep(pause_after_look(missing_for)).await;
         };
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());

@@ -369,6 +369,12 @@ impl Judge {
         self.look_at(Duration::ZERO, world);
     }
 
+    /// Whether a member was unhealthy at some time after this one.
+    pub(crate) fn has_recovered_since(&self, member: &str, since: Duration) -> bool {
+        let fortune = self.fortunes.get(member);
+        fortune.is_some_and(|fortune| fortune.healthy_since.is_none_or(|healthy| healthy > since))
+    }
+
     /// Nobody acts anymore, and no call fails. The failovers until now are those that count.
     pub(crate) fn ends(&mut self) {
         self.is_over = true;
@@ -450,7 +456,8 @@ impl Judge {
         run.has_seen_interface |= matches!(seen, Ok(Some(_)));
         run.interface_failed = seen.is_err();
         run.has_to_look = false;
-        if let Ok(interface) = seen {
+        let is_doubtful = run.missing_since.is_some_and(|since| now < since + Duration::from_secs(15));
+        if let Some(interface) = seen.as_ref().ok().filter(|_| !is_doubtful) {
             // What was seen to leave, and what was there and is not anymore, is shown again only by an old answer.
             let attachment = |seen: &Option<NetworkInterface>| seen.as_ref()?.attachment.clone();
             let now = attachment(interface);

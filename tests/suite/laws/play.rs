@@ -430,7 +430,10 @@ where
             }
         };
         let attached = matches!(end.place, Place::Healthy | Place::Stranger | Place::Failed { .. });
-        if attached && answered && !end.is_open {
+        // What arrived only after the last run had looked is for the next one.
+        let last_looked = judge.runs.last().map(|run| run.began).unwrap_or_default();
+        let is_settled = judge.landings.last().is_none_or(|landing| landing.at <= last_looked);
+        if attached && answered && !end.is_open && is_settled {
             judge.hold(8, now, end.owed.is_empty(), || format!("still owed: {:?}", end.owed));
         }
         // Without a note nobody knows that the attach was this function's.
@@ -498,6 +501,10 @@ where
         let Some(by) = last.by.filter(|_| is_there && last.ran && self.drama.is_member(&last.to)) else { return };
         // Without a note nobody knows that the attach was this function's.
         if judge.runs[by].note_failed {
+            return;
+        }
+        // One that was stopped since, and started again, has found the interface at boot.
+        if judge.has_recovered_since(&last.to, last.at) {
             return;
         }
         let woken = judge.wakings.iter().any(|(at, instance)| *instance == last.to && *at >= last.at);
