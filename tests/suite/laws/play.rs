@@ -432,8 +432,8 @@ where
         let attached = matches!(end.place, Place::Healthy | Place::Stranger | Place::Failed { .. });
         // What arrived only after the last run had looked is for the next one.
         let last_looked = judge.runs.last().map(|run| run.began).unwrap_or_default();
-        let is_settled = judge.landings.last().is_none_or(|landing| landing.at <= last_looked);
-        if attached && answered && !end.is_open && is_settled {
+        let has_looked_since = judge.landings.last().is_none_or(|landing| landing.at <= last_looked);
+        if attached && answered && !end.is_open && has_looked_since {
             judge.hold(8, now, end.owed.is_empty(), || format!("still owed: {:?}", end.owed));
         }
         // Without a note nobody knows that the attach was this function's.
@@ -445,7 +445,7 @@ where
             let excused = matches!(end.place, Place::Failed { .. });
             judge.hold(9, now, !deletes || excused, || format!("DeleteOnTermination is true: {end:?}"));
         }
-        settled && answered
+        settled && answered && has_looked_since
     }
 
     /// Law 8: every move is reported.
