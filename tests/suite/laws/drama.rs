@@ -466,7 +466,7 @@ impl Drama {
             let dry = drama.entries.iter_mut().filter(|entry| entry.what.is_dry());
             dry.for_each(|entry| entry.what = What::Audit);
         }
-        drama.add_slow_attaches();
+        drama.add_slow_attaches(is_brief);
         drama.add_hanging_reads();
         drama.add_single_wrong_answers();
         drama.draw_attached_ebs();
@@ -486,10 +486,11 @@ impl Drama {
         drama
     }
 
-    /// An attach that takes up to ten minutes.
-    fn add_slow_attaches(&mut self) {
+    /// An attach that takes up to ten minutes; where every call costs, up to two.
+    fn add_slow_attaches(&mut self, is_brief: bool) {
         if self.seed % 17 == 13 && self.kind != Kind::Ordinary {
-            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, 600_000);
+            let most = if is_brief { 120_000 } else { 600_000 };
+            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, most);
             self.scenario = self.scenario.clone().with_timings(|timings| timings.attach = attach);
             self.setting.push(format!("an attach takes {attach:?}"));
         }
