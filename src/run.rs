@@ -122,9 +122,13 @@ pub(crate) async fn first_of<T>(
 }
 
 /// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
-/// look is three calls.
+/// look is three calls. What takes longer than half a minute, such as a slow attach, often takes many.
 pub fn pause_after_look(waited: Duration) -> Duration {
-    if waited < Duration::from_secs(1) { Duration::from_millis(250) } else { Duration::from_secs(1) }
+    match waited.as_secs() {
+        0 => Duration::from_millis(250),
+        1..30 => Duration::from_secs(1),
+        _ => Duration::from_secs(3),
+    }
 }
 
 /// A step on record that has not ended.
