@@ -498,17 +498,20 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// answer is acted upon, unless it is doubtful.
     async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
+        let mut doubt: Option<Instant> = None;
         loop {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
             let mut looked_for = began.elapsed();
             let observation = run.observe().await;
-            let mut plan = plan::plan(&self.config, observation, intent, looked_for);
-            // Where there is no patience, or no time, nothing is waited for; but no answer is doubted any less.
-            if let Decision::LookAgain { reason, .. } = plan.decision
-                && (last_chance || !patience)
-                && !reason.doubts_an_answer()
-            {
-                looked_for = Duration::MAX;
+            // A doubt lasts from the answer that began it, however long something else was waited for before.
+            let doubted_for = doubt.map_or(Duration::ZERO, |since| since.elapsed());
+            let mut plan = plan::plan(&self.config, observation, intent, doubted_for.min(looked_for));
+            if matches!(plan.decision, Decision::LookAgain { reason, .. } if reason.doubts_an_answer()) {
+                doubt = doubt.or_else(|| Some(Instant::now()));
+            } else {
+                doubt = None;
+                // Where there is no patience, or no time, nothing else is waited for.
+                looked_for = if last_chance || !patience { Duration::MAX } else { looked_for };
                 plan = plan::plan(&self.config, observation, intent, looked_for);
             }
             run.record(Record::Planned(&plan, looked_for));

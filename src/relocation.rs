@@ -225,6 +225,8 @@ impl<E: Ec2> Run<'_, E> {
         let mut waiting = None;
         // Force is used on what was seen to hang, not on what could not be seen.
         let mut has_seen = false;
+        // Nor is anything asked again while nothing can be seen.
+        let mut is_blind = false;
         // A role that is scoped by resource is told that it may not detach what is gone, so a denial is believed only if the
         // attachment is still there when EC2's answers can no longer be old.
         let mut denied: Option<(Instant, CallError)> = None;
@@ -234,7 +236,8 @@ impl<E: Ec2> Run<'_, E> {
                 .zip(self.config.force_detach_after)
                 .is_some_and(|(asked, patience)| now.duration_since(asked) >= patience);
             let force = !forced && patience_over && has_seen;
-            if (asked.is_none() || force) && now >= ask_at && denied.is_none() {
+            let may_ask = asked.is_none() && !is_blind;
+            if (may_ask || force) && now >= ask_at && denied.is_none() {
                 let step = if force { Step::ForceDetach } else { Step::Detach };
                 let detached = self.step(step, &from.id, ec2.detach(&from.id, force)).await;
                 self.may_have_changed |= may_have_taken_effect(&detached);
@@ -252,6 +255,7 @@ impl<E: Ec2> Run<'_, E> {
             // A failed look is not evidence that the interface is free.
             let look = self.look().await;
             has_seen = look.is_ok();
+            is_blind = look.is_err();
             if let Ok(interface) = look {
                 let Some(interface) = interface else { return Err(Relocated::Refused(Refusal::InterfaceMissing)) };
                 match &interface.attachment {

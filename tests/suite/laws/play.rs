@@ -456,6 +456,8 @@ where
         if judge.is_gone || is_open {
             return;
         }
+        // What arrived only after the last run had looked is for the next one.
+        let last_looked = judge.runs.last().map(|run| run.began).unwrap_or_default();
         // What one run does is one move, from where its first attach found the interface to where its last one left it.
         let mut moves: Vec<Vec<Landing>> = Vec::new();
         for landing in &judge.landings {
@@ -466,7 +468,7 @@ where
         }
         for landings in moves {
             let (first, last) = (&landings[0], &landings[landings.len() - 1]);
-            let Some(by) = first.by else { continue };
+            let Some(by) = first.by.filter(|_| last.at <= last_looked) else { continue };
             if first.from.as_ref() == Some(&last.to) || judge.runs[by].note_failed {
                 continue;
             }
