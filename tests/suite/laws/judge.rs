@@ -918,7 +918,7 @@ impl Judge {
         let repairs = ["keep ", "disassociate ", "associate ", "authorize "];
         let changes = &self.runs[by].changes;
         let has_repaired = changes.iter().any(|change| repairs.iter().any(|repair| change.starts_with(repair)));
-        let is_asked = report["trigger"]["kind"] == "failover";
+        let is_asked = ["failover", "pause", "resume"].iter().any(|kind| report["trigger"]["kind"] == *kind);
         let is_told_anyway = !report["move"].is_null() || is_asked || has_repaired || reason == "report-was-owed";
         let lasts = ["refused", "failed"].contains(&text(&report["outcome"]).as_str()) && !is_told_anyway;
         let before = self.complaint.take();
