@@ -32,8 +32,8 @@ use self::play::{Lane, Played, play};
 
 /// How many worlds a plain test run plays below the wire and through the SDK. `LAWS_WORLDS` asks for other numbers: so
 /// many below the wire, and a twentieth of them through the SDK.
-const WORLDS_BELOW: u64 = 129_000;
-const WORLDS_THROUGH_THE_SDK: u64 = 11_600;
+const WORLDS_BELOW: u64 = 40_000;
+const WORLDS_THROUGH_THE_SDK: u64 = 2_000;
 /// How many worlds a plain test run plays below the wire that nobody has played before.
 const FRESH_WORLDS: u64 = 500;
 
