@@ -20,7 +20,7 @@ use crate::observation::{
 };
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
-use crate::run::{Run, first_of, pause_after, read_reachability};
+use crate::run::{Run, STALE_READ_PATIENCE, first_of, pause_after, read_reachability};
 
 /// How a move ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,6 @@ const WRONG_STATE_PATIENCE: Duration = Duration::from_secs(30);
 const ATTACH_PATIENCE: Duration = Duration::from_secs(90);
 /// The longest pause between two tries of an attach that is refused.
 const LONGEST_ATTACH_PAUSE: Duration = Duration::from_secs(3);
-/// How long after a change EC2's answers may still show what was before it. They can be old; this old they are not.
-pub(crate) const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 /// How long the flag that keeps the interface alive is tried to be set before the report says that it is not.
 const KEEP_PATIENCE: Duration = Duration::from_secs(20);
 /// How long a started instance may take until it runs. EC2's part of a boot takes seconds.

@@ -23,7 +23,6 @@ use crate::observation::{
 use crate::pause::{self, Pause};
 use crate::plan::Plan;
 use crate::readiness::Readiness;
-use crate::relocation::STALE_READ_PATIENCE;
 use crate::report::{ActivationRecord, Probe, Step, StepRecord, StepResult, milliseconds};
 use crate::security_group::prefix_lists;
 
@@ -400,6 +399,9 @@ fn with_status_checks(
     };
     instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
 }
+
+/// How long after a change EC2's answers may still show what was before it. They can be old; this old they are not.
+pub(crate) const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long the reads that only the report needs may take, all together. An audit asks again.
 pub(crate) const REACHABILITY_PATIENCE: Duration = Duration::from_secs(10);
