@@ -35,7 +35,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AttachmentId, InstanceId};
-use crate::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
+use crate::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface, OLDEST_ANSWER_DELTA};
 
 /// The namespace of all tags that are read and written here.
 pub const NAMESPACE: &str = "token-failover:";
@@ -63,9 +63,6 @@ pub const LIMITS: &str = "token-failover:limits";
 
 /// The most characters of a tag's value. Source: EC2 User Guide, "Tag restrictions".
 const LONGEST_VALUE: usize = 256;
-
-/// How old EC2's answers are at most, as far as it matters here.
-pub(crate) const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -362,7 +359,7 @@ impl Debt {
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => {
                 // An old answer must not make anybody forget a move.
                 let age = self.busy_until.max(self.started).map(|last_sign| asked_at.signed_duration_since(last_sign));
-                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER && age >= -LONGEST_RUN);
+                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER_DELTA && age >= -LONGEST_RUN);
                 if may_be_unseen { Standing::Open } else { Standing::Void }
             }
             Some(_) => Standing::Due,

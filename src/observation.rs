@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,13 @@ use crate::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId,
     SecurityGroupId,
 };
+
+/// How old EC2's answers are at most, as far as it matters here. AWS gives no number: what EC2 says becomes consistent
+/// "eventually", mostly within seconds. Source: EC2 API, "Eventual consistency".
+pub const OLDEST_ANSWER: Duration = Duration::from_secs(15);
+
+/// The same, for times of day.
+pub(crate) const OLDEST_ANSWER_DELTA: TimeDelta = TimeDelta::seconds(OLDEST_ANSWER.as_secs().cast_signed());
 
 /// The answer to one question, or why there is none. A failed read is never an empty answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::event::Intent;
-use crate::marks::{OLDEST_ANSWER, PAUSED, PAUSED_TOLD, tag_value};
-use crate::observation::Observation;
+use crate::marks::{PAUSED, PAUSED_TOLD, tag_value};
+use crate::observation::{OLDEST_ANSWER_DELTA, Observation};
 use crate::plan::{Action, Decision, unpaused};
 use crate::report::Outcome;
 
@@ -156,7 +156,7 @@ impl Pause {
             Standing::Over
         } else if left > LONGEST + CLOCKS_DIFFER {
             Standing::NotUnderstood
-        } else if left <= -OLDEST_ANSWER {
+        } else if left <= -OLDEST_ANSWER_DELTA {
             // An answer may be older than the pause that has taken the place of this one.
             Standing::Over
         } else {
@@ -289,7 +289,7 @@ pub fn news(tags: &BTreeMap<String, String>, asked_at: DateTime<Utc>, speaks: bo
         NewsKind::Resumed => pause.resumed,
         NewsKind::EndsSoon | NewsKind::Ended | NewsKind::NotUnderstood => None,
     });
-    let is_due = speaks || spoken_for.is_none_or(|at| asked_at.signed_duration_since(at) >= OLDEST_ANSWER);
+    let is_due = speaks || spoken_for.is_none_or(|at| asked_at.signed_duration_since(at) >= OLDEST_ANSWER_DELTA);
     is_due.then(|| News { kind, value: value.clone(), pause })
 }
 

@@ -15,7 +15,8 @@ use crate::event::Intent;
 use crate::ids::{AttachmentId, InstanceId, NetworkInterfaceId};
 use crate::marks::Marks;
 use crate::observation::{
-    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Observation, Reading,
+    StatusChecks,
 };
 use crate::pause;
 
@@ -113,16 +114,16 @@ pub enum LookReason {
 impl LookReason {
     /// How long to keep looking. The design's rule is to believe EC2 in the end; these say when the end is.
     fn at_most(self) -> Duration {
-        Duration::from_secs(match self {
+        let seconds = match self {
+            Self::InterfaceMissing | Self::MemberMissing => return OLDEST_ANSWER,
             Self::EventDisagrees => 10,
             Self::InterfaceInTransit => 20,
             Self::PrimaryNotReleased => 120,
             Self::StandbyInTransit | Self::AnotherRunAtWork | Self::HolderStopping => 90,
             // Longer than any invocation lasts.
             Self::AttachPending => 900,
-            // EC2's answers are not older than that.
-            Self::InterfaceMissing | Self::MemberMissing => 15,
-        })
+        };
+        Duration::from_secs(seconds)
     }
 
     /// What remains to be said when the time is over before the doubt is.

@@ -10,14 +10,13 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use crate::observation::OLDEST_ANSWER_DELTA;
+
 /// How long after a mail the same problem is mailed again.
 pub const REMINDER: TimeDelta = TimeDelta::hours(6);
 
 /// How far another run's clock may be ahead of this one's. A time beyond that was never written by a run.
 const SKEW: TimeDelta = TimeDelta::minutes(15);
-
-/// For so long after a tag was written, an answer of EC2 may not show it yet.
-const OLDEST_ANSWER: TimeDelta = TimeDelta::seconds(15);
 
 /// What makes a problem itself: its code, and a digest of everything else that matters. Durations, times, request ids and the
 /// texts of errors never do.
@@ -117,7 +116,7 @@ impl Memory {
             (_, Some(Some(tag))) => Some(tag),
             (Self::Mailed { remembered, written }, Some(None)) => {
                 let age = remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
-                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER);
+                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER_DELTA);
                 // Otherwise another process has removed the tag, because the problem was over.
                 (!written || may_be_unseen).then(|| remembered.clone())
             }

@@ -16,11 +16,11 @@ use crate::cloud::{Attach, CallError, Ec2, Meaning};
 use crate::findings::Severity;
 use crate::ids::{AttachmentId, InstanceId};
 use crate::observation::{
-    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Reading, StatusChecks,
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Reading, StatusChecks,
 };
 use crate::plan::{Move, Refusal, Target};
 use crate::report::{Movement, Step, milliseconds};
-use crate::run::{Run, STALE_READ_PATIENCE, first_of, pause_after, read_reachability};
+use crate::run::{Run, first_of, pause_after, read_reachability};
 
 /// How a move ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -268,7 +268,7 @@ impl<E: Ec2> Run<'_, E> {
                     }
                     Some(_) => {}
                 }
-                if let Some((_, error)) = denied.take_if(|(since, _)| since.elapsed() >= STALE_READ_PATIENCE) {
+                if let Some((_, error)) = denied.take_if(|(since, _)| since.elapsed() >= OLDEST_ANSWER) {
                     self.end(waiting, Some(&error));
                     return Err(Relocated::Refused(Refusal::PermissionDenied(error)));
                 }
@@ -316,7 +316,7 @@ impl<E: Ec2> Run<'_, E> {
         if let Landing::Landed(attachment) = &landing {
             self.keep_on_termination(attachment).await;
             if !is_started_next {
-                self.read_instance(&attach.instance_id, STALE_READ_PATIENCE).await;
+                self.read_instance(&attach.instance_id, OLDEST_ANSWER).await;
             }
         }
         landing
@@ -445,7 +445,7 @@ impl<E: Ec2> Run<'_, E> {
                 let has_seen = look.is_ok();
                 let pause = pause_after(began.elapsed());
                 if let Ok(interface) = look {
-                    let may_be_old = began.elapsed() < STALE_READ_PATIENCE;
+                    let may_be_old = began.elapsed() < OLDEST_ANSWER;
                     let place =
                         interface.as_ref().map(|interface| Place::of(interface, attach, &self.departed, accepted));
                     match place {
@@ -585,7 +585,7 @@ impl<E: Ec2> Run<'_, E> {
                     }
                     // EC2 takes a start back when it turns out that there is no capacity. Until the answers can no longer be
                     // old, `stopped` may also be what was before the start.
-                    InstanceState::Stopped if began.elapsed() < STALE_READ_PATIENCE => {}
+                    InstanceState::Stopped if began.elapsed() < OLDEST_ANSWER => {}
                     InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {
                         let reason = reason.filter(|_| accepted).map(|reason| (id.clone(), reason));
                         self.stopped_again.extend(reason);

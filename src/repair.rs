@@ -1,13 +1,12 @@
 //! Carrying out repairs of what the checks found wrong, as far as the settings allow, and seeing that they are made.
 
-use std::time::Duration;
-
 use tokio::time::{Instant, sleep};
 
 use crate::checks::{CheckResult, Checks, Repair, is_made};
 use crate::cloud::{CallError, Ec2, Meaning};
 use crate::conclusion::Work;
 use crate::findings::Severity;
+use crate::observation::OLDEST_ANSWER;
 use crate::report::Step;
 use crate::run::{Run, pause_after_look};
 
@@ -19,9 +18,6 @@ pub(crate) enum Seeing {
     /// As long as it shows less than was accepted, and its answers may be old.
     UntilShown,
 }
-
-/// How long EC2's answers may still show what was before a repair.
-const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 
 impl<E: Ec2> Run<'_, E> {
     /// Asks EC2 what it shows of the repairs that it accepted. Only what it shows is repaired.
@@ -40,7 +36,7 @@ impl<E: Ec2> Run<'_, E> {
                     work.unseen = unseen;
                 }
             }
-            if seeing == Seeing::Once || began.elapsed() >= STALE_READ_PATIENCE {
+            if seeing == Seeing::Once || began.elapsed() >= OLDEST_ANSWER {
                 break;
             }
             sleep(pause_after_look(began.elapsed())).await;

@@ -17,7 +17,7 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, Observation, Reachability, Reading, StateReason,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading, StateReason,
     StatusChecks,
 };
 use crate::pause::{self, Pause};
@@ -368,7 +368,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             let interface = self.ec2.network_interface(&self.config.interface_id).await?;
             // Counted from the first such answer, not from a question that nobody answered for long.
             let missing_for = missing_since.get_or_insert_with(Instant::now).elapsed();
-            if interface.is_some() || missing_for >= STALE_READ_PATIENCE {
+            if interface.is_some() || missing_for >= OLDEST_ANSWER {
                 break (observed_at, interface);
             }
             sleep(pause_after_look(missing_for)).await;
@@ -399,9 +399,6 @@ fn with_status_checks(
     };
     instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
 }
-
-/// How long after a change EC2's answers may still show what was before it. They can be old; this old they are not.
-pub(crate) const STALE_READ_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long the reads that only the report needs may take, all together. An audit asks again.
 pub(crate) const REACHABILITY_PATIENCE: Duration = Duration::from_secs(10);
