@@ -620,6 +620,26 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
 }
 
 #[test]
+fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_standby_that_refused_it_is_tried_again() {
+    use token_failover::marks::NOT_STARTED;
+    let left = Attachment { id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"), ..attachment() };
+    let debt = Debt::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
+    let back = with_tag(InstanceState::Stopped, &debt.key, &debt.value());
+    assert_eq!(reconcile(&back).decision, starts(false));
+    // Where it cannot be started at the moment, the standby is tried once more.
+    let last = now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let too_early = back.clone().with_interface(|interface| {
+        interface.tags.insert(NOT_STARTED.to_owned(), format!("{HOLDER}=1@{last}"));
+    });
+    assert!(planned_move(&reconcile(&too_early)).is_some(), "the standby may take it by now");
+    let reported = debt.once_reported();
+    let told = with_tag(InstanceState::Stopped, &reported.key, &reported.value());
+    assert!(planned_move(&reconcile(&told)).is_some(), "what was reported is over");
+    let asked = plan(&config(), &back, &failover(Some(STANDBY)), AT_ONCE).decision;
+    assert!(matches!(asked, Decision::Act(Action::Move(_))), "whoever asks for it gets it tried: {asked:?}");
+}
+
+#[test]
 fn a_holder_that_one_answer_does_not_know_is_looked_for_again() {
     let observation = pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
     let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
