@@ -398,6 +398,18 @@ impl Marks {
         })
     }
 
+    /// Whether the interface came back to this member by this attachment, in a move that nobody has reported: whoever was to
+    /// have it did not take it, and the member may never have been started again.
+    pub fn has_come_back(&self, member: &InstanceId, attachment: &AttachmentId) -> bool {
+        self.debts.iter().filter(|debt| !debt.reported).any(|debt| match &debt.change {
+            Change::Move { departed: Some(departed), from: Some(from), arrived, .. } => {
+                let may_be_by_this = arrived.as_ref().is_none_or(|arrived| arrived == attachment);
+                from == member && departed != attachment && may_be_by_this
+            }
+            Change::Move { .. } | Change::Start { .. } | Change::Repair { .. } => false,
+        })
+    }
+
     /// Whether EC2 could not start the member a moment ago, so that it is too early to ask again.
     pub fn is_too_early_to_start(&self, member: &InstanceId, now: DateTime<Utc>) -> bool {
         self.not_started.get(member).is_some_and(|failed| failed.is_too_early(now))

@@ -678,7 +678,11 @@ impl Look<'_> {
             let has_failed = marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
             target.start && (has_failed || marks.is_unfinished(&attachment.id))
         };
+        let has_come_back = Marks::read(&interface.tags).has_come_back(holder, &attachment.id);
         match (in_place, &decision) {
+            // The standby did not take it, and what brought it back did not come to start the holder. The license is down
+            // until somebody does.
+            (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(interface, start),
             // A standby that would have to be started as well is no better if EC2 could not start it within the hour: the
             // interface would go back and forth. And what another run brought here and did not come to start is where it was to
             // go.

@@ -17,8 +17,8 @@ use crate::findings::{Advisor, Finding};
 use crate::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::marks::RunName;
 use crate::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading, StateReason,
-    StatusChecks,
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
+    StateReason, StatusChecks,
 };
 use crate::pause::{self, Pause};
 use crate::plan::Plan;

@@ -285,6 +285,13 @@ fn busy_for(seconds: i64) -> Debt {
     )
 }
 
+/// The debt of a move from the standby to the holder, by a run that is at work for so many seconds more.
+fn bringing_it_here_for(seconds: i64) -> Debt {
+    let left = Attachment { instance_id: Some(parsed(STANDBY)), ..attachment() };
+    let (started, busy_until) = (now() - TimeDelta::seconds(60), now() + TimeDelta::seconds(seconds));
+    Debt::of_move(&RunName::new("a1"), Some(&left), &parsed(HOLDER), started, busy_until)
+}
+
 #[test]
 fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds() {
     let observation = unattached_owing(&busy_for(1));
@@ -329,11 +336,11 @@ fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_sta
     };
     let planned = |observation: &Observation, looked_for| plan(&config(), observation, &Intent::Reconcile, looked_for);
     let again = with_running_standby(look_again(LookReason::AnotherRunAtWork, 90));
-    let busy = arrived(&busy_for(1));
+    let busy = arrived(&bringing_it_here_for(1));
     assert_eq!(planned(&busy, AT_ONCE), again);
     assert_eq!(planned(&busy, Duration::from_millis(89_999)), again);
     // Neither a run whose time is over, nor one that is about to leave this very attachment, would start it.
-    let over = arrived(&busy_for(0));
+    let over = arrived(&bringing_it_here_for(0));
     let here = in_state(InstanceState::Stopped).with_interface(|interface| {
         let debt = busy_for(60);
         interface.tags.insert(debt.key.clone(), debt.value());
@@ -608,21 +615,23 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
             .with_attachment(|attachment| attachment.id = arrived)
             .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
     };
-    let dead = busy_for(0);
+    let dead = bringing_it_here_for(0);
     assert_eq!(reconcile(&cold(&dead)).decision, starts(false));
     let limited = support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
     let completed = plan(&limited, &cold(&dead), &Intent::Reconcile, FINALLY).decision;
     assert_eq!(completed, starts(false), "it completes a move that was counted");
     let reported = dead.once_reported();
     assert!(planned_move(&reconcile(&cold(&reported))).is_some(), "what was reported is over");
-    let running = cold(&busy_for(0)).with_instance(STANDBY, |standby| standby.state = InstanceState::Running);
+    let running =
+        cold(&bringing_it_here_for(0)).with_instance(STANDBY, |standby| standby.state = InstanceState::Running);
     assert!(planned_move(&reconcile(&running)).is_some(), "a standby that runs serves sooner");
 }
 
 #[test]
 fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_standby_that_refused_it_is_tried_again() {
     use token_failover::marks::NOT_STARTED;
-    let left = Attachment { id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"), ..attachment() };
+    let left =
+        Attachment { id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"), ..attachment() };
     let debt = Debt::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
     let back = with_tag(InstanceState::Stopped, &debt.key, &debt.value());
     assert_eq!(reconcile(&back).decision, starts(false));

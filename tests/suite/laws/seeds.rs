@@ -41,5 +41,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (41567, "the time is over, and one answer that the interface does not exist is believed"),
     (846, "an interface goes back and forth between two members that cannot be started"),
     (2767, "what completes a move is refused because the move was counted"),
-    (126459, "a slow attach brings the interface back to a stopped holder, and every run tries the standby that refused it"),
+    (
+        126459,
+        "a slow attach brings the interface back to a stopped holder, and every run tries the standby that refused it",
+    ),
 ];
