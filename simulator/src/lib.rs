@@ -10,12 +10,13 @@
 //!
 //! ```text
 //!   SDK client ── client ──┐
-//!                          ├── wire ── simulation ── world
+//!                          ├── wire ── simulation ── world ── model
 //!   another process ─ server ┘         │
 //!   a test below the wire ─────────────┘
 //! ```
 //!
-//! - [`world`]: what there is and what the calls do to it. Typed and synchronous; time comes in as data.
+//! - `model`: what there is, as plain values.
+//! - [`world`]: what the calls do to it. Typed and synchronous; time comes in as data.
 //! - `simulation`: the [`Simulator`]: a world with a clock, latency, [disruptions](Disruption), other actors, observers
 //!   and a journal.
 //! - `wire`: forms and JSON to requests, answers to XML and JSON.
@@ -136,6 +137,7 @@
 //! [`World::call`](world::World::call).
 
 mod client;
+mod model;
 pub mod names;
 mod scenario;
 mod server;

@@ -20,17 +20,14 @@ pub use self::{
     topics::TopicSpec,
 };
 use crate::{
+    model::{
+        Address, Agent, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
+        CommandBehavior, Home, Instance, InstanceState, InstanceType, Interface, PrefixList, Region, RuleSource,
+        SecurityGroup, SecurityGroupRule, Tags, Timings, TokenServer, TokenServers,
+    },
     names,
     simulation::Simulator,
-    world::{
-        Agent, Assumptions, CommandBehavior, InstanceType, Timings, TokenServer, World,
-        region::{
-            Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
-            InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags,
-        },
-        rules::ipv4_network,
-        token_servers::TokenServers,
-    },
+    world::{World, rules::ipv4_network},
 };
 
 /// 2026-01-01T00:00:00Z, at which the clock of every simulation starts unless it is told otherwise.

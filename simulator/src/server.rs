@@ -13,12 +13,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
+    model::{Address, ApiError, Command, Instance, Interface, Message, Region},
     simulation::{Call, Simulator},
     wire::{self, Reply},
-    world::{
-        ApiError, Command, Message, Region, World,
-        region::{Address, Instance, Interface},
-    },
+    world::World,
 };
 
 /// Where the control surface is; everything else is AWS.

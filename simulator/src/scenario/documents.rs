@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::world::{Document, World, documents::COMMAND};
+use crate::{
+    model::{COMMAND, Document},
+    world::World,
+};
 
 /// A document of a [`Scenario`](super::Scenario).
 #[derive(Debug, Clone)]

@@ -11,11 +11,11 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::Scenario;
 use crate::{
-    names,
-    world::{
+    model::{
         NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Route, RouteDestination, RouteState, RouteTable,
-        RouteTableAssociation, RuleAction, Subnet, region::Tags,
+        RouteTableAssociation, RuleAction, Subnet, Tags,
     },
+    names,
 };
 
 /// A subnet of a [`Scenario`].

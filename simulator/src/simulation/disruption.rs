@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use crate::world::{ApiError, Parameters, Service};
+use crate::{
+    model::ApiError,
+    world::{Parameters, Service},
+};
 
 /// A call as it comes in, before anything has happened to it.
 #[derive(Debug, Clone)]

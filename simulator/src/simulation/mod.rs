@@ -19,10 +19,9 @@ pub use self::{
     journal::{Call, Outcome},
 };
 use crate::{
+    model::{ApiError, Command, Ids, Message, Process, Refusal},
     scenario::Scenario,
-    world::{
-        Answer, ApiError, Command, Message, Operation, Parameters, Process, Refusal, Request, Service, World, ids::Ids,
-    },
+    world::{Answer, Operation, Parameters, Request, Service, World},
 };
 
 /// A simulated EC2, SNS and Systems Manager. Copies are the same simulator.

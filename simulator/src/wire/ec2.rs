@@ -3,15 +3,17 @@
 mod network;
 
 use super::{form::Form, xml::Xml};
-use crate::world::{
-    AddressView, Answer, ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
-    DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
-    DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables, DescribeSecurityGroupRules,
-    DescribeSecurityGroups, DescribeSubnets, DetachNetworkInterface, DisassociateAddress, Filter,
-    GetManagedPrefixListEntries, InstanceStatusView, InstanceType, InstanceView, InterfaceAttribute, InterfaceView,
-    IpPermission, ModifyNetworkInterfaceAttribute, PermissionView, Request, RuleView, SecurityGroupView, Selection,
-    StartInstances, StateChange, StopInstances, TerminateInstances,
-    region::{Check, Home, InstanceState, RuleSource, Tags},
+use crate::{
+    model::{ApiError, Check, Home, InstanceState, InstanceType, RuleSource, Tags},
+    world::{
+        AddressView, Answer, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
+        DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
+        DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables,
+        DescribeSecurityGroupRules, DescribeSecurityGroups, DescribeSubnets, DetachNetworkInterface,
+        DisassociateAddress, Filter, GetManagedPrefixListEntries, InstanceStatusView, InstanceView, InterfaceAttribute,
+        InterfaceView, IpPermission, ModifyNetworkInterfaceAttribute, PermissionView, Request, RuleView,
+        SecurityGroupView, Selection, StartInstances, StateChange, StopInstances, TerminateInstances,
+    },
 };
 
 pub(crate) const VERSION: &str = "2016-11-15";

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::world::ApiError;
+use crate::model::ApiError;
 
 /// Parameters, each of which is taken out once it is understood, so that what is left over was not.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::world::ApiError;
+use crate::model::ApiError;
 
 /// Members, each of which is taken out once it is understood, so that what is left over was not.
 #[derive(Debug, Default)]

@@ -12,8 +12,9 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use self::form::Form;
 use crate::{
+    model::ApiError,
     simulation::{CallError, Incoming, Simulator},
-    world::{ApiError, Request, Service},
+    world::{Request, Service},
 };
 
 /// What the connection does with a request.
@@ -114,7 +115,7 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{names, pair, simulation::Disruption, world::ids::Ids};
+    use crate::{model::Ids, names, pair, simulation::Disruption};
 
     async fn post(simulator: &Simulator, body: &str) -> (u16, String) {
         match answer(simulator, &HeaderMap::new(), body.as_bytes()).await {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{form::Form, xml::Xml};
-use crate::world::{
-    Answer, ApiError, CreateTopic, GetTopicAttributes, ListSubscriptionsByTopic, MessageAttribute, Publish, Request,
-    Subscription,
+use crate::{
+    model::{ApiError, MessageAttribute, Subscription},
+    world::{Answer, CreateTopic, GetTopicAttributes, ListSubscriptionsByTopic, Publish, Request},
 };
 
 pub(crate) const VERSION: &str = "2010-03-31";

@@ -7,9 +7,12 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::json::Members;
-use crate::world::{
-    Answer, ApiError, DescribeDocument, DescribeInstanceInformation, DocumentView, Filter, GetCommandInvocation,
-    InvocationView, ManagedNode, Page, Request, SendCommand, SentCommand, managed_nodes::RESOURCE_TYPE,
+use crate::{
+    model::ApiError,
+    world::{
+        Answer, DescribeDocument, DescribeInstanceInformation, DocumentView, Filter, GetCommandInvocation,
+        InvocationView, ManagedNode, Page, Request, SendCommand, SentCommand, managed_nodes::RESOURCE_TYPE,
+    },
 };
 
 pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";

@@ -2,11 +2,10 @@
 //! they are in no journal.
 
 use super::{
-    ApiError, AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances,
-    Timings, World,
+    AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances, World,
     operations::Operation,
-    region::{AutoRecovery, Capacity, Check},
 };
+use crate::model::{ApiError, AutoRecovery, Capacity, Check, Timings};
 
 impl World {
     /// Somebody else makes a call, now.

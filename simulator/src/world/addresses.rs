@@ -3,11 +3,11 @@
 use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use super::{
-    ApiError, World, ids,
+    World,
     operations::{Ask, Change, Parameters, Read},
-    region::{Address, Association, Home, InstanceState, Interface, Region, Tags},
     select::{self, FilterTable, Filterable, Selection, maybe, one},
 };
+use crate::model::{Address, ApiError, Association, Home, InstanceState, Interface, Region, Tags, ids};
 
 /// An address as DescribeAddresses shows it: with the instance that it leads to.
 #[derive(Debug, Clone)]

@@ -5,17 +5,11 @@ use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{
-    ApiError, World,
-    documents::{self, Document},
+    World, documents,
     managed_nodes::{check_instance_id, not_valid},
     operations::{Ask, Change, Look, Parameters},
-    region::Home,
-    time::Process,
 };
-use crate::names;
-
-/// Everything sent, in order, each command once for each of its instances.
-pub(crate) type Commands = Vec<Command>;
+use crate::model::{ApiError, COMMAND, Command, CommandBehavior, CommandStatus, Document, Home, Process};
 
 /// In seconds (service model, `TimeoutSeconds`).
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 30..=2_592_000;
@@ -25,100 +19,6 @@ const DEFAULT_TIMEOUT: u64 = 3600;
 const LONGEST_COMMENT: usize = 100;
 /// Instances of one request (service model, `InstanceIdList`).
 const MOST_INSTANCES: usize = 50;
-
-/// What becomes of the commands that are sent to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CommandBehavior {
-    #[default]
-    Succeeds,
-    Fails,
-    /// They run forever. Assumed: no execution timeout of their documents ends them.
-    NeverEnds,
-    /// The agent never takes them, though Systems Manager hears from it.
-    NeverDelivered,
-}
-
-/// `CommandInvocationStatus` of the service model, as far as it is simulated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommandStatus {
-    Pending,
-    InProgress,
-    Success,
-    Failed,
-    TimedOut,
-}
-
-impl CommandStatus {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::InProgress => "InProgress",
-            Self::Success => "Success",
-            Self::Failed => "Failed",
-            Self::TimedOut => "TimedOut",
-        }
-    }
-
-    /// `StatusDetails`, in the words of the service model. "StatusDetails can show different results than Status": the
-    /// words have spaces.
-    pub fn details(self) -> &'static str {
-        match self {
-            Self::InProgress => "In Progress",
-            Self::TimedOut => "Delivery Timed Out",
-            _ => self.name(),
-        }
-    }
-
-    pub fn is_over(self) -> bool {
-        !matches!(self, Self::Pending | Self::InProgress)
-    }
-
-    /// "If the response code is -1, then the command hasn't started running on the managed node, or it wasn't received
-    /// by the node" (service model, `GetCommandInvocationResult$ResponseCode`).
-    ///
-    /// Assumed: it is -1 as well while the command runs.
-    pub fn response_code(self) -> i32 {
-        match self {
-            Self::Success => 0,
-            Self::Failed => 1,
-            Self::Pending | Self::InProgress | Self::TimedOut => -1,
-        }
-    }
-}
-
-/// A command on one instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The same on all instances of a command.
-    pub id: String,
-    /// As it was given: a name or an ARN.
-    pub document_name: String,
-    pub instance_id: String,
-    pub parameters: BTreeMap<String, Vec<String>>,
-    /// Empty if there is none.
-    pub comment: String,
-    /// For how long it may stay undelivered.
-    pub timeout: Duration,
-    pub sent_at: Duration,
-    /// When the agent began to run it.
-    pub started_at: Option<Duration>,
-    pub ended_at: Option<Duration>,
-    pub status: CommandStatus,
-    /// The attachment of the license interface to the instance, as it was when the command began.
-    pub(crate) license_attachment: Option<String>,
-}
-
-impl Command {
-    /// `StandardOutputContent`: empty while the command has not finished (service model).
-    pub fn output(&self) -> &'static str {
-        if matches!(self.status, CommandStatus::Success | CommandStatus::Failed) { names::COMMAND_OUTPUT } else { "" }
-    }
-
-    /// `StandardErrorContent`: empty while the command has not finished (service model).
-    pub fn error_output(&self) -> &'static str {
-        if self.status == CommandStatus::Failed { names::COMMAND_ERROR_OUTPUT } else { "" }
-    }
-}
 
 #[derive(Debug, Clone, Default)]
 pub struct SendCommand {
@@ -245,7 +145,7 @@ impl SendCommand {
     ///
     /// Assumed: a document that is no command document is an `InvalidDocument`.
     fn check_parameters(&self, document: &Document) -> Result<(), ApiError> {
-        if document.document_type != documents::COMMAND {
+        if document.document_type != COMMAND {
             return Err(ApiError::client(
                 "InvalidDocument",
                 format!("Document {} is of type {}.", document.name, document.document_type),

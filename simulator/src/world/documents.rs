@@ -1,30 +1,12 @@
-//! Systems Manager's documents, which say what a command does: DescribeDocument.
+//! Systems Manager's documents: DescribeDocument.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
-    ApiError, World,
+    World,
     operations::{Ask, Look, Parameters},
-    region::Home,
 };
-
-/// The documents of the account, and those of others that it may use, by name.
-pub(crate) type Documents = BTreeMap<String, Arc<Document>>;
-
-/// What `DocumentType` has to be for SendCommand.
-pub(crate) const COMMAND: &str = "Command";
-
-/// A document, without its content: what a command does is the instance's affair, see
-/// [`CommandBehavior`](super::CommandBehavior).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// The ARN for a document that another account shares.
-    pub name: String,
-    /// `Command`, `Automation` and the like.
-    pub document_type: String,
-    /// Its parameters, and whether each has to be given.
-    pub parameters: BTreeMap<String, bool>,
-}
+use crate::model::{ApiError, Document, Home};
 
 /// A document as DescribeDocument shows it.
 #[derive(Debug, Clone)]

@@ -3,11 +3,11 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    ApiError, World,
+    World,
     operations::{Ask, Parameters, Read},
-    region::{Home, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags},
     select::{self, FilterTable, Filterable, Page, Selection, maybe, one},
 };
+use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags};
 
 /// A group as DescribeSecurityGroups shows it.
 #[derive(Debug, Clone)]

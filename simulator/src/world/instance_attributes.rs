@@ -1,10 +1,7 @@
 //! What protects an instance, and what EC2 may do to it: DescribeInstanceAttribute.
 
-use super::{
-    ApiError,
-    operations::{Ask, Parameters, Read},
-    region::Region,
-};
+use super::operations::{Ask, Parameters, Read};
+use crate::model::{ApiError, Region};
 
 /// Asks for one attribute of one instance: "You can specify only one attribute at a time" (service model,
 /// DescribeInstanceAttribute). Only `disableApiTermination` is simulated.

@@ -1,69 +1,12 @@
-//! Instance types: how many network interfaces an instance takes.
+//! Instance types: DescribeInstanceTypes.
 
 use std::sync::Arc;
 
 use super::{
-    ApiError,
     operations::{Ask, Parameters, Read},
-    region::{Region, Tags},
     select::{self, Facts, FilterTable, Filterable, Page, Selection, one},
 };
-
-/// An instance type, as far as its network goes (service model, `NetworkInfo`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceType {
-    pub name: String,
-    /// How many interfaces each network card takes; the first card is the default one.
-    pub network_cards: Vec<usize>,
-    pub ipv4_addresses_per_interface: usize,
-}
-
-/// Cards and addresses of some types, as DescribeInstanceTypes answers them ("Maximum IP addresses per network
-/// interface", EC2 User Guide). Only the last two have more than one card.
-const CATALOG: &[(&str, &[usize], usize)] = &[
-    ("t3.nano", &[2], 2),
-    ("t3.micro", &[2], 2),
-    ("t3.small", &[3], 4),
-    ("t3.medium", &[3], 6),
-    ("t3.large", &[3], 12),
-    ("t3.xlarge", &[4], 15),
-    ("t4g.nano", &[2], 2),
-    ("t4g.micro", &[2], 2),
-    ("t4g.small", &[3], 4),
-    ("t4g.medium", &[3], 6),
-    ("m5.large", &[3], 10),
-    ("m5.xlarge", &[4], 15),
-    ("m5.4xlarge", &[8], 30),
-    ("m5.24xlarge", &[15], 50),
-    ("m7g.medium", &[2], 4),
-    ("m7g.large", &[3], 10),
-    ("c6in.32xlarge", &[8, 8], 50),
-    ("p4d.24xlarge", &[15, 15, 15, 15], 50),
-];
-
-impl InstanceType {
-    /// What every new instance of a scenario is; it takes three interfaces.
-    pub const DEFAULT: &'static str = "t3.small";
-
-    /// The types that every Region has.
-    pub(crate) fn catalog() -> impl Iterator<Item = Self> {
-        CATALOG.iter().map(|(name, cards, addresses)| Self {
-            name: (*name).to_owned(),
-            network_cards: cards.to_vec(),
-            ipv4_addresses_per_interface: *addresses,
-        })
-    }
-
-    /// A type that does not exist at AWS, with one card, for limits that no type of the catalog has.
-    pub(crate) fn with_interfaces(name: &str, interfaces: usize) -> Self {
-        Self { name: name.to_owned(), network_cards: vec![interfaces], ipv4_addresses_per_interface: 4 }
-    }
-
-    /// `MaximumNetworkInterfaces`: that of all cards together.
-    pub fn maximum_network_interfaces(&self) -> usize {
-        self.network_cards.iter().sum()
-    }
-}
+use crate::model::{ApiError, InstanceType, Region, Tags, no_such_types};
 
 static NO_TAGS: Tags = Tags::new();
 
@@ -129,19 +72,6 @@ impl Read for DescribeInstanceTypes {
         let view = |instance_type: &Arc<InstanceType>| InstanceType::clone(instance_type);
         let chosen = select::choose(&self.selection, find, region.instance_types.values(), view)?;
         self.selection.paginate(chosen, 5..=100, &region.assumptions)
-    }
-}
-
-fn no_such_types(names: &[&str]) -> ApiError {
-    ApiError::client(
-        "InvalidInstanceType",
-        format!("The following supplied instance types do not exist: [{}]", names.join(", ")),
-    )
-}
-
-impl Region {
-    pub fn instance_type(&self, name: &str) -> Result<&Arc<InstanceType>, ApiError> {
-        self.instance_types.get(name).ok_or_else(|| no_such_types(&[name]))
     }
 }
 
@@ -254,7 +184,7 @@ mod tests {
                 break;
             }
         }
-        let mut expected: Vec<String> = CATALOG.iter().map(|(name, _, _)| (*name).to_owned()).collect();
+        let mut expected: Vec<String> = InstanceType::catalog().map(|instance_type| instance_type.name).collect();
         expected.sort();
         assert_eq!(seen, expected);
     }

@@ -1,15 +1,21 @@
 //! Instances: describe, status checks, start, stop, terminate.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use super::{
-    ApiError, World,
+    World,
     interfaces::InterfaceView,
     operations::{Ask, Change, Parameters, Read},
-    region::{Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Region, StateReason, Tags},
     select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
-    time::{Process, TERMINATED_VISIBLE_FOR},
 };
+use crate::model::{
+    ApiError, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Process, Region,
+    StateReason, Tags,
+};
+
+/// For how long a terminated instance can still be described: "usually less than one hour" ("Terminate Amazon EC2
+/// instances", EC2 User Guide).
+const TERMINATED_VISIBLE_FOR: Duration = Duration::from_secs(3600);
 
 /// An instance as a Describe call shows it: with its interfaces, the primary one first.
 #[derive(Debug, Clone)]
@@ -480,8 +486,6 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         names, pair,

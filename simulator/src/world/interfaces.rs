@@ -3,13 +3,13 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    ApiError, World, ids,
+    World,
     operations::{Ask, Change, Parameters, Read},
-    region::{
-        Address, Association, Attachment, AttachmentStatus, Home, Instance, InstanceState, Interface, Region, Tags,
-    },
     select::{self, FilterTable, Filterable, Page, Selection, maybe, one},
-    time::Process,
+};
+use crate::model::{
+    Address, ApiError, Association, Attachment, AttachmentStatus, Home, Instance, InstanceState, Interface, Process,
+    Region, Tags, ids,
 };
 
 /// An interface as a Describe call shows it: with the Elastic IP that is on it.

@@ -3,32 +3,11 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    ApiError, World, ids,
+    World,
     operations::{Ask, Parameters, Read},
-    region::{Instance, InstanceState, Region},
     select::{Filter, Page, Selection},
 };
-
-/// The agent of Systems Manager on an instance, which makes it a managed node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Agent {
-    /// None is installed, or it may not register: Systems Manager does not know the instance.
-    Missing,
-    /// It answers whenever the instance runs.
-    #[default]
-    Online,
-    /// It was heard of once, but is not any longer.
-    Lost,
-}
-
-impl Instance {
-    /// Whether Systems Manager hears from the agent now.
-    ///
-    /// Assumed: it does as soon as the instance runs, and notices at once when it does not; a hung instance is silent.
-    pub(crate) fn agent_answers(&self) -> bool {
-        self.agent == Agent::Online && self.state == InstanceState::Running && !self.hung
-    }
-}
+use crate::model::{Agent, ApiError, Instance, InstanceState, Region, ids};
 
 /// An instance as DescribeInstanceInformation shows it.
 #[derive(Debug, Clone)]

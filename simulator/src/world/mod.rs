@@ -1,19 +1,16 @@
 //! The world: EC2, SNS and Systems Manager as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
 //! data.
 //!
-//! Read in this order: [`region`] (what there is), [`time`] (what takes time, and what is only assumed), then the rules
-//! by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`, `groups`,
-//! `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`, `commands`,
-//! and `token_servers`, which is what runs on the instances. `operations` ties each request to its answer; `select` has
-//! ids, filters and pages.
+//! The rules by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`,
+//! `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`,
+//! `commands`, and `token_servers`, which is what runs on the instances. `operations` ties each request to its answer;
+//! `select` has ids, filters and pages. The values that they read and change are in `model`.
 
 mod actors;
 pub(crate) mod addresses;
 pub(crate) mod commands;
 pub(crate) mod documents;
-mod error;
 pub(crate) mod groups;
-pub(crate) mod ids;
 pub(crate) mod instance_attributes;
 pub(crate) mod instance_types;
 pub(crate) mod instances;
@@ -21,14 +18,12 @@ pub(crate) mod interfaces;
 pub(crate) mod managed_nodes;
 pub(crate) mod network_acls;
 mod operations;
-pub mod region;
 pub(crate) mod routes;
 pub(crate) mod rules;
 pub(crate) mod select;
 pub(crate) mod subnets;
 pub(crate) mod subscriptions;
 pub(crate) mod tags;
-pub mod time;
 pub(crate) mod token_servers;
 pub(crate) mod topics;
 
@@ -39,14 +34,11 @@ use std::{
 
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
-    commands::{
-        Command, CommandBehavior, CommandStatus, GetCommandInvocation, InvocationView, SendCommand, SentCommand,
-    },
-    documents::{DescribeDocument, Document, DocumentView},
-    error::ApiError,
+    commands::{GetCommandInvocation, InvocationView, SendCommand, SentCommand},
+    documents::{DescribeDocument, DocumentView},
     groups::{DescribeSecurityGroups, PermissionView, SecurityGroupView},
     instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
-    instance_types::{DescribeInstanceTypes, InstanceType},
+    instance_types::DescribeInstanceTypes,
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
         StopInstances, TerminateInstances,
@@ -55,30 +47,36 @@ pub use self::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
-    managed_nodes::{Agent, DescribeInstanceInformation, ManagedNode},
-    network_acls::{
-        DescribeNetworkAcls, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, NetworkAclView, RuleAction,
-    },
+    managed_nodes::{DescribeInstanceInformation, ManagedNode},
+    network_acls::{DescribeNetworkAcls, NetworkAclView},
     operations::{Answer, Operation, Parameters, Request, Service},
-    region::{
-        Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Instance, InstanceState,
-        Interface, Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason,
-    },
-    routes::{
-        DescribeRouteTables, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation, RouteTableView,
-    },
+    routes::{DescribeRouteTables, RouteTableView},
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
     select::{Filter, Page, Selection},
-    subnets::{DescribeSubnets, Subnet, SubnetView},
-    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Standing, Subscription, TopicAttributes},
+    subnets::{DescribeSubnets, SubnetView},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
     tags::{CreateTags, DeleteTags},
-    time::{Assumptions, Process, Timings},
-    token_servers::{Refusal, TokenServer},
-    topics::{CreateTopic, Message, MessageAttribute, Publish, Published},
+    topics::{CreateTopic, Publish, Published},
 };
-use self::{commands::Commands, documents::Documents, ids::Ids, token_servers::TokenServers, topics::Topics};
+/// What there is: the values that the operations read and change.
+pub use crate::model::{
+    Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
+    Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface, Message,
+    MessageAttribute, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Process, Refusal, Region, Route,
+    RouteDestination, RouteState, RouteTable, RouteTableAssociation, RuleAction, RuleSource, SecurityGroup,
+    SecurityGroupRule, Standing, StateReason, Subnet, Subscription, Timings, TokenServer,
+};
+use crate::model::{Commands, Documents, Ids, TokenServers, Topics};
+
+/// The state of EC2 alone.
+pub mod region {
+    pub use crate::model::{
+        Address, Association, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, Home, Instance,
+        InstanceState, Interface, PrefixList, Region, RuleSource, SecurityGroup, SecurityGroupRule, StateReason, Tags,
+    };
+}
 
 /// How many changes back the past can be read.
 const HISTORY_LENGTH: usize = 512;

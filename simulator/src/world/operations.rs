@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::{
-    ApiError, World,
+    World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     commands::{GetCommandInvocation, InvocationView, SendCommand, SentCommand},
     documents::{DescribeDocument, DocumentView},
     groups::{DescribeSecurityGroups, SecurityGroupView},
     instance_attributes::{DescribeInstanceAttribute, InstanceAttributes},
-    instance_types::{DescribeInstanceTypes, InstanceType},
+    instance_types::DescribeInstanceTypes,
     instances::{
         DescribeInstanceStatus, DescribeInstances, InstanceStatusView, InstanceView, StartInstances, StateChange,
         StopInstances, TerminateInstances,
@@ -20,15 +20,15 @@ use super::{
     },
     managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
-    region::Region,
     routes::{DescribeRouteTables, RouteTableView},
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
     subnets::{DescribeSubnets, SubnetView},
-    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, Subscription, TopicAttributes},
+    subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
+use crate::model::{ApiError, InstanceType, Region, Subscription};
 
 /// The service that an operation belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,7 +127,7 @@ pub(crate) trait Change: Ask {
     ///
     /// Assumed: the order of the rest. That a dry run needs existing resources follows from permissions being per
     /// resource. Whether it also needs them to be in the right state, see
-    /// [`Assumptions::dry_run_needs_state`](super::Assumptions::dry_run_needs_state).
+    /// [`Assumptions::dry_run_needs_state`](crate::model::Assumptions::dry_run_needs_state).
     fn check(&self, _world: &World) -> Result<(), ApiError> {
         Ok(())
     }

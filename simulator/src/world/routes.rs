@@ -1,140 +1,15 @@
 //! Route tables: DescribeRouteTables.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use super::{
-    ApiError, World, ids,
+    World,
     operations::{Ask, Parameters, Read},
-    region::{Home, Region, Tags, find, find_mut},
     select::{self, FilterTable, Filterable, Page, Selection, maybe, one},
 };
-
-/// The main table of a VPC, or a table of its own for some subnets. "If a subnet is not explicitly associated with any
-/// route table, it is implicitly associated with the main route table" (service model, DescribeRouteTables).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteTable {
-    pub id: String,
-    pub vpc_id: String,
-    pub associations: Vec<RouteTableAssociation>,
-    pub routes: Vec<Route>,
-    pub tags: Tags,
-}
-
-impl RouteTable {
-    pub fn is_main(&self) -> bool {
-        self.associations.iter().any(RouteTableAssociation::is_main)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteTableAssociation {
-    pub id: String,
-    /// None is the association of the main table with its VPC.
-    pub subnet_id: Option<String>,
-}
-
-impl RouteTableAssociation {
-    pub fn is_main(&self) -> bool {
-        self.subnet_id.is_none()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    pub destination: RouteDestination,
-    /// `local`, or the id of a gateway, an interface or the like, which says by its prefix what it is.
-    pub target: String,
-    pub state: RouteState,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RouteDestination {
-    Network(IpNet),
-    PrefixList(String),
-}
-
-impl RouteDestination {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        if text.starts_with("pl-") {
-            return Some(Self::PrefixList(text.to_owned()));
-        }
-        text.parse::<IpNet>().ok().map(|network| Self::Network(network.trunc()))
-    }
-}
-
-impl fmt::Display for RouteDestination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(network) => network.fmt(f),
-            Self::PrefixList(id) => id.fmt(f),
-        }
-    }
-}
-
-/// "The blackhole state indicates that the route's target isn't available (for example, the specified gateway isn't
-/// attached to the VPC, or the specified NAT instance has been terminated)" (service model, `Route$State`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteState {
-    Active,
-    Blackhole,
-}
-
-impl RouteState {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Blackhole => "blackhole",
-        }
-    }
-}
-
-impl Route {
-    /// The route within the VPC, which every table has.
-    pub(crate) fn local(vpc_cidr: Ipv4Net) -> Self {
-        Self {
-            destination: RouteDestination::Network(vpc_cidr.into()),
-            target: LOCAL.to_owned(),
-            state: RouteState::Active,
-        }
-    }
-
-    /// `CreateRouteTable` for a route that came with its table, `CreateRoute` for all others; routes are not
-    /// propagated.
-    pub fn origin(&self) -> &'static str {
-        if self.target == LOCAL { "CreateRouteTable" } else { "CreateRoute" }
-    }
-
-    /// The member of `Route` in which the service model has a target of this kind.
-    pub(crate) fn target_member(&self) -> &'static str {
-        match self.target.split_once('-').map_or("", |(prefix, _)| prefix) {
-            "nat" => "natGatewayId",
-            "tgw" => "transitGatewayId",
-            "eni" => "networkInterfaceId",
-            "i" => "instanceId",
-            "pcx" => "vpcPeeringConnectionId",
-            "eigw" => "egressOnlyInternetGatewayId",
-            "lgw" => "localGatewayId",
-            "cagw" => "carrierGatewayId",
-            _ => "gatewayId",
-        }
-    }
-
-    fn target_in(&self, member: &str) -> Option<String> {
-        (self.target_member() == member).then(|| self.target.clone())
-    }
-
-    fn ipv4(&self) -> Option<String> {
-        matches!(self.destination, RouteDestination::Network(IpNet::V4(_))).then(|| self.destination.to_string())
-    }
-
-    fn ipv6(&self) -> Option<String> {
-        matches!(self.destination, RouteDestination::Network(IpNet::V6(_))).then(|| self.destination.to_string())
-    }
-}
-
-const LOCAL: &str = "local";
+use crate::model::{ApiError, Home, Region, Route, RouteDestination, RouteState, RouteTable, Tags};
 
 /// A route table as DescribeRouteTables shows it.
 #[derive(Debug, Clone)]
@@ -148,6 +23,21 @@ impl Deref for RouteTableView {
 
     fn deref(&self) -> &RouteTable {
         &self.table
+    }
+}
+
+/// What the filters compare.
+impl Route {
+    fn target_in(&self, member: &str) -> Option<String> {
+        (self.target_member() == member).then(|| self.target.clone())
+    }
+
+    fn ipv4(&self) -> Option<String> {
+        matches!(self.destination, RouteDestination::Network(IpNet::V4(_))).then(|| self.destination.to_string())
+    }
+
+    fn ipv6(&self) -> Option<String> {
+        matches!(self.destination, RouteDestination::Network(IpNet::V6(_))).then(|| self.destination.to_string())
     }
 }
 
@@ -225,25 +115,6 @@ impl Read for DescribeRouteTables {
     }
 }
 
-impl Region {
-    pub fn route_table(&self, id: &str) -> Result<&Arc<RouteTable>, ApiError> {
-        find(&self.route_tables, id, &ids::ROUTE_TABLE)
-    }
-
-    /// The table that decides about a subnet: its own, or else the main table of its VPC.
-    pub fn route_table_of(&self, subnet_id: &str) -> Option<&Arc<RouteTable>> {
-        let is_meant = |association: &RouteTableAssociation| association.subnet_id.as_deref() == Some(subnet_id);
-        self.route_tables.values().find(|table| table.associations.iter().any(is_meant)).or_else(|| {
-            let vpc_id = &self.subnet(subnet_id).ok()?.vpc_id;
-            self.route_tables.values().find(|table| table.is_main() && table.vpc_id == *vpc_id)
-        })
-    }
-
-    pub(crate) fn route_table_mut(&mut self, id: &str) -> Result<&mut RouteTable, ApiError> {
-        find_mut(&mut self.route_tables, id, &ids::ROUTE_TABLE)
-    }
-}
-
 /// # Other people's work on route tables
 impl World {
     /// The target of a route has gone, or is back.
@@ -280,7 +151,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{names, pair};
+    use crate::{model::RouteTableAssociation, names, pair};
 
     fn code<T: std::fmt::Debug>(result: Result<T, ApiError>) -> String {
         result.unwrap_err().code.into_owned()

@@ -5,11 +5,11 @@ use std::{ops::Deref, sync::Arc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::{
-    ApiError, World, ids,
+    World,
     operations::{Ask, Change, Parameters, Read},
-    region::{Home, Region, RuleSource, SecurityGroupRule, Tags},
     select::{self, FilterTable, Filterable, Page, Selection, one},
 };
+use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroupRule, Tags, ids};
 
 /// A rule as DescribeSecurityGroupRules shows it: with its group.
 #[derive(Debug, Clone)]

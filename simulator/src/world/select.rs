@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{ApiError, Assumptions, operations::Parameters, region::Tags};
+use super::operations::Parameters;
+use crate::model::{ApiError, Assumptions, Tags};
 
 /// A filter: any of its values matches, and all filters of a request have to. Values are case-sensitive and take the
 /// wildcards `*` and `?` ("List and filter using the CLI and API", EC2 User Guide).

@@ -2,23 +2,11 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use ipnet::Ipv4Net;
-
 use super::{
-    ApiError, ids,
     operations::{Ask, Parameters, Read},
-    region::{Home, Region, Tags, find},
     select::{self, FilterTable, Filterable, Page, Selection, one},
 };
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subnet {
-    pub id: String,
-    pub vpc_id: String,
-    pub availability_zone: String,
-    pub cidr_block: Ipv4Net,
-    pub tags: Tags,
-}
+use crate::model::{ApiError, Home, Region, Subnet, Tags};
 
 /// A subnet as DescribeSubnets shows it.
 #[derive(Debug, Clone)]
@@ -105,12 +93,6 @@ impl Read for DescribeSubnets {
         let view = |subnet| SubnetView::of(region, subnet);
         let chosen = select::choose(&self.selection, |id| region.subnet(id), region.subnets.values(), view)?;
         self.selection.paginate(chosen, 5..=1000, &region.assumptions)
-    }
-}
-
-impl Region {
-    pub fn subnet(&self, id: &str) -> Result<&Arc<Subnet>, ApiError> {
-        find(&self.subnets, id, &ids::SUBNET)
     }
 }
 

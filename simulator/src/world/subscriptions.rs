@@ -3,54 +3,19 @@
 use std::time::Duration;
 
 use super::{
-    ApiError, World,
+    World,
     operations::{Ask, Look, Parameters},
     select::{Page, Selection},
-    topics::{Topic, check_arn, is_fifo, no_such_topic},
+    topics::{check_arn, is_fifo, no_such_topic},
 };
+use crate::model::{ApiError, Standing, Subscription, Topic};
 
 /// "Each call returns a limited list of subscriptions, up to 100" (service model, ListSubscriptionsByTopic).
 const SUBSCRIPTIONS_ON_A_PAGE: usize = 100;
-/// What is shown instead of the ARN of a subscription that nobody has confirmed ("ListSubscriptions", SNS API
-/// Reference).
-const PENDING: &str = "PendingConfirmation";
-/// What is shown instead of the ARN of a subscription that was ended. Not in the API Reference; seen in public issues
-/// (ansible/ansible#20086, xmidt-org/webpa-common#362).
-const DELETED: &str = "Deleted";
 /// How long it is shown ("How do I recreate a 'Deleted' Amazon SNS topic subscription", AWS re:Post).
 const DELETED_VISIBLE_FOR: Duration = Duration::from_secs(72 * 3600);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    pub topic_arn: String,
-    /// `email`, `sqs`, `https` and the like.
-    pub protocol: String,
-    pub endpoint: String,
-    pub standing: Standing,
-    pub(crate) id: String,
-}
-
-/// How a subscription stands. Only a confirmed one gets messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// An e-mail is confirmed by following the link in it ("Subscribing an email address to an Amazon SNS topic", SNS
-    /// Developer Guide).
-    Pending,
-    Confirmed,
-    /// Somebody has unsubscribed it at this time.
-    Deleted(Duration),
-}
-
 impl Subscription {
-    /// `SubscriptionArn`, or `PendingConfirmation`, or `Deleted`.
-    pub fn arn(&self) -> String {
-        match self.standing {
-            Standing::Confirmed => format!("{}:{}", self.topic_arn, self.id),
-            Standing::Pending => PENDING.to_owned(),
-            Standing::Deleted(_) => DELETED.to_owned(),
-        }
-    }
-
     fn is_shown(&self, now: Duration) -> bool {
         !matches!(self.standing, Standing::Deleted(at) if now >= at + DELETED_VISIBLE_FOR)
     }

@@ -1,9 +1,10 @@
 //! Tags.
 
 use super::{
-    ApiError, World,
+    World,
     operations::{Ask, Change, Parameters},
 };
+use crate::model::ApiError;
 
 /// "Tag your Amazon EC2 resources", EC2 User Guide: at most 50 tags for each resource, values of up to 256 characters.
 const MOST_TAGS: usize = 50;

@@ -1,12 +1,12 @@
-//! SNS: topics, and the messages that were published to them.
+//! Topics, and what is published to them: CreateTopic, Publish.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    ApiError, World,
+    World,
     operations::{Ask, Change, Parameters},
-    subscriptions::Subscription,
 };
+use crate::model::{ApiError, Message, MessageAttribute, Topic};
 
 /// In bytes and with attributes, unless the topic's MaximumMessageSize says otherwise: "The default is 262144 (256
 /// KiB)" (service model, topic attributes).
@@ -18,66 +18,6 @@ const SUBJECT_LIMIT: usize = 100;
 const DEDUPLICATION_INTERVAL: Duration = Duration::from_secs(300);
 /// Both ids: up to 128 letters, digits and punctuation marks (service model, `PublishInput`).
 const LONGEST_ID: usize = 128;
-
-/// All topics, and everything published, in order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Topics {
-    by_arn: BTreeMap<String, Topic>,
-    messages: Vec<Message>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Topic {
-    pub(crate) content_based_deduplication: bool,
-    /// The key of an encrypted topic.
-    pub(crate) kms_master_key_id: Option<String>,
-    pub(crate) subscriptions: Vec<Subscription>,
-}
-
-/// A message as subscribers get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    pub id: String,
-    pub published_at: Duration,
-    pub topic_arn: String,
-    pub subject: Option<String>,
-    pub message: String,
-    pub structure: Option<String>,
-    pub attributes: BTreeMap<String, MessageAttribute>,
-    pub group_id: Option<String>,
-    pub deduplication_id: Option<String>,
-    /// Of FIFO topics.
-    pub sequence_number: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MessageAttribute {
-    pub data_type: String,
-    /// The string, or the Base64 text of a binary value.
-    pub value: String,
-}
-
-impl Topics {
-    pub(crate) fn add(&mut self, arn: &str, kms_master_key_id: Option<String>) {
-        self.by_arn.entry(arn.to_owned()).or_default().kms_master_key_id = kms_master_key_id;
-    }
-
-    pub(crate) fn get(&self, arn: &str) -> Option<&Topic> {
-        self.by_arn.get(arn)
-    }
-
-    pub(crate) fn get_mut(&mut self, arn: &str) -> Option<&mut Topic> {
-        self.by_arn.get_mut(arn)
-    }
-
-    pub(crate) fn remove(&mut self, arn: &str) {
-        self.by_arn.remove(arn);
-    }
-
-    pub(crate) fn messages(&self) -> &[Message] {
-        &self.messages
-    }
-}
 
 pub(crate) fn is_fifo(arn: &str) -> bool {
     arn.ends_with(".fifo")

@@ -3,7 +3,10 @@
 use ipnet::IpNet;
 
 use super::{super::xml::Xml, tag_set};
-use crate::world::{NetworkAclView, RouteDestination, RouteTableView, SubnetView};
+use crate::{
+    model::RouteDestination,
+    world::{NetworkAclView, RouteTableView, SubnetView},
+};
 
 pub(super) fn subnet(xml: &mut Xml, subnet: &SubnetView) {
     xml.text("subnetId", &subnet.id);

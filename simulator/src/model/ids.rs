@@ -1,6 +1,6 @@
 //! Resource ids: their form, the errors for a wrong one, and new ones from a seed.
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// A kind of resource id.
 ///

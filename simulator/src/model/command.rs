@@ -1,0 +1,102 @@
+//! Commands that Systems Manager sends to instances.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::names;
+
+/// Everything sent, in order, each command once for each of its instances.
+pub(crate) type Commands = Vec<Command>;
+
+/// What becomes of the commands that are sent to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CommandBehavior {
+    #[default]
+    Succeeds,
+    Fails,
+    /// They run forever. Assumed: no execution timeout of their documents ends them.
+    NeverEnds,
+    /// The agent never takes them, though Systems Manager hears from it.
+    NeverDelivered,
+}
+
+/// `CommandInvocationStatus` of the service model, as far as it is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandStatus {
+    Pending,
+    InProgress,
+    Success,
+    Failed,
+    TimedOut,
+}
+
+impl CommandStatus {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InProgress => "InProgress",
+            Self::Success => "Success",
+            Self::Failed => "Failed",
+            Self::TimedOut => "TimedOut",
+        }
+    }
+
+    /// `StatusDetails`, in the words of the service model. "StatusDetails can show different results than Status": the
+    /// words have spaces.
+    pub fn details(self) -> &'static str {
+        match self {
+            Self::InProgress => "In Progress",
+            Self::TimedOut => "Delivery Timed Out",
+            _ => self.name(),
+        }
+    }
+
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Pending | Self::InProgress)
+    }
+
+    /// "If the response code is -1, then the command hasn't started running on the managed node, or it wasn't received
+    /// by the node" (service model, `GetCommandInvocationResult$ResponseCode`).
+    ///
+    /// Assumed: it is -1 as well while the command runs.
+    pub fn response_code(self) -> i32 {
+        match self {
+            Self::Success => 0,
+            Self::Failed => 1,
+            Self::Pending | Self::InProgress | Self::TimedOut => -1,
+        }
+    }
+}
+
+/// A command on one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The same on all instances of a command.
+    pub id: String,
+    /// As it was given: a name or an ARN.
+    pub document_name: String,
+    pub instance_id: String,
+    pub parameters: BTreeMap<String, Vec<String>>,
+    /// Empty if there is none.
+    pub comment: String,
+    /// For how long it may stay undelivered.
+    pub timeout: Duration,
+    pub sent_at: Duration,
+    /// When the agent began to run it.
+    pub started_at: Option<Duration>,
+    pub ended_at: Option<Duration>,
+    pub status: CommandStatus,
+    /// The attachment of the license interface to the instance, as it was when the command began.
+    pub(crate) license_attachment: Option<String>,
+}
+
+impl Command {
+    /// `StandardOutputContent`: empty while the command has not finished (service model).
+    pub fn output(&self) -> &'static str {
+        if matches!(self.status, CommandStatus::Success | CommandStatus::Failed) { names::COMMAND_OUTPUT } else { "" }
+    }
+
+    /// `StandardErrorContent`: empty while the command has not finished (service model).
+    pub fn error_output(&self) -> &'static str {
+        if self.status == CommandStatus::Failed { names::COMMAND_ERROR_OUTPUT } else { "" }
+    }
+}

@@ -1,0 +1,217 @@
+//! Instances: their states, status checks, and what becomes of what they are asked to do.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{command::CommandBehavior, tags::Tags, token_server::TokenServer};
+
+#[derive(Debug, Clone)]
+pub struct Instance {
+    pub id: String,
+    pub state: InstanceState,
+    pub state_reason: Option<StateReason>,
+    pub instance_type: String,
+    pub availability_zone: String,
+    pub subnet_id: String,
+    pub vpc_id: String,
+    pub spot: bool,
+    pub launched_at: Duration,
+    pub system_check: Check,
+    pub instance_check: Check,
+    /// The attached EBS status check; `None`: EC2 does not show it.
+    pub attached_ebs_check: Option<Check>,
+    pub capacity: Capacity,
+    /// The key of its root volume may not be used: StartInstances succeeds, then the instance goes from `pending` back to
+    /// `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2 User
+    /// Guide).
+    pub volume_locked: bool,
+    /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
+    pub hung: bool,
+    /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
+    /// `MaximumNetworkInterfaces`).
+    pub interface_limit: usize,
+    /// `MaintenanceOptions.AutoRecovery`. The simulator never recovers an instance.
+    pub auto_recovery: AutoRecovery,
+    /// Protected from TerminateInstances.
+    pub disable_api_termination: bool,
+    /// Whether Systems Manager hears from the instance.
+    pub agent: Agent,
+    /// What becomes of the commands that Systems Manager sends to it.
+    pub command_behavior: CommandBehavior,
+    /// What starts the token server on it.
+    pub token_server: TokenServer,
+    /// Packets from outside never arrive, so that a connection to it is neither accepted nor refused.
+    pub firewalled: bool,
+    /// Device indexes that a forced detach left unusable until the next start, see
+    /// [`Assumptions::forced_detach_blocks_index`](super::Assumptions::forced_detach_blocks_index).
+    pub blocked_indexes: BTreeSet<u32>,
+    pub tags: Tags,
+    /// Counts state changes, so that what was scheduled for an earlier state is not done in a later one.
+    pub(crate) transition: u32,
+}
+
+impl Instance {
+    /// Status checks run on running instances only; for all others they are not applicable.
+    pub fn checks(&self) -> (Check, Check) {
+        match self.state {
+            InstanceState::Running => (self.system_check, self.instance_check),
+            _ => (Check::NotApplicable, Check::NotApplicable),
+        }
+    }
+
+    /// The attached EBS status check (service model, `InstanceStatus$AttachedEbsStatus`), which not every instance shows.
+    pub fn attached_ebs(&self) -> Option<Check> {
+        let is_running = self.state == InstanceState::Running;
+        self.attached_ebs_check.map(|check| if is_running { check } else { Check::NotApplicable })
+    }
+
+    /// Whether one of the three checks fails.
+    pub fn is_impaired(&self) -> bool {
+        let (system, own) = self.checks();
+        [Some(system), Some(own), self.attached_ebs()].contains(&Some(Check::Impaired))
+    }
+
+    /// Whether Systems Manager hears from the agent now.
+    ///
+    /// Assumed: it does as soon as the instance runs, and notices at once when it does not; a hung instance is silent.
+    pub(crate) fn agent_answers(&self) -> bool {
+        self.agent == Agent::Online && self.state == InstanceState::Running && !self.hung
+    }
+
+    pub(crate) fn enter(&mut self, state: InstanceState, reason: Option<StateReason>) {
+        self.state = state;
+        self.state_reason = reason;
+        self.transition += 1;
+    }
+}
+
+/// "Instance lifecycle", EC2 User Guide; the numbers are those of the service model (`InstanceState$Code`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+impl InstanceState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Running => 16,
+            Self::ShuttingDown => 32,
+            Self::Terminated => 48,
+            Self::Stopping => 64,
+            Self::Stopped => 80,
+        }
+    }
+}
+
+/// Why an instance is in its state (`StateReason` of the service model).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateReason {
+    pub code: &'static str,
+    pub message: &'static str,
+}
+
+impl StateReason {
+    pub const USER_SHUTDOWN: Self =
+        Self { code: "Client.UserInitiatedShutdown", message: "Client.UserInitiatedShutdown: User initiated shutdown" };
+    pub const VOLUME_LOCKED: Self =
+        Self { code: "Client.InternalError", message: "Client.InternalError: Client error on launch" };
+    pub const NO_CAPACITY: Self = Self {
+        code: "Server.InsufficientInstanceCapacity",
+        message: "Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the request",
+    };
+}
+
+/// Result of a status check of a running instance ("Status checks for your instances", EC2 User Guide).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    Ok,
+    Impaired,
+    Initializing,
+    InsufficientData,
+    /// What every instance shows that is not running.
+    NotApplicable,
+    /// A value that the service model did not have when this was written.
+    Other(&'static str),
+}
+
+impl Check {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Impaired => "impaired",
+            Self::Initializing => "initializing",
+            Self::InsufficientData => "insufficient-data",
+            Self::NotApplicable => "not-applicable",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The status of the `reachability` detail; absent where no check applies.
+    pub fn reachability(self) -> Option<&'static str> {
+        match self {
+            Self::Ok => Some("passed"),
+            Self::Impaired => Some("failed"),
+            Self::Initializing => Some("initializing"),
+            Self::InsufficientData => Some("insufficient-data"),
+            Self::NotApplicable | Self::Other(_) => None,
+        }
+    }
+}
+
+/// What happens when the instance is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Capacity {
+    #[default]
+    Available,
+    /// StartInstances fails with `InsufficientInstanceCapacity`.
+    RefusedAtOnce,
+    /// StartInstances succeeds, then the instance goes from `pending` back to `stopped` with the state reason
+    /// `Server.InsufficientInstanceCapacity`.
+    LostLater,
+}
+
+/// Whether EC2 may recover the instance on other hardware by itself ("Simplified automatic recovery", EC2 User Guide;
+/// service model, `InstanceAutoRecoveryState`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AutoRecovery {
+    #[default]
+    Default,
+    Disabled,
+}
+
+impl AutoRecovery {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// The agent of Systems Manager on an instance, which makes it a managed node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Agent {
+    /// None is installed, or it may not register: Systems Manager does not know the instance.
+    Missing,
+    /// It answers whenever the instance runs.
+    #[default]
+    Online,
+    /// It was heard of once, but is not any longer.
+    Lost,
+}

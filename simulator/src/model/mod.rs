@@ -1,0 +1,58 @@
+//! What there is: the values of the simulated services, and what each of them can tell of itself.
+//!
+//! Nothing here knows an operation, or does anything by itself.
+
+mod address;
+mod assumptions;
+mod command;
+mod document;
+mod error;
+mod home;
+pub(crate) mod ids;
+mod instance;
+mod instance_type;
+mod interface;
+mod network_acl;
+mod prefix_list;
+mod process;
+mod region;
+mod route_table;
+mod security_group;
+mod subnet;
+mod subscription;
+mod tags;
+mod timings;
+mod token_server;
+mod topic;
+
+pub use self::{
+    address::{Address, Association},
+    assumptions::Assumptions,
+    command::{Command, CommandBehavior, CommandStatus},
+    document::Document,
+    error::ApiError,
+    home::Home,
+    instance::{Agent, AutoRecovery, Capacity, Check, Instance, InstanceState, StateReason},
+    instance_type::InstanceType,
+    interface::{Attachment, AttachmentStatus, Interface},
+    network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction},
+    prefix_list::PrefixList,
+    process::Process,
+    region::Region,
+    route_table::{Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation},
+    security_group::{RuleSource, SecurityGroup, SecurityGroupRule},
+    subnet::Subnet,
+    subscription::{Standing, Subscription},
+    tags::Tags,
+    timings::Timings,
+    token_server::{Refusal, TokenServer},
+    topic::{Message, MessageAttribute},
+};
+pub(crate) use self::{
+    command::Commands,
+    document::{COMMAND, Documents},
+    ids::Ids,
+    instance_type::no_such_types,
+    token_server::{Started, TokenServers},
+    topic::{Topic, Topics},
+};
