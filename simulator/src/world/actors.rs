@@ -2,8 +2,10 @@
 //! they are in no journal.
 
 use super::{
-    AttachNetworkInterface, DetachNetworkInterface, StartInstances, StopInstances, TerminateInstances, World,
+    instances::{StartInstances, StopInstances, TerminateInstances},
+    interfaces::{AttachNetworkInterface, DetachNetworkInterface},
     operations::Operation,
+    state::World,
 };
 use crate::model::{ApiError, AutoRecovery, Capacity, Check, Timings};
 

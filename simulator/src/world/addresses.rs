@@ -3,9 +3,10 @@
 use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use super::{
-    World,
-    operations::{Ask, Change, Parameters, Read},
+    kinds::{Ask, Change, Read},
+    parameters::Parameters,
     select::{self, FilterTable, Filterable, Selection, maybe, one},
+    state::World,
 };
 use crate::model::{Address, ApiError, Association, Home, InstanceState, Interface, Region, Tags, ids};
 

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{
-    World, documents,
+    documents,
+    kinds::{Ask, Change, Look},
     managed_nodes::{check_instance_id, not_valid},
-    operations::{Ask, Change, Look, Parameters},
+    parameters::Parameters,
+    state::World,
 };
 use crate::model::{ApiError, COMMAND, Command, CommandBehavior, CommandStatus, Document, Home, Process};
 

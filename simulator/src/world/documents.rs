@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    World,
-    operations::{Ask, Look, Parameters},
+    kinds::{Ask, Look},
+    parameters::Parameters,
+    state::World,
 };
 use crate::model::{ApiError, Document, Home};
 

@@ -3,9 +3,10 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    World,
-    operations::{Ask, Parameters, Read},
+    kinds::{Ask, Read},
+    parameters::Parameters,
     select::{self, FilterTable, Filterable, Page, Selection, maybe, one},
+    state::World,
 };
 use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags};
 

@@ -1,6 +1,9 @@
 //! What protects an instance, and what EC2 may do to it: DescribeInstanceAttribute.
 
-use super::operations::{Ask, Parameters, Read};
+use super::{
+    kinds::{Ask, Read},
+    parameters::Parameters,
+};
 use crate::model::{ApiError, Region};
 
 /// Asks for one attribute of one instance: "You can specify only one attribute at a time" (service model,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    operations::{Ask, Parameters, Read},
+    kinds::{Ask, Read},
+    parameters::Parameters,
     select::{self, Facts, FilterTable, Filterable, Page, Selection, one},
 };
 use crate::model::{ApiError, InstanceType, Region, Tags, no_such_types};

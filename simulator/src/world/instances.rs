@@ -3,10 +3,11 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use super::{
-    World,
     interfaces::InterfaceView,
-    operations::{Ask, Change, Parameters, Read},
+    kinds::{Ask, Change, Read},
+    parameters::Parameters,
     select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
+    state::World,
 };
 use crate::model::{
     ApiError, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Process, Region,

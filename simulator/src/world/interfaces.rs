@@ -3,9 +3,10 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    World,
-    operations::{Ask, Change, Parameters, Read},
+    kinds::{Ask, Change, Read},
+    parameters::Parameters,
     select::{self, FilterTable, Filterable, Page, Selection, maybe, one},
+    state::World,
 };
 use crate::model::{
     Address, ApiError, Association, Attachment, AttachmentStatus, Home, Instance, InstanceState, Interface, Process,

@@ -3,9 +3,10 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    World,
-    operations::{Ask, Parameters, Read},
+    kinds::{Ask, Read},
+    parameters::Parameters,
     select::{Filter, Page, Selection},
+    state::World,
 };
 use crate::model::{Agent, ApiError, Instance, InstanceState, Region, ids};
 

@@ -1,36 +1,42 @@
 //! The world: EC2, SNS and Systems Manager as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
 //! data.
 //!
-//! The rules by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`,
-//! `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes`,
-//! `commands`, and `token_servers`, which is what runs on the instances. `operations` ties each request to its answer;
-//! `select` has ids, filters and pages. The values that they read and change are in `model`.
+//! From the ground up, each of these knows only what stands before it:
+//!
+//! - `state`: the [`World`], and what was and is due in it.
+//! - `parameters`, `select` and `kinds`: what operations have in common. How calls are told apart; ids, filters and
+//!   pages; and what a read, a look and a change are.
+//! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`,
+//!   `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes` and
+//!   `commands`; and `token_servers`, which is what runs on the instances.
+//! - `operations`, the list of them all, which ties each request to its answer; and `processes`, what AWS does by itself.
+//! - `calls`, what is asked of a world, and `actors`, what others do to it.
 
 mod actors;
-pub(crate) mod addresses;
-pub(crate) mod commands;
-pub(crate) mod documents;
-pub(crate) mod groups;
-pub(crate) mod instance_attributes;
-pub(crate) mod instance_types;
-pub(crate) mod instances;
-pub(crate) mod interfaces;
+mod addresses;
+mod calls;
+mod commands;
+mod documents;
+mod groups;
+mod instance_attributes;
+mod instance_types;
+mod instances;
+mod interfaces;
+mod kinds;
 pub(crate) mod managed_nodes;
-pub(crate) mod network_acls;
+mod network_acls;
 mod operations;
-pub(crate) mod routes;
+mod parameters;
+mod processes;
+mod routes;
 pub(crate) mod rules;
-pub(crate) mod select;
-pub(crate) mod subnets;
-pub(crate) mod subscriptions;
-pub(crate) mod tags;
-pub(crate) mod token_servers;
-pub(crate) mod topics;
-
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+mod select;
+mod state;
+mod subnets;
+mod subscriptions;
+mod tags;
+mod token_servers;
+mod topics;
 
 pub use self::{
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
@@ -49,18 +55,20 @@ pub use self::{
     },
     managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
-    operations::{Answer, Operation, Parameters, Request, Service},
+    operations::{Answer, Operation, Request, Service},
+    parameters::Parameters,
     routes::{DescribeRouteTables, RouteTableView},
     rules::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
     select::{Filter, Page, Selection},
+    state::World,
     subnets::{DescribeSubnets, SubnetView},
     subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
-/// What there is: the values that the operations read and change.
+// What there is: the values that the operations read and change.
 pub use crate::model::{
     Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
     Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface, Message,
@@ -68,7 +76,6 @@ pub use crate::model::{
     RouteDestination, RouteState, RouteTable, RouteTableAssociation, RuleAction, RuleSource, SecurityGroup,
     SecurityGroupRule, Standing, StateReason, Subnet, Subscription, Timings, TokenServer,
 };
-use crate::model::{Commands, Documents, Ids, TokenServers, Topics};
 
 /// The state of EC2 alone.
 pub mod region {
@@ -78,221 +85,12 @@ pub mod region {
     };
 }
 
-/// How many changes back the past can be read.
-const HISTORY_LENGTH: usize = 512;
-
-/// Tells the seed of the subscriptions' ids from the others.
-const SUBSCRIPTIONS: u64 = 0x5b5c;
-/// The same for the commands' ids.
-const COMMANDS: u64 = 0xc033;
-
-/// EC2, SNS and Systems Manager, for one account in one Region.
-///
-/// ```
-/// use std::time::Duration;
-/// use simulator::{names, world::{AttachNetworkInterface, DetachNetworkInterface}};
-///
-/// let mut world = simulator::pair().world();
-/// let now = Duration::ZERO;
-/// world.call(now, DetachNetworkInterface::of(names::ATTACHMENT))?;
-/// world.call(now, AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1))?;
-/// assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY));
-/// # Ok::<(), simulator::world::ApiError>(())
-/// ```
-#[derive(Debug, Clone)]
-pub struct World {
-    region: Region,
-    topics: Topics,
-    documents: Documents,
-    commands: Commands,
-    token_servers: TokenServers,
-    ids: Ids,
-    /// Of their own, so that a topic more does not change the names of everything else.
-    subscription_ids: Ids,
-    /// The same for commands.
-    command_ids: Ids,
-    now: Duration,
-    /// What AWS will do by itself, by time and, within one moment, in the order in which it was begun.
-    agenda: BTreeMap<(Duration, u64), Process>,
-    begun: u64,
-    /// The Region as it was until a moment, oldest first.
-    past: VecDeque<(Duration, Region)>,
-    revision: u64,
-}
-
-impl World {
-    pub(crate) fn new(region: Region, seed: u64) -> Self {
-        Self {
-            region,
-            topics: Topics::default(),
-            documents: Documents::default(),
-            commands: Commands::default(),
-            token_servers: TokenServers::default(),
-            ids: Ids::from_seed(seed),
-            subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
-            command_ids: Ids::from_seed(seed.rotate_left(32) ^ COMMANDS),
-            now: Duration::ZERO,
-            agenda: BTreeMap::new(),
-            begun: 0,
-            past: VecDeque::new(),
-            revision: 0,
-        }
-    }
-
-    /// Lets time pass until `now`, then answers the request.
-    ///
-    /// `now` is the time since the start of the simulation; an earlier time than that of the call before is taken as
-    /// the same time.
-    pub fn call<O: Operation>(&mut self, now: Duration, operation: O) -> Result<O::Answer, ApiError> {
-        let answer = self.answer(now, &operation.into())?;
-        Ok(O::unwrap(answer).expect("a request is answered under its own name"))
-    }
-
-    /// The same for any request.
-    pub fn answer(&mut self, now: Duration, request: &Request) -> Result<Answer, ApiError> {
-        self.advance(now);
-        request.perform(self)
-    }
-
-    /// The answer that EC2 would have given at an earlier time; changes are answered as always.
-    pub(crate) fn answer_from_the_past(
-        &mut self,
-        now: Duration,
-        age: Duration,
-        request: &Request,
-    ) -> Result<Answer, ApiError> {
-        self.advance(now);
-        match request.read(self.region_before(age)) {
-            Some(answer) => answer,
-            None => request.perform(self),
-        }
-    }
-
-    /// The answer of EC2 while it finds no instance and no interface; changes are answered as always.
-    pub(crate) fn answer_of_a_bare_region(&mut self, now: Duration, request: &Request) -> Result<Answer, ApiError> {
-        self.advance(now);
-        let bare = Region { instances: BTreeMap::new(), interfaces: BTreeMap::new(), ..self.region.clone() };
-        match request.read(&bare) {
-            Some(answer) => answer,
-            None => request.perform(self),
-        }
-    }
-
-    /// Does everything that is due until `now`.
-    pub fn advance(&mut self, now: Duration) {
-        while self.step(now).is_some() {}
-        self.now = self.now.max(now);
-    }
-
-    /// Does the next thing that is due until `now`, at its own time.
-    pub(crate) fn step(&mut self, now: Duration) -> Option<Process> {
-        let entry = self.agenda.first_entry()?;
-        let (due, _) = *entry.key();
-        if due > now {
-            return None;
-        }
-        let process = entry.remove();
-        self.now = self.now.max(due);
-        self.complete(&process);
-        Some(process)
-    }
-
-    /// When something will happen by itself.
-    pub fn next_due(&self) -> Option<Duration> {
-        self.agenda.keys().next().map(|(due, _)| *due)
-    }
-
-    fn complete(&mut self, process: &Process) {
-        match process {
-            Process::Attach { attachment_id } => self.complete_attach(attachment_id),
-            Process::Detach { attachment_id } => self.complete_detach(attachment_id),
-            Process::Boot { instance_id, transition } => self.complete_boot(instance_id, *transition),
-            Process::Checks { instance_id, transition } => self.complete_checks(instance_id, *transition),
-            Process::Stop { instance_id, transition } => self.complete_stop(instance_id, *transition),
-            Process::Terminate { instance_id, transition } => self.complete_terminate(instance_id, *transition),
-            Process::Forget { instance_id } => {
-                self.region_mut().instances.remove(instance_id);
-            }
-            Process::Deliver { command_id, instance_id } => self.deliver_command(command_id, instance_id),
-            Process::Finish { command_id, instance_id } => self.finish_command(command_id, instance_id),
-            Process::GiveUp { command_id, instance_id } => self.give_up_command(command_id, instance_id),
-        }
-    }
-
-    fn begin(&mut self, takes: Duration, process: Process) {
-        self.begun += 1;
-        self.agenda.insert((self.now.saturating_add(takes), self.begun), process);
-    }
-
-    /// The virtual time of the last call or change.
-    pub fn now(&self) -> Duration {
-        self.now
-    }
-
-    /// Goes up with every change, whoever made it.
-    pub fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    pub fn region(&self) -> &Region {
-        &self.region
-    }
-
-    /// Every change of EC2's state goes through here, and so into the past.
-    fn region_mut(&mut self) -> &mut Region {
-        self.revision += 1;
-        if self.past.back().is_none_or(|(until, _)| *until < self.now) {
-            if self.past.len() == HISTORY_LENGTH {
-                self.past.pop_front();
-            }
-            self.past.push_back((self.now, self.region.clone()));
-        }
-        &mut self.region
-    }
-
-    /// The Region as it was `age` ago, or at the beginning if there was no such time.
-    fn region_before(&self, age: Duration) -> &Region {
-        let then = self.now.checked_sub(age);
-        let was_valid = |until: Duration| then.is_none_or(|then| until > then);
-        self.past.iter().find(|(until, _)| was_valid(*until)).map_or(&self.region, |(_, region)| region)
-    }
-
-    fn topics_mut(&mut self) -> &mut Topics {
-        self.revision += 1;
-        &mut self.topics
-    }
-
-    pub fn interface(&self, id: &str) -> Option<&Interface> {
-        self.region.interface(id).ok().map(|interface| &**interface)
-    }
-
-    pub fn attachment_of(&self, interface_id: &str) -> Option<&Attachment> {
-        self.interface(interface_id)?.attachment.as_ref()
-    }
-
-    /// The instance to which the interface is attached, or is being attached or detached.
-    pub fn holder_of(&self, interface_id: &str) -> Option<&str> {
-        self.attachment_of(interface_id).map(|attachment| attachment.instance_id.as_str())
-    }
-
-    pub fn tag(&self, resource: &str, key: &str) -> Option<&str> {
-        self.region.tags(resource).ok()?.get(key).map(String::as_str)
-    }
-
-    pub(crate) fn add_topic(&mut self, arn: &str, kms_master_key_id: Option<String>) {
-        self.topics_mut().add(arn, kms_master_key_id);
-    }
-
-    /// What was published, in order.
-    pub fn messages(&self) -> &[Message] {
-        self.topics.messages()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{names, pair};
+    use crate::{model::Ids, names, pair};
 
     fn seconds(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -331,15 +129,6 @@ mod tests {
         let attach = AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1).into();
         world.answer_from_the_past(seconds(11), seconds(5), &attach).unwrap();
         assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY));
-    }
-
-    #[test]
-    fn the_memory_of_the_past_is_bounded() {
-        let mut world = pair().world();
-        for n in 0..2 * HISTORY_LENGTH as u64 {
-            world.call(seconds(n), CreateTags::on(names::INTERFACE, "n", n.to_string())).unwrap();
-        }
-        assert_eq!(world.past.len(), HISTORY_LENGTH);
     }
 
     #[test]

@@ -1,9 +1,8 @@
-//! The operations, as typed requests and answers.
+//! All operations, as typed requests and answers, and which of their kinds each is.
 
 use std::fmt;
 
 use super::{
-    World,
     addresses::{AddressView, AssociateAddress, Associated, DescribeAddresses, DisassociateAddress},
     commands::{GetCommandInvocation, InvocationView, SendCommand, SentCommand},
     documents::{DescribeDocument, DocumentView},
@@ -18,11 +17,14 @@ use super::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceView,
         ModifyNetworkInterfaceAttribute,
     },
+    kinds::{Ask, Change, Look, Read},
     managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
+    parameters::Parameters,
     routes::{DescribeRouteTables, RouteTableView},
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
+    state::World,
     subnets::{DescribeSubnets, SubnetView},
     subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
     tags::{CreateTags, DeleteTags},
@@ -47,93 +49,6 @@ impl fmt::Display for Service {
             Self::Ssm => "ssm",
         })
     }
-}
-
-/// The parameters that tell one call from another, for the journal and for whoever decides about disruptions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<(&'static str, String)>);
-
-impl Parameters {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find_map(|(key, value)| (key == name).then_some(value))
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(name, value)| (*name, value.as_str()))
-    }
-
-    pub(crate) fn of(name: &'static str, value: impl ToString) -> Self {
-        Self::default().and(name, value)
-    }
-
-    pub(crate) fn and(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.0.push((name, value.to_string()));
-        self
-    }
-
-    pub(crate) fn and_if_any(self, name: &'static str, value: Option<impl ToString>) -> Self {
-        match value {
-            Some(value) => self.and(name, value),
-            None => self,
-        }
-    }
-
-    /// A list in one value; nothing for an empty list.
-    pub(crate) fn and_list(self, name: &'static str, values: &[String]) -> Self {
-        if values.is_empty() { self } else { self.and(name, values.join(",")) }
-    }
-}
-
-impl fmt::Display for Parameters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, (name, value)) in self.iter().enumerate() {
-            let space = if position == 0 { "" } else { " " };
-            write!(f, "{space}{name}={value}")?;
-        }
-        Ok(())
-    }
-}
-
-/// What every request has.
-pub(crate) trait Ask {
-    fn dry_run(&self) -> bool {
-        false
-    }
-    fn parameters(&self) -> Parameters;
-}
-
-/// A request that changes nothing, so it can also be answered from the past.
-pub(crate) trait Read: Ask {
-    type Answer;
-    fn read(&self, region: &Region) -> Result<Self::Answer, ApiError>;
-}
-
-/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS and
-/// Systems Manager have no dry runs.
-pub(crate) trait Look: Ask {
-    type Answer;
-    fn look(&self, world: &World) -> Result<Self::Answer, ApiError>;
-}
-
-/// A request that changes the world.
-pub(crate) trait Change: Ask {
-    type Answer;
-
-    /// What is looked at before a dry run is answered: form and existence of what is named.
-    ///
-    /// A dry run "checks whether you have the required permissions for the action, without actually making the
-    /// request" (service model, `DryRun`). Permissions are looked at before anything else; that is the simulation's
-    /// affair, see [`Disruption::Deny`](crate::Disruption::Deny).
-    ///
-    /// Assumed: the order of the rest. That a dry run needs existing resources follows from permissions being per
-    /// resource. Whether it also needs them to be in the right state, see
-    /// [`Assumptions::dry_run_needs_state`](crate::model::Assumptions::dry_run_needs_state).
-    fn check(&self, _world: &World) -> Result<(), ApiError> {
-        Ok(())
-    }
-
-    /// Called once [`Change::check`] has passed.
-    fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError>;
 }
 
 /// A request with the type of its answer.

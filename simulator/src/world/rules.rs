@@ -5,9 +5,10 @@ use std::{ops::Deref, sync::Arc};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::{
-    World,
-    operations::{Ask, Change, Parameters, Read},
+    kinds::{Ask, Change, Read},
+    parameters::Parameters,
     select::{self, FilterTable, Filterable, Page, Selection, one},
+    state::World,
 };
 use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroupRule, Tags, ids};
 

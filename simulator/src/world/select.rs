@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::operations::Parameters;
+use super::parameters::Parameters;
 use crate::model::{ApiError, Assumptions, Tags};
 
 /// A filter: any of its values matches, and all filters of a request have to. Values are case-sensitive and take the

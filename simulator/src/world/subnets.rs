@@ -3,7 +3,8 @@
 use std::{ops::Deref, sync::Arc};
 
 use super::{
-    operations::{Ask, Parameters, Read},
+    kinds::{Ask, Read},
+    parameters::Parameters,
     select::{self, FilterTable, Filterable, Page, Selection, one},
 };
 use crate::model::{ApiError, Home, Region, Subnet, Tags};

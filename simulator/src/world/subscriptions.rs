@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    World,
-    operations::{Ask, Look, Parameters},
+    kinds::{Ask, Look},
+    parameters::Parameters,
     select::{Page, Selection},
+    state::World,
     topics::{check_arn, is_fifo, no_such_topic},
 };
 use crate::model::{ApiError, Standing, Subscription, Topic};

@@ -1,8 +1,9 @@
 //! Tags.
 
 use super::{
-    World,
-    operations::{Ask, Change, Parameters},
+    kinds::{Ask, Change},
+    parameters::Parameters,
+    state::World,
 };
 use crate::model::ApiError;
 

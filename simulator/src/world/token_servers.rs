@@ -8,24 +8,18 @@ use std::{
     time::Duration,
 };
 
-use super::World;
+use super::state::World;
 use crate::model::{ApiError, AttachmentStatus, InstanceState, Refusal, Started, TokenServer, TokenServers};
 
 impl World {
-    /// Lets time pass until `now`, then connects to a TCP port at a private address, or at once says why not. How long
-    /// somebody waits for silence is their own affair.
+    /// Connects to a TCP port at a private address as things are now, or says why not. How long somebody waits for
+    /// silence is their own affair.
     ///
     /// It answers if an interface with the address is attached to a running instance with a token server that listens
     /// on the port: on all addresses of the instance, as lmgrd does.
     ///
     /// Assumed: a hung instance is silent. Whether security groups and network ACLs let anyone through is left out,
     /// because nothing says where the connection comes from; see [`set_firewalled`](Self::set_firewalled).
-    pub fn connect(&mut self, now: Duration, address: SocketAddr) -> Result<(), Refusal> {
-        self.advance(now);
-        self.answers(address)
-    }
-
-    /// The same as things are, without any time passing.
     pub fn answers(&self, address: SocketAddr) -> Result<(), Refusal> {
         let IpAddr::V4(private_ip) = address.ip() else { return Err(Refusal::Silent) };
         let instance_id = self.attached_instance_with(private_ip).ok_or(Refusal::Silent)?;

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    World,
-    operations::{Ask, Change, Parameters},
+    kinds::{Ask, Change},
+    parameters::Parameters,
+    state::World,
 };
 use crate::model::{ApiError, Message, MessageAttribute, Topic};
 
@@ -277,6 +278,17 @@ impl Publish {
                 message_id: earlier.id.clone(),
                 sequence_number: earlier.sequence_number.clone(),
             })
+    }
+}
+
+impl World {
+    pub(crate) fn add_topic(&mut self, arn: &str, kms_master_key_id: Option<String>) {
+        self.topics_mut().add(arn, kms_master_key_id);
+    }
+
+    /// What was published, in order.
+    pub fn messages(&self) -> &[Message] {
+        self.topics.messages()
     }
 }
 

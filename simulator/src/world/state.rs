@@ -1,0 +1,146 @@
+//! The world itself: what there is now, what there was, and what is due.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use crate::model::{Attachment, Commands, Documents, Ids, Interface, Process, Region, TokenServers, Topics};
+
+/// How many changes back the past can be read.
+const HISTORY_LENGTH: usize = 512;
+
+/// Tells the seed of the subscriptions' ids from the others.
+const SUBSCRIPTIONS: u64 = 0x5b5c;
+/// The same for the commands' ids.
+const COMMANDS: u64 = 0xc033;
+
+/// EC2, SNS and Systems Manager, for one account in one Region.
+///
+/// ```
+/// use std::time::Duration;
+/// use simulator::{names, world::{AttachNetworkInterface, DetachNetworkInterface}};
+///
+/// let mut world = simulator::pair().world();
+/// let now = Duration::ZERO;
+/// world.call(now, DetachNetworkInterface::of(names::ATTACHMENT))?;
+/// world.call(now, AttachNetworkInterface::to(names::STANDBY, names::INTERFACE, 1))?;
+/// assert_eq!(world.holder_of(names::INTERFACE), Some(names::STANDBY));
+/// # Ok::<(), simulator::world::ApiError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(super) region: Region,
+    pub(super) topics: Topics,
+    pub(super) documents: Documents,
+    pub(super) commands: Commands,
+    pub(super) token_servers: TokenServers,
+    pub(super) ids: Ids,
+    /// Of their own, so that a topic more does not change the names of everything else.
+    pub(super) subscription_ids: Ids,
+    /// The same for commands.
+    pub(super) command_ids: Ids,
+    pub(super) now: Duration,
+    /// What AWS will do by itself, by time and, within one moment, in the order in which it was begun.
+    pub(super) agenda: BTreeMap<(Duration, u64), Process>,
+    pub(super) begun: u64,
+    /// The Region as it was until a moment, oldest first.
+    pub(super) past: VecDeque<(Duration, Region)>,
+    pub(super) revision: u64,
+}
+
+impl World {
+    pub(crate) fn new(region: Region, seed: u64) -> Self {
+        Self {
+            region,
+            topics: Topics::default(),
+            documents: Documents::default(),
+            commands: Commands::default(),
+            token_servers: TokenServers::default(),
+            ids: Ids::from_seed(seed),
+            subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
+            command_ids: Ids::from_seed(seed.rotate_left(32) ^ COMMANDS),
+            now: Duration::ZERO,
+            agenda: BTreeMap::new(),
+            begun: 0,
+            past: VecDeque::new(),
+            revision: 0,
+        }
+    }
+
+    /// AWS ends this by itself after that time.
+    pub(super) fn begin(&mut self, takes: Duration, process: Process) {
+        self.begun += 1;
+        self.agenda.insert((self.now.saturating_add(takes), self.begun), process);
+    }
+
+    /// The virtual time of the last call or change.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Goes up with every change, whoever made it.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+
+    /// Every change of EC2's state goes through here, and so into the past.
+    pub(super) fn region_mut(&mut self) -> &mut Region {
+        self.revision += 1;
+        if self.past.back().is_none_or(|(until, _)| *until < self.now) {
+            if self.past.len() == HISTORY_LENGTH {
+                self.past.pop_front();
+            }
+            self.past.push_back((self.now, self.region.clone()));
+        }
+        &mut self.region
+    }
+
+    /// The Region as it was `age` ago, or at the beginning if there was no such time.
+    pub(super) fn region_before(&self, age: Duration) -> &Region {
+        let then = self.now.checked_sub(age);
+        let was_valid = |until: Duration| then.is_none_or(|then| until > then);
+        self.past.iter().find(|(until, _)| was_valid(*until)).map_or(&self.region, |(_, region)| region)
+    }
+
+    pub(super) fn topics_mut(&mut self) -> &mut Topics {
+        self.revision += 1;
+        &mut self.topics
+    }
+
+    pub fn interface(&self, id: &str) -> Option<&Interface> {
+        self.region.interface(id).ok().map(|interface| &**interface)
+    }
+
+    pub fn attachment_of(&self, interface_id: &str) -> Option<&Attachment> {
+        self.interface(interface_id)?.attachment.as_ref()
+    }
+
+    /// The instance to which the interface is attached, or is being attached or detached.
+    pub fn holder_of(&self, interface_id: &str) -> Option<&str> {
+        self.attachment_of(interface_id).map(|attachment| attachment.instance_id.as_str())
+    }
+
+    pub fn tag(&self, resource: &str, key: &str) -> Option<&str> {
+        self.region.tags(resource).ok()?.get(key).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{names, pair, world::CreateTags};
+
+    #[test]
+    fn the_memory_of_the_past_is_bounded() {
+        let mut world = pair().world();
+        for n in 0..2 * HISTORY_LENGTH as u64 {
+            world.call(Duration::from_secs(n), CreateTags::on(names::INTERFACE, "n", n.to_string())).unwrap();
+        }
+        assert_eq!(world.past.len(), HISTORY_LENGTH);
+    }
+}
