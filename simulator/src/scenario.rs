@@ -26,7 +26,6 @@ use crate::{
         SecurityGroup, SecurityGroupRule, Tags, Timings, TokenServer, TokenServers,
     },
     names,
-    simulation::Simulator,
     world::{World, rules::ipv4_network},
 };
 
@@ -379,11 +378,6 @@ impl Scenario {
             assert!(types.contains_key(name), "there is no type {name} for {}; see Scenario::instance_type", spec.id);
         }
         types
-    }
-
-    /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
-    pub fn build(self) -> Simulator {
-        Simulator::new(self)
     }
 
     pub(crate) fn seed_of_requests(&self) -> u64 {

@@ -139,9 +139,17 @@ struct Shared {
     observers: Vec<Observer>,
 }
 
+/// # Playing it
+impl Scenario {
+    /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
+    pub fn build(self) -> Simulator {
+        Simulator::new(self)
+    }
+}
+
 /// # Making one, and looking at it
 impl Simulator {
-    pub(crate) fn new(scenario: Scenario) -> Self {
+    fn new(scenario: Scenario) -> Self {
         Self { shared: Arc::new(Mutex::new(Shared::new(scenario))) }
     }
 
