@@ -1,28 +1,26 @@
 //! Subnets, route tables and network ACLs of a scenario.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
-    sync::Arc,
 };
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::Scenario;
 use crate::{
     model::{
-        NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Route, RouteDestination, RouteState, RouteTable,
-        RouteTableAssociation, RuleAction, Subnet, Tags,
+        NetworkAcl, NetworkAclEntry, Region, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation,
+        RuleAction, Subnet, Tags,
     },
     names,
 };
 
-/// A subnet of a [`Scenario`].
+/// A subnet of a [`Scenario`](super::Scenario).
 #[derive(Debug, Clone)]
 pub struct SubnetSpec {
     pub(super) id: String,
-    vpc_id: String,
+    pub(super) vpc_id: String,
     availability_zone: String,
     cidr_block: Option<Ipv4Net>,
 }
@@ -53,7 +51,7 @@ impl SubnetSpec {
     }
 
     /// Without a network of its own it gets the next one of its VPC.
-    fn build(&self, position: usize) -> Subnet {
+    pub(super) fn build(&self, position: usize) -> Subnet {
         let next = || {
             let number = if self.id == names::SUBNET { 1 } else { u8::try_from(position + 2).unwrap_or(u8::MAX) };
             Ipv4Net::new_assert(Ipv4Addr::new(10, 0, number, 0), 24)
@@ -68,12 +66,12 @@ impl SubnetSpec {
     }
 }
 
-/// A route table of a [`Scenario`]. It has the route within its VPC.
+/// A route table of a [`Scenario`](super::Scenario). It has the route within its VPC.
 #[derive(Debug, Clone)]
 pub struct RouteTableSpec {
     pub(super) id: String,
-    vpc_id: String,
-    main: bool,
+    pub(super) vpc_id: String,
+    pub(super) main: bool,
     subnets: Vec<String>,
     routes: Vec<Route>,
 }
@@ -89,7 +87,7 @@ impl RouteTableSpec {
     }
 
     /// The main table that a VPC has unless the scenario names one.
-    fn main_of(vpc_id: &str) -> Self {
+    pub(super) fn main_of(vpc_id: &str) -> Self {
         Self { main: true, ..Self::own(&sibling(vpc_id, "rtb"), vpc_id) }.route("0.0.0.0/0", &sibling(vpc_id, "igw"))
     }
 
@@ -134,7 +132,7 @@ impl RouteTableSpec {
     }
 
     /// A route to an internet gateway leads nowhere in a VPC that has none.
-    fn build(&self, vpcs_without_gateway: &BTreeSet<String>) -> RouteTable {
+    pub(super) fn build(&self, vpcs_without_gateway: &BTreeSet<String>) -> RouteTable {
         let mut routes = self.routes.clone();
         if vpcs_without_gateway.contains(&self.vpc_id) {
             for route in routes.iter_mut().filter(|route| route.target.starts_with("igw-")) {
@@ -156,12 +154,12 @@ impl RouteTableSpec {
     }
 }
 
-/// A network ACL of a [`Scenario`]. It denies what it does not allow.
+/// A network ACL of a [`Scenario`](super::Scenario). It denies what it does not allow.
 #[derive(Debug, Clone)]
 pub struct NetworkAclSpec {
     pub(super) id: String,
-    acl: NetworkAcl,
-    subnets: Vec<String>,
+    pub(super) acl: NetworkAcl,
+    pub(super) subnets: Vec<String>,
 }
 
 impl NetworkAclSpec {
@@ -220,89 +218,20 @@ impl NetworkAclSpec {
 }
 
 /// The id of another kind with the same digits.
-fn sibling(id: &str, prefix: &str) -> String {
+pub(super) fn sibling(id: &str, prefix: &str) -> String {
     format!("{prefix}-{}", id.rsplit('-').next().unwrap_or_default())
 }
 
-/// What the network of a scenario is made of.
-pub(super) struct Network {
-    pub(super) subnets: BTreeMap<String, Arc<Subnet>>,
-    pub(super) route_tables: BTreeMap<String, Arc<RouteTable>>,
-    pub(super) network_acls: BTreeMap<String, Arc<NetworkAcl>>,
-}
-
-impl Scenario {
-    /// The network as described, with what every VPC has: a main table, a default ACL, and each subnet that something
-    /// is in.
-    pub(super) fn network(&self) -> Network {
-        let mut specs = self.subnets.clone();
-        let of_instances = self.instances.iter().map(|i| (&i.subnet_id, &i.vpc_id, &i.availability_zone));
-        let of_interfaces = self.interfaces.iter().map(|i| (&i.subnet_id, &i.vpc_id, &i.availability_zone));
-        for (id, vpc_id, zone) in of_instances.chain(of_interfaces) {
-            if !specs.iter().any(|spec| spec.id == *id) {
-                specs.push(SubnetSpec::new(id).vpc(vpc_id).zone(zone));
-            }
-        }
-        let subnets: BTreeMap<_, _> = specs
-            .iter()
-            .filter(|spec| spec.id != names::SUBNET)
-            .chain(specs.iter().filter(|spec| spec.id == names::SUBNET))
-            .enumerate()
-            .map(|(position, spec)| (spec.id.clone(), Arc::new(spec.build(position))))
-            .collect();
-        let vpcs: BTreeSet<&String> = subnets.values().map(|subnet| &subnet.vpc_id).collect();
-        let route_tables = self.built_route_tables(&vpcs);
-        let network_acls = self.built_network_acls(&vpcs, &subnets);
-        Network { subnets, route_tables, network_acls }
-    }
-
-    fn built_route_tables(&self, vpcs: &BTreeSet<&String>) -> BTreeMap<String, Arc<RouteTable>> {
-        let mut specs = self.route_tables.clone();
-        for vpc_id in vpcs {
-            if !specs.iter().any(|spec| spec.main && spec.vpc_id == **vpc_id) {
-                specs.push(RouteTableSpec::main_of(vpc_id));
-            }
-        }
-        specs.iter().map(|spec| (spec.id.clone(), Arc::new(spec.build(&self.vpcs_without_gateway)))).collect()
-    }
-
-    fn built_network_acls(
-        &self,
-        vpcs: &BTreeSet<&String>,
-        subnets: &BTreeMap<String, Arc<Subnet>>,
-    ) -> BTreeMap<String, Arc<NetworkAcl>> {
-        let mut specs = self.network_acls.clone();
-        for vpc_id in vpcs {
-            if !specs.iter().any(|spec| spec.acl.is_default && spec.acl.vpc_id == **vpc_id) {
-                let acl = NetworkAcl::default_of(&sibling(vpc_id, "acl"), vpc_id);
-                specs.push(NetworkAclSpec { id: acl.id.clone(), acl, subnets: Vec::new() });
-            }
-        }
-        for subnet in subnets.values() {
-            if !specs.iter().any(|spec| spec.subnets.contains(&subnet.id)) {
-                let of_vpc = |spec: &&mut NetworkAclSpec| spec.acl.is_default && spec.acl.vpc_id == subnet.vpc_id;
-                let default = specs.iter_mut().find(of_vpc).expect("each VPC has a default ACL");
-                default.subnets.push(subnet.id.clone());
-            }
-        }
-        let association = |subnet_id: &String| NetworkAclAssociation {
-            id: sibling(subnet_id, "aclassoc"),
-            subnet_id: subnet_id.clone(),
-        };
-        specs
-            .into_iter()
-            .map(|spec| {
-                let associations = spec.subnets.iter().map(association).collect();
-                (spec.id, Arc::new(NetworkAcl { associations, ..spec.acl }))
-            })
-            .collect()
-    }
-}
-
 /// The address with this last byte, in the first 256 of a network.
-pub(super) fn address_in(network: Ipv4Net, host: u8) -> Ipv4Addr {
+fn address_in(network: Ipv4Net, host: u8) -> Ipv4Addr {
     let [a, b, c, _] = network.network().octets();
     let address = Ipv4Addr::new(a, b, c, host);
     assert!(IpNet::V4(network).contains(&IpAddr::V4(address)), "{network} is too small for host {host}");
     address
+}
+
+/// The private address of a new interface.
+pub(super) fn address_of(region: &Region, subnet_id: &str, host: u8) -> Ipv4Addr {
+    let subnet = region.subnet(subnet_id).expect("the subnet of an interface is there");
+    address_in(subnet.cidr_block, host)
 }

@@ -1,0 +1,61 @@
+//! The standard worlds.
+
+use super::{description::Scenario, instance::InstanceSpec};
+use crate::{model::Timings, names};
+
+/// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
+/// and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, somebody gets what is
+/// published, both instances take commands, and there is a document for them. The token server runs wherever the
+/// license interface is. All times are zero.
+pub fn pair() -> Scenario {
+    Scenario::default()
+        .instance(names::HOLDER, |instance| instance)
+        .instance(names::STANDBY, |instance| instance)
+        .interface(names::INTERFACE, |interface| {
+            interface
+                .mac_address(names::MAC)
+                .private_ip(names::PRIVATE_IP)
+                .groups([names::GROUP])
+                .attachment_id(names::ATTACHMENT)
+                .on(names::HOLDER, 1)
+        })
+        .address(names::ALLOCATION, |address| address.public_ip(names::PUBLIC_IP).on(names::INTERFACE))
+        .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
+        .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
+        .document(names::DOCUMENT, |document| document.parameter("Service"))
+}
+
+/// The pair, with a standby that is stopped.
+pub fn cold_standby() -> Scenario {
+    pair().instance(names::STANDBY, InstanceSpec::stopped)
+}
+
+/// The pair, with the license interface as the primary interface of the holder: what one gets who follows the manual
+/// step by step.
+pub fn primary() -> Scenario {
+    pair()
+        .instance(names::HOLDER, InstanceSpec::without_primary)
+        .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 0))
+}
+
+/// The pair and a third instance, stopped, and a stranger.
+pub fn trio() -> Scenario {
+    pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::STRANGER, |instance| instance)
+}
+
+impl Scenario {
+    /// The scenarios that can be chosen by name, with realistic times.
+    pub fn named(name: &str) -> Option<Self> {
+        let scenario = match name {
+            "pair" => pair(),
+            "cold-standby" => cold_standby(),
+            "primary" => primary(),
+            "trio" => trio(),
+            _ => return None,
+        };
+        Some(scenario.timings(Timings::realistic()))
+    }
+
+    /// Names for [`Scenario::named`].
+    pub const NAMES: &'static [&'static str] = &["pair", "cold-standby", "primary", "trio"];
+}
