@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{super::xml::Xml, tag_set};
+use super::{super::xml::Xml, tags::tag_set};
 use crate::{
     model::RouteDestination,
     world::{NetworkAclView, RouteTableView, SubnetView},

@@ -1,10 +1,12 @@
 //! EC2's Query protocol, API version 2016-11-15. Names are those of the service model.
 
 mod network;
+mod tags;
 
+use self::tags::{tag_set, tag_set_if_any};
 use super::{form::Form, xml::Xml};
 use crate::{
-    model::{ApiError, Check, Home, InstanceState, InstanceType, RuleSource, Tags},
+    model::{ApiError, Check, Home, InstanceState, InstanceType, RuleSource},
     world::{
         AddressView, Answer, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CreateTags,
         DeleteTags, DescribeAddresses, DescribeInstanceAttribute, DescribeInstanceStatus, DescribeInstanceTypes,
@@ -421,20 +423,6 @@ fn private_ip_addresses(xml: &mut Xml, interface: &InterfaceView, with_ids: bool
         xml.text("primary", true);
         association(xml, interface, with_ids);
     });
-}
-
-fn tag_set(xml: &mut Xml, tags: &Tags) {
-    xml.list("tagSet", tags, |xml, (key, value)| {
-        xml.text("key", key);
-        xml.text("value", value);
-    });
-}
-
-/// Interfaces without tags have an empty set; instances and addresses have none.
-fn tag_set_if_any(xml: &mut Xml, tags: &Tags) {
-    if !tags.is_empty() {
-        tag_set(xml, tags);
-    }
 }
 
 /// Each instance has a reservation of its own, as if it had been launched alone.
