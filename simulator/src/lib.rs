@@ -6,22 +6,26 @@
 //! a doc comment; what AWS does not document is marked "Assumed", and where it matters a test can assume the opposite
 //! ([`world::Assumptions`]).
 //!
-//! # Layers
+//! # Floors
 //!
 //! ```text
 //!   SDK client ── client ──┐
-//!                          ├── wire ── simulation ── world ── model
+//!                          ├── wire ── simulation ── scenario ── world ── model ── names
 //!   another process ─ server ┘         │
 //!   a test below the wire ─────────────┘
 //! ```
 //!
-//! - `model`: what there is, as plain values.
-//! - [`world`]: what the calls do to it. Typed and synchronous; time comes in as data.
-//! - `simulation`: the [`Simulator`]: a world with a clock, latency, [disruptions](Disruption), other actors, observers
-//!   and a journal.
+//! Each floor imports only from those to its right, and no files import one another in a circle; `tests/floors.rs` holds
+//! them to it. From the ground up:
+//!
+//! - [`names`]: the names in the standard worlds.
+//! - `model`: what there is: plain values, and what each can tell of itself.
+//! - [`world`]: what the calls do to it. Typed and synchronous; time comes in as data. It hands on the values, too.
+//! - `scenario`: the [`Scenario`]: the description of a world, which builds it; and worlds to start from.
+//! - `simulation`: the [`Simulator`], which plays a scenario: its world with a clock, latency,
+//!   [disruptions](Disruption), other actors, observers and a journal.
 //! - `wire`: forms and JSON to requests, answers to XML and JSON.
 //! - `client` and `server`: the wire in process and over loopback.
-//! - [`Scenario`]: worlds to start from; [`names`]: the names in them.
 //!
 //! # A world, and calls on it
 //!

@@ -1,7 +1,7 @@
 //! Worlds to start from.
 //!
-//! `description` has the [`Scenario`], which is described thing by thing; each kind of thing has a file. `building` makes
-//! a world of it, and `standard` has those that most tests begin with.
+//! `description` has the [`Scenario`], which is described thing by thing; each kind of thing has a file. `building`
+//! makes a world of it, and `standard` has those that most tests begin with.
 
 mod address;
 mod building;

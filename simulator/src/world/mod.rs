@@ -6,10 +6,11 @@
 //! - `state`: the [`World`], and what was and is due in it.
 //! - `parameters`, `select` and `kinds`: what operations have in common. How calls are told apart; ids, filters and
 //!   pages; and what a read, a look and a change are.
-//! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`, `rules`,
-//!   `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`, `managed_nodes` and
-//!   `commands`; and `token_servers`, which is what runs on the instances.
-//! - `operations`, the list of them all, which ties each request to its answer; and `processes`, what AWS does by itself.
+//! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`,
+//!   `rules`, `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`,
+//!   `managed_nodes` and `commands`; and `token_servers`, which is what runs on the instances.
+//! - `operations`, the list of them all, which ties each request to its answer; and `processes`, what AWS does by
+//!   itself.
 //! - `calls`, what is asked of a world, and `actors`, what others do to it.
 
 mod actors;
