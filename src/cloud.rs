@@ -1,6 +1,6 @@
 //! The doors to EC2, SNS and Systems Manager: which calls there are, and what their errors mean.
 //!
-//! These traits are the only thing that stands between the program and AWS. [`crate::aws`] implements them with the
+//! These traits are the only thing that stands between the program and AWS. The package `token-failover-aws` implements them with the
 //! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
 //! are documented and the messages change.
 

@@ -64,15 +64,18 @@ impl Finding {
         Self { severity, code: code.to_owned(), message, resource, remedy }
     }
 
-    pub(crate) fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    /// A critical finding about a resource.
+    pub fn critical(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Critical, code, Some(resource.to_string()), message, remedy)
     }
 
-    pub(crate) fn info(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    /// Something good to know about a resource.
+    pub fn info(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Info, code, Some(resource.to_string()), message, remedy)
     }
 
-    pub(crate) fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
+    /// A warning about a resource.
+    pub fn warning(code: &str, resource: impl ToString, message: String, remedy: String) -> Self {
         Self::new(Severity::Warning, code, Some(resource.to_string()), message, remedy)
     }
 }

@@ -35,7 +35,6 @@
 )]
 
 mod audit;
-pub mod aws;
 pub mod checks;
 pub mod cloud;
 mod conclusion;
@@ -44,7 +43,6 @@ pub mod event;
 pub mod failover;
 pub mod findings;
 pub mod ids;
-pub mod license;
 mod maintenance;
 pub mod marks;
 pub mod metrics;

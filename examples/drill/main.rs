@@ -15,6 +15,7 @@
 
 mod play;
 mod scenarios;
+#[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod timeline;

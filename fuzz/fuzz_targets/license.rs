@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use token_failover::config::PortRange;
 use token_failover::ids::MacAddress;
-use token_failover::license::License;
+use token_failover_operator::license::License;
 
 /// A line of the license behind the bytes, with a word that no other line has. The empty lines end whatever goes on.
 const LICENSE_LINE: &[u8] = b"\n\n\nFEATURE PTS MOSEKLM 11.0 31-dec-2026 4 VENDOR_STRING=qzx SIGN=\"qzx\"\n";

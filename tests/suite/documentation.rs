@@ -67,7 +67,7 @@ fn outcomes() -> BTreeSet<String> {
 
 fn error_types() -> BTreeSet<String> {
     let failures = blocks(&source("src/failover.rs"), "fn error_type(");
-    let configuration = blocks(&source("src/bin/function.rs"), "fn from(failed: Failed)");
+    let configuration = blocks(&source("function/src/main.rs"), "fn from(failed: Failed)");
     literals(&(failures + &configuration), |c| c.is_ascii_alphanumeric())
 }
 
@@ -84,7 +84,7 @@ fn reasons() -> BTreeSet<String> {
 
 fn finding_codes() -> BTreeSet<String> {
     let mut findings = codes("src/findings.rs");
-    findings.extend(codes("src/license/assessment.rs"));
+    findings.extend(codes("operator/src/license/assessment.rs"));
     for module in ["src/audit.rs", "src/failover.rs", "src/relocation.rs", "src/repair.rs"] {
         findings.extend(words(&first_arguments(&source(module), "call_failed(")));
     }
@@ -216,7 +216,7 @@ fn the_runbook_has_an_entry_for_every_word_that_an_operator_may_meet_and_none_be
 
 #[test]
 fn the_runbook_has_every_reason_for_which_a_license_file_cannot_be_read_and_none_besides() {
-    let problems = blocks(&read("src/license.rs"), "pub enum Problem");
+    let problems = blocks(&read("operator/src/license/mod.rs"), "pub enum Problem");
     let text = |line: &str| Some(line.trim().strip_prefix("#[error(\"")?.split('"').next()?.to_owned());
     // Where a text has a value put in, the runbook has dots.
     let dotted = |text: String| text.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("…");
@@ -397,9 +397,9 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     });
     assert_eq!(named(&table(&section(&reference, "Events"), "kind")), kinds.collect());
 
-    let mut lines = words(&first_arguments(&source("src/bin/function.rs"), "line(\"INFO\", "));
-    lines.extend(words(&first_arguments(&source("src/bin/function.rs"), "line(\"DEBUG\", ")));
-    lines.extend(words(&first_arguments(&source("src/bin/function.rs"), "line(\"ERROR\", ")));
+    let mut lines = words(&first_arguments(&source("function/src/main.rs"), "line(\"INFO\", "));
+    lines.extend(words(&first_arguments(&source("function/src/main.rs"), "line(\"DEBUG\", ")));
+    lines.extend(words(&first_arguments(&source("function/src/main.rs"), "line(\"ERROR\", ")));
     // These two have more at their root than their type.
     lines.extend(["metrics", "plan"].map(str::to_owned));
     assert_eq!(named(&table(&section(&reference, "Log lines"), "type")), lines);

@@ -253,7 +253,7 @@ mod at_other_times {
     async fn from_outside(scenario: Scenario, request: Value) -> (Report, Duration) {
         let simulator = scenario.build();
         let config = support::config(&[]);
-        let doors = token_failover::aws::clients(&support::sdk_config(&simulator), &config);
+        let doors = support::below::doors(&simulator, &config.topic.to_string());
         let prober = Prober::outside(support::connecting_to(&simulator));
         let function = Failover::new(config, doors, Box::new(|_| ())).probing(prober);
         let began = Instant::now();

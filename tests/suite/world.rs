@@ -2,8 +2,6 @@
 //! say what differs.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
@@ -15,10 +13,7 @@ use token_failover::observation::{
     NetworkInterface, Observation, Reachability, Reading, RuleSource, StatusChecks,
 };
 
-/// Parses what a test knows to be right.
-pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
-    text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
-}
+pub(crate) use crate::support::parsed;
 
 pub(crate) fn instance_id(text: &str) -> InstanceId {
     parsed(text)

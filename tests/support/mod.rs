@@ -1,19 +1,34 @@
-//! The function over the simulator, through the real SDK clients: for tests, the drill and the benchmark.
+//! The function over the simulator, below the wire: for tests, the drill and the benchmark.
 
+pub(crate) mod below;
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::str::FromStr;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use simulator::{Simulator, names};
-use token_failover::aws::{self, SdkEc2, SdkSns, SdkSsm};
 use token_failover::config::Config;
 use token_failover::failover::{Failover, Failure, Invocation};
 use token_failover::report::Report;
 use token_failover::run::Recorder;
 use token_failover::serving::{Connect, Prober, Unanswered};
 use tokio::time::Instant;
+
+use self::below::{BelowEc2, BelowSns, BelowSsm};
+
+/// The folder of the project, whichever package's tests ask.
+pub(crate) fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().find(|folder| folder.join("template.yaml").exists()).expect("the tests run in the project")
+}
+
+/// Parses what a test knows to be right.
+pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
 
 /// The configuration of the standard pair, with changes. A variable that is changed to `-` is left out.
 pub(crate) fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -40,20 +55,6 @@ pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
     Config::from_variables(variables(changes)).expect("the configuration of a test is right")
 }
 
-/// The configuration of the SDK for a simulator in this process.
-pub(crate) fn sdk_config(simulator: &Simulator) -> SdkConfig {
-    let credentials = Credentials::new("AKIDEXAMPLE", "not a secret", None, None, "simulator");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(names::REGION))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(simulator.http_client())
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
-        .retry_config(aws::retries())
-        .timeout_config(aws::timeouts())
-        .build()
-}
-
 /// A way to the simulated token servers.
 pub(crate) fn connecting_to(simulator: &Simulator) -> Box<Connect> {
     let simulator = simulator.clone();
@@ -71,7 +72,7 @@ pub(crate) fn connecting_to(simulator: &Simulator) -> Box<Connect> {
 /// A function and its world.
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
-    pub(crate) function: Failover<SdkEc2, SdkSns, SdkSsm>,
+    pub(crate) function: Failover<BelowEc2, BelowSns, BelowSsm>,
     epoch: DateTime<Utc>,
 }
 
@@ -79,7 +80,7 @@ impl Stage {
     /// A stage with its own recorder.
     pub(crate) fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
         let config = config(changes);
-        let doors = aws::clients(&sdk_config(&simulator), &config);
+        let doors = below::doors(&simulator, &config.topic.to_string());
         let probes = config.probe;
         let function = Failover::new(config, doors, recorder);
         let function = if probes { function.probing(Prober::inside(connecting_to(&simulator))) } else { function };
@@ -117,7 +118,7 @@ impl Stage {
 
 /// A document of the events folder.
 pub(crate) fn event(name: &str) -> Value {
-    let path = format!("{}/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let path = root().join(format!("events/{name}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -137,7 +137,7 @@ CALLS += ON_BEHALF
 def calls_in_the_code():
     """The IAM actions of all operations of the SDK that the code calls, found in its text."""
     found = set()
-    for path in (ROOT / "src" / "aws").rglob("*.rs"):
+    for path in (ROOT / "aws" / "src").rglob("*.rs"):
         text = re.sub(r"//.*", "", path.read_text())
         services = set(re.findall(r"\buse aws_sdk_(\w+)::Client;", text))
         operations = set(re.findall(r"\bclient\s*\.\s*(\w+)\(\)", text))
@@ -211,7 +211,7 @@ class Role(unittest.TestCase):
     def test_the_code_names_the_action_of_every_call_that_it_makes(self):
         # These names are in the reports that say what the role lacks. That they agree also shows that none was overlooked.
         named = set()
-        for path in (ROOT / "src" / "aws").rglob("*.rs"):
+        for path in (ROOT / "aws" / "src").rglob("*.rs"):
             named |= set(re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', path.read_text()))
         self.assertEqual(calls_in_the_code(), named)
 

@@ -1,169 +1,47 @@
-//! The laws under every fault: thousands of small worlds, each drawn from a seed, and a judge who watches every call.
-//!
-//! A seed that breaks a law prints its story and the command that plays it again. `docs/laws.md` says how to read it.
-//!
-//! ```text
-//!   seed ── drama ──► play ──► function ──► door ──► below or wire ──► simulator
-//!                      │                      │                            │
-//!                      └──────── judge ◄──────┴────────────────────────────┘
-//! ```
+//! The laws under every fault, played below the wire.
 
-mod below;
-pub(crate) mod dice;
-mod door;
-mod drama;
-mod judge;
-mod parity;
-mod play;
 mod seeds;
-mod wire;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::drama::Kind;
-use self::judge::{Tally, Violation};
-use self::play::{Lane, Played, play};
+use simulator::{Simulator, names};
 
-/// How many worlds a plain test run plays below the wire and through the SDK. `LAWS_WORLDS` asks for other numbers: so
-/// many below the wire, and a twentieth of them through the SDK.
-const WORLDS_BELOW: u64 = 40_000;
-const WORLDS_THROUGH_THE_SDK: u64 = 2_000;
-/// How many worlds a plain test run plays below the wire that nobody has played before.
+use self::seeds::FAILED_ONCE;
+use crate::harness::{Lane, play, soak, story, variable};
+use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
+
+/// How many worlds a plain test run plays. `LAWS_WORLDS` asks for another number.
+const WORLDS: u64 = 40_000;
+/// How many worlds a plain test run plays that nobody has played before.
 const FRESH_WORLDS: u64 = 500;
 
-/// What all threads count.
-#[derive(Default)]
-struct Sum {
-    tally: Tally,
-    worlds: BTreeMap<Kind, u64>,
-    broken: BTreeMap<u64, Violation>,
-}
+/// Below the wire.
+#[derive(Debug, Clone, Copy)]
+struct Below;
 
-impl Sum {
-    fn add(&mut self, played: &Played) {
-        self.tally.add(&played.tally);
-        *self.worlds.entry(played.drama.kind).or_default() += 1;
-        if let Some(violation) = played.violations.first() {
-            self.broken.insert(played.drama.seed, violation.clone());
-        }
-    }
-}
+impl Lane for Below {
+    type Ec2 = BelowEc2;
+    type Sns = BelowSns;
+    type Ssm = BelowSsm;
 
-/// A number from the environment, for a longer soak or one story.
-fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, not a number")))
-}
+    fn package(self) -> &'static str {
+        "token-failover"
+    }
 
-/// Plays the worlds of these seeds on all processors. After a few broken ones there is no point in going on.
-fn play_all(seeds: Range<u64>, lane: Lane) -> Sum {
-    let next = AtomicU64::new(seeds.start);
-    let enough = AtomicBool::new(false);
-    let patience = if variable("LAWS_ALL").is_some() { usize::MAX } else { 20 };
-    let sum = Mutex::new(Sum::default());
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || enough.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let played = play(seed, lane, false);
-                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                    sum.add(&played);
-                    enough.store(sum.broken.len() >= patience, Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    sum.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
+    fn is_wired(self) -> bool {
+        false
+    }
 
-/// Plays, prints the figures and, if a law was broken, the story of the first seed that broke it.
-fn soak(seeds: Range<u64>, lane: Lane) {
-    let began = Instant::now();
-    let Range { start, end } = seeds;
-    let sum = play_all(seeds, lane);
-    let seconds = began.elapsed().as_secs_f64();
-    let worlds = sum.worlds.values().sum::<u64>();
-    let mut text = format!("\nThe laws, {lane:?}, seeds {start} to {end}: {worlds} worlds in {seconds:.0} s\n");
-    write_figures(&mut text, &sum);
-    // Not by a macro, whose output the test harness would keep to itself: the figures are part of every run's record.
-    std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
-    if let Some(seed) = sum.broken.keys().next() {
-        panic!("{}", story(*seed, lane));
+    fn doors(self, simulator: &Simulator, _seed: u64) -> (BelowEc2, BelowSns, BelowSsm) {
+        below::doors(simulator, names::TOPIC)
     }
-}
-
-fn write_figures(text: &mut String, sum: &Sum) {
-    let tally = &sum.tally;
-    let list = |counts: Vec<String>| counts.join(", ");
-    let worlds = list(sum.worlds.iter().map(|(kind, count)| format!("{kind:?} {count}")).collect());
-    let faults = list(tally.faults.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect());
-    let laws = tally.laws.iter().enumerate().skip(1);
-    let checked = list(laws.clone().map(|(law, count)| format!("{law}: {count}")).collect());
-    let lines = [
-        ("worlds by kind", worlds),
-        ("failovers", format!("{}, {} of them in worlds with faults", tally.failovers, tally.failovers_with_faults)),
-        ("invocations", format!("{}, {} of them killed", tally.invocations, tally.killed)),
-        ("calls", tally.calls.to_string()),
-        ("faults injected", format!("{} ({faults})", tally.faults.values().sum::<u64>())),
-        ("acts of others", tally.acts.to_string()),
-        ("messages", tally.messages.to_string()),
-        ("laws checked", format!("{} times ({checked})", laws.map(|(_, count)| count).sum::<u64>())),
-        ("violations", sum.broken.len().to_string()),
-    ];
-    for (name, value) in lines {
-        let _ = writeln!(text, "  {name:<16} {value}");
-    }
-    let mut by_law: BTreeMap<u8, Vec<(u64, &str)>> = BTreeMap::new();
-    for (seed, violation) in &sum.broken {
-        by_law.entry(violation.law).or_default().push((*seed, &violation.what));
-    }
-    for (law, broken) in by_law {
-        let _ = writeln!(text, "  law {law} is broken in {} worlds", broken.len());
-        let most = if variable("LAWS_ALL").is_some() { usize::MAX } else { 10 };
-        for (seed, what) in broken.iter().take(most) {
-            let _ = writeln!(text, "    {seed}: {what}");
-        }
-    }
-}
-
-/// The story of a seed, for a person.
-fn story(seed: u64, lane: Lane) -> String {
-    let played = play(seed, lane, true);
-    let mut text = format!("\nSeed {seed}, {:?}, {lane:?}\n\n", played.drama.kind);
-    for line in &played.drama.setting {
-        let _ = writeln!(text, "  {line}");
-    }
-    for cue in &played.drama.acts {
-        let _ = writeln!(text, "  {cue}");
-    }
-    for line in played.drama.faults.lines() {
-        let _ = writeln!(text, "  {line}");
-    }
-    let _ = write!(text, "\n{}", played.story);
-    for violation in &played.violations {
-        let _ = write!(text, "\nLaw {} is broken: {}\n", violation.law, violation.what);
-    }
-    let sdk = if lane == Lane::Sdk { "LAWS_SDK=1 " } else { "" };
-    let _ =
-        write!(text, "\nPlay it again: {sdk}LAWS_SEED={seed} cargo test --test suite laws::replay -- --nocapture\n");
-    text
 }
 
 #[test]
 fn hold_under_every_fault() {
     let from = variable("LAWS_FROM").unwrap_or(0);
-    soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS_BELOW), Lane::Below);
+    soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS), Below);
 }
 
 /// Each run looks where no run has looked. A seed that breaks a law is printed with its story; it belongs into `seeds`.
@@ -171,23 +49,16 @@ fn hold_under_every_fault() {
 fn hold_in_worlds_that_nobody_has_played_before() {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
     let from = variable("LAWS_FROM").unwrap_or(since.as_secs() * 100_000);
-    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Lane::Below);
-}
-
-#[test]
-fn hold_through_the_sdk_and_over_the_wire() {
-    let from = variable("LAWS_FROM").unwrap_or(0);
-    let worlds = variable("LAWS_WORLDS").map_or(WORLDS_THROUGH_THE_SDK, |worlds| worlds / 20);
-    soak(from..from + worlds, Lane::Sdk);
+    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Below);
 }
 
 #[test]
 fn hold_where_they_were_broken_once() {
     let mut broken = String::new();
-    for (seed, what) in seeds::FAILED_ONCE {
-        let played = play(*seed, Lane::Below, false);
+    for (seed, what) in FAILED_ONCE {
+        let played = play(*seed, Below, false);
         if !played.violations.is_empty() {
-            let _ = write!(broken, "\nBroken again: {what}\n{}", story(*seed, Lane::Below));
+            let _ = write!(broken, "\nBroken again: {what}\n{}", story(*seed, Below));
         }
     }
     assert!(broken.is_empty(), "{broken}");
@@ -196,18 +67,15 @@ fn hold_where_they_were_broken_once() {
 #[test]
 fn the_same_seed_is_the_same_story() {
     for seed in 0..40 {
-        for lane in [Lane::Below, Lane::Sdk] {
-            let (one, other) = (play(seed, lane, true), play(seed, lane, true));
-            assert_eq!(one.story, other.story, "seed {seed}, {lane:?}");
-        }
+        let (one, other) = (play(seed, Below, true), play(seed, Below, true));
+        assert_eq!(one.story, other.story, "seed {seed}");
     }
 }
 
-/// Prints the story of `LAWS_SEED`; with `LAWS_SDK` through the SDK.
+/// Prints the story of `LAWS_SEED`.
 #[test]
 fn replay() {
     if let Some(seed) = variable("LAWS_SEED") {
-        let lane = if variable("LAWS_SDK").is_some() { Lane::Sdk } else { Lane::Below };
-        eprintln!("{}", story(seed, lane));
+        eprintln!("{}", story(seed, Below));
     }
 }

@@ -1,0 +1,57 @@
+//! The laws under every fault, played through the SDK's clients and over the wire.
+
+use simulator::Simulator;
+use token_failover_aws::{SdkEc2, SdkSns, SdkSsm};
+
+use crate::harness::{Lane, play, soak, story, variable};
+use crate::wire;
+
+/// How many worlds a plain test run plays. `LAWS_WORLDS` asks for a twentieth of that.
+const WORLDS: u64 = 2_000;
+
+/// Through the SDK's clients and over the wire.
+#[derive(Debug, Clone, Copy)]
+struct Sdk;
+
+impl Lane for Sdk {
+    type Ec2 = SdkEc2;
+    type Sns = SdkSns;
+    type Ssm = SdkSsm;
+
+    fn package(self) -> &'static str {
+        "token-failover-aws"
+    }
+
+    fn is_wired(self) -> bool {
+        true
+    }
+
+    fn doors(self, simulator: &Simulator, seed: u64) -> (SdkEc2, SdkSns, SdkSsm) {
+        // The jitter of the SDK's retries comes from here.
+        fastrand::seed(seed);
+        wire::doors(simulator)
+    }
+}
+
+#[test]
+fn hold_through_the_sdk_and_over_the_wire() {
+    let from = variable("LAWS_FROM").unwrap_or(0);
+    let worlds = variable("LAWS_WORLDS").map_or(WORLDS, |worlds| worlds / 20);
+    soak(from..from + worlds, Sdk);
+}
+
+#[test]
+fn the_same_seed_is_the_same_story() {
+    for seed in 0..40 {
+        let (one, other) = (play(seed, Sdk, true), play(seed, Sdk, true));
+        assert_eq!(one.story, other.story, "seed {seed}");
+    }
+}
+
+/// Prints the story of `LAWS_SEED`.
+#[test]
+fn replay() {
+    if let Some(seed) = variable("LAWS_SEED") {
+        eprintln!("{}", story(seed, Sdk));
+    }
+}

@@ -1,0 +1,93 @@
+//! Answers that come on pages: each reader takes all of them, or says that there are more. None takes a part for the whole.
+
+use std::collections::BTreeSet;
+
+use simulator::world::Assumptions;
+use simulator::{Scenario, Simulator, names};
+use token_failover::cloud::{CallError, Ec2, Ec2Audit, Meaning, SnsAudit, SsmAudit};
+
+use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
+
+use crate::support::{config, parsed};
+use crate::wire::sdk_config;
+
+const READERS: [&str; 7] = [
+    "instances_in",
+    "ingress_rules",
+    "prefix_list",
+    "interface_limits",
+    "security_groups",
+    "subscriptions",
+    "reachable_agents",
+];
+
+const LIST: &str = "pl-0123456789abcdef0";
+
+/// The pair with so many of everything that is listed, and with one on each page.
+fn many(count: usize) -> Scenario {
+    let assumptions = Assumptions { page_limit: Some(1), ..Assumptions::default() };
+    let mut scenario = Scenario::empty()
+        .assumptions(assumptions)
+        .topic(names::TOPIC, |topic| (0..count).fold(topic, |topic, n| topic.email(&format!("{n}@example.com"))))
+        .prefix_list(LIST, (0..count).map(|n| format!("10.{n}.0.0/16")))
+        .security_group(names::GROUP, |group| {
+            (0..count).fold(group.no_rules(), |group, n| {
+                let port = u16::try_from(n).expect("few") + 1000;
+                group.tcp(port..=port, "10.0.0.0/16")
+            })
+        });
+    for n in 0..count {
+        scenario = scenario
+            .instance(&format!("i-0{n:016x}"), |instance| instance.interface_limit(n + 1))
+            .security_group(&format!("sg-0{n:016x}"), |group| group);
+    }
+    scenario
+}
+
+fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
+    aws::clients(&sdk_config(simulator), &config(&[]))
+}
+
+/// How many of so many a reader finds.
+async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
+    let simulator = many(count).build();
+    let (ec2, sns, ssm) = doors(&simulator);
+    let ids: Vec<String> = (0..count).map(|n| format!("0{n:016x}")).collect();
+    match reader {
+        "instances_in" => ec2.instances_in(names::VPC, names::ZONE).await.map(|found| found.len()),
+        "ingress_rules" => ec2.ingress_rules(&[parsed(names::GROUP)]).await.map(|found| found.len()),
+        "prefix_list" => ec2.prefix_list(&parsed(LIST)).await.map(|found| found.len()),
+        "interface_limits" => {
+            let kinds = simulator.world(|world| {
+                world.region().instances().map(|instance| instance.instance_type.clone()).collect::<BTreeSet<_>>()
+            });
+            ec2.interface_limits(&kinds).await.map(|found| found.len())
+        }
+        "security_groups" => {
+            let groups = ids.iter().map(|id| parsed(&format!("sg-{id}"))).collect();
+            ec2.security_groups(&groups).await.map(|found| found.len())
+        }
+        "subscriptions" => sns.subscriptions().await.map(|found| found.expect("the topic exists").len()),
+        "reachable_agents" => {
+            let members = ids.iter().map(|id| parsed(&format!("i-{id}"))).collect();
+            ssm.reachable_agents(&members).await.map(|found| found.len())
+        }
+        other => panic!("{other} is no reader"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_pages_are_read_to_the_end() {
+    for reader in READERS {
+        assert_eq!(found(reader, 7).await, Ok(7), "{reader}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_pages_than_are_read_are_an_error_and_never_a_shorter_list() {
+    for reader in READERS {
+        let error = found(reader, 40).await.expect_err(reader);
+        assert_eq!(error.meaning, Meaning::Contradiction, "{reader}: {error}");
+        assert!(error.message.starts_with("the answer has more than "), "{reader}: {error}");
+    }
+}

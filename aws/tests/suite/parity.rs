@@ -1,0 +1,111 @@
+//! Below the wire and through the SDK the same calls are made.
+
+use std::time::Duration;
+
+use simulator::{Disruption, Scenario, Simulator, names};
+use token_failover::cloud::{Attach, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
+use token_failover::failover::{Failover, Invocation};
+use tokio::time::Instant;
+
+use crate::support::{self, below};
+use crate::wire;
+
+/// What is called, how it ends, and what comes of it.
+async fn calls<E, S, M>(simulator: &Simulator, doors: (E, S, M)) -> Vec<String>
+where
+    E: Ec2 + Ec2Audit,
+    S: Sns + SnsAudit,
+    M: Ssm + SsmAudit,
+{
+    let config = support::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
+    let function = Failover::new(config, doors, Box::new(|_| ()));
+    let invocation = Invocation {
+        payload: serde_json::json!({"action": "reconcile"}),
+        request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
+        received_at: "2026-11-11T21:29:54Z".parse().expect("a time"),
+        deadline: Instant::now() + Duration::from_secs(300),
+    };
+    let answer = match function.handle(invocation).await {
+        Ok(report) => format!("{} {}", report.outcome, report.reason),
+        Err(failure) => failure.error_type().to_owned(),
+    };
+    let calls = simulator.journal();
+    // How long the SDK pauses is random, so polls are told once however many there were.
+    let mut calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
+    calls.dedup();
+    calls.push(answer);
+    calls
+}
+
+fn scenarios() -> [Scenario; 6] {
+    [
+        simulator::pair(),
+        simulator::pair().instance(names::HOLDER, |holder| holder.stopped()),
+        simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped()),
+        simulator::pair().instance(names::HOLDER, |holder| holder.impaired().hung()),
+        simulator::primary().instance(names::HOLDER, |holder| holder.stopped()),
+        simulator::pair()
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .interface(names::INTERFACE, |interface| interface.delete_on_termination())
+            .address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STANDBY)))
+            .security_group(names::GROUP, |group| group.no_rules()),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_calls_are_made_in_both_lanes() {
+    for (number, scenario) in scenarios().into_iter().enumerate() {
+        let simulator = scenario.clone().build();
+        let below = calls(&simulator, below::doors(&simulator, names::TOPIC)).await;
+        let simulator = scenario.build();
+        let through_the_sdk = calls(&simulator, wire::doors(&simulator)).await;
+        // What only the report needs is read while EC2 attaches the interface, and again where that is done sooner.
+        let reads = ["DescribeSecurityGroupRules", "DescribeAddresses", "GetManagedPrefixListEntries"];
+        let is_for_the_report = |call: &&String| reads.iter().any(|read| call.starts_with(read));
+        let needed = |calls: &[String]| -> Vec<String> {
+            calls.iter().filter(|call| !is_for_the_report(call)).cloned().collect()
+        };
+        assert_eq!(needed(&below), needed(&through_the_sdk), "scenario {number}");
+        assert!(below.len() > 3, "scenario {number} is about something: {below:?}");
+    }
+}
+
+/// What a disrupted attach and a disrupted read mean, how often they were tried, and that it did not take too long.
+async fn failures<E: Ec2>(simulator: &Simulator, ec2: E, disruption: Disruption) -> [(Meaning, usize); 2] {
+    simulator.disrupt(move |_| disruption.clone());
+    let attach = Attach {
+        interface_id: names::INTERFACE.parse().expect("an id"),
+        instance_id: names::STANDBY.parse().expect("an id"),
+        device_index: 1,
+    };
+    let attached = ec2.attach(&attach).await.expect_err("it is disrupted");
+    let attempts = simulator.journal().len();
+    simulator.clear_journal();
+    let read = ec2.instances(&[attach.instance_id]).await.expect_err("it is disrupted as well");
+    assert!(simulator.now() <= Duration::from_secs(41), "both together took {:?}", simulator.now());
+    [(attached.meaning, attempts), (read.meaning, simulator.journal().len())]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_failures_mean_the_same_in_both_lanes() {
+    for disruption in [
+        Disruption::Deny,
+        Disruption::Throttle,
+        Disruption::internal_error(),
+        Disruption::error(503, "Unavailable"),
+        Disruption::error(500, "InsufficientInstanceCapacity"),
+        Disruption::error(400, "AttachmentLimitExceeded"),
+        Disruption::error(400, "SomethingNew"),
+        Disruption::DropBefore,
+        Disruption::Nonsense,
+        Disruption::Hang,
+    ] {
+        let simulator = simulator::pair().build();
+        let (ec2, ..) = below::doors(&simulator, names::TOPIC);
+        let below = failures(&simulator, ec2, disruption.clone()).await;
+        let simulator = simulator::pair().build();
+        let (ec2, ..) = wire::doors(&simulator);
+        let through_the_sdk = failures(&simulator, ec2, disruption.clone()).await;
+        assert_eq!(below, through_the_sdk, "{disruption:?}");
+    }
+}

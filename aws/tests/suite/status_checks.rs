@@ -1,0 +1,94 @@
+//! The three status checks of EC2, as they come over the wire: system, instance, and attached EBS.
+
+use std::collections::BTreeMap;
+
+use simulator::world::region::Check;
+use simulator::{Scenario, names};
+use token_failover::cloud::Ec2;
+use token_failover::ids::InstanceId;
+use token_failover::observation::StatusChecks;
+use token_failover::report::Outcome;
+
+use token_failover_aws::SdkEc2;
+
+use crate::support::{Stage, event, parsed};
+use crate::wire::sdk_config;
+
+/// Everything that the attached EBS check may say; `None`: nothing at all.
+const ATTACHED_EBS: [Option<Check>; 7] = [
+    None,
+    Some(Check::Ok),
+    Some(Check::Impaired),
+    Some(Check::Initializing),
+    Some(Check::InsufficientData),
+    Some(Check::NotApplicable),
+    Some(Check::Other("uncertain")),
+];
+
+fn stage(scenario: Scenario) -> Stage {
+    Stage::recorded(scenario.build(), &[], Box::new(|_| ()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failing_check_of_three_is_a_failure_and_the_third_objects_in_no_other_way() {
+    let others = [Check::Initializing, Check::InsufficientData, Check::NotApplicable, Check::Other("uncertain")];
+    for first in [Check::Ok, Check::Impaired].into_iter().chain(others) {
+        for second in [Check::Ok, Check::Impaired].into_iter().chain(others) {
+            for third in ATTACHED_EBS {
+                let scenario = simulator::pair()
+                    .instance(names::STANDBY, |standby| standby.checks(first, second).attached_ebs(third));
+                let ec2 = SdkEc2::of(&sdk_config(&scenario.build()));
+                let ids: [InstanceId; 1] = [parsed(names::STANDBY)];
+
+                let seen = ec2.status_checks(&ids).await.expect("an answer");
+
+                let expected = if [Some(first), Some(second), third].contains(&Some(Check::Impaired)) {
+                    StatusChecks::Impaired
+                } else if (first, second) == (Check::Ok, Check::Ok) {
+                    StatusChecks::Ok
+                } else {
+                    StatusChecks::Undecided
+                };
+                let expected = BTreeMap::from([(parsed(names::STANDBY), expected)]);
+                assert_eq!(seen, expected, "{first:?}, {second:?}, {third:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_loses_the_interface_when_a_volume_fails_and_for_nothing_else_that_the_check_says() {
+    for check in ATTACHED_EBS {
+        let stage = stage(simulator::pair().instance(names::HOLDER, |holder| holder.attached_ebs(check)));
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        let holder = stage.simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned));
+        let seen = (report.outcome, report.reason.as_str(), holder.as_deref());
+        let expected = match check {
+            Some(Check::Impaired) => (Outcome::Moved, "holder-impaired", Some(names::STANDBY)),
+            _ => (Outcome::NoAction, "holder-healthy", Some(names::HOLDER)),
+        };
+        assert_eq!(seen, expected, "{check:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_whose_volume_fails_does_not_get_the_interface() {
+    for check in ATTACHED_EBS {
+        let stage = stage(
+            simulator::pair()
+                .instance(names::HOLDER, |holder| holder.stopped())
+                .instance(names::STANDBY, |standby| standby.attached_ebs(check)),
+        );
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        let expected = match check {
+            // The holder is stopped, and better than a standby that fails.
+            Some(Check::Impaired) => (Outcome::Started, "holder-stopped"),
+            _ => (Outcome::Moved, "holder-stopped"),
+        };
+        assert_eq!((report.outcome, report.reason.as_str()), expected, "{check:?}");
+    }
+}

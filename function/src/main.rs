@@ -1,0 +1,117 @@
+//! The Lambda function: reads the environment, builds the clients once, and serves invocations.
+
+#![warn(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unreachable, clippy::unwrap_used)]
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use token_failover::config::{Config, ConfigError};
+use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::metrics;
+use token_failover::report::{Report, milliseconds};
+use token_failover::run::Record;
+use token_failover::serving::{Prober, connect_over_tcp};
+use token_failover_aws as aws;
+use tokio::time::Instant;
+
+// One invocation at a time is all that Lambda gives to one process, so one thread serves it.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    match Config::from_variables(std::env::vars()) {
+        Ok(config) => {
+            let sdk = aws::sdk_config().await;
+            let doors = aws::clients(&sdk, &config);
+            let probes = config.probe;
+            let failover = Failover::new(config, doors, Box::new(log));
+            let failover = if probes {
+                failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address)))))
+            } else {
+                failover
+            };
+            let failover = &failover;
+            lambda_runtime::run(service_fn(move |event| serve(failover, event))).await
+        }
+        // A function that exits is started again and again; one that answers says what is wrong with it.
+        Err(error) => {
+            let error = &error;
+            lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
+                Err::<Value, Failed>(Failed::Configuration(error.clone()))
+            }))
+            .await
+        }
+    }
+}
+
+async fn serve(
+    failover: &Failover<aws::SdkEc2, aws::SdkSns, aws::SdkSsm>,
+    event: LambdaEvent<Value>,
+) -> Result<Report, Failed> {
+    let LambdaEvent { payload, context, .. } = event;
+    let now = SystemTime::now();
+    let left = context.deadline().duration_since(now).unwrap_or(Duration::ZERO);
+    let invocation = Invocation {
+        payload,
+        request_id: context.request_id,
+        received_at: now.into(),
+        deadline: Instant::now() + left,
+    };
+    let received_at = invocation.received_at;
+    let result = failover.handle(invocation).await;
+    if let Some(metrics) = metrics::line(failover.token_server(), received_at, SystemTime::now().into(), &result) {
+        print(metrics);
+    }
+    match &result {
+        Ok(report) => line("INFO", "report", json!(report)),
+        Err(failure) => {
+            line("ERROR", "failure", json!({"errorType": failure.error_type(), "message": failure.to_string()}))
+        }
+    }
+    result.map_err(Failed::Run)
+}
+
+/// Logs what happens as JSON, one line each, in the form that Lambda's JSON log format expects of a custom runtime.
+fn log(record: Record<'_>) {
+    match record {
+        Record::Observed(observation) => line("INFO", "observation", json!(observation)),
+        Record::Requested(config, intent) => line("INFO", "request", json!({"config": config, "intent": intent})),
+        // A wait without an end is one that no number stands for.
+        Record::Planned(plan, looked_for) => {
+            print(json!({"level": "INFO", "type": "plan", "plan": plan, "lookedForMs": milliseconds(looked_for)}));
+        }
+        Record::Audited(readiness) => line("INFO", "readiness", json!(readiness)),
+        Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
+        Record::Ended(step) => line("INFO", "step", json!(step)),
+    }
+}
+
+fn line(level: &str, kind: &str, value: Value) {
+    print(json!({"level": level, "type": kind, kind: value}));
+}
+
+/// Prints a line with the time at which it is written. Lambda takes a line without one as a line of level INFO, whatever its
+/// `level` says. Source: Lambda Developer Guide, "Log-level filtering".
+#[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
+fn print(mut line: Value) {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    line["timestamp"] = json!(now.to_rfc3339_opts(SecondsFormat::Millis, true));
+    println!("{line}");
+}
+
+/// Why an invocation failed.
+#[derive(Debug)]
+enum Failed {
+    Configuration(ConfigError),
+    Run(Failure),
+}
+
+impl From<Failed> for Diagnostic {
+    fn from(failed: Failed) -> Self {
+        let (error_type, error_message) = match failed {
+            Failed::Configuration(error) => ("InvalidConfiguration", error.to_string()),
+            Failed::Run(failure) => (failure.error_type(), failure.to_string()),
+        };
+        Self { error_type: error_type.to_owned(), error_message }
+    }
+}

@@ -1,0 +1,215 @@
+//! Requests to the function, served here.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use token_failover::cloud::{CallError, Ec2, Meaning};
+use token_failover::config::Config;
+use token_failover::failover::{Failover, Failure, Invocation};
+use token_failover::findings::Severity;
+use token_failover::ids::NetworkInterfaceId;
+use token_failover::observation::NetworkInterface;
+use token_failover::report::{Outcome, Report, Step, StepResult};
+use token_failover::run::Record;
+use token_failover::serving::{Prober, connect_over_tcp};
+use token_failover_aws::{self as aws, SdkConfig, SdkEc2};
+use tokio::time::Instant;
+
+use crate::{Ended, Trouble, show};
+
+/// As long as Lambda would give.
+const TIME: Duration = Duration::from_secs(300);
+
+/// Serves a request, shows what happens while it does, and prints the report.
+pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, Trouble> {
+    let report = serve(config, request)?;
+    if json {
+        show::document(&report)?;
+    }
+    let is_denied = report.reason == "permission-denied" && report.outcome != Outcome::Resolved;
+    let denied = report.findings.iter().find(|finding| is_denied && finding.code == report.reason);
+    let trouble =
+        denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
+    // A person whose credentials do not suffice is told that alone, where the rest of the report says nothing but that. What was
+    // changed, or was to be, comes with the whole report.
+    if let Some(trouble) = trouble {
+        if !has_tried(&report) {
+            return Err(trouble);
+        }
+        anstream::eprintln!("{}\n{}", trouble.problem, trouble.hint);
+    }
+    if !json {
+        show::report(&report);
+    }
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    let is_well = match report.outcome {
+        Outcome::Moved
+        | Outcome::Started
+        | Outcome::Repaired
+        | Outcome::NoAction
+        | Outcome::Paused
+        | Outcome::Resumed
+        | Outcome::Resolved => worst < Some(Severity::Critical),
+        Outcome::Audited => report.reason == "ready",
+        // What would be done is worth a look, be it a move or a start.
+        Outcome::Planned => {
+            let does_something = report.steps.iter().any(|step| step.result == StepResult::Planned);
+            !does_something && worst < Some(Severity::Warning)
+        }
+        _ => false,
+    };
+    Ok(if is_well { Ended::Well } else { Ended::Badly })
+}
+
+/// Whether anything was asked of EC2 that changes more than the function's own notes.
+fn has_tried(report: &Report) -> bool {
+    report.steps.iter().any(|record| {
+        let only_notes = matches!(
+            record.step,
+            Step::NoteDebt
+                | Step::CheckPermission
+                | Step::Probe
+                | Step::NoteArrival
+                | Step::Publish
+                | Step::SettleDebt
+                | Step::HandOverDebt
+                | Step::NotePublished
+        );
+        !only_notes && record.result != StepResult::Planned
+    })
+}
+
+/// What a failover would do, in one sentence; `None`: it would move nothing.
+pub(crate) fn plan_of(config: Config, request: &Value) -> Result<Option<String>, Trouble> {
+    let report = serve(config, request)?;
+    Ok(report.movement.as_ref().map(|_| report.summary.clone()))
+}
+
+fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
+    on_runtime(async {
+        let (sdk, _) = look_up(&config.interface_id, config.region.clone()).await?;
+        let doors = aws::clients(&sdk, &config);
+        let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
+        let failover = Failover::new(config, doors, Box::new(progress)).probing(prober);
+        let now: DateTime<Utc> = SystemTime::now().into();
+        let invocation = Invocation {
+            payload: request.clone(),
+            request_id: format!("operator-{:012x}", now.timestamp_millis()),
+            received_at: now,
+            deadline: Instant::now() + TIME,
+        };
+        failover.handle(invocation).await.map_err(trouble)
+    })
+}
+
+/// Asks for the interface before anything else: whatever is wrong with credentials, Region or account shows here, and can be
+/// said in the words of somebody who has mistyped them.
+pub(crate) async fn look_up(
+    interface: &NetworkInterfaceId,
+    region: Option<String>,
+) -> Result<(SdkConfig, NetworkInterface), Trouble> {
+    anstream::eprintln!("asking EC2 about {interface} ...");
+    // The Region of the settings, where they name one, is the one that is meant.
+    let sdk = aws::sdk_config_in(region).await;
+    let Some(region) = sdk.region().map(ToString::to_string) else {
+        let hint = "Set AWS_REGION, or give --set AWS_REGION=eu-west-1.";
+        return Err(Trouble::new("no Region is configured, so it is not known where to ask", hint));
+    };
+    match SdkEc2::of(&sdk).network_interface(interface).await {
+        Ok(Some(seen)) => Ok((sdk, seen)),
+        Ok(None) => {
+            let hint = "Look whether it is in another Region (AWS_REGION) or another account (AWS_PROFILE). If it was deleted, \
+                        its MAC address is lost: see interface-missing in docs/runbook.md.";
+            Err(Trouble::new(format!("{interface} is not known in {region} of this account"), hint))
+        }
+        Err(error) => Err(unanswered(error, &region)),
+    }
+}
+
+/// Runs what waits for AWS.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), ""))?;
+    runtime.block_on(work)
+}
+
+/// What happens, while it happens.
+fn progress(record: Record<'_>) {
+    match record {
+        Record::Begun(step, resource) => anstream::eprintln!("  {step} {resource} ..."),
+        Record::Ended(step) if step.result == StepResult::Failed => {
+            let style = show::BAD;
+            anstream::eprintln!(
+                "  {style}{} failed{style:#}: {}",
+                step.step,
+                step.error.as_deref().unwrap_or_default()
+            );
+        }
+        Record::Requested(..) | Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Ended(_) => {}
+    }
+}
+
+/// What a person who stands at a keyboard has to know: nobody else tries it again.
+fn trouble(failure: Failure) -> Trouble {
+    let text = failure.to_string();
+    match failure {
+        Failure::Ec2Unreachable(error) | Failure::Ec2Throttled(error) => unanswered(error, "the configured Region"),
+        Failure::InvalidRequest(_) => Trouble::new(text, ""),
+        _ => Trouble::new(text, "The function's schedule takes it up within minutes."),
+    }
+}
+
+/// A call that had no answer, or not the one that was hoped for.
+pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
+    let CallError { action, message, code, .. } = &error;
+    if let Some(problem) = of_credentials(message) {
+        let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; sign in again (aws sso login) if the session \
+                    has expired. After `aws login` this passes the session on:\n\
+                    eval \"$(aws configure export-credentials --format env)\"";
+        return Trouble::new(problem, hint);
+    }
+    if let Some(code) = code.as_deref().filter(|code| NOT_ACCEPTED.contains(code)) {
+        let hint = "They may have expired, or belong to another AWS partition; sign in again. A Region that has to be enabled for \
+                    an account first refuses in the same way.";
+        return Trouble::new(format!("AWS does not accept your credentials in {region} ({code})"), hint);
+    }
+    match error.meaning {
+        Meaning::Denied => not_allowed(action, &format!("AWS says: {message}")),
+        Meaning::Throttled => {
+            Trouble::new(format!("AWS throttles {action}"), "Nothing was changed. Try again in a minute.")
+        }
+        _ => Trouble::new(
+            format!("{action} was not answered in {region}: {message}"),
+            "Look at the network, and whether AWS_REGION is the Region of the interface.",
+        ),
+    }
+}
+
+/// Error codes by which AWS says that it does not know who asks. EC2's documentation has AuthFailure under the same heading
+/// as a missing permission. Source: "Error codes for the Amazon EC2 API".
+const NOT_ACCEPTED: [&str; 8] = [
+    "AuthFailure",
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+/// What is wrong with the credentials, by what the SDK says when it has none to sign a request with.
+fn of_credentials(message: &str) -> Option<String> {
+    let lower = message.to_ascii_lowercase();
+    if lower.contains("no credentials") || lower.contains("no providers in chain") {
+        return Some("no AWS credentials were found".to_owned());
+    }
+    let cause = message.rsplit(": ").next().unwrap_or(message);
+    lower.contains("loading credentials").then(|| format!("the AWS credentials could not be read: {cause}"))
+}
+
+fn not_allowed(action: &str, hint: &str) -> Trouble {
+    Trouble::new(format!("your credentials do not allow {action}"), hint)
+}

@@ -1,0 +1,189 @@
+//! From the license interface to the parameters of the stack: whatever can be seen is not asked for.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use token_failover::findings::Severity;
+use token_failover::ids::{InstanceId, NetworkInterfaceId};
+use token_failover::observation::{Instance, InstanceState, NetworkInterface};
+use token_failover_aws::SdkEc2;
+use token_failover_operator::license::License;
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::{Ended, Trouble, asked};
+
+/// What cannot be seen.
+#[derive(Debug, Args)]
+pub(crate) struct Wishes {
+    /// The license interface: the one whose MAC address the license names.
+    #[arg(long, value_name = "ENI")]
+    interface: NetworkInterfaceId,
+    /// A standby; to be given several times, most preferred first. Without it, the only other instance in the zone.
+    #[arg(long = "standby", value_name = "INSTANCE")]
+    standbys: Vec<InstanceId>,
+    /// Who uses the licenses: CIDR ranges, security groups, prefix lists, comma separated.
+    #[arg(long, value_name = "CLIENTS")]
+    clients: Option<String>,
+    /// Who gets the mails.
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The license file, for its ports and its hostid.
+    #[arg(long, value_name = "FILE")]
+    license: Option<PathBuf>,
+    /// The ports of lmgrd and the vendor daemon, comma separated. They stand above those of the license file.
+    #[arg(long, value_name = "PORTS")]
+    ports: Option<String>,
+    /// Where the parameters go.
+    #[arg(long, value_name = "FILE", default_value = "samconfig.toml")]
+    output: PathBuf,
+    /// Overwrite parameters that are there without asking.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Looks, shows what it found, and writes the parameters.
+pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
+    let license = wishes.license.as_deref().map(crate::license::read).transpose()?;
+    let found = look(wishes)?;
+    let parameters = parameters(wishes, license.as_ref(), &found)?;
+    anstream::eprintln!(
+        "{} ({}) in {}:",
+        wishes.interface,
+        found.interface.mac_address,
+        found.interface.availability_zone
+    );
+    for (name, value) in &parameters {
+        anstream::eprintln!("  {name:<26} {value}");
+    }
+    if found.interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0) {
+        let bad = crate::show::BAD;
+        anstream::eprintln!(
+            "{bad}It is a primary interface (device index 0), which EC2 never detaches{bad:#}: it can only move once its instance \
+             is terminated."
+        );
+    }
+    let findings = license.map(|license| license.assess(Some(found.interface.mac_address))).unwrap_or_default();
+    let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
+    for finding in &findings {
+        let style = crate::show::style(finding.severity);
+        let (severity, message, code) = (finding.severity, &finding.message, &finding.code);
+        anstream::eprintln!("{style}{severity}{style:#}  {message} [{code}]\n  {}", finding.remedy);
+    }
+    write(&wishes.output, &parameters, found.region.as_deref(), wishes.yes)?;
+    anstream::eprintln!("\nWritten to {}. Now: sam build && sam deploy", wishes.output.display());
+    Ok(if findings.is_empty() { Ended::Well } else { Ended::Badly })
+}
+
+/// What EC2 says.
+struct Found {
+    interface: NetworkInterface,
+    /// The other instances in the interface's zone and VPC.
+    neighbors: Vec<Instance>,
+    region: Option<String>,
+}
+
+fn look(wishes: &Wishes) -> Result<Found, Trouble> {
+    asked::on_runtime(async {
+        let (sdk, interface) = asked::look_up(&wishes.interface, None).await?;
+        let region = sdk.region().map(ToString::to_string);
+        let neighbors = SdkEc2::of(&sdk).instances_in(&interface.vpc_id, &interface.availability_zone).await;
+        let unanswered = |error| asked::unanswered(error, region.as_deref().unwrap_or("this Region"));
+        Ok(Found { neighbors: neighbors.map_err(unanswered)?, interface, region })
+    })
+}
+
+/// The parameters of the template, in its order.
+fn parameters(
+    wishes: &Wishes,
+    license: Option<&License>,
+    found: &Found,
+) -> Result<Vec<(&'static str, String)>, Trouble> {
+    let interface = &found.interface;
+    let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
+    let could = |instance: &&Instance| {
+        let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+        Some(&instance.id) != holder.as_ref() && !dying
+    };
+    let others: Vec<&InstanceId> = found.neighbors.iter().filter(could).map(|instance| &instance.id).collect();
+    let standbys: Vec<InstanceId> = match (wishes.standbys.as_slice(), others.as_slice()) {
+        ([], [only]) => vec![(*only).clone()],
+        ([], []) => {
+            let problem =
+                format!("there is no other instance in {}, so there is no standby", interface.availability_zone);
+            return Err(Trouble::new(problem, "Launch one there; an interface never leaves its Availability Zone."));
+        }
+        ([], several) => {
+            let names: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            let problem = format!("which of these is the standby? {}", names.join(", "));
+            return Err(Trouble::new(problem, "Give --standby, once for each, most preferred first."));
+        }
+        (named, _) => named.to_vec(),
+    };
+    let members: Vec<String> = holder.into_iter().chain(standbys).map(|id| id.to_string()).collect();
+    let mut parameters =
+        vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
+    // What the license names is what has to be; without one, what the interface has is what will be asked for.
+    let hostid = license.and_then(License::hostid).unwrap_or_else(|| interface.mac_address.hostid());
+    parameters.push(("TokenServerHostid", hostid));
+    let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
+    parameters.extend(allocation.map(|allocation| ("TokenServerAllocationId", allocation.to_string())));
+    let ports = wishes.ports.clone().or_else(|| license.and_then(License::ports_setting));
+    parameters.extend(ports.map(|ports| ("TokenServerPorts", ports)));
+    parameters.extend(wishes.clients.clone().map(|clients| ("TokenServerClients", clients)));
+    parameters.extend(interface.groups.first().map(|group| ("TokenServerSecurityGroupId", group.to_string())));
+    parameters.extend(wishes.email.clone().map(|email| ("NotificationEmail", email)));
+    Ok(parameters)
+}
+
+/// Writes the parameters into the file of SAM, and leaves everything else in it as it is.
+fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: bool) -> Result<(), Trouble> {
+    let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "version = 0.1\n".to_owned(),
+        Err(error) => return Err(trouble(error.to_string())),
+    };
+    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| trouble(error.to_string()))?;
+    let mut part: &mut Item = document.as_item_mut();
+    for name in ["default", "deploy", "parameters"] {
+        let Some(table) = part.as_table_like_mut() else {
+            return Err(trouble(format!("what is above `{name}` is no table")));
+        };
+        let mut empty = Table::new();
+        empty.set_implicit(true);
+        part = table.entry(name).or_insert(Item::Table(empty));
+    }
+    let Some(table) = part.as_table_like_mut() else { return Err(trouble("`parameters` is no table".to_owned())) };
+    if table.contains_key("parameter_overrides") && !yes {
+        confirm(&format!("{} has parameters already. Overwrite them?", file.display()))?;
+    }
+    let words: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    table.insert("parameter_overrides", value(words.join(" ")));
+    for (name, default) in [("stack_name", "token-failover"), ("capabilities", "CAPABILITY_IAM")] {
+        if !table.contains_key(name) {
+            table.insert(name, value(default));
+        }
+    }
+    if let Some(region) = region.filter(|_| !table.contains_key("region")) {
+        table.insert("region", value(region));
+    }
+    if !table.contains_key("resolve_s3") {
+        table.insert("resolve_s3", value(true));
+    }
+    std::fs::write(file, document.to_string()).map_err(|error| trouble(error.to_string()))
+}
+
+fn confirm(question: &str) -> Result<(), Trouble> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Trouble::new(question, "Nobody is there to answer: give --yes, or another file with --output."));
+    }
+    anstream::eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    let read = std::io::stderr().flush().and_then(|()| std::io::stdin().read_line(&mut answer));
+    read.map_err(|error| Trouble::new(format!("no answer: {error}"), ""))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Trouble::new("nothing was written", "")),
+    }
+}

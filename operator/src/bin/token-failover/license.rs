@@ -1,0 +1,43 @@
+//! What a license file says of its token server. Nothing else of the file is ever printed.
+
+use std::path::Path;
+
+use serde_json::json;
+use token_failover::findings::{Finding, Severity};
+use token_failover::ids::{MacAddress, NetworkInterfaceId};
+use token_failover_operator::license::License;
+
+use crate::{Ended, Trouble, asked, show};
+
+/// Reads a license file.
+pub(crate) fn read(file: &Path) -> Result<License, Trouble> {
+    let bytes = std::fs::read(file).map_err(|error| Trouble::new(format!("{}: {error}", file.display()), ""))?;
+    License::parse(&bytes).map_err(|error| Trouble::new(format!("{}: {error}", file.display()), error.hint()))
+}
+
+/// Says what the file names, and what will go wrong with it.
+pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json: bool) -> Result<Ended, Trouble> {
+    let license = read(file)?;
+    let mac = interface.map(mac_of).transpose()?;
+    let findings = license.assess(mac);
+    if json {
+        let hosts: Vec<String> = license.servers.iter().map(|server| server.host.to_string()).collect();
+        show::document(&json!({
+            "hostid": license.hostid(), "hosts": hosts, "ports": license.ports_setting(), "findings": findings,
+        }))?;
+    } else {
+        let unknown = || "none that is a MAC address".to_owned();
+        anstream::println!("hostid     {}", license.hostid().unwrap_or_else(unknown));
+        for server in &license.servers {
+            anstream::println!("server     {}", server.host);
+        }
+        anstream::println!("ports      {}", license.ports_setting().unwrap_or_else(|| "not fixed".to_owned()));
+        show::findings(&findings);
+    }
+    let is_bad = |finding: &Finding| finding.severity > Severity::Info;
+    Ok(if findings.iter().any(is_bad) { Ended::Badly } else { Ended::Well })
+}
+
+fn mac_of(interface: &NetworkInterfaceId) -> Result<MacAddress, Trouble> {
+    asked::on_runtime(async { asked::look_up(interface, None).await.map(|(_, seen)| seen.mac_address) })
+}

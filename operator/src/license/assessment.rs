@@ -1,0 +1,361 @@
+//! What will go wrong with a license file when the license interface moves.
+
+use super::{Host, Hostid, License, Server, Vendor};
+use token_failover::config::PortRange;
+use token_failover::findings::Finding;
+use token_failover::ids::MacAddress;
+
+/// Where `lmgrd` listens if its port is not given: on the first of these that is free. Clients try them all.
+/// Source: License Administration Guide, *SERVER Lines*.
+const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 27009 };
+/// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
+const VIRTUAL_MACHINES: u32 = 2;
+/// So many names or numbers in a row are enough for a person.
+const MOST_NAMED: usize = 10;
+
+impl License {
+    /// The MAC address that the license is bound to, if there is one SERVER line that names just one.
+    pub fn mac_address(&self) -> Option<MacAddress> {
+        let [server] = self.servers.as_slice() else { return None };
+        let [Hostid::Mac(mac)] = server.hostids.as_slice() else { return None };
+        Some(*mac)
+    }
+
+    /// The MAC address as FlexNet writes it: 12 lower-case digits, as for `TOKEN_SERVER_HOSTID`.
+    pub fn hostid(&self) -> Option<String> {
+        self.mac_address().map(MacAddress::hostid)
+    }
+
+    /// The ports on which clients look for `lmgrd` and the vendor daemons, as far as the file fixes them: in ascending order,
+    /// and each port only once.
+    pub fn ports(&self) -> Vec<PortRange> {
+        let one = |port| PortRange { first: port, last: port };
+        let lmgrd = self.servers.iter().map(|server| server.port.map_or(DEFAULT_PORTS, one));
+        let vendors = self.vendors.iter().filter_map(|vendor| vendor.port.map(one));
+        let mut ranges: Vec<PortRange> = lmgrd.chain(vendors).collect();
+        ranges.sort();
+        let mut ports: Vec<PortRange> = Vec::new();
+        for range in ranges {
+            match ports.last_mut() {
+                Some(before) if range.first <= before.last.saturating_add(1) => {
+                    before.last = before.last.max(range.last)
+                }
+                _ => ports.push(range),
+            }
+        }
+        ports
+    }
+
+    /// The same as a value of `TOKEN_SERVER_PORTS`; `None` if there is no port at all.
+    pub fn ports_setting(&self) -> Option<String> {
+        let ports: Vec<String> = self.ports().iter().map(ToString::to_string).collect();
+        Some(ports.join(",")).filter(|ports| !ports.is_empty())
+    }
+
+    /// What will go wrong, the worst first. With the MAC address of the license interface, also whether it is the one that
+    /// the license names.
+    pub fn assess(&self, mac: Option<MacAddress>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        // A license of one machine has neither token server nor ports.
+        if self.servers.is_empty() {
+            findings.push(Finding::critical(
+                "no-server-line",
+                "license file",
+                "The file has no SERVER line, so it is a license for one machine, which no token server serves, or its first \
+                 lines are missing."
+                    .to_owned(),
+                "Give the file of the floating license. If this is it, get it from support@mosek.com once more.".to_owned(),
+            ));
+        } else {
+            findings.extend(self.number_of_servers());
+            findings.extend(self.servers.iter().flat_map(hostids));
+            findings.extend(self.other_hostid(mac));
+            findings.extend(self.servers.iter().flat_map(place));
+            findings.extend(self.vendors());
+        }
+        findings.extend(self.lines_not_understood());
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        findings
+    }
+
+    fn number_of_servers(&self) -> Option<Finding> {
+        match self.servers.len() {
+            0 | 1 => None,
+            3 => Some(Finding::critical(
+                "redundant-servers",
+                "license file",
+                "The file has three SERVER lines: three token servers that stand in for each other, each with a hostid of its \
+                 own. Moving an interface is the wrong tool for them."
+                    .to_owned(),
+                "Run the three servers without token-failover, or ask support@mosek.com for a license of one server."
+                    .to_owned(),
+            )),
+            number => Some(Finding::critical(
+                "wrong-number-of-servers",
+                "license file",
+                format!("The file has {number} SERVER lines, but a license has one, or three."),
+                "Leave the line of the server that the license was made for.".to_owned(),
+            )),
+        }
+    }
+
+    fn other_hostid(&self, mac: Option<MacAddress>) -> Option<Finding> {
+        let mac = mac?;
+        let hostids = || self.servers.iter().flat_map(|server| &server.hostids);
+        let named: Vec<String> = hostids()
+            .filter_map(|hostid| if let Hostid::Mac(mac) = hostid { Some(mac.hostid()) } else { None })
+            .collect();
+        let is_any = hostids().any(|hostid| *hostid == Hostid::Any);
+        if named.is_empty() || is_any || named.contains(&mac.hostid()) {
+            return None;
+        }
+        Some(Finding::critical(
+            "hostid-mismatch",
+            mac,
+            format!(
+                "The license names the hostid {}, but the interface has {}. The token server will refuse to serve it.",
+                named.join(", "),
+                mac.hostid()
+            ),
+            "Take the interface whose MAC address the license names, or ask support@mosek.com for a license for this one. \
+             The hostid cannot be edited: that would make the license invalid."
+                .to_owned(),
+        ))
+    }
+
+    fn vendors(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.vendors.is_empty() {
+            findings.push(Finding::critical(
+                "no-vendor-line",
+                "license file",
+                "The file has no VENDOR line, so lmgrd starts no vendor daemon, and no license is served.".to_owned(),
+                "Add this line after the SERVER line: VENDOR MOSEKLM port=27008.".to_owned(),
+            ));
+        }
+        findings.extend(
+            self.vendors.iter().filter(|vendor| vendor.port.is_none()).map(|vendor| self.port_not_fixed(vendor)),
+        );
+        for (index, vendor) in self.vendors.iter().enumerate() {
+            let before = self.vendors.get(..index).unwrap_or_default();
+            if before.iter().any(|other| other.name == vendor.name) {
+                findings.push(Finding::warning(
+                    "vendor-repeated",
+                    line(vendor.line),
+                    format!("The vendor daemon {} has a line already.", vendor.name),
+                    format!("Leave one of the lines of {}.", vendor.name),
+                ));
+            }
+            let Some(port) = vendor.port else { continue };
+            let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
+            let is_anothers = before.iter().any(|other| other.port == Some(port) && other.name != vendor.name);
+            if is_lmgrds || is_anothers {
+                findings.push(Finding::critical(
+                    "port-used-twice",
+                    line(vendor.line),
+                    format!("{} has port {port}, on which another daemon listens, so it cannot start.", vendor.name),
+                    format!("Give it another port, such as {}, and restart the token server.", self.free_port()),
+                ));
+            }
+        }
+        let mut names: Vec<String> = self.vendors.iter().map(|vendor| vendor.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() > 1 {
+            findings.push(Finding::warning(
+                "several-vendors",
+                "license file",
+                format!(
+                    "The file has {} vendor daemons: {}. All of them move together, and each needs its port.",
+                    names.len(),
+                    some_of(&names)
+                ),
+                "See that the licenses of all these vendors name the same hostid, and that all ports are open."
+                    .to_owned(),
+            ));
+        }
+        findings
+    }
+
+    fn port_not_fixed(&self, vendor: &Vendor) -> Finding {
+        let path = vendor.path.as_deref().filter(|path| path.bytes().all(|b| b.is_ascii_digit()));
+        let remedy = match path {
+            Some(number) => format!(
+                "{number} stands where the path belongs. Write port={number} instead, restart the token server, and open the \
+                 port in the security group."
+            ),
+            None => format!(
+                "Write port={} at the end of the line, restart the token server, and open the port in the security group. \
+                 The license stays valid.",
+                self.free_port()
+            ),
+        };
+        Finding::critical(
+            "vendor-port-not-fixed",
+            line(vendor.line),
+            format!(
+                "The port of {} is not fixed: it takes another one at each start, so no rule of a security group can let \
+                 clients in, and a failover is a start.",
+                vendor.name
+            ),
+            remedy,
+        )
+    }
+
+    /// A port next to that of `lmgrd` which nothing in the file uses.
+    fn free_port(&self) -> u16 {
+        let lmgrd = self.servers.iter().find_map(|server| server.port).unwrap_or(27007);
+        let used = |port: u16| {
+            let lmgrds = self.servers.iter().filter_map(|server| server.port);
+            lmgrds.chain(self.vendors.iter().filter_map(|vendor| vendor.port)).any(|other| other == port)
+        };
+        (lmgrd..=u16::MAX).find(|port| !used(*port)).unwrap_or(27008)
+    }
+
+    fn lines_not_understood(&self) -> Option<Finding> {
+        let first = self.not_understood.first()?;
+        let numbers: Vec<String> = self.not_understood.iter().map(ToString::to_string).collect();
+        let message = if numbers.len() == 1 {
+            format!("Line {first} was not understood, or only in part.")
+        } else {
+            format!("Lines {} were not understood, or only in part.", some_of(&numbers))
+        };
+        Some(Finding::info(
+            "lines-not-understood",
+            line(*first),
+            message,
+            "Compare with the file that the vendor sent: a backslash at the end of a long line may be missing."
+                .to_owned(),
+        ))
+    }
+}
+
+fn line(number: usize) -> String {
+    format!("line {number}")
+}
+
+/// The first ones of a list, and how many there are besides.
+fn some_of(items: &[String]) -> String {
+    let some = items.get(..MOST_NAMED).unwrap_or(items).join(", ");
+    match items.len().checked_sub(MOST_NAMED) {
+        None | Some(0) => some,
+        Some(more) => format!("{some} and {more} more"),
+    }
+}
+
+/// What is wrong with what the server is recognized by.
+fn hostids(server: &Server) -> Vec<Finding> {
+    let macs = server.hostids.iter().filter(|hostid| matches!(hostid, Hostid::Mac(_))).count();
+    if macs > 1 {
+        let finding = Finding::info(
+            "several-hostids",
+            line(server.line),
+            format!("The SERVER line names {macs} MAC addresses, any of which will do."),
+            "Set TOKEN_SERVER_HOSTID to the one that the license interface has.".to_owned(),
+        );
+        return vec![finding];
+    }
+    if macs == 1 {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for hostid in &server.hostids {
+        let finding = match hostid {
+            Hostid::Mac(_) => continue,
+            Hostid::Any => Finding::warning(
+                "hostid-not-a-mac",
+                line(server.line),
+                "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. What \
+                 moves with the interface are its addresses."
+                    .to_owned(),
+                "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
+            ),
+            Hostid::Other(kind) if kind == "INTERNET" => Finding::warning(
+                "hostid-not-a-mac",
+                line(server.line),
+                "The hostid is an IP address, not a MAC address. It moves with the interface only if it is the interface's \
+                 private address."
+                    .to_owned(),
+                "Compare it with the private address of the license interface, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
+            ),
+            Hostid::Other(kind) => Finding::critical(
+                "hostid-not-a-mac",
+                line(server.line),
+                format!(
+                    "The hostid is of the kind {kind}, not a MAC address, so it does not move with the interface. The token \
+                     server will refuse to serve the license on another instance."
+                ),
+                "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
+            ),
+            Hostid::Unknown => Finding::critical(
+                "hostid-not-a-mac",
+                line(server.line),
+                "The hostid has the form of no hostid. It may be a template's placeholder.".to_owned(),
+                "Take the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
+                 license interface."
+                    .to_owned(),
+            ),
+        };
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// What is wrong with where the server is.
+fn place(server: &Server) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let rename = "Write a name that leads every client to the address of the license interface, and restart the token \
+                  server. The license stays valid.";
+    match &server.host {
+        Host::Placeholder => findings.push(Finding::critical(
+            "host-placeholder",
+            line(server.line),
+            "The host is a template's placeholder that nobody has replaced.".to_owned(),
+            rename.to_owned(),
+        )),
+        Host::ThisHost => findings.push(Finding::warning(
+            "host-is-this-host",
+            line(server.line),
+            "The host is this_host, which is no name. Clients that read this file, or are sent on by lmgrd, may not find the \
+             token server."
+                .to_owned(),
+            rename.to_owned(),
+        )),
+        Host::Named(name) if is_loopback(name) => findings.push(Finding::warning(
+            "host-is-loopback",
+            line(server.line),
+            format!("The host is {name}, to which every client connects on its own machine."),
+            rename.to_owned(),
+        )),
+        Host::Named(_) => {}
+    }
+    if server.port.is_none() {
+        findings.push(Finding::warning(
+            "server-port-missing",
+            line(server.line),
+            format!(
+                "The SERVER line has no port: lmgrd takes the first free one of {DEFAULT_PORTS}, and clients have to search all \
+                 of them."
+            ),
+            "Write 27007 after the hostid, restart the token server, and open the port in the security group. The license \
+             stays valid."
+                .to_owned(),
+        ));
+    }
+    if server.platforms.is_some_and(|platforms| platforms & VIRTUAL_MACHINES == 0) {
+        findings.push(Finding::warning(
+            "virtual-machines-excluded",
+            line(server.line),
+            "PLAT= does not allow virtual machines, so lmgrd may not start on an EC2 instance.".to_owned(),
+            "Ask the vendor for a license that may be served from a virtual machine.".to_owned(),
+        ));
+    }
+    findings
+}
+
+fn is_loopback(name: &str) -> bool {
+    let is_address = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    is_address || name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.localdomain")
+}

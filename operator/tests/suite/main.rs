@@ -1,0 +1,15 @@
+//! The operator's command, and what it reads of license files.
+
+#[path = "../../../tests/support/damage.rs"]
+mod damage;
+#[expect(dead_code, reason = "the laws use more of it")]
+#[path = "../../../tests/support/dice.rs"]
+mod dice;
+#[path = "../../../tests/support/served.rs"]
+mod served;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/mod.rs"]
+mod support;
+
+mod licenses;
+mod operator;

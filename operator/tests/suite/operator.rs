@@ -1,0 +1,668 @@
+//! The operator's command: the real binary against the simulator over loopback.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use serde_json::Value;
+use simulator::world::region::Check;
+use simulator::{Scenario, Simulator, names};
+
+use crate::served::served;
+use crate::support::root;
+
+const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
+
+/// AWS on a port of its own, a token server on an address of its own, and a folder to work in.
+struct Desk {
+    simulator: Simulator,
+    endpoint: String,
+    folder: PathBuf,
+    /// The private address of the interface: one of this machine's own, so that nothing goes out of it.
+    address: String,
+    token_server: Vec<TcpListener>,
+}
+
+/// Tells the addresses of the desks apart.
+static DESKS: AtomicU8 = AtomicU8::new(1);
+
+impl Desk {
+    fn new(name: &str, scenario: Scenario) -> Self {
+        let address = format!("127.27.{}.50", DESKS.fetch_add(1, Ordering::Relaxed));
+        let scenario = scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address));
+        let listen = |port: u16| TcpListener::bind((address.as_str(), port)).expect("a loopback address");
+        let token_server = [27007, 27008].map(listen).into();
+        let simulator = scenario.build();
+        let endpoint = format!("http://{}", served(simulator.clone()));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        Self { simulator, endpoint, folder, address, token_server }
+    }
+
+    /// Somebody stops the token server.
+    fn stop_token_server(&mut self) {
+        self.token_server.clear();
+    }
+
+    /// Runs the command with nobody at the keyboard and no environment but this.
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_token-failover"))
+            .args(arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "not a secret")
+            .env("AWS_REGION", names::REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .output()
+            .expect("the command runs")
+    }
+}
+
+fn status(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+const INIT: [&str; 9] = [
+    "init",
+    "--interface",
+    names::INTERFACE,
+    "--ports",
+    "27007-27008",
+    "--clients",
+    "10.0.0.0/16",
+    "--email",
+    "ops@example.com",
+];
+
+/// A desk whose folder has the parameters already.
+fn prepared(name: &str, scenario: Scenario) -> Desk {
+    let desk = Desk::new(name, scenario);
+    let output = desk.run(&INIT);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    desk
+}
+
+#[test]
+fn init_finds_what_can_be_seen_and_writes_the_parameters_of_the_stack() {
+    let desk = prepared("init", simulator::pair());
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    for parameter in [
+        "TokenServerInterfaceId=\"eni-0ddddddddddddddd1\"",
+        "TokenServerInstanceIds=\"i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2\"",
+        "TokenServerHostid=\"0273ae2adc81\"",
+        "TokenServerAllocationId=\"eipalloc-0eeeeeeeeeeeeeee1\"",
+        "TokenServerPorts=\"27007-27008\"",
+        "TokenServerClients=\"10.0.0.0/16\"",
+        "NotificationEmail=\"ops@example.com\"",
+        "region = \"eu-west-1\"",
+    ] {
+        assert!(written.contains(parameter), "{parameter}: {written}");
+    }
+    assert!(desk.simulator.changes().is_empty());
+}
+
+#[test]
+fn init_overwrites_nothing_without_being_told_and_keeps_what_else_is_in_the_file() {
+    let desk = Desk::new("init-again", simulator::pair());
+    let file = desk.folder.join("samconfig.toml");
+    let before = "# ours\nversion = 0.1\n\n[default.deploy.parameters]\nstack_name = \"licenses\"\nparameter_overrides = \"A=1\"\n";
+    fs::write(&file, before).expect("written");
+
+    let refused = desk.run(&INIT);
+    assert_eq!((status(&refused), fs::read_to_string(&file).expect("a file")), (Some(2), before.to_owned()));
+    assert!(stderr(&refused).contains("has parameters already"), "{}", stderr(&refused));
+
+    let told = desk.run(&[&INIT[..], &["--yes"]].concat());
+    let after = fs::read_to_string(&file).expect("a file");
+    assert_eq!(status(&told), Some(0), "{}", stderr(&told));
+    assert!(after.starts_with("# ours\n") && after.contains("stack_name = \"licenses\""), "{after}");
+    assert!(!after.contains("A=1") && after.contains("TokenServerInterfaceId"), "{after}");
+}
+
+#[test]
+fn init_asks_only_for_what_it_cannot_see() {
+    let alone = Desk::new("init-alone", simulator::pair().instance(names::STANDBY, |standby| standby.terminated()));
+    let output = alone.run(&INIT);
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("there is no other instance in eu-west-1a"), "{}", stderr(&output));
+
+    let many = Desk::new("init-many", simulator::trio());
+    let output = many.run(&INIT);
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("which of these is the standby?"), "{}", stderr(&output));
+    let output = many.run(&[&INIT[..], &["--standby", names::THIRD]].concat());
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+
+    let unknown = many.run(&["init", "--interface", "eni-0123456789abcdef0"]);
+    assert_eq!(status(&unknown), Some(2));
+    assert!(stderr(&unknown).contains("is not known in eu-west-1 of this account"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn audit_tells_what_is_wrong_by_its_exit_status_and_changes_nothing() {
+    let desk = prepared("audit", simulator::pair());
+    let fine = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
+    assert!(stdout(&fine).starts_with("The next failover would work: 1 of 1 standbys can take the interface."));
+
+    desk.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Impaired)).expect("it exists");
+    let bad = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&bad), Some(1), "{}", stderr(&bad));
+    assert!(stdout(&bad).contains("critical  No standby can take the interface now. [no-viable-standby]"));
+    let json = desk.run(&["--set", TOPIC, "--json", "audit"]);
+    let report: Value = serde_json::from_str(&stdout(&json)).expect("JSON alone");
+    assert_eq!((status(&json), &report["outcome"]), (Some(1), &Value::from("audited")));
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+}
+
+#[test]
+fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
+    let desk = prepared("nobody-subscribed", simulator::pair());
+    desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
+    let audited = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
+    assert!(stdout(&audited).contains("so no report reaches anybody. [no-subscription]"), "{}", stdout(&audited));
+}
+
+#[test]
+fn plan_and_audit_end_badly_for_a_warning_and_not_for_what_is_only_good_to_know() {
+    use token_failover::findings::Severity;
+    let worlds: [(Severity, Scenario, &str); 3] = [
+        (Severity::Info, simulator::pair(), "TOKEN_SERVER_CLIENTS="),
+        (
+            Severity::Warning,
+            simulator::pair().security_group(names::GROUP, |group| group.tcp(27007..=27008, "0.0.0.0/0")),
+            "TOKEN_SERVER_CLIENTS=10.0.0.0/16",
+        ),
+        (
+            Severity::Critical,
+            simulator::pair().security_group(names::GROUP, |group| group.no_rules()),
+            "TOKEN_SERVER_CLIENTS=10.0.0.0/16",
+        ),
+    ];
+    for (severity, world, clients) in worlds {
+        let desk = prepared(&format!("severity-{severity}"), world);
+        for task in ["plan", "audit"] {
+            let output = desk.run(&["--set", TOPIC, "--set", clients, "--json", task]);
+
+            let report: Value = serde_json::from_str(&stdout(&output)).expect("JSON alone");
+            let worst = report["findings"].as_array().expect("a list").first().map(|finding| &finding["severity"]);
+            assert_eq!(worst, Some(&Value::from(severity.to_string())), "{task}: {report}");
+            let expected = i32::from(severity >= Severity::Warning);
+            assert_eq!(status(&output), Some(expected), "{task}, {severity}: {}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn failover_moves_and_publishes_only_if_somebody_says_yes() {
+    let desk = prepared("failover", simulator::pair());
+    let nobody = desk.run(&["--set", TOPIC, "failover"]);
+    assert_eq!(status(&nobody), Some(2));
+    assert!(stderr(&nobody).contains("nobody is there to answer"), "{}", stderr(&nobody));
+    assert!(desk.simulator.changes().is_empty());
+
+    let moved = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--reason", "maintenance", "--yes"]);
+    assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
+    assert!(stdout(&moved).contains("because an operator asked for it"), "{}", stdout(&moved));
+    for step in ["detach eni-attach-0aaaaaaaaaaaaaaa1 ...", "attach eni-0ddddddddddddddd1 to i-0bbbbbbbbbbbbbbb2 ..."] {
+        assert!(stderr(&moved).contains(step), "{}", stderr(&moved));
+    }
+    assert_eq!(desk.simulator.messages().len(), 1);
+    let again = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
+    assert_eq!(status(&again), Some(0), "it has it already: {}", stdout(&again));
+
+    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::STRANGER, "--yes"]);
+    assert_eq!(status(&refused), Some(1), "{}", stdout(&refused));
+}
+
+#[test]
+fn pause_and_resume_are_marked_published_and_said() {
+    let desk = prepared("pause", simulator::pair());
+    let tag = || desk.simulator.world(|world| world.tag(names::INTERFACE, "token-failover:paused").map(str::to_owned));
+
+    let paused = desk.run(&["--set", TOPIC, "pause", "--until", "90m", "--reason", "new disks"]);
+    assert_eq!(status(&paused), Some(0), "{}", stderr(&paused));
+    let text = stdout(&paused);
+    assert!(
+        text.starts_with("token-failover is paused until ") && text.contains("outcome    paused (pause-set)"),
+        "{text}"
+    );
+    assert!(text.contains("\npaused     until ") && text.contains("UTC (new disks)\n"), "{text}");
+    assert!(tag().is_some_and(|tag| tag.ends_with("reason=new disks")), "{:?}", tag());
+
+    let plan = desk.run(&["--set", TOPIC, "plan"]);
+    assert!(stdout(&plan).starts_with("It is paused until "), "{}", stdout(&plan));
+    let audit = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&audit), Some(1), "nobody watches");
+    assert!(stdout(&audit).contains("[paused]"), "{}", stdout(&audit));
+    let moved = desk.run(&["--set", TOPIC, "failover", "--yes"]);
+    assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
+
+    let resumed = desk.run(&["--set", TOPIC, "--json", "resume"]);
+    let report: Value = serde_json::from_str(&stdout(&resumed)).expect("JSON alone");
+    assert_eq!(
+        (status(&resumed), &report["outcome"], &report["pause"]),
+        (Some(0), &Value::from("resumed"), &Value::Null)
+    );
+    assert_eq!(tag(), None);
+    let subjects: Vec<String> =
+        desk.simulator.messages().into_iter().map(|message| message.subject.unwrap_or_default()).collect();
+    let words: Vec<&str> = subjects.iter().filter_map(|subject| subject.split(':').next()).collect();
+    assert_eq!(words, ["PAUSED", "MOVED", "RESUMED"]);
+}
+
+#[test]
+fn a_pause_without_a_right_end_is_refused_with_what_is_right() {
+    let desk = prepared("pause-until", simulator::pair());
+    for until in ["8d", "tomorrow", "2020-01-01T00:00:00Z", ""] {
+        let refused = desk.run(&["--set", TOPIC, "pause", "--until", until]);
+        assert_eq!(status(&refused), Some(2), "{until}: {}", stdout(&refused));
+        assert!(stderr(&refused).contains("a duration such as 2h"), "{until}: {}", stderr(&refused));
+    }
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+}
+
+#[test]
+fn a_pause_needs_no_name_of_a_document_that_the_stack_has_made() {
+    let desk = prepared("pause-document", simulator::pair());
+    let document = "FAILOVER_ACTIVATION_DOCUMENT=restart-service";
+    let paused = desk.run(&["--set", TOPIC, "--set", document, "pause"]);
+    assert_eq!(status(&paused), Some(0), "{}", stderr(&paused));
+    assert!(!stderr(&paused).contains("ActivationDocument"), "{}", stderr(&paused));
+}
+
+#[test]
+fn a_failover_that_is_denied_in_the_middle_shows_what_was_done_and_where_the_interface_is() {
+    let desk = prepared("denied-in-the-middle", simulator::pair());
+    desk.simulator.deny("DetachNetworkInterface");
+
+    let denied = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
+
+    assert_eq!(status(&denied), Some(1), "{}", stderr(&denied));
+    let shown = stdout(&denied);
+    for line in [
+        "outcome    refused (permission-denied)",
+        "interface  eni-0ddddddddddddddd1 on i-0aaaaaaaaaaaaaaa1 (running)",
+        "The function's role does not allow ec2:DetachNetworkInterface.",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert!(
+        stderr(&denied).contains("your credentials do not allow ec2:DetachNetworkInterface"),
+        "{}",
+        stderr(&denied)
+    );
+}
+
+#[test]
+fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
+    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
+    let desk = prepared("document", asleep);
+    let file = desk.folder.join("samconfig.toml");
+    let written = fs::read_to_string(&file).expect("init wrote it");
+    let word = "parameter_overrides = '";
+    let with_document = written.replacen(word, &format!("{word}FailoverActivationDocument=restart-service "), 1);
+    assert_ne!(with_document, written);
+    fs::write(&file, with_document).expect("written");
+
+    let refused = desk.run(&["--set", TOPIC, "failover", "--yes"]);
+    assert_eq!(status(&refused), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("its name is not known here\nGive the stack's output ActivationDocument"));
+    assert!(stdout(&refused).is_empty() && desk.simulator.changes().is_empty());
+    let plan = desk.run(&["--set", TOPIC, "plan"]);
+    assert_eq!(stderr(&plan).matches("Whether a standby can be woken is not looked at.").count(), 1);
+
+    let document = format!("FAILOVER_ACTIVATION_DOCUMENT={}", names::DOCUMENT);
+    let moved = desk.run(&["--set", TOPIC, "--set", &document, "failover", "--yes"]);
+    assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
+    assert_eq!(desk.simulator.commands().len(), 1);
+
+    let nobody_woken = desk.run(&["--set", TOPIC, "--set", "FAILOVER_ACTIVATION_DOCUMENT=", "failover", "--yes"]);
+    assert_eq!(status(&nobody_woken), Some(0), "{}", stderr(&nobody_woken));
+    assert_eq!(desk.simulator.commands().len(), 1);
+}
+
+#[test]
+fn a_failover_after_which_the_token_server_is_not_woken_has_not_ended_well() {
+    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.command_fails());
+    let desk = prepared("not-woken", asleep);
+    let document = format!("FAILOVER_ACTIVATION_DOCUMENT={}", names::DOCUMENT);
+    let moved = desk.run(&["--set", TOPIC, "--set", &document, "failover", "--yes"]);
+    assert_eq!(status(&moved), Some(1), "{}", stderr(&moved));
+    assert!(stdout(&moved).contains("[activation-failed]"), "{}", stdout(&moved));
+}
+
+#[test]
+fn what_cannot_be_told_is_one_sentence_and_a_hint() {
+    let desk = prepared("trouble", simulator::pair());
+    let no_topic = desk.run(&["plan"]);
+    assert_eq!(status(&no_topic), Some(2));
+    assert!(stderr(&no_topic).contains("NOTIFICATION_TOPIC_ARN is not set"), "{}", stderr(&no_topic));
+    assert!(stderr(&no_topic).contains("output TopicArn"), "{}", stderr(&no_topic));
+
+    let mut nobody = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+    let nobody = nobody.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear();
+    let nobody = nobody.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = nobody.stdin(Stdio::null()).output().expect("the command runs");
+    assert_eq!(status(&output), Some(2));
+    assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
+}
+
+/// What the command says that could not be told, without its colors, and nothing on standard output.
+#[track_caller]
+fn assert_untold(output: &Output, problem: &str, hint: &str) {
+    let text = stderr(output);
+    let error = text.lines().position(|line| line.starts_with("error: "));
+    let said: Vec<&str> = text.lines().skip(error.unwrap_or_else(|| panic!("no error: {text}"))).collect();
+    assert_eq!((status(output), stdout(output).as_str()), (Some(2), ""), "{text}");
+    assert!(said[0].contains(problem), "{problem}: {text}");
+    assert!(said[1..].join(" ").contains(hint), "{hint}: {text}");
+}
+
+#[test]
+fn whatever_keeps_the_command_from_telling_is_said_in_a_sentence_whichever_task_it_was() {
+    for task in ["audit", "plan", "init"] {
+        let ask = |desk: &Desk| {
+            let again = [&INIT[..], &["--yes"]].concat();
+            let asking = ["--set", TOPIC, task];
+            desk.run(if task == "init" { &again } else { &asking })
+        };
+        let desk = prepared(&format!("untold-{task}"), simulator::pair());
+        desk.simulator.always("DescribeInstances", simulator::Disruption::Deny);
+        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeInstances", "");
+        desk.simulator.calm();
+        desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::Deny);
+        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeNetworkInterfaces", "AWS says: ");
+        for (code, problem) in [
+            ("AuthFailure", "AWS does not accept your credentials in eu-west-1 (AuthFailure)"),
+            ("RequestExpired", "AWS does not accept your credentials in eu-west-1 (RequestExpired)"),
+        ] {
+            desk.simulator.calm();
+            desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(401, code));
+            assert_untold(&ask(&desk), problem, "sign in again");
+        }
+        desk.simulator.calm();
+        // Another account and another Region are told in the same way, for EC2 does not tell them apart.
+        desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
+        let problem = "eni-0ddddddddddddddd1 is not known in eu-west-1 of this account";
+        assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
+        assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+    }
+}
+
+#[test]
+fn the_first_line_of_progress_comes_before_the_first_answer() {
+    let desk = prepared("at-once", simulator::pair());
+    desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(400, "Blocked"));
+    for arguments in
+        [&["--set", TOPIC, "plan"][..], &["license", &license_file("floating"), "--interface", names::INTERFACE]]
+    {
+        let output = desk.run(arguments);
+        assert!(stderr(&output).starts_with("asking EC2 about eni-0ddddddddddddddd1 ...\n"), "{}", stderr(&output));
+    }
+}
+
+/// Runs the command with these files of AWS's own instead of credentials in the environment.
+fn with_aws_files(desk: &Desk, config: &str) -> Output {
+    let file = desk.folder.join("aws-config");
+    fs::write(&file, config).expect("written");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+    let command = command.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear().stdin(Stdio::null());
+    let command = command.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+    let command = command.env("AWS_CONFIG_FILE", &file).env("HOME", &desk.folder).env("PATH", "/usr/bin:/bin");
+    command.env("AWS_SHARED_CREDENTIALS_FILE", desk.folder.join("none")).output().expect("the command runs")
+}
+
+#[test]
+fn credentials_of_a_process_are_taken() {
+    let desk = prepared("process", simulator::pair());
+    let answer = r#"{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"not a secret"}"#;
+    fs::write(desk.folder.join("credentials.json"), answer).expect("written");
+    let file = desk.folder.join("credentials.json");
+    let output = with_aws_files(&desk, &format!("[default]\ncredential_process = cat {}\n", file.display()));
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn a_session_of_iam_identity_center_that_has_ended_is_told() {
+    let desk = prepared("sso", simulator::pair());
+    let config = "[default]\nsso_session = ops\nsso_account_id = 123456789012\nsso_role_name = ops\n\n[sso-session ops]\n\
+                  sso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n";
+    let output = with_aws_files(&desk, config);
+    assert_untold(&output, "the AWS credentials could not be read", "aws sso login");
+}
+
+#[test]
+fn a_token_server_that_does_not_answer_is_a_finding() {
+    let mut desk = prepared("probe", simulator::pair());
+    let address = desk.address.clone();
+    let answers = desk.run(&["--set", TOPIC, "--json", "plan"]);
+    let report: Value = serde_json::from_str(&stdout(&answers)).expect("JSON alone");
+    assert_eq!(
+        (status(&answers), &report["checks"]["listening"]),
+        (Some(0), &Value::from("ok")),
+        "{}",
+        stderr(&answers)
+    );
+    assert!(stderr(&answers).contains(&format!("  probe {address} TCP 27007,27008 ...")), "{}", stderr(&answers));
+    let ports: Vec<&Value> = report["probes"].as_array().expect("a list").iter().map(|probe| &probe["port"]).collect();
+    assert_eq!(ports, [27007, 27008]);
+
+    desk.stop_token_server();
+    let refused = desk.run(&["--set", TOPIC, "plan"]);
+    assert_eq!(status(&refused), Some(1), "{}", stderr(&refused));
+    // Whoever refuses may be another machine with the same private address, so it is told and nothing is concluded.
+    let expected = format!(
+        "warning   The token server does not answer at {address} on TCP 27007, 27008 (connection refused), as seen from here. \
+         [ports-not-answering]"
+    );
+    assert!(stdout(&refused).contains(&expected), "{}", stdout(&refused));
+    assert!(!stdout(&refused).contains("works now  NO"), "{}", stdout(&refused));
+    assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
+}
+
+#[test]
+fn a_report_is_rendered_as_its_mail_however_it_is_wrapped() {
+    let desk = prepared("report", simulator::pair());
+    desk.run(&["--set", TOPIC, "failover", "--yes"]);
+    let message = desk.simulator.messages().pop().expect("a message");
+    let published: Value = serde_json::from_str(&message.message).expect("a JSON object");
+    let report = published["sqs"].as_str().expect("a report").to_owned();
+    let mail = published["email"].as_str().expect("a text").to_owned();
+    let envelope = serde_json::json!({"Type": "Notification", "Message": report}).to_string();
+    let forms = [
+        ("answer", report.clone()),
+        (
+            "log",
+            format!(
+                "noise\n{}\n",
+                serde_json::json!({"level": "INFO", "type": "report", "report": serde_json::from_str::<Value>(&report).expect("JSON")})
+            ),
+        ),
+        ("sns", envelope.clone()),
+        ("sqs", serde_json::json!({"Messages": [{"Body": envelope}]}).to_string()),
+        ("topic", message.message.clone()),
+    ];
+    for (name, content) in forms {
+        fs::write(desk.folder.join(name), content).expect("written");
+        let output = desk.run(&["report", name]);
+        assert_eq!((status(&output), stdout(&output).trim_end()), (Some(0), mail.trim_end()), "{name}");
+    }
+    fs::write(desk.folder.join("nothing"), "no report").expect("written");
+    assert_eq!(status(&desk.run(&["report", "nothing"])), Some(2));
+}
+
+/// One of the invented license files.
+fn license_file(name: &str) -> String {
+    root().join(format!("tests/licenses/{name}.lic")).display().to_string()
+}
+
+#[test]
+fn a_license_file_is_read_for_what_it_names_and_none_of_its_license_is_printed() {
+    let desk = Desk::new("license", simulator::pair());
+    let fine = desk.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
+    assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
+    let expected = "hostid     0273ae2adc81\nserver     license.example.com\nports      27007-27008\nfindings   none\n";
+    let progress = "asking EC2 about eni-0ddddddddddddddd1 ...\n";
+    assert_eq!((stdout(&fine).as_str(), stderr(&fine).as_str()), (expected, progress));
+
+    let redundant = desk.run(&["license", &license_file("three-servers")]);
+    assert_eq!(status(&redundant), Some(1));
+    assert!(stdout(&redundant).contains("[redundant-servers]"), "{}", stdout(&redundant));
+    let json = desk.run(&["--json", "license", &license_file("three-servers")]);
+    let document: Value = serde_json::from_str(&stdout(&json)).expect("JSON alone");
+    assert_eq!((status(&json), document["hosts"].as_array().map(Vec::len)), (Some(1), Some(3)));
+
+    let other = simulator::pair().interface(names::INTERFACE, |interface| interface.mac_address("02:73:ae:2a:dc:82"));
+    let mismatch = Desk::new("license-mismatch", other);
+    let mismatch = mismatch.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
+    assert_eq!(status(&mismatch), Some(1));
+    assert!(stdout(&mismatch).contains("[hostid-mismatch]"), "{}", stdout(&mismatch));
+
+    fs::write(desk.folder.join("manual.pdf"), b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n\0\0stream\n").expect("written");
+    let binary = desk.run(&["license", "manual.pdf"]);
+    assert_eq!((status(&binary), stdout(&binary).as_str()), (Some(2), ""));
+    assert!(stderr(&binary).contains("not a license file"), "{}", stderr(&binary));
+}
+
+#[test]
+fn init_takes_ports_and_hostid_from_the_license_file() {
+    let desk = Desk::new("init-license", simulator::pair());
+    let output = desk.run(&["init", "--interface", names::INTERFACE, "--license", &license_file("floating")]);
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    assert!(written.contains("TokenServerPorts=\"27007-27008\""), "{written}");
+    assert!(written.contains("TokenServerHostid=\"0273ae2adc81\""), "{written}");
+}
+
+/// The log of the function for one invocation, as its lines are.
+fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
+    use std::sync::{Arc, Mutex};
+    use token_failover::run::Record;
+
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&lines);
+    let recorder = move |record: Record<'_>| {
+        let line = match record {
+            Record::Requested(config, intent) => {
+                serde_json::json!({"type": "request", "request": {"config": config, "intent": intent}})
+            }
+            Record::Observed(observation) => serde_json::json!({"type": "observation", "observation": observation}),
+            Record::Planned(plan, waited) => serde_json::json!({
+                "type": "plan", "plan": plan, "lookedForMs": token_failover::report::milliseconds(waited),
+            }),
+            Record::Begun(..) | Record::Ended(_) | Record::Audited(_) => return,
+        };
+        written.lock().expect("one at a time").push(line);
+    };
+    let stage = crate::support::Stage::recorded(scenario.build(), &[], Box::new(recorder));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    runtime.block_on(stage.invoke(crate::support::event(document))).expect("a report");
+    let lines = lines.lock().expect("one at a time");
+    lines.clone()
+}
+
+#[test]
+fn a_log_is_planned_again_and_a_plan_that_differs_is_told() {
+    let desk = Desk::new("replay", simulator::pair());
+    let mut lines = log_of(simulator::pair().instance(names::HOLDER, |holder| holder.stopped()), "holder-stopped");
+    let write = |lines: &[Value]| {
+        let text: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        fs::write(desk.folder.join("log"), format!("START RequestId: 1\n{}\nEND\n", text.join("\n"))).expect("written");
+    };
+    write(&lines);
+    let same = desk.run(&["replay", "log"]);
+    assert_eq!(status(&same), Some(0), "{}{}", stdout(&same), stderr(&same));
+    assert!(stdout(&same).contains("the same plan") && stdout(&same).contains("holder-stopped"), "{}", stdout(&same));
+
+    let plan = lines.iter_mut().find(|line| line["type"] == "plan").expect("a plan");
+    plan["plan"]["standbys"] = serde_json::json!([]);
+    write(&lines);
+    let different = desk.run(&["replay", "log"]);
+    assert_eq!(status(&different), Some(1));
+    assert!(stdout(&different).contains("ANOTHER PLAN"), "{}", stdout(&different));
+
+    fs::write(desk.folder.join("log"), "nothing\n").expect("written");
+    assert_eq!(status(&desk.run(&["replay", "log"])), Some(2));
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    let desk = Desk::new("help", simulator::pair());
+    for (arguments, expected) in [
+        (&["completions", "bash"][..], "_token__failover"),
+        (&["manual"][..], ".TH token-failover"),
+        (&["--help"][..], "Exit status: 0 all is as it should be"),
+    ] {
+        let output = desk.run(arguments);
+        assert_eq!(status(&output), Some(0), "{arguments:?}");
+        assert!(stdout(&output).contains(expected), "{arguments:?}: {}", stdout(&output));
+    }
+}
+
+/// The same line, in which every port answers within a millisecond.
+fn with_equal_times(line: &str) -> String {
+    let pieces = line.split(" in ").map(|piece| match piece.split_once(" ms") {
+        Some((time, rest)) if time.bytes().all(|b| b.is_ascii_digit()) => format!("1 ms{rest}"),
+        _ => piece.to_owned(),
+    });
+    pieces.collect::<Vec<_>>().join(" in ")
+}
+
+/// What a person sees who runs the commands one after the other, with the times made equal.
+fn transcript() -> String {
+    let desk = Desk::new("transcript", simulator::pair());
+    let topic = TOPIC.to_owned();
+    let commands: [&[&str]; 4] = [
+        &INIT,
+        &["--set", &topic, "audit"],
+        &["--set", &topic, "plan"],
+        &["--set", &topic, "failover", "--reason", "maintenance", "--yes"],
+    ];
+    let mut text = String::new();
+    for arguments in commands {
+        let output = desk.run(arguments);
+        text.push_str(&format!("$ token-failover {}\n{}{}\n", arguments.join(" "), stderr(&output), stdout(&output)));
+    }
+    // The token server has an address of this machine, and the subnet's is what a person sees.
+    let text = text.replace(&desk.address, names::PRIVATE_IP);
+    let is_run = |word: &str| word.starts_with("token-failover:owed:");
+    let lines = text.lines().map(|line| {
+        let words = line.split(' ').map(|word| match word {
+            word if is_run(word) => {
+                word.rsplit_once(':').map_or(word.to_owned(), |(key, _)| format!("{key}:01a2056dd43d"))
+            }
+            word => word.to_owned(),
+        });
+        let line = with_equal_times(&words.collect::<Vec<_>>().join(" "));
+        match (line.rfind(" in "), line.find(", because")) {
+            (Some(from), Some(to)) => format!("{} in 3.2 s{}", &line[..from], &line[to..]),
+            _ => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_transcript_in_the_documentation_is_what_is_printed() {
+    let document = fs::read_to_string(root().join("docs/operator.md")).expect("the document");
+    let shown =
+        document.split("```console\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a transcript");
+    assert_eq!(shown.trim_end(), transcript().trim_end());
+}

@@ -1,0 +1,1072 @@
+//! What is drawn from a seed: a world, what goes wrong with calls, what others do, and when the function is invoked.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Value, json};
+use simulator::world::region::Capacity;
+use simulator::world::{Assumptions, Timings, World};
+use simulator::{Disruption, Scenario, names};
+
+use crate::dice::Dice;
+
+pub(crate) const FOURTH: &str = "i-0ddddddddddddddd4";
+pub(crate) const OTHER_ZONE: &str = "eu-west-1b";
+pub(crate) const MEMBERS: [&str; 4] = [names::HOLDER, names::STANDBY, names::THIRD, FOURTH];
+
+/// What a world is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    /// Nothing goes wrong but the holder, and there is one invocation.
+    Ordinary,
+    /// Nothing goes wrong but the holder; several invocations overlap.
+    Overlapping,
+    /// Calls fail.
+    FailingCalls,
+    /// Invocations are killed.
+    Killed,
+    /// Others change the world meanwhile.
+    OtherActors,
+    /// Everything at once.
+    Storm,
+}
+
+impl Kind {
+    fn has_faults(self) -> bool {
+        matches!(self, Self::FailingCalls | Self::Storm)
+    }
+
+    fn has_kills(self) -> bool {
+        matches!(self, Self::Killed | Self::Storm)
+    }
+
+    fn has_actors(self) -> bool {
+        matches!(self, Self::OtherActors | Self::Storm)
+    }
+}
+
+/// All of it. Everything follows from the seed.
+#[derive(Debug, Clone)]
+pub(crate) struct Drama {
+    pub(crate) seed: u64,
+    pub(crate) kind: Kind,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) members: Vec<&'static str>,
+    pub(crate) on_impaired: bool,
+    pub(crate) start_standby: bool,
+    pub(crate) may_force: bool,
+    pub(crate) repairs_termination: bool,
+    /// The limit on moves is none at all.
+    pub(crate) may_not_move: bool,
+    /// Some instance can't be started.
+    pub(crate) lacks_capacity: bool,
+    pub(crate) device_index: u32,
+    /// A standby that runs is to be woken.
+    pub(crate) wakes: bool,
+    /// Somebody pauses the function.
+    pub(crate) pauses: bool,
+    pub(crate) scenario: Scenario,
+    /// The world in words.
+    pub(crate) setting: Vec<String>,
+    pub(crate) faults: Faults,
+    pub(crate) acts: Vec<Cue>,
+    pub(crate) entries: Vec<Entry>,
+    /// The most time that passes at a door before a call and after it, in milliseconds.
+    pub(crate) dawdling: u64,
+    /// The dice of whatever is thrown while it is played.
+    pub(crate) dice: Dice,
+}
+
+/// Something that somebody else does.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Start(&'static str),
+    Stop(&'static str),
+    Terminate(&'static str),
+    Crash(&'static str),
+    Impair(&'static str),
+    Heal(&'static str),
+    /// A volume no longer completes its reads and writes.
+    LoseVolume(&'static str),
+    Capacity(&'static str, Capacity),
+    DetachByHand,
+    AttachByHand(&'static str),
+    TakeAddressOff,
+    MoveAddressTo(&'static str),
+    DeleteOnTermination,
+    CloseTheGroup,
+    DeleteInterface,
+}
+
+/// When somebody does something.
+#[derive(Debug, Clone)]
+pub(crate) enum Cue {
+    At(Duration, Act),
+    Near { action: &'static str, nth: u64, before: bool, act: Act },
+}
+
+impl Act {
+    pub(crate) fn perform(&self, world: &mut World, device_index: u32) {
+        // What EC2 refuses to others does not happen; that is no concern of the function.
+        let _ = match self {
+            Self::Start(id) => world.start(id),
+            Self::Stop(id) => world.stop(id),
+            Self::Terminate(id) => world.terminate(id),
+            Self::Crash(id) => world.crash(id),
+            Self::Impair(id) => world.set_checks(id, simulator::world::Check::Ok, simulator::world::Check::Impaired),
+            Self::Heal(id) => world
+                .set_checks(id, simulator::world::Check::Ok, simulator::world::Check::Ok)
+                .and_then(|()| world.set_attached_ebs(id, Some(simulator::world::Check::Ok))),
+            Self::LoseVolume(id) => world.set_attached_ebs(id, Some(simulator::world::Check::Impaired)),
+            Self::Capacity(id, capacity) => world.set_capacity(id, *capacity),
+            Self::DetachByHand => world.detach(names::INTERFACE),
+            Self::AttachByHand(id) => world.attach(names::INTERFACE, id, device_index),
+            Self::TakeAddressOff => world.disassociate(names::ALLOCATION),
+            Self::MoveAddressTo(id) => {
+                let interface = names::primary_interface_of(id);
+                let associate = simulator::world::AssociateAddress::with_interface(names::ALLOCATION, interface);
+                world.act(associate).map(drop)
+            }
+            Self::DeleteOnTermination => world.set_delete_on_termination(names::INTERFACE, true),
+            Self::CloseTheGroup => world.revoke_rules(names::GROUP),
+            Self::DeleteInterface => {
+                world.delete_interface(names::INTERFACE);
+                Ok(())
+            }
+        };
+    }
+}
+
+/// `holder`, `standby` and so on for the ids, so that a story can be read.
+pub(crate) fn called(id: &str) -> &str {
+    match id {
+        names::HOLDER => "A",
+        names::STANDBY => "B",
+        names::THIRD => "C",
+        FOURTH => "D",
+        names::STRANGER => "the stranger",
+        other => other,
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(id) => write!(f, "somebody starts {}", called(id)),
+            Self::Stop(id) => write!(f, "somebody stops {}", called(id)),
+            Self::Terminate(id) => write!(f, "somebody terminates {}", called(id)),
+            Self::Crash(id) => write!(f, "{} hangs; its status checks fail", called(id)),
+            Self::Impair(id) => write!(f, "the status checks of {} fail", called(id)),
+            Self::Heal(id) => write!(f, "the status checks of {} pass", called(id)),
+            Self::LoseVolume(id) => write!(f, "the attached EBS status check of {} fails", called(id)),
+            Self::Capacity(id, capacity) => write!(f, "the capacity for {} is {capacity:?}", called(id)),
+            Self::DetachByHand => write!(f, "somebody detaches the interface by hand"),
+            Self::AttachByHand(id) => write!(f, "somebody attaches the interface to {} by hand", called(id)),
+            Self::TakeAddressOff => write!(f, "somebody takes the Elastic IP off"),
+            Self::MoveAddressTo(id) => write!(f, "somebody puts the Elastic IP on {}", called(id)),
+            Self::DeleteOnTermination => write!(f, "somebody sets DeleteOnTermination"),
+            Self::CloseTheGroup => write!(f, "somebody revokes all rules of the security group"),
+            Self::DeleteInterface => write!(f, "somebody deletes the interface"),
+        }
+    }
+}
+
+impl fmt::Display for Cue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at, act) => write!(f, "after {at:?} {act}"),
+            Self::Near { action, nth, before, act } => {
+                write!(f, "right {} {action} number {nth} {act}", if *before { "before" } else { "after" })
+            }
+        }
+    }
+}
+
+/// What goes wrong with calls.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    pub(crate) denied: Vec<&'static str>,
+    pub(crate) storms: Vec<Storm>,
+    pub(crate) points: Vec<Point>,
+    /// For how long after a change a read may be answered from before it.
+    pub(crate) stale: Option<Duration>,
+}
+
+impl Faults {
+    /// In words.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let denied = self.denied.iter().map(|action| format!("the role may not {action}"));
+        let storms = self.storms.iter().map(|storm| {
+            let Storm { over, from, until, percent, faults } = storm;
+            format!("from {from:?} until {until:?}, {percent} % of {over:?}: {faults:?}")
+        });
+        let points = self.points.iter().map(|point| {
+            let Point { action, first, last, fault } = point;
+            format!("{action} number {first} to {last}: {fault:?}")
+        });
+        let stale = self.stale.iter().map(|stale| format!("answers may be old for {stale:?} after a change"));
+        denied.chain(storms).chain(points).chain(stale).collect()
+    }
+}
+
+/// For a while, some of the calls fail.
+#[derive(Debug, Clone)]
+pub(crate) struct Storm {
+    pub(crate) over: Over,
+    pub(crate) from: Duration,
+    pub(crate) until: Duration,
+    pub(crate) percent: u64,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// The nth call of an action fails, and so do those that follow it.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    pub(crate) action: &'static str,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) fault: Fault,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    Everything,
+    Reads,
+    Changes,
+    Sns,
+    Action(&'static str),
+}
+
+impl Over {
+    pub(crate) fn covers(self, action: &str) -> bool {
+        let reads = action.starts_with("Describe") || action.starts_with("Get");
+        match self {
+            Self::Everything => true,
+            Self::Reads => reads,
+            Self::Changes => !reads && action != "Publish",
+            Self::Sns => action == "Publish",
+            Self::Action(one) => one == action,
+        }
+    }
+}
+
+/// One thing that can go wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Fault {
+    Throttle,
+    InternalError,
+    Unavailable,
+    DropBefore,
+    DropAfter,
+    Late,
+    Hang,
+    Slow,
+    Nonsense,
+    Stale,
+    /// A read is answered as if nothing of what it asks for existed.
+    Forgotten,
+    Deny,
+}
+
+impl Fault {
+    pub(crate) const TRANSIENT: [Self; 9] = [
+        Self::Throttle,
+        Self::InternalError,
+        Self::Unavailable,
+        Self::DropBefore,
+        Self::DropAfter,
+        Self::Late,
+        Self::Hang,
+        Self::Slow,
+        Self::Nonsense,
+    ];
+
+    pub(crate) fn disruption(self, dice: &mut Dice) -> Disruption {
+        match self {
+            Self::Throttle => Disruption::Throttle,
+            Self::InternalError => Disruption::internal_error(),
+            Self::Unavailable => Disruption::error(503, "Unavailable"),
+            Self::DropBefore => Disruption::DropBefore,
+            Self::DropAfter => Disruption::DropAfter,
+            Self::Late => Disruption::Late(dice.milliseconds(10, 15_000)),
+            Self::Hang => Disruption::Hang,
+            Self::Slow => Disruption::Slow(dice.milliseconds(50, 8_000)),
+            Self::Nonsense => Disruption::Nonsense,
+            Self::Stale => Disruption::Stale(dice.milliseconds(50, 5_000)),
+            Self::Forgotten => Disruption::Forgotten,
+            Self::Deny => Disruption::Deny,
+        }
+    }
+}
+
+/// One invocation, with those that follow from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) at: Duration,
+    pub(crate) what: What,
+    /// How much time it has.
+    pub(crate) time: Duration,
+    pub(crate) kill: Option<Kill>,
+    /// Whether Lambda tries it again if it fails: so it does with all that EventBridge sends.
+    pub(crate) retried: bool,
+}
+
+/// What the function is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    State {
+        instance: &'static str,
+        state: &'static str,
+    },
+    Spot {
+        instance: &'static str,
+    },
+    Alarm {
+        instance: &'static str,
+    },
+    Schedule,
+    Reconcile {
+        dry_run: bool,
+    },
+    Plan,
+    Audit,
+    Failover {
+        to: Option<&'static str>,
+        dry_run: bool,
+    },
+    /// For so long from now.
+    Pause {
+        lasts: Duration,
+    },
+    Resume,
+}
+
+impl What {
+    pub(crate) fn is_dry(&self) -> bool {
+        matches!(self, Self::Plan | Self::Reconcile { dry_run: true } | Self::Failover { dry_run: true, .. })
+    }
+
+    pub(crate) fn is_operators_failover(&self) -> bool {
+        matches!(self, Self::Failover { dry_run: false, .. })
+    }
+
+    pub(crate) fn payload(&self, time: &str) -> Value {
+        let event = |source: &str, kind: &str, detail: Value| {
+            json!({
+                "version": "0", "id": "9f6b3a52-0c1e-4d7a-8a3b-5e2f7c914d06", "account": names::ACCOUNT,
+                "region": names::REGION, "resources": [], "time": time, "source": source, "detail-type": kind,
+                "detail": detail,
+            })
+        };
+        match self {
+            Self::State { instance, state } => event(
+                "aws.ec2",
+                "EC2 Instance State-change Notification",
+                json!({"instance-id": instance, "state": state}),
+            ),
+            Self::Spot { instance } => event(
+                "aws.ec2",
+                "EC2 Spot Instance Interruption Warning",
+                json!({"instance-id": instance, "instance-action": "terminate"}),
+            ),
+            Self::Alarm { instance } => event(
+                "aws.cloudwatch",
+                "CloudWatch Alarm State Change",
+                json!({
+                    "state": {"value": "ALARM"},
+                    "configuration": {"metrics": [
+                        {"metricStat": {"metric": {"dimensions": {"InstanceId": instance}}}}
+                    ]},
+                }),
+            ),
+            Self::Schedule => event("aws.events", "Scheduled Event", json!({})),
+            Self::Reconcile { dry_run } => json!({"action": "reconcile", "dryRun": dry_run}),
+            Self::Plan => json!({"action": "plan"}),
+            Self::Audit => json!({"action": "audit"}),
+            Self::Pause { lasts } => {
+                let now: DateTime<Utc> = time.parse().expect("a time");
+                let until = now + TimeDelta::from_std(*lasts).expect("a short time");
+                let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
+                json!({"action": "pause", "until": until, "reason": "maintenance"})
+            }
+            Self::Resume => json!({"action": "resume"}),
+            Self::Failover { to: Some(to), dry_run } => json!({"action": "failover", "to": to, "dryRun": dry_run}),
+            Self::Failover { to: None, dry_run } => json!({"action": "failover", "dryRun": dry_run}),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State { instance, state } => write!(f, "event: {} is {state}", called(instance)),
+            Self::Spot { instance } => write!(f, "event: Spot interruption of {}", called(instance)),
+            Self::Alarm { instance } => write!(f, "event: alarm about {}", called(instance)),
+            Self::Schedule => write!(f, "schedule"),
+            Self::Reconcile { dry_run: false } => write!(f, "reconcile"),
+            Self::Reconcile { dry_run: true } => write!(f, "reconcile, dry run"),
+            Self::Plan => write!(f, "plan"),
+            Self::Audit => write!(f, "audit"),
+            Self::Pause { lasts } => write!(f, "pause for {lasts:?}"),
+            Self::Resume => write!(f, "resume"),
+            Self::Failover { to, dry_run } => {
+                write!(f, "operator's failover")?;
+                if let Some(to) = to {
+                    write!(f, " to {}", called(to))?;
+                }
+                if *dry_run { write!(f, ", dry run") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// How an invocation is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kill {
+    After(Duration),
+    /// Before its nth call is sent.
+    BeforeCall(u64),
+    /// When the answer to its nth call is there.
+    AfterCall(u64),
+    /// Right after its nth call was sent, which takes effect a little later.
+    DuringCall(u64),
+}
+
+const CHANGES: [&str; 7] = [
+    "CreateTags",
+    "DetachNetworkInterface",
+    "AttachNetworkInterface",
+    "StartInstances",
+    "DeleteTags",
+    "Publish",
+    "ModifyNetworkInterfaceAttribute",
+];
+
+const ACTIONS: [&str; 11] = [
+    "CreateTags",
+    "DetachNetworkInterface",
+    "AttachNetworkInterface",
+    "StartInstances",
+    "DeleteTags",
+    "Publish",
+    "ModifyNetworkInterfaceAttribute",
+    "DescribeNetworkInterfaces",
+    "DescribeInstances",
+    "DescribeInstanceStatus",
+    "DescribeSecurityGroupRules",
+];
+
+impl Drama {
+    /// `is_brief`: with short waits and few invocations, for a lane where every call costs.
+    pub(crate) fn of(seed: u64, is_brief: bool) -> Self {
+        let mut drama = Self { seed, ..Writer::new(seed, is_brief).write() };
+        // Not thrown, so that the seeds of older worlds stay what they were.
+        if seed % 13 == 9 {
+            let dry = drama.entries.iter_mut().filter(|entry| entry.what.is_dry());
+            dry.for_each(|entry| entry.what = What::Audit);
+        }
+        drama.add_slow_attaches(is_brief);
+        drama.add_hanging_reads();
+        drama.add_single_wrong_answers();
+        drama.draw_attached_ebs();
+        if seed % 7 == 6 {
+            drama.wakes = true;
+            drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
+            drama.setting.push("a standby that runs is woken".to_owned());
+            if seed.is_multiple_of(5) && drama.kind.has_faults() {
+                drama.faults.denied.push("SendCommand");
+            }
+        }
+        if seed % 11 == 3 {
+            drama.pauses = true;
+            drama.setting.push("somebody pauses the function".to_owned());
+            drama.draw_pauses(is_brief);
+        }
+        drama
+    }
+
+    /// An attach that takes up to ten minutes; where every call costs, up to two.
+    fn add_slow_attaches(&mut self, is_brief: bool) {
+        if self.seed % 17 == 13 && self.kind != Kind::Ordinary {
+            let most = if is_brief { 120_000 } else { 600_000 };
+            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, most);
+            self.scenario = self.scenario.clone().with_timings(|timings| timings.attach = attach);
+            self.setting.push(format!("an attach takes {attach:?}"));
+        }
+    }
+
+    /// What only the report needs is never answered.
+    fn add_hanging_reads(&mut self) {
+        if self.seed % 19 == 7 && self.kind.has_faults() {
+            for action in ["DescribeSecurityGroupRules", "GetManagedPrefixListEntries", "DescribeAddresses"] {
+                let point = Point { action, first: 1, last: u64::MAX, fault: Fault::Hang };
+                self.faults.points.insert(0, point);
+            }
+        }
+    }
+
+    /// Now and then a read does not find what is there, and a role that is scoped by resource is told that it may not detach
+    /// what is gone.
+    fn add_single_wrong_answers(&mut self) {
+        if matches!(self.seed % 23, 6 | 12) && self.kind.has_faults() {
+            let mut dice = Dice::new(self.seed ^ 0xf097);
+            for action in ["DescribeNetworkInterfaces", "DescribeInstances", "DescribeInstanceStatus"] {
+                for _ in 0..dice.below(4) {
+                    let nth = dice.pick(&[1, 1, 2, 3, 4, 5, 8, 13, 21]);
+                    self.faults.points.insert(0, Point { action, first: nth, last: nth, fault: Fault::Forgotten });
+                }
+            }
+            self.scenario =
+                self.scenario.clone().with_assumptions(|assumed| assumed.gone_attachment_is_unauthorized = true);
+        }
+    }
+
+    /// What the third status check says, from the seed alone: in one world of eleven a volume is what is impaired, in two
+    /// the check says something of some members that is no objection.
+    fn draw_attached_ebs(&mut self) {
+        use simulator::world::Check::{Impaired, Initializing, InsufficientData, NotApplicable, Ok};
+        let harmless = [None, Some(NotApplicable), Some(Initializing), Some(InsufficientData)];
+        match self.seed % 11 {
+            3 => {
+                for cue in &mut self.acts {
+                    let (Cue::At(_, act) | Cue::Near { act, .. }) = cue;
+                    if let Act::Impair(id) = act {
+                        *act = Act::LoseVolume(id);
+                    }
+                }
+                for id in self.members.clone() {
+                    self.setting.push(format!("if a check of {} fails, it is the attached EBS one", called(id)));
+                    self.scenario = self.scenario.clone().instance(id, |spec| {
+                        if spec.is_impaired() { spec.checks(Ok, Ok).attached_ebs(Some(Impaired)) } else { spec }
+                    });
+                }
+            }
+            5 | 8 => {
+                for (position, id) in self.members.clone().into_iter().enumerate() {
+                    let check =
+                        harmless[(usize::try_from(self.seed / 11 % 4).expect("few") + position) % harmless.len()];
+                    self.setting.push(format!("the attached EBS status check of {} is {check:?}", called(id)));
+                    self.scenario = self.scenario.clone().instance(id, |spec| spec.attached_ebs(check));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Somebody pauses the function, and perhaps resumes it, or changes the time; it is called before, meanwhile and after.
+    fn draw_pauses(&mut self, is_brief: bool) {
+        // Dice of their own, for the same reason.
+        let mut dice = Dice::new(self.seed ^ 0x7061_7573_6500);
+        let time = Duration::from_secs(300);
+        let has_kills = self.kind.has_kills();
+        let kill = |dice: &mut Dice| {
+            let dies = has_kills && dice.percent(30);
+            dies.then(|| {
+                if dice.percent(50) {
+                    Kill::AfterCall(dice.between(1, 8))
+                } else {
+                    Kill::DuringCall(dice.between(1, 8))
+                }
+            })
+        };
+        let begins = dice.milliseconds(0, 30_000);
+        let lasts = Duration::from_secs(dice.pick(&[5, 60, 300, 1_100, 1_500]));
+        let within = |dice: &mut Dice| {
+            begins + dice.milliseconds(1_000, u64::try_from(lasts.as_millis()).expect("short") + 60_000)
+        };
+        let mut entries = vec![(begins, What::Pause { lasts })];
+        match dice.below(5) {
+            0 | 1 => entries.push((within(&mut dice), What::Resume)),
+            2 => {
+                let lasts = Duration::from_secs(dice.pick(&[5, 300, 1_500]));
+                entries.push((within(&mut dice), What::Pause { lasts }));
+            }
+            _ => {}
+        }
+        for _ in 0..dice.between(1, if is_brief { 2 } else { 6 }) {
+            let what = match dice.below(10) {
+                0 => What::Failover { to: None, dry_run: false },
+                1 => What::Audit,
+                2 | 3 => What::State { instance: names::HOLDER, state: "stopped" },
+                4 => What::Reconcile { dry_run: false },
+                _ => What::Schedule,
+            };
+            entries.push((within(&mut dice), what));
+        }
+        for (at, what) in entries {
+            let retried = matches!(what, What::State { .. } | What::Schedule);
+            let kill = kill(&mut dice);
+            self.entries.push(Entry { at, what, time, kill, retried });
+        }
+    }
+
+    pub(crate) fn is_member(&self, id: &str) -> bool {
+        self.members.contains(&id)
+    }
+}
+
+struct Writer {
+    dice: Dice,
+    setting: Vec<String>,
+    acts: Vec<Cue>,
+    lacks_capacity: bool,
+    is_brief: bool,
+}
+
+/// In what state an instance is when the curtain rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Running,
+    Impaired,
+    Hung,
+    Pending,
+    Stopping,
+    Stopped,
+    ShuttingDown,
+    Terminated,
+}
+
+impl Writer {
+    fn new(seed: u64, is_brief: bool) -> Self {
+        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new(), lacks_capacity: false, is_brief }
+    }
+
+    fn write(mut self) -> Drama {
+        let kind = self.kind();
+        let count = usize::try_from(self.dice.pick(&[2, 2, 2, 3, 3, 4])).expect("few");
+        let members: Vec<&'static str> = MEMBERS[..count].to_vec();
+        let device_index = u32::try_from(self.dice.pick(&[1, 1, 1, 2])).expect("few");
+        let timings = self.timings();
+        let scenario = self.world(kind, &members, device_index, timings);
+        let (variables, flags) = self.configuration(&members, device_index);
+        let entries = self.entries(kind, &members);
+        let faults = if kind.has_faults() { self.faults() } else { Faults::default() };
+        if kind.has_actors() {
+            self.actors(&members);
+        }
+        let dawdling = self.dice.pick(if self.is_brief { &[0, 0, 5, 5] } else { &[0, 0, 20, 200] });
+        Drama {
+            seed: 0,
+            kind,
+            variables,
+            members,
+            on_impaired: flags.on_impaired,
+            start_standby: flags.start_standby,
+            may_force: flags.may_force,
+            repairs_termination: flags.repairs_termination,
+            may_not_move: flags.may_not_move,
+            lacks_capacity: self.lacks_capacity,
+            device_index,
+            wakes: false,
+            pauses: false,
+            scenario,
+            setting: self.setting,
+            faults,
+            acts: self.acts,
+            entries,
+            dawdling,
+            dice: self.dice.split(),
+        }
+    }
+
+    fn kind(&mut self) -> Kind {
+        match self.dice.below(100) {
+            0..3 => Kind::Ordinary,
+            3..8 => Kind::Overlapping,
+            8..35 => Kind::FailingCalls,
+            35..50 => Kind::Killed,
+            50..65 => Kind::OtherActors,
+            _ => Kind::Storm,
+        }
+    }
+
+    fn timings(&mut self) -> Timings {
+        let chance = self.dice.below(if self.is_brief { 40 } else { 100 });
+        let timings = match chance {
+            0..30 => Timings::default(),
+            30..60 => {
+                let most = if self.is_brief { 150 } else { 600 };
+                let mut quick = || self.dice.milliseconds(0, most);
+                Timings {
+                    call: quick() / 20,
+                    detach: quick(),
+                    attach: quick(),
+                    boot: quick(),
+                    checks: quick(),
+                    stop: quick(),
+                    shutdown: quick(),
+                    release: quick(),
+                    ..Timings::default()
+                }
+            }
+            60..70 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
+            70..80 => Timings::realistic(),
+            _ => {
+                // Mostly short, sometimes long.
+                let mut up_to = |most: u64| {
+                    let most = self.dice.between(0, most);
+                    let most = self.dice.between(0, most);
+                    self.dice.milliseconds(0, most)
+                };
+                Timings {
+                    call: up_to(500),
+                    detach: up_to(50_000),
+                    attach: up_to(50_000),
+                    boot: up_to(60_000),
+                    checks: up_to(180_000),
+                    stop: up_to(120_000),
+                    shutdown: up_to(120_000),
+                    release: up_to(60_000),
+                    ..Timings::default()
+                }
+            }
+        };
+        self.setting.push(format!("{timings:?}"));
+        timings
+    }
+
+    fn world(&mut self, kind: Kind, members: &[&'static str], device_index: u32, timings: Timings) -> Scenario {
+        use Condition::{Hung, Impaired, Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+        let plain = kind == Kind::Ordinary;
+        let assumptions = if plain {
+            Assumptions::default()
+        } else {
+            Assumptions {
+                attach_deletes_on_termination: self.dice.percent(30),
+                detach_in_every_state: self.dice.percent(50),
+                status_shows_phases: self.dice.percent(30),
+                in_use_is_invalid_value: self.dice.percent(30),
+                wrong_state_is_incorrect_instance_state: self.dice.percent(30),
+                forced_detach_blocks_index: self.dice.percent(20),
+                ..Assumptions::default()
+            }
+        };
+        self.setting.push(format!("{assumptions:?}"));
+        let mut scenario = simulator::pair().timings(timings).assumptions(assumptions);
+        // Where the interface is.
+        let place = if plain { 0 } else { self.dice.below(100) };
+        let is_primary = (70..76).contains(&place);
+        let holder = match place {
+            0..70 => Some(members[0]),
+            70..76 => Some(members[0]),
+            76..79 => Some(names::STRANGER),
+            _ => None,
+        };
+        for (position, id) in members.iter().enumerate() {
+            let holds = Some(*id) == holder;
+            let condition = if plain && !holds {
+                Running
+            } else if holds {
+                self.dice.pick(&[
+                    Running,
+                    Running,
+                    Stopped,
+                    Stopped,
+                    Stopping,
+                    ShuttingDown,
+                    Terminated,
+                    Impaired,
+                    Hung,
+                    Pending,
+                ])
+            } else {
+                self.dice.pick(&[
+                    Running, Running, Running, Running, Running, Running, Running, Running, Running, Running, Running,
+                    Running, Stopped, Stopped, Stopped, Stopping, Pending, Impaired, Hung, Terminated,
+                ])
+            };
+            let condition = if plain && holds { self.dice.pick(&[Stopped, Stopping, ShuttingDown]) } else { condition };
+            let elsewhere = !plain && !holds && position > 0 && self.dice.percent(4);
+            let is_full = !plain && !holds && self.dice.percent(4);
+            let is_taken = !plain && !holds && self.dice.percent(4);
+            let is_spot = self.dice.percent(20);
+            let capacity = match self.dice.below(100) {
+                0..8 if !plain => Capacity::RefusedAtOnce,
+                8..16 if !plain => Capacity::LostLater,
+                _ => Capacity::Available,
+            };
+            self.lacks_capacity |= capacity != Capacity::Available;
+            self.setting.push(format!(
+                "{} is {condition:?}{}{}{}{}{}{}",
+                called(id),
+                if holds { ", and has the interface" } else { "" },
+                if is_primary && holds { " as its primary one" } else { "" },
+                if elsewhere { ", in another zone" } else { "" },
+                if is_full { ", with no room for an interface" } else { "" },
+                if is_taken { ", with the device index taken" } else { "" },
+                match capacity {
+                    Capacity::Available => "",
+                    Capacity::RefusedAtOnce => ", with no capacity to start it",
+                    Capacity::LostLater => ", with no capacity after it was started",
+                },
+            ));
+            scenario = scenario.instance(id, |mut spec| {
+                spec = match condition {
+                    Running | Stopping | ShuttingDown | Terminated => spec,
+                    Impaired => spec.impaired(),
+                    Hung => spec.impaired().hung(),
+                    Pending | Stopped => spec.stopped(),
+                };
+                if elsewhere {
+                    spec = spec.zone(OTHER_ZONE, "subnet-0bbbbbbbbbbbbbbb2");
+                }
+                if is_full {
+                    spec = spec.interface_limit(1 + usize::from(is_taken));
+                }
+                if is_spot {
+                    spec = spec.spot();
+                }
+                if is_primary && holds {
+                    spec = spec.without_primary();
+                }
+                spec.capacity(capacity)
+            });
+            if is_taken {
+                let other = format!("eni-2{}", &id[3..]);
+                scenario = scenario.interface(&other, |spec| spec.on(id, device_index));
+            }
+            let begin = match condition {
+                Stopping => Some(Act::Stop(id)),
+                Pending => Some(Act::Start(id)),
+                ShuttingDown | Terminated => Some(Act::Terminate(id)),
+                _ => None,
+            };
+            self.acts.extend(begin.map(|act| Cue::At(Duration::ZERO, act)));
+        }
+        let deletes = !plain && !is_primary && self.dice.percent(10);
+        let dies = self.acts.iter().any(|cue| matches!(cue, Cue::At(_, Act::Terminate(id)) if Some(*id) == holder));
+        scenario = scenario.instance(names::STRANGER, |spec| spec).interface(names::INTERFACE, |mut spec| {
+            spec = match holder {
+                Some(id) => spec.on(id, if is_primary { 0 } else { device_index }),
+                None => spec.free(),
+            };
+            // An interface that goes with its dying holder is a short story.
+            if deletes && !dies { spec.delete_on_termination() } else { spec }
+        });
+        match holder {
+            Some(names::STRANGER) => self.setting.push("a stranger has the interface".to_owned()),
+            None => self.setting.push("the interface is attached to nothing".to_owned()),
+            _ => {}
+        }
+        if deletes && !dies {
+            self.setting.push("DeleteOnTermination is true".to_owned());
+        }
+        let address = if plain { 0 } else { self.dice.below(100) };
+        match address {
+            0..80 => {}
+            80..88 => {
+                self.setting.push("the Elastic IP is nowhere".to_owned());
+                scenario = scenario.address(names::ALLOCATION, |spec| spec.free());
+            }
+            88..94 => {
+                self.setting.push("the Elastic IP is on B's primary interface".to_owned());
+                scenario =
+                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STANDBY)));
+            }
+            _ => {
+                self.setting.push("the Elastic IP is with the stranger".to_owned());
+                scenario =
+                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STRANGER)));
+            }
+        }
+        if !plain && self.dice.percent(10) {
+            self.setting.push("the security group is closed".to_owned());
+            scenario = scenario.security_group(names::GROUP, |group| group.no_rules());
+        }
+        scenario.seed(self.dice.next())
+    }
+
+    fn configuration(&mut self, members: &[&str], device_index: u32) -> (Vec<(String, String)>, Flags) {
+        let flags = Flags {
+            on_impaired: self.dice.percent(85),
+            start_standby: self.dice.percent(85),
+            may_force: self.dice.percent(85),
+            repairs_termination: self.dice.percent(85),
+            may_not_move: self.dice.percent(5),
+        };
+        let force = if flags.may_force { self.dice.pick(&[5, 5, 10, 30]) } else { 0 };
+        let mut repair = vec!["elastic-ip"];
+        if flags.repairs_termination {
+            repair.push("delete-on-termination");
+        }
+        if self.dice.percent(30) {
+            repair.push("security-group");
+        }
+        let limit = if flags.may_not_move { 0 } else { self.dice.pick(&[1, 2, 3, 3, 3, 12, 12]) };
+        let mut variables = vec![
+            ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE.to_owned()),
+            ("TOKEN_SERVER_INSTANCE_IDS", members.join(",")),
+            ("NOTIFICATION_TOPIC_ARN", names::TOPIC.to_owned()),
+            ("TOKEN_SERVER_NAME", "license-eu".to_owned()),
+            ("TOKEN_SERVER_PORTS", "27007-27008".to_owned()),
+            ("TOKEN_SERVER_CLIENTS", "10.0.0.0/16".to_owned()),
+            ("TOKEN_SERVER_DEVICE_INDEX", device_index.to_string()),
+            ("FAILOVER_ON_IMPAIRED", flags.on_impaired.to_string()),
+            ("FAILOVER_START_STANDBY", flags.start_standby.to_string()),
+            ("FAILOVER_FORCE_DETACH_AFTER_SECONDS", force.to_string()),
+            ("FAILOVER_MAX_MOVES_PER_HOUR", limit.to_string()),
+            ("FAILOVER_REPAIR", repair.join(",")),
+            ("AWS_REGION", names::REGION.to_owned()),
+        ];
+        if self.dice.percent(70) {
+            variables.push(("TOKEN_SERVER_ALLOCATION_ID", names::ALLOCATION.to_owned()));
+        }
+        let words = variables[6..12].iter().map(|(name, value)| format!("{name}={value}"));
+        self.setting.push(words.collect::<Vec<_>>().join(" "));
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        (variables, flags)
+    }
+
+    fn what(&mut self, members: &[&'static str]) -> What {
+        let instance = if self.dice.percent(65) { members[0] } else { self.dice.pick(members) };
+        match self.dice.below(100) {
+            // An event that EC2 does not agree with is looked into for ten seconds.
+            0..40 if self.is_brief => What::Schedule,
+            0..55 => {
+                let states = ["stopping", "stopped", "stopped", "shutting-down", "terminated", "running", "pending"];
+                What::State { instance, state: self.dice.pick(&states) }
+            }
+            55..60 => What::Spot { instance },
+            60..65 => What::Alarm { instance },
+            65..80 => What::Schedule,
+            80..84 => What::Reconcile { dry_run: false },
+            84..86 => What::Reconcile { dry_run: true },
+            86..89 => What::Plan,
+            89..91 => What::Failover { to: None, dry_run: true },
+            91..97 => What::Failover { to: None, dry_run: false },
+            _ => What::Failover { to: Some(self.dice.pick(members)), dry_run: false },
+        }
+    }
+
+    fn entries(&mut self, kind: Kind, members: &[&'static str]) -> Vec<Entry> {
+        let time = |dice: &mut Dice| match dice.below(10) {
+            0 => dice.milliseconds(1_000, 15_000),
+            1 | 2 => dice.milliseconds(15_000, 90_000),
+            _ => Duration::from_secs(300),
+        };
+        if kind == Kind::Ordinary {
+            let time = Duration::from_secs(300);
+            let at = self.dice.milliseconds(0, 3_000);
+            return vec![Entry { at, what: What::Schedule, time, kill: None, retried: true }];
+        }
+        let count =
+            if self.is_brief { self.dice.pick(&[1, 1, 1, 2]) } else { self.dice.pick(&[1, 1, 1, 2, 2, 2, 3, 4, 5]) };
+        let count = if kind == Kind::Overlapping { count.max(2) } else { count };
+        let spread = self.dice.pick(&[10, 500, 5_000, 60_000, 60_000]);
+        let mut entries: Vec<Entry> = Vec::new();
+        for _ in 0..count {
+            let at = self.dice.milliseconds(0, spread);
+            let repeats = !entries.is_empty() && self.dice.percent(35);
+            let what = if repeats { self.dice.pick(&entries).what } else { self.what(members) };
+            let retried = !matches!(what, What::Failover { .. } | What::Plan | What::Reconcile { .. });
+            let time = if kind == Kind::Overlapping { Duration::from_secs(300) } else { time(&mut self.dice) };
+            let kill = (kind.has_kills() && self.dice.percent(if entries.is_empty() { 90 } else { 50 })).then(|| {
+                match self.dice.below(6) {
+                    0 | 1 => Kill::After(self.dice.milliseconds(0, 40_000)),
+                    2 => Kill::BeforeCall(self.dice.between(1, 25)),
+                    3 | 4 => Kill::AfterCall(self.dice.between(1, 25)),
+                    _ => Kill::DuringCall(self.dice.between(1, 25)),
+                }
+            });
+            entries.push(Entry { at, what, time, kill, retried });
+        }
+        if !self.is_brief && self.dice.percent(20) {
+            for minute in 1..=self.dice.between(1, 3) {
+                let at = Duration::from_secs(60 * minute);
+                let time = Duration::from_secs(300);
+                entries.push(Entry { at, what: What::Schedule, time, kill: None, retried: true });
+            }
+        }
+        entries
+    }
+
+    fn faults(&mut self) -> Faults {
+        let mut faults = Faults::default();
+        if self.dice.percent(8) {
+            faults.denied.push(self.dice.pick(&ACTIONS));
+        }
+        for _ in 0..self.dice.below(3) {
+            let over = match self.dice.below(6) {
+                0 => Over::Everything,
+                1 => Over::Reads,
+                2 => Over::Changes,
+                3 => Over::Sns,
+                _ => Over::Action(self.dice.pick(&ACTIONS)),
+            };
+            let from = self.dice.milliseconds(0, 30_000);
+            let from = if self.dice.percent(50) { Duration::ZERO } else { from };
+            let length = match (over, self.dice.below(4)) {
+                (Over::Sns, 0) => Duration::from_secs(3600),
+                (_, 0) => self.dice.milliseconds(60_000, 400_000),
+                _ => self.dice.milliseconds(100, 60_000),
+            };
+            let percent = self.dice.pick(&[5, 20, 50, 100]);
+            let kinds =
+                if self.dice.percent(60) { vec![self.dice.pick(&Fault::TRANSIENT)] } else { Fault::TRANSIENT.to_vec() };
+            // Where every call costs, a storm is short, so that fewer calls are spent on it.
+            let (from, length) = if self.is_brief { (from / 20, length / 50) } else { (from, length) };
+            faults.storms.push(Storm { over, from, until: from + length, percent, faults: kinds });
+        }
+        if faults.storms.is_empty() {
+            let until = Duration::from_secs(if self.is_brief { 5 } else { 120 });
+            let percent = self.dice.pick(&[2, 5, 10]);
+            let kinds = vec![self.dice.pick(&Fault::TRANSIENT)];
+            faults.storms.push(Storm { over: Over::Everything, from: Duration::ZERO, until, percent, faults: kinds });
+        }
+        for _ in 0..self.dice.between(1, 4) {
+            let action = if self.dice.percent(75) { self.dice.pick(&CHANGES) } else { self.dice.pick(&ACTIONS) };
+            let first = self.dice.pick(&[1, 1, 1, 1, 2, 2, 3, 7]);
+            let length = self.dice.pick(&[1, 1, 2, 5, 6, 12]);
+            let fault = self.dice.pick(&Fault::TRANSIENT);
+            faults.points.push(Point { action, first, last: first + length - 1, fault });
+        }
+        if self.dice.percent(30) {
+            faults.stale = Some(self.dice.milliseconds(200, 5_000));
+        }
+        faults
+    }
+
+    fn actors(&mut self, members: &[&'static str]) {
+        for _ in 0..self.dice.between(1, 3) {
+            let member = if self.dice.percent(40) { members[0] } else { self.dice.pick(members) };
+            let act = match self.dice.below(20) {
+                0..3 => Act::Start(member),
+                3..5 => Act::Stop(member),
+                5..7 => Act::Terminate(member),
+                7 => Act::Crash(member),
+                8 | 9 => Act::Impair(member),
+                10 => Act::Heal(member),
+                11 => Act::Capacity(member, Capacity::RefusedAtOnce),
+                12 => Act::DetachByHand,
+                13 | 14 => Act::AttachByHand(member),
+                15 => {
+                    if self.dice.percent(80) {
+                        Act::AttachByHand(names::STRANGER)
+                    } else {
+                        Act::DeleteInterface
+                    }
+                }
+                16 => Act::TakeAddressOff,
+                17 => Act::MoveAddressTo(self.dice.pick(&[names::STANDBY, names::STRANGER])),
+                18 => Act::DeleteOnTermination,
+                _ => Act::CloseTheGroup,
+            };
+            let cue = if self.dice.percent(40) {
+                Cue::At(self.dice.milliseconds(0, 60_000), act)
+            } else {
+                let action = self.dice.pick(&ACTIONS);
+                Cue::Near { action, nth: self.dice.pick(&[1, 1, 2, 2, 3, 5, 8]), before: self.dice.percent(50), act }
+            };
+            self.acts.push(cue);
+        }
+    }
+}
+
+struct Flags {
+    on_impaired: bool,
+    start_standby: bool,
+    may_force: bool,
+    repairs_termination: bool,
+    may_not_move: bool,
+}

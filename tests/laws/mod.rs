@@ -1,0 +1,152 @@
+//! The laws under every fault: thousands of small worlds, each drawn from a seed, and a judge who watches every call.
+//!
+//! A seed that breaks a law prints its story and the command that plays it again. `docs/laws.md` says how to read it.
+//!
+//! ```text
+//!   seed ── drama ──► play ──► function ──► door ──► below or wire ──► simulator
+//!                      │                      │                            │
+//!                      └──────── judge ◄──────┴────────────────────────────┘
+//! ```
+
+mod door;
+mod drama;
+mod judge;
+mod play;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use self::drama::Kind;
+use self::judge::{Tally, Violation};
+use self::play::Played;
+pub(crate) use self::play::{Lane, play};
+
+/// What all threads count.
+#[derive(Default)]
+struct Sum {
+    tally: Tally,
+    worlds: BTreeMap<Kind, u64>,
+    broken: BTreeMap<u64, Violation>,
+}
+
+impl Sum {
+    fn add(&mut self, played: &Played) {
+        self.tally.add(&played.tally);
+        *self.worlds.entry(played.drama.kind).or_default() += 1;
+        if let Some(violation) = played.violations.first() {
+            self.broken.insert(played.drama.seed, violation.clone());
+        }
+    }
+}
+
+/// A number from the environment, for a longer soak or one story.
+pub(crate) fn variable(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, not a number")))
+}
+
+/// Plays the worlds of these seeds on all processors. After a few broken ones there is no point in going on.
+fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
+    let next = AtomicU64::new(seeds.start);
+    let enough = AtomicBool::new(false);
+    let patience = if variable("LAWS_ALL").is_some() { usize::MAX } else { 20 };
+    let sum = Mutex::new(Sum::default());
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || enough.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let played = play(seed, lane, false);
+                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                    sum.add(&played);
+                    enough.store(sum.broken.len() >= patience, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    sum.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plays, prints the figures and, if a law was broken, the story of the first seed that broke it.
+pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane) {
+    let began = Instant::now();
+    let Range { start, end } = seeds;
+    let sum = play_all(seeds, lane);
+    let seconds = began.elapsed().as_secs_f64();
+    let worlds = sum.worlds.values().sum::<u64>();
+    let mut text = format!("\nThe laws, {lane:?}, seeds {start} to {end}: {worlds} worlds in {seconds:.0} s\n");
+    write_figures(&mut text, &sum);
+    // Not by a macro, whose output the test harness would keep to itself: the figures are part of every run's record.
+    std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
+    if let Some(seed) = sum.broken.keys().next() {
+        panic!("{}", story(*seed, lane));
+    }
+}
+
+fn write_figures(text: &mut String, sum: &Sum) {
+    let tally = &sum.tally;
+    let list = |counts: Vec<String>| counts.join(", ");
+    let worlds = list(sum.worlds.iter().map(|(kind, count)| format!("{kind:?} {count}")).collect());
+    let faults = list(tally.faults.iter().map(|(fault, count)| format!("{fault:?} {count}")).collect());
+    let laws = tally.laws.iter().enumerate().skip(1);
+    let checked = list(laws.clone().map(|(law, count)| format!("{law}: {count}")).collect());
+    let lines = [
+        ("worlds by kind", worlds),
+        ("failovers", format!("{}, {} of them in worlds with faults", tally.failovers, tally.failovers_with_faults)),
+        ("invocations", format!("{}, {} of them killed", tally.invocations, tally.killed)),
+        ("calls", tally.calls.to_string()),
+        ("faults injected", format!("{} ({faults})", tally.faults.values().sum::<u64>())),
+        ("acts of others", tally.acts.to_string()),
+        ("messages", tally.messages.to_string()),
+        ("laws checked", format!("{} times ({checked})", laws.map(|(_, count)| count).sum::<u64>())),
+        ("violations", sum.broken.len().to_string()),
+    ];
+    for (name, value) in lines {
+        let _ = writeln!(text, "  {name:<16} {value}");
+    }
+    let mut by_law: BTreeMap<u8, Vec<(u64, &str)>> = BTreeMap::new();
+    for (seed, violation) in &sum.broken {
+        by_law.entry(violation.law).or_default().push((*seed, &violation.what));
+    }
+    for (law, broken) in by_law {
+        let _ = writeln!(text, "  law {law} is broken in {} worlds", broken.len());
+        let most = if variable("LAWS_ALL").is_some() { usize::MAX } else { 10 };
+        for (seed, what) in broken.iter().take(most) {
+            let _ = writeln!(text, "    {seed}: {what}");
+        }
+    }
+}
+
+/// The story of a seed, for a person.
+pub(crate) fn story(seed: u64, lane: impl Lane) -> String {
+    let played = play(seed, lane, true);
+    let mut text = format!("\nSeed {seed}, {:?}, {lane:?}\n\n", played.drama.kind);
+    for line in &played.drama.setting {
+        let _ = writeln!(text, "  {line}");
+    }
+    for cue in &played.drama.acts {
+        let _ = writeln!(text, "  {cue}");
+    }
+    for line in played.drama.faults.lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    let _ = write!(text, "\n{}", played.story);
+    for violation in &played.violations {
+        let _ = write!(text, "\nLaw {} is broken: {}\n", violation.law, violation.what);
+    }
+    let package = lane.package();
+    let _ = write!(
+        text,
+        "\nPlay it again: LAWS_SEED={seed} cargo test --package {package} --test suite laws::replay -- --nocapture\n"
+    );
+    text
+}
