@@ -5,21 +5,13 @@
 //!          parse      ours?      read EC2       pure    EC2      read again     pure        pure
 //! ```
 //!
-//! The modules, in the order of the data's way:
+//! The floors, each of which imports only from those before it:
 //!
-//! - [`ids`], [`config`]: identifiers and settings, checked once at the door;
-//! - [`license`]: where the license file says that the token server runs, and what will go wrong with it, pure;
-//! - [`event`]: a document becomes a request, and concerns us or not, before any call;
-//! - [`observation`]: what EC2 says, as plain values; [`marks`]: what the interface itself remembers; [`pause`]: that it is to
-//!   do nothing for a while;
-//! - [`plan`](mod@plan): the decision, pure;
-//! - [`cloud`]: the doors to EC2, SNS and Systems Manager, and what their errors mean; [`aws`]: behind the doors, the SDK;
-//! - [`security_group`], [`checks`], [`findings`]: what is wrong, and what to do about it, pure;
-//! - [`readiness`], `audit`: what would go wrong with the next failover, pure;
-//! - [`run`], `relocation`, `repair`, `room`: carrying out what was decided; [`serving`]: waking the token server, and trying its ports;
-//! - [`problem`]: what is mailed of a problem, and when, pure;
-//! - [`report`], [`notification`], [`metrics`]: what came of it, for programs, people and CloudWatch;
-//! - [`failover`], `maintenance`, `conclusion`: the conductor, an operator's pause, and how it ends: the report, and what is owed.
+//! - [`model`]: what is configured, asked for, seen, planned and reported: values, and no decisions;
+//! - [`decide`]: the decisions, pure and synchronous;
+//! - [`tell`]: the words, pure: findings, summaries, the notification, metrics;
+//! - [`ports`]: the calls to EC2, SNS and Systems Manager, as traits;
+//! - [`act`]: the effects, asynchronous and thin; [`act::failover`] is one invocation from top to bottom.
 //!
 //! What always holds, whatever happens, is listed in ARCHITECTURE.md.
 
@@ -34,28 +26,8 @@
     clippy::unwrap_used
 )]
 
-mod audit;
-pub mod checks;
-pub mod cloud;
-mod conclusion;
-pub mod config;
-pub mod event;
-pub mod failover;
-pub mod findings;
-pub mod ids;
-mod maintenance;
-pub mod marks;
-pub mod metrics;
-pub mod notification;
-pub mod observation;
-pub mod pause;
-pub mod plan;
-pub mod problem;
-pub mod readiness;
-mod relocation;
-mod repair;
-pub mod report;
-mod room;
-pub mod run;
-pub mod security_group;
-pub mod serving;
+pub mod act;
+pub mod decide;
+pub mod model;
+pub mod ports;
+pub mod tell;

@@ -11,19 +11,21 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
 use ipnet::IpNet;
 
-use crate::{call_error, contradiction, each_page, ends};
-use token_failover::cloud::{Attach, CallError, Change, Ec2, Ec2Audit, Ingress, Meaning};
-use token_failover::config::Client as TokenClient;
-use token_failover::ids::{
+use crate::answers::{call_error, contradiction, each_page, ends};
+use token_failover::model::change::{Attach, Change, Ingress};
+use token_failover::model::config::Client as TokenClient;
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
 };
-use token_failover::marks::NAMESPACE;
-use token_failover::observation::{
+use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
 };
+use token_failover::model::tags::NAMESPACE;
+use token_failover::ports::{Ec2, Ec2Audit};
 
-use token_failover::readiness::{AclEntry, Route};
+use token_failover::model::readiness::{AclEntry, Route};
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]

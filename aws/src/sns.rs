@@ -3,11 +3,12 @@
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
-use crate::{call_error, each_page};
-use token_failover::cloud::{CallError, Meaning, Sns, SnsAudit};
-use token_failover::ids::TopicArn;
-use token_failover::notification::Notification;
-use token_failover::readiness::{Standing, Subscription};
+use crate::answers::{call_error, each_page};
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::ids::TopicArn;
+use token_failover::model::notification::Notification;
+use token_failover::model::readiness::{Standing, Subscription};
+use token_failover::ports::{Sns, SnsAudit};
 
 /// SNS through the SDK, for one topic.
 #[derive(Debug, Clone)]

@@ -6,10 +6,11 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::types as sdk;
 
-use crate::{call_error, contradiction, each_page};
-use token_failover::cloud::{CallError, CommandState, Meaning, Ssm, SsmAudit};
-use token_failover::config::Activation;
-use token_failover::ids::{CommandId, DocumentName, InstanceId};
+use crate::answers::{call_error, contradiction, each_page};
+use token_failover::model::config::Activation;
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::ids::{CommandId, DocumentName, InstanceId};
+use token_failover::ports::{CommandState, Ssm, SsmAudit};
 
 /// Systems Manager through the SDK.
 #[derive(Debug, Clone)]

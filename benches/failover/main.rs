@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use token_failover::report::Outcome;
+use token_failover::model::report::Outcome;
 
 use measurements::{BOOT, Measurement, SITUATIONS, Situation, measure, timings};
 use support::{Stage, event};

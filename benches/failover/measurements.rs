@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use simulator::world::{Service, Timings};
 use simulator::{Call, InstanceSpec, Scenario, cold_standby, names, pair};
-use token_failover::report::{Outcome, milliseconds};
+use token_failover::model::report::{Outcome, milliseconds};
 
 use crate::support::{Stage, event};
 

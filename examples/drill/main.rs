@@ -26,9 +26,9 @@ use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 use simulator::names;
-use token_failover::checks::CheckResult;
-use token_failover::findings::Severity;
-use token_failover::report::{Expectation, Outcome, Report};
+use token_failover::model::check::CheckResult;
+use token_failover::model::finding::Severity;
+use token_failover::model::report::{Expectation, Outcome, Report};
 
 use play::{Mail, Played, came, introduction, play};
 use scenarios::{SCENARIOS, Scenario};

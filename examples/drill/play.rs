@@ -7,8 +7,8 @@ use futures_util::future;
 use serde_json::Value;
 use simulator::world::World;
 use simulator::{Call, Simulator, names};
-use token_failover::failover::Failure;
-use token_failover::report::{Outcome, Report};
+use token_failover::model::failure::Failure;
+use token_failover::model::report::{Outcome, Report};
 use tokio::time::sleep;
 
 use super::scenarios::{Act, Expected, Place, Scenario};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulator::world::region::{Capacity, Check};
 use simulator::world::{Timings, World};
 use simulator::{Disruption, Simulator, cold_standby, names, pair, primary, trio};
-use token_failover::report::Outcome;
+use token_failover::model::report::Outcome;
 
 /// One scenario.
 pub(crate) struct Scenario {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, InstanceState};
 use simulator::{Call, Moment, Outcome, Simulator, names};
-use token_failover::observation::{Observation, Reading, StatusChecks};
-use token_failover::plan::{Action, Decision, LookReason, Plan};
-use token_failover::report::{Step, StepRecord, StepResult};
-use token_failover::run::{Record, Recorder};
+use token_failover::act::run::{Record, Recorder};
+use token_failover::model::observation::{Observation, Reading, StatusChecks};
+use token_failover::model::plan::{Action, Decision, LookReason, Plan};
+use token_failover::model::report::{Step, StepRecord, StepResult};
 
 /// Who does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,8 +287,8 @@ fn seen(observation: &Observation) -> (String, bool) {
     (format!("read EC2: {interface}; {instances}"), !readable)
 }
 
-fn attached(status: token_failover::observation::AttachmentStatus) -> &'static str {
-    use token_failover::observation::AttachmentStatus::{Attached, Attaching, Detached, Detaching};
+fn attached(status: token_failover::model::observation::AttachmentStatus) -> &'static str {
+    use token_failover::model::observation::AttachmentStatus::{Attached, Attaching, Detached, Detaching};
     match status {
         Attaching => "attaching to",
         Attached => "on",
@@ -303,7 +303,7 @@ fn planned(plan: &Plan) -> String {
         Decision::Act(Action::Refuse(refusal)) => format!("decide: refuse ({})", refusal.code()),
         Decision::Act(Action::CannotTell(error)) => format!("decide: nothing, EC2 cannot be read ({})", error.action),
         Decision::Act(Action::Move(planned)) => {
-            let target = |target: &token_failover::plan::Target| {
+            let target = |target: &token_failover::model::plan::Target| {
                 let and_start = if target.start { " and start it" } else { "" };
                 format!("the {}{and_start}", role(target.attach.instance_id.as_str()))
             };

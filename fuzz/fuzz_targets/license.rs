@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use token_failover::config::PortRange;
-use token_failover::ids::MacAddress;
+use token_failover::model::config::PortRange;
+use token_failover::model::ids::MacAddress;
 use token_failover_operator::license::License;
 
 /// A line of the license behind the bytes, with a word that no other line has. The empty lines end whatever goes on.

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use simulator::Simulator;
-use token_failover::cloud::{
-    Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Sns, SnsAudit, Ssm, SsmAudit,
-};
-use token_failover::config::Activation;
-use token_failover::ids::{
+use token_failover::model::change::{Attach, Change, Ingress};
+use token_failover::model::config::Activation;
+use token_failover::model::error::CallError;
+use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
     SecurityGroupId,
 };
-use token_failover::marks::REFUSED;
-use token_failover::notification::Notification;
-use token_failover::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
-use token_failover::readiness::{AclEntry, Route, Subscription};
+use token_failover::model::notification::Notification;
+use token_failover::model::observation::{
+    Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks,
+};
+use token_failover::model::readiness::{AclEntry, Route, Subscription};
+use token_failover::model::tags::REFUSED;
+use token_failover::ports::{CommandState, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use tokio::time::sleep;
 
 use super::drama::Kill;

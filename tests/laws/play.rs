@@ -13,10 +13,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, Capacity, InstanceState};
 use simulator::{CallInfo, Disruption, Simulator, When, names};
-use token_failover::cloud::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
-use token_failover::config::Config;
-use token_failover::failover::{Failover, Failure, Invocation};
-use token_failover::report::Report;
+use token_failover::act::failover::Invocation;
+use token_failover::act::function::Failover;
+use token_failover::model::config::Config;
+use token_failover::model::failure::Failure;
+use token_failover::model::report::Report;
+use token_failover::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::door::{Court, Door, RUN, current_run};

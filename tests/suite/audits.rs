@@ -8,9 +8,9 @@ use serde_json::json;
 use simulator::world::AutoRecovery;
 use simulator::world::region::Check;
 use simulator::{Disruption, Scenario, names};
-use token_failover::failover::Failure;
-use token_failover::findings::Severity;
-use token_failover::report::{Expectation, Outcome, Report};
+use token_failover::model::failure::Failure;
+use token_failover::model::finding::Severity;
+use token_failover::model::report::{Expectation, Outcome, Report};
 
 use crate::support::{Stage, event};
 
@@ -368,11 +368,11 @@ fn codes_in_the_sources() -> BTreeSet<String> {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut codes = BTreeSet::new();
     for file in [
-        "src/findings.rs",
-        "src/relocation.rs",
-        "src/repair.rs",
-        "src/failover.rs",
-        "src/audit.rs",
+        "src/tell/findings.rs",
+        "src/act/relocation.rs",
+        "src/act/repair.rs",
+        "src/act/failover.rs",
+        "src/tell/audit.rs",
         "operator/src/license/assessment.rs",
     ] {
         let source = fs::read_to_string(format!("{root}/{file}")).expect("a source");
@@ -387,7 +387,7 @@ fn codes_in_the_sources() -> BTreeSet<String> {
         }
     }
     // What is announced has its code where it is sorted.
-    let event = fs::read_to_string(format!("{}/src/event.rs", env!("CARGO_MANIFEST_DIR"))).expect("a source");
+    let event = fs::read_to_string(format!("{}/src/model/request.rs", env!("CARGO_MANIFEST_DIR"))).expect("a source");
     let announced = event.split("fn finding_code(").nth(1).and_then(|rest| rest.split("\n    }\n").next());
     let literals = announced.expect("the codes of announcements").split('"').skip(1).step_by(2);
     codes.extend(literals.map(str::to_owned));

@@ -4,7 +4,7 @@
 mod measurements;
 
 use measurements::{BOOT, Measurement, SITUATIONS, measure};
-use token_failover::report::{Outcome, milliseconds};
+use token_failover::model::report::{Outcome, milliseconds};
 
 async fn measured(name: &str) -> Measurement {
     let situation = SITUATIONS.iter().find(|situation| situation.name == name).expect("a situation");

@@ -3,13 +3,12 @@
 use simulator::names::{
     ALLOCATION, ASSOCIATION, ATTACHMENT, GROUP, HOLDER, INTERFACE, PRIVATE_IP, PUBLIC_IP, STANDBY, STRANGER,
 };
-use token_failover::checks::{
-    CheckResult, Checked, CheckedAddress, Checks, Repair, check, has_address, repairs, wanted_address,
-};
-use token_failover::cloud::Ingress;
-use token_failover::config::Config;
-use token_failover::ids::{AssociationId, AttachmentId};
-use token_failover::observation::{Address, AddressPlace, Association, IngressRule, Observation, Reading};
+use token_failover::decide::checks::{Checked, CheckedAddress, Repair, check, has_address, repairs, wanted_address};
+use token_failover::model::change::Ingress;
+use token_failover::model::check::{CheckResult, Checks};
+use token_failover::model::config::Config;
+use token_failover::model::ids::{AssociationId, AttachmentId};
+use token_failover::model::observation::{Address, AddressPlace, Association, IngressRule, Observation, Reading};
 
 use crate::support;
 use crate::world::{Change, denied, interface, pair, parsed, reachable_pair, tcp, unreachable};
@@ -219,7 +218,7 @@ fn with_rules(rules: Vec<IngressRule>) -> Observation {
 }
 
 fn open(first: u16, last: u16, client: &str) -> Repair {
-    let ports = token_failover::config::PortRange { first, last };
+    let ports = token_failover::model::config::PortRange { first, last };
     Repair::OpenPorts(Ingress { group_id: parsed(GROUP), ports, client: parsed(client) })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use simulator::names;
-use token_failover::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
+use token_failover::model::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
 
 use crate::support;
 use crate::world::parsed;

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use simulator::names;
-use token_failover::config::{Config, VARIABLES};
-use token_failover::event::{Parsed, parse};
-use token_failover::marks;
-use token_failover::metrics::{self, METRICS};
-use token_failover::notification::Notification;
-use token_failover::report::Report;
+use token_failover::decide::request::parse;
+use token_failover::model::config::{Config, VARIABLES};
+use token_failover::model::notification::Notification;
+use token_failover::model::report::Report;
+use token_failover::model::request::Parsed;
+use token_failover::model::tags as marks;
+use token_failover::tell::metrics;
+use token_failover::tell::metrics::METRICS;
 
 use crate::events::documents;
 use crate::support::{self, Stage, event};
@@ -62,34 +64,34 @@ fn codes(path: &str) -> BTreeSet<String> {
 }
 
 fn outcomes() -> BTreeSet<String> {
-    words(&blocks(&source("src/report.rs"), "impl fmt::Display for Outcome"))
+    words(&blocks(&source("src/model/report.rs"), "impl fmt::Display for Outcome"))
 }
 
 fn error_types() -> BTreeSet<String> {
-    let failures = blocks(&source("src/failover.rs"), "fn error_type(");
+    let failures = blocks(&source("src/model/failure.rs"), "fn error_type(");
     let configuration = blocks(&source("function/src/main.rs"), "fn from(failed: Failed)");
     literals(&(failures + &configuration), |c| c.is_ascii_alphanumeric())
 }
 
 fn reasons() -> BTreeSet<String> {
-    let mut reasons = words(&blocks(&source("src/plan.rs"), "fn code("));
-    reasons.extend(words(&blocks(&source("src/event.rs"), "fn code(")));
-    reasons.extend(words(&blocks(&source("src/audit.rs"), "fn summary<")));
-    reasons.extend(codes("src/conclusion.rs"));
-    reasons.extend(codes("src/failover.rs"));
-    reasons.extend(codes("src/pause.rs"));
-    reasons.extend(codes("src/maintenance.rs"));
+    let mut reasons = words(&blocks(&source("src/model/plan.rs"), "fn code("));
+    reasons.extend(words(&blocks(&source("src/model/request.rs"), "fn code(")));
+    reasons.extend(words(&blocks(&source("src/tell/audit.rs"), "fn summary<")));
+    reasons.extend(codes("src/act/conclusion.rs"));
+    reasons.extend(codes("src/act/failover.rs"));
+    reasons.extend(codes("src/decide/pause.rs"));
+    reasons.extend(codes("src/act/maintenance.rs"));
     reasons
 }
 
 fn finding_codes() -> BTreeSet<String> {
-    let mut findings = codes("src/findings.rs");
+    let mut findings = codes("src/tell/findings.rs");
     findings.extend(codes("operator/src/license/assessment.rs"));
-    for module in ["src/audit.rs", "src/failover.rs", "src/relocation.rs", "src/repair.rs"] {
+    for module in ["src/tell/audit.rs", "src/act/failover.rs", "src/act/relocation.rs", "src/act/repair.rs"] {
         findings.extend(words(&first_arguments(&source(module), "call_failed(")));
     }
-    findings.extend(words(&first_arguments(&source("src/audit.rs"), "NOT_READ: &str = ")));
-    findings.extend(words(&blocks(&source("src/event.rs"), "fn finding_code(")));
+    findings.extend(words(&first_arguments(&source("src/tell/audit.rs"), "NOT_READ: &str = ")));
+    findings.extend(words(&blocks(&source("src/model/request.rs"), "fn finding_code(")));
     findings
 }
 
@@ -384,7 +386,7 @@ async fn the_reference_has_every_attribute_and_every_text_of_a_notification() {
 #[test]
 fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     let reference = read("docs/reference.md");
-    let steps = words(&blocks(&source("src/report.rs"), "impl fmt::Display for Step "));
+    let steps = words(&blocks(&source("src/model/report.rs"), "impl fmt::Display for Step "));
     assert_eq!(named(&table(&section(&reference, "Steps"), "step")), steps);
 
     let kinds = documents().into_iter().map(|name| {
@@ -420,7 +422,7 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
             marks::NOT_STARTED,
         ])
     );
-    let documented = read("src/marks.rs");
+    let documented = read("src/decide/marks.rs");
     assert_eq!(owed.len(), 3);
     let unknown = owed.iter().filter(|tag| !documented.contains(&tag.replace("<attachment>", "<attachment id>")));
     assert_eq!(unknown.count(), 0, "{owed:?}");

@@ -8,11 +8,10 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use simulator::names;
-use token_failover::config::Config;
-use token_failover::event::{
-    Concern, IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind, concern, parse,
-};
-use token_failover::pause::End;
+use token_failover::decide::request::{Concern, concern, parse};
+use token_failover::model::config::Config;
+use token_failover::model::pause::End;
+use token_failover::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind};
 
 use crate::support::{self, event};
 use crate::world::{instance_id, parsed};

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use simulator::world::region::Capacity;
 use simulator::world::{Assumptions, AttachNetworkInterface, CreateTags, Timings};
 use simulator::{Disruption, Scenario, Simulator, When, names};
-use token_failover::checks::CheckResult;
-use token_failover::failover::Failure;
-use token_failover::ids::InstanceId;
-use token_failover::report::{Expectation, Movement, Outcome, Report, Step, StepResult};
+use token_failover::model::check::CheckResult;
+use token_failover::model::failure::Failure;
+use token_failover::model::ids::InstanceId;
+use token_failover::model::report::{Expectation, Movement, Outcome, Report, Step, StepResult};
 
 use crate::support::{Stage, event};
 

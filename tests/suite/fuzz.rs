@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use token_failover::config::{Config, VARIABLES};
-use token_failover::event::{Parsed, parse};
+use token_failover::decide::request::parse;
+use token_failover::model::config::{Config, VARIABLES};
+use token_failover::model::request::Parsed;
 
 use crate::damage::{damage, inputs, print_figure};
 use crate::dice::Dice;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use simulator::world::Timings;
 use simulator::world::region::Check;
 use simulator::{Scenario, Simulator, names};
-use token_failover::report::{Outcome, Report};
+use token_failover::model::report::{Outcome, Report};
 
 use crate::support::{Stage, event};
 

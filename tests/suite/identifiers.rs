@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use token_failover::ids::{
+use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId,
     SecurityGroupId, TopicArn,
 };

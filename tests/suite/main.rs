@@ -6,6 +6,8 @@ mod damage;
 mod dice;
 #[path = "../laws/mod.rs"]
 mod harness;
+#[path = "../support/imports.rs"]
+mod imports;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -17,6 +19,7 @@ mod documentation;
 mod drills;
 mod events;
 mod failovers;
+mod floors;
 mod fuzz;
 mod hints;
 mod house;

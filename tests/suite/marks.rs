@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use proptest::prelude::*;
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
-use token_failover::ids::{AttachmentId, InstanceId};
-use token_failover::marks::{
-    Change as Owed, Debt, LIMITS, MOVES, Marks, NAMESPACE, REFUSED, RunName, Standing, Waking, announced_with,
-    tag_value,
-};
-use token_failover::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
+use token_failover::decide::marks::{Change as Owed, Debt, Marks, RunName, Standing, Waking, announced_with};
+use token_failover::model::ids::{AttachmentId, InstanceId};
+use token_failover::model::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
+use token_failover::model::tags::{LIMITS, MOVES, NAMESPACE, REFUSED, tag_value};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
 

@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::Timings;
 use simulator::{Disruption, Scenario, names};
-use token_failover::failover::Failure;
-use token_failover::metrics::{METRICS, line};
-use token_failover::report::Report;
+use token_failover::model::failure::Failure;
+use token_failover::model::report::Report;
+use token_failover::tell::metrics::{METRICS, line};
 
 use crate::support::{Stage, event};
 

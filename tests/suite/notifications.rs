@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
-use token_failover::checks::{CheckResult, Checks, check};
-use token_failover::config::{Activation, Config};
-use token_failover::event::{Announced, Trigger, TriggerKind};
-use token_failover::findings::{Advisor, Finding, Severity};
-use token_failover::ids::{AttachmentId, CommandId};
-use token_failover::notification::{Fifo, Notification, text};
-use token_failover::observation::{Address, InstanceState, Observation, Reading};
-use token_failover::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
-use token_failover::report::{
+use token_failover::decide::checks::check;
+use token_failover::model::check::{CheckResult, Checks};
+use token_failover::model::config::{Activation, Config};
+use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::ids::{AttachmentId, CommandId};
+use token_failover::model::notification::{Fifo, Notification};
+use token_failover::model::observation::{Address, InstanceState, Observation, Reading};
+use token_failover::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
+use token_failover::model::report::{
     ActivationRecord, ActivationResult, Expectation, Holder, Movement, Outcome, Probe, Report, SCHEMA_VERSION, Step,
     StepRecord, StepResult, TokenServer,
 };
+use token_failover::model::request::{Announced, Trigger, TriggerKind};
+use token_failover::tell::findings::Advisor;
+use token_failover::tell::notification::text;
 
 use crate::support;
 use crate::world::{Change, attachment, denied, now, parsed, reachable_pair, tcp, unreachable};

@@ -9,12 +9,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::CreateTags;
 use simulator::{Disruption, Scenario, Simulator, When, names};
-use token_failover::event::Intent;
-use token_failover::failover::Failure;
-use token_failover::marks::{PAUSED, PAUSED_TOLD};
-use token_failover::observation::{InstanceState, Observation, Reading};
-use token_failover::pause::{Mark, NewsKind, Pause, in_force, news};
-use token_failover::plan::{Action, Decision, KeepReason, Plan, plan};
+use token_failover::decide::pause::{Mark, NewsKind, in_force, news};
+use token_failover::decide::plan::plan;
+use token_failover::model::failure::Failure;
+use token_failover::model::observation::{InstanceState, Observation, Reading};
+use token_failover::model::pause::Pause;
+use token_failover::model::plan::{Action, Decision, KeepReason, Plan};
+use token_failover::model::request::Intent;
+use token_failover::model::tags::{PAUSED, PAUSED_TOLD};
 use tokio::time::sleep;
 
 use crate::support::{self, Stage, event};
@@ -675,7 +677,7 @@ async fn a_pause_is_measured() {
     let measured = async |document: Value| {
         let answer = stage.invoke(document).await;
         let now = stage.now();
-        let line = token_failover::metrics::line("license-eu", now, now, &answer).expect("a line");
+        let line = token_failover::tell::metrics::line("license-eu", now, now, &answer).expect("a line");
         line["Paused"].clone()
     };
     assert_eq!(measured(event("schedule")).await, json!(0));

@@ -5,17 +5,19 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, THIRD};
-use token_failover::config::Config;
-use token_failover::event::Intent;
-use token_failover::ids::InstanceId;
-use token_failover::marks::{Debt, LIMITS, MOVES, Marks, RunName};
-use token_failover::observation::{
+use token_failover::decide::marks::{Debt, Marks, RunName};
+use token_failover::decide::plan::plan;
+use token_failover::model::config::Config;
+use token_failover::model::ids::InstanceId;
+use token_failover::model::observation::{
     Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
 };
-use token_failover::plan::{
+use token_failover::model::plan::{
     Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target,
-    Targets, Verdict, plan,
+    Targets, Verdict,
 };
+use token_failover::model::request::Intent;
+use token_failover::model::tags::{LIMITS, MOVES};
 
 use crate::support;
 use crate::world::{Change, attach, attachment, denied, instance, instance_id, now, pair, parsed, unreachable};
@@ -327,7 +329,7 @@ fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface()
 #[test]
 fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_starts_it_for_at_most_90_seconds() {
     let arrived = |debt: &Debt| {
-        let arrived = token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
+        let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
         in_state(InstanceState::Stopped).with_attachment(|attachment| attachment.id = arrived).with_interface(
             |interface| {
                 interface.tags.insert(debt.key.clone(), debt.value());
@@ -448,7 +450,7 @@ fn stopped_at_index(device_index: i32) -> Observation {
 fn the_interface_goes_back_to_the_index_where_it_was_and_not_to_the_configured_one() {
     let planned = reconcile(&stopped_at_index(2));
     let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
-    let back = token_failover::cloud::Attach { device_index: 2, ..attach(HOLDER) };
+    let back = token_failover::model::change::Attach { device_index: 2, ..attach(HOLDER) };
     assert_eq!(movement.fallback, Some(back));
     assert_eq!(movement.targets, Targets { first: target(STANDBY, false), others: Vec::new() });
 }
@@ -556,7 +558,7 @@ fn with_tag(state: InstanceState, key: &str, value: &str) -> Observation {
 
 #[test]
 fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
-    use token_failover::marks::NOT_STARTED;
+    use token_failover::model::tags::NOT_STARTED;
     let seconds_ago = |member: &str, times: u32, seconds: i64| {
         let last = now() - TimeDelta::seconds(seconds);
         format!("{member}={times}@{}", last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
@@ -610,7 +612,7 @@ fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_wou
 #[test]
 fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes_to_another_that_is_cold() {
     let cold = |debt: &Debt| {
-        let arrived = token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
+        let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
         with_tag(InstanceState::Stopped, &debt.key, &debt.value())
             .with_attachment(|attachment| attachment.id = arrived)
             .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
@@ -629,9 +631,11 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
 
 #[test]
 fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_standby_that_refused_it_is_tried_again() {
-    use token_failover::marks::NOT_STARTED;
-    let left =
-        Attachment { id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"), ..attachment() };
+    use token_failover::model::tags::NOT_STARTED;
+    let left = Attachment {
+        id: token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
+        ..attachment()
+    };
     let debt = Debt::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
     let back = with_tag(InstanceState::Stopped, &debt.key, &debt.value());
     assert_eq!(reconcile(&back).decision, starts(false));
@@ -789,7 +793,7 @@ fn the_interface_is_attached_at_the_configured_index() {
     let config = support::config(&[("TOKEN_SERVER_DEVICE_INDEX", "3")]);
     let planned = plan(&config, &in_state(InstanceState::Stopped), &Intent::Reconcile, AT_ONCE);
     let Decision::Act(Action::Move(movement)) = planned.decision else { panic!("{planned:?}") };
-    let attach = token_failover::cloud::Attach { device_index: 3, ..attach(STANDBY) };
+    let attach = token_failover::model::change::Attach { device_index: 3, ..attach(STANDBY) };
     assert_eq!(movement.targets, Targets { first: Target { attach, start: false }, others: Vec::new() });
 }
 
@@ -1214,7 +1218,7 @@ fn planned_move(plan: &Plan) -> Option<&Move> {
 /// The world once the move has been made to one of its targets.
 fn after(observation: &Observation, movement: &Move, target: &Target) -> Observation {
     let moved = Attachment {
-        id: token_failover::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
+        id: token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
         instance_id: Some(target.attach.instance_id.clone()),
         device_index: i32::from(target.attach.device_index),
         ..attachment()

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use simulator::world::region::Check;
 use simulator::world::{CreateTags, Timings};
 use simulator::{Disruption, Scenario, Simulator, names};
-use token_failover::failover::{Failure, Invocation};
-use token_failover::marks::{REFUSED, tag_value};
-use token_failover::problem::{Decision, Memory, Problem, REMINDER, Remembered, State, decide};
-use token_failover::report::{Outcome, Report};
+use token_failover::act::failover::Invocation;
+use token_failover::decide::problem::{Decision, Memory, Problem, REMINDER, Remembered, State, decide};
+use token_failover::model::failure::Failure;
+use token_failover::model::report::{Outcome, Report};
+use token_failover::model::tags::{REFUSED, tag_value};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Stage, event};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use simulator::{Disruption, Scenario, names};
-use token_failover::checks::CheckResult;
-use token_failover::report::{Outcome, Report};
+use token_failover::model::check::CheckResult;
+use token_failover::model::report::{Outcome, Report};
 
 use crate::support::{Stage, event};
 

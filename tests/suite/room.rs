@@ -6,9 +6,9 @@ use serde_json::json;
 use simulator::world::Assumptions;
 use simulator::world::region::Capacity;
 use simulator::{Disruption, Scenario, names};
-use token_failover::failover::Failure;
-use token_failover::findings::Finding;
-use token_failover::report::{Outcome, Report};
+use token_failover::model::failure::Failure;
+use token_failover::model::finding::Finding;
+use token_failover::model::report::{Outcome, Report};
 
 use crate::support::{Stage, event};
 

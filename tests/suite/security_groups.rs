@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
-use token_failover::config::{Client, PortRange};
-use token_failover::ids::PrefixListId;
-use token_failover::observation::{IngressRule, Reading, RuleSource};
-use token_failover::security_group::{Coverage, Gap, coverage, prefix_lists};
+use token_failover::decide::security_group::{Coverage, Gap, coverage, prefix_lists};
+use token_failover::model::config::{Client, PortRange};
+use token_failover::model::ids::PrefixListId;
+use token_failover::model::observation::{IngressRule, Reading, RuleSource};
 
 use crate::world::{denied, parsed, tcp};
 

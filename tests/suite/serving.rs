@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use simulator::world::{Agent, CommandStatus, Timings};
 use simulator::{Disruption, Scenario, Simulator, names};
-use token_failover::checks::CheckResult;
-use token_failover::failover::{Failover, Failure};
-use token_failover::findings::Severity;
-use token_failover::report::{ActivationResult, Expectation, Outcome, Report, Step, StepResult};
-use token_failover::serving::Prober;
+use token_failover::act::function::Failover;
+use token_failover::act::prober::Prober;
+use token_failover::model::check::CheckResult;
+use token_failover::model::failure::Failure;
+use token_failover::model::finding::Severity;
+use token_failover::model::report::{ActivationResult, Expectation, Outcome, Report, Step, StepResult};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{self, Stage, event};
@@ -257,7 +258,7 @@ mod at_other_times {
         let prober = Prober::outside(support::connecting_to(&simulator));
         let function = Failover::new(config, doors, Box::new(|_| ())).probing(prober);
         let began = Instant::now();
-        let report = function.handle(token_failover::failover::Invocation {
+        let report = function.handle(token_failover::act::failover::Invocation {
             payload: request,
             request_id: "operator-1".to_owned(),
             received_at: "2026-11-11T21:29:54Z".parse().expect("a time"),

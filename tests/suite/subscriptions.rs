@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use simulator::{Scenario, names};
-use token_failover::findings::{Finding, Severity};
-use token_failover::metrics;
-use token_failover::report::Report;
+use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::report::Report;
+use token_failover::tell::metrics;
 
 use crate::support::{Stage, event};
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use simulator::names;
-use token_failover::cloud::{Attach, CallError, Meaning};
-use token_failover::ids::{AttachmentId, InstanceId};
-use token_failover::observation::{
+use token_failover::model::change::Attach;
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::ids::{AttachmentId, InstanceId};
+use token_failover::model::observation::{
     Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface, InstanceState,
     NetworkInterface, Observation, Reachability, Reading, RuleSource, StatusChecks,
 };

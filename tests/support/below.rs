@@ -18,21 +18,21 @@ use simulator::world::{
     IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish,
     RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
-use token_failover::cloud::{
-    Attach, CallError, Change, CommandState, Ec2, Ec2Audit, Ingress, Meaning, Sns, SnsAudit, Ssm, SsmAudit,
-};
-use token_failover::config::{Activation, Client};
-use token_failover::ids::{
+use token_failover::model::change::{Attach, Change, Ingress};
+use token_failover::model::config::{Activation, Client};
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
     SecurityGroupId,
 };
-use token_failover::marks::NAMESPACE;
-use token_failover::notification::Notification;
-use token_failover::observation::{
+use token_failover::model::notification::Notification;
+use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
 };
-use token_failover::readiness::{AclEntry, Route, Standing, Subscription};
+use token_failover::model::readiness::{AclEntry, Route, Standing, Subscription};
+use token_failover::model::tags::NAMESPACE;
+use token_failover::ports::{CommandState, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.

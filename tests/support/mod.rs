@@ -10,11 +10,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use simulator::{Simulator, names};
-use token_failover::config::Config;
-use token_failover::failover::{Failover, Failure, Invocation};
-use token_failover::report::Report;
-use token_failover::run::Recorder;
-use token_failover::serving::{Connect, Prober, Unanswered};
+use token_failover::act::failover::Invocation;
+use token_failover::act::function::Failover;
+use token_failover::act::prober::{Connect, Prober, Unanswered};
+use token_failover::act::run::Recorder;
+use token_failover::model::config::Config;
+use token_failover::model::failure::Failure;
+use token_failover::model::report::Report;
 use tokio::time::Instant;
 
 use self::below::{BelowEc2, BelowSns, BelowSsm};

@@ -39,7 +39,7 @@ class Parameters(unittest.TestCase):
         )
 
     def test_these_are_the_variables_that_the_function_reads(self):
-        [declared] = re.findall(r"pub const VARIABLES: [^=]+= \[([^\]]+)\];", (ROOT / "src" / "config.rs").read_text())
+        [declared] = re.findall(r"pub const VARIABLES: [^=]+= \[([^\]]+)\];", (ROOT / "src" / "model" / "config.rs").read_text())
         self.assertEqual(re.findall(r'"([A-Z_]+)"', declared), list(deploy().environment))
 
     def test_no_repair_is_an_empty_list(self):

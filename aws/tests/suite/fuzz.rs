@@ -10,9 +10,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use ipnet::IpNet;
 use simulator::names;
-use token_failover::cloud::Ec2;
-use token_failover::observation::RuleSource;
-use token_failover::security_group::coverage;
+use token_failover::decide::security_group::coverage;
+use token_failover::model::observation::RuleSource;
+use token_failover::ports::Ec2;
 use token_failover_aws as aws;
 
 use crate::damage::{damage, inputs, print_figure};

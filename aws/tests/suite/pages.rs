@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use simulator::world::Assumptions;
 use simulator::{Scenario, Simulator, names};
-use token_failover::cloud::{CallError, Ec2, Ec2Audit, Meaning, SnsAudit, SsmAudit};
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::ports::{Ec2, Ec2Audit, SnsAudit, SsmAudit};
 
 use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use simulator::{Disruption, Scenario, Simulator, names};
-use token_failover::cloud::{Attach, Ec2, Ec2Audit, Meaning, Sns, SnsAudit, Ssm, SsmAudit};
-use token_failover::failover::{Failover, Invocation};
+use token_failover::act::failover::Invocation;
+use token_failover::act::function::Failover;
+use token_failover::model::change::Attach;
+use token_failover::model::error::Meaning;
+use token_failover::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use tokio::time::Instant;
 
 use crate::support::{self, below};

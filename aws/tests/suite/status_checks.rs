@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use simulator::world::region::Check;
 use simulator::{Scenario, names};
-use token_failover::cloud::Ec2;
-use token_failover::ids::InstanceId;
-use token_failover::observation::StatusChecks;
-use token_failover::report::Outcome;
+use token_failover::model::ids::InstanceId;
+use token_failover::model::observation::StatusChecks;
+use token_failover::model::report::Outcome;
+use token_failover::ports::Ec2;
 
 use token_failover_aws::SdkEc2;
 

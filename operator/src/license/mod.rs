@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use token_failover::ids::MacAddress;
+use token_failover::model::ids::MacAddress;
 
 /// What a license file says about its token server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use token_failover::config::Config;
-use token_failover::findings::{Finding, Severity};
-use token_failover::ids::MacAddress;
+use token_failover::model::config::Config;
+use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::ids::MacAddress;
 use token_failover_operator::license::{Host, Hostid, LARGEST_FILE, License, LicenseError, Problem, Server, Vendor};
 
 use crate::damage::{damage, inputs, print_figure};

@@ -180,7 +180,7 @@ fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
 
 #[test]
 fn plan_and_audit_end_badly_for_a_warning_and_not_for_what_is_only_good_to_know() {
-    use token_failover::findings::Severity;
+    use token_failover::model::finding::Severity;
     let worlds: [(Severity, Scenario, &str); 3] = [
         (Severity::Info, simulator::pair(), "TOKEN_SERVER_CLIENTS="),
         (
@@ -553,7 +553,7 @@ fn init_takes_ports_and_hostid_from_the_license_file() {
 /// The log of the function for one invocation, as its lines are.
 fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
     use std::sync::{Arc, Mutex};
-    use token_failover::run::Record;
+    use token_failover::act::run::Record;
 
     let lines = Arc::new(Mutex::new(Vec::new()));
     let written = Arc::clone(&lines);
@@ -564,7 +564,7 @@ fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
             }
             Record::Observed(observation) => serde_json::json!({"type": "observation", "observation": observation}),
             Record::Planned(plan, waited) => serde_json::json!({
-                "type": "plan", "plan": plan, "lookedForMs": token_failover::report::milliseconds(waited),
+                "type": "plan", "plan": plan, "lookedForMs": token_failover::model::report::milliseconds(waited),
             }),
             Record::Begun(..) | Record::Ended(_) | Record::Audited(_) => return,
         };

@@ -5,19 +5,23 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use token_failover::cloud::{CallError, Ec2, Meaning};
-use token_failover::config::Config;
-use token_failover::failover::{Failover, Failure, Invocation};
-use token_failover::findings::Severity;
-use token_failover::ids::NetworkInterfaceId;
-use token_failover::observation::NetworkInterface;
-use token_failover::report::{Outcome, Report, Step, StepResult};
-use token_failover::run::Record;
-use token_failover::serving::{Prober, connect_over_tcp};
+use token_failover::act::failover::Invocation;
+use token_failover::act::function::Failover;
+use token_failover::act::prober::{Prober, connect_over_tcp};
+use token_failover::act::run::Record;
+use token_failover::model::config::Config;
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::failure::Failure;
+use token_failover::model::finding::Severity;
+use token_failover::model::ids::NetworkInterfaceId;
+use token_failover::model::observation::NetworkInterface;
+use token_failover::model::report::{Outcome, Report, Step, StepResult};
+use token_failover::ports::Ec2;
 use token_failover_aws::{self as aws, SdkConfig, SdkEc2};
 use tokio::time::Instant;
 
-use crate::{Ended, Trouble, show};
+use crate::ended::{Ended, Trouble};
+use crate::show;
 
 /// As long as Lambda would give.
 const TIME: Duration = Duration::from_secs(300);

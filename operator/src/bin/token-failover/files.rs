@@ -5,14 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use token_failover::config::Config;
-use token_failover::event::Intent;
-use token_failover::notification;
-use token_failover::observation::Observation;
-use token_failover::plan::{Plan, plan};
-use token_failover::report::Report;
+use token_failover::decide::plan::plan;
+use token_failover::model::config::Config;
+use token_failover::model::observation::Observation;
+use token_failover::model::plan::Plan;
+use token_failover::model::report::Report;
+use token_failover::model::request::Intent;
+use token_failover::tell::notification;
 
-use crate::{Ended, Trouble, show};
+use crate::ended::{Ended, Trouble};
+use crate::show;
 
 /// Renders the reports in a file.
 pub(crate) fn report(file: &Path, json: bool) -> Result<Ended, Trouble> {

@@ -4,14 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use token_failover::findings::Severity;
-use token_failover::ids::{InstanceId, NetworkInterfaceId};
-use token_failover::observation::{Instance, InstanceState, NetworkInterface};
+use token_failover::model::finding::Severity;
+use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
+use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
 use token_failover_aws::SdkEc2;
 use token_failover_operator::license::License;
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use crate::{Ended, Trouble, asked};
+use crate::asked;
+use crate::ended::{Ended, Trouble};
 
 /// What cannot be seen.
 #[derive(Debug, Args)]

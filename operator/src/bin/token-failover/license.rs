@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use serde_json::json;
-use token_failover::findings::{Finding, Severity};
-use token_failover::ids::{MacAddress, NetworkInterfaceId};
+use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::ids::{MacAddress, NetworkInterfaceId};
 use token_failover_operator::license::License;
 
-use crate::{Ended, Trouble, asked, show};
+use crate::ended::{Ended, Trouble};
+use crate::{asked, show};
 
 /// Reads a license file.
 pub(crate) fn read(file: &Path) -> Result<License, Trouble> {

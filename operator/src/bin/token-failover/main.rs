@@ -6,6 +6,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
 
 mod asked;
+mod ended;
 mod files;
 mod init;
 mod license;
@@ -18,8 +19,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
-use token_failover::ids::NetworkInterfaceId;
+use token_failover::model::ids::NetworkInterfaceId;
 
+use crate::ended::{Ended, Trouble};
 use crate::settings::{Purpose, Source};
 
 /// Keeps a MOSEK token server's license interface on a living instance.
@@ -109,28 +111,6 @@ enum Task {
     /// Print the manual page.
     #[command(hide = true)]
     Manual,
-}
-
-/// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    /// All is as it should be.
-    Well,
-    /// There are findings, or something was refused or failed.
-    Badly,
-}
-
-/// Why it could not be told: one sentence, and what to do.
-#[derive(Debug)]
-struct Trouble {
-    problem: String,
-    hint: String,
-}
-
-impl Trouble {
-    fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { problem: problem.into(), hint: hint.into() }
-    }
 }
 
 fn main() -> ExitCode {

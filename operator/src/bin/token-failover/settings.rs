@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use token_failover::config::{Config, VARIABLES};
+use token_failover::model::config::{Config, VARIABLES};
 use toml_edit::{DocumentMut, Item, Value};
 
-use crate::Trouble;
+use crate::ended::Trouble;
 
 /// Where the settings come from.
 #[derive(Debug, Args)]

@@ -2,12 +2,12 @@
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use token_failover::checks::CheckResult;
-use token_failover::findings::{Finding, Severity};
-use token_failover::notification;
-use token_failover::report::{ActivationResult, Expectation, Report};
+use token_failover::model::check::CheckResult;
+use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::report::{ActivationResult, Expectation, Report};
+use token_failover::tell::notification;
 
-use crate::Trouble;
+use crate::ended::Trouble;
 
 /// Something is wrong.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();

@@ -1,0 +1,732 @@
+//! The end of an invocation: what the work came to, the report of it, and what is owed.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use serde_json::json;
+use tokio::time::timeout_at;
+
+use crate::act::function::Failover;
+use crate::act::run::Run;
+use crate::act::work::{Announcement, Ending, Owed, Verdict, Work};
+use crate::decide::checks::{Checked, after_repairs, listening};
+use crate::decide::marks::{Change, Debt, Marks};
+use crate::decide::problem;
+use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
+use crate::model::check::{CheckResult, Checks};
+use crate::model::error::{CallError, Meaning};
+use crate::model::failure::{Amid, Failure};
+use crate::model::finding::Finding;
+use crate::model::notification::Notification;
+use crate::model::observation::{
+    AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
+};
+use crate::model::plan::{KeepReason, Refusal};
+use crate::model::report::{
+    ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
+};
+use crate::model::request::{Trigger, TriggerKind};
+use crate::model::tags::{ANNOUNCED, AUDITED, REFUSED, tag_value};
+use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::tell::summary::place;
+use crate::tell::{audit, summary};
+
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+    /// Writes the report, publishes it if it is due, and settles what was owed.
+    pub(crate) async fn conclude(
+        &self,
+        mut run: Run<'_, E>,
+        mut work: Work,
+        trigger: Trigger,
+        request_id: &str,
+    ) -> Result<Report, Failure> {
+        let Some(ending) = work.ending.take() else {
+            return self.conclude_cut_off(run, work, trigger, request_id).await;
+        };
+        let stranded = matches!(ending, Ending::Stranded);
+        let arriving = matches!(ending, Ending::Arriving(_));
+        // What may have been changed and has not come to an end is taken up by the next run.
+        let is_open = stranded || arriving || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
+        let is_audit = matches!(ending, Ending::Audited { .. });
+        // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
+        let is_maintenance = matches!(ending, Ending::Answered(_));
+        let state = self.state(&run, &ending, &work, &trigger);
+        let remembered = work.remembered_announcement.as_deref();
+        let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
+        // The findings of the checks are part of an audit, and come with its report.
+        let verdict = self.verdict(&mut run, ending, &work);
+        let mut report = self.report(&mut run, verdict, trigger, work.checks);
+        let audit = is_audit.then(|| audit::signature(&report.findings));
+        if work.says_nothing {
+            return Ok(report);
+        }
+        let is_news = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
+        let told_anyway = match report.outcome {
+            Outcome::Moved | Outcome::Started | Outcome::Repaired => true,
+            Outcome::Audited => {
+                is_news(&announcement, &work.remembered_announcement) || is_news(&audit, &work.remembered_audit)
+            }
+            // Somebody who asks gets an answer each time, and what was moved or mended on the way has not been told yet.
+            Outcome::Refused | Outcome::Failed => {
+                let is_asked = report.trigger.kind == TriggerKind::Failover || state == State::Open;
+                is_asked || report.movement.is_some() || !work.repaired.is_empty()
+            }
+            // What is told of a pause is told below, whoever set it or saw it end.
+            Outcome::Paused | Outcome::Resumed => false,
+            Outcome::NoAction | Outcome::Planned | Outcome::Ignored | Outcome::Resolved => false,
+        };
+        // What this run has done may have made more due.
+        work.read_marks(&run);
+        let decision = self.decide(&run, &work, &state, told_anyway);
+        // A move that another run owes and that ends the problem says so itself.
+        let mut to_append = match &decision {
+            Decision::Resolve(over) if work.due.iter().any(|owed| self.tells_a_move(owed)) => Some(over.clone()),
+            _ => None,
+        };
+        let mut has_ended = false;
+        let publishes = to_append.is_none() && (told_anyway || decision != Decision::Nothing);
+        if publishes {
+            word(&mut report, &decision);
+        }
+        let mut settlement = Settlement::default();
+        settlement.obsolete(std::mem::take(&mut work.obsolete));
+        if stranded {
+            settlement.obsolete(told_by_own_note(&run, &work));
+        }
+        let mut unpublished = None;
+        if publishes {
+            match self.publish(&mut run, &report, &decision.tries(request_id)).await {
+                Ok(()) => {
+                    if let Some(debt) = work.noted.take_if(|_| !is_open) {
+                        settlement.told(&run, debt);
+                    }
+                    has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
+                    self.remember(&mut run, &decision, [(ANNOUNCED, &announcement), (AUDITED, &audit)]).await;
+                }
+                Err(error) => unpublished = Some(error),
+            }
+        } else if let Some(debt) = work.noted.take_if(|_| !is_open) {
+            // A move that came back, and was told of before.
+            if run.may_have_changed {
+                settlement.told(&run, debt);
+            } else {
+                settlement.obsolete([debt.key]);
+            }
+        }
+        if unpublished.is_none() && !is_maintenance {
+            let owes_the_end = to_append.is_some();
+            unpublished = self.settle_due(&mut run, &work, &report, &mut to_append, &mut settlement).await.err();
+            has_ended |= owes_the_end && to_append.is_none();
+        }
+        // Of that move nothing was to be told after all.
+        if let Some(over) = to_append.filter(|_| unpublished.is_none()) {
+            word(&mut report, &Decision::Resolve(over));
+            unpublished = self.publish(&mut run, &report, request_id).await.err();
+            has_ended = unpublished.is_none();
+        }
+        if unpublished.is_none() {
+            unpublished = self.tell_of_pause(&mut run, &mut report).await.err();
+        }
+        self.forget(&run, &work, &state, &decision, has_ended, &mut settlement);
+        if let Some(debt) = work.noted.take() {
+            settlement.rewritten.push(debt.handed_over());
+        }
+        // Whoever publishes what this run could not is to know what came of waking the token server.
+        if let Some(woken) = work.woken.filter(|_| unpublished.is_some()) {
+            let left = work.asleep(&run).map(|owed| &owed.debt).filter(|debt| !settlement.settles(debt));
+            let left: Vec<Debt> = left.map(|debt| Debt { woken, ..debt.clone() }).collect();
+            settlement.rewritten.extend(left);
+        }
+        self.clean_up(&mut run, settlement).await;
+        report.steps = run.steps;
+        report.findings = run.findings;
+        let summary = report.summary.clone();
+        match unpublished {
+            _ if stranded => Err(Failure::InterfaceNotAttached { summary }),
+            _ if arriving => Err(Failure::DeadlineReached { amid: Amid::Move, summary }),
+            Some(error) if error.is_transient() => Err(Failure::NotificationNotPublished { error, summary }),
+            Some(_) | None => Ok(report),
+        }
+    }
+
+    /// The run's time ended in the middle of its work. What it has begun is noted on the interface; the next run takes it
+    /// up from what EC2 says then.
+    async fn conclude_cut_off(
+        &self,
+        mut run: Run<'_, E>,
+        work: Work,
+        trigger: Trigger,
+        request_id: &str,
+    ) -> Result<Report, Failure> {
+        if work.noted.is_none() {
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
+        }
+        if self.is_attached_to_nothing(&run) {
+            let finding = run.advisor().attached_to_nothing(&work.standbys);
+            run.findings.push(finding);
+        }
+        let summary =
+            "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
+        let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
+        let problem = Problem::new(verdict.reason, [self.is_attached_to_nothing(&run)]);
+        let is_asked = trigger.kind == TriggerKind::Failover;
+        let mut report = self.report(&mut run, verdict, trigger, None);
+        let decision = self.decide(&run, &work, &State::Problem(problem), is_asked);
+        word(&mut report, &decision);
+        // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
+        // reports what came of the move.
+        let mut outlook = "";
+        if decision != Decision::Nothing {
+            match self.publish(&mut run, &report, &decision.tries(request_id)).await {
+                Ok(()) => self.remember(&mut run, &decision, []).await,
+                Err(_) => outlook = " This report could not be published either.",
+            }
+        }
+        // A move that never comes to its end must not keep the end of a pause from being told.
+        if outlook.is_empty() && self.tell_of_pause(&mut run, &mut report).await.is_err() {
+            outlook = " What became of the pause could not be published.";
+        }
+        Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
+    }
+
+    fn is_attached_to_nothing(&self, run: &Run<'_, E>) -> bool {
+        run.interface().is_some_and(|interface| interface.attachment.is_none())
+    }
+
+    /// Says what the work came to.
+    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work) -> Verdict {
+        let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
+        let holder = run.holder().cloned();
+        if let Some(Announcement { what, code, starts_at, members }) = &work.announced {
+            let advisor = run.advisor();
+            let of = |member| advisor.announcement(*what, code, member, *starts_at, holder.as_ref() == Some(member));
+            let findings: Vec<Finding> = members.iter().map(of).collect();
+            run.findings.extend(findings);
+        }
+        match ending {
+            Ending::Kept(_) if !work.repaired.is_empty() => {
+                let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
+                verdict(Outcome::Repaired, "repairs-made", summary)
+            }
+            Ending::Kept(_) if !work.unseen.is_empty() => {
+                let summary = format!("Nothing had to move.{}", work.unseen());
+                verdict(Outcome::Failed, "repair-not-seen", summary)
+            }
+            Ending::Kept(_) if !work.to_repair.is_empty() => {
+                let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));
+                verdict(Outcome::Failed, "repair-failed", summary)
+            }
+            Ending::Kept(reason) => match &work.announced {
+                Some(announced) => verdict(Outcome::Audited, announced.what.finding_code(), announced.summary()),
+                None => verdict(Outcome::NoAction, reason.code(), self.kept_summary(reason, run)),
+            },
+            Ending::Answered(verdict) => verdict,
+            Ending::Moved(movement, cause) => {
+                let took = match movement.duration_ms.unwrap_or_default() {
+                    0..100 => "under 0.1 s".to_owned(),
+                    took => format!("{}.{} s", took / 1000, took % 1000 / 100),
+                };
+                let summary = format!(
+                    "The license interface moved from {} to {} in {took}, because {}.",
+                    place(movement.from.as_ref()),
+                    movement.to,
+                    cause.in_words()
+                );
+                Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
+            }
+            Ending::MovedByAnotherRun(to) => {
+                let summary = format!("Another run attached the interface to {to} at the same time, and reports it.");
+                verdict(Outcome::NoAction, "moved-by-another-run", summary)
+            }
+            Ending::Refused(refusal) => {
+                let findings = run.advisor().refusal(&refusal, &work.standbys);
+                let summary = format!("The interface was not moved: {}.", refusal.in_words());
+                run.findings.extend(findings);
+                verdict(Outcome::Refused, refusal.code(), summary)
+            }
+            Ending::Returned(to) => {
+                let finding = run.advisor().returned(&to);
+                let summary = finding.message.clone();
+                run.findings.push(finding);
+                verdict(Outcome::Failed, "returned-to-former-holder", summary)
+            }
+            Ending::NotStarted(movement) => {
+                let finding = run.advisor().not_started(&movement.to, run.stopped_again.get(&movement.to));
+                let (summary, reason) = (finding.message.clone(), "standby-not-started");
+                run.findings.push(finding);
+                Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
+            }
+            Ending::Arriving(movement) => {
+                let finding = run.advisor().still_attaching(&movement.to);
+                let summary = format!(
+                    "EC2 has accepted to attach the license interface to {} and is still attaching it. The next run goes on from \
+                     there.",
+                    movement.to
+                );
+                run.findings.push(finding);
+                Verdict { outcome: Outcome::Failed, reason: "still-attaching", summary, movement: Some(movement) }
+            }
+            Ending::Started(instance, cause) => {
+                let summary = format!(
+                    "{instance}, which has the license interface, was started where it is, because it was stopped and no \
+                     standby was ready to take the interface."
+                );
+                verdict(Outcome::Started, cause.code(), summary)
+            }
+            Ending::HolderNotStarted(instance) => {
+                let finding = run.advisor().holder_not_started(&instance);
+                let summary = finding.message.clone();
+                run.findings.push(finding);
+                verdict(Outcome::Failed, "holder-not-started", summary)
+            }
+            Ending::Audited { viable } => {
+                let checks = run.check().zip(run.interface().cloned());
+                let checks = checks.map(|(checked, interface)| run.advisor().checks(&interface, &checked));
+                let all = run.findings.iter().chain(checks.iter().flatten());
+                let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
+                verdict(Outcome::Audited, reason, summary)
+            }
+            Ending::Stranded => {
+                let finding = run.advisor().attached_to_nothing(&work.standbys);
+                let summary = finding.message.clone();
+                run.findings.push(finding);
+                verdict(Outcome::Failed, "attached-to-nothing", summary)
+            }
+        }
+    }
+
+    /// Why nothing was done, in words.
+    fn kept_summary(&self, reason: KeepReason, run: &Run<'_, E>) -> String {
+        let holder = place(run.holder());
+        match reason {
+            KeepReason::HolderHealthy => format!("{holder} runs and has the interface. Nothing had to be done."),
+            KeepReason::HolderStarting => format!("{holder} is starting and has the interface. Nothing was done."),
+            KeepReason::StatusChecksUnreadable => {
+                format!(
+                    "{holder} runs and has the interface, but its status checks could not be read. Nothing was done."
+                )
+            }
+            KeepReason::HolderStateUnknown => {
+                format!(
+                    "{holder} has the interface and is in a state that this version does not know. Nothing was done."
+                )
+            }
+            KeepReason::EventOutdated => {
+                format!(
+                    "The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done."
+                )
+            }
+            KeepReason::Paused => {
+                run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen)).unwrap_or_default()
+            }
+            KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
+            KeepReason::InterfaceArriving => {
+                format!("EC2 is attaching the interface to {holder}, and another run waits for it. Nothing was done.")
+            }
+        }
+    }
+
+    /// What the run came to, as far as problems go.
+    fn state(&self, run: &Run<'_, E>, ending: &Ending, work: &Work, trigger: &Trigger) -> State {
+        let is_repaired = work.to_repair == work.repaired;
+        State::Problem(match ending {
+            // What an operator wished for and did not get is an answer, and nothing that lasts.
+            Ending::Refused(_) if trigger.kind == TriggerKind::Failover && !run.may_have_changed => return State::Open,
+            Ending::Refused(refusal) => {
+                // Each of them is named in the report.
+                let standbys = work.standbys.iter().filter(|_| matches!(refusal, Refusal::NoViableStandby));
+                let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
+                Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
+            }
+            Ending::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
+            Ending::Arriving(movement) => Problem::new("still-attaching", [&movement.to]),
+            Ending::Stranded => Problem::new("attached-to-nothing", [""; 0]),
+            Ending::Returned(to) => Problem::new("returned-to-former-holder", [to]),
+            Ending::NotStarted(movement) => Problem::new("standby-not-started", [&movement.to]),
+            Ending::Kept(_) if !is_repaired && work.repaired.is_empty() => {
+                let code = if work.unseen.is_empty() { "repair-failed" } else { "repair-not-seen" };
+                Problem::new(code, &work.to_repair)
+            }
+            Ending::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
+            Ending::Moved(..) | Ending::Started(..) if is_repaired && run.running_member().is_some() => {
+                return State::Well;
+            }
+            Ending::Kept(_)
+            | Ending::Moved(..)
+            | Ending::Started(..)
+            | Ending::MovedByAnotherRun(_)
+            | Ending::Answered(_)
+            | Ending::Audited { .. } => return State::Open,
+        })
+    }
+
+    /// Whether the interface is attached to a member that runs and would not lose it.
+    fn is_well(&self, run: &Run<'_, E>) -> bool {
+        let Some(observation) = &run.observation else { return false };
+        let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let is_attached = attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
+        let Some(holder) = run.running_member().and_then(|holder| observation.instance(holder)) else { return false };
+        let passes = match &holder.status_checks {
+            Reading::Known(StatusChecks::Impaired) => !self.config.on_impaired,
+            Reading::Known(_) => true,
+            Reading::Unreadable(_) => false,
+        };
+        is_attached && holder.state == InstanceState::Running && passes
+    }
+
+    /// What the interface says of problems, as it was seen last; `None`: it was not seen.
+    fn remembered_tag(run: &Run<'_, E>, work: &Work) -> Option<Option<String>> {
+        let seen = run.interface().map(|interface| Marks::read(&interface.tags).refused);
+        seen.or_else(|| work.remembered_refusal.clone().map(Some))
+    }
+
+    /// Decides what is said of problems.
+    fn decide(&self, run: &Run<'_, E>, work: &Work, state: &State, told_anyway: bool) -> Decision {
+        let now = run.clock.now();
+        let tag = Self::remembered_tag(run, work);
+        let memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = memory.resolve(tag.as_ref().map(Option::as_deref), now);
+        problem::decide(remembered.as_ref(), now, state, told_anyway)
+    }
+
+    /// Whether a report that is owed is that of a move.
+    fn tells_a_move(&self, owed: &Owed) -> bool {
+        let Change::Move { from, .. } = &owed.debt.change else { return false };
+        let is_new = owed.to.as_ref().is_some_and(|to| self.config.is_member(to)) && *from != owed.to;
+        is_new && !owed.debt.reported
+    }
+
+    /// Remembers what was published, so that the same is not published again.
+    async fn remember<const N: usize>(
+        &self,
+        run: &mut Run<'_, E>,
+        decision: &Decision,
+        published: [(&str, &Option<String>); N],
+    ) {
+        let tags = published.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
+        let mut tags: BTreeMap<String, String> = tags.collect();
+        if let Decision::Tell(told) = decision {
+            tags.insert(REFUSED.to_owned(), tag_value(&told.value()));
+        }
+        let mut written = false;
+        if !tags.is_empty() && run.interface().is_some() {
+            // The only cost of a failure is one more mail.
+            let writing = self.ec2.write_tags(&self.config.interface_id, &tags);
+            let ends = run.clock.publishing_ends();
+            let noted = timeout_at(ends, run.step(Step::NotePublished, &self.config.interface_id, writing)).await;
+            written = matches!(noted, Ok(Ok(())));
+        }
+        if let Decision::Tell(told) = decision {
+            *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
+                Memory::Mailed { remembered: told.clone(), written };
+        }
+    }
+
+    /// Forgets a problem whose end was told, and what another process has left of one.
+    fn forget(
+        &self,
+        run: &Run<'_, E>,
+        work: &Work,
+        state: &State,
+        decision: &Decision,
+        has_ended: bool,
+        settlement: &mut Settlement,
+    ) {
+        let mut memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        match decision {
+            Decision::Append(over) | Decision::Resolve(over) if has_ended => *memory = Memory::Ended(over.clone()),
+            Decision::Nothing if *state == State::Well => {
+                if matches!(*memory, Memory::Mailed { .. }) {
+                    *memory = Memory::Nothing;
+                }
+            }
+            _ => return,
+        }
+        let is_tagged = Self::remembered_tag(run, work).flatten().is_some();
+        settlement.obsolete(is_tagged.then(|| REFUSED.to_owned()));
+    }
+
+    /// Publishes a report, within the time that is left for it.
+    pub(crate) async fn publish(
+        &self,
+        run: &mut Run<'_, E>,
+        report: &Report,
+        request_id: &str,
+    ) -> Result<(), CallError> {
+        let notification = Notification::new(&self.config, report, request_id);
+        let ends = run.clock.publishing_ends();
+        let publishing = async {
+            match timeout_at(ends, self.sns.publish(&notification)).await {
+                Ok(published) => published,
+                Err(_) => Err(CallError {
+                    action: "sns:Publish".to_owned(),
+                    meaning: Meaning::Unreachable,
+                    code: None,
+                    message: "the time of the invocation ended before SNS answered".to_owned(),
+                    request_id: None,
+                }),
+            }
+        };
+        let published = run.step(Step::Publish, &self.config.topic, publishing).await;
+        if let Err(error) = &published {
+            let finding = run.advisor().not_published(error);
+            run.findings.push(finding);
+        }
+        published
+    }
+
+    /// Publishes what other runs owe. What two of them owe for the same move is told once, by the one that knows more.
+    async fn settle_due(
+        &self,
+        run: &mut Run<'_, E>,
+        work: &Work,
+        report: &Report,
+        to_append: &mut Option<Remembered>,
+        settlement: &mut Settlement,
+    ) -> Result<(), CallError> {
+        let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
+        // What only looks, or came no further, leaves a token server that is still to be woken to the next run; and so does
+        // whoever finds another run at it.
+        if self.config.activation.is_some() && work.woken.is_none() {
+            let asleep: Vec<&str> = work.asleep(run).map(|owed| owed.debt.key.as_str()).collect();
+            due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
+        }
+        due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
+        for owed in due {
+            if settlement.settles(&owed.debt) {
+                continue;
+            }
+            if !owed.debt.reported {
+                let mut report = self.owed_report(owed, report);
+                let end = to_append.clone().filter(|_| self.tells_a_move(owed)).map(Decision::Append);
+                word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
+                // Whichever run comes to publish it, it is the same report.
+                self.publish(run, &report, &owed.debt.key).await?;
+                if end.is_some() {
+                    *to_append = None;
+                }
+            }
+            settlement.told(run, owed.debt.clone());
+        }
+        Ok(())
+    }
+
+    /// Writes down what is still to be done, and removes the tags that are settled.
+    async fn clean_up(&self, run: &mut Run<'_, E>, settlement: Settlement) {
+        let ends = run.clock.publishing_ends();
+        let interface = &self.config.interface_id;
+        let Settlement { settled, rewritten } = settlement;
+        if run.interface().is_none() {
+            return;
+        }
+        if !rewritten.is_empty() {
+            let notes: BTreeMap<String, String> =
+                rewritten.iter().map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+            let keys: Vec<&str> = notes.keys().map(String::as_str).collect();
+            // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
+            let writing = run.step(Step::HandOverDebt, keys.join(" "), self.ec2.write_tags(interface, &notes));
+            let _ = timeout_at(ends, writing).await;
+        }
+        if !settled.is_empty() {
+            let removing = run.step(Step::SettleDebt, settled.join(" "), self.ec2.delete_tags(interface, &settled));
+            if let Ok(Err(error)) = timeout_at(ends, removing).await {
+                let finding = run.advisor().mark_not_removed(&error);
+                run.findings.push(finding);
+            }
+        }
+    }
+
+    /// Puts the report together. The findings of the checks join those of the run.
+    pub(crate) fn report(
+        &self,
+        run: &mut Run<'_, E>,
+        verdict: Verdict,
+        trigger: Trigger,
+        before: Option<Checks>,
+    ) -> Report {
+        let checked = run.check();
+        let interface = run.interface().cloned();
+        if let (Some(interface), Some(checked)) = (&interface, &checked) {
+            let findings = run.advisor().checks(interface, checked);
+            run.findings.extend(findings);
+        }
+        if let Some(activation) = &run.activation {
+            let answers = self.is_inside() && listening(&self.config, &run.probes) == CheckResult::Ok;
+            let finding = run.advisor().activation(activation, answers);
+            run.findings.extend(finding);
+        }
+        run.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let mut checks = checked.as_ref().map_or(Checks::NOT_CHECKED, Checked::results);
+        checks.listening = listening(&self.config, &run.probes);
+        Report {
+            schema_version: SCHEMA_VERSION,
+            outcome: verdict.outcome,
+            reason: verdict.reason.to_owned(),
+            summary: verdict.summary,
+            trigger,
+            expected_to_work: self.expectation(run.observation.as_ref(), checks, run.activation.as_ref()),
+            token_server: TokenServer::new(&self.config, run.observation.as_ref()),
+            movement: verdict.movement,
+            pause: run.pause(),
+            viable_standbys: run.viable_standbys.filter(|_| verdict.outcome != Outcome::Moved),
+            steps: run.steps.clone(),
+            checks: before.map_or(checks, |before| after_repairs(before, checks)),
+            probes: run.probes.clone(),
+            activation: run.activation.clone(),
+            findings: run.findings.clone(),
+        }
+    }
+
+    /// Whether clients can be expected to get licenses now, by what EC2 says of the holder and what the checks found.
+    fn expectation(
+        &self,
+        observation: Option<&Observation>,
+        checks: Checks,
+        activation: Option<&ActivationRecord>,
+    ) -> Expectation {
+        let Some(observation) = observation else { return Expectation::Unknown };
+        let (Reading::Known(interface), Reading::Known(_)) = (&observation.interface, &observation.instances) else {
+            return Expectation::Unknown;
+        };
+        let held_by = |interface: &NetworkInterface| {
+            let attachment = interface.attachment.as_ref()?;
+            let there = matches!(attachment.status, AttachmentStatus::Attached | AttachmentStatus::Attaching);
+            attachment.instance_id.clone().filter(|_| there)
+        };
+        let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
+        let Some(holder) = observation.instance(&holder) else { return Expectation::No };
+        // What answers from outside of the VPC may be another machine of the same address.
+        let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
+        let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
+        let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
+        // Whoever answers is awake, whatever became of the command.
+        let woken = activation.filter(|_| listening != CheckResult::Ok).map(|activation| activation.result);
+        match (&holder.state, &holder.status_checks) {
+            (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
+            (InstanceState::Running, _) if is_served => match woken {
+                None | Some(ActivationResult::Done) => Expectation::Yes,
+                Some(ActivationResult::Unfinished) => Expectation::Unknown,
+                Some(ActivationResult::Failed) => Expectation::No,
+            },
+            (InstanceState::Pending, _) if is_served => Expectation::Unknown,
+            _ => Expectation::No,
+        }
+    }
+
+    /// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
+    fn owed_report(&self, owed: &Owed, report: &Report) -> Report {
+        let Owed { debt, to, attachment_id } = owed;
+        let when =
+            debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
+        let (outcome, summary, movement) = match (&debt.change, to) {
+            (Change::Repair { what }, _) => {
+                let summary = format!(
+                    "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the \
+                     checks.",
+                    what.join(", ")
+                );
+                (Outcome::Repaired, summary, None)
+            }
+            (Change::Start { .. }, to) => {
+                let summary = format!(
+                    "{} was stopped, and a run began to start it where it is{when} and could not report it. It runs now.",
+                    place(to.as_ref())
+                );
+                (Outcome::Started, summary, None)
+            }
+            (Change::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
+                let summary = format!(
+                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could \
+                     not report it."
+                );
+                (Outcome::Failed, summary, None)
+            }
+            (Change::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
+                let summary = format!(
+                    "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report \
+                     it.",
+                    place(from.as_ref())
+                );
+                let movement = Movement {
+                    from: from.clone(),
+                    to: to.clone(),
+                    attachment_id: attachment_id.clone(),
+                    forced: None,
+                    standby_started: None,
+                    duration_ms: None,
+                };
+                (Outcome::Moved, summary, Some(movement))
+            }
+            (Change::Move { from, .. }, to) => {
+                let summary = format!(
+                    "A move of the license interface from {} began{when}, and the run that made it could not report how it \
+                     ended. Since then the interface was attached to {}, which is no member.",
+                    place(from.as_ref()),
+                    to.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string)
+                );
+                (Outcome::Failed, summary, None)
+            }
+        };
+        let reason = "report-was-owed".to_owned();
+        Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
+    }
+}
+
+/// Says in a report what was decided of problems.
+fn word(report: &mut Report, decision: &Decision) {
+    if let Decision::Resolve(over) = decision {
+        report.outcome = Outcome::Resolved;
+        report.reason.clone_from(&over.problem.code);
+        report.summary = format!("{} {}", problem::is_over(over), report.summary);
+    }
+    report.summary.push_str(&decision.in_words());
+}
+
+/// The notes of runs that are over and were about the move that this run has noted and leaves to the next one. An interface has
+/// at most 50 tags, and a move that every run tries again would use them up.
+fn told_by_own_note<E: Ec2>(run: &Run<'_, E>, work: &Work) -> Vec<String> {
+    let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+    let Some(own) = work.noted.as_ref().filter(|own| seen.iter().any(|debt| debt.key == own.key)) else {
+        return Vec::new();
+    };
+    let is_told = |other: &&Debt| {
+        let is_over = !other.is_busy(run.clock.now()) && !other.reported;
+        other.key != own.key && is_over && other.is_same_move(own)
+    };
+    seen.iter().filter(is_told).map(|debt| debt.key.clone()).collect()
+}
+
+/// What becomes of the notes on the interface at the end of a run.
+#[derive(Default)]
+struct Settlement {
+    /// Tags that are removed.
+    settled: Vec<String>,
+    /// Debts that stay, as the next run is to find them.
+    rewritten: Vec<Debt>,
+}
+
+impl Settlement {
+    fn obsolete(&mut self, keys: impl IntoIterator<Item = String>) {
+        self.settled.extend(keys);
+    }
+
+    fn settles(&self, debt: &Debt) -> bool {
+        self.settled.contains(&debt.key)
+    }
+
+    /// The report of this debt was published, and with it all that is owed for the same move.
+    fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
+        let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+        // A run that is still at work may go on to move the interface again, and needs its note.
+        let is_over = |other: &Debt| !other.is_busy(run.clock.now());
+        let same =
+            seen.into_iter().filter(|other| other.key != debt.key && other.is_same_move(&debt) && is_over(other));
+        self.settled.extend(same.map(|other| other.key));
+        // An attachment with which the interface would die is not settled with a report.
+        match matches!(debt.change, Change::Move { .. }) && !run.is_safe() {
+            true if debt.reported => {}
+            true => self.rewritten.push(debt.once_reported()),
+            false => self.settled.push(debt.key),
+        }
+    }
+}

@@ -1,0 +1,613 @@
+//! The conductor: one invocation from its payload to its report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::future;
+use futures_util::future::maybe_done;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::act::function::Failover;
+use crate::act::prober::Patience;
+use crate::act::relocation::{Relocated, Started};
+use crate::act::repair::Seeing;
+use crate::act::run::{Clock, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
+use crate::act::work::{Announcement, Ending, Verdict, Work};
+use crate::decide::audit::{changes, client_groups};
+use crate::decide::checks::{Repair, repairs};
+use crate::decide::marks::{Change, Debt, Marks, RunName, Waking, left_to_know};
+use crate::decide::plan;
+use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
+use crate::decide::request::{Concern, concern, parse};
+use crate::model::change;
+use crate::model::error::{CallError, Meaning};
+use crate::model::failure::{Amid, Failure, unreadable};
+use crate::model::finding::Severity;
+use crate::model::ids::{InstanceId, SecurityGroupId};
+use crate::model::observation::{Instance, InstanceState, Reading};
+use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
+use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
+use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
+use crate::model::request::{Intent, Parsed, Request};
+use crate::model::tags::{MOVES, NOT_STARTED, tag_value};
+use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::tell::audit::audit;
+use crate::tell::summary;
+use crate::tell::summary::place;
+
+/// One invocation of the function.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// The document.
+    pub payload: Value,
+    /// Lambda's id of the invocation.
+    pub request_id: String,
+    /// The time of day at which it began.
+    pub received_at: DateTime<Utc>,
+    /// When Lambda cuts it off.
+    pub deadline: Instant,
+}
+
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+    /// Serves one invocation.
+    ///
+    /// # Errors
+    ///
+    /// Only where trying again can help, and for a malformed request. Everything else is a report.
+    pub async fn handle(&self, invocation: Invocation) -> Result<Report, Failure> {
+        let clock = Clock::new(invocation.received_at, invocation.deadline);
+        let name = RunName::new(&invocation.request_id);
+        let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, name);
+        let request = match parse(&invocation.payload)? {
+            Parsed::Request(request) => request,
+            Parsed::Ignored { trigger, reason, detail } => {
+                let summary = format!("The document was ignored: {detail}.");
+                let verdict = Verdict { outcome: Outcome::Ignored, reason: reason.code(), summary, movement: None };
+                return Ok(self.report(&mut run, verdict, trigger, None));
+            }
+        };
+        if concern(&self.config, &request) == Concern::NotAMember {
+            let named = request.trigger.instance_id.as_deref().unwrap_or("The instance");
+            let summary = format!("{named} is no member of this token server, so nothing was looked at.");
+            let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-a-member", summary, movement: None };
+            return Ok(self.report(&mut run, verdict, request.trigger, None));
+        }
+        run.record(Record::Requested(&self.config, &request.intent));
+        let is_audit = request.intent == Intent::Audit;
+        if request.dry_run && !is_audit {
+            return Box::pin(self.rehearse(&mut run, request)).await;
+        }
+        let announced = Announcement::of(&self.config, &request);
+        let mut work = Work { announced, says_nothing: request.dry_run, ..Work::default() };
+        // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
+        let ends = clock.work_ends();
+        let worked = match &request.intent {
+            Intent::Audit => timeout_at(ends, Box::pin(self.audit(&mut run, &mut work))).await,
+            Intent::Pause { until } => {
+                let reason = request.trigger.reason.as_deref();
+                timeout_at(ends, Box::pin(self.pause(&mut run, &mut work, *until, reason))).await
+            }
+            Intent::Resume => timeout_at(ends, Box::pin(self.resume(&mut run, &mut work))).await,
+            intent => timeout_at(ends, Box::pin(self.work(&mut run, &mut work, intent))).await,
+        };
+        if let Ok(Err(failure)) = worked {
+            return Err(failure);
+        }
+        Box::pin(self.conclude(run, work, request.trigger, &invocation.request_id)).await
+    }
+
+    /// Answers what would be done, and changes nothing.
+    async fn rehearse(&self, run: &mut Run<'_, E>, request: Request) -> Result<Report, Failure> {
+        let ends = run.clock.work_ends();
+        let rehearsal = async {
+            let (action, standbys) = self.look_and_plan(run, &request.intent, false).await;
+            run.read_reachability().await;
+            self.probe(run, Patience::NONE).await;
+            (action, standbys)
+        };
+        let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
+            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
+        };
+        let (reason, summary, movement) = match action {
+            Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
+            Action::Move(planned) => {
+                run.steps = planned_steps(&planned, self.config.activation.as_ref());
+                let target = planned.targets.first;
+                let from = planned.from.and_then(|from| from.instance_id);
+                let to = target.attach.instance_id;
+                let summary =
+                    format!("The interface would move from {} to {to}. Nothing was changed.", place(from.as_ref()));
+                let (attachment_id, forced, duration_ms) = (None, None, None);
+                let standby_started = Some(target.start);
+                let movement = Movement { from, to, attachment_id, forced, standby_started, duration_ms };
+                (planned.cause.code(), summary, Some(movement))
+            }
+            Action::Start(start) => {
+                run.steps = planned_steps_of_start(&start);
+                let summary = format!("{} would be started where it is. Nothing was changed.", start.instance_id);
+                (start.cause.code(), summary, None)
+            }
+            Action::Keep { reason: reason @ KeepReason::Paused } => {
+                let held_back = run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen));
+                (reason.code(), held_back.unwrap_or_default(), None)
+            }
+            Action::Keep { reason } => (reason.code(), "Nothing would move. Nothing was changed.".to_owned(), None),
+            Action::Refuse(refusal) => self.rehearsed_refusal(run, &refusal, &standbys),
+            Action::CannotTell(error) => self.rehearsed_refusal(run, &Refusal::from_error(error), &standbys),
+        };
+        let verdict = Verdict { outcome: Outcome::Planned, reason, summary, movement };
+        Ok(self.report(run, verdict, request.trigger, None))
+    }
+
+    fn rehearsed_refusal(
+        &self,
+        run: &mut Run<'_, E>,
+        refusal: &Refusal,
+        standbys: &[Standby],
+    ) -> (&'static str, String, Option<Movement>) {
+        run.findings.extend(run.advisor().refusal(refusal, standbys));
+        (refusal.code(), format!("The move would be refused ({}). Nothing was changed.", refusal.code()), None)
+    }
+
+    /// Everything that needs EC2: look, plan, move, mend.
+    async fn work(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
+        let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // The rules are read at the same time as the rest, but nobody waits for them where something has to be done.
+        let mut rules = pin!(maybe_done(async {
+            let are_wanted = intent.mends() && !groups.is_empty();
+            if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None }
+        }));
+        let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
+        let has_time = matches!(action, Action::Keep { .. } | Action::Refuse(_));
+        if has_time {
+            let _ = timeout(REACHABILITY_PATIENCE, rules.as_mut()).await;
+        }
+        if let Some(read) = rules.as_mut().take_output().flatten() {
+            run.rules_ahead = Some((groups.clone(), read));
+        }
+        if let Some(interface) = run.interface() {
+            self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&interface.groups);
+        }
+        work.standbys = standbys;
+        run.before = run.interface().cloned();
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        work.remembered_refusal = marks.refused;
+        work.remembered_announcement = marks.announced;
+        work.read_marks(run);
+        let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
+        let ending = match action {
+            Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
+            Action::CannotTell(error) => Ending::Refused(Refusal::from_error(error)),
+            Action::Refuse(refusal) => Ending::Refused(refusal),
+            Action::Keep { reason } => Ending::Kept(reason),
+            Action::Move(planned) => self.relocate(run, work, &planned).await,
+            Action::Start(start) => self.start_in_place(run, work, &start).await,
+        };
+        let mends = match &ending {
+            _ if is_paused => false,
+            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) | Ending::Started(..) => true,
+            // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
+            Ending::Kept(_) | Ending::Refused(_) | Ending::HolderNotStarted(_) => {
+                let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
+                let owes = run.is_doomed() && work.owes_a_move();
+                let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
+                can_tell && is_with_member && (intent.mends() || owes)
+            }
+            Ending::MovedByAnotherRun(_)
+            | Ending::Arriving(_)
+            | Ending::Stranded
+            | Ending::Audited { .. }
+            | Ending::Answered(_) => false,
+        };
+        let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
+        let has_started = matches!(ending, Ending::Started(..));
+        let to_wake = self.to_wake(run, work, &ending).filter(|_| !is_paused);
+        // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
+        let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.announced.is_none();
+        let looks_further = mends || !is_quiet;
+        work.ending = Some(ending);
+        // The deadline may come before it is sent, and then this is what is to be told.
+        if let Some((activation, instance)) =
+            self.config.activation.as_ref().zip(to_wake.as_ref().filter(|_| has_moved))
+        {
+            run.activation = Some(ActivationRecord {
+                result: ActivationResult::Failed,
+                error: Some("the time was over before it was sent".to_owned()),
+                ..ActivationRecord::open(activation, instance)
+            });
+        }
+        let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
+        if looks_further && !has_looked {
+            run.read_reachability().await;
+        }
+        if mends {
+            self.mend(run, work).await;
+        }
+        // What keeps the interface alive comes first, and what takes longest last.
+        if is_paused {
+            self.leave_asleep(run, work);
+        }
+        if let Some(instance) = &to_wake {
+            self.wake_once(run, work, instance).await;
+        }
+        let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
+        if has_moved || has_started || has_woken {
+            self.probe_after_a_move(run).await;
+        } else if work.owes_a_report_of_a_move() {
+            self.probe(run, Patience::RESTART).await;
+        }
+        // An answer may be older than the repair. What waits for a newer one comes last.
+        run.see_repairs(work, Seeing::UntilShown).await;
+        run.note_limits().await;
+        Ok(())
+    }
+
+    /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
+    /// of a run that could not do it anymore.
+    fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &Ending) -> Option<InstanceId> {
+        self.config.activation.as_ref()?;
+        let instance = match ending {
+            Ending::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
+            Ending::Returned(to) if !run.has_booted_with_it => to,
+            Ending::Kept(_) | Ending::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
+            _ => return None,
+        };
+        run.running_member().filter(|running| *running == instance).cloned()
+    }
+
+    /// Wakes the token server, and remembers that, so that no later run does it again.
+    async fn wake_once(&self, run: &mut Run<'_, E>, work: &mut Work, instance: &InstanceId) {
+        let Some(activation) = &self.config.activation else { return };
+        let owed: Vec<Debt> = work.asleep(run).map(|owed| owed.debt.clone()).collect();
+        let begun = owed.iter().filter_map(|debt| match debt.woken {
+            Waking::Begun(until) => Some(until),
+            Waking::Open | Waking::Done => None,
+        });
+        match begun.max() {
+            // Another run is at it, and tells what comes of it.
+            Some(until) if run.clock.now() < until => {
+                run.activation = None;
+                return;
+            }
+            // It has not told. To restart what may serve by now is worse than to say so.
+            Some(_) => {
+                run.activation = Some(ActivationRecord {
+                    error: Some("another run sent it or was about to, and could not say what came of it".to_owned()),
+                    ..ActivationRecord::open(activation, instance)
+                });
+            }
+            None => match self.note_waking(run, &owed).await {
+                Ok(()) => self.wake(run, activation, instance).await,
+                Err(error) => {
+                    let is_transient = error.is_transient();
+                    run.activation = Some(ActivationRecord {
+                        result: ActivationResult::Failed,
+                        error: Some(error.to_string()),
+                        ..ActivationRecord::open(activation, instance)
+                    });
+                    // The next run tries again. What can never be noted is told, and nothing more is tried.
+                    if is_transient {
+                        return;
+                    }
+                }
+            },
+        }
+        let woken = run.activation.as_ref().map(|activation| left_to_know(activation, run.clock.now()));
+        work.woken = woken;
+        work.noted = work.noted.take().map(|debt| Debt { woken: woken.unwrap_or(debt.woken), ..debt });
+    }
+
+    /// Notes on what other runs owe that their token server is about to be woken. It must not be restarted again by every later
+    /// run, so nothing is sent that could not be remembered.
+    async fn note_waking(&self, run: &mut Run<'_, E>, owed: &[Debt]) -> Result<(), CallError> {
+        let until = run.clock.cut_off_at();
+        let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun(until), ..debt.clone() });
+        let notes: BTreeMap<String, String> = begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let written = self.ec2.write_tags(&self.config.interface_id, &notes);
+        run.step(Step::NoteArrival, &self.config.interface_id, written).await
+    }
+
+    /// Looks for everything that would go wrong with the next failover. Changes nothing.
+    async fn audit(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<(), Failure> {
+        let subscriptions = self.sns.subscriptions();
+        let groups = client_groups(&self.config);
+        let (plan, subscriptions, client_groups) = {
+            let looked = self.look_and_plan(run, &Intent::Audit, false);
+            future::join3(looked, subscriptions, self.ec2.security_groups(&groups)).await
+        };
+        let (action, standbys) = plan;
+        if let Action::CannotTell(error) = &action {
+            if error.is_transient() {
+                return Err(unreadable(error.clone()));
+            }
+            work.ending = Some(Ending::Refused(Refusal::from_error(error.clone())));
+            return Ok(());
+        }
+        let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
+        self.probe(run, Patience::RESTART).await;
+        let Some(observation) = &run.observation else { return Ok(()) };
+        run.record(Record::Audited(&readiness));
+        let audit = audit(&self.config, observation, &action, &standbys, &readiness);
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        work.remembered_refusal = marks.refused;
+        work.remembered_audit = marks.audited;
+        work.read_marks(run);
+        work.ending = Some(Ending::Audited { viable: audit.viable });
+        run.viable_standbys = run.interface().map(|_| audit.viable);
+        run.findings.extend(audit.findings);
+        work.standbys = standbys;
+        Ok(())
+    }
+
+    /// Reads all that an audit asks beyond what every run reads, in one wave; who can reach the interface may take another.
+    async fn read_readiness(
+        &self,
+        run: &mut Run<'_, E>,
+        standbys: &[Standby],
+        subscriptions: Reading<Option<Vec<Subscription>>>,
+        client_groups: Reading<BTreeSet<SecurityGroupId>>,
+    ) -> Readiness {
+        let (config, ec2) = (&self.config, &self.ec2);
+        let interface = run.interface().cloned();
+        let observation = run.observation.as_ref();
+        let instances = observation.and_then(|seen| seen.instances.known()).cloned().unwrap_or_default();
+        let changes = observation.map(|seen| changes(config, seen, standbys)).unwrap_or_default();
+        let types: BTreeSet<String> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
+        let protected = future::join_all(instances.iter().map(|instance| ec2.is_protected(&instance.id)));
+        let answers = future::join_all(changes.iter().map(|change| ec2.may(change)));
+        let network = async {
+            let Some(interface) = &interface else { return (None, None) };
+            let (subnet, vpc) = (&interface.subnet_id, &interface.vpc_id);
+            let (routes, acl) = future::join(ec2.routes(subnet, vpc), ec2.acl_entries(subnet)).await;
+            (Some(routes.into()), Some(acl.into()))
+        };
+        let activation = self.read_activation(&instances);
+        let reachability = run.read_reachability();
+        let network = future::join(network, activation);
+        let (interface_limits, protected, answers, ((routes, acl), activation), ()) =
+            future::join5(ec2.interface_limits(&types), protected, answers, network, reachability).await;
+        let ids = instances.iter().map(|instance| instance.id.clone());
+        let answers = answers.into_iter().map(Reading::from);
+        Readiness {
+            interface_limits: interface_limits.into(),
+            protected: ids.zip(protected.into_iter().map(Reading::from)).collect(),
+            routes,
+            acl,
+            client_groups,
+            subscriptions,
+            permissions: changes
+                .into_iter()
+                .zip(answers)
+                .map(|(change, answer)| Permission { change, answer })
+                .collect(),
+            activation,
+        }
+    }
+
+    /// Reads whether the members that run could be woken.
+    async fn read_activation(&self, instances: &[Instance]) -> Option<ActivationReadiness> {
+        let activation = self.config.activation.as_ref()?;
+        let running = instances.iter().filter(|instance| instance.state == InstanceState::Running);
+        let running: BTreeSet<InstanceId> = running.map(|instance| instance.id.clone()).collect();
+        let (document, reachable) =
+            future::join(self.ssm.has_document(&activation.document), self.ssm.reachable_agents(&running)).await;
+        Some(ActivationReadiness { document: document.into(), reachable: reachable.into() })
+    }
+
+    /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
+    /// answer is acted upon, unless it is doubtful.
+    async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
+        let began = Instant::now();
+        let mut doubt: Option<Instant> = None;
+        loop {
+            let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
+            let mut looked_for = began.elapsed();
+            let observation = run.observe().await;
+            // A doubt lasts from the answer that began it, however long something else was waited for before.
+            let doubted_for = doubt.map_or(Duration::ZERO, |since| since.elapsed());
+            let mut plan = plan::plan(&self.config, observation, intent, doubted_for.min(looked_for));
+            if matches!(plan.decision, Decision::LookAgain { reason, .. } if reason.doubts_an_answer()) {
+                doubt = doubt.or_else(|| Some(Instant::now()));
+            } else {
+                doubt = None;
+                // Where there is no patience, or no time, nothing else is waited for.
+                looked_for = if last_chance || !patience { Duration::MAX } else { looked_for };
+                plan = plan::plan(&self.config, observation, intent, looked_for);
+            }
+            run.record(Record::Planned(&plan, looked_for));
+            let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
+            run.viable_standbys = run.interface().map(|_| viable());
+            match plan.decision {
+                Decision::Act(action) => return (action, plan.standbys),
+                Decision::LookAgain { reason, .. } if last_chance => {
+                    return (Action::CannotTell(reason.in_doubt()), plan.standbys);
+                }
+                Decision::LookAgain { .. } => sleep(pause_after_look(began.elapsed())).await,
+            }
+        }
+    }
+
+    /// Carries out a move, with the note of the debt before the first change.
+    async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> Ending {
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let target = &planned.targets.first.attach.instance_id;
+        let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
+        // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
+        // same move, and the other run's note, the last of them, says where it began.
+        let is_begun = |debt: &&Debt| matches!(debt.change, Change::Move { departed: Some(_), arrived: None, .. });
+        let begun = marks.debts.iter().filter(|_| planned.from.is_none()).rfind(is_begun);
+        let debt = begun.map_or(new.clone(), |begun| new.continuing(&run.name, begun));
+        if let Change::Move { departed, .. } = &debt.change {
+            run.departed.extend(departed.clone());
+        }
+        let left = match &debt.change {
+            Change::Move { from, .. } => from.clone(),
+            Change::Start { .. } | Change::Repair { .. } => None,
+        };
+        if let Err(error) = self.prepare(run, planned, &debt).await {
+            work.obsolete.push(debt.key);
+            return Ending::Refused(Refusal::PermissionDenied(error));
+        }
+        work.noted = Some(debt.clone());
+        let relocated = run.relocate(planned, left).await;
+        let arrival = match &relocated {
+            Relocated::Moved(movement) | Relocated::NotStarted(movement) => {
+                movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
+            }
+            Relocated::Returned(to, attachment) => Some((to, attachment)),
+            Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Arriving(_) | Relocated::Stranded => None,
+        };
+        let mut notes = BTreeMap::new();
+        if let Some((at, by)) = arrival {
+            let debt = debt.arrived(at, by);
+            // Its token server found the interface at boot.
+            let debt = if run.has_booted_with_it { debt.once_woken() } else { debt };
+            notes.insert(debt.key.clone(), tag_value(&debt.value()));
+            work.noted = Some(debt);
+        }
+        let has_left = !matches!(relocated, Relocated::Refused(_) | Relocated::ByAnotherRun(_));
+        if planned.counts && has_left {
+            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+        }
+        notes.extend(not_started(run, &marks));
+        if !notes.is_empty() {
+            // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
+            // tells by the present attachment whether the move was made.
+            let written = self.ec2.write_tags(&planned.interface_id, &notes);
+            let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
+        }
+        match relocated {
+            Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
+            Relocated::ByAnotherRun(to) => {
+                // The run that attached it reports this move. The note stays only in case that it was this run after all.
+                let noted = work.noted.take().filter(|_| !run.may_have_attached);
+                work.obsolete.extend(noted.map(|debt| debt.key));
+                Ending::MovedByAnotherRun(to)
+            }
+            Relocated::Refused(refusal) => Ending::Refused(refusal),
+            Relocated::Returned(to, _) => Ending::Returned(to),
+            Relocated::NotStarted(movement) => Ending::NotStarted(movement),
+            Relocated::Arriving(movement) => Ending::Arriving(movement),
+            Relocated::Stranded => Ending::Stranded,
+        }
+    }
+
+    /// Starts the holder where it is, with the note of the debt before it.
+    async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> Ending {
+        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
+        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+        let noted = self.ec2.write_tags(&start.interface_id, &notes);
+        if let Err(error) = run.step(Step::NoteDebt, &debt.key, noted).await {
+            let finding = run.advisor().mark_not_written(&error);
+            run.findings.push(finding);
+        }
+        work.noted = Some(debt);
+        let started = run.start_holder(&start.instance_id).await;
+        if started == Started::BySomebody {
+            work.obsolete.extend(work.noted.take().map(|debt| debt.key));
+            return Ending::Kept(KeepReason::HolderStarting);
+        }
+        let runs = started == Started::ByThisRun;
+        // Its token server finds the interface at boot, whoever brought it there.
+        work.woken = Some(Waking::Done);
+        let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();
+        if runs && start.counts {
+            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+        }
+        if !notes.is_empty() {
+            let written = self.ec2.write_tags(&start.interface_id, &notes);
+            // If this fails, the limit counts one start less, or the next run tries again too early.
+            let _ = run.step(Step::NoteArrival, &start.interface_id, written).await;
+        }
+        if runs {
+            Ending::Started(start.instance_id.clone(), start.cause)
+        } else {
+            Ending::HolderNotStarted(start.instance_id.clone())
+        }
+    }
+
+    /// Notes the debt and asks for permission, both at once and both before anything is changed.
+    async fn prepare(&self, run: &mut Run<'_, E>, planned: &Move, debt: &Debt) -> Result<(), CallError> {
+        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+        let target = &planned.targets.first;
+        let ec2 = &self.ec2;
+        let noting = run.begin(Step::NoteDebt, &debt.key);
+        let asking = run.begin(Step::CheckPermission, &target.attach.instance_id);
+        let attach = change::Change::Attach(target.attach.clone());
+        let start = change::Change::Start(target.attach.instance_id.clone());
+        let may_start = async { if target.start { ec2.may(&start).await } else { Ok(()) } };
+        let (noted, may_attach, may_start) =
+            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may(&attach), may_start).await;
+        // Only a denial counts. Anything else that EC2 has against the attach now, such as that the interface is still in
+        // use, is what the move itself deals with.
+        let denied = [may_attach, may_start]
+            .into_iter()
+            .find_map(|asked| asked.err().filter(|error| error.meaning == Meaning::Denied));
+        run.end(noting, noted.as_ref().err());
+        run.end(asking, denied.as_ref());
+        if let Some(error) = denied {
+            return Err(error);
+        }
+        // The token server waits for its interface. A note that cannot be written costs a report only if this run also dies
+        // before it publishes, so the move goes on and says what it lacks.
+        if let Err(error) = noted {
+            let finding = run.advisor().mark_not_written(&error);
+            run.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    /// Mends what is wrong and may be mended, and looks again.
+    async fn mend(&self, run: &mut Run<'_, E>, work: &mut Work) {
+        let (Some(checked), Some(interface)) = (run.check(), run.interface().cloned()) else { return };
+        work.checks = Some(checked.results());
+        let mut needed = repairs(&self.config, &interface, &checked);
+        // Whoever completes the move of a run that died sets the flag as that run would have, whatever the settings allow.
+        if let Some(attachment) = checked.deletes_on_termination.clone().filter(|_| work.owes_a_move()) {
+            let keep = Repair::KeepOnTermination(attachment);
+            if !needed.contains(&keep) {
+                needed.push(keep);
+            }
+        }
+        if needed.is_empty() {
+            return;
+        }
+        work.to_repair = needed.iter().map(|repair| repair.setting()).collect();
+        work.to_repair.dedup();
+        // After a move the move's own note covers the repairs. Otherwise they get one, and are not begun without it: they
+        // can wait for a run that can write.
+        if work.noted.is_none() {
+            let what = work.to_repair.iter().map(|what| (*what).to_owned()).collect();
+            let debt = Debt::of_repairs(&run.name, what, run.clock.now(), run.clock.cut_off_at());
+            let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+            if let Err(error) = run.step(Step::NoteDebt, &debt.key, self.ec2.write_tags(&interface.id, &notes)).await {
+                let consequence = "A repair could not be noted on the interface first, so it was not begun.";
+                let finding =
+                    run.advisor().call_failed("repair-failed", Severity::Critical, &interface.id, consequence, &error);
+                run.findings.push(finding);
+                return;
+            }
+            work.noted = Some(debt);
+        }
+        for repair in needed {
+            if run.mend(&repair).await {
+                work.unseen.push(repair);
+            }
+        }
+        run.see_repairs(work, Seeing::Once).await;
+    }
+}
+
+/// The tag that remembers which members could not be started, if there are any.
+fn not_started<E: Ec2>(run: &Run<'_, E>, marks: &Marks) -> Option<(String, String)> {
+    let failed = &run.not_started;
+    (!failed.is_empty()).then(|| (NOT_STARTED.to_owned(), marks.not_started_with(failed, run.clock.now())))
+}

@@ -1,0 +1,53 @@
+//! The function: what it keeps from one invocation to the next.
+
+use std::sync::Mutex;
+
+use crate::act::prober::Prober;
+use crate::act::run::Recorder;
+use crate::decide::problem::Memory;
+use crate::model::config::Config;
+use crate::model::ids::SecurityGroupId;
+use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+
+/// The function: a configuration, and the doors to EC2, SNS and Systems Manager. It serves any number of invocations.
+pub struct Failover<E, S, M> {
+    pub(crate) config: Config,
+    pub(crate) ec2: E,
+    pub(crate) sns: S,
+    pub(crate) ssm: M,
+    /// What tries the token server's ports; `None`: they are not tried.
+    pub(crate) prober: Option<Prober>,
+    pub(crate) recorder: Box<Recorder>,
+    /// The problem that was mailed last by this process. It stands in for the tag where there is no interface to carry one, so
+    /// that a lost interface is not reported every minute.
+    pub(crate) problem: Mutex<Memory>,
+    /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
+    /// read together with the interface, and not only after it.
+    pub(crate) groups: Mutex<Vec<SecurityGroupId>>,
+    /// What this process has told of a pause last. It stands in for the tag where that cannot be written.
+    pub(crate) told_of_pause: Mutex<Option<String>>,
+}
+
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+    /// A function with this configuration. `recorder` is told what happens, while it happens.
+    pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
+        let (problem, groups, told_of_pause) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, told_of_pause }
+    }
+
+    /// Whether the token server's ports are tried from inside the VPC.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.prober.as_ref().is_some_and(Prober::is_inside)
+    }
+
+    /// The same function, which also tries the token server's ports.
+    #[must_use]
+    pub fn probing(self, prober: Prober) -> Self {
+        Self { prober: Some(prober), ..self }
+    }
+
+    /// The name of the token server.
+    pub fn token_server(&self) -> &str {
+        &self.config.name
+    }
+}

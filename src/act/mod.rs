@@ -1,0 +1,13 @@
+//! The effects: everything that waits for AWS or for the clock, from the invocation as a whole down to one step.
+
+pub mod conclusion;
+pub mod failover;
+pub mod function;
+pub mod maintenance;
+pub mod prober;
+pub mod relocation;
+pub mod repair;
+pub mod room;
+pub mod run;
+pub mod serving;
+pub mod work;

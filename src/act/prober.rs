@@ -1,0 +1,173 @@
+//! Trying the ports of the token server.
+
+use crate::model::check::CheckResult;
+use crate::model::config::PortRange;
+use crate::model::report::{Probe, milliseconds};
+use futures_util::future;
+use futures_util::future::BoxFuture;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How a port is tried.
+pub type Connect = dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), Unanswered>> + Send + Sync;
+
+/// Why a port did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// Whoever has the address answered that nothing listens on the port.
+    #[error("connection refused")]
+    Refused,
+    /// Nothing came back. The machine may be down, or not to be reached from where it was tried.
+    #[error("no answer")]
+    Silent,
+}
+
+/// Tries the ports of the token server.
+pub struct Prober {
+    connect: Box<Connect>,
+    pub(crate) is_inside: bool,
+}
+
+impl Prober {
+    /// Tries them from inside the VPC, where no answer means that clients get none either.
+    pub fn inside(connect: Box<Connect>) -> Self {
+        Self { connect, is_inside: true }
+    }
+
+    /// Tries them from somewhere. No answer may mean no more than that this place is outside of the VPC, and an answer may be
+    /// that of another machine with the same private address. So what is found is told, and nothing is concluded from it.
+    pub fn outside(connect: Box<Connect>) -> Self {
+        Self { connect, is_inside: false }
+    }
+
+    /// Whether they are tried from inside the VPC.
+    pub fn is_inside(&self) -> bool {
+        self.is_inside
+    }
+}
+
+/// Connects over TCP and closes the connection at once.
+///
+/// # Errors
+///
+/// Whatever is not a refusal counts as silence: a name for it is the system's, and differs from one to the next.
+pub async fn connect_over_tcp(address: SocketAddr) -> Result<(), Unanswered> {
+    match TcpStream::connect(address).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            std::io::ErrorKind::ConnectionRefused | std::io::ErrorKind::ConnectionReset => Unanswered::Refused,
+            _ => Unanswered::Silent,
+        }),
+    }
+}
+
+/// How long one connect may take: long enough for the operating system to ask a second time.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many ports are tried. A token server has two; a range may be as wide as a person has written it.
+const MOST_PORTS: usize = 32;
+
+/// The pause before a command or a port is asked after again. A daemon takes some seconds to start, and a machine half a minute.
+pub(crate) fn pause(waited: Duration) -> Duration {
+    Duration::from_millis(if waited < Duration::from_secs(10) { 250 } else { 1000 })
+}
+
+/// For how long a port that does not answer is tried again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    refused: Duration,
+    silent: Duration,
+}
+
+impl Patience {
+    /// One look.
+    pub(crate) const NONE: Self = Self { refused: Duration::ZERO, silent: Duration::ZERO };
+    /// A token server that is just being restarted is none that fails.
+    pub(crate) const RESTART: Self = Self { refused: Duration::from_secs(5), silent: Duration::ZERO };
+
+    /// After a move, a machine may still have to boot. From outside of the VPC that is not worth waiting for.
+    pub(crate) fn after_a_move(is_inside: bool) -> Self {
+        let boot = Duration::from_secs(90);
+        Self { refused: boot, silent: if is_inside { boot } else { Duration::from_secs(15) } }
+    }
+
+    fn of(self, unanswered: &Unanswered) -> Duration {
+        match unanswered {
+            Unanswered::Refused => self.refused,
+            Unanswered::Silent => self.silent,
+        }
+    }
+}
+
+/// The ports, as far as they are tried.
+pub(crate) fn ports_to_try(ports: &[PortRange]) -> Vec<u16> {
+    ports.iter().flat_map(|range| range.first..=range.last).take(MOST_PORTS).collect()
+}
+
+/// A port and how it answered last.
+struct Tried {
+    port: u16,
+    took: Duration,
+    /// `None`: the time was over before that could be told.
+    answer: Option<Result<(), Unanswered>>,
+}
+
+impl Prober {
+    /// Tries all ports at once, and those that do not answer again, until the patience with them is over.
+    pub(crate) async fn try_ports(
+        &self,
+        address: IpAddr,
+        ports: &[u16],
+        patience: Patience,
+        ends: Instant,
+    ) -> Vec<Probe> {
+        let began = Instant::now();
+        let mut tried: Vec<Tried> = self.try_once(address, ports, ends).await;
+        loop {
+            let is_worth_it = |tried: &&Tried| match &tried.answer {
+                Some(Err(unanswered)) => began.elapsed() < patience.of(unanswered),
+                Some(Ok(())) | None => false,
+            };
+            let again: Vec<u16> = tried.iter().filter(is_worth_it).map(|tried| tried.port).collect();
+            let next = Instant::now() + pause(began.elapsed());
+            if again.is_empty() || next >= ends {
+                return tried.into_iter().map(|tried| self.probe(tried)).collect();
+            }
+            sleep(next - Instant::now()).await;
+            for now in self.try_once(address, &again, ends).await.into_iter().filter(|now| now.answer.is_some()) {
+                if let Some(before) = tried.iter_mut().find(|before| before.port == now.port) {
+                    *before = now;
+                }
+            }
+        }
+    }
+
+    async fn try_once(&self, address: IpAddr, ports: &[u16], ends: Instant) -> Vec<Tried> {
+        let tries = ports.iter().map(|port| async {
+            let began = Instant::now();
+            let enough = began + CONNECT_PATIENCE;
+            let connected = timeout_at(enough.min(ends), (self.connect)(SocketAddr::new(address, *port))).await;
+            let answer = match connected {
+                Ok(answer) => Some(answer),
+                Err(_) if enough <= ends => Some(Err(Unanswered::Silent)),
+                Err(_) => None,
+            };
+            Tried { port: *port, took: began.elapsed(), answer }
+        });
+        future::join_all(tries).await
+    }
+
+    fn probe(&self, Tried { port, took, answer }: Tried) -> Probe {
+        let (result, error) = match answer {
+            Some(Ok(())) => (CheckResult::Ok, None),
+            Some(Err(Unanswered::Silent)) if !self.is_inside => {
+                (CheckResult::NotChecked, Some(Unanswered::Silent.to_string()))
+            }
+            Some(Err(unanswered)) => (CheckResult::Failed, Some(unanswered.to_string())),
+            None => (CheckResult::NotChecked, Some("the time was over".to_owned())),
+        };
+        Probe { port, result, duration_ms: milliseconds(took), error }
+    }
+}

@@ -1,0 +1,91 @@
+//! Carrying out repairs of what the checks found wrong, as far as the settings allow, and seeing that they are made.
+
+use tokio::time::{Instant, sleep};
+
+use crate::act::run::{Run, pause_after_look};
+use crate::act::work::Work;
+use crate::decide::checks::{Repair, is_made};
+use crate::model::error::{CallError, Meaning};
+use crate::model::finding::Severity;
+use crate::model::observation::OLDEST_ANSWER;
+use crate::model::report::Step;
+use crate::ports::Ec2;
+
+/// How often EC2 is asked whether it shows the repairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seeing {
+    /// Once.
+    Once,
+    /// As long as it shows less than was accepted, and its answers may be old.
+    UntilShown,
+}
+
+impl<E: Ec2> Run<'_, E> {
+    /// Asks EC2 what it shows of the repairs that it accepted. Only what it shows is repaired.
+    pub(crate) async fn see_repairs(&mut self, work: &mut Work, seeing: Seeing) {
+        let began = Instant::now();
+        while seeing == Seeing::Once || !work.unseen.is_empty() {
+            // What was read ahead is older than any repair.
+            self.rules_ahead = None;
+            if self.look().await.is_ok() {
+                self.read_reachability().await;
+                if let Some(checked) = self.check() {
+                    let accepted = std::mem::take(&mut work.unseen).into_iter();
+                    let (made, unseen): (Vec<_>, Vec<_>) = accepted.partition(|repair| is_made(repair, &checked));
+                    work.repaired.extend(made.iter().map(Repair::setting));
+                    work.repaired.dedup();
+                    work.unseen = unseen;
+                }
+            }
+            if seeing == Seeing::Once || began.elapsed() >= OLDEST_ANSWER {
+                break;
+            }
+            sleep(pause_after_look(began.elapsed())).await;
+        }
+    }
+
+    /// Carries out one repair. Returns whether EC2 accepted it.
+    pub(crate) async fn mend(&mut self, repair: &Repair) -> bool {
+        let ec2 = self.ec2;
+        let interface = &self.config.interface_id;
+        let mended = match repair {
+            Repair::KeepOnTermination(attachment) => {
+                self.step(Step::KeepOnTermination, attachment, ec2.keep_on_termination(interface, attachment)).await
+            }
+            Repair::MoveAddress { allocation_id, from } => {
+                // Taking the address by the association that was observed, and then putting it where it belongs only if it
+                // is free, cannot take it from anybody else who got it in between.
+                let taken = match from {
+                    Some(from) => self.step(Step::DisassociateAddress, from, ec2.disassociate_address(from)).await,
+                    None => Ok(()),
+                };
+                match taken {
+                    Ok(()) => {
+                        let associate = ec2.associate_address(allocation_id, interface);
+                        self.step(Step::AssociateAddress, allocation_id, associate).await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Repair::OpenPorts(ingress) => {
+                let resource = format!("{} TCP {} from {}", ingress.group_id, ingress.ports, ingress.client);
+                self.step(Step::AuthorizeIngress, resource, ec2.authorize_ingress(ingress)).await
+            }
+        };
+        match mended {
+            Ok(()) => true,
+            Err(error) if error.meaning == Meaning::Duplicate => true,
+            Err(error) => {
+                self.repair_failed(repair, &error);
+                false
+            }
+        }
+    }
+
+    fn repair_failed(&mut self, repair: &Repair, error: &CallError) {
+        let consequence = format!("The repair {} did not succeed.", repair.setting());
+        let interface = &self.config.interface_id;
+        let finding = self.advisor().call_failed("repair-failed", Severity::Critical, interface, &consequence, error);
+        self.findings.push(finding);
+    }
+}

@@ -1,0 +1,60 @@
+//! Room for the interface on an instance: what an attach that was refused teaches about the instance's type.
+//!
+//! The limit is read once the interface has its place, for no failover needs it, and is written on the interface, where the next
+//! plan finds it.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::act::run::Run;
+use crate::decide::marks::Marks;
+use crate::model::change::Attach;
+use crate::model::error::CallError;
+use crate::model::report::Step;
+use crate::model::tags::LIMITS;
+use crate::ports::{Ec2, Ec2Audit};
+
+/// How long the report waits for the limits.
+const LIMITS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The code by which EC2 refuses an attach to an instance that has all the interfaces that its type can have.
+/// Source: "Error codes for the Amazon EC2 API".
+const NO_ROOM: &str = "AttachmentLimitExceeded";
+
+impl<E: Ec2> Run<'_, E> {
+    /// Notes the type of an instance to which an attach was refused because it has no room.
+    pub(crate) fn learn_of_room(&mut self, attach: &Attach, error: &CallError) {
+        if error.code.as_deref() == Some(NO_ROOM) {
+            let instance = self.observation.as_ref().and_then(|seen| seen.instance(&attach.instance_id));
+            self.types_without_room.extend(instance.map(|instance| instance.instance_type.clone()));
+        }
+    }
+}
+
+impl<E: Ec2 + Ec2Audit> Run<'_, E> {
+    /// Reads the limits of the types that turned out to have no room, and writes them on the interface. If that fails, the next
+    /// refused attach tries it again.
+    pub(crate) async fn note_limits(&mut self) {
+        let types = std::mem::take(&mut self.types_without_room);
+        let Some(marks) = self.interface().map(|interface| Marks::read(&interface.tags)) else { return };
+        if types.is_empty() {
+            return;
+        }
+        let ec2 = self.ec2;
+        let interface = &self.config.interface_id;
+        let names = types.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let noting = async {
+            let read = timeout(LIMITS_PATIENCE, ec2.interface_limits(&types)).await;
+            let gave_up = |why| CallError::gave_up("ec2:DescribeInstanceTypes", why);
+            let limits = read.unwrap_or_else(|_| Err(gave_up("there was no answer in time".to_owned())))?;
+            if limits.is_empty() {
+                return Err(gave_up(format!("EC2 does not describe {names}")));
+            }
+            let tags = [(LIMITS.to_owned(), marks.limits_with(&limits))].into();
+            ec2.write_tags(interface, &tags).await
+        };
+        // What comes of it is in the report's steps. Nothing else depends on it.
+        let _ = self.step(Step::NoteLimits, &names, noting).await;
+    }
+}

@@ -1,0 +1,457 @@
+//! What one invocation carries along: its clock, its latest view of EC2, and the record of what it did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::decide::checks::{Checked, check, has_address, wanted_address};
+use crate::decide::marks::RunName;
+use crate::decide::pause;
+use crate::decide::security_group::prefix_lists;
+use crate::model::config::Config;
+use crate::model::error::{CallError, Meaning};
+use crate::model::finding::Finding;
+use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
+use crate::model::observation::{
+    AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
+    StateReason, StatusChecks,
+};
+use crate::model::pause::Pause;
+use crate::model::plan::Plan;
+use crate::model::readiness::Readiness;
+use crate::model::report::{ActivationRecord, Probe, Step, StepRecord, StepResult, milliseconds};
+use crate::model::request::Intent;
+use crate::ports::Ec2;
+use crate::tell::findings::Advisor;
+
+/// Something worth a line in the log, as it happens.
+#[derive(Debug, Clone, Copy)]
+pub enum Record<'a> {
+    /// Something was asked for.
+    Requested(&'a Config, &'a Intent),
+    /// EC2 was read.
+    Observed(&'a Observation),
+    /// A plan was made, after EC2 had been read for so long.
+    Planned(&'a Plan, Duration),
+    /// An audit has read what it asks for.
+    Audited(&'a Readiness),
+    /// A step begins.
+    Begun(Step, &'a str),
+    /// A step ended.
+    Ended(&'a StepRecord),
+}
+
+/// Receives the records of a run.
+pub type Recorder = dyn Fn(Record<'_>) + Send + Sync;
+
+/// When an invocation began and when it must have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    received_at: DateTime<Utc>,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl Clock {
+    /// A clock that starts now. `deadline` is when the invocation is cut off, whatever it is doing.
+    pub fn new(received_at: DateTime<Utc>, deadline: Instant) -> Self {
+        Self { received_at, began: Instant::now(), deadline }
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.time_of(Instant::now())
+    }
+
+    /// The time of day at which the invocation is cut off.
+    pub fn cut_off_at(&self) -> DateTime<Utc> {
+        self.time_of(self.deadline)
+    }
+
+    /// When everything but the report must be done: ten seconds before the end, or a fifth of a short invocation.
+    pub fn work_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 5).min(Duration::from_secs(10));
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    /// When the last wait must be over, so that what it came to is still told as a result and not as a deadline.
+    pub fn waiting_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(1));
+        self.work_ends().checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    /// When publishing must be done, so that there is still time to answer.
+    pub fn publishing_ends(&self) -> Instant {
+        let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(2));
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
+
+    fn time_of(&self, instant: Instant) -> DateTime<Utc> {
+        let since = TimeDelta::from_std(instant.saturating_duration_since(self.began)).unwrap_or(TimeDelta::MAX);
+        self.received_at.checked_add_signed(since).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// The pause before the next poll: short while EC2 is usually done, longer when it is slow.
+///
+/// EC2 takes one to four seconds for an attach or a detach as a rule, so for five seconds a poll every 100 ms notices the
+/// end at once and stays far below EC2's limit for describing calls (a bucket of 100, refilled by 20 a second).
+pub fn pause_after(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0..5 => Duration::from_millis(100),
+        5..30 => Duration::from_millis(250),
+        _ => Duration::from_secs(2),
+    }
+}
+
+/// Waits for the first of two, and lets the other go on meanwhile. What is needed first does not wait for what is only good to
+/// have.
+pub(crate) async fn first_of<T>(
+    first: impl Future<Output = T>,
+    mut other: Pin<&mut future::MaybeDone<impl Future>>,
+) -> T {
+    let mut first = pin!(first);
+    poll_fn(|context| {
+        let _ = other.as_mut().poll(context);
+        first.as_mut().poll(context)
+    })
+    .await
+}
+
+/// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
+/// look is three calls. What takes longer than half a minute, such as a slow attach, often takes many.
+pub fn pause_after_look(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0 => Duration::from_millis(250),
+        1..30 => Duration::from_secs(1),
+        _ => Duration::from_secs(3),
+    }
+}
+
+/// A step on record that has not ended.
+#[derive(Clone, Copy)]
+pub(crate) struct Begun {
+    index: usize,
+    at: Instant,
+}
+
+/// Ingress rules, or why they could not be read.
+type ReadRules = Result<Vec<IngressRule>, CallError>;
+
+/// What one invocation carries along.
+pub struct Run<'a, E> {
+    pub(crate) config: &'a Config,
+    pub(crate) ec2: &'a E,
+    pub(crate) clock: Clock,
+    recorder: &'a Recorder,
+    /// The latest view of EC2.
+    pub(crate) observation: Option<Observation>,
+    /// The interface as it was before anything was changed.
+    pub(crate) before: Option<NetworkInterface>,
+    /// Whether this run has attached the interface.
+    pub(crate) has_attached: bool,
+    /// The attachments that the interface has left: an answer that shows one of them is old.
+    pub(crate) departed: BTreeSet<AttachmentId>,
+    /// Whether a detach or an attach of this run took effect, or may have.
+    pub(crate) may_have_changed: bool,
+    /// Whether an attach of this run took effect, or may have.
+    pub(crate) may_have_attached: bool,
+    /// Whether this run has started the instance that has the interface, so that its token server found the interface at boot.
+    pub(crate) has_booted_with_it: bool,
+    /// The members that EC2 could not start when this run asked for it.
+    pub(crate) not_started: BTreeSet<InstanceId>,
+    /// Why EC2 stopped instances again that this run had started.
+    pub(crate) stopped_again: BTreeMap<InstanceId, StateReason>,
+    /// How this run signs its notes on the interface.
+    pub(crate) name: RunName,
+    /// The ingress rules of these groups, read before it was known that they are the interface's.
+    pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
+    /// The types of instances that had all the interfaces that they can have when they were to get this one.
+    pub(crate) types_without_room: BTreeSet<String>,
+    /// How many standbys could take the interface.
+    pub(crate) viable_standbys: Option<usize>,
+    /// What came of waking the token server.
+    pub(crate) activation: Option<ActivationRecord>,
+    /// What came of trying its ports.
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) steps: Vec<StepRecord>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl<'a, E: Ec2> Run<'a, E> {
+    pub(crate) fn new(config: &'a Config, ec2: &'a E, clock: Clock, recorder: &'a Recorder, name: RunName) -> Self {
+        Self {
+            config,
+            ec2,
+            clock,
+            recorder,
+            observation: None,
+            before: None,
+            has_attached: false,
+            departed: BTreeSet::new(),
+            may_have_changed: false,
+            may_have_attached: false,
+            has_booted_with_it: false,
+            not_started: BTreeSet::new(),
+            stopped_again: BTreeMap::new(),
+            name,
+            rules_ahead: None,
+            types_without_room: BTreeSet::new(),
+            viable_standbys: None,
+            activation: None,
+            probes: Vec::new(),
+            steps: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    pub(crate) fn advisor(&self) -> Advisor<'a> {
+        Advisor::new(self.config)
+    }
+
+    pub(crate) fn record(&self, record: Record<'_>) {
+        (self.recorder)(record);
+    }
+
+    /// The Elastic IP that must be on the interface: the configured one or, once this run has moved the interface, the one
+    /// that was on it before.
+    pub(crate) fn wanted_address(&self) -> Option<AllocationId> {
+        wanted_address(self.config, self.before.as_ref().filter(|_| self.has_attached))
+    }
+
+    /// Reads who can reach the interface.
+    pub(crate) async fn read_reachability(&mut self) {
+        let Some(interface) = self.interface().cloned() else { return };
+        let wanted = self.wanted_address();
+        // Used once: whoever asks again wants to see what has changed.
+        let ahead = self.rules_ahead.take().filter(|(groups, _)| *groups == interface.groups).map(|(_, rules)| rules);
+        let reachability = read_reachability(self.config, self.ec2, &interface, wanted.as_ref(), ahead).await;
+        if let Some(observation) = &mut self.observation {
+            observation.reachability = Some(reachability);
+        }
+    }
+
+    /// The instance to which the interface is attached.
+    pub(crate) fn holder(&self) -> Option<&InstanceId> {
+        self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
+    }
+
+    /// The member that has the interface, if it runs, or did not yet when it was looked at and does by now.
+    pub(crate) fn running_member(&self) -> Option<&InstanceId> {
+        let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
+        self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
+    }
+
+    /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has
+    /// is the stranger's concern.
+    pub(crate) fn is_safe(&self) -> bool {
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached) && !self.is_doomed()
+    }
+
+    /// Whether terminating the member that has the interface would destroy it.
+    pub(crate) fn is_doomed(&self) -> bool {
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        let is_with_member = self.holder().is_some_and(|holder| self.config.is_member(holder));
+        is_with_member && attachment.is_some_and(|attachment| attachment.delete_on_termination)
+    }
+
+    /// The checks of the interface as it was seen last.
+    pub(crate) fn check(&self) -> Option<Checked> {
+        let observation = self.observation.as_ref()?;
+        Some(check(self.config, observation, observation.interface()?, self.wanted_address().as_ref()))
+    }
+
+    /// The interface as it was seen last.
+    pub(crate) fn interface(&self) -> Option<&NetworkInterface> {
+        self.observation.as_ref().and_then(Observation::interface)
+    }
+
+    /// The pause that holds, by what was seen last.
+    pub(crate) fn pause(&self) -> Option<Pause> {
+        pause::of(self.observation.as_ref()?)
+    }
+
+    /// Remembers tags that were just written.
+    pub(crate) fn remember_tags(&mut self, tags: BTreeMap<String, String>) {
+        if let Some(Observation { interface: Reading::Known(Some(interface)), .. }) = &mut self.observation {
+            interface.tags.extend(tags);
+        }
+    }
+
+    /// Takes a step and records it.
+    pub(crate) async fn step<T>(
+        &mut self,
+        step: Step,
+        resource: impl ToString,
+        work: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let begun = self.begin(step, resource);
+        let result = work.await;
+        self.end(begun, result.as_ref().err());
+        result
+    }
+
+    /// Puts a step on record as it begins. If the deadline cuts it off, it stays there as failed.
+    pub(crate) fn begin(&mut self, step: Step, resource: impl ToString) -> Begun {
+        let resource = resource.to_string();
+        self.record(Record::Begun(step, &resource));
+        let error = Some("cut off by the deadline".to_owned());
+        self.steps.push(StepRecord { step, resource, result: StepResult::Failed, duration_ms: 0, error });
+        Begun { index: self.steps.len() - 1, at: Instant::now() }
+    }
+
+    /// Completes the record of a step.
+    pub(crate) fn end(&mut self, begun: Begun, error: Option<&CallError>) {
+        let record = &mut self.steps[begun.index];
+        record.duration_ms = milliseconds(begun.at.elapsed());
+        (record.result, record.error) = match error {
+            None => (StepResult::Done, None),
+            // What was to be undone is undone already, and what was to be made exists.
+            Some(error) if matches!(error.meaning, Meaning::AlreadyDetached | Meaning::Duplicate) => {
+                (StepResult::Skipped, None)
+            }
+            Some(error) => (StepResult::Failed, Some(error.to_string())),
+        };
+        (self.recorder)(Record::Ended(record));
+        self.merge_repeated_failure(begun.index);
+    }
+
+    /// A step that fails again and again is one record with the last error, so that waiting for EC2 floods no report.
+    fn merge_repeated_failure(&mut self, last: usize) {
+        let is_last = last + 1 == self.steps.len();
+        let Some([before, again]) = last.checked_sub(1).and_then(|before| self.steps.get_mut(before..=last)) else {
+            return;
+        };
+        let same = before.step == again.step && before.resource == again.resource;
+        if is_last && same && before.result == StepResult::Failed && again.result == StepResult::Failed {
+            before.duration_ms += again.duration_ms;
+            before.error = again.error.take();
+            self.steps.pop();
+        }
+    }
+
+    /// Reads interface, members and status checks in one wave of concurrent calls.
+    pub(crate) async fn observe(&mut self) -> &Observation {
+        let members = &self.config.members;
+        // What is seen may be as old as the question.
+        let observed_at = self.clock.now();
+        let (interface, instances, checks) = future::join3(
+            self.ec2.network_interface(&self.config.interface_id),
+            self.ec2.instances(members),
+            self.ec2.status_checks(members),
+        )
+        .await;
+        let checks = match (checks, &instances) {
+            // EC2 answers nothing at all if one of the instances does not exist, so those that do are asked for again.
+            (Err(error), Ok(instances)) if error.meaning == Meaning::NotFound => {
+                let existing: Vec<InstanceId> = instances.iter().map(|instance| instance.id.clone()).collect();
+                if existing.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(&existing).await }
+            }
+            (checks, _) => checks,
+        };
+        let instances = instances.map(|instances| with_status_checks(instances, &checks));
+        let observation =
+            Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
+        self.record(Record::Observed(&observation));
+        self.observation.insert(observation)
+    }
+
+    /// Reads the interface alone, and remembers what it saw. That EC2 does not know it is believed only when it says so for
+    /// longer than its answers can be old.
+    pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
+        let mut missing_since: Option<Instant> = None;
+        let (observed_at, interface) = loop {
+            let observed_at = self.clock.now();
+            let interface = self.ec2.network_interface(&self.config.interface_id).await?;
+            // Counted from the first such answer, not from a question that nobody answered for long.
+            let missing_for = missing_since.get_or_insert_with(Instant::now).elapsed();
+            if interface.is_some() || missing_for >= OLDEST_ANSWER {
+                break (observed_at, interface);
+            }
+            sleep(pause_after_look(missing_for)).await;
+        };
+        if let Some(observation) = &mut self.observation {
+            observation.interface = Reading::Known(interface.clone());
+            observation.observed_at = observed_at;
+        }
+        Ok(interface)
+    }
+
+    /// Remembers an instance as it was seen last.
+    pub(crate) fn remember(&mut self, seen: Instance) {
+        if let Some(Observation { instances: Reading::Known(instances), .. }) = &mut self.observation {
+            instances.retain(|instance| instance.id != seen.id);
+            instances.push(seen);
+        }
+    }
+}
+
+fn with_status_checks(
+    instances: Vec<Instance>,
+    checks: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>,
+) -> Vec<Instance> {
+    let status_checks = |id: &InstanceId| match checks {
+        Ok(checks) => Reading::Known(checks.get(id).copied().unwrap_or(StatusChecks::Undecided)),
+        Err(error) => Reading::Unreadable(error.clone()),
+    };
+    instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
+}
+
+/// How long the reads that only the report needs may take, all together. An audit asks again.
+pub(crate) const REACHABILITY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The answer, or that there was none in time.
+async fn within<T>(
+    ends: Instant,
+    action: &str,
+    read: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, CallError> {
+    let too_late = || CallError {
+        action: action.to_owned(),
+        meaning: Meaning::Unreachable,
+        code: None,
+        message: format!("no answer within {} seconds", REACHABILITY_PATIENCE.as_secs()),
+        request_id: None,
+    };
+    timeout_at(ends, read).await.unwrap_or_else(|_| Err(too_late()))
+}
+
+/// Reads who can reach the interface: its groups' rules and, if it is not on the interface, the Elastic IP; then the
+/// prefix lists that the rules name. Two waves at most, and what takes too long is left unread.
+pub(crate) async fn read_reachability<E: Ec2>(
+    config: &Config,
+    ec2: &E,
+    interface: &NetworkInterface,
+    wanted: Option<&AllocationId>,
+    rules: Option<ReadRules>,
+) -> Reachability {
+    let ends = Instant::now() + REACHABILITY_PATIENCE;
+    let missing = wanted.filter(|wanted| !has_address(interface, wanted));
+    let rules = async {
+        match rules {
+            Some(rules) => rules,
+            None => within(ends, "ec2:DescribeSecurityGroupRules", ec2.ingress_rules(&interface.groups)).await,
+        }
+    };
+    let (rules, missing_address) = future::join(rules, async {
+        match missing {
+            Some(missing) => Some(Reading::from(within(ends, "ec2:DescribeAddresses", ec2.address(missing)).await)),
+            None => None,
+        }
+    })
+    .await;
+    let lists = match &rules {
+        Ok(rules) => prefix_lists(rules, &config.clients).into_iter().cloned().collect(),
+        Err(_) => Vec::new(),
+    };
+    let read = lists.iter().map(|list| within(ends, "ec2:GetManagedPrefixListEntries", ec2.prefix_list(list)));
+    let ranges = future::join_all(read).await;
+    let prefix_lists = lists.iter().cloned().zip(ranges.into_iter().map(Reading::from)).collect();
+    Reachability { rules: rules.into(), prefix_lists, missing_address }
+}

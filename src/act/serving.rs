@@ -1,0 +1,154 @@
+//! Is the license served? Attached is not serving: the token server may have to be woken, and its ports may be tried.
+//!
+//! Neither decides where the interface is. What is found is told, and that is all.
+
+use crate::act::function::Failover;
+use crate::act::prober::{Patience, pause, ports_to_try};
+use crate::act::run::Run;
+use crate::model::config::Activation;
+use crate::model::error::{CallError, Meaning};
+use crate::model::ids::{CommandId, InstanceId};
+use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
+use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How long a command may take on the instance. Starting a daemon takes seconds.
+const ACTIVATION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the agent of an instance may take to be heard of. It registers within seconds of a boot.
+const AGENT_PATIENCE: Duration = Duration::from_secs(30);
+
+impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+    /// Has Systems Manager wake the token server, and waits for the end of that.
+    pub(crate) async fn wake(&self, run: &mut Run<'_, E>, activation: &Activation, instance: &InstanceId) {
+        let began = Instant::now();
+        let ends = (began + ACTIVATION_PATIENCE).min(run.clock.waiting_ends());
+        let mut record = ActivationRecord::open(activation, instance);
+        // On record before it is sent, because the deadline may come in between.
+        run.activation = Some(record.clone());
+        let error = match self.send(run, activation, instance, ends).await {
+            Ok(command) => {
+                record.command_id = Some(command.clone());
+                run.activation = Some(record.clone());
+                self.await_woken(run, &command, &mut record, ends).await
+            }
+            // What had no answer may have been sent all the same.
+            Err(error) => {
+                let is_known = error.meaning != Meaning::Unreachable;
+                record.result = if is_known { ActivationResult::Failed } else { ActivationResult::Unfinished };
+                Some(error)
+            }
+        };
+        record.duration_ms = milliseconds(began.elapsed());
+        record.error = error.map(|error| error.to_string());
+        run.activation = Some(record);
+    }
+
+    /// Sends the command, once. What was throttled was not sent, and the agent of an instance that has just booted is heard of
+    /// a little later.
+    async fn send(
+        &self,
+        run: &mut Run<'_, E>,
+        activation: &Activation,
+        instance: &InstanceId,
+        ends: Instant,
+    ) -> Result<CommandId, CallError> {
+        let began = Instant::now();
+        loop {
+            let sending = run.step(Step::Activate, instance, self.ssm.send_command(activation, instance));
+            let Ok(sent) = timeout_at(ends, sending).await else {
+                let message = "the time was over before Systems Manager answered".to_owned();
+                return Err(CallError {
+                    meaning: Meaning::Unreachable,
+                    ..CallError::gave_up("ssm:SendCommand", message)
+                });
+            };
+            let patience = match sent.as_ref().err().map(|error| error.meaning) {
+                Some(Meaning::Throttled) => ACTIVATION_PATIENCE,
+                Some(Meaning::WrongState) => AGENT_PATIENCE,
+                _ => Duration::ZERO,
+            };
+            let pause = pause(began.elapsed());
+            if began.elapsed() + pause >= patience || Instant::now() + pause >= ends {
+                return sent;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Waits for the end of the command. Returns why it is not known to have succeeded.
+    async fn await_woken(
+        &self,
+        run: &mut Run<'_, E>,
+        command: &CommandId,
+        record: &mut ActivationRecord,
+        ends: Instant,
+    ) -> Option<CallError> {
+        let waiting = run.begin(Step::AwaitActivation, command);
+        let ended = timeout_at(ends, self.follow(command, &record.instance_id, &mut record.status)).await;
+        let gave_up = |message: String| Some(CallError::gave_up("ssm:GetCommandInvocation", message));
+        let error = match ended {
+            Ok(Ok(true)) => {
+                record.result = ActivationResult::Done;
+                None
+            }
+            Ok(Ok(false)) => {
+                record.result = ActivationResult::Failed;
+                gave_up(format!("the command ended as {}", record.status.as_deref().unwrap_or("failed")))
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => gave_up("the command has not ended yet".to_owned()),
+        };
+        run.end(waiting, error.as_ref());
+        error
+    }
+
+    /// Asks how the command stands until it has ended. Answers whether it succeeded.
+    async fn follow(
+        &self,
+        command: &CommandId,
+        instance: &InstanceId,
+        status: &mut Option<String>,
+    ) -> Result<bool, CallError> {
+        let began = Instant::now();
+        loop {
+            match self.ssm.command(command, instance).await {
+                Ok(Some(state)) => {
+                    *status = Some(state.status);
+                    if let Some(succeeded) = state.succeeded {
+                        return Ok(succeeded);
+                    }
+                }
+                Ok(None) => {}
+                // What may pass is asked again. Anything else stays so, and says nothing of the command.
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error),
+            }
+            sleep(pause(began.elapsed())).await;
+        }
+    }
+
+    /// Tries the ports after a move, until they answer.
+    pub(crate) async fn probe_after_a_move(&self, run: &mut Run<'_, E>) {
+        if let Some(prober) = &self.prober {
+            self.probe(run, Patience::after_a_move(prober.is_inside)).await;
+        }
+    }
+
+    /// Tries the ports, if somebody could be there to answer: a member that has the interface and runs, or will in a moment.
+    pub(crate) async fn probe(&self, run: &mut Run<'_, E>, patience: Patience) {
+        let Some(prober) = &self.prober else { return };
+        let address = run.interface().and_then(|interface| interface.private_ip_address);
+        let Some((holder, address)) = run.running_member().cloned().zip(address) else { return };
+        let ports = ports_to_try(&self.config.ports);
+        let ends = run.clock.waiting_ends();
+        let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let step = run.begin(Step::Probe, format!("{address} TCP {}", names.join(",")));
+        run.probes = prober.try_ports(address.into(), &ports, patience, ends).await;
+        let finding = run.advisor().ports_not_answering(&holder, address, &run.probes, prober.is_inside);
+        let failed = finding.as_ref().map(|finding| CallError::gave_up("TCP", finding.message.clone()));
+        run.end(step, failed.as_ref());
+        run.findings.extend(finding);
+    }
+}

@@ -1,0 +1,12 @@
+//! The decisions. They are pure and synchronous: no clock, no network, no log, and no words for people.
+
+pub mod audit;
+pub mod checks;
+pub mod marks;
+pub mod network_acl;
+pub mod pause;
+pub mod plan;
+pub mod problem;
+pub mod rehearsal;
+pub mod request;
+pub mod security_group;

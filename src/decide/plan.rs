@@ -1,0 +1,493 @@
+//! The decision: configuration, observation and intent in, plan out.
+//!
+//! [`plan`] is pure and synchronous. It asks nobody, waits for nothing, and looks at no clock: how long the run has been
+//! looking is one of its inputs. What an event claimed is not; an event can only make the run look more than once.
+
+use std::time::Duration;
+
+use crate::decide::marks::Marks;
+use crate::decide::pause;
+use crate::model::change::Attach;
+use crate::model::config::Config;
+use crate::model::ids::InstanceId;
+use crate::model::observation::{
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
+};
+use crate::model::plan::{
+    Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target,
+    Targets, Verdict,
+};
+use crate::model::request::Intent;
+
+/// Makes the plan.
+///
+/// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
+pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
+    let plan = unpaused(config, observation, intent, looked_for);
+    let is_paused = pause::holds_back(intent) && pause::of(observation).is_some();
+    match plan.decision {
+        Decision::Act(Action::CannotTell(_)) => plan,
+        _ if is_paused => Plan { decision: Decision::Act(Action::Keep { reason: KeepReason::Paused }), ..plan },
+        _ => plan,
+    }
+}
+
+/// The same, if nobody did maintenance.
+pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
+    let look = Look { config, observation, intent, looked_for };
+    let standbys = look.standbys();
+    let decision = look.decide(&standbys);
+    Plan { decision, standbys }
+}
+
+struct Look<'a> {
+    config: &'a Config,
+    observation: &'a Observation,
+    intent: &'a Intent,
+    looked_for: Duration,
+}
+
+/// What is known of the holder.
+enum Holder {
+    Healthy,
+    Starting,
+    ChecksUnreadable,
+    StateUnknown,
+    Failed(MoveCause),
+}
+
+impl Holder {
+    /// Whether the instance is on its way out of existence, which frees even a primary interface.
+    fn is_dying(&self) -> bool {
+        use MoveCause::{HolderMissing, HolderShuttingDown, HolderTerminated};
+        matches!(self, Self::Failed(HolderShuttingDown | HolderTerminated | HolderMissing))
+    }
+}
+
+impl Look<'_> {
+    fn decide(&self, standbys: &[Standby]) -> Decision {
+        let interface = match &self.observation.interface {
+            Reading::Unreadable(error) => return Decision::Act(Action::CannotTell(error.clone())),
+            Reading::Known(None) => {
+                let again = self.look_again(LookReason::InterfaceMissing);
+                return again.unwrap_or(Decision::Act(Action::Refuse(Refusal::InterfaceMissing)));
+            }
+            Reading::Known(Some(interface)) => interface,
+        };
+        if let Reading::Unreadable(error) = &self.observation.instances {
+            return Decision::Act(Action::CannotTell(error.clone()));
+        }
+        if let Intent::Failover { to: Some(target) } = self.intent
+            && !self.config.is_member(target)
+        {
+            return Decision::Act(Action::Refuse(Refusal::TargetNotAMember { target: target.clone() }));
+        }
+        let Some(attachment) = attachment(interface) else {
+            // Attached to nothing, in the middle of a move of another run that may still be alive.
+            let busy = Marks::read(&interface.tags).is_busy(self.observation.observed_at);
+            let again = busy.then(|| self.look_again(LookReason::InterfaceInTransit)).flatten();
+            if let Some(again) = again {
+                return again;
+            }
+            return self.decide_move(interface, None, self.cause(MoveCause::InterfaceUnattached), standbys);
+        };
+        let in_transit = attachment.status != AttachmentStatus::Attached;
+        if in_transit && let Some(again) = self.look_again(LookReason::InterfaceInTransit) {
+            return again;
+        }
+        let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.config.is_member(id)) else {
+            return Decision::Act(Action::Refuse(Refusal::HeldByStranger {
+                holder: attachment.instance_id.clone(),
+                attachment_id: attachment.id.clone(),
+            }));
+        };
+        if attachment.status == AttachmentStatus::Attaching && self.may_serve_once_attached(holder) {
+            return self.decide_arriving(interface, holder);
+        }
+        self.decide_holder(interface, attachment, holder, standbys)
+    }
+
+    /// Whether the interface is wanted where it is being attached.
+    fn may_serve_once_attached(&self, target: &InstanceId) -> bool {
+        use MoveCause::{HolderStopped, HolderStopping};
+        match self.condition(target) {
+            Holder::Healthy | Holder::Starting | Holder::ChecksUnreadable | Holder::StateUnknown => true,
+            Holder::Failed(cause) => matches!(cause, HolderStopped | HolderStopping),
+        }
+    }
+
+    /// EC2 takes its time to attach the interface. The run that asked for it waits; if it does not live, this one does.
+    fn decide_arriving(&self, interface: &NetworkInterface, target: &InstanceId) -> Decision {
+        if Marks::read(&interface.tags).is_busy(self.observation.observed_at) {
+            return Decision::Act(Action::Keep { reason: KeepReason::InterfaceArriving });
+        }
+        let refusal = Refusal::StillAttaching { to: target.clone() };
+        self.look_again(LookReason::AttachPending).unwrap_or(Decision::Act(Action::Refuse(refusal)))
+    }
+
+    fn decide_holder(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+        standbys: &[Standby],
+    ) -> Decision {
+        let condition = self.condition(holder);
+        let leaving = attachment.status == AttachmentStatus::Detaching;
+        if !self.intent.is_operators_failover() && !leaving {
+            let keep = match condition {
+                Holder::Healthy if self.reported_failing(holder) => match self.look_again(LookReason::EventDisagrees) {
+                    Some(again) => return again,
+                    None => Some(KeepReason::EventOutdated),
+                },
+                Holder::Healthy => Some(KeepReason::HolderHealthy),
+                Holder::Starting => Some(KeepReason::HolderStarting),
+                Holder::ChecksUnreadable => Some(KeepReason::StatusChecksUnreadable),
+                Holder::StateUnknown => Some(KeepReason::HolderStateUnknown),
+                Holder::Failed(MoveCause::HolderStopped) if self.may_be_being_started(interface, attachment) => {
+                    match self.look_again(LookReason::AnotherRunAtWork) {
+                        Some(again) => return again,
+                        None => None,
+                    }
+                }
+                Holder::Failed(MoveCause::HolderMissing) => match self.look_again(LookReason::MemberMissing) {
+                    Some(again) => return again,
+                    None => None,
+                },
+                Holder::Failed(_) => None,
+            };
+            if let Some(reason) = keep {
+                return Decision::Act(Action::Keep { reason });
+            }
+        }
+        if let Intent::Failover { to: Some(target) } = self.intent
+            && target == holder
+            && !leaving
+        {
+            return Decision::Act(Action::Keep { reason: KeepReason::AlreadyOnTarget });
+        }
+        let in_place = self.start_in_place(interface, attachment, holder);
+        if attachment.device_index == 0 && !leaving {
+            if let Some(start) = in_place {
+                return self.decide_start(interface, start);
+            }
+            if let Some(refusal) = self.not_started_again(interface, holder) {
+                return Decision::Act(Action::Refuse(refusal));
+            }
+            let refusal = Refusal::PrimaryInterface {
+                holder: holder.clone(),
+                state: self.observation.instance(holder).map(|instance| instance.state.clone()),
+                attachment_id: attachment.id.clone(),
+            };
+            let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
+            return again.unwrap_or(Decision::Act(Action::Refuse(refusal)));
+        }
+        let cause = match condition {
+            Holder::Failed(cause) if !leaving => cause,
+            _ => MoveCause::InterfaceUnattached,
+        };
+        let decision = self.decide_move(interface, Some(attachment), self.cause(cause), standbys);
+        let is_no_better = |planned: &Move| {
+            let marks = Marks::read(&interface.tags);
+            let target = &planned.targets.first;
+            let has_failed = marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
+            target.start && (has_failed || marks.is_unfinished(&attachment.id))
+        };
+        let has_come_back = Marks::read(&interface.tags).has_come_back(holder, &attachment.id);
+        match (in_place, &decision) {
+            // The standby did not take it, and what brought it back did not come to start the holder. The license is down
+            // until somebody does.
+            (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(interface, start),
+            // A standby that would have to be started as well is no better if EC2 could not start it within the hour: the
+            // interface would go back and forth. And what another run brought here and did not come to start is where it was to
+            // go.
+            (Some(start), Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
+                self.decide_start(interface, start)
+            }
+            (None, Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
+                let refusal = self.not_started_again(interface, holder);
+                refusal.map_or(decision, |refusal| Decision::Act(Action::Refuse(refusal)))
+            }
+            (Some(start), Decision::Act(Action::Refuse(Refusal::TooManyMoves { .. }))) if !start.counts => {
+                self.decide_start(interface, start)
+            }
+            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
+                self.decide_start(interface, start)
+            }
+            (None, Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
+                self.wait_for_holder(interface, holder).unwrap_or(decision)
+            }
+            _ => decision,
+        }
+    }
+
+    /// The start of the holder where it is, if it is stopped and may be started now. An operator who asks for a failover
+    /// wants it elsewhere.
+    fn start_in_place(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+    ) -> Option<Start> {
+        let is_there = attachment.status == AttachmentStatus::Attached;
+        let may = self.may_be_started(interface, holder);
+        let start = Start {
+            interface_id: interface.id.clone(),
+            instance_id: holder.clone(),
+            cause: MoveCause::HolderStopped,
+            counts: !Marks::read(&interface.tags).is_unfinished(&attachment.id),
+        };
+        let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
+        (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
+    }
+
+    /// Whether a stopped member may be started now.
+    fn may_be_started(&self, interface: &NetworkInterface, member: &InstanceId) -> bool {
+        let now = self.observation.observed_at;
+        self.config.start_standby && !Marks::read(&interface.tags).is_too_early_to_start(member, now)
+    }
+
+    fn decide_start(&self, interface: &NetworkInterface, start: Start) -> Decision {
+        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+        Decision::Act(if start.counts && moves.len() >= self.config.max_moves_per_hour as usize {
+            Action::Refuse(Refusal::TooManyMoves { moves })
+        } else {
+            Action::Start(start)
+        })
+    }
+
+    /// Nobody could take the interface, and the holder cannot be started at this moment.
+    fn wait_for_holder(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Decision> {
+        let may = self.config.start_standby && !self.intent.is_operators_failover();
+        match self.observation.instance(holder)?.state {
+            InstanceState::Stopping if may => self.look_again(LookReason::HolderStopping),
+            _ => self.not_started_again(interface, holder).map(|refusal| Decision::Act(Action::Refuse(refusal))),
+        }
+    }
+
+    /// That the holder is stopped and EC2 could not start it a moment ago, if that is so.
+    fn not_started_again(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Refusal> {
+        let may = self.config.start_standby && !self.intent.is_operators_failover();
+        let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
+        let too_early = !self.may_be_started(interface, holder);
+        (may && is_stopped && too_early).then(|| Refusal::HolderNotStarted { holder: holder.clone() })
+    }
+
+    /// The cause of a move: an operator's wish stands above what was seen.
+    fn cause(&self, seen: MoveCause) -> MoveCause {
+        if self.intent.is_operators_failover() { MoveCause::OperatorRequest } else { seen }
+    }
+
+    /// Decides where the interface goes, once it is clear that it has to go somewhere.
+    fn decide_move(
+        &self,
+        interface: &NetworkInterface,
+        from: Option<&Attachment>,
+        cause: MoveCause,
+        standbys: &[Standby],
+    ) -> Decision {
+        let wanted = match self.intent {
+            Intent::Failover { to } => to.as_ref(),
+            _ => None,
+        };
+        let eligible: Vec<&Standby> =
+            standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
+        let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
+        let mut targets = with(Verdict::Running)
+            .map(|standby| (standby, false))
+            .chain(with(Verdict::Stopped).map(|standby| (standby, true)))
+            .map(|(standby, start)| Target { attach: self.attach(interface, &standby.instance_id), start });
+        let Some(first) = targets.next() else {
+            return self.decide_without_target(&eligible, wanted);
+        };
+        let automatic = !self.intent.is_operators_failover();
+        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+        // An interface that is attached to nothing, or on its way there, serves nobody, so attaching it is never too much.
+        let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
+        if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {
+            return Decision::Act(Action::Refuse(Refusal::TooManyMoves { moves }));
+        }
+        let fallback = from.and_then(|attachment| self.fallback(interface, attachment));
+        Decision::Act(Action::Move(Move {
+            interface_id: interface.id.clone(),
+            cause,
+            from: from.cloned(),
+            targets: Targets { first, others: targets.collect() },
+            fallback,
+            counts: automatic && attached,
+        }))
+    }
+
+    /// The former holder at its old place, if it could take the interface back.
+    fn fallback(&self, interface: &NetworkInterface, from: &Attachment) -> Option<Attach> {
+        let former = self.observation.instance(from.instance_id.as_ref()?)?;
+        let device_index = u16::try_from(from.device_index).ok().filter(|index| *index > 0)?;
+        use InstanceState::{Pending, Running, Stopped, Stopping};
+        let could = matches!(former.state, Pending | Running | Stopped | Stopping);
+        could.then(|| Attach { interface_id: interface.id.clone(), instance_id: former.id.clone(), device_index })
+    }
+
+    fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
+        let meets = |is_meant: fn(&Obstacle) -> bool| {
+            eligible
+                .iter()
+                .any(|standby| matches!(&standby.verdict, Verdict::NotViable(obstacle) if is_meant(obstacle)))
+        };
+        if meets(Obstacle::is_passing)
+            && let Some(again) = self.look_again(LookReason::StandbyInTransit)
+        {
+            return again;
+        }
+        if meets(|obstacle| *obstacle == Obstacle::Missing)
+            && let Some(again) = self.look_again(LookReason::MemberMissing)
+        {
+            return again;
+        }
+        // What could not be read for the moment is no obstacle, and no reason to call anything final.
+        let unread =
+            eligible.iter().filter(|standby| standby.verdict == Verdict::NotViable(Obstacle::StatusChecksUnreadable));
+        let unread =
+            unread.filter_map(|standby| match &self.observation.instance(&standby.instance_id)?.status_checks {
+                Reading::Unreadable(error) if error.is_transient() => Some(error.clone()),
+                Reading::Unreadable(_) | Reading::Known(_) => None,
+            });
+        if let Some(error) = unread.into_iter().next() {
+            return Decision::Act(Action::CannotTell(error));
+        }
+        match (wanted, eligible) {
+            (Some(target), [Standby { verdict: Verdict::NotViable(obstacle), .. }]) => {
+                Decision::Act(Action::Refuse(Refusal::TargetNotViable {
+                    target: target.clone(),
+                    obstacle: obstacle.clone(),
+                }))
+            }
+            _ => Decision::Act(Action::Refuse(Refusal::NoViableStandby)),
+        }
+    }
+
+    /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
+    /// started then; in between it looks exactly like a holder that has failed.
+    fn may_be_being_started(&self, interface: &NetworkInterface, attachment: &Attachment) -> bool {
+        Marks::read(&interface.tags).is_being_started(self.observation.observed_at, &attachment.id)
+    }
+
+    fn look_again(&self, reason: LookReason) -> Option<Decision> {
+        let at_most = reason.at_most();
+        (self.looked_for < at_most).then_some(Decision::LookAgain { reason, at_most })
+    }
+
+    fn reported_failing(&self, holder: &InstanceId) -> bool {
+        matches!(self.intent, Intent::Look { instances, reported_failing: true } if instances.contains(holder))
+    }
+
+    fn condition(&self, holder: &InstanceId) -> Holder {
+        let Some(instance) = self.observation.instance(holder) else {
+            return Holder::Failed(MoveCause::HolderMissing);
+        };
+        match &instance.state {
+            InstanceState::Pending => Holder::Starting,
+            InstanceState::Running if self.is_being_taken(instance) => Holder::Failed(MoveCause::SpotInterruption),
+            InstanceState::Running => match &instance.status_checks {
+                Reading::Known(StatusChecks::Impaired) if self.config.on_impaired => {
+                    Holder::Failed(MoveCause::HolderImpaired)
+                }
+                Reading::Known(_) => Holder::Healthy,
+                Reading::Unreadable(_) if self.config.on_impaired => Holder::ChecksUnreadable,
+                Reading::Unreadable(_) => Holder::Healthy,
+            },
+            InstanceState::Stopping => Holder::Failed(MoveCause::HolderStopping),
+            InstanceState::Stopped => Holder::Failed(MoveCause::HolderStopped),
+            InstanceState::ShuttingDown => Holder::Failed(MoveCause::HolderShuttingDown),
+            InstanceState::Terminated => Holder::Failed(MoveCause::HolderTerminated),
+            InstanceState::Other(_) => Holder::StateUnknown,
+        }
+    }
+
+    /// Whether EC2 has announced that it takes this Spot Instance away within minutes. The announcement is the one event
+    /// that is believed against a running instance, and only of a Spot Instance and only while it can be true.
+    fn is_being_taken(&self, seen: &Instance) -> bool {
+        matches!(self.intent, Intent::Evacuate { instance, until }
+            if *instance == seen.id && seen.spot && self.observation.observed_at < *until)
+    }
+
+    /// Judges every member but the holder. An interface that is leaving, or attached to nothing, has no holder.
+    fn standbys(&self) -> Vec<Standby> {
+        let Some(interface) = self.observation.interface() else {
+            return Vec::new();
+        };
+        let attached = attachment(interface).filter(|attachment| attachment.status != AttachmentStatus::Detaching);
+        let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
+        let standbys = self.config.members.iter().filter(|member| Some(*member) != holder);
+        standbys.map(|member| Standby { instance_id: member.clone(), verdict: self.judge(interface, member) }).collect()
+    }
+
+    fn judge(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {
+        let Some(instance) = self.observation.instance(member) else {
+            return Verdict::NotViable(Obstacle::Missing);
+        };
+        // What never passes comes first: nobody should wait for a standby to start that could not take the interface anyway.
+        let taken = instance.interface_at(i32::from(self.config.device_index)).filter(|taken| taken.id != interface.id);
+        let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+        let needs_start = matches!(instance.state, InstanceState::Stopped | InstanceState::Stopping);
+        let obstacle = if dying {
+            Obstacle::Terminated
+        } else if instance.availability_zone != interface.availability_zone {
+            Obstacle::WrongZone(instance.availability_zone.clone())
+        } else if instance.vpc_id.as_ref() != Some(&interface.vpc_id) {
+            Obstacle::WrongVpc
+        } else if let Some(taken) = taken {
+            Obstacle::DeviceIndexTaken(taken.id.clone())
+        } else if let Some(full) = lack_of_room(interface, instance) {
+            full
+        } else if self.is_being_taken(instance) {
+            Obstacle::BeingTaken
+        } else if needs_start && !self.config.start_standby {
+            Obstacle::MayNotStart
+        } else if instance.state == InstanceState::Stopped
+            && !self.intent.is_operators_failover()
+            && !self.may_be_started(interface, member)
+        {
+            Obstacle::NotStarted
+        } else {
+            return judge_state(instance);
+        };
+        Verdict::NotViable(obstacle)
+    }
+
+    fn attach(&self, interface: &NetworkInterface, instance: &InstanceId) -> Attach {
+        Attach {
+            interface_id: interface.id.clone(),
+            instance_id: instance.clone(),
+            device_index: self.config.device_index,
+        }
+    }
+}
+
+/// What the interface remembers of the limit of the instance's type, if that leaves no room.
+fn lack_of_room(interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
+    let limits = Marks::read(&interface.tags).limits.get(&instance.instance_type).copied()?;
+    let (instance_type, limit) = (instance.instance_type.clone(), limits.effective());
+    limits.leave_no_room(instance, &interface.id).then_some(Obstacle::NoRoom { instance_type, limit })
+}
+
+/// The judgment on an instance that could take the interface if its state allows it.
+fn judge_state(instance: &Instance) -> Verdict {
+    let obstacle = match (&instance.state, &instance.status_checks) {
+        (InstanceState::Running, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) => {
+            return Verdict::Running;
+        }
+        (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Obstacle::Impaired,
+        (InstanceState::Running, Reading::Unreadable(_)) => Obstacle::StatusChecksUnreadable,
+        (InstanceState::Stopped, _) => return Verdict::Stopped,
+        (InstanceState::Pending, _) => Obstacle::Starting,
+        (InstanceState::Stopping, _) => Obstacle::Stopping,
+        (InstanceState::ShuttingDown | InstanceState::Terminated, _) => Obstacle::Terminated,
+        (InstanceState::Other(state), _) => Obstacle::UnknownState(state.clone()),
+    };
+    Verdict::NotViable(obstacle)
+}
+
+/// What the interface is attached to. One that EC2 reports as detached is attached to nothing.
+fn attachment(interface: &NetworkInterface) -> Option<&Attachment> {
+    interface.attachment.as_ref().filter(|attachment| attachment.status != AttachmentStatus::Detached)
+}

@@ -1,0 +1,205 @@
+//! Problems: every ending that is not a success, by what makes it itself, and what is said of it over time. Pure.
+//!
+//! A problem is mailed once, again when it has become another one, again when six hours have passed, and once more when it is
+//! over. What was mailed is remembered on the license interface, in the tag
+//! [`crate::model::tags::REFUSED`], and by the process, which stands in
+//! where there is no interface to carry a tag.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::model::observation::OLDEST_ANSWER_DELTA;
+
+/// How long after a mail the same problem is mailed again.
+pub const REMINDER: TimeDelta = TimeDelta::hours(6);
+
+/// How far another run's clock may be ahead of this one's. A time beyond that was never written by a run.
+const SKEW: TimeDelta = TimeDelta::minutes(15);
+
+/// What makes a problem itself: its code, and a digest of everything else that matters. Durations, times, request ids and the
+/// texts of errors never do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The reason of the report.
+    pub code: String,
+    /// Sixteen hexadecimal digits.
+    pub digest: String,
+}
+
+impl Problem {
+    /// The problem with this code and these details, whose order matters.
+    pub fn new(code: &str, details: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        let lines: String = details.into_iter().map(|detail| format!("{detail}\n")).collect();
+        let digest = Sha256::digest(format!("{code}\n{lines}"));
+        let digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { code: code.to_owned(), digest }
+    }
+}
+
+/// A problem that was mailed, as the interface remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Which one; what an earlier version has written has no digest, and is no problem of this one.
+    pub problem: Problem,
+    /// When it was mailed first; `None`: not known.
+    pub since: Option<DateTime<Utc>>,
+    /// When it was mailed last; `None`: not known.
+    pub mailed: Option<DateTime<Utc>>,
+}
+
+impl Remembered {
+    /// Reads the tag's value. Whatever it has become, something was mailed.
+    pub fn read(value: &str) -> Self {
+        let mut words = value.split(' ');
+        let is_code = |code: &&str| !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        let code = words.next().filter(is_code).unwrap_or("unknown").to_owned();
+        let is_digest = |word: &&str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
+        let digest = words.next().filter(is_digest).unwrap_or_default().to_owned();
+        let time = |name: &str| {
+            let value = value.split(' ').filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name);
+            value.and_then(|(_, time)| time.parse().ok())
+        };
+        Self { problem: Problem { code, digest }, since: time("since"), mailed: time("mailed") }
+    }
+
+    /// The tag's value.
+    pub fn value(&self) -> String {
+        let time = |name: &str, time: Option<DateTime<Utc>>| {
+            time.map_or_else(String::new, |time| format!(" {name}={}", time.to_rfc3339_opts(SecondsFormat::Secs, true)))
+        };
+        let Self { problem: Problem { code, digest }, since, mailed } = self;
+        format!("{code} {digest}{}{}", time("since", *since), time("mailed", *mailed))
+    }
+
+    /// Whether it was mailed so short a time ago that it is not mailed again.
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        let age = self.mailed.map(|mailed| now.signed_duration_since(mailed));
+        age.is_some_and(|age| -SKEW < age && age < REMINDER)
+    }
+
+    /// `, since 2026-11-11 21:29:54 UTC`, where that is known.
+    fn since_in_words(&self) -> String {
+        self.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
+    }
+}
+
+/// What this process remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Memory {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A problem that it has mailed last.
+    Mailed {
+        /// Which one.
+        remembered: Remembered,
+        /// Whether the interface was told.
+        written: bool,
+    },
+    /// The end of a problem, which it has mailed last.
+    Ended(Remembered),
+}
+
+impl Memory {
+    /// What was mailed last, by the tag and by what this process knows. `tag` is `None` where there was no interface to see.
+    pub fn resolve(&self, tag: Option<Option<&str>>, now: DateTime<Utc>) -> Option<Remembered> {
+        let tag = tag.map(|value| value.map(Remembered::read));
+        match (self, tag) {
+            // A tag that could not be removed, or an answer from before it was.
+            (Self::Ended(ended), Some(Some(tag))) if *ended == tag => None,
+            (Self::Mailed { remembered, .. }, Some(Some(tag))) => {
+                // What this process has not come to write, or EC2 to show, is newer.
+                Some(if remembered.mailed > tag.mailed { remembered.clone() } else { tag })
+            }
+            (_, Some(Some(tag))) => Some(tag),
+            (Self::Mailed { remembered, written }, Some(None)) => {
+                let age = remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
+                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER_DELTA);
+                // Otherwise another process has removed the tag, because the problem was over.
+                (!written || may_be_unseen).then(|| remembered.clone())
+            }
+            (Self::Mailed { remembered, .. }, None) => Some(remembered.clone()),
+            (Self::Nothing | Self::Ended(_), Some(None) | None) => None,
+        }
+    }
+}
+
+/// What a run came to, as far as problems go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// A problem.
+    Problem(Problem),
+    /// All is well: whatever was wrong is over.
+    Well,
+    /// Neither: it cannot be told yet, or was not what was asked.
+    Open,
+}
+
+/// What is to be said, and what is to be remembered once it was published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing of problems is said, and what is remembered stays.
+    Nothing,
+    /// The report of this problem is published.
+    Tell(Remembered),
+    /// The report of a success is published anyway, and says that it ends this problem. Then it is forgotten.
+    Append(Remembered),
+    /// A report is published that this problem is over. Then it is forgotten.
+    Resolve(Remembered),
+}
+
+/// Decides what is said of a problem, by what was mailed last. `told_anyway`: the run's report is published whatever is
+/// remembered.
+pub fn decide(remembered: Option<&Remembered>, now: DateTime<Utc>, state: &State, told_anyway: bool) -> Decision {
+    match (state, remembered) {
+        (State::Open, _) | (State::Well, None) => Decision::Nothing,
+        (State::Well, Some(over)) if told_anyway => Decision::Append(over.clone()),
+        (State::Well, Some(over)) => Decision::Resolve(over.clone()),
+        (State::Problem(problem), Some(known)) if known.problem == *problem && known.is_fresh(now) && !told_anyway => {
+            Decision::Nothing
+        }
+        (State::Problem(problem), known) => {
+            // With other details it is the same trouble to whoever reads of it.
+            let since = known.filter(|known| known.problem.code == problem.code).and_then(|known| known.since);
+            // As the tag will hold it.
+            let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
+            let is_past = |since: &DateTime<Utc>| *since < now;
+            let since = since.filter(is_past).unwrap_or(now);
+            Decision::Tell(Remembered { problem: problem.clone(), since: Some(since), mailed: Some(now) })
+        }
+    }
+}
+
+impl Decision {
+    /// What names the tries of a run to publish this report: another problem under the same request id is another report.
+    pub fn tries(&self, request_id: &str) -> String {
+        match self {
+            Self::Tell(told) => format!("{request_id}-{}", told.problem.digest),
+            Self::Nothing | Self::Append(_) | Self::Resolve(_) => request_id.to_owned(),
+        }
+    }
+
+    /// The sentence that a report's summary gains by it; empty where it gains none.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Tell(Remembered { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
+                format!(" This has been so since {}.", in_words(*since))
+            }
+            Self::Append(over) => format!(" This ends a problem: {}{}.", over.problem.code, over.since_in_words()),
+            Self::Nothing | Self::Tell(_) | Self::Resolve(_) => String::new(),
+        }
+    }
+}
+
+/// What the report of an end says first.
+pub fn is_over(over: &Remembered) -> String {
+    let since = over.since_in_words();
+    let comma = if since.is_empty() { "" } else { "," };
+    format!("The problem {}{since}{comma} is over.", over.problem.code)
+}
+
+fn in_words(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,466 @@
+//! The function's environment variables, read once and checked together.
+//!
+//! A function that starts with a wrong configuration calls nothing and answers every invocation with the whole list of
+//! what is wrong, so that one look is enough to put all of it right.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::{
+    AllocationId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId, PrefixListId, SecurityGroupId, TopicArn,
+};
+
+/// Everything that an operator decides about one token server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    /// A name for people; the interface's id where none was given.
+    pub name: String,
+    /// The license interface, whose MAC address is the hostid.
+    pub interface_id: NetworkInterfaceId,
+    /// The only instances that may ever hold the license interface, most preferred first; two or more, all different.
+    pub members: Vec<InstanceId>,
+    /// Where reports are published.
+    pub topic: TopicArn,
+    /// The TCP ports on which the token server listens.
+    pub ports: Vec<PortRange>,
+    /// Who must be able to reach those ports. Empty: not checked who can.
+    pub clients: Vec<Client>,
+    /// The Elastic IP that must be on the interface.
+    pub allocation_id: Option<AllocationId>,
+    /// The MAC address that the license file names.
+    pub hostid: Option<MacAddress>,
+    /// The device index at which the interface is attached; 1 or more, because index 0 can never be detached again.
+    pub device_index: u16,
+    /// Whether the function tries, from inside the VPC, if the ports answer.
+    #[serde(default)]
+    pub probe: bool,
+    /// Whether a stopped standby may be started.
+    pub start_standby: bool,
+    /// Whether a running holder whose EC2 status checks fail counts as failed.
+    pub on_impaired: bool,
+    /// How long a plain detach may take before one forced detach; `None`: never force.
+    pub force_detach_after: Option<Duration>,
+    /// More automatic moves than this within an hour are refused.
+    pub max_moves_per_hour: u32,
+    /// What may be mended without asking.
+    pub repair: Repair,
+    /// What makes an instance that ran already serve the license once it has the interface; `None`: it does so by itself.
+    #[serde(default)]
+    pub activation: Option<Activation>,
+    /// The Region in which the function runs, for the commands that a report suggests.
+    pub region: Option<String>,
+}
+
+/// A document of Systems Manager that wakes a token server, and what it is run with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activation {
+    /// The document.
+    pub document: DocumentName,
+    /// Its parameters. They are not logged with the rest, because a person may have put a secret there.
+    #[serde(skip)]
+    pub parameters: BTreeMap<String, Vec<String>>,
+}
+
+/// TCP ports from `first` to `last`, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The lowest port, 1 or more.
+    pub first: u16,
+    /// The highest port.
+    pub last: u16,
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let port = |text: &str| match text.parse::<u16>() {
+            Ok(port) if port > 0 && text.bytes().all(|b| b.is_ascii_digit()) => Ok(port),
+            _ => Err(()),
+        };
+        let (first, last) = match text.split_once('-') {
+            Some((first, last)) => (port(first.trim())?, port(last.trim())?),
+            None => (port(text)?, port(text)?),
+        };
+        if first <= last { Ok(Self { first, last }) } else { Err(()) }
+    }
+}
+
+/// Somebody who must be able to reach the token server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    /// A range of addresses, IPv4 or IPv6.
+    Cidr(IpNet),
+    /// The instances in a security group.
+    SecurityGroup(SecurityGroupId),
+    /// The ranges in a managed prefix list.
+    PrefixList(PrefixListId),
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cidr(net) => net.fmt(f),
+            Self::SecurityGroup(id) => id.fmt(f),
+            Self::PrefixList(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Client {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text.starts_with("sg-") {
+            text.parse().map(Self::SecurityGroup).map_err(drop)
+        } else if text.starts_with("pl-") {
+            text.parse().map(Self::PrefixList).map_err(drop)
+        } else {
+            // EC2 canonicalises 10.1.2.3/8 to 10.0.0.0/8 in its rules, so the same is done here before they are compared.
+            text.parse::<IpNet>().map(|net| Self::Cidr(net.trunc())).map_err(drop)
+        }
+    }
+}
+
+/// What may be mended without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repair {
+    /// Put the Elastic IP back on the interface, from nowhere or from a member's other interface.
+    pub elastic_ip: bool,
+    /// Set DeleteOnTermination of the attachment to false.
+    pub delete_on_termination: bool,
+    /// Add the ingress rule that a configured client lacks.
+    pub security_group: bool,
+}
+
+/// One wrong variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The variable's name.
+    pub variable: String,
+    /// Its value; `None` where it is missing.
+    pub value: Option<String>,
+    /// What would be right.
+    pub expected: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "{} is {value:?}; expected {}", self.variable, self.expected),
+            None => write!(f, "{} is not set; expected {}", self.variable, self.expected),
+        }
+    }
+}
+
+/// All that is wrong with the configuration, in the order of the variables' documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// At least one problem.
+    pub problems: Vec<Problem>,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.problems.len() == 1 { "problem" } else { "problems" };
+        write!(f, "the configuration has {} {noun}; nothing was called", self.problems.len())?;
+        for problem in &self.problems {
+            write!(f, "\n- {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of all variables, in the order of their documentation.
+pub const VARIABLES: [&str; 17] = [
+    "TOKEN_SERVER_INTERFACE_ID",
+    "TOKEN_SERVER_INSTANCE_IDS",
+    "NOTIFICATION_TOPIC_ARN",
+    "TOKEN_SERVER_NAME",
+    "TOKEN_SERVER_PORTS",
+    "TOKEN_SERVER_CLIENTS",
+    "TOKEN_SERVER_ALLOCATION_ID",
+    "TOKEN_SERVER_HOSTID",
+    "TOKEN_SERVER_DEVICE_INDEX",
+    "TOKEN_SERVER_PROBE",
+    "FAILOVER_START_STANDBY",
+    "FAILOVER_ON_IMPAIRED",
+    "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
+    "FAILOVER_MAX_MOVES_PER_HOUR",
+    "FAILOVER_REPAIR",
+    "FAILOVER_ACTIVATION_DOCUMENT",
+    "FAILOVER_ACTIVATION_PARAMETERS",
+];
+
+/// Twelve time stamps of moves are what fits into the tag that remembers them.
+const MOST_MOVES_PER_HOUR: u32 = 12;
+
+/// The device indexes of the largest instance types stay far below this.
+const HIGHEST_DEVICE_INDEX: u16 = 255;
+
+impl Config {
+    /// Reads the configuration from environment variables.
+    ///
+    /// Blanks around a value never matter, and an empty optional variable counts as not set, because a template has no
+    /// other way to leave one out. `FAILOVER_REPAIR` is the exception: empty means that nothing may be repaired.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once. A variable that begins with `TOKEN_SERVER_` or `FAILOVER_` and is not known is one of them:
+    /// it is a misspelled setting that would otherwise be silently without effect.
+    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { variables: variables.into_iter().collect(), problems: Vec::new() };
+        let interface_id: Option<NetworkInterfaceId> =
+            reader.required("TOKEN_SERVER_INTERFACE_ID", "a network interface id such as eni-0123456789abcdef0");
+        let members = reader.members();
+        let topic = reader.required(
+            "NOTIFICATION_TOPIC_ARN",
+            "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover",
+        );
+        let name = reader.name();
+        let ports = reader.ports();
+        let clients = reader.list(
+            "TOKEN_SERVER_CLIENTS",
+            "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0",
+        );
+        let allocation_id =
+            reader.optional("TOKEN_SERVER_ALLOCATION_ID", "an allocation id such as eipalloc-0123456789abcdef0");
+        let hostid = reader.optional("TOKEN_SERVER_HOSTID", "a MAC address such as 0273ae2adc81 or 02:73:ae:2a:dc:81");
+        let device_index = reader.number(
+            "TOKEN_SERVER_DEVICE_INDEX",
+            1..=u32::from(HIGHEST_DEVICE_INDEX),
+            "a device index from 1 to 255; an interface at index 0 could never be detached again",
+        );
+        let probe = reader.switch("TOKEN_SERVER_PROBE");
+        let start_standby = reader.switch("FAILOVER_START_STANDBY");
+        let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
+        let force_after =
+            reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=240, "seconds from 0 (never force) to 240");
+        let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
+        let repair = reader.repair();
+        let activation = reader.activation();
+        let region = reader.value("AWS_REGION").map(str::to_owned);
+        reader.unknown_variables();
+
+        match (interface_id, members, topic) {
+            (Some(interface_id), Some(members), Some(topic)) if reader.problems.is_empty() => Ok(Self {
+                name: name.unwrap_or_else(|| interface_id.to_string()),
+                interface_id,
+                members,
+                topic,
+                ports: ports.unwrap_or_else(|| vec![PortRange { first: 27007, last: 27007 }]),
+                clients: without_repetitions(clients.unwrap_or_default()),
+                allocation_id,
+                hostid,
+                device_index: device_index.and_then(|index| u16::try_from(index).ok()).unwrap_or(1),
+                probe: probe.unwrap_or(false),
+                start_standby: start_standby.unwrap_or(true),
+                on_impaired: on_impaired.unwrap_or(true),
+                force_detach_after: match force_after.unwrap_or(30) {
+                    0 => None,
+                    seconds => Some(Duration::from_secs(u64::from(seconds))),
+                },
+                max_moves_per_hour: max_moves.unwrap_or(3),
+                repair,
+                activation,
+                region,
+            }),
+            _ => {
+                let place = |problem: &Problem| VARIABLES.iter().position(|name| *name == problem.variable);
+                reader.problems.sort_by_key(|problem| place(problem).unwrap_or(VARIABLES.len()));
+                Err(ConfigError { problems: reader.problems })
+            }
+        }
+    }
+
+    /// Whether the instance may hold the license interface.
+    pub fn is_member(&self, instance: &InstanceId) -> bool {
+        self.members.contains(instance)
+    }
+}
+
+fn without_repetitions(clients: Vec<Client>) -> Vec<Client> {
+    let mut seen = BTreeSet::new();
+    clients.into_iter().filter(|client| seen.insert(client.clone())).collect()
+}
+
+/// Reads variables one by one and remembers what was wrong.
+struct Reader {
+    variables: BTreeMap<String, String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn value(&self, variable: &str) -> Option<&str> {
+        self.variables.get(variable).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn problem(&mut self, variable: &str, expected: impl Into<String>) {
+        let value = self.variables.get(variable).cloned();
+        self.problems.push(Problem { variable: variable.to_owned(), value, expected: expected.into() });
+    }
+
+    fn optional<T: FromStr>(&mut self, variable: &str, expected: &str) -> Option<T> {
+        let parsed = self.value(variable)?.parse();
+        if parsed.is_err() {
+            self.problem(variable, expected);
+        }
+        parsed.ok()
+    }
+
+    fn required<T: FromStr>(&mut self, variable: &str, expected: &str) -> Option<T> {
+        if self.value(variable).is_none() {
+            self.problem(variable, expected);
+        }
+        self.optional(variable, expected)
+    }
+
+    fn list<T: FromStr>(&mut self, variable: &str, expected: &str) -> Option<Vec<T>> {
+        let items: Result<Vec<T>, _> = self.value(variable)?.split(',').map(|item| item.trim().parse()).collect();
+        if items.is_err() {
+            self.problem(variable, expected);
+        }
+        items.ok()
+    }
+
+    /// Reads the ports. A port that is named twice would be checked, reported and opened twice.
+    fn ports(&mut self) -> Option<Vec<PortRange>> {
+        const VARIABLE: &str = "TOKEN_SERVER_PORTS";
+        let expected = "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012";
+        let ports: Vec<PortRange> = self.list(VARIABLE, expected)?;
+        let overlap = |(index, one): (usize, &PortRange)| {
+            ports.iter().skip(index + 1).any(|other| one.first <= other.last && other.first <= one.last)
+        };
+        if ports.iter().enumerate().any(overlap) {
+            self.problem(VARIABLE, "every port only once");
+        }
+        Some(ports)
+    }
+
+    fn number(&mut self, variable: &str, range: std::ops::RangeInclusive<u32>, expected: &str) -> Option<u32> {
+        let value = self.value(variable)?;
+        let number =
+            value.parse().ok().filter(|number| range.contains(number) && value.bytes().all(|b| b.is_ascii_digit()));
+        if number.is_none() {
+            self.problem(variable, expected);
+        }
+        number
+    }
+
+    fn switch(&mut self, variable: &str) -> Option<bool> {
+        self.optional(variable, "true or false")
+    }
+
+    fn name(&mut self) -> Option<String> {
+        let name = self.value("TOKEN_SERVER_NAME")?.to_owned();
+        // Anything else, such as a mark that reverses the direction of writing, could make a mail say what it does not say.
+        let plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
+        if name.chars().count() > 64 || !name.chars().all(plain) {
+            self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, blanks and ASCII punctuation");
+        }
+        Some(name)
+    }
+
+    fn members(&mut self) -> Option<Vec<InstanceId>> {
+        const VARIABLE: &str = "TOKEN_SERVER_INSTANCE_IDS";
+        const EXPECTED: &str = "two or more instance ids, comma separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
+        if self.value(VARIABLE).is_none() {
+            self.problem(VARIABLE, EXPECTED);
+        }
+        let members: Vec<InstanceId> = self.list(VARIABLE, EXPECTED)?;
+        let different: BTreeSet<&InstanceId> = members.iter().collect();
+        if different.len() < members.len() {
+            self.problem(VARIABLE, "every instance id only once");
+        } else if members.len() < 2 {
+            self.problem(VARIABLE, EXPECTED);
+        }
+        Some(members)
+    }
+
+    fn repair(&mut self) -> Repair {
+        const VARIABLE: &str = "FAILOVER_REPAIR";
+        let Some(value) = self.variables.get(VARIABLE).cloned() else {
+            return Repair { elastic_ip: true, delete_on_termination: true, security_group: false };
+        };
+        let mut repair = Repair { elastic_ip: false, delete_on_termination: false, security_group: false };
+        for item in value.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            match item {
+                "elastic-ip" => repair.elastic_ip = true,
+                "delete-on-termination" => repair.delete_on_termination = true,
+                "security-group" => repair.security_group = true,
+                _ => {
+                    self.problem(
+                        VARIABLE,
+                        "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing",
+                    );
+                    break;
+                }
+            }
+        }
+        repair
+    }
+
+    fn activation(&mut self) -> Option<Activation> {
+        const DOCUMENT: &str = "FAILOVER_ACTIVATION_DOCUMENT";
+        const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
+        let parameters = self.value(PARAMETERS).map(parameters_of_document);
+        if parameters == Some(None) {
+            // A person may have put a secret there, so the value is not repeated.
+            let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
+                            {\"Service\":[\"lmgrd\"]}";
+            self.problems.push(Problem {
+                variable: PARAMETERS.to_owned(),
+                value: Some("(not shown)".to_owned()),
+                expected: expected.to_owned(),
+            });
+        }
+        if self.value(DOCUMENT).is_none() && parameters.is_some() {
+            self.problem(DOCUMENT, format!("the document that {PARAMETERS} belongs to"));
+        }
+        let expected = "the name or ARN of a command document of Systems Manager, such as token-failover-restart";
+        let document = self.optional(DOCUMENT, expected)?;
+        Some(Activation { document, parameters: parameters.flatten().unwrap_or_default() })
+    }
+
+    fn unknown_variables(&mut self) {
+        let ours = |name: &&String| name.starts_with("TOKEN_SERVER_") || name.starts_with("FAILOVER_");
+        let unknown: Vec<String> =
+            self.variables.keys().filter(ours).filter(|name| !VARIABLES.contains(&name.as_str())).cloned().collect();
+        for variable in unknown {
+            self.problem(&variable, format!("one of {}", VARIABLES.join(", ")));
+        }
+    }
+}
+
+/// Parameters of a document of Systems Manager, which takes a list for each; a text alone is a list of one.
+fn parameters_of_document(text: &str) -> Option<BTreeMap<String, Vec<String>>> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Several(Vec<String>),
+    }
+    let parameters: BTreeMap<String, Texts> = serde_json::from_str(text).ok()?;
+    let listed = parameters.into_iter().map(|(name, texts)| match texts {
+        Texts::One(text) => (name, vec![text]),
+        Texts::Several(texts) => (name, texts),
+    });
+    Some(listed.collect())
+}

@@ -1,0 +1,17 @@
+//! The values: what is configured, asked for, seen, planned and reported. They decide nothing.
+
+pub mod change;
+pub mod check;
+pub mod config;
+pub mod error;
+pub mod failure;
+pub mod finding;
+pub mod ids;
+pub mod notification;
+pub mod observation;
+pub mod pause;
+pub mod plan;
+pub mod readiness;
+pub mod report;
+pub mod request;
+pub mod tags;

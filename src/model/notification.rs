@@ -1,0 +1,26 @@
+//! What is handed to SNS.
+
+use std::collections::BTreeMap;
+
+/// What is handed to SNS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// Printable ASCII, under 100 characters.
+    /// Source: SNS API Reference, *Publish*.
+    pub subject: String,
+    /// A JSON object with a text for each protocol, for `MessageStructure=json`.
+    pub message: String,
+    /// For filter policies.
+    pub attributes: BTreeMap<&'static str, String>,
+    /// What a FIFO topic needs besides; `None` for a standard topic.
+    pub fifo: Option<Fifo>,
+}
+
+/// What a FIFO topic needs besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fifo {
+    /// Messages of one token server stay in order.
+    pub group_id: String,
+    /// The same report, sent again because its answer was lost, is delivered once.
+    pub deduplication_id: String,
+}

@@ -1,0 +1,251 @@
+//! A request as a value: what started the invocation, and what it asks for.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::model::ids::InstanceId;
+use crate::model::pause::End;
+
+/// What started an invocation, as the report names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trigger {
+    /// The kind of document.
+    pub kind: TriggerKind,
+    /// The event's id, where it has one.
+    pub id: Option<String>,
+    /// When EventBridge says that it happened.
+    pub time: Option<DateTime<Utc>>,
+    /// The instance that the event is about, as it was written.
+    pub instance_id: Option<String>,
+    /// The state that the event reports, as it was written.
+    pub state: Option<String>,
+    /// The reason that an operator gave.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When that which the event announces begins.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub starts_at: Option<DateTime<Utc>>,
+}
+
+impl Trigger {
+    pub(crate) fn of(kind: TriggerKind) -> Self {
+        Self { kind, id: None, time: None, instance_id: None, state: None, reason: None, starts_at: None }
+    }
+}
+
+/// The kinds of documents that the function knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TriggerKind {
+    /// *EC2 Instance State-change Notification*.
+    InstanceStateChange,
+    /// *EC2 Spot Instance Interruption Warning*.
+    SpotInterruption,
+    /// *CloudWatch Alarm State Change*, or the document of an alarm that calls the function itself.
+    Alarm,
+    /// *AWS Health Event*.
+    Health,
+    /// *Scheduled Event*.
+    Schedule,
+    /// An operator's `{"action":"reconcile"}`.
+    Reconcile,
+    /// An operator's, or the schedule's, `{"action":"audit"}`.
+    Audit,
+    /// An operator's `{"action":"plan"}`.
+    Plan,
+    /// An operator's `{"action":"failover"}`.
+    Failover,
+    /// An operator's `{"action":"pause"}`.
+    Pause,
+    /// An operator's `{"action":"resume"}`.
+    Resume,
+    /// Anything else.
+    Unknown,
+}
+
+/// What the plan may know of the document that started the invocation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Intent {
+    /// Look at everything, move if the holder has failed, and mend what may be mended.
+    Reconcile,
+    /// Look for everything that would go wrong with the next failover, and change nothing.
+    Audit,
+    /// An event named these instances: look, and move if the holder has failed.
+    Look {
+        /// The instances that the event names, each once. None: an alarm that is about no instance in particular.
+        instances: Vec<InstanceId>,
+        /// Whether the event claims that they fail. If EC2 does not agree, it is asked again for a bounded time.
+        reported_failing: bool,
+    },
+    /// EC2 is going to take this Spot Instance away.
+    Evacuate {
+        /// The Spot Instance.
+        instance: InstanceId,
+        /// After this moment the warning has come true or was withdrawn, and means nothing anymore.
+        until: DateTime<Utc>,
+    },
+    /// An operator wants the interface on another member, whatever the holder's state.
+    Failover {
+        /// The member that shall have it; `None`: the most preferred standby.
+        to: Option<InstanceId>,
+    },
+    /// An operator does maintenance: for a while nothing is to be changed.
+    Pause {
+        /// Until when; `None`: as long as usual.
+        until: Option<End>,
+    },
+    /// The operator is done.
+    Resume,
+}
+
+impl Intent {
+    /// Whether a person asked for a move. Only that takes the interface from a healthy holder, and it is never limited.
+    pub fn is_operators_failover(&self) -> bool {
+        matches!(self, Self::Failover { .. })
+    }
+
+    /// Whether the invocation may mend what it finds even if nothing has to move.
+    pub fn mends(&self) -> bool {
+        matches!(self, Self::Reconcile)
+    }
+
+    /// The instances that this is about; empty: about the token server as a whole.
+    pub(crate) fn instances(&self) -> &[InstanceId] {
+        match self {
+            Self::Look { instances, .. } => instances,
+            Self::Evacuate { instance, .. } => std::slice::from_ref(instance),
+            Self::Reconcile | Self::Audit | Self::Failover { .. } | Self::Pause { .. } | Self::Resume => &[],
+        }
+    }
+}
+
+/// An understood document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What started the invocation.
+    pub trigger: Trigger,
+    /// What it asks for.
+    pub intent: Intent,
+    /// Answer what would be done, and change nothing.
+    pub dry_run: bool,
+}
+
+impl Request {
+    /// What AWS Health announces, and for which instances, if that is what the event is about.
+    pub fn announced(&self) -> Option<(Announced, &[InstanceId])> {
+        let code = self.trigger.state.as_deref().filter(|_| self.trigger.kind == TriggerKind::Health)?;
+        Some((Announced::from_type_code(code), self.intent.instances()))
+    }
+}
+
+/// What AWS is going to do to an instance. None of it is a reason to move anything: the instance runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// Its hardware is retired; the instance is stopped, or terminated if its root volume is an instance store.
+    Retirement,
+    /// It is terminated.
+    Termination,
+    /// It is stopped.
+    Stop,
+    /// It, or its host, is rebooted.
+    Reboot,
+    /// It loses its power for a short time and is rebooted.
+    PowerMaintenance,
+    /// It loses its network for a short time.
+    NetworkMaintenance,
+    /// Some other change.
+    Change,
+}
+
+impl Announced {
+    /// Sorts the event type codes of AWS Health by the word that they have for what happens. AWS publishes no list of them.
+    /// Source: EC2 User Guide, "Types of scheduled events"; AWS Health User Guide, samples of events.
+    pub fn from_type_code(code: &str) -> Self {
+        let words = [
+            ("RETIREMENT", Self::Retirement),
+            ("TERMINATION", Self::Termination),
+            ("STOP", Self::Stop),
+            ("REBOOT", Self::Reboot),
+            ("POWER", Self::PowerMaintenance),
+            ("NETWORK", Self::NetworkMaintenance),
+        ];
+        let named = words.into_iter().find(|(word, _)| code.split('_').any(|part| part == *word));
+        named.map_or(Self::Change, |(_, announced)| announced)
+    }
+
+    /// The stable code that reports and findings use.
+    pub fn finding_code(self) -> &'static str {
+        match self {
+            Self::Retirement => "retirement-scheduled",
+            Self::Termination => "termination-scheduled",
+            Self::Stop => "stop-scheduled",
+            Self::Reboot => "reboot-scheduled",
+            Self::PowerMaintenance | Self::NetworkMaintenance | Self::Change => "maintenance-scheduled",
+        }
+    }
+}
+
+/// What [`parse`] made of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// Something to act upon.
+    Request(Request),
+    /// Nothing to act upon. Sending it again would not help, so it is no error.
+    Ignored {
+        /// What started the invocation.
+        trigger: Trigger,
+        /// Why it is ignored.
+        reason: IgnoredReason,
+        /// The same for a person.
+        detail: String,
+    },
+}
+
+/// Why a document is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IgnoredReason {
+    /// Neither an EventBridge document nor an operator's request.
+    UnknownDocument,
+    /// An EventBridge document of a source and type that is none of ours.
+    UnknownEvent,
+    /// An EventBridge document of ours that lacks what it must have.
+    MalformedEvent,
+    /// An event that an archive replays: it tells of the past.
+    ReplayedEvent,
+    /// An alarm that does not say ALARM, or a Health event that announces nothing, or that is over.
+    NothingToDo,
+}
+
+impl IgnoredReason {
+    /// The stable code that reports use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownDocument => "unknown-document",
+            Self::UnknownEvent => "unknown-event",
+            Self::MalformedEvent => "malformed-event",
+            Self::ReplayedEvent => "replayed-event",
+            Self::NothingToDo => "nothing-to-do",
+        }
+    }
+}
+
+/// A malformed request of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}}, \
+     {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}}, \
+     {{\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"}} and {{\"action\":\"resume\"}} \
+     (to, until and reason are optional); reconcile, audit and failover take \"dryRun\":true"
+)]
+pub struct RequestError {
+    pub(crate) problem: String,
+}
+
+impl RequestError {
+    pub(crate) fn new(problem: String) -> Self {
+        Self { problem }
+    }
+}

@@ -1,0 +1,1053 @@
+//! What an operator should know: each finding says what it is about and what to do.
+//!
+//! The codes are part of the contract. A remedy can be followed as it stands: a command to paste, or one plain step.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use chrono::{DateTime, Utc};
+
+use crate::decide::checks::{Checked, CheckedAddress};
+use crate::decide::security_group::Gap;
+use crate::model::check::CheckResult;
+use crate::model::config::{Activation, Config};
+use crate::model::error::{CallError, Meaning};
+use crate::model::finding::{Finding, Severity};
+use crate::model::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
+use crate::model::observation::{Attachment, Instance, NetworkInterface, Reading, StateReason};
+use crate::model::pause::Pause;
+use crate::model::plan::{Refusal, Standby, Verdict};
+use crate::model::readiness::{Standing, Subscription};
+use crate::model::report::{ActivationRecord, ActivationResult, Probe};
+use crate::model::request::Announced;
+
+/// What an operator does to end a pause.
+pub(crate) const HOW_TO_END_IT: &str =
+    "To end it: token-failover resume, or invoke the function with {\"action\":\"resume\"}.";
+
+/// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
+const MOST_OF_A_KIND: usize = 10;
+
+/// Where all of a report is that does not fit into a message.
+const WHOLE_REPORT: &str = "The function's log has the whole report, in the line whose type is report.";
+
+/// Writes findings in the words of one configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Advisor<'a> {
+    config: &'a Config,
+}
+
+impl<'a> Advisor<'a> {
+    /// An advisor for this configuration.
+    pub fn new(config: &'a Config) -> Self {
+        Self { config }
+    }
+
+    /// An AWS CLI command about EC2, with the Region in which the function runs.
+    pub fn command(&self, command: &str) -> String {
+        self.command_of("ec2", command)
+    }
+
+    fn command_of(&self, service: &str, command: &str) -> String {
+        match &self.config.region {
+            Some(region) => format!("aws {service} {command} --region {region}"),
+            None => format!("aws {service} {command}"),
+        }
+    }
+
+    fn keep_on_termination(&self, interface: &NetworkInterfaceId, attachment: &AttachmentId) -> String {
+        self.command(&format!(
+            "modify-network-interface-attribute --network-interface-id {interface} --attachment \
+             AttachmentId={attachment},DeleteOnTermination=false"
+        ))
+    }
+
+    /// The findings of a refusal: the reason first, then what stands in each standby's way.
+    pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
+        let interface = &self.config.interface_id;
+        let mut findings = vec![match refusal {
+            Refusal::InterfaceMissing => Finding::critical(
+                "interface-missing",
+                interface,
+                format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
+                format!(
+                    "Look whether it is in another account, with credentials of that account, or in another Region, with another \
+                     --region:\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com for a new \
+                     license, and deploy with its id.",
+                    self.command(&format!(
+                        "describe-network-interfaces --network-interface-ids {interface} --query \
+                         'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
+                    ))
+                ),
+            ),
+            Refusal::HeldByStranger { holder, attachment_id } => {
+                let name = holder.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string);
+                Finding::critical(
+                    "held-by-stranger",
+                    &name,
+                    format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
+                    format!(
+                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it, and \
+                         the next run attaches it to a member:\n{}",
+                        self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
+                    ),
+                )
+            }
+            Refusal::PrimaryInterface { holder, state, attachment_id } => {
+                let state = state.as_ref().map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
+                Finding::critical(
+                    "primary-interface",
+                    holder,
+                    format!(
+                        "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
+                         detaches a primary interface."
+                    ),
+                    format!(
+                        "Terminating {holder} frees the interface, and then it moves by itself. First make sure that it is \
+                         kept:\n{}\nThen, if {holder} may be lost with its disks:\n{}",
+                        self.keep_on_termination(interface, attachment_id),
+                        self.command(&format!("terminate-instances --instance-ids {holder}"))
+                    ),
+                )
+            }
+            Refusal::NoViableStandby => self.no_viable_standby(),
+            Refusal::TargetNotViable { target, obstacle } => Finding::critical(
+                "target-not-viable",
+                target,
+                format!("{target} cannot take the interface: {obstacle}."),
+                format!("Mend {target} and ask again, or ask for a failover without \"to\" to use the first viable standby."),
+            ),
+            Refusal::TargetNotAMember { target } => Finding::critical(
+                "target-not-a-member",
+                target,
+                format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not have the interface."),
+                format!("Ask for one of: {}.", join(&self.config.members)),
+            ),
+            Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
+            Refusal::StillAttaching { to } => self.still_attaching(to),
+            Refusal::TooManyMoves { moves } => Finding::critical(
+                "too-many-moves",
+                interface,
+                format!(
+                    "The interface was moved, or its holder started, {} times within the last hour, and \
+                     FAILOVER_MAX_MOVES_PER_HOUR is {}.",
+                    moves.len(),
+                    self.config.max_moves_per_hour
+                ),
+                "Find out why the servers fail one after the other. To move the interface now in spite of the limit, \
+                 invoke the function with {\"action\":\"failover\"}."
+                    .to_owned(),
+            ),
+            Refusal::PermissionDenied(error) => self.permission_denied(error),
+            Refusal::AmbiguousAnswer(error) => Finding::critical(
+                "ambiguous-answer",
+                interface,
+                format!("EC2's answer contradicts the question, so nothing was changed. {error}."),
+                "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and give the \
+                 request id."
+                    .to_owned(),
+            ),
+            Refusal::CallRejected(error) => Finding::critical(
+                "call-rejected",
+                interface,
+                format!("EC2 refuses a call that the failover needs. {error}."),
+                "Read EC2's message; it names what has to change. The next run tries again.".to_owned(),
+            ),
+        }];
+        if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
+            findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
+        }
+        findings
+    }
+
+    /// No standby can take the interface.
+    pub fn no_viable_standby(&self) -> Finding {
+        Finding::critical(
+            "no-viable-standby",
+            &self.config.interface_id,
+            "No standby can take the interface now.".to_owned(),
+            "Make one of the standbys viable: each has a finding of its own. The next run that needs one takes it."
+                .to_owned(),
+        )
+    }
+
+    /// What stands in a standby's way; `None` for a viable one.
+    pub fn standby(&self, standby: &Standby) -> Option<Finding> {
+        use crate::model::plan::Obstacle;
+        let Verdict::NotViable(obstacle) = &standby.verdict else { return None };
+        let id = &standby.instance_id;
+        let interface = &self.config.interface_id;
+        let remedy = match obstacle {
+            Obstacle::Missing | Obstacle::Terminated => {
+                "Launch a new standby in the interface's Availability Zone and deploy with its id.".to_owned()
+            }
+            Obstacle::Starting | Obstacle::Stopping => "Wait; the next run looks again.".to_owned(),
+            Obstacle::UnknownState(_) => format!("Look at {id} in the EC2 console."),
+            Obstacle::WrongZone(_) | Obstacle::WrongVpc => format!(
+                "An interface never leaves its Availability Zone and VPC. Launch a standby where {interface} is, and deploy \
+                 with its id."
+            ),
+            Obstacle::DeviceIndexTaken(taken) => format!(
+                "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
+            ),
+            Obstacle::NoRoom { .. } => self.make_room(id),
+            Obstacle::Impaired => format!(
+                "Stop it, and start it again once it has stopped:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {id}")),
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
+            Obstacle::StatusChecksUnreadable => {
+                "Allow the function's role ec2:DescribeInstanceStatus, if that is what is missing.".to_owned()
+            }
+            Obstacle::NotStarted => format!(
+                "Wait: it is tried again within five minutes. If EC2 has no capacity for its instance type, another type may have \
+                 some at once. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
+            Obstacle::BeingTaken => {
+                "Launch another standby in the interface's Availability Zone, not a Spot Instance if you can, and deploy with \
+                 its id."
+                    .to_owned()
+            }
+            Obstacle::MayNotStart => format!(
+                "Start it, or deploy with FAILOVER_START_STANDBY=true:\n{}",
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
+        };
+        Some(Finding::warning("standby-not-viable", id, format!("{id} cannot take the interface: {obstacle}."), remedy))
+    }
+
+    /// The role lacks a permission.
+    pub fn permission_denied(&self, error: &CallError) -> Finding {
+        Finding::critical(
+            "permission-denied",
+            &error.action,
+            format!("The function's role does not allow {}.", error.action),
+            format!(
+                "Deploy the current template again, whose role allows it, or look for a service control policy or a \
+                 permissions boundary that denies it.{}",
+                error.request_id.as_ref().map_or_else(String::new, |id| format!(" The request that was denied: {id}."))
+            ),
+        )
+    }
+
+    /// A change that did not succeed, and what that means.
+    pub fn call_failed(
+        &self,
+        code: &str,
+        severity: Severity,
+        resource: impl ToString,
+        consequence: &str,
+        error: &CallError,
+    ) -> Finding {
+        if error.meaning == Meaning::Denied {
+            let mut finding = self.permission_denied(error);
+            finding.message = format!("{consequence} {}", finding.message);
+            finding.severity = severity;
+            return finding;
+        }
+        let remedy = match error.meaning {
+            Meaning::Throttled | Meaning::Unreachable => "Nothing, unless it persists: it passes by itself.",
+            Meaning::NoCapacity => {
+                "EC2 has no capacity for this instance type in this zone now. It may have some later; another type may have some \
+                 at once."
+            }
+            _ => "Read the error; it names what has to change.",
+        };
+        Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
+    }
+
+    /// Nobody watches.
+    pub fn paused(&self, pause: &Pause) -> Finding {
+        let message = format!(
+            "token-failover is paused until {}: nobody moves the interface, starts a member or repairs anything meanwhile.",
+            pause.in_words()
+        );
+        Finding::warning("paused", &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
+    }
+
+    /// The interface is attached to nothing, and nothing could be done about it.
+    pub fn attached_to_nothing(&self, standbys: &[Standby]) -> Finding {
+        let interface = &self.config.interface_id;
+        let viable = standbys.iter().find(|standby| standby.verdict.is_viable()).map(|standby| &standby.instance_id);
+        let target = viable.or(self.config.members.first()).map_or_else(String::new, ToString::to_string);
+        Finding::critical(
+            "attached-to-nothing",
+            interface,
+            format!("{interface} is attached to no instance, so no token server has the license's MAC address."),
+            format!(
+                "Every next run tries again. By hand:\n{}",
+                self.command(&format!(
+                    "attach-network-interface --network-interface-id {interface} --instance-id {target} --device-index {}",
+                    self.config.device_index
+                ))
+            ),
+        )
+    }
+
+    /// The interface went back to where it came from.
+    pub fn returned(&self, to: &InstanceId) -> Finding {
+        Finding::critical(
+            "returned-to-former-holder",
+            to,
+            format!("No standby could take the interface, so it went back to {to}."),
+            format!("Look at the failed steps, mend the standbys, and look whether {to} serves licenses."),
+        )
+    }
+
+    /// The interface is on a standby that could not be started. EC2 gives a reason if it stopped again after its start.
+    pub fn not_started(&self, standby: &InstanceId, reason: Option<&StateReason>) -> Finding {
+        let reason = reason.map_or_else(String::new, |reason| format!(" EC2's reason: {reason}."));
+        Finding::critical(
+            "standby-not-started",
+            standby,
+            format!("The license interface is on {standby}, but that instance could not be started.{reason}"),
+            format!(
+                "The next run tries again. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {standby}"))
+            ),
+        )
+    }
+
+    /// The holder is stopped, nobody else could take the interface, and EC2 could not start the holder.
+    pub fn holder_not_started(&self, holder: &InstanceId) -> Finding {
+        Finding::critical(
+            "holder-not-started",
+            holder,
+            format!(
+                "{holder} has the license interface and is stopped, no standby can take it, and EC2 could not start {holder}."
+            ),
+            format!(
+                "It is tried again after one minute, then two, four, and every five minutes. By hand:\n{}",
+                self.command(&format!("start-instances --instance-ids {holder}"))
+            ),
+        )
+    }
+
+    /// EC2 takes long to attach the interface.
+    pub fn still_attaching(&self, to: &InstanceId) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+            "still-attaching",
+            to,
+            format!("EC2 has been attaching {interface} to {to} for minutes. Until it has, nothing else can be tried."),
+            format!(
+                "Wait: every run looks again, and goes on as soon as EC2 is done. If it stays so for more than ten minutes, open a \
+                 case with AWS Support. To see it:\n{}",
+                self.command(&format!(
+                    "describe-network-interfaces --network-interface-ids {interface} --query \
+                     'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text"
+                ))
+            ),
+        )
+    }
+
+    /// The interface was detached by force.
+    pub fn forced(&self, from: &InstanceId) -> Finding {
+        Finding::warning(
+            "detached-by-force",
+            from,
+            format!(
+                "The interface was detached from {from} by force. EC2 says that its device index there may stay unusable, and \
+                 its metadata stale, until the instance was stopped and started."
+            ),
+            format!(
+                "Stop {from}, and start it again, before you move the interface back:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {from}")),
+                self.command(&format!("start-instances --instance-ids {from}"))
+            ),
+        )
+    }
+
+    /// The instance that has the interface fails already.
+    pub fn holder_failed(&self, attachment: &Attachment) -> Finding {
+        let holder = attachment.instance_id.as_ref().map_or_else(|| "Its holder".to_owned(), ToString::to_string);
+        Finding::critical(
+            "holder-failed",
+            &holder,
+            format!("{holder} has the license interface and does not run, or its EC2 status checks fail."),
+            "Wait a minute: the next reconcile moves the interface. An audit moves nothing.".to_owned(),
+        )
+    }
+
+    /// The instance can have no further interface.
+    pub fn standby_without_room(&self, instance: &Instance, limit: u32) -> Finding {
+        let (id, kind) = (&instance.id, &instance.instance_type);
+        Finding::warning(
+            "standby-without-room",
+            id,
+            format!("{id} cannot take the interface: a {kind} can have {limit} interfaces, and it has them."),
+            self.make_room(id),
+        )
+    }
+
+    fn make_room(&self, id: &InstanceId) -> String {
+        format!(
+            "Detach an interface from {id} that it does not need, or change its instance type:\n{}",
+            self.command(&format!(
+                "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
+                 'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
+            ))
+        )
+    }
+
+    /// EC2 did not say how many interfaces an instance of this type can have.
+    pub fn unknown_instance_type(&self, instance: &Instance) -> Finding {
+        Finding::warning(
+            "not-audited",
+            &instance.id,
+            format!(
+                "EC2 does not describe the instance type {:?} of {}, so it is not known whether there is room for the \
+                 interface.",
+                instance.instance_type, instance.id
+            ),
+            "Count its interfaces, and look up its type's limit in the EC2 console.".to_owned(),
+        )
+    }
+
+    /// The members' primary interfaces are in the license interface's subnet.
+    pub fn same_subnet(&self, members: &[&InstanceId]) -> Finding {
+        Finding::info(
+            "same-subnet",
+            &self.config.interface_id,
+            format!(
+                "The license interface is in the same subnet as the primary interface of {}. Then Linux answers clients through \
+                 the wrong one of the two, unless it has a routing table of its own for the license interface.",
+                join_refs(members)
+            ),
+            "Amazon Linux sets that up by itself. On Ubuntu 24.04, cloud-init does so at every boot only with \"updates: {network: \
+             {when: [boot, hotplug]}}\" in a file of /etc/cloud/cloud.cfg.d; without it, a standby that was stopped boots without \
+             an address on the interface. Elsewhere, add a rule for the license interface's address; see the EC2 User Guide, \
+             \"Configure your Amazon EC2 instance for multiple network interfaces\"."
+                .to_owned(),
+        )
+    }
+
+    /// EC2 may bring members back by itself.
+    pub fn auto_recovery(&self, members: &[&InstanceId]) -> Finding {
+        let commands: Vec<String> = members
+            .iter()
+            .map(|member| {
+                self.command(&format!(
+                    "modify-instance-maintenance-options --instance-id {member} --auto-recovery disabled"
+                ))
+            })
+            .collect();
+        Finding::info(
+            "auto-recovery",
+            &self.config.interface_id,
+            format!(
+                "EC2 recovers {} by itself when the hardware fails. It comes back without the license interface if that has \
+                 moved by then.",
+                join_refs(members)
+            ),
+            format!("Nothing, if a recovered instance may be a standby. To switch it off:\n{}", commands.join("\n")),
+        )
+    }
+
+    /// Members can be terminated by mistake.
+    pub fn termination_protection(&self, members: &[&InstanceId]) -> Finding {
+        let commands: Vec<String> = members
+            .iter()
+            .map(|member| {
+                self.command(&format!("modify-instance-attribute --instance-id {member} --disable-api-termination"))
+            })
+            .collect();
+        Finding::info(
+            "termination-protection",
+            &self.config.interface_id,
+            format!("{} can be terminated with one call.", join_refs(members)),
+            format!("To protect them:\n{}", commands.join("\n")),
+        )
+    }
+
+    /// The interface does not check source and destination.
+    pub fn source_dest_check(&self, interface: &NetworkInterface) -> Finding {
+        Finding::info(
+            "source-dest-check",
+            &interface.id,
+            "The source/destination check of the license interface is off. A token server does not need that; a router does."
+                .to_owned(),
+            self.command(&format!(
+                "modify-network-interface-attribute --network-interface-id {} --source-dest-check",
+                interface.id
+            )),
+        )
+    }
+
+    /// The public address leads nowhere.
+    pub fn no_internet_gateway(&self, interface: &NetworkInterface) -> Finding {
+        let subnet = &interface.subnet_id;
+        Finding::critical(
+            "no-internet-gateway",
+            subnet,
+            format!(
+                "The subnet {subnet} has no active route to an internet gateway, so nobody reaches the Elastic IP."
+            ),
+            format!(
+                "Add a route to an internet gateway to the subnet's route table, or give the Elastic IP up. To see the \
+                 routes:\n{}",
+                self.command(&format!(
+                    "describe-route-tables --filters Name=association.subnet-id,Values={subnet} --query \
+                     'RouteTables[].Routes[]' --output table"
+                ))
+            ),
+        )
+    }
+
+    /// The network ACL keeps clients away.
+    pub fn acl_blocks(&self, interface: &NetworkInterface, traffic: &str) -> Finding {
+        Finding::critical(
+            "network-acl-blocks",
+            format!("{} {traffic}", interface.subnet_id),
+            format!("The network ACL of {} does not let all of this pass: {traffic}.", interface.subnet_id),
+            self.acl_remedy(interface),
+        )
+    }
+
+    /// The network ACL lets some answers pass, and others not.
+    pub fn acl_blocks_some_answers(&self, interface: &NetworkInterface, range: &str) -> Finding {
+        Finding::warning(
+            "network-acl-blocks-some-answers",
+            format!("{} {range}", interface.subnet_id),
+            format!(
+                "The network ACL of {} does not let answers pass to all ports 1024-65535 of {range}, from which clients may ask.",
+                interface.subnet_id
+            ),
+            self.acl_remedy(interface),
+        )
+    }
+
+    fn acl_remedy(&self, interface: &NetworkInterface) -> String {
+        format!(
+            "Let it pass; only clients in the same subnet are not affected. To see the entries:\n{}",
+            self.command(&format!(
+                "describe-network-acls --filters Name=association.subnet-id,Values={} --query 'NetworkAcls[].Entries[]' \
+                 --output table",
+                interface.subnet_id
+            ))
+        )
+    }
+
+    /// A security group that is configured as a client does not exist.
+    pub fn client_group_missing(&self, group: &SecurityGroupId) -> Finding {
+        Finding::critical(
+            "client-group-missing",
+            group,
+            format!("TOKEN_SERVER_CLIENTS names {group}, which EC2 does not know."),
+            "Deploy with the security group that the clients have now.".to_owned(),
+        )
+    }
+
+    /// The topic does not exist.
+    pub fn topic_missing(&self) -> Finding {
+        Finding::critical(
+            "topic-missing",
+            &self.config.topic,
+            format!("The topic {} does not exist, so no report reaches anybody.", self.config.topic),
+            "Deploy with a topic that exists, or without NotificationTopicArn, so that the stack makes one.".to_owned(),
+        )
+    }
+
+    /// Nobody would get a report: none of the subscriptions is confirmed.
+    pub fn nobody_subscribed(&self, subscriptions: &[Subscription]) -> Finding {
+        let topic = &self.config.topic;
+        let is_pending = subscriptions.iter().any(|one| one.standing == Standing::Pending);
+        let deleted = subscriptions.iter().filter(|one| one.standing == Standing::Deleted);
+        let deleted: Vec<String> = deleted.map(|one| format!("{} ({})", one.endpoint, one.protocol)).collect();
+        let message = match (is_pending, deleted.as_slice()) {
+            (true, _) => "has no confirmed subscription".to_owned(),
+            (false, []) => "has no subscription".to_owned(),
+            (false, deleted) => format!("has no subscription since {} was unsubscribed", deleted.join(", ")),
+        };
+        let first = if is_pending {
+            "The mail that AWS has sent to each address has the link with which to confirm.".to_owned()
+        } else {
+            format!(
+                "Subscribe somebody, to whom AWS then sends a mail with the link with which to confirm:\naws sns subscribe \
+                 --topic-arn {topic} --protocol email --notification-endpoint you@example.com"
+            )
+        };
+        Finding::critical(
+            "no-subscription",
+            topic,
+            format!("The topic {topic} {message}, so no report reaches anybody."),
+            format!(
+                "{first}\nWhoever has a mail from the topic can end the subscription with one click, unless it was confirmed \
+                 with this command instead of the link, in which the token is:\naws sns confirm-subscription --topic-arn \
+                 {topic} --token TOKEN --authenticate-on-unsubscribe true\nNo mail can say this: the metric CriticalFindings, \
+                 its alarm and the dashboard do, and so does the command, token-failover audit."
+            ),
+        )
+    }
+
+    /// A subscription that was never confirmed.
+    pub fn unconfirmed_subscription(&self, subscription: &Subscription) -> Finding {
+        let Subscription { protocol, endpoint, .. } = subscription;
+        Finding::warning(
+            "subscription-unconfirmed",
+            format!("{protocol} {endpoint}"),
+            format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends it nothing."),
+            format!(
+                "Follow the link in the mail that AWS has sent, or ask for another one:\naws sns subscribe --topic-arn {} \
+                 --protocol {protocol} --notification-endpoint {endpoint}",
+                self.config.topic
+            ),
+        )
+    }
+
+    /// Findings that did not fit into a message, as severe as the worst of them; `None`: all fit.
+    pub fn findings_left_out(&self, left_out: &[Finding]) -> Option<Finding> {
+        let worst = left_out.iter().map(|finding| finding.severity).max()?;
+        let words = [
+            (Severity::Critical, "critical", "critical"),
+            (Severity::Warning, "warning", "warnings"),
+            (Severity::Info, "good to know", "good to know"),
+        ];
+        let counts = words.into_iter().filter_map(|(severity, one, many)| {
+            match left_out.iter().filter(|finding| finding.severity == severity).count() {
+                0 => None,
+                count @ 1 => Some(format!("{count} {one}")),
+                count => Some(format!("{count} {many}")),
+            }
+        });
+        let counts: Vec<String> = counts.collect();
+        let findings = if left_out.len() == 1 { "finding" } else { "findings" };
+        let message =
+            format!("{} more {findings} did not fit into this message: {}.", left_out.len(), counts.join(", "));
+        let interface = &self.config.interface_id;
+        let finding = Finding::info("findings-left-out", interface, message, WHOLE_REPORT.to_owned());
+        Some(Finding { severity: worst, ..finding })
+    }
+
+    /// Steps that did not fit into a message; `None`: all fit.
+    pub fn steps_left_out(&self, earlier: usize) -> Option<Finding> {
+        let steps = if earlier == 1 { "step" } else { "steps" };
+        let message = format!("{earlier} earlier {steps} did not fit into this message.");
+        (earlier > 0)
+            .then(|| Finding::info("steps-left-out", &self.config.interface_id, message, WHOLE_REPORT.to_owned()))
+    }
+
+    /// AWS has announced to do something to an instance, under this event type code.
+    pub fn announcement(
+        &self,
+        what: Announced,
+        code: &str,
+        instance: &InstanceId,
+        date: Option<DateTime<Utc>>,
+        is_holder: bool,
+    ) -> Finding {
+        let on = date.map_or_else(String::new, |date| format!(" on {}", date.format("%Y-%m-%d %H:%M UTC")));
+        let message = match what {
+            Announced::Retirement => format!(
+                "AWS is going to retire the hardware of {instance}{on}, and stops or terminates the instance then."
+            ),
+            Announced::Termination => format!("AWS is going to terminate {instance}{on}."),
+            Announced::Stop => format!("AWS is going to stop {instance}{on}."),
+            Announced::Reboot => format!("AWS is going to reboot {instance}{on}."),
+            Announced::PowerMaintenance => format!(
+                "AWS is going to work on the power supply of {instance}{on}. The instance is down for a short time then, and \
+                 is rebooted."
+            ),
+            Announced::NetworkMaintenance => format!(
+                "AWS is going to work on the network of {instance}{on}. The instance cannot be reached for a short time then."
+            ),
+            Announced::Change => format!("AWS has scheduled a change of {instance}{on} ({code})."),
+        };
+        let move_first = "Before that, move the interface at a time that suits you: invoke the function with \
+                          {\"action\":\"failover\"}.";
+        let move_first = if is_holder { move_first } else { "" };
+        let remedy = match what {
+            Announced::Retirement | Announced::Stop => format!(
+                "{} stop {instance}, and start it again, which puts it on other hardware:\n{}\n{}",
+                if is_holder { format!("{move_first} Then") } else { "Before that,".to_owned() },
+                self.command(&format!("stop-instances --instance-ids {instance}")),
+                self.command(&format!("start-instances --instance-ids {instance}"))
+            ),
+            Announced::Termination => {
+                format!("{move_first} Launch another instance in its place, and deploy with its id.")
+            }
+            Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
+                "{move_first} If you do not, clients are without licenses until the instance is back, or until the function \
+                 moves the interface because the status checks fail."
+            ),
+            Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance => {
+                format!("Nothing, unless {instance} has the interface by then.")
+            }
+            Announced::Change => format!("Read in the AWS Health Dashboard what will change. {move_first}"),
+        };
+        Finding::warning(what.finding_code(), instance, message, remedy.trim().to_owned())
+    }
+
+    /// The standby was started and was not yet running when the run had to answer.
+    pub fn still_starting(&self, standby: &InstanceId) -> Finding {
+        Finding::warning(
+            "standby-still-starting",
+            standby,
+            format!("{standby} has the interface and was started, but was not running yet when this was written."),
+            format!(
+                "Look again in a minute:\n{}",
+                self.command(&format!(
+                    "describe-instances --instance-ids {standby} --query 'Reservations[].Instances[].State.Name' --output text"
+                ))
+            ),
+        )
+    }
+
+    /// The debt could not be written down before the change.
+    pub fn mark_not_written(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "mark-not-written",
+            Severity::Warning,
+            &self.config.interface_id,
+            "The move could not be noted on the interface, so if the function had died, nobody would have been told.",
+            error,
+        )
+    }
+
+    /// The debt could not be removed after the report was published.
+    pub fn mark_not_removed(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "mark-not-removed",
+            Severity::Warning,
+            &self.config.interface_id,
+            "The note that a report is owed could not be removed, so the report will be published again.",
+            error,
+        )
+    }
+
+    /// The report could not be published.
+    pub fn not_published(&self, error: &CallError) -> Finding {
+        self.call_failed(
+            "not-published",
+            Severity::Critical,
+            &self.config.topic,
+            "The report could not be published; it is owed and will be published by a later run.",
+            error,
+        )
+    }
+
+    /// Ports of the token server do not answer; `None`: none of them was found so. From outside of the VPC that is a hint.
+    pub fn ports_not_answering(
+        &self,
+        holder: &InstanceId,
+        address: Ipv4Addr,
+        probes: &[Probe],
+        is_inside: bool,
+    ) -> Option<Finding> {
+        let mut by_error: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for probe in probes.iter().filter(|probe| probe.result == CheckResult::Failed) {
+            by_error.entry(probe.error.as_deref().unwrap_or_default()).or_default().push(probe.port.to_string());
+        }
+        if by_error.is_empty() {
+            return None;
+        }
+        let how: Vec<String> =
+            by_error.into_iter().map(|(error, ports)| format!("{} ({error})", ports.join(", "))).collect();
+        let seen_from = if is_inside { "" } else { ", as seen from here" };
+        let finding = Finding::critical(
+            "ports-not-answering",
+            address,
+            format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
+            format!(
+                "Look on {holder} whether lmgrd and MOSEKLM run, and into their log; start them again there. Refused means that \
+                 nothing listens on the port: lmgrd without MOSEKLM is a hostid or a license that MOSEKLM does not accept. No \
+                 answer means that the system has not configured the interface, or that its security group lets nobody in from \
+                 where it was tried."
+            ),
+        );
+        Some(if is_inside { finding } else { Finding { severity: Severity::Warning, ..finding } })
+    }
+
+    /// The token server was told to wake, and that did not come to a good end. `answers`: its ports do, all the same.
+    pub fn activation(&self, record: &ActivationRecord, answers: bool) -> Option<Finding> {
+        let ActivationRecord { document, instance_id, command_id, error, .. } = record;
+        let why = error.as_ref().map_or_else(String::new, |error| format!(" {error}."));
+        let again =
+            self.command_of("ssm", &format!("send-command --document-name {document} --instance-ids {instance_id}"));
+        let is_given_more = self.config.activation.as_ref().is_some_and(|activation| !activation.parameters.is_empty());
+        let parameters = if is_given_more { ", with its parameters (FAILOVER_ACTIVATION_PARAMETERS)" } else { "" };
+        let printed = command_id.as_ref().map(|command| {
+            self.command_of(
+                "ssm",
+                &format!(
+                    "get-command-invocation --command-id {command} --instance-id {instance_id} --query \
+                     '[StatusDetails,StandardErrorContent]' --output text"
+                ),
+            )
+        });
+        match record.result {
+            ActivationResult::Done => None,
+            ActivationResult::Failed => {
+                let severity = if answers { Severity::Warning } else { Severity::Critical };
+                let look = printed.map_or_else(String::new, |printed| format!("See what it said:\n{printed}\n"));
+                let finding = Finding::critical(
+                    "activation-failed",
+                    instance_id,
+                    format!(
+                        "The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"
+                    ),
+                    format!(
+                        "{look}Start the token server on {instance_id}, by hand or by sending the command again{parameters}:\n{again}"
+                    ),
+                );
+                Some(Finding { severity, ..finding })
+            }
+            ActivationResult::Unfinished => Some(Finding::warning(
+                "activation-unfinished",
+                instance_id,
+                format!(
+                    "The command that wakes the token server on {instance_id} ({document}) was not seen to end before this was \
+                     written.{why}"
+                ),
+                match printed {
+                    Some(printed) => format!("Look what became of it:\n{printed}"),
+                    None => format!("It may not have been sent. To send it again{parameters}:\n{again}"),
+                },
+            )),
+        }
+    }
+
+    /// The document that wakes a token server does not exist.
+    pub fn activation_document_missing(&self, activation: &Activation) -> Finding {
+        let document = &activation.document;
+        Finding::critical(
+            "activation-document-missing",
+            document,
+            format!(
+                "Systems Manager has no document {document} that can be run, so after a failover nobody wakes the token server \
+                 on a standby that runs."
+            ),
+            "Deploy with a document that exists as FAILOVER_ACTIVATION_DOCUMENT, or without one if the standbys serve by \
+             themselves once they have the interface."
+                .to_owned(),
+        )
+    }
+
+    /// Systems Manager does not hear from the agent on a member that runs.
+    pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
+        let finding = Finding::critical(
+            "member-not-managed",
+            member,
+            format!(
+                "Systems Manager does not hear from its agent on {member}, so the token server there could not be woken."
+            ),
+            format!(
+                "See that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
+                 reaches Systems Manager:\n{}",
+                self.command_of(
+                    "ssm",
+                    &format!(
+                        "describe-instance-information --filters Key=InstanceIds,Values={member} --query \
+                         'InstanceInformationList[].[PingStatus,LastPingDateTime]' --output text"
+                    )
+                )
+            ),
+        );
+        // It serves now. What it serves after the interface came back to it is another night's concern.
+        if is_holder { Finding { severity: Severity::Warning, ..finding } } else { finding }
+    }
+
+    /// The findings of the checks of EC2's answers.
+    pub fn checks(&self, interface: &NetworkInterface, checked: &Checked) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        findings.extend(self.hostid(interface, checked));
+        findings.extend(self.delete_on_termination(interface, checked));
+        findings.extend(self.elastic_ip(interface, &checked.address));
+        findings.extend(self.security_groups(interface, checked));
+        findings
+    }
+
+    fn hostid(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
+        let wanted = checked.other_hostid?;
+        Some(Finding::critical(
+            "hostid-mismatch",
+            &interface.id,
+            format!(
+                "The license names the hostid {}, but {} has {}. The token server will refuse to serve it.",
+                wanted.hostid(),
+                interface.id,
+                interface.mac_address.hostid()
+            ),
+            "Deploy with the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
+             one."
+                .to_owned(),
+        ))
+    }
+
+    fn delete_on_termination(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
+        let attachment = checked.deletes_on_termination.as_ref()?;
+        Some(Finding::critical(
+            "delete-on-termination",
+            &interface.id,
+            "DeleteOnTermination is true: terminating the instance would destroy the interface, and the MAC address for ever."
+                .to_owned(),
+            self.keep_on_termination(&interface.id, attachment),
+        ))
+    }
+
+    fn elastic_ip(&self, interface: &NetworkInterface, address: &CheckedAddress) -> Option<Finding> {
+        let associate = |allocation: &AllocationId| {
+            self.command(&format!(
+                "associate-address --allocation-id {allocation} --network-interface-id {}",
+                interface.id
+            ))
+        };
+        let finding = match address {
+            CheckedAddress::NotConfigured | CheckedAddress::InPlace => return None,
+            CheckedAddress::NotChecked(allocation) => Finding::warning(
+                "elastic-ip-not-checked",
+                allocation,
+                format!("{allocation} is not on {}, and where it is was not read.", interface.id),
+                associate(allocation),
+            ),
+            CheckedAddress::Unreadable(allocation, error) => {
+                let consequence =
+                    format!("{allocation} is not on {}, and where it is could not be read.", interface.id);
+                self.call_failed("elastic-ip-not-checked", Severity::Warning, allocation, &consequence, error)
+            }
+            CheckedAddress::Missing(allocation) => Finding::critical(
+                "elastic-ip-missing",
+                allocation,
+                format!(
+                    "EC2 does not know {allocation}: the Elastic IP was released, or is in another account or Region."
+                ),
+                "Allocate a new address, tell the clients, and deploy with its id as TOKEN_SERVER_ALLOCATION_ID."
+                    .to_owned(),
+            ),
+            CheckedAddress::Free(address) => Finding::critical(
+                "elastic-ip-not-associated",
+                &address.allocation_id,
+                format!("{} ({}) is not associated with anything.", address.public_ip, address.allocation_id),
+                associate(&address.allocation_id),
+            ),
+            CheckedAddress::OnMember(address, _) => Finding::critical(
+                "elastic-ip-elsewhere",
+                &address.allocation_id,
+                format!(
+                    "{} ({}) is not on the primary private address of {}, but still with {}.",
+                    address.public_ip,
+                    address.allocation_id,
+                    interface.id,
+                    whereabouts(address)
+                ),
+                associate(&address.allocation_id),
+            ),
+            CheckedAddress::OnStranger(address) => Finding::critical(
+                "elastic-ip-with-stranger",
+                &address.allocation_id,
+                format!(
+                    "{} ({}) is with {}, which is no member, so it was left there.",
+                    address.public_ip,
+                    address.allocation_id,
+                    whereabouts(address)
+                ),
+                format!("If it is the token server's, take it back:\n{}", associate(&address.allocation_id)),
+            ),
+        };
+        Some(finding)
+    }
+
+    fn security_groups(&self, interface: &NetworkInterface, checked: &Checked) -> Vec<Finding> {
+        let Some(coverage) = &checked.coverage else { return Vec::new() };
+        let coverage = match coverage {
+            Reading::Known(coverage) => coverage,
+            Reading::Unreadable(error) => {
+                let consequence =
+                    "The security groups could not be read, so it is not known whether the ports are open.";
+                let code = "security-group-not-checked";
+                return vec![self.call_failed(code, Severity::Warning, &interface.id, consequence, error)];
+            }
+        };
+        let group = interface.groups.first().map_or_else(|| interface.id.to_string(), ToString::to_string);
+        let mut findings: Vec<Finding> =
+            coverage.gaps.iter().take(MOST_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
+        if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MOST_OF_A_KIND) {
+            findings.push(Finding::critical(
+                "security-group-port-closed",
+                &group,
+                format!("{more} more clients or ports are closed in the same way."),
+                "Mend these first; the next report names the others.".to_owned(),
+            ));
+        }
+        findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| {
+            Finding::warning(
+                "security-group-not-checked",
+                &group,
+                format!(
+                    "A prefix list could not be read, so it is not known whether {} is open to {}.",
+                    tcp(gap),
+                    to(gap)
+                ),
+                "Allow the function's role ec2:GetManagedPrefixListEntries on the prefix lists of the rules."
+                    .to_owned(),
+            )
+        }));
+        findings.extend(coverage.open_to_world.iter().take(MOST_OF_A_KIND).map(|ports| {
+            Finding::warning(
+                "security-group-open-to-world",
+                &group,
+                format!("TCP {ports} is open to every address of the internet."),
+                "Let in only the networks of your clients.".to_owned(),
+            )
+        }));
+        if self.config.clients.is_empty() {
+            findings.push(Finding::info(
+                "security-group-sources-not-checked",
+                group,
+                "TOKEN_SERVER_CLIENTS is empty, so it was not checked who can reach the ports.".to_owned(),
+                "Deploy with the networks of your clients in TOKEN_SERVER_CLIENTS.".to_owned(),
+            ));
+        }
+        findings
+    }
+
+    fn gap(&self, group: &str, gap: &Gap) -> Finding {
+        let command = match &gap.client {
+            Some(client) => {
+                use crate::model::config::Client;
+                let source = match client {
+                    Client::Cidr(net @ ipnet::IpNet::V4(_)) => format!("IpRanges=[{{CidrIp={net}}}]"),
+                    Client::Cidr(net @ ipnet::IpNet::V6(_)) => format!("Ipv6Ranges=[{{CidrIpv6={net}}}]"),
+                    Client::SecurityGroup(id) => format!("UserIdGroupPairs=[{{GroupId={id}}}]"),
+                    Client::PrefixList(id) => format!("PrefixListIds=[{{PrefixListId={id}}}]"),
+                };
+                self.command(&format!(
+                    "authorize-security-group-ingress --group-id {group} --ip-permissions \
+                     'IpProtocol=tcp,FromPort={},ToPort={},{source}'",
+                    gap.ports.first, gap.ports.last
+                ))
+            }
+            None => format!("Add a rule for TCP {} from the networks of your clients to {group}.", gap.ports),
+        };
+        let message = format!("{} is closed to {}.", tcp(gap), to(gap));
+        Finding::critical("security-group-port-closed", group, message, command)
+    }
+}
+
+fn tcp(gap: &Gap) -> String {
+    format!("TCP {}", gap.ports)
+}
+
+fn to(gap: &Gap) -> String {
+    gap.client.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string)
+}
+
+fn whereabouts(address: &crate::model::observation::Address) -> String {
+    let place = address.place.as_ref();
+    let interface = place.and_then(|place| place.interface_id.as_ref()).map(ToString::to_string);
+    let instance = place.and_then(|place| place.instance_id.as_ref()).map(ToString::to_string);
+    match (instance, interface) {
+        (Some(instance), Some(interface)) => format!("{interface} on {instance}"),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => "something that EC2 does not name".to_owned(),
+    }
+}
+
+fn join(ids: &[InstanceId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn join_refs(members: &[&InstanceId]) -> String {
+    members.iter().map(|member| member.as_str()).collect::<Vec<_>>().join(", ")
+}

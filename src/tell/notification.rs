@@ -1,0 +1,368 @@
+//! The notification: the mail that a person reads at night, and the JSON that a program reads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::model::check::CheckResult;
+use crate::model::config::Config;
+use crate::model::finding::{Finding, Severity};
+use crate::model::notification::{Fifo, Notification};
+use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
+use crate::model::request::Trigger;
+use crate::tell::findings::{Advisor, HOW_TO_END_IT};
+
+impl Notification {
+    /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
+    pub fn new(config: &Config, report: &Report, run: &str) -> Self {
+        let subject = subject(report);
+        let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
+        let hostid = hostid(report);
+        let attributes = BTreeMap::from([
+            ("outcome", report.outcome.to_string()),
+            ("severity", severity),
+            ("tokenServer", config.name.clone()),
+            ("hostid", hostid),
+        ]);
+        let fifo = config.topic.is_fifo().then(|| Fifo {
+            group_id: config.interface_id.to_string(),
+            deduplication_id: deduplication_id(&format!("{run}-{}-{}", report.outcome, report.reason)),
+        });
+        // Each attribute counts with its name, its type and its value.
+        let counted = attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
+        let message = fitting(Advisor::new(config), report, &subject, LARGEST - counted.sum::<usize>());
+        Self { subject, message, attributes, fifo }
+    }
+}
+
+/// What a message may have at most, in bytes, with its attributes and the texts of all protocols.
+/// Source: SNS API Reference, *Publish*: "the maximum is 262,144 bytes".
+const LARGEST: usize = 256 * 1024;
+
+/// The most bytes of one text of a report that is too large.
+const LONGEST_TEXT: usize = 1000;
+
+/// So many steps of a report that is too large come before the findings.
+const FIRST_STEPS: usize = 100;
+
+/// The text for each protocol.
+fn message(report: &Report, subject: &str) -> String {
+    let text = text(report);
+    let document = json!(report).to_string();
+    let message = json!({
+        "default": text,
+        "email": text,
+        "sms": subject,
+        "sqs": document,
+        "lambda": document,
+        "http": document,
+        "https": document,
+    });
+    message.to_string()
+}
+
+/// The message of as much of the report as there is room for: the worst findings, and the last steps. What is left out is
+/// counted.
+fn fitting(advisor: Advisor<'_>, report: &Report, subject: &str, room: usize) -> String {
+    let whole = message(report, subject);
+    if whole.len() <= room {
+        return whole;
+    }
+    let clipped = clipped(report);
+    let of = |findings: usize, steps: usize| message(&shortened(advisor, &clipped, findings, steps), subject);
+    let fits = |findings: usize, steps: usize| of(findings, steps).len() <= room;
+    let steps = most(clipped.steps.len().min(FIRST_STEPS), |steps| fits(0, steps));
+    let findings = most(clipped.findings.len(), |findings| fits(findings, steps));
+    let steps = most(clipped.steps.len(), |steps| fits(findings, steps)).max(steps);
+    of(findings, steps)
+}
+
+/// The largest number up to this one that fits; 0 if none does.
+fn most(of: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let (mut least, mut most) = (0, of);
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        if fits(middle) {
+            least = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    least
+}
+
+/// The report with its worst findings first, and without the end of every text that is far too long.
+fn clipped(report: &Report) -> Report {
+    let clip = |text: &mut String| {
+        if text.len() > LONGEST_TEXT {
+            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.push('…');
+        }
+    };
+    let mut report = report.clone();
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in &mut report.findings {
+        [&mut finding.message, &mut finding.remedy].into_iter().chain(finding.resource.as_mut()).for_each(clip);
+    }
+    for step in &mut report.steps {
+        std::iter::once(&mut step.resource).chain(step.error.as_mut()).for_each(clip);
+    }
+    let Trigger { id, instance_id, state, reason, .. } = &mut report.trigger;
+    [id, instance_id, state, reason].into_iter().flatten().for_each(clip);
+    report.activation.iter_mut().flat_map(|activation| activation.error.as_mut()).for_each(clip);
+    clip(&mut report.summary);
+    report
+}
+
+/// The report with so many of its first findings and of its last steps.
+fn shortened(advisor: Advisor<'_>, report: &Report, findings: usize, steps: usize) -> Report {
+    let (kept, left_out) = report.findings.split_at(findings);
+    let earlier = report.steps.len() - steps;
+    let mut findings = kept.to_vec();
+    findings.extend(advisor.findings_left_out(left_out));
+    findings.extend(advisor.steps_left_out(earlier));
+    let steps = report.steps[earlier..].to_vec();
+    Report { findings, steps, ..report.clone() }
+}
+
+/// An id of at most 128 letters, digits and punctuation marks. What is too long is told apart by a digest.
+/// Source: SNS API Reference, *Publish*, `MessageDeduplicationId`.
+fn deduplication_id(name: &str) -> String {
+    if name.len() <= 128 {
+        return ascii(name, '-', 128).replace(' ', "-");
+    }
+    Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Outcome, name and hostid in one line. On a phone it may be all that is seen, so it says if the server does not work in
+/// spite of what was done.
+fn subject(report: &Report) -> String {
+    let server = &report.token_server;
+    let outcome = headline(report);
+    let rest = format!(" (hostid {})", hostid(report));
+    let room = 99 - outcome.len() - 2 - rest.len();
+    ascii(&format!("{outcome}: {}{rest}", ascii(&server.name, '?', room)), '?', 99)
+}
+
+/// The outcome in capitals.
+fn headline(report: &Report) -> String {
+    let outcome = match (report.outcome, report.expected_to_work) {
+        (Outcome::Moved | Outcome::Started | Outcome::Repaired | Outcome::Resolved, Expectation::No) => {
+            format!("{} BUT NOT WORKING", report.outcome)
+        }
+        (Outcome::Audited, _) if report.severity() == Some(Severity::Critical) => {
+            format!("{} BUT NOT READY", report.outcome)
+        }
+        _ => report.outcome.to_string(),
+    };
+    outcome.to_uppercase()
+}
+
+/// The interface's hostid or, where the interface could not be read, the one that the license is known to name.
+fn hostid(report: &Report) -> String {
+    let server = &report.token_server;
+    server.hostid.clone().or_else(|| server.licensed_hostid.clone()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Makes a text printable ASCII of limited length.
+fn ascii(text: &str, instead: char, most: usize) -> String {
+    text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { instead }).take(most).collect()
+}
+
+/// The text for people, in the order in which a person needs it.
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail, so the results of write! carry nothing.
+    let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
+    let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
+    if let Some(pause) = &report.pause {
+        let until = pause.in_words();
+        let _ = write!(text, "PAUSED until {until}: only an operator's failover changes anything. {HOW_TO_END_IT}\n\n");
+    }
+    write_identity(&mut text, report);
+    write_checks(&mut text, report);
+    write_findings(&mut text, &report.findings);
+    write_next_steps(&mut text, report);
+    write_not_checked(&mut text, report);
+    text
+}
+
+fn expectation(report: &Report) -> String {
+    let to = report.movement.as_ref().map(|movement| movement.to.to_string());
+    match (report.expected_to_work, to) {
+        (Expectation::Yes, _) if report.checks.listening == CheckResult::Ok => {
+            "yes: the token server answers on its ports.".to_owned()
+        }
+        (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
+        (Expectation::Yes, None) => "yes.".to_owned(),
+        (Expectation::No, _) if report.severity() == Some(Severity::Critical) => {
+            "NO, see the critical findings below.".to_owned()
+        }
+        (Expectation::No, _) => {
+            "NO: the instance that has the interface does not run, or fails its status checks.".to_owned()
+        }
+        (Expectation::Unknown, _) => "not known.".to_owned(),
+    }
+}
+
+fn write_identity(text: &mut String, report: &Report) {
+    let server = &report.token_server;
+    let unknown = || "unknown".to_owned();
+    let _ = writeln!(text, "MAC address: {}", server.mac_address.map_or_else(unknown, |mac| mac.to_string()));
+    let _ = writeln!(text, "Hostid: {}", hostid(report));
+    if server.mac_address.is_some() && report.checks.hostid != CheckResult::Failed {
+        let _ = writeln!(
+            text,
+            "The MAC address is the interface's own and does not change when it moves: a license for it stays valid. Do not \
+             ask for a new one."
+        );
+        if report.outcome == Outcome::Audited {
+            let _ = writeln!(text, "If there is no license yet, send the hostid to support@mosek.com and ask for one.");
+        }
+    }
+    let _ = write!(text, "\nInterface: {}\n", server.network_interface_id);
+    let private = server.private_ip_address.map_or_else(unknown, |ip| ip.to_string());
+    let _ = writeln!(text, "Private address: {private}");
+    let public = match (server.public_ip_address, server.mac_address) {
+        (Some(ip), _) => ip.to_string(),
+        (None, Some(_)) => "none".to_owned(),
+        (None, None) => unknown(),
+    };
+    let _ = writeln!(text, "Public address: {public}");
+    match (&server.holder, server.mac_address) {
+        (Some(holder), _) => {
+            let state = holder.state.as_ref().map_or_else(|| "state unknown".to_owned(), ToString::to_string);
+            let _ = writeln!(text, "Attached to: {} ({state})", holder.instance_id);
+        }
+        (None, Some(_)) => text.push_str("Attached to: NOTHING\n"),
+        (None, None) => {}
+    }
+    if let Some(movement) = &report.movement {
+        let from = movement.from.as_ref().map_or_else(|| "attached to nothing".to_owned(), ToString::to_string);
+        let _ = write!(text, "From: {from}\nTo: {}\n", movement.to);
+    }
+}
+
+fn write_checks(text: &mut String, report: &Report) {
+    let checks = report.checks;
+    let word = |result: CheckResult| match result {
+        CheckResult::Ok => "ok",
+        CheckResult::Repaired => "repaired",
+        CheckResult::Failed => "FAILED",
+        CheckResult::NotConfigured => "not configured",
+        CheckResult::NotChecked => "not checked",
+    };
+    let _ = write!(
+        text,
+        "\nChecks\n- Hostid of the license: {}\n- Elastic IP: {}\n- Security group: {}\n- DeleteOnTermination is off: {}\n- \
+         Ports answer: {}{}\n",
+        word(checks.hostid),
+        word(checks.elastic_ip),
+        word(checks.security_group),
+        word(checks.delete_on_termination),
+        word(checks.listening),
+        ports(&report.probes),
+    );
+    if let Some(activation) = &report.activation {
+        let result = match activation.result {
+            ActivationResult::Done => "done",
+            ActivationResult::Failed => "FAILED",
+            ActivationResult::Unfinished => "not ended yet",
+        };
+        let ActivationRecord { document, instance_id, .. } = activation;
+        let _ = writeln!(text, "- Token server woken on {instance_id} by {document}: {result}");
+    }
+}
+
+/// Each port with how it answered, and in what time.
+pub fn ports(probes: &[Probe]) -> String {
+    let one = |probe: &Probe| match &probe.error {
+        None => format!("{} in {} ms", probe.port, probe.duration_ms),
+        Some(error) => format!("{} {error}", probe.port),
+    };
+    let ports: Vec<String> = probes.iter().map(one).collect();
+    if ports.is_empty() { String::new() } else { format!(" ({})", ports.join(", ")) }
+}
+
+fn write_findings(text: &mut String, findings: &[Finding]) {
+    if findings.is_empty() {
+        text.push_str("\nFindings: none\n");
+        return;
+    }
+    text.push_str("\nFindings\n");
+    for finding in findings {
+        let severity = match finding.severity {
+            Severity::Critical => "CRITICAL",
+            Severity::Warning => "Warning",
+            Severity::Info => "Info",
+        };
+        // A command gets a line of its own, so that it can be copied as it stands.
+        let gap = if finding.remedy.starts_with("aws ") { "\n  " } else { " " };
+        let remedy = finding.remedy.replace('\n', "\n  ");
+        let _ = write!(text, "- {severity}: {} [{}]\n  To do:{gap}{remedy}\n", finding.message, finding.code);
+    }
+}
+
+fn write_next_steps(text: &mut String, report: &Report) {
+    let server = &report.token_server;
+    let region = server.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
+    text.push_str("\nWhat to do next\n");
+    let mut step = 0;
+    let mut say = |text: &mut String, what: &str, command: &str| {
+        step += 1;
+        let _ = write!(text, "{step}. {what}\n   {command}\n");
+    };
+    if let (Some(ip), Some(port)) = (server.private_ip_address, server.ports.first()) {
+        let what = match report.outcome {
+            Outcome::Moved | Outcome::Started => "See that licenses are served (restart lmgrd there if they are not):",
+            _ => "See whether licenses are served:",
+        };
+        say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
+    }
+    // One line each, and not a page of JSON.
+    let describe = format!(
+        "aws ec2 describe-network-interfaces --network-interface-ids {} --query \
+         'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",
+        server.network_interface_id
+    );
+    say(text, "See where the interface is:", &describe);
+    if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
+        say(
+            text,
+            "Find out what happened to the former holder, and make a standby of it again:",
+            &format!(
+                "aws ec2 describe-instances --instance-ids {from} --query \
+                 'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
+            ),
+        );
+    }
+}
+
+fn write_not_checked(text: &mut String, report: &Report) {
+    let checks = report.checks;
+    let has_any_client = report.findings.iter().any(|finding| finding.code == "security-group-sources-not-checked");
+    text.push_str(match checks.listening {
+        CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM hands out licenses",
+        _ => "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
+    });
+    if report.outcome != Outcome::Audited {
+        text.push_str(", network ACLs, routes");
+    }
+    let also = [
+        (
+            checks.hostid == CheckResult::NotConfigured,
+            "the hostid in the license file (TOKEN_SERVER_HOSTID is not set)",
+        ),
+        (checks.hostid == CheckResult::NotChecked, "the hostid"),
+        (has_any_client, "who can reach the ports (TOKEN_SERVER_CLIENTS is not set)"),
+        (checks.elastic_ip == CheckResult::NotChecked, "the Elastic IP"),
+        (checks.security_group == CheckResult::NotChecked, "the security group"),
+        (checks.delete_on_termination == CheckResult::NotChecked, "DeleteOnTermination"),
+    ];
+    for (_, what) in also.iter().filter(|(missing, _)| *missing) {
+        let _ = write!(text, ", {what}");
+    }
+    text.push_str(".\n");
+}
