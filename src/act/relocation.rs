@@ -357,37 +357,32 @@ impl<E: Ec2> Run<'_, E> {
             // An attach whose answer was lost may have taken effect. One that was answered has not, so if the interface is there
             // all the same, another run was faster, and reports it.
             answer_lost |= matches!(error.meaning, Meaning::Unreachable | Meaning::Contradiction);
-            let (look, is_dying) = self.look_at_both(&attach.instance_id).await;
-            let has_seen = look.is_ok();
-            match look {
-                Ok(None) => return Err(Landing::Gone),
-                Ok(Some(interface)) => match Place::of(&interface, attach, &self.departed, None) {
-                    Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(None),
-                    Place::There(attachment) | Place::Arriving(attachment) => {
-                        return Err(Landing::Elsewhere(attachment));
-                    }
-                    Place::Elsewhere(attachment) => return Err(Landing::Elsewhere(attachment)),
-                    Place::Nowhere | Place::Leaving if is_dying && !answer_lost => {
-                        self.findings.push(finding);
-                        return Err(Landing::Impossible);
-                    }
-                    Place::Nowhere
-                        if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound | Meaning::Denied) =>
-                    {
-                        self.findings.push(finding);
-                        return Err(Landing::Impossible);
-                    }
-                    Place::Nowhere | Place::Leaving => {}
-                },
-                Err(_) => {}
+            let (interface, is_dying) = self.see_both(&attach.instance_id).await;
+            let Some(interface) = interface else { return Err(Landing::Gone) };
+            match Place::of(&interface, attach, &self.departed, None) {
+                Place::There(_) | Place::Arriving(_) if answer_lost => return Ok(None),
+                Place::There(attachment) | Place::Arriving(attachment) => {
+                    return Err(Landing::Elsewhere(attachment));
+                }
+                Place::Elsewhere(attachment) => return Err(Landing::Elsewhere(attachment)),
+                Place::Nowhere | Place::Leaving if is_dying && !answer_lost => {
+                    self.findings.push(finding);
+                    return Err(Landing::Impossible);
+                }
+                Place::Nowhere
+                    if matches!(error.meaning, Meaning::DoesNotFit | Meaning::NotFound | Meaning::Denied) =>
+                {
+                    self.findings.push(finding);
+                    return Err(Landing::Impossible);
+                }
+                Place::Nowhere | Place::Leaving => {}
             }
             let patience = match error.meaning {
                 Meaning::InUse | Meaning::Throttled | Meaning::Unreachable | Meaning::DoesNotFit => ATTACH_PATIENCE,
                 Meaning::WrongState => WRONG_STATE_PATIENCE,
                 _ => Duration::ZERO,
             };
-            // As long as nothing can be seen, it may be there, and nothing else is tried.
-            if began.elapsed() >= patience && has_seen {
+            if began.elapsed() >= patience {
                 self.findings.push(finding);
                 return Err(Landing::Impossible);
             }
@@ -396,12 +391,20 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Reads the interface, and whether the instance that shall have it will never take it because it is terminated.
-    async fn look_at_both(&mut self, instance: &InstanceId) -> (Result<Option<NetworkInterface>, CallError>, bool) {
+    /// Reads the interface, and whether the instance that shall have it will never take it because it is terminated. As long as
+    /// the interface cannot be seen, it may be there, or not exist anymore, so nothing is asked again and nothing else is tried.
+    async fn see_both(&mut self, instance: &InstanceId) -> (Option<NetworkInterface>, bool) {
         let ec2 = self.ec2;
-        let (look, instances) = future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
-        let is_dying = |seen: &Instance| matches!(seen.state, InstanceState::ShuttingDown | InstanceState::Terminated);
-        (look, instances.is_ok_and(|instances| instances.iter().any(is_dying)))
+        let began = Instant::now();
+        loop {
+            let (look, instances) = future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
+            let is_dying =
+                |seen: &Instance| matches!(seen.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+            if let Ok(interface) = look {
+                return (interface, instances.is_ok_and(|instances| instances.iter().any(is_dying)));
+            }
+            sleep(pause_after(began.elapsed())).await;
+        }
     }
 
     /// Reads an instance, and remembers it with the status checks that are known of it. If it does not run, that may be an old

@@ -726,6 +726,8 @@ impl Judge {
             && attach.interface_id.as_str() == names::INTERFACE
             && u32::from(attach.device_index) == self.drama.device_index;
         self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
+        let has_seen = !self.runs[number].interface_failed;
+        self.hold(4, now, has_seen, || format!("[{number}] could not read the interface: {what}"));
         let run = &mut self.runs[number];
         run.aims.insert(attach.instance_id.clone());
         let looked = !run.has_to_look;

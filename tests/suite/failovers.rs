@@ -712,6 +712,28 @@ mod an_attach_that_is_refused {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn is_not_asked_for_again_before_the_interface_was_seen() {
+        let stage = stage(stopped_holder().timings(Timings::realistic()));
+        let mut first: Option<Duration> = None;
+        stage.simulator.disrupt(move |call| {
+            let is_attach = call.action == "AttachNetworkInterface" && !call.dry_run;
+            first = first.or(is_attach.then_some(call.now));
+            match call.action.as_ref() {
+                _ if first.is_none_or(|first| call.now >= first + Duration::from_secs(20)) => Disruption::None,
+                "AttachNetworkInterface" => Disruption::error(400, "IncorrectState"),
+                "DescribeNetworkInterfaces" => Disruption::Nonsense,
+                _ => Disruption::None,
+            }
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Moved);
+        let asked = story(&stage.simulator).iter().filter(|call| call.starts_with(ATTACH_TO_STANDBY)).count();
+        assert_eq!(asked, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn is_asked_for_again_with_growing_pauses() {
         let stage = stage(stopped_holder().timings(Timings::realistic()));
         stage.simulator.disrupt(|call| {

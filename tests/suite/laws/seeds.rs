@@ -45,4 +45,5 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         126459,
         "a slow attach brings the interface back to a stopped holder, and every run tries the standby that refused it",
     ),
+    (179589185180134, "an attach is asked for again, and the interface was not seen since it was said not to exist"),
 ];
