@@ -15,7 +15,7 @@ use crate::act::function::Failover;
 use crate::act::prober::Patience;
 use crate::act::relocation::{Relocated, Started};
 use crate::act::repair::Seeing;
-use crate::act::run::{Clock, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
+use crate::act::run::{Clock, Doubt, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Ending, Verdict, Work};
 use crate::decide::audit::{changes, client_groups};
 use crate::decide::checks::{Repair, repairs};
@@ -405,18 +405,18 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// answer is acted upon, unless it is doubtful.
     async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
-        let mut doubt: Option<Instant> = None;
+        let mut doubt = Doubt::default();
         loop {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
             let mut looked_for = began.elapsed();
             let observation = run.observe().await;
             // A doubt lasts from the answer that began it, however long something else was waited for before.
-            let doubted_for = doubt.map_or(Duration::ZERO, |since| since.elapsed());
-            let mut plan = plan::plan(&self.config, observation, intent, doubted_for.min(looked_for));
+            let doubted = doubt.and_now();
+            let mut plan = plan::plan(&self.config, observation, intent, doubted.lasted().min(looked_for));
             if matches!(plan.decision, Decision::LookAgain { reason, .. } if reason.doubts_an_answer()) {
-                doubt = doubt.or_else(|| Some(Instant::now()));
+                doubt = doubted;
             } else {
-                doubt = None;
+                doubt = Doubt::default();
                 // Where there is no patience, or no time, nothing else is waited for.
                 looked_for = if last_chance || !patience { Duration::MAX } else { looked_for };
                 plan = plan::plan(&self.config, observation, intent, looked_for);

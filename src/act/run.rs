@@ -123,13 +123,40 @@ pub(crate) async fn first_of<T>(
     .await
 }
 
+/// The longest pause before EC2 is read again because what it says does not fit together.
+const LONGEST_PAUSE_AFTER_LOOK: Duration = Duration::from_secs(3);
+
 /// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
 /// look is three calls. What takes longer than half a minute, such as a slow attach, often takes many.
 pub fn pause_after_look(waited: Duration) -> Duration {
     match waited.as_secs() {
         0 => Duration::from_millis(250),
         1..30 => Duration::from_secs(1),
-        _ => Duration::from_secs(3),
+        _ => LONGEST_PAUSE_AFTER_LOOK,
+    }
+}
+
+/// How long EC2 has been giving an answer that one answer is not enough for, such as that the interface does not exist.
+///
+/// Only answers tell. The time between two of them counts no more than the longest pause between two looks, so that
+/// [`OLDEST_ANSWER`] takes six of them, however long EC2 is silent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Doubt {
+    last: Option<Instant>,
+    lasted: Duration,
+}
+
+impl Doubt {
+    /// The same doubt, with one more such answer.
+    pub(crate) fn and_now(self) -> Self {
+        let now = Instant::now();
+        let silent = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
+        Self { last: Some(now), lasted: self.lasted + silent.min(LONGEST_PAUSE_AFTER_LOOK) }
+    }
+
+    /// For how long EC2 has said so.
+    pub(crate) fn lasted(self) -> Duration {
+        self.lasted
     }
 }
 
@@ -365,16 +392,15 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// Reads the interface alone, and remembers what it saw. That EC2 does not know it is believed only when it says so for
     /// longer than its answers can be old.
     pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
-        let mut missing_since: Option<Instant> = None;
+        let mut doubt = Doubt::default();
         let (observed_at, interface) = loop {
             let observed_at = self.clock.now();
             let interface = self.ec2.network_interface(&self.config.interface_id).await?;
-            // Counted from the first such answer, not from a question that nobody answered for long.
-            let missing_for = missing_since.get_or_insert_with(Instant::now).elapsed();
-            if interface.is_some() || missing_for >= OLDEST_ANSWER {
+            doubt = doubt.and_now();
+            if interface.is_some() || doubt.lasted() >= OLDEST_ANSWER {
                 break (observed_at, interface);
             }
-            sleep(pause_after_look(missing_for)).await;
+            sleep(pause_after_look(doubt.lasted())).await;
         };
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());

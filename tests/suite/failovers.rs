@@ -629,6 +629,34 @@ mod one_answer {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn that_the_interface_does_not_exist_is_not_confirmed_by_silence() {
+        for (first, silent) in [
+            ("DescribeNetworkInterfaces", "DescribeInstances"),
+            ("DescribeNetworkInterfaces", "DescribeNetworkInterfaces"),
+            ("DetachNetworkInterface", "DescribeNetworkInterfaces"),
+        ] {
+            let stage = stage(stopped_holder().timings(Timings::realistic()));
+            let mut began = None;
+            stage.simulator.disrupt(move |call| {
+                if call.action == first {
+                    began = began.or(Some(call.now));
+                }
+                let Some(since) = began.map(|began| call.now - began) else { return Disruption::None };
+                let is_silent = (Duration::from_millis(200)..Duration::from_secs(15)).contains(&since);
+                match call.action.as_ref() {
+                    action if action == silent && is_silent => Disruption::Hang,
+                    "DescribeNetworkInterfaces" if since < Duration::from_secs(24) => Disruption::Forgotten,
+                    _ => Disruption::None,
+                }
+            });
+
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+
+            assert_eq!(report.outcome, Outcome::Moved, "{first}, {silent}: {}", report.summary);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn that_the_holder_does_not_exist_takes_nothing_from_it() {
         let stage = stage(simulator::pair());
         stage.simulator.fail_next("DescribeInstances", 1, Disruption::Forgotten);
