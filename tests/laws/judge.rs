@@ -96,13 +96,13 @@ pub(crate) struct Run {
     instances_failed: bool,
     /// `None`: the last question got no answer.
     checks: Option<BTreeMap<InstanceId, StatusChecks>>,
-    /// Where it saw the interface, by attachment.
-    seen_attached: BTreeMap<String, InstanceId>,
+    /// Where it saw the interface, and when last, by attachment.
+    seen_attached: BTreeMap<String, (InstanceId, Duration)>,
     /// Members that it saw viable, and members that it saw alive.
     seen_viable: BTreeSet<InstanceId>,
     seen_alive: BTreeSet<InstanceId>,
-    /// Attachments that it asked to end, and that it asked for.
-    pub(crate) left: BTreeSet<String>,
+    /// Attachments that it asked to end, and when last, and that it asked for.
+    pub(crate) left: BTreeMap<String, Duration>,
     pub(crate) made: BTreeSet<String>,
     /// Attachments that it saw come to an end.
     gone: BTreeSet<String>,
@@ -146,7 +146,7 @@ impl Run {
             seen_attached: BTreeMap::new(),
             seen_viable: BTreeSet::new(),
             seen_alive: BTreeSet::new(),
-            left: BTreeSet::new(),
+            left: BTreeMap::new(),
             made: BTreeSet::new(),
             gone: BTreeSet::new(),
             aims: BTreeSet::new(),
@@ -461,12 +461,12 @@ impl Judge {
         if let Some(interface) = seen.as_ref().ok().filter(|_| !is_doubtful) {
             // What was seen to leave, and what was there and is not anymore, is shown again only by an old answer.
             let attachment = |seen: &Option<NetworkInterface>| seen.as_ref()?.attachment.clone();
-            let now = attachment(interface);
+            let present = attachment(interface);
             let before = run.interface.as_ref().and_then(attachment);
-            let left = before.filter(|before| now.as_ref().is_none_or(|now| now.id != before.id));
-            let attached = now.clone().filter(|now| now.status == AttachmentStatus::Attached);
-            run.seen_attached.extend(attached.and_then(|now| Some((now.id.to_string(), now.instance_id?))));
-            let leaving = now.filter(|now| now.status == AttachmentStatus::Detaching);
+            let left = before.filter(|before| present.as_ref().is_none_or(|present| present.id != before.id));
+            let attached = present.clone().filter(|present| present.status == AttachmentStatus::Attached);
+            run.seen_attached.extend(attached.and_then(|at| Some((at.id.to_string(), (at.instance_id?, now)))));
+            let leaving = present.filter(|present| present.status == AttachmentStatus::Detaching);
             run.gone.extend([left, leaving].into_iter().flatten().map(|attachment| attachment.id.to_string()));
             // So was what the interface, seen free, says itself that it was about to leave.
             let free = interface.as_ref().filter(|interface| interface.attachment.is_none());
@@ -641,7 +641,7 @@ impl Judge {
         self.judge_detach_of_healthy(number, now, &holder, observed.status, is_own, &what);
         let is_leaving = observed.status == AttachmentStatus::Detaching;
         self.judge_detach_without_standby(number, now, &holder, is_leaving, is_own, &what);
-        self.runs[number].left.insert(id.to_owned());
+        self.runs[number].left.insert(id.to_owned(), now);
         self.runs[number].took_from.push(holder);
     }
 
@@ -738,7 +738,7 @@ impl Judge {
         let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
         let is_free = attachment.is_none_or(|attachment| {
             matches!(attachment.status, AttachmentStatus::Detached | AttachmentStatus::Detaching)
-                || run.left.contains(attachment.id.as_str())
+                || run.left.contains_key(attachment.id.as_str())
                 || run.gone.contains(attachment.id.as_str())
         });
         self.hold(6, now, is_free, || format!("[{number}] has seen the interface in use: {what}"));
@@ -769,9 +769,12 @@ impl Judge {
     pub(crate) fn wakes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
         let what = format!("wake {}", called(instance.as_str()));
         self.changes(number, now, what.clone());
-        // An old answer may have come since, so what counts is that the run has not taken it away again.
+        // An old answer may have come since, so what counts is that the run has not taken it away again. What it asked to end and
+        // saw there when no answer could be old anymore was not taken away.
         let run = &self.runs[number];
-        let is_there = run.seen_attached.iter().any(|(id, at)| at == instance && !run.left.contains(id));
+        let has_stayed =
+            |id: &str, seen: Duration| run.left.get(id).is_none_or(|asked| seen >= *asked + Duration::from_secs(15));
+        let is_there = run.seen_attached.iter().any(|(id, (at, seen))| at == instance && has_stayed(id, *seen));
         let is_right = is_there && self.drama.is_member(instance.as_str());
         self.hold(13, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
     }

@@ -472,7 +472,8 @@ where
                 let later = published.at >= first.at;
                 // Whoever undid the move by hand before it was reported has made another story of it.
                 let ends = [Some(&last.to), first.from.as_ref()];
-                let found_it_free = published.from.is_none() && judge.runs[by].left.is_subset(&judge.runs[by].made);
+                let run = &judge.runs[by];
+                let found_it_free = published.from.is_none() && run.left.keys().all(|left| run.made.contains(left));
                 let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
                 let undone = is_failed("returned-to-former-holder", published);
                 moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
