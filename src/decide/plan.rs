@@ -199,8 +199,8 @@ impl Look<'_> {
             // until somebody does.
             (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(interface, start),
             // A standby that would have to be started as well is no better if EC2 could not start it within the hour: the
-            // interface would go back and forth. And what another run brought here and did not come to start is where it was to
-            // go.
+            // interface would go back and forth. Those come last, so the first target speaks for all. And what another run
+            // brought here and did not come to start is where it was to go.
             (Some(start), Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
                 self.decide_start(interface, start)
             }
@@ -293,15 +293,19 @@ impl Look<'_> {
         let eligible: Vec<&Standby> =
             standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
+        let (marks, now) = (Marks::read(&interface.tags), self.observation.observed_at);
+        // What EC2 could not start within the hour comes last: it has capacity for another one, perhaps.
+        let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
+        stopped.sort_by_key(|standby| marks.has_failed_to_start(&standby.instance_id, now));
         let mut targets = with(Verdict::Running)
             .map(|standby| (standby, false))
-            .chain(with(Verdict::Stopped).map(|standby| (standby, true)))
+            .chain(stopped.into_iter().map(|standby| (standby, true)))
             .map(|(standby, start)| Target { attach: self.attach(interface, &standby.instance_id), start });
         let Some(first) = targets.next() else {
             return self.decide_without_target(&eligible, wanted);
         };
         let automatic = !self.intent.is_operators_failover();
-        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+        let moves = marks.recent_moves(now);
         // An interface that is attached to nothing, or on its way there, serves nobody, so attaching it is never too much.
         let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
         if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {

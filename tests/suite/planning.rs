@@ -824,6 +824,25 @@ fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_count
 }
 
 #[test]
+fn a_standby_that_ec2_could_not_start_comes_after_those_that_it_was_not_asked_to_start() {
+    use token_failover::marks::NOT_STARTED;
+    let ten_minutes_ago = (now() - TimeDelta::minutes(10)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    // Whether the holder may be tried again now or not: the third member may have the capacity that the others lack.
+    for holders_last in [now(), now() - TimeDelta::minutes(5)] {
+        let holders_last = holders_last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let observation = three()
+            .with_instances(|instances| instances.iter_mut().for_each(|member| member.state = InstanceState::Stopped))
+            .with_interface(|interface| {
+                let failed = format!("{HOLDER}=1@{holders_last} {STANDBY}=1@{ten_minutes_ago}");
+                interface.tags.insert(NOT_STARTED.to_owned(), failed);
+            });
+        let targets = vec![target(THIRD, true), target(STANDBY, true)];
+        let expected = moves(movement(MoveCause::HolderStopped, targets, Some(HOLDER)));
+        assert_eq!(plan(&config_of_three(), &observation, &Intent::Reconcile, FINALLY).decision, expected);
+    }
+}
+
+#[test]
 fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_else_would_do() {
     for (state, obstacle) in
         [(InstanceState::Pending, Obstacle::Starting), (InstanceState::Stopping, Obstacle::Stopping)]
