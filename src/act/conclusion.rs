@@ -719,8 +719,9 @@ impl Settlement {
         let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
         // A run that is still at work may go on to move the interface again, and needs its note.
         let is_over = |other: &Debt| !other.is_busy(run.clock.now());
-        let same =
-            seen.into_iter().filter(|other| other.key != debt.key && other.is_same_move(&debt) && is_over(other));
+        // What was reported before says nothing of what others have done since.
+        let is_told = |other: &Debt| other.is_same_move(&debt) && (other.reported || !debt.reported);
+        let same = seen.into_iter().filter(|other| other.key != debt.key && is_told(other) && is_over(other));
         self.settled.extend(same.map(|other| other.key));
         // An attachment with which the interface would die is not settled with a report.
         match matches!(debt.change, Change::Move { .. }) && !run.is_safe() {

@@ -1492,6 +1492,28 @@ mod owed_reports_after_what_others_did {
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 
+    /// Writes a note of another run on the interface.
+    fn note(stage: &Stage, place: &str, run: &str, value: String) {
+        let tags = vec![(format!("token-failover:owed:{place}:{run}"), value)];
+        let resources = vec![names::INTERFACE.to_owned()];
+        stage.simulator.world(|world| world.act(CreateTags { resources, tags, dry_run: false })).expect("it exists");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn are_not_settled_by_what_was_reported_before() {
+        let stage = stage(simulator::pair());
+        let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::STANDBY, names::HOLDER);
+        note(&stage, "eni-attach-0bbbbbbbbbbbbbbb2", "0000000000b1", format!("{value} reported=yes"));
+        note(&stage, "eni-attach-0bbbbbbbbbbbbbbb2", "0000000000b2", value);
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(stage.simulator.messages().len(), 1, "{:?}", tags(&stage.simulator));
+        let owed = mail(&stage.simulator, 0);
+        assert!(owed.contains("moved from i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1"), "{owed}");
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn are_not_settled_while_the_interface_would_die_with_its_instance() {
         let assumptions = Assumptions { attach_deletes_on_termination: true, ..Assumptions::default() };
