@@ -717,8 +717,9 @@ impl Settlement {
     /// The report of this debt was published, and with it all that is owed for the same move.
     fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
         let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
-        // A run that is still at work may go on to move the interface again, and needs its note.
-        let is_over = |other: &Debt| !other.is_busy(run.clock.now());
+        // A run that was still at work when the interface was seen may have gone on to move it again, and needs its note.
+        let seen_at = run.observation.as_ref().map_or_else(|| run.clock.now(), |observation| observation.observed_at);
+        let is_over = |other: &Debt| !other.is_busy(seen_at);
         // What was reported before says nothing of what others have done since.
         let is_told = |other: &Debt| other.is_same_move(&debt) && (other.reported || !debt.reported);
         let same = seen.into_iter().filter(|other| other.key != debt.key && is_told(other) && is_over(other));

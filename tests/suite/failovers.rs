@@ -1515,6 +1515,31 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn are_not_settled_on_an_answer_that_is_older_than_what_their_run_may_have_done() {
+        let stage = stage(simulator::pair().interface(names::INTERFACE, |interface| interface.free()));
+        let until = stage.now() + Duration::from_secs(25);
+        let value = format!("to={} busy-until={}", names::STANDBY, until.format("%Y-%m-%dT%H:%M:%SZ"));
+        note(&stage, "detached", "0000000000b2", value);
+        // The run waits 20 seconds for the other one, and these answers for 10.
+        stage.simulator.always("DescribeSecurityGroupRules", Disruption::Hang);
+        let moved = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((moved.outcome, holder(&stage.simulator).as_deref()), (Outcome::Moved, Some(names::HOLDER)));
+        assert!(stage.now() > until);
+        // Meanwhile an operator has taken it away, and the other run has got it.
+        stage.simulator.calm();
+        stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STANDBY, 1)).expect("it is free");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+
+        stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(stage.simulator.messages().len(), 2, "{:?}", tags(&stage.simulator));
+        let owed = mail(&stage.simulator, 1);
+        assert!(owed.contains("moved from nothing to i-0bbbbbbbbbbbbbbb2"), "{owed}");
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn are_not_settled_while_the_interface_would_die_with_its_instance() {
         let assumptions = Assumptions { attach_deletes_on_termination: true, ..Assumptions::default() };
         let scenario = stopped_holder().timings(Timings::realistic()).assumptions(assumptions);
