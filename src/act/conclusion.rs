@@ -50,6 +50,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let is_audit = matches!(ending, Ending::Audited { .. });
         // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
         let is_maintenance = matches!(ending, Ending::Answered(_));
+        let is_void = matches!(ending, Ending::Refused(_)) && !run.may_have_changed;
         let state = self.state(&run, &ending, &work, &trigger);
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
@@ -90,6 +91,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         let mut settlement = Settlement::default();
         settlement.obsolete(std::mem::take(&mut work.obsolete));
+        // The report of a move that was refused before it began tells nothing of what other runs owe for it.
+        let void = work.noted.take_if(|debt| is_void && matches!(debt.change, Change::Move { .. }));
+        settlement.obsolete(void.map(|debt| debt.key));
         if stranded {
             settlement.obsolete(told_by_own_note(&run, &work));
         }

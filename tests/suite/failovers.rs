@@ -1515,6 +1515,26 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn are_not_settled_by_the_report_of_a_move_that_was_refused() {
+        let free = simulator::pair().interface(names::INTERFACE, |interface| interface.free());
+        let stage = stage(free.instance(names::STRANGER, |stranger| stranger.running()));
+        let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::HOLDER, names::STANDBY);
+        note(&stage, names::ATTACHMENT, "0000000000b2", value);
+        // After the permission to attach was asked for.
+        stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
+            world.attach(names::INTERFACE, names::STRANGER, 1).expect("it is free");
+        });
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
+        assert_eq!(stage.simulator.messages().len(), 2);
+        let owed = mail(&stage.simulator, 1);
+        assert!(owed.contains("A move of the license interface from i-0aaaaaaaaaaaaaaa1 began"), "{owed}");
+        assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn are_not_settled_on_an_answer_that_is_older_than_what_their_run_may_have_done() {
         let stage = stage(simulator::pair().interface(names::INTERFACE, |interface| interface.free()));
         let until = stage.now() + Duration::from_secs(25);
