@@ -48,4 +48,13 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (179589185108673, "three wrong answers, and silence between them, are enough to call the interface lost"),
     (179589185548457, "no fault: a token server is woken where a detach that was denied has left the interface"),
     (179589185180134, "an attach is asked for again, and the interface was not seen since it was said not to exist"),
+    (
+        179589185162595,
+        "the first of the stopped standbys could not be started before, and the next one, which could be, is not tried",
+    ),
+    (179589185215601, "a note that was reported settles another run's of the same move, which was not"),
+    (
+        179589342546642,
+        "the report of a move that was refused settles the note of another run, which had moved the interface",
+    ),
 ];
