@@ -343,6 +343,8 @@ where
                 ) => {
                     sleep(Duration::from_secs(60)).await;
                 }
+                // What is still on its way is for the run after it has arrived.
+                _ if self.is_arriving() => sleep(Duration::from_secs(120)).await,
                 _ => break,
             }
             fate = self.reconcile().await;
@@ -359,6 +361,14 @@ where
         if settled {
             self.judge_repetition(&outcome).await;
         }
+    }
+
+    /// Whether EC2 is still attaching the interface.
+    fn is_arriving(&self) -> bool {
+        self.simulator.world(|world| {
+            let attachment = world.interface(names::INTERFACE).and_then(|interface| interface.attachment.as_ref());
+            attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attaching)
+        })
     }
 
     async fn reconcile(&self) -> Fate {
@@ -598,10 +608,10 @@ impl End {
             (Some(_), Some(at)) => {
                 let hung_leaving = at.status == AttachmentStatus::Detaching
                     && region.instance(&at.instance_id).is_ok_and(|instance| instance.hung);
-                if at.status != AttachmentStatus::Attached && !hung_leaving {
-                    Place::Transit
-                } else if !drama.is_member(&at.instance_id) {
+                if !drama.is_member(&at.instance_id) {
                     Place::Stranger
+                } else if at.status != AttachmentStatus::Attached && !hung_leaving {
+                    Place::Transit
                 } else {
                     let healthy = region.instance(&at.instance_id).is_ok_and(|instance| {
                         instance.state == InstanceState::Running && !(drama.on_impaired && instance.is_impaired())

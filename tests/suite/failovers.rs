@@ -403,6 +403,49 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn that_the_role_may_not_start_is_started_by_the_next_run_once_it_may() {
+        let stage = stage_of_last_member(&[], Capacity::Available);
+        stage.simulator.deny("StartInstances");
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "holder-not-started"));
+        let noted = tags(&stage.simulator).into_iter().any(|(key, _)| key == "token-failover:not-started");
+        assert!(!noted, "EC2 was not asked for capacity");
+
+        stage.simulator.calm();
+        let next = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(next.outcome.to_string(), "started");
+        assert_eq!(state_of(&stage, names::HOLDER), running());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_runs_by_then_was_not_to_be_started() {
+        let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
+        let stage = stage(cold);
+        let simulator = stage.simulator.clone();
+        let mut has_seen = false;
+        // Somebody starts it, and the role may not.
+        stage.simulator.disrupt(move |call| {
+            if call.action != "StartInstances" || call.dry_run {
+                return Disruption::None;
+            }
+            if !std::mem::replace(&mut has_seen, true) {
+                let simulator = simulator.clone();
+                tokio::spawn(
+                    async move { simulator.world(|world| world.start(names::STANDBY)).expect("it is stopped") },
+                );
+            }
+            Disruption::Deny
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
+        assert_eq!(codes(&report), [""; 0], "nothing is wrong with it");
+        assert_eq!(state_of(&stage, names::STANDBY), running());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn that_loses_its_capacity_while_it_starts_is_reported_and_tried_again() {
         let stage = stage_of_last_member(&[], Capacity::LostLater);
 

@@ -825,7 +825,7 @@ fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_count
 
 #[test]
 fn a_standby_that_ec2_could_not_start_comes_after_those_that_it_was_not_asked_to_start() {
-    use token_failover::marks::NOT_STARTED;
+    use token_failover::model::tags::NOT_STARTED;
     let ten_minutes_ago = (now() - TimeDelta::minutes(10)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     // Whether the holder may be tried again now or not: the third member may have the capacity that the others lack.
     for holders_last in [now(), now() - TimeDelta::minutes(5)] {

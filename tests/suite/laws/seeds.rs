@@ -52,6 +52,17 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         179589185162595,
         "the first of the stopped standbys could not be started before, and the next one, which could be, is not tried",
     ),
+    (179589443218345, "no fault: a stranger's attach takes long, and the interface is not the function's to wait for"),
+    (
+        179589363234637,
+        "no fault: an attach takes longer than the last run, and what it owes is for the one after it has arrived",
+    ),
+    (
+        179589363221952,
+        "an instance that could not be started is known from an old answer when it gives the interface up",
+    ),
+    (179589443298124, "a start is denied of an instance that runs by then, and nobody wakes it"),
+    (179589363256329, "a start that the role may not make counts as one for which there was no capacity"),
     (179589185215601, "a note that was reported settles another run's of the same move, which was not"),
     (
         179589342546642,
