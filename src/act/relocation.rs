@@ -562,18 +562,30 @@ impl<E: Ec2> Run<'_, E> {
         if may_run && self.await_running(id, started.is_ok()).await {
             return if is_ours || started.is_err() { Started::ByThisRun } else { Started::BySomebody };
         }
+        if !may_run && self.runs_after_all(id, started.as_ref().err()).await {
+            return Started::BySomebody;
+        }
         let reason = self.stopped_again.get(id);
         let reason = reason.map_or_else(String::new, |reason| format!("; EC2's reason: {reason}"));
         let did_not_come_up =
             || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up{reason}"));
         let error = started.err().unwrap_or_else(did_not_come_up);
-        if !error.is_transient() {
+        // What the role may not do says nothing of EC2's capacity, and is worth a try as soon as it may.
+        if !error.is_transient() && error.meaning != Meaning::Denied {
             self.not_started.insert(id.clone());
         }
         let consequence = format!("{id} could not be started when it had the interface.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
         self.findings.push(finding);
         Started::Not
+    }
+
+    /// Whether an instance runs whose start was refused. What was seen of it before may be older than that. A denial says
+    /// nothing of the instance, so one that is not seen to run is looked for until the answers can no longer be old.
+    async fn runs_after_all(&mut self, id: &InstanceId, refusal: Option<&CallError>) -> bool {
+        let is_denied = refusal.is_some_and(|error| error.meaning == Meaning::Denied);
+        self.read_instance(id, if is_denied { OLDEST_ANSWER } else { Duration::ZERO }).await;
+        self.observation.as_ref().and_then(|seen| seen.instance(id)).is_some_and(Instance::runs)
     }
 
     /// Waits until the instance runs. One whose start was accepted and that still starts when the patience ends counts as
