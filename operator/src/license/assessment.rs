@@ -1,9 +1,10 @@
 //! What will go wrong with a license file when the license interface moves.
 
-use super::{Host, Hostid, License, Server, Vendor};
 use token_failover::model::config::PortRange;
 use token_failover::model::finding::Finding;
 use token_failover::model::ids::MacAddress;
+
+use crate::license::file::{Host, Hostid, License, Server, Vendor};
 
 /// Where `lmgrd` listens if its port is not given: on the first of these that is free. Clients try them all.
 /// Source: License Administration Guide, *SERVER Lines*.
