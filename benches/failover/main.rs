@@ -6,9 +6,12 @@
 //! ```
 //!
 //! The table is in the simulator's time, which is exact and the same on every machine. Only the last line, how many
-//! failovers a second go through the SDK and the simulator in this process, depends on the machine and the profile.
+//! failovers a second the function and the simulator make in this process, depends on the machine and the profile.
 
 mod measurements;
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/support/standard.rs"]
+mod standard;
 #[path = "../../tests/support/mod.rs"]
 #[expect(dead_code, reason = "the tests and the drill use more of it")]
 mod support;
@@ -19,8 +22,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use token_failover::model::report::Outcome;
 
+use crate::standard::event;
+use crate::support::Stage;
 use measurements::{BOOT, Measurement, SITUATIONS, Situation, measure, timings};
-use support::{Stage, event};
 
 /// For how long failovers are counted.
 const COUNTED_FOR: Duration = Duration::from_secs(2);

@@ -8,7 +8,8 @@ use simulator::world::{Service, Timings};
 use simulator::{Call, InstanceSpec, Scenario, cold_standby, names, pair};
 use token_failover::model::report::{Outcome, milliseconds};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 /// EC2's times: 30 ms a call, 2 s a detach, 1 s an attach, 8 s a boot.
 pub(crate) fn timings() -> Timings {

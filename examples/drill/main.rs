@@ -16,6 +16,8 @@
 mod play;
 mod scenarios;
 #[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/support/standard.rs"]
+mod standard;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod timeline;

@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::scenarios::{Act, Expected, Place, Scenario};
 use super::timeline::{Sink, Timeline, Who, role};
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 /// What a drill came to.
 pub(crate) struct Played {

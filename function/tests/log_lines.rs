@@ -16,11 +16,11 @@ use simulator::{Simulator, names};
 #[path = "../../tests/support/served.rs"]
 mod served;
 #[expect(dead_code, reason = "other tests use more of it")]
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/support/standard.rs"]
+mod standard;
 
+use crate::standard::{event, variables};
 use served::served;
-use support::{event, variables};
 
 /// One connection to the Runtime API: `GET …/next` gets the next payload, and waits forever when there is none left; every
 /// `POST` is an answer. Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".

@@ -12,7 +12,8 @@ use token_failover::model::failure::Failure;
 use token_failover::model::finding::Severity;
 use token_failover::model::report::{Expectation, Outcome, Report};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 type Changes = &'static [(&'static str, &'static str)];
 

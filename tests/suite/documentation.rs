@@ -15,8 +15,8 @@ use token_failover::model::tags as marks;
 use token_failover::tell::metrics;
 use token_failover::tell::metrics::METRICS;
 
-use crate::events::documents;
-use crate::support::{self, Stage, event};
+use crate::standard::{self, documents, event};
+use crate::support::Stage;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -371,7 +371,7 @@ async fn the_reference_has_every_field_of_the_reports_and_none_besides() {
 
 #[tokio::test(start_paused = true)]
 async fn the_reference_has_every_attribute_and_every_text_of_a_notification() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let report = reports().await.into_iter().next().expect("a report");
     let notification = Notification::new(&config, &report, "a run");
     let section = section(&read("docs/reference.md"), "The notification");

@@ -13,7 +13,8 @@ use token_failover::model::failure::Failure;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::report::{Expectation, Movement, Outcome, Report, Step, StepResult};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 const MEMBERS_WITH_THIRD: (&str, &str) =
     ("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2,i-0ccccccccccccccc3");

@@ -11,7 +11,8 @@ use simulator::world::region::Check;
 use simulator::{Scenario, Simulator, names};
 use token_failover::model::report::{Outcome, Report};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 const MEMBERS_WITH_THIRD: (&str, &str) =
     ("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2,i-0ccccccccccccccc3");

@@ -1,39 +1,29 @@
-//! The decisions, whole failovers and the laws, over the simulator and below the wire, so that nothing here needs the SDK.
+//! Whole failovers, audits, mails and the laws, over the simulator and below the wire, so that nothing here needs the SDK.
 
-#[path = "../support/damage.rs"]
-mod damage;
 #[path = "../support/dice.rs"]
 mod dice;
 #[path = "../laws/mod.rs"]
 mod harness;
-#[path = "../support/imports.rs"]
-mod imports;
+#[path = "../support/standard.rs"]
+mod standard;
 #[path = "../support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/world.rs"]
+mod world;
 
 mod audits;
 mod budget;
-mod checks;
-mod config;
 mod documentation;
 mod drills;
-mod events;
 mod failovers;
-mod floors;
-mod fuzz;
 mod hints;
-mod house;
-mod identifiers;
 mod laws;
-mod marks;
 mod metrics;
 mod notifications;
 mod pauses;
-mod planning;
 mod problems;
 mod repairs;
 mod room;
-mod security_groups;
 mod serving;
 mod subscriptions;
-mod world;

@@ -11,7 +11,8 @@ use token_failover::model::failure::Failure;
 use token_failover::model::report::Report;
 use token_failover::tell::metrics::{METRICS, line};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 const NOW: &str = "2026-11-11T21:29:59Z";
 

@@ -21,7 +21,7 @@ use token_failover::model::request::{Announced, Trigger, TriggerKind};
 use token_failover::tell::findings::Advisor;
 use token_failover::tell::notification::text;
 
-use crate::support;
+use crate::standard;
 use crate::world::{Change, attachment, denied, now, parsed, reachable_pair, tcp, unreachable};
 
 const RUN: &str = "5e1b6a9e-0000-4000-8000-000000000001";
@@ -127,13 +127,13 @@ fn assert_mail(name: &str, report: &Report) {
 
 #[test]
 fn the_mail_of_a_move_says_where_the_interface_is_and_that_the_license_stays_valid() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     assert_mail("mail-moved", &moved(&config, &on_standby()));
 }
 
 #[test]
 fn the_mail_of_a_move_behind_a_closed_port_says_that_it_does_not_work_and_how_to_open_it() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let closed = on_standby().with_reachability(|reachability| {
         reachability.rules = Reading::Known(vec![tcp(27007, 27007, "10.0.0.0/16")]);
     });
@@ -143,7 +143,7 @@ fn the_mail_of_a_move_behind_a_closed_port_says_that_it_does_not_work_and_how_to
 
 #[test]
 fn the_mail_of_a_repair_says_what_was_mended() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let plain = report(&config, &reachable_pair());
     let report = Report {
         outcome: Outcome::Repaired,
@@ -157,7 +157,7 @@ fn the_mail_of_a_repair_says_what_was_mended() {
 
 #[test]
 fn the_mail_of_a_refusal_without_a_viable_standby_names_what_stands_in_each_ones_way() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let stopped = reachable_pair().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped);
     let standbys = [Standby {
         instance_id: parsed(STANDBY),
@@ -168,7 +168,7 @@ fn the_mail_of_a_refusal_without_a_viable_standby_names_what_stands_in_each_ones
 
 #[test]
 fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_without_losing_it() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let primary = reachable_pair()
         .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
         .with_attachment(|attachment| (attachment.device_index, attachment.delete_on_termination) = (0, true));
@@ -182,7 +182,7 @@ fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_witho
 
 #[test]
 fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let plain = report(&config, &reachable_pair().with_interface(|interface| interface.attachment = None));
     let finding = Advisor::new(&config).attached_to_nothing(&[]);
     let report = Report {
@@ -198,7 +198,7 @@ fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
 
 #[test]
 fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_does() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let movement = Movement { forced: None, standby_started: None, duration_ms: None, ..movement() };
     let report = Report {
         reason: "report-was-owed".to_owned(),
@@ -215,14 +215,14 @@ fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_
 
 #[test]
 fn the_mail_of_a_lost_interface_claims_nothing_about_it() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
     assert_mail("mail-refused-interface-missing", &refused(&config, &gone, &Refusal::InterfaceMissing, &[]));
 }
 
 #[test]
 fn no_mail_tells_a_reader_with_the_wrong_hostid_that_the_license_stays_valid() {
-    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let mail = text(&moved(&config, &on_standby()));
     assert!(!mail.contains("stays valid"), "{mail}");
     assert!(mail.contains("[hostid-mismatch]"), "{mail}");
@@ -236,25 +236,25 @@ fn notification(config: &Config, report: &Report) -> Notification {
 
 /// The subject of a move of a token server with this name.
 fn subject(name: &str) -> String {
-    let config = support::config(&[("TOKEN_SERVER_NAME", name)]);
+    let config = standard::config(&[("TOKEN_SERVER_NAME", name)]);
     notification(&config, &moved(&config, &on_standby())).subject
 }
 
 #[test]
 fn the_subject_is_outcome_name_and_hostid() {
     assert_eq!(subject("license-eu"), "MOVED: license-eu (hostid 0273ae2adc81)");
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
     let lost = refused(&config, &gone, &Refusal::InterfaceMissing, &[]);
     assert_eq!(notification(&config, &lost).subject, "REFUSED: license-eu (hostid 0273ae2adc81)");
-    let silent = support::config(&[("TOKEN_SERVER_HOSTID", "-")]);
+    let silent = standard::config(&[("TOKEN_SERVER_HOSTID", "-")]);
     let lost = refused(&silent, &gone, &Refusal::InterfaceMissing, &[]);
     assert_eq!(notification(&silent, &lost).subject, "REFUSED: license-eu (hostid unknown)");
 }
 
 #[test]
 fn the_subject_of_what_was_done_in_vain_says_so() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let subject = |outcome, expected_to_work| {
         notification(&config, &Report { outcome, expected_to_work, ..moved(&config, &on_standby()) }).subject
     };
@@ -269,7 +269,7 @@ fn the_subject_of_what_was_done_in_vain_says_so() {
     ] {
         assert_eq!(subject(outcome, expectation), format!("{beginning}: license-eu (hostid 0273ae2adc81)"));
     }
-    let long = support::config(&[("TOKEN_SERVER_NAME", &"n".repeat(64))]);
+    let long = standard::config(&[("TOKEN_SERVER_NAME", &"n".repeat(64))]);
     let report = Report { expected_to_work: Expectation::No, ..moved(&long, &on_standby()) };
     let subject = notification(&long, &report).subject;
     assert_eq!(subject.len(), 99);
@@ -288,7 +288,7 @@ fn a_name_that_is_not_ascii_or_too_long_never_costs_the_hostid() {
 
 #[test]
 fn the_attributes_are_what_a_filter_policy_needs() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let closed = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
     for (report, outcome, severity, hostid) in [
@@ -306,7 +306,7 @@ fn the_attributes_are_what_a_filter_policy_needs() {
 
 #[test]
 fn the_severity_is_that_of_the_worst_finding() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let finding = |severity| Finding { severity, ..Advisor::new(&config).attached_to_nothing(&[]) };
     let (info, warning, critical) = (Severity::Info, Severity::Warning, Severity::Critical);
     for (severities, worst) in [
@@ -323,10 +323,10 @@ fn the_severity_is_that_of_the_worst_finding() {
 
 #[test]
 fn a_fifo_topic_gets_one_group_for_each_interface_and_one_message_for_each_report_of_a_run() {
-    let standard = support::config(&[]);
+    let standard = standard::config(&[]);
     assert_eq!(notification(&standard, &moved(&standard, &on_standby())).fifo, None);
 
-    let fifo = support::config(&[("NOTIFICATION_TOPIC_ARN", &format!("{TOPIC}.fifo"))]);
+    let fifo = standard::config(&[("NOTIFICATION_TOPIC_ARN", &format!("{TOPIC}.fifo"))]);
     let of = |report: &Report, run: &str| Notification::new(&fifo, report, run).fifo.expect("a FIFO topic");
     let report = moved(&fifo, &on_standby());
     let expected = Fifo { group_id: INTERFACE.to_owned(), deduplication_id: format!("{RUN}-moved-holder-stopping") };
@@ -348,7 +348,7 @@ fn protocols(notification: &Notification) -> BTreeMap<String, String> {
 
 #[test]
 fn every_protocol_gets_what_its_reader_can_use() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let report = moved(&config, &on_standby());
     let notification = notification(&config, &report);
     let mut protocols = protocols(&notification);
@@ -365,7 +365,7 @@ fn every_protocol_gets_what_its_reader_can_use() {
 
 #[test]
 fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_known() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
     let report = Report { findings: Vec::new(), ..report(&config, &gone) };
     let expected = serde_json::json!({
@@ -413,7 +413,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
 
 #[test]
 fn the_document_of_a_move_tells_it_with_its_steps_and_findings() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let closed = on_standby().with_reachability(|reachability| {
         reachability.rules = Reading::Known(vec![tcp(27007, 27007, "10.0.0.0/16")]);
     });
@@ -462,7 +462,7 @@ fn size(notification: &Notification) -> usize {
 fn a_report_of_hundreds_of_closed_ports_fits_into_a_message() {
     let clients: Vec<String> = (0..250).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
     let config =
-        support::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(",")), ("TOKEN_SERVER_PORTS", "27007,27010")]);
+        standard::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(",")), ("TOKEN_SERVER_PORTS", "27007,27010")]);
     let broken = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
     let interface = broken.interface().expect("an interface");
     let checked = check(&config, &broken, interface, config.allocation_id.as_ref());
@@ -490,7 +490,7 @@ fn many_findings(count: usize, length: usize, letter: &str) -> Vec<Finding> {
 
 #[test]
 fn a_report_with_too_many_findings_keeps_the_worst_and_says_how_many_it_leaves_out() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let report = Report { findings: many_findings(3000, 100, "é"), ..moved(&config, &on_standby()) };
     let notification = notification(&config, &report);
     assert!((LARGEST / 2..=LARGEST).contains(&size(&notification)), "{}", size(&notification));
@@ -513,7 +513,7 @@ fn a_report_with_too_many_findings_keeps_the_worst_and_says_how_many_it_leaves_o
 
 #[test]
 fn a_report_that_fits_is_published_as_it_is() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let report = Report { findings: many_findings(40, 100, "é"), ..moved(&config, &on_standby()) };
     let notification = notification(&config, &report);
     assert_eq!(serde_json::from_str::<Report>(&protocols(&notification)["sqs"]).expect("a report"), report);
@@ -522,7 +522,7 @@ fn a_report_that_fits_is_published_as_it_is() {
 
 #[test]
 fn a_report_with_too_many_steps_keeps_the_last_ones_and_says_how_many_it_leaves_out() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let attach = |number: u64| StepRecord {
         step: Step::Attach,
         resource: format!("{INTERFACE} to {STANDBY}"),
@@ -552,7 +552,7 @@ proptest! {
         // What is drawn stays within what a test can hold in memory.
         let findings = findings.min(20_000_000 / (length + 1));
         let topic = if fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
-        let config = support::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
+        let config = standard::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
         let step = StepRecord {
             step: Step::Attach,
             resource: INTERFACE.to_owned(),
@@ -580,7 +580,7 @@ proptest! {
 /// The findings about this many closed ports.
 fn closed_to(clients: u8) -> Vec<Finding> {
     let clients: Vec<String> = (0..clients).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
-    let config = support::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))]);
+    let config = standard::config(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))]);
     let broken = on_standby().with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
     report(&config, &broken).findings
 }
@@ -728,7 +728,7 @@ fn woken() -> ActivationRecord {
 
 #[test]
 fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let probe =
         |port, result, error: Option<&str>| Probe { port, result, duration_ms: 3, error: error.map(str::to_owned) };
     let checks = |listening| Checks { listening, ..report(&config, &on_standby()).checks };
@@ -767,9 +767,10 @@ fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
 
 #[test]
 fn every_finding_has_a_code_a_sentence_a_resource_and_a_remedy() {
-    for config in
-        [support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]), support::config(&[("TOKEN_SERVER_CLIENTS", "-")])]
-    {
+    for config in [
+        standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]),
+        standard::config(&[("TOKEN_SERVER_CLIENTS", "-")]),
+    ] {
         for finding in every_finding(&config) {
             let is_code = !finding.code.is_empty() && finding.code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
             assert!(is_code, "{finding:?}");
@@ -782,7 +783,7 @@ fn every_finding_has_a_code_a_sentence_a_resource_and_a_remedy() {
 
 #[test]
 fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is() {
-    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let findings = every_finding(&config);
     let lines: Vec<&str> = findings.iter().flat_map(|finding| finding.remedy.lines()).collect();
     let (commands, sentences): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.starts_with("aws "));
@@ -799,7 +800,7 @@ fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is(
 
 #[test]
 fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
-    let config = support::config(&[("AWS_REGION", "-")]);
+    let config = standard::config(&[("AWS_REGION", "-")]);
     let command = "aws ec2 start-instances --instance-ids i-0bbbbbbbbbbbbbbb2";
     assert_eq!(
         Advisor::new(&config).not_started(&parsed(STANDBY), None).remedy,
@@ -809,7 +810,7 @@ fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
 
 #[test]
 fn no_mail_has_a_line_of_a_license_file() {
-    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let report = Report { findings: every_finding(&config), ..moved(&config, &on_standby()) };
     let keywords = ["SERVER", "VENDOR", "DAEMON", "USE_SERVER", "FEATURE", "INCREMENT", "PACKAGE", "UPGRADE"];
     for line in text(&report).lines() {
@@ -842,7 +843,7 @@ fn the_reason_of_a_refusal_and_the_cause_of_a_move_fit_into_the_middle_of_a_sent
 
 #[test]
 fn a_strangers_interface_is_detached_by_the_attachment_that_was_seen() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let refusal = Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id };
     let finding = Advisor::new(&config).refusal(&refusal, &[]).remove(0);
     let command = "aws ec2 detach-network-interface --attachment-id eni-attach-0aaaaaaaaaaaaaaa1 --region eu-west-1";
@@ -851,7 +852,7 @@ fn a_strangers_interface_is_detached_by_the_attachment_that_was_seen() {
 
 #[test]
 fn an_interface_that_is_attached_to_nothing_is_to_be_attached_to_a_standby_that_can_take_it() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let standby = |id, verdict| Standby { instance_id: parsed(id), verdict };
     let attach = |standbys: &[Standby]| {
         let remedy = Advisor::new(&config).attached_to_nothing(standbys).remedy;
@@ -875,7 +876,7 @@ fn an_interface_that_is_attached_to_nothing_is_to_be_attached_to_a_standby_that_
 
 #[test]
 fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_was_read() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let on = |id: &str| reachable_pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(id)));
     let nothing = reachable_pair().with_interface(|interface| interface.attachment = None);
     let gone = Observation { interface: Reading::Known(None), ..reachable_pair() };
@@ -907,7 +908,7 @@ fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_w
 
 #[test]
 fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
-    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let findings = every_finding(&config);
     let commands: Vec<String> = findings
         .iter()
@@ -928,7 +929,7 @@ fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
 #[test]
 fn what_was_not_checked_names_the_hostid_and_the_sources() {
     let not_checked = |changes: &[(&str, &str)], observation: &Observation| {
-        let config = support::config(changes);
+        let config = standard::config(changes);
         let mail = text(&report(&config, observation));
         mail.lines().last().expect("a line").to_owned()
     };
@@ -961,7 +962,7 @@ proptest! {
         is_fifo: bool, is_gone: bool, run in "[0-9a-f-]{1,200}",
     ) {
         let topic = if is_fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
-        let mut config = support::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
+        let mut config = standard::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
         config.name = name;
         let mut observation = on_standby();
         if is_gone {

@@ -19,7 +19,8 @@ use token_failover::model::request::Intent;
 use token_failover::model::tags::{PAUSED, PAUSED_TOLD};
 use tokio::time::sleep;
 
-use crate::support::{self, Stage, event};
+use crate::standard::{self, event};
+use crate::support::Stage;
 use crate::world::{Change as _, pair, parsed, unreachable};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -201,7 +202,7 @@ fn each_news_of_a_pause_is_told_once_and_by_whoever_made_it_first() {
 
 #[test]
 fn a_pause_holds_back_everybody_but_an_operator_who_asks_for_a_failover() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let paused = |holder: InstanceState| {
         let value = "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z";
         let mut observation = pair().with_instance(names::HOLDER, |instance| instance.state = holder.clone());
@@ -246,7 +247,7 @@ fn what_cannot_be_read_is_told_while_it_is_paused_too() {
     if let Reading::Known(Some(interface)) = &mut observation.interface {
         interface.tags.insert(PAUSED.to_owned(), "until=2026-11-12T01:29:54Z".to_owned());
     }
-    let planned = plan(&support::config(&[]), &observation, &Intent::Reconcile, Duration::MAX).decision;
+    let planned = plan(&standard::config(&[]), &observation, &Intent::Reconcile, Duration::MAX).decision;
     assert_eq!(planned, Decision::Act(Action::CannotTell(unreachable("ec2:DescribeInstances"))));
 }
 

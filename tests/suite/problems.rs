@@ -17,7 +17,8 @@ use token_failover::model::report::{Outcome, Report};
 use token_failover::model::tags::{REFUSED, tag_value};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 use crate::world::now;
 
 const MINUTE: Duration = Duration::from_secs(60);

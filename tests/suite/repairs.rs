@@ -6,7 +6,8 @@ use simulator::{Disruption, Scenario, names};
 use token_failover::model::check::CheckResult;
 use token_failover::model::report::{Outcome, Report};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 /// A world with one thing to repair.
 struct Broken {

@@ -10,7 +10,8 @@ use token_failover::model::failure::Failure;
 use token_failover::model::finding::Finding;
 use token_failover::model::report::{Outcome, Report};
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 fn stage(scenario: Scenario) -> Stage {
     Stage::recorded(scenario.build(), &[], Box::new(|_| ()))

@@ -14,7 +14,8 @@ use token_failover::model::finding::Severity;
 use token_failover::model::report::{ActivationResult, Expectation, Outcome, Report, Step, StepResult};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{self, Stage, event};
+use crate::standard::{self, event};
+use crate::support::{self, Stage};
 
 const PROBE: (&str, &str) = ("TOKEN_SERVER_PROBE", "true");
 const ACTIVATION: (&str, &str) = ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT);
@@ -253,7 +254,7 @@ mod at_other_times {
     /// From a place that may be outside of the VPC, as that of the operator's command.
     async fn from_outside(scenario: Scenario, request: Value) -> (Report, Duration) {
         let simulator = scenario.build();
-        let config = support::config(&[]);
+        let config = standard::config(&[]);
         let doors = support::below::doors(&simulator, &config.topic.to_string());
         let prober = Prober::outside(support::connecting_to(&simulator));
         let function = Failover::new(config, doors, Box::new(|_| ())).probing(prober);

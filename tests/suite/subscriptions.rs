@@ -6,7 +6,8 @@ use token_failover::model::finding::{Finding, Severity};
 use token_failover::model::report::Report;
 use token_failover::tell::metrics;
 
-use crate::support::{Stage, event};
+use crate::standard::event;
+use crate::support::Stage;
 
 const COLLEAGUE: &str = "colleague@example.com";
 

@@ -17,7 +17,7 @@ use token_failover_aws as aws;
 
 use crate::damage::{damage, inputs, print_figure};
 use crate::dice::Dice;
-use crate::support;
+use crate::standard;
 use crate::wire;
 
 /// The SDK reads each of these, which costs more.
@@ -73,7 +73,7 @@ async fn no_damaged_security_group_rule_opens_a_port() {
         "<referencedGroupInfo><groupId>sg-0bbbbbbbbbbbbbbb2</groupId></referencedGroupInfo>",
         "<nextToken>x</nextToken>",
     ];
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let usual = wire::sdk_config(&simulator::pair().build());
     let group = [names::GROUP.parse().expect("an id")];
     let mut dice = Dice::new(3);

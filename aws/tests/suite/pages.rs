@@ -9,7 +9,7 @@ use token_failover::ports::{Ec2, Ec2Audit, SnsAudit, SsmAudit};
 
 use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
 
-use crate::support::{config, parsed};
+use crate::standard::{config, parsed};
 use crate::wire::sdk_config;
 
 const READERS: [&str; 7] = [

@@ -10,7 +10,8 @@ use token_failover::model::error::Meaning;
 use token_failover::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 use tokio::time::Instant;
 
-use crate::support::{self, below};
+use crate::standard;
+use crate::support::below;
 use crate::wire;
 
 /// What is called, how it ends, and what comes of it.
@@ -20,7 +21,7 @@ where
     S: Sns + SnsAudit,
     M: Ssm + SsmAudit,
 {
-    let config = support::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
+    let config = standard::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
     let function = Failover::new(config, doors, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),

@@ -11,7 +11,8 @@ use token_failover::ports::Ec2;
 
 use token_failover_aws::SdkEc2;
 
-use crate::support::{Stage, event, parsed};
+use crate::standard::{event, parsed};
+use crate::support::Stage;
 use crate::wire::sdk_config;
 
 /// Everything that the attached EBS check may say; `None`: nothing at all.

@@ -14,8 +14,8 @@ use token_failover_operator::license::{Host, Hostid, LARGEST_FILE, License, Lice
 
 use crate::damage::{damage, inputs, print_figure};
 use crate::dice::Dice;
-use crate::support;
-use crate::support::parsed;
+use crate::standard;
+use crate::standard::parsed;
 
 /// How many license files a plain test run damages.
 const LICENSES: u64 = 200_000;
@@ -23,7 +23,7 @@ const MAC: &str = "02:73:ae:2a:dc:81";
 const OTHER_MAC: &str = "02:73:ae:2a:dc:82";
 
 fn files() -> BTreeMap<String, Vec<u8>> {
-    let folder = support::root().join("tests/licenses");
+    let folder = standard::root().join("tests/licenses");
     let paths = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
     let licenses = paths.filter(|path| path.extension().is_some_and(|extension| extension == "lic"));
     licenses
@@ -598,7 +598,7 @@ fn assert_harmless(input: &[u8], number: u64) -> bool {
     }
     let Ok(license) = License::parse(input) else { return false };
     if let Some(ports) = license.ports_setting() {
-        let variables = support::variables(&[("TOKEN_SERVER_PORTS", &ports)]);
+        let variables = standard::variables(&[("TOKEN_SERVER_PORTS", &ports)]);
         let config = Config::from_variables(variables).unwrap_or_else(|error| panic!("input {number}: {error}"));
         assert_eq!(config.ports, license.ports(), "input {number}");
     }

@@ -8,6 +8,9 @@ mod dice;
 #[path = "../../../tests/support/served.rs"]
 mod served;
 #[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/standard.rs"]
+mod standard;
+#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 

@@ -11,7 +11,7 @@ use simulator::world::region::Check;
 use simulator::{Scenario, Simulator, names};
 
 use crate::served::served;
-use crate::support::root;
+use crate::standard::root;
 
 const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
 
@@ -573,7 +573,7 @@ fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
     let stage = crate::support::Stage::recorded(scenario.build(), &[], Box::new(recorder));
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
-    runtime.block_on(stage.invoke(crate::support::event(document))).expect("a report");
+    runtime.block_on(stage.invoke(crate::standard::event(document))).expect("a report");
     let lines = lines.lock().expect("one at a time");
     lines.clone()
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use simulator::names;
 use token_failover::model::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
 
-use crate::support;
+use crate::standard;
 use crate::world::parsed;
 
 const MEMBERS: &str = "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2";
@@ -161,7 +161,7 @@ fn the_template_and_the_function_have_the_same_bounds_for_every_number() {
         };
         let (least, most) = (bound("MinValue"), bound("MaxValue"));
         for (value, is_accepted) in [(least - 1, false), (least, true), (most, true), (most + 1, false)] {
-            let variables = support::variables(&[(variable, &value.to_string())]);
+            let variables = standard::variables(&[(variable, &value.to_string())]);
             assert_eq!(Config::from_variables(variables).is_ok(), is_accepted, "{variable}={value}");
         }
         // A comment that names a bound names the same one.

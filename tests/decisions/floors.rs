@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::imports::{Imports, against_the_floors, circles, in_circles, is_imported, paths, tokens, without_tests};
-use crate::support::root;
+use crate::standard::root;
 
 /// In the order of the data's way.
 const FLOORS: [&[&str]; 5] = [&["model"], &["decide"], &["tell"], &["ports"], &["act"]];

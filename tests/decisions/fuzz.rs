@@ -12,8 +12,7 @@ use token_failover::model::request::Parsed;
 
 use crate::damage::{damage, inputs, print_figure};
 use crate::dice::Dice;
-use crate::events::documents;
-use crate::support::{self, event};
+use crate::standard::{self, documents, event};
 
 /// How many inputs of each kind a plain test run tries.
 const INPUTS: u64 = 100_000;
@@ -68,7 +67,7 @@ fn no_damaged_event_document_is_taken_for_more_than_it_is() {
 
 #[test]
 fn no_damaged_configuration_is_accepted_with_a_value_that_would_be_wrong() {
-    let usual: BTreeMap<String, String> = support::variables(&[
+    let usual: BTreeMap<String, String> = standard::variables(&[
         ("TOKEN_SERVER_DEVICE_INDEX", "1"),
         ("FAILOVER_START_STANDBY", "true"),
         ("FAILOVER_ON_IMPAIRED", "false"),

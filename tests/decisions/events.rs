@@ -1,7 +1,6 @@
 //! Documents: what each file of the folder `events` means, and what becomes of documents that nobody should send.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,7 @@ use token_failover::model::config::Config;
 use token_failover::model::pause::End;
 use token_failover::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind};
 
-use crate::support::{self, event};
+use crate::standard::{self, documents, event};
 use crate::world::{instance_id, parsed};
 
 /// What an operator reads behind the problem.
@@ -460,16 +459,6 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     ])
 }
 
-/// The names of the documents in the folder.
-pub(crate) fn documents() -> BTreeSet<String> {
-    let entries = fs::read_dir(format!("{}/events", env!("CARGO_MANIFEST_DIR"))).expect("the folder");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
-    names
-        .filter(|name| name != "README.md")
-        .map(|name| name.strip_suffix(".json").expect("a JSON document").to_owned())
-        .collect()
-}
-
 #[test]
 fn every_document_of_the_folder_has_an_expectation_and_every_expectation_a_document() {
     let expected: BTreeSet<String> = expectations().into_keys().map(str::to_owned).collect();
@@ -485,7 +474,7 @@ fn every_document_of_the_folder_means_what_is_expected() {
 
 #[test]
 fn of_the_folders_requests_only_the_strangers_does_not_concern_us() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     let strange: Vec<&str> = expectations()
         .into_iter()
         .filter(|(_, expected)| matches!(expected, Ok(Parsed::Request(request)) if concern(&config, request) == Concern::NotAMember))
@@ -498,7 +487,7 @@ fn of_the_folders_requests_only_the_strangers_does_not_concern_us() {
 
 #[test]
 fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
-    let config: Config = support::config(&[]);
+    let config: Config = standard::config(&[]);
     let concerned = |intent| concern(&config, &Request { trigger: bare(TriggerKind::Alarm), intent, dry_run: false });
     let looks = |instances: &[&str]| Intent::Look {
         instances: instances.iter().copied().map(parsed).collect(),
@@ -515,7 +504,7 @@ fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
 
 #[test]
 fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
-    let config = support::config(&[]);
+    let config = standard::config(&[]);
     // Asking for a stranger is a mistake that deserves an answer, so it is not waved away here.
     for intent in [
         Intent::Reconcile,

@@ -19,7 +19,7 @@ use token_failover::model::plan::{
 use token_failover::model::request::Intent;
 use token_failover::model::tags::{LIMITS, MOVES};
 
-use crate::support;
+use crate::standard;
 use crate::world::{Change, attach, attachment, denied, instance, instance_id, now, pair, parsed, unreachable};
 
 /// A run that has just begun to look.
@@ -29,12 +29,12 @@ const FINALLY: Duration = Duration::MAX;
 
 /// The configuration of a pair.
 fn config() -> Config {
-    support::config(&[])
+    standard::config(&[])
 }
 
 /// The configuration of holder, standby and third, in this order.
 fn config_of_three() -> Config {
-    support::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD].join(","))])
+    standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD].join(","))])
 }
 
 /// The pair with a third member that runs.
@@ -180,7 +180,7 @@ fn a_running_holder_whose_status_checks_fail_loses_the_interface_if_that_is_conf
         pair().with_instance(HOLDER, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
     assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderImpaired, Some(HOLDER))));
 
-    let tolerant = support::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
+    let tolerant = standard::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
     let tolerated = plan(&tolerant, &observation, &Intent::Reconcile, FINALLY);
     assert_eq!(tolerated, with_running_standby(keep(KeepReason::HolderHealthy)));
 }
@@ -191,7 +191,7 @@ fn status_checks_that_could_not_be_read_are_no_failure() {
     let observation = pair().with_instance(HOLDER, |holder| holder.status_checks = unread);
     assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::StatusChecksUnreadable)));
 
-    let tolerant = support::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
+    let tolerant = standard::config(&[("FAILOVER_ON_IMPAIRED", "false")]);
     let tolerated = plan(&tolerant, &observation, &Intent::Reconcile, FINALLY);
     assert_eq!(tolerated, with_running_standby(keep(KeepReason::HolderHealthy)));
 }
@@ -604,7 +604,7 @@ fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_wou
     assert_eq!(reconcile(&terminated(InstanceState::Stopped)).decision, starts_holder());
     let asked = plan(&config(), &terminated(InstanceState::Stopped), &failover(None), FINALLY).decision;
     assert_eq!(asked, refuse(Refusal::NoViableStandby));
-    let limited = support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
+    let limited = standard::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
     let planned = plan(&limited, &terminated(InstanceState::Stopped), &Intent::Reconcile, FINALLY).decision;
     assert_eq!(planned, refuse(Refusal::TooManyMoves { moves: Vec::new() }));
 }
@@ -619,7 +619,7 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
     };
     let dead = bringing_it_here_for(0);
     assert_eq!(reconcile(&cold(&dead)).decision, starts(false));
-    let limited = support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
+    let limited = standard::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
     let completed = plan(&limited, &cold(&dead), &Intent::Reconcile, FINALLY).decision;
     assert_eq!(completed, starts(false), "it completes a move that was counted");
     let reported = dead.once_reported();
@@ -686,7 +686,7 @@ fn a_stopped_standby_is_started_once_it_has_the_interface() {
 fn a_stopped_standby_that_may_not_be_started_is_none() {
     let observation =
         in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
-    let forbidding = support::config(&[("FAILOVER_START_STANDBY", "false")]);
+    let forbidding = standard::config(&[("FAILOVER_START_STANDBY", "false")]);
     let expected = Plan {
         decision: refuse(Refusal::NoViableStandby),
         standbys: vec![standby(STANDBY, Verdict::NotViable(Obstacle::MayNotStart))],
@@ -790,7 +790,7 @@ fn the_license_interface_itself_takes_no_room() {
 
 #[test]
 fn the_interface_is_attached_at_the_configured_index() {
-    let config = support::config(&[("TOKEN_SERVER_DEVICE_INDEX", "3")]);
+    let config = standard::config(&[("TOKEN_SERVER_DEVICE_INDEX", "3")]);
     let planned = plan(&config, &in_state(InstanceState::Stopped), &Intent::Reconcile, AT_ONCE);
     let Decision::Act(Action::Move(movement)) = planned.decision else { panic!("{planned:?}") };
     let attach = token_failover::model::change::Attach { device_index: 3, ..attach(STANDBY) };
@@ -801,7 +801,7 @@ fn the_interface_is_attached_at_the_configured_index() {
 fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_counts() {
     let fourth = "i-0ddddddddddddddd4";
     let fifth = "i-0eeeeeeeeeeeeeee5";
-    let config = support::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[STANDBY, THIRD, HOLDER, fourth, fifth].join(","))]);
+    let config = standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[STANDBY, THIRD, HOLDER, fourth, fifth].join(","))]);
     let observation = three()
         .with_instances(|instances| {
             instances.extend([instance(fifth), instance(fourth)]);
@@ -885,7 +885,7 @@ fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
 
 #[test]
 fn a_standby_that_stops_is_not_waited_for_where_it_may_not_be_started_again() {
-    let forbidding = support::config(&[("FAILOVER_START_STANDBY", "false")]);
+    let forbidding = standard::config(&[("FAILOVER_START_STANDBY", "false")]);
     let planned = |state| {
         let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = state);
         plan(&forbidding, &observation, &Intent::Reconcile, AT_ONCE)
@@ -1011,7 +1011,7 @@ fn a_move_that_is_an_hour_ago_counts_no_more() {
 
 #[test]
 fn the_limit_is_the_configured_one() {
-    let limited = |limit| support::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", limit)]);
+    let limited = |limit| standard::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", limit)]);
     let never = plan(&limited("0"), &after_moves(&[]), &Intent::Reconcile, AT_ONCE);
     assert_eq!(never, with_running_standby(refuse(Refusal::TooManyMoves { moves: Vec::new() })));
     let often = plan(&limited("4"), &after_moves(&[50, 40, 1]), &Intent::Reconcile, AT_ONCE);
@@ -1207,7 +1207,7 @@ fn any_intent() -> impl Strategy<Value = Intent> {
 fn any_config() -> impl Strategy<Value = Config> {
     let order = Just(MEMBERS.to_vec()).prop_shuffle();
     (order, any::<bool>(), any::<bool>(), 0..5u32).prop_map(|(members, start, impaired, limit)| {
-        support::config(&[
+        standard::config(&[
             ("TOKEN_SERVER_INSTANCE_IDS", &members.join(",")),
             ("FAILOVER_START_STANDBY", &start.to_string()),
             ("FAILOVER_ON_IMPAIRED", &impaired.to_string()),

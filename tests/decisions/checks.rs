@@ -10,7 +10,7 @@ use token_failover::model::config::Config;
 use token_failover::model::ids::{AssociationId, AttachmentId};
 use token_failover::model::observation::{Address, AddressPlace, Association, IngressRule, Observation, Reading};
 
-use crate::support;
+use crate::standard;
 use crate::world::{Change, denied, interface, pair, parsed, reachable_pair, tcp, unreachable};
 
 /// Everything may be repaired.
@@ -31,7 +31,7 @@ fn checked(config: &Config, observation: &Observation) -> Checked {
 
 /// What the checks say, and which repairs follow where all are allowed.
 fn outcome(changes: &[(&str, &str)], observation: &Observation) -> (Checks, Vec<Repair>) {
-    let config = support::config(&[&[ALL], changes].concat());
+    let config = standard::config(&[&[ALL], changes].concat());
     let checked = checked(&config, observation);
     (checked.results(), repairs(&config, observation.interface().expect("an interface"), &checked))
 }
@@ -47,7 +47,7 @@ fn where_all_is_well_everything_is_ok_and_nothing_is_repaired() {
 fn another_hostid_than_the_licenses_fails_and_cannot_be_repaired() {
     let failed = Checks { hostid: CheckResult::Failed, ..OK };
     assert_eq!(outcome(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")], &reachable_pair()), (failed, Vec::new()));
-    let config = support::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     assert_eq!(checked(&config, &reachable_pair()).other_hostid, Some(parsed("0273ae2adc82")));
 }
 
@@ -64,7 +64,7 @@ fn the_elastic_ip_that_must_be_there_is_the_configured_one_or_else_the_one_that_
     let other = Association { allocation_id: Some(parsed("eipalloc-0fffffffffffffff2")), public_ip: parsed(PUBLIC_IP) };
     let mut before = interface();
     before.association = Some(other);
-    let (configured, silent) = (support::config(&[]), support::config(&[("TOKEN_SERVER_ALLOCATION_ID", "-")]));
+    let (configured, silent) = (standard::config(&[]), standard::config(&[("TOKEN_SERVER_ALLOCATION_ID", "-")]));
     assert_eq!(wanted_address(&configured, Some(&before)), Some(parsed(ALLOCATION)));
     assert_eq!(wanted_address(&configured, None), Some(parsed(ALLOCATION)));
     assert_eq!(wanted_address(&silent, Some(&before)), Some(parsed("eipalloc-0fffffffffffffff2")));
@@ -75,7 +75,7 @@ fn the_elastic_ip_that_must_be_there_is_the_configured_one_or_else_the_one_that_
 fn an_address_that_ec2_assigned_by_itself_is_no_elastic_ip() {
     let mut before = interface();
     before.association = Some(Association { allocation_id: None, public_ip: parsed(PUBLIC_IP) });
-    assert_eq!(wanted_address(&support::config(&[("TOKEN_SERVER_ALLOCATION_ID", "-")]), Some(&before)), None);
+    assert_eq!(wanted_address(&standard::config(&[("TOKEN_SERVER_ALLOCATION_ID", "-")]), Some(&before)), None);
     assert!(!has_address(&before, &parsed(ALLOCATION)));
 }
 
@@ -114,7 +114,7 @@ fn elsewhere(found: Option<Reading<Option<Address>>>) -> (CheckedAddress, CheckR
     let observation = without_address(found);
     let (checks, repairs) = outcome(&[], &observation);
     assert_eq!(Checks { elastic_ip: CheckResult::Ok, ..checks }, OK);
-    (checked(&support::config(&[]), &observation).address, checks.elastic_ip, repairs)
+    (checked(&standard::config(&[]), &observation).address, checks.elastic_ip, repairs)
 }
 
 fn known(place: Option<AddressPlace>) -> Option<Reading<Option<Address>>> {
@@ -305,7 +305,7 @@ fn only_what_the_settings_name_is_repaired_and_the_interfaces_survival_comes_fir
         ("-", vec![keep(), address()]),
         ("security-group,elastic-ip,delete-on-termination", vec![keep(), address(), ports()]),
     ] {
-        let config = support::config(&[("FAILOVER_REPAIR", allowed)]);
+        let config = standard::config(&[("FAILOVER_REPAIR", allowed)]);
         let checked = checked(&config, &observation);
         let planned = repairs(&config, observation.interface().expect("an interface"), &checked);
         assert_eq!((checked.results(), planned), (failed, expected), "FAILOVER_REPAIR={allowed:?}");

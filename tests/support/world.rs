@@ -14,7 +14,7 @@ use token_failover::model::observation::{
     NetworkInterface, Observation, Reachability, Reading, RuleSource, StatusChecks,
 };
 
-pub(crate) use crate::support::parsed;
+pub(crate) use crate::standard::parsed;
 
 pub(crate) fn instance_id(text: &str) -> InstanceId {
     parsed(text)

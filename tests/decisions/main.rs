@@ -1,0 +1,24 @@
+//! The decisions: values in, values out. Nothing here waits, and no simulator plays.
+
+#[path = "../support/damage.rs"]
+mod damage;
+#[expect(dead_code, reason = "the laws use more of it")]
+#[path = "../support/dice.rs"]
+mod dice;
+#[path = "../support/imports.rs"]
+mod imports;
+#[path = "../support/standard.rs"]
+mod standard;
+#[path = "../support/world.rs"]
+mod world;
+
+mod checks;
+mod config;
+mod events;
+mod floors;
+mod fuzz;
+mod house;
+mod identifiers;
+mod marks;
+mod planning;
+mod security_groups;
