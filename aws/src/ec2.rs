@@ -11,9 +11,7 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
 use ipnet::IpNet;
 
-use crate::answers::{call_error, contradiction, each_page, ends};
 use token_failover::model::change::{Attach, Change, Ingress};
-use token_failover::model::config::Client as TokenClient;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
@@ -22,10 +20,12 @@ use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
     InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
 };
+use token_failover::model::readiness::{AclEntry, Route};
 use token_failover::model::tags::NAMESPACE;
 use token_failover::ports::{Ec2, Ec2Audit};
 
-use token_failover::model::readiness::{AclEntry, Route};
+use crate::answers::{call_error, contradiction, each_page, ends};
+use crate::changes;
 
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]
@@ -33,19 +33,16 @@ pub struct SdkEc2 {
     client: Client,
 }
 
-/// The network card of the license interface. EC2's default is 0; some types with several cards refuse an attach without it.
-const NETWORK_CARD: i32 = 0;
-
 /// Pages of 1000 rules or ranges; no security group or prefix list has more than a few.
 const MOST_PAGES: usize = 20;
 
 impl SdkEc2 {
-    /// A door that uses this client.
+    /// Calls EC2 with this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// A door that uses this configuration of the SDK.
+    /// Calls EC2 with this configuration of the SDK.
     pub fn of(sdk: &SdkConfig) -> Self {
         Self::new(Client::new(sdk))
     }
@@ -212,29 +209,19 @@ impl Ec2 for SdkEc2 {
     }
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
-        const ACTION: &str = "ec2:AttachNetworkInterface";
-        let answer = self
-            .client
-            .attach_network_interface()
-            .network_interface_id(attach.interface_id.as_str())
-            .instance_id(attach.instance_id.as_str())
-            .device_index(i32::from(attach.device_index))
-            .network_card_index(NETWORK_CARD)
-            // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
-            .customize()
-            .config_override(retried_by_the_caller())
-            .send()
-            .await
-            .map_err(failed(ACTION))?;
+        let request = changes::attach(&self.client, attach);
+        // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
+        let request = request.customize().config_override(retried_by_the_caller());
+        let answer = request.send().await.map_err(failed(changes::ATTACH))?;
         required("attachmentId", answer.attachment_id())
             .map(AttachmentId::new)
-            .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))
+            .map_err(|flaw| contradiction(changes::ATTACH, flaw, answer.request_id()))
     }
 
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
-        let request = self.client.detach_network_interface().attachment_id(attachment.as_str());
+        let request = changes::detach(&self.client, attachment);
         let request = if force { request.force(true) } else { request };
-        request.send().await.map(drop).map_err(failed("ec2:DetachNetworkInterface"))
+        request.send().await.map(drop).map_err(failed(changes::DETACH))
     }
 
     async fn keep_on_termination(
@@ -242,21 +229,15 @@ impl Ec2 for SdkEc2 {
         interface: &NetworkInterfaceId,
         attachment: &AttachmentId,
     ) -> Result<(), CallError> {
-        let request = self.client.modify_network_interface_attribute().network_interface_id(interface.as_str());
-        request
-            .attachment(kept(attachment))
-            .send()
-            .await
-            .map(drop)
-            .map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
+        let request = changes::keep_on_termination(&self.client, interface, attachment);
+        request.send().await.map(drop).map_err(failed(changes::KEEP_ON_TERMINATION))
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        let request = self.client.start_instances().instance_ids(instance.as_str());
         // As with an attach: the caller has to know whether an answer was lost. And EC2's answer to a lack of capacity looks
         // like an error of the server, which the SDK would try again at once.
-        let request = request.customize().config_override(retried_by_the_caller());
-        let answer = request.send().await.map_err(failed("ec2:StartInstances"))?;
+        let request = changes::start(&self.client, instance).customize().config_override(retried_by_the_caller());
+        let answer = request.send().await.map_err(failed(changes::START))?;
         let mut changes = answer.starting_instances().iter();
         let change = changes.find(|change| change.instance_id() == Some(instance.as_str()));
         let before = change.and_then(|change| change.previous_state()?.name());
@@ -264,20 +245,18 @@ impl Ec2 for SdkEc2 {
     }
 
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
-        let request = self.client.disassociate_address().association_id(association.as_str());
-        request.send().await.map(drop).map_err(failed("ec2:DisassociateAddress"))
+        let request = changes::disassociate_address(&self.client, association);
+        request.send().await.map(drop).map_err(failed(changes::DISASSOCIATE_ADDRESS))
     }
 
     async fn associate_address(&self, address: &AllocationId, interface: &NetworkInterfaceId) -> Result<(), CallError> {
-        let request = self.client.associate_address().allocation_id(address.as_str());
-        let request = request.network_interface_id(interface.as_str()).allow_reassociation(false);
-        request.send().await.map(drop).map_err(failed("ec2:AssociateAddress"))
+        let request = changes::associate_address(&self.client, address, interface);
+        request.send().await.map(drop).map_err(failed(changes::ASSOCIATE_ADDRESS))
     }
 
     async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
-        let request = self.client.authorize_security_group_ingress().group_id(ingress.group_id.as_str());
-        let request = request.ip_permissions(permission(ingress));
-        request.send().await.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
+        let request = changes::authorize_ingress(&self.client, ingress);
+        request.send().await.map(drop).map_err(failed(changes::AUTHORIZE_INGRESS))
     }
 
     async fn write_tags(
@@ -285,15 +264,14 @@ impl Ec2 for SdkEc2 {
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        let tags = tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
-        let request = self.client.create_tags().resources(interface.as_str()).set_tags(Some(tags));
-        request.send().await.map(drop).map_err(failed("ec2:CreateTags"))
+        let tags = tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let request = changes::write_tags(&self.client, interface, tags);
+        request.send().await.map(drop).map_err(failed(changes::WRITE_TAGS))
     }
 
     async fn delete_tags(&self, interface: &NetworkInterfaceId, keys: &[String]) -> Result<(), CallError> {
-        let tags = keys.iter().map(|key| sdk::Tag::builder().key(key).build()).collect();
-        let request = self.client.delete_tags().resources(interface.as_str()).set_tags(Some(tags));
-        request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+        let request = changes::delete_tags(&self.client, interface, keys.iter().map(|key| (key.as_str(), None)));
+        request.send().await.map(drop).map_err(failed(changes::DELETE_TAGS))
     }
 
     async fn delete_tags_if(
@@ -301,59 +279,49 @@ impl Ec2 for SdkEc2 {
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        let tags = tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
-        let request = self.client.delete_tags().resources(interface.as_str()).set_tags(Some(tags));
-        request.send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+        let tags = tags.iter().map(|(key, value)| (key.as_str(), Some(value.as_str())));
+        let request = changes::delete_tags(&self.client, interface, tags);
+        request.send().await.map(drop).map_err(failed(changes::DELETE_TAGS))
     }
 
     async fn may(&self, change: &Change) -> Result<(), CallError> {
         let client = &self.client;
         permitted(match change {
             Change::Attach(attach) => {
-                let request = client
-                    .attach_network_interface()
-                    .network_interface_id(attach.interface_id.as_str())
-                    .instance_id(attach.instance_id.as_str())
-                    .device_index(i32::from(attach.device_index))
-                    .network_card_index(NETWORK_CARD);
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AttachNetworkInterface"))
+                let asked = changes::attach(client, attach).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::ATTACH))
             }
             Change::Detach(attachment) => {
-                let request = client.detach_network_interface().attachment_id(attachment.as_str());
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DetachNetworkInterface"))
+                let asked = changes::detach(client, attachment).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::DETACH))
             }
             Change::KeepOnTermination { interface_id, attachment_id } => {
-                let request = client.modify_network_interface_attribute().network_interface_id(interface_id.as_str());
-                let request = request.attachment(kept(attachment_id)).dry_run(true);
-                request.send().await.map(drop).map_err(failed("ec2:ModifyNetworkInterfaceAttribute"))
+                let request = changes::keep_on_termination(client, interface_id, attachment_id);
+                request.dry_run(true).send().await.map(drop).map_err(failed(changes::KEEP_ON_TERMINATION))
             }
             Change::Start(instance) => {
-                let request = client.start_instances().instance_ids(instance.as_str());
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:StartInstances"))
+                let asked = changes::start(client, instance).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::START))
             }
             Change::DisassociateAddress(association) => {
-                let request = client.disassociate_address().association_id(association.as_str());
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DisassociateAddress"))
+                let asked = changes::disassociate_address(client, association).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::DISASSOCIATE_ADDRESS))
             }
             Change::AssociateAddress { allocation_id, interface_id } => {
-                let request = client.associate_address().allocation_id(allocation_id.as_str());
-                let request = request.network_interface_id(interface_id.as_str()).allow_reassociation(false);
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:AssociateAddress"))
+                let asked = changes::associate_address(client, allocation_id, interface_id).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::ASSOCIATE_ADDRESS))
             }
             Change::AuthorizeIngress(ingress) => {
-                let request = client.authorize_security_group_ingress().group_id(ingress.group_id.as_str());
-                let request = request.ip_permissions(permission(ingress)).dry_run(true);
-                request.send().await.map(drop).map_err(failed("ec2:AuthorizeSecurityGroupIngress"))
+                let asked = changes::authorize_ingress(client, ingress).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::AUTHORIZE_INGRESS))
             }
             Change::WriteTag(interface, key) => {
-                let tag = sdk::Tag::builder().key(key).value("").build();
-                let request = client.create_tags().resources(interface.as_str()).tags(tag);
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:CreateTags"))
+                let asked = changes::write_tags(client, interface, [(key.as_str(), "")]).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::WRITE_TAGS))
             }
             Change::DeleteTag(interface, key) => {
-                let tag = sdk::Tag::builder().key(key).build();
-                let request = client.delete_tags().resources(interface.as_str()).tags(tag);
-                request.dry_run(true).send().await.map(drop).map_err(failed("ec2:DeleteTags"))
+                let asked = changes::delete_tags(client, interface, [(key.as_str(), None)]).dry_run(true).send().await;
+                asked.map(drop).map_err(failed(changes::DELETE_TAGS))
             }
         })
     }
@@ -486,33 +454,6 @@ fn acl_entry(answer: &sdk::NetworkAclEntry) -> Result<AclEntry, Flaw> {
         range: cidr(required("cidrBlock", range)?)?,
         tcp_ports,
     })
-}
-
-fn kept(attachment: &AttachmentId) -> sdk::NetworkInterfaceAttachmentChanges {
-    let changes = sdk::NetworkInterfaceAttachmentChanges::builder().attachment_id(attachment.as_str());
-    changes.delete_on_termination(false).build()
-}
-
-fn permission(ingress: &Ingress) -> sdk::IpPermission {
-    let permission = sdk::IpPermission::builder()
-        .ip_protocol("tcp")
-        .from_port(i32::from(ingress.ports.first))
-        .to_port(i32::from(ingress.ports.last));
-    let permission = match &ingress.client {
-        TokenClient::Cidr(IpNet::V4(net)) => {
-            permission.ip_ranges(sdk::IpRange::builder().cidr_ip(net.to_string()).build())
-        }
-        TokenClient::Cidr(IpNet::V6(net)) => {
-            permission.ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6(net.to_string()).build())
-        }
-        TokenClient::SecurityGroup(id) => {
-            permission.user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(id.as_str()).build())
-        }
-        TokenClient::PrefixList(id) => {
-            permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id.as_str()).build())
-        }
-    };
-    permission.build()
 }
 
 fn required<'a>(field: &str, value: Option<&'a str>) -> Result<&'a str, Flaw> {

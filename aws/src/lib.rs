@@ -1,6 +1,7 @@
 //! The only place that names the AWS SDK.
 
 mod answers;
+mod changes;
 mod ec2;
 mod sns;
 mod ssm;
@@ -10,6 +11,8 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use token_failover::model::config::Config;
 
 pub use aws_config::SdkConfig;
@@ -24,8 +27,11 @@ pub async fn sdk_config() -> SdkConfig {
 
 /// The same, in this Region if one is given.
 pub async fn sdk_config_in(region: Option<String>) -> SdkConfig {
-    let loader =
-        aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(retries()).timeout_config(timeouts());
+    let tls = tls::Provider::Rustls(CryptoMode::Ring);
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
+        .retry_config(retries())
+        .timeout_config(timeouts());
     let loader = match region {
         Some(region) => loader.region(Region::new(region)),
         None => loader,

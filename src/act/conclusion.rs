@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use crate::act::function::Failover;
 use crate::act::run::Run;
-use crate::act::work::{Announcement, Ending, Owed, Verdict, Work};
+use crate::act::work::{Announcement, Owed, Work};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::marks::{Change, Debt, Marks};
 use crate::decide::problem;
@@ -21,6 +21,7 @@ use crate::model::notification::Notification;
 use crate::model::observation::{
     AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
 };
+use crate::model::outcome::{RunOutcome, Verdict};
 use crate::model::plan::{KeepReason, Refusal};
 use crate::model::report::{
     ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
@@ -40,17 +41,17 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        let Some(ending) = work.ending.take() else {
+        let Some(ending) = work.outcome.take() else {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
-        let stranded = matches!(ending, Ending::Stranded);
-        let arriving = matches!(ending, Ending::Arriving(_));
+        let stranded = matches!(ending, RunOutcome::Stranded);
+        let arriving = matches!(ending, RunOutcome::Arriving(_));
         // What may have been changed and has not come to an end is taken up by the next run.
-        let is_open = stranded || arriving || matches!(ending, Ending::Refused(_)) && run.may_have_changed;
-        let is_audit = matches!(ending, Ending::Audited { .. });
+        let is_open = stranded || arriving || matches!(ending, RunOutcome::Refused(_)) && run.may_have_changed;
+        let is_audit = matches!(ending, RunOutcome::Audited { .. });
         // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
-        let is_maintenance = matches!(ending, Ending::Answered(_));
-        let is_void = matches!(ending, Ending::Refused(_)) && !run.may_have_changed;
+        let is_maintenance = matches!(ending, RunOutcome::Answered(_));
+        let is_void = matches!(ending, RunOutcome::Refused(_)) && !run.may_have_changed;
         let state = self.state(&run, &ending, &work, &trigger);
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
@@ -198,7 +199,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Says what the work came to.
-    fn verdict(&self, run: &mut Run<'_, E>, ending: Ending, work: &Work) -> Verdict {
+    fn verdict(&self, run: &mut Run<'_, E>, ending: RunOutcome, work: &Work) -> Verdict {
         let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
         let holder = run.holder().cloned();
         if let Some(Announcement { what, code, starts_at, members }) = &work.announced {
@@ -208,24 +209,24 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             run.findings.extend(findings);
         }
         match ending {
-            Ending::Kept(_) if !work.repaired.is_empty() => {
+            RunOutcome::Kept(_) if !work.repaired.is_empty() => {
                 let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
                 verdict(Outcome::Repaired, "repairs-made", summary)
             }
-            Ending::Kept(_) if !work.unseen.is_empty() => {
+            RunOutcome::Kept(_) if !work.unseen.is_empty() => {
                 let summary = format!("Nothing had to move.{}", work.unseen());
                 verdict(Outcome::Failed, "repair-not-seen", summary)
             }
-            Ending::Kept(_) if !work.to_repair.is_empty() => {
+            RunOutcome::Kept(_) if !work.to_repair.is_empty() => {
                 let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));
                 verdict(Outcome::Failed, "repair-failed", summary)
             }
-            Ending::Kept(reason) => match &work.announced {
+            RunOutcome::Kept(reason) => match &work.announced {
                 Some(announced) => verdict(Outcome::Audited, announced.what.finding_code(), announced.summary()),
                 None => verdict(Outcome::NoAction, reason.code(), self.kept_summary(reason, run)),
             },
-            Ending::Answered(verdict) => verdict,
-            Ending::Moved(movement, cause) => {
+            RunOutcome::Answered(verdict) => verdict,
+            RunOutcome::Moved(movement, cause) => {
                 let took = match movement.duration_ms.unwrap_or_default() {
                     0..100 => "under 0.1 s".to_owned(),
                     took => format!("{}.{} s", took / 1000, took % 1000 / 100),
@@ -238,29 +239,29 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 );
                 Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
-            Ending::MovedByAnotherRun(to) => {
+            RunOutcome::MovedByAnotherRun(to) => {
                 let summary = format!("Another run attached the interface to {to} at the same time, and reports it.");
                 verdict(Outcome::NoAction, "moved-by-another-run", summary)
             }
-            Ending::Refused(refusal) => {
+            RunOutcome::Refused(refusal) => {
                 let findings = run.advisor().refusal(&refusal, &work.standbys);
                 let summary = format!("The interface was not moved: {}.", refusal.in_words());
                 run.findings.extend(findings);
                 verdict(Outcome::Refused, refusal.code(), summary)
             }
-            Ending::Returned(to) => {
+            RunOutcome::Returned(to) => {
                 let finding = run.advisor().returned(&to);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
                 verdict(Outcome::Failed, "returned-to-former-holder", summary)
             }
-            Ending::NotStarted(movement) => {
+            RunOutcome::NotStarted(movement) => {
                 let finding = run.advisor().not_started(&movement.to, run.stopped_again.get(&movement.to));
                 let (summary, reason) = (finding.message.clone(), "standby-not-started");
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
             }
-            Ending::Arriving(movement) => {
+            RunOutcome::Arriving(movement) => {
                 let finding = run.advisor().still_attaching(&movement.to);
                 let summary = format!(
                     "EC2 has accepted to attach the license interface to {} and is still attaching it. The next run goes on from \
@@ -270,27 +271,27 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 run.findings.push(finding);
                 Verdict { outcome: Outcome::Failed, reason: "still-attaching", summary, movement: Some(movement) }
             }
-            Ending::Started(instance, cause) => {
+            RunOutcome::Started(instance, cause) => {
                 let summary = format!(
                     "{instance}, which has the license interface, was started where it is, because it was stopped and no \
                      standby was ready to take the interface."
                 );
                 verdict(Outcome::Started, cause.code(), summary)
             }
-            Ending::HolderNotStarted(instance) => {
+            RunOutcome::HolderNotStarted(instance) => {
                 let finding = run.advisor().holder_not_started(&instance);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
                 verdict(Outcome::Failed, "holder-not-started", summary)
             }
-            Ending::Audited { viable } => {
+            RunOutcome::Audited { viable } => {
                 let checks = run.check().zip(run.interface().cloned());
                 let checks = checks.map(|(checked, interface)| run.advisor().checks(&interface, &checked));
                 let all = run.findings.iter().chain(checks.iter().flatten());
                 let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
                 verdict(Outcome::Audited, reason, summary)
             }
-            Ending::Stranded => {
+            RunOutcome::Stranded => {
                 let finding = run.advisor().attached_to_nothing(&work.standbys);
                 let summary = finding.message.clone();
                 run.findings.push(finding);
@@ -331,36 +332,38 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// What the run came to, as far as problems go.
-    fn state(&self, run: &Run<'_, E>, ending: &Ending, work: &Work, trigger: &Trigger) -> State {
+    fn state(&self, run: &Run<'_, E>, ending: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
         let is_repaired = work.to_repair == work.repaired;
         State::Problem(match ending {
             // What an operator wished for and did not get is an answer, and nothing that lasts.
-            Ending::Refused(_) if trigger.kind == TriggerKind::Failover && !run.may_have_changed => return State::Open,
-            Ending::Refused(refusal) => {
+            RunOutcome::Refused(_) if trigger.kind == TriggerKind::Failover && !run.may_have_changed => {
+                return State::Open;
+            }
+            RunOutcome::Refused(refusal) => {
                 // Each of them is named in the report.
                 let standbys = work.standbys.iter().filter(|_| matches!(refusal, Refusal::NoViableStandby));
                 let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }
-            Ending::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
-            Ending::Arriving(movement) => Problem::new("still-attaching", [&movement.to]),
-            Ending::Stranded => Problem::new("attached-to-nothing", [""; 0]),
-            Ending::Returned(to) => Problem::new("returned-to-former-holder", [to]),
-            Ending::NotStarted(movement) => Problem::new("standby-not-started", [&movement.to]),
-            Ending::Kept(_) if !is_repaired && work.repaired.is_empty() => {
+            RunOutcome::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
+            RunOutcome::Arriving(movement) => Problem::new("still-attaching", [&movement.to]),
+            RunOutcome::Stranded => Problem::new("attached-to-nothing", [""; 0]),
+            RunOutcome::Returned(to) => Problem::new("returned-to-former-holder", [to]),
+            RunOutcome::NotStarted(movement) => Problem::new("standby-not-started", [&movement.to]),
+            RunOutcome::Kept(_) if !is_repaired && work.repaired.is_empty() => {
                 let code = if work.unseen.is_empty() { "repair-failed" } else { "repair-not-seen" };
                 Problem::new(code, &work.to_repair)
             }
-            Ending::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
-            Ending::Moved(..) | Ending::Started(..) if is_repaired && run.running_member().is_some() => {
+            RunOutcome::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
+            RunOutcome::Moved(..) | RunOutcome::Started(..) if is_repaired && run.running_member().is_some() => {
                 return State::Well;
             }
-            Ending::Kept(_)
-            | Ending::Moved(..)
-            | Ending::Started(..)
-            | Ending::MovedByAnotherRun(_)
-            | Ending::Answered(_)
-            | Ending::Audited { .. } => return State::Open,
+            RunOutcome::Kept(_)
+            | RunOutcome::Moved(..)
+            | RunOutcome::Started(..)
+            | RunOutcome::MovedByAnotherRun(_)
+            | RunOutcome::Answered(_)
+            | RunOutcome::Audited { .. } => return State::Open,
         })
     }
 

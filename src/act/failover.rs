@@ -16,9 +16,10 @@ use crate::act::prober::Patience;
 use crate::act::relocation::{Relocated, Started};
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
-use crate::act::work::{Announcement, Ending, Verdict, Work};
+use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{changes, client_groups};
 use crate::decide::checks::{Repair, repairs};
+use crate::decide::follow_up::{FollowUp, Situation, follow_up};
 use crate::decide::marks::{Change, Debt, Marks, RunName, Waking, left_to_know};
 use crate::decide::plan;
 use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
@@ -29,6 +30,7 @@ use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::Severity;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
+use crate::model::outcome::{RunOutcome, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
@@ -153,17 +155,44 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         (refusal.code(), format!("The move would be refused ({}). Nothing was changed.", refusal.code()), None)
     }
 
-    /// Everything that needs EC2: look, plan, move, mend.
+    /// Everything that needs EC2: look, plan, move, repair.
     async fn work(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
+        let action = self.look_ahead(run, work, intent).await;
+        let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
+        let outcome = match action {
+            Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
+            Action::CannotTell(error) => RunOutcome::Refused(Refusal::from_error(error)),
+            Action::Refuse(refusal) => RunOutcome::Refused(refusal),
+            Action::Keep { reason } => RunOutcome::Kept(reason),
+            Action::Move(planned) => self.relocate(run, work, &planned).await,
+            Action::Start(start) => self.start_in_place(run, work, &start).await,
+        };
+        let members_known = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
+        let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
+        let next = follow_up(
+            &outcome,
+            Situation {
+                is_paused,
+                may_repair: intent.mends(),
+                is_with_member: members_known && is_with_member,
+                is_doomed_by_a_pending_move: run.is_doomed() && work.owes_a_move(),
+                is_announcement: work.announced.is_some(),
+            },
+        );
+        self.follow_up(run, work, outcome, next, is_paused).await;
+        Ok(())
+    }
+
+    /// Looks and plans, with the security groups' rules read at the same time: nobody waits for them where something has to be
+    /// done.
+    async fn look_ahead(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Action {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // The rules are read at the same time as the rest, but nobody waits for them where something has to be done.
         let mut rules = pin!(maybe_done(async {
             let are_wanted = intent.mends() && !groups.is_empty();
             if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None }
         }));
         let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
-        let has_time = matches!(action, Action::Keep { .. } | Action::Refuse(_));
-        if has_time {
+        if matches!(action, Action::Keep { .. } | Action::Refuse(_)) {
             let _ = timeout(REACHABILITY_PATIENCE, rules.as_mut()).await;
         }
         if let Some(read) = rules.as_mut().take_output().flatten() {
@@ -178,38 +207,21 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         work.remembered_refusal = marks.refused;
         work.remembered_announcement = marks.announced;
         work.read_marks(run);
-        let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
-        let ending = match action {
-            Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
-            Action::CannotTell(error) => Ending::Refused(Refusal::from_error(error)),
-            Action::Refuse(refusal) => Ending::Refused(refusal),
-            Action::Keep { reason } => Ending::Kept(reason),
-            Action::Move(planned) => self.relocate(run, work, &planned).await,
-            Action::Start(start) => self.start_in_place(run, work, &start).await,
-        };
-        let mends = match &ending {
-            _ if is_paused => false,
-            Ending::Moved(..) | Ending::Returned(_) | Ending::NotStarted(_) | Ending::Started(..) => true,
-            // An interface that has to stay where it is needs its flag all the more. What a stranger has is left alone.
-            Ending::Kept(_) | Ending::Refused(_) | Ending::HolderNotStarted(_) => {
-                let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
-                let owes = run.is_doomed() && work.owes_a_move();
-                let can_tell = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
-                can_tell && is_with_member && (intent.mends() || owes)
-            }
-            Ending::MovedByAnotherRun(_)
-            | Ending::Arriving(_)
-            | Ending::Stranded
-            | Ending::Audited { .. }
-            | Ending::Answered(_) => false,
-        };
-        let has_moved = matches!(ending, Ending::Moved(..) | Ending::Returned(_));
-        let has_started = matches!(ending, Ending::Started(..));
-        let to_wake = self.to_wake(run, work, &ending).filter(|_| !is_paused);
-        // An event about a healthy token server costs one wave of reads; everything else looks at the rest as well.
-        let is_quiet = matches!(ending, Ending::Kept(_) | Ending::MovedByAnotherRun(_)) && work.announced.is_none();
-        let looks_further = mends || !is_quiet;
-        work.ending = Some(ending);
+        action
+    }
+
+    /// Does what follows. What keeps the interface alive comes first, and what takes longest last.
+    async fn follow_up(
+        &self,
+        run: &mut Run<'_, E>,
+        work: &mut Work,
+        outcome: RunOutcome,
+        next: FollowUp,
+        is_paused: bool,
+    ) {
+        let to_wake = self.to_wake(run, work, &outcome).filter(|_| !is_paused);
+        let has_moved = outcome.has_moved();
+        work.outcome = Some(outcome);
         // The deadline may come before it is sent, and then this is what is to be told.
         if let Some((activation, instance)) =
             self.config.activation.as_ref().zip(to_wake.as_ref().filter(|_| has_moved))
@@ -221,13 +233,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             });
         }
         let has_looked = run.observation.as_ref().is_some_and(|observation| observation.reachability.is_some());
-        if looks_further && !has_looked {
+        if next.reads_reachability && !has_looked {
             run.read_reachability().await;
         }
-        if mends {
+        if next.repairs {
             self.mend(run, work).await;
         }
-        // What keeps the interface alive comes first, and what takes longest last.
         if is_paused {
             self.leave_asleep(run, work);
         }
@@ -235,7 +246,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             self.wake_once(run, work, instance).await;
         }
         let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
-        if has_moved || has_started || has_woken {
+        if next.awaits_ports || has_woken {
             self.probe_after_a_move(run).await;
         } else if work.owes_a_report_of_a_move() {
             self.probe(run, Patience::RESTART).await;
@@ -243,17 +254,16 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // An answer may be older than the repair. What waits for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
         run.note_limits().await;
-        Ok(())
     }
 
     /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
     /// of a run that could not do it anymore.
-    fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &Ending) -> Option<InstanceId> {
+    fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &RunOutcome) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
         let instance = match ending {
-            Ending::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
-            Ending::Returned(to) if !run.has_booted_with_it => to,
-            Ending::Kept(_) | Ending::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
+            RunOutcome::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
+            RunOutcome::Returned(to) if !run.has_booted_with_it => to,
+            RunOutcome::Kept(_) | RunOutcome::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
             _ => return None,
         };
         run.running_member().filter(|running| *running == instance).cloned()
@@ -327,7 +337,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             if error.is_transient() {
                 return Err(unreadable(error.clone()));
             }
-            work.ending = Some(Ending::Refused(Refusal::from_error(error.clone())));
+            work.outcome = Some(RunOutcome::Refused(Refusal::from_error(error.clone())));
             return Ok(());
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
@@ -339,7 +349,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         work.remembered_refusal = marks.refused;
         work.remembered_audit = marks.audited;
         work.read_marks(run);
-        work.ending = Some(Ending::Audited { viable: audit.viable });
+        work.outcome = Some(RunOutcome::Audited { viable: audit.viable });
         run.viable_standbys = run.interface().map(|_| audit.viable);
         run.findings.extend(audit.findings);
         work.standbys = standbys;
@@ -435,7 +445,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Carries out a move, with the note of the debt before the first change.
-    async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> Ending {
+    async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> RunOutcome {
         let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
@@ -453,7 +463,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         };
         if let Err(error) = self.prepare(run, planned, &debt).await {
             work.obsolete.push(debt.key);
-            return Ending::Refused(Refusal::PermissionDenied(error));
+            return RunOutcome::Refused(Refusal::PermissionDenied(error));
         }
         work.noted = Some(debt.clone());
         let relocated = run.relocate(planned, left).await;
@@ -484,23 +494,23 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
         }
         match relocated {
-            Relocated::Moved(movement) => Ending::Moved(movement, planned.cause),
+            Relocated::Moved(movement) => RunOutcome::Moved(movement, planned.cause),
             Relocated::ByAnotherRun(to) => {
                 // The run that attached it reports this move. The note stays only in case that it was this run after all.
                 let noted = work.noted.take().filter(|_| !run.may_have_attached);
                 work.obsolete.extend(noted.map(|debt| debt.key));
-                Ending::MovedByAnotherRun(to)
+                RunOutcome::MovedByAnotherRun(to)
             }
-            Relocated::Refused(refusal) => Ending::Refused(refusal),
-            Relocated::Returned(to, _) => Ending::Returned(to),
-            Relocated::NotStarted(movement) => Ending::NotStarted(movement),
-            Relocated::Arriving(movement) => Ending::Arriving(movement),
-            Relocated::Stranded => Ending::Stranded,
+            Relocated::Refused(refusal) => RunOutcome::Refused(refusal),
+            Relocated::Returned(to, _) => RunOutcome::Returned(to),
+            Relocated::NotStarted(movement) => RunOutcome::NotStarted(movement),
+            Relocated::Arriving(movement) => RunOutcome::Arriving(movement),
+            Relocated::Stranded => RunOutcome::Stranded,
         }
     }
 
     /// Starts the holder where it is, with the note of the debt before it.
-    async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> Ending {
+    async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> RunOutcome {
         let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
         let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
         let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
@@ -513,7 +523,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let started = run.start_holder(&start.instance_id).await;
         if started == Started::BySomebody {
             work.obsolete.extend(work.noted.take().map(|debt| debt.key));
-            return Ending::Kept(KeepReason::HolderStarting);
+            return RunOutcome::Kept(KeepReason::HolderStarting);
         }
         let runs = started == Started::ByThisRun;
         // Its token server finds the interface at boot, whoever brought it there.
@@ -528,9 +538,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             let _ = run.step(Step::NoteArrival, &start.interface_id, written).await;
         }
         if runs {
-            Ending::Started(start.instance_id.clone(), start.cause)
+            RunOutcome::Started(start.instance_id.clone(), start.cause)
         } else {
-            Ending::HolderNotStarted(start.instance_id.clone())
+            RunOutcome::HolderNotStarted(start.instance_id.clone())
         }
     }
 

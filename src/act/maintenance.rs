@@ -8,13 +8,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::act::function::Failover;
 use crate::act::run::Run;
-use crate::act::work::{Ending, Verdict, Work};
+use crate::act::work::Work;
 use crate::decide::marks::Waking;
 use crate::decide::pause;
 use crate::decide::pause::{Mark, News};
 use crate::model::error::CallError;
 use crate::model::failure::{Failure, unreadable};
 use crate::model::observation::Reading;
+use crate::model::outcome::{RunOutcome, Verdict};
 use crate::model::pause::{End, Pause, Standing};
 use crate::model::plan::Refusal;
 use crate::model::report::{ActivationRecord, ActivationResult, Outcome, Report, Step};
@@ -54,7 +55,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                     before.in_words()
                 );
             }
-            work.ending = Some(Ending::Answered(verdict));
+            work.outcome = Some(RunOutcome::Answered(verdict));
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Some(tag) = tag else {
             let summary = "token-failover is not paused, so there is nothing to resume.".to_owned();
             let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-paused", summary, movement: None };
-            work.ending = Some(Ending::Answered(verdict));
+            work.outcome = Some(RunOutcome::Answered(verdict));
             return Ok(());
         };
         let now = run.clock.now();
@@ -88,7 +89,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         {
             return Ok(());
         }
-        work.ending = self.own_news(run).map(|news| Ending::Answered(verdict_of(&news)));
+        work.outcome = self.own_news(run).map(|news| RunOutcome::Answered(verdict_of(&news)));
         Ok(())
     }
 
@@ -134,7 +135,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let summary =
             format!("The pause is as it was, because the interface could not be marked: {}.", refusal.in_words());
         let verdict = Verdict { outcome: Outcome::Refused, reason: refusal.code(), summary, movement: None };
-        work.ending = Some(Ending::Answered(verdict));
+        work.outcome = Some(RunOutcome::Answered(verdict));
     }
 
     /// What this run has to tell of the pause that it has set or ended.

@@ -9,38 +9,15 @@ use crate::model::check::Checks;
 use crate::model::config::Config;
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::Instance;
-use crate::model::plan::{KeepReason, MoveCause, Refusal, Standby};
-use crate::model::report::{Movement, Outcome};
+use crate::model::outcome::RunOutcome;
+use crate::model::plan::Standby;
 use crate::model::request::{Announced, Request};
 use crate::ports::Ec2;
-
-/// What the work came to.
-pub(crate) enum Ending {
-    Kept(KeepReason),
-    Moved(Movement, MoveCause),
-    MovedByAnotherRun(InstanceId),
-    Refused(Refusal),
-    Returned(InstanceId),
-    NotStarted(Movement),
-    /// EC2 is not done with the attach, and the time is over.
-    Arriving(Movement),
-    /// The holder was started where it is.
-    Started(InstanceId, MoveCause),
-    /// The holder should have been started where it is, and could not be.
-    HolderNotStarted(InstanceId),
-    Stranded,
-    /// Nothing was to be done but to look, and so many standbys could take the interface.
-    Audited {
-        viable: usize,
-    },
-    /// Maintenance was asked for, and this is the answer.
-    Answered(Verdict),
-}
 
 /// What the work leaves behind for the report.
 #[derive(Default)]
 pub(crate) struct Work {
-    pub(crate) ending: Option<Ending>,
+    pub(crate) outcome: Option<RunOutcome>,
     pub(crate) standbys: Vec<Standby>,
     /// The checks before anything was mended.
     pub(crate) checks: Option<Checks>,
@@ -183,12 +160,4 @@ pub(crate) struct Owed {
     /// Where the interface went, and by which attachment, as far as that is known.
     pub(crate) to: Option<InstanceId>,
     pub(crate) attachment_id: Option<AttachmentId>,
-}
-
-/// A report before its details: outcome, reason, summary, move.
-pub(crate) struct Verdict {
-    pub(crate) outcome: Outcome,
-    pub(crate) reason: &'static str,
-    pub(crate) summary: String,
-    pub(crate) movement: Option<Movement>,
 }

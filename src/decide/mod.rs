@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod checks;
+pub mod follow_up;
 pub mod marks;
 pub mod network_acl;
 pub mod pause;

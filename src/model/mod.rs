@@ -9,6 +9,7 @@ pub mod finding;
 pub mod ids;
 pub mod notification;
 pub mod observation;
+pub mod outcome;
 pub mod pause;
 pub mod plan;
 pub mod readiness;

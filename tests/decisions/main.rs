@@ -16,6 +16,7 @@ mod checks;
 mod config;
 mod events;
 mod floors;
+mod follow_up;
 mod fuzz;
 mod house;
 mod identifiers;

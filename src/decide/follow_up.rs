@@ -1,0 +1,53 @@
+//! What a run does after the work on the interface: repair, read who can reach it, try the ports.
+
+use crate::model::outcome::RunOutcome;
+
+/// What is known when the work on the interface is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Situation {
+    /// A pause is in force.
+    pub is_paused: bool,
+    /// The request allows repairs although nothing has moved.
+    pub may_repair: bool,
+    /// The interface is attached to a member, and the members could be read.
+    pub is_with_member: bool,
+    /// Terminating the holder would destroy the interface, and another run has left its move at that.
+    pub is_doomed_by_a_pending_move: bool,
+    /// The event announces something for members.
+    pub is_announcement: bool,
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FollowUp {
+    /// Repair what is wrong and may be repaired.
+    pub repairs: bool,
+    /// Read who can reach the interface. An event about a healthy token server costs one wave of reads, without these.
+    pub reads_reachability: bool,
+    /// Try the ports until they answer, because a token server starts now.
+    pub awaits_ports: bool,
+}
+
+/// Decides what follows.
+pub fn follow_up(outcome: &RunOutcome, situation: Situation) -> FollowUp {
+    let repairs = match outcome {
+        _ if situation.is_paused => false,
+        RunOutcome::Moved(..) | RunOutcome::Returned(_) | RunOutcome::NotStarted(_) | RunOutcome::Started(..) => true,
+        // An interface that has to stay where it is needs DeleteOnTermination off all the more. The interface of an instance that
+        // is not a member is left alone.
+        RunOutcome::Kept(_) | RunOutcome::Refused(_) | RunOutcome::HolderNotStarted(_) => {
+            situation.is_with_member && (situation.may_repair || situation.is_doomed_by_a_pending_move)
+        }
+        RunOutcome::MovedByAnotherRun(_)
+        | RunOutcome::Arriving(_)
+        | RunOutcome::Stranded
+        | RunOutcome::Audited { .. }
+        | RunOutcome::Answered(_) => false,
+    };
+    let is_quiet = matches!(outcome, RunOutcome::Kept(_) | RunOutcome::MovedByAnotherRun(_));
+    FollowUp {
+        repairs,
+        reads_reachability: repairs || !is_quiet || situation.is_announcement,
+        awaits_ports: outcome.has_moved() || matches!(outcome, RunOutcome::Started(..)),
+    }
+}

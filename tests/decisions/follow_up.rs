@@ -1,0 +1,84 @@
+//! What follows the work on the interface: a table over every outcome.
+
+use simulator::names::{HOLDER, STANDBY};
+use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
+use token_failover::model::outcome::{RunOutcome, Verdict};
+use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
+use token_failover::model::report::{Movement, Outcome};
+
+use crate::standard::parsed;
+
+const NOTHING: FollowUp = FollowUp { repairs: false, reads_reachability: false, awaits_ports: false };
+const READS: FollowUp = FollowUp { reads_reachability: true, ..NOTHING };
+const REPAIRS: FollowUp = FollowUp { repairs: true, ..READS };
+const ALL: FollowUp = FollowUp { awaits_ports: true, ..REPAIRS };
+
+fn movement() -> Movement {
+    Movement {
+        from: Some(parsed(HOLDER)),
+        to: parsed(STANDBY),
+        attachment_id: None,
+        forced: None,
+        standby_started: None,
+        duration_ms: None,
+    }
+}
+
+/// Every outcome, with what follows an event, and what follows a reconcile that finds the interface on a member.
+fn table() -> [(RunOutcome, FollowUp, FollowUp); 12] {
+    let answer = Verdict { outcome: Outcome::Paused, reason: "pause-set", summary: String::new(), movement: None };
+    [
+        (RunOutcome::Kept(KeepReason::HolderHealthy), NOTHING, REPAIRS),
+        (RunOutcome::MovedByAnotherRun(parsed(STANDBY)), NOTHING, NOTHING),
+        (RunOutcome::Moved(movement(), MoveCause::HolderStopped), ALL, ALL),
+        (RunOutcome::Returned(parsed(HOLDER)), ALL, ALL),
+        (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), ALL, ALL),
+        (RunOutcome::NotStarted(movement()), REPAIRS, REPAIRS),
+        (RunOutcome::Refused(Refusal::NoViableStandby), READS, REPAIRS),
+        (RunOutcome::HolderNotStarted(parsed(HOLDER)), READS, REPAIRS),
+        (RunOutcome::Arriving(movement()), READS, READS),
+        (RunOutcome::Stranded, READS, READS),
+        (RunOutcome::Audited { viable: 1 }, READS, READS),
+        (RunOutcome::Answered(answer), READS, READS),
+    ]
+}
+
+#[test]
+fn each_outcome_has_what_follows_it() {
+    let event = Situation { is_with_member: true, ..Situation::default() };
+    let reconcile = Situation { may_repair: true, ..event };
+    for (outcome, after_event, after_reconcile) in table() {
+        let follows = (follow_up(&outcome, event), follow_up(&outcome, reconcile));
+        assert_eq!(follows, (after_event, after_reconcile), "{outcome:?}");
+    }
+}
+
+#[test]
+fn nothing_is_repaired_while_it_is_paused() {
+    let paused = Situation { is_paused: true, may_repair: true, is_with_member: true, ..Situation::default() };
+    for (outcome, ..) in table() {
+        assert!(!follow_up(&outcome, paused).repairs, "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_is_not_with_a_member_is_repaired_only_after_a_change_of_this_run() {
+    let elsewhere = Situation { may_repair: true, is_doomed_by_a_pending_move: true, ..Situation::default() };
+    for (outcome, after_event, _) in table() {
+        assert_eq!(follow_up(&outcome, elsewhere).repairs, after_event.repairs, "{outcome:?}");
+    }
+}
+
+#[test]
+fn an_interface_that_would_be_deleted_with_its_instance_is_repaired_whoever_asks() {
+    let doomed = Situation { is_with_member: true, is_doomed_by_a_pending_move: true, ..Situation::default() };
+    let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
+    assert_eq!(follow_up(&kept, doomed), REPAIRS);
+}
+
+#[test]
+fn an_announcement_about_a_healthy_token_server_is_a_reason_to_look_further() {
+    let announced = Situation { is_announcement: true, ..Situation::default() };
+    let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
+    assert_eq!(follow_up(&kept, announced), READS);
+}
