@@ -551,7 +551,7 @@ impl Judge {
     fn judge_change_while_paused(&mut self, number: usize, now: Duration, what: &str) {
         let slack = self.drama.faults.stale.unwrap_or_default();
         let run = &self.runs[number];
-        let held = |pause: &&Pause| pause.is_in_force(now) && run.began >= pause.since + slack;
+        let held = |pause: &&Pause| pause.is_in_force(now) && run.began > pause.since + slack;
         let Some(until) = self.pause.as_ref().filter(held).map(|pause| pause.until) else { return };
         let may = run.what.is_operators_failover();
         self.hold(15, now, may, || format!("[{number}] changes something, and it is paused until {until:?}: {what}"));
@@ -928,7 +928,9 @@ impl Judge {
         let is_told_anyway = !report["move"].is_null() || is_asked || has_repaired || reason == "report-was-owed";
         let lasts = ["refused", "failed"].contains(&text(&report["outcome"]).as_str()) && !is_told_anyway;
         let before = self.complaint.take();
-        if !lasts {
+        // What goes out late, when its run has ended, was written down before what was mailed in the meantime.
+        let is_late = self.runs[by].ended_at.is_some_and(|ended| ended < now);
+        if !lasts || is_late {
             return;
         }
         let codes = ["standby-not-viable", "attached-to-nothing"];

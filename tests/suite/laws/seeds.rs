@@ -63,6 +63,10 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     ),
     (179589443298124, "a start is denied of an instance that runs by then, and nobody wakes it"),
     (179589363256329, "a start that the role may not make counts as one for which there was no capacity"),
+    (179589499092037, "a token server is woken on the member that the interface is leaving"),
+    (179589499201468, "a token server is woken on a member from which somebody detaches the interface"),
+    (179589499256390, "no fault: a run that looked at the very moment at which a pause was set"),
+    (179589499208582, "no fault: a mail that goes out late, when its run has ended, comes between two others"),
     (179589185215601, "a note that was reported settles another run's of the same move, which was not"),
     (
         179589342546642,
