@@ -8,7 +8,7 @@ use crate::decide::marks::{Change, Debt, Marks, Standing, Waking, announced_with
 use crate::model::check::Checks;
 use crate::model::config::Config;
 use crate::model::ids::{AttachmentId, InstanceId};
-use crate::model::observation::Instance;
+use crate::model::observation::{AttachmentStatus, Instance};
 use crate::model::outcome::RunOutcome;
 use crate::model::plan::Standby;
 use crate::model::request::{Announced, Request};
@@ -105,6 +105,8 @@ impl Work {
     /// has attached itself it has dealt with.
     pub(crate) fn asleep<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
         let attachment = run.running_member().and(run.interface()).and_then(|interface| interface.attachment.as_ref());
+        // What is leaving, by whoever's wish, serves nobody.
+        let attachment = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
         let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| !run.has_attached);
         self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {
             let is_there = attachment.is_some() && *attachment_id == attachment;
