@@ -299,7 +299,6 @@ fn assert_defaults(rows: &[Vec<String>]) {
 #[test]
 fn the_tables_of_settings_have_every_variable_in_its_order_and_with_its_default() {
     assert_defaults(&table(&section(&read("docs/reference.md"), "Settings"), "variable"));
-    assert_defaults(&table(&section(&read("README.md"), "Settings"), "variable"));
 }
 
 #[test]
