@@ -1,5 +1,5 @@
-# `make test` is everything that has to pass. From nothing it needs Rust, Python 3.11, Node with npm, a C compiler and
-# make; whatever else is needed goes into .tools, and stays there for the next run.
+# `make test` runs everything that has to pass. It needs Rust, Python 3.11, Node with npm, a C compiler and make. All other
+# tools are installed into .tools, and stay there for the next run.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,28 +7,28 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-# Every folder of tools is a virtual environment of its own, because the tools pin different versions of the same things.
+# Each folder of tools is a virtual environment of its own, because the tools pin different versions of the same packages.
 TOOLS := .tools
 SAM := $(TOOLS)/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# Always the whole workspace and all targets. A smaller choice would ask for other features of shared dependencies, and
-# so compile aws-sdk-ec2, which takes minutes, once more.
+# Always the whole workspace and all targets. A smaller selection would enable other features of shared dependencies, and
+# so compile aws-sdk-ec2 again, which takes minutes.
 WORKSPACE := --workspace --all-targets --locked
 
 .PHONY: help
 help: ## Show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-# iproute2 is there nearly everywhere, but not always in everybody's path.
+# Nearly every machine has iproute2, but not always in the user's PATH.
 IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/iproute2/.installed)
 
 # ---- Everything ----
 
 .PHONY: test
-test: ## Everything that has to pass: formatting, lints, tests, end to end, template, deployment, the pair
-	@# The tools are installed while cargo compiles. What asks a running program spends its time waiting, so it shares.
+test: ## Run everything that has to pass: formatting, lints, tests, end to end, template, deployment, the pair
+	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot
@@ -37,33 +37,33 @@ test: ## Everything that has to pass: formatting, lints, tests, end to end, temp
 # ---- Rust ----
 
 .PHONY: fmt
-fmt: ## Formatting
+fmt: ## Check the formatting
 	cargo fmt --all --check
 
 # `cargo clippy` compiles as `cargo check` does, and would share nothing with the tests. As a wrapper of the compiler,
-# clippy looks only at the workspace's own crates and takes the dependencies that the tests need anyway. What it makes
-# of our crates has other fingerprints than what the compiler makes of them, so neither build spoils the other. The odd
-# word separates the arguments; it is how cargo-clippy passes them.
+# Clippy checks only the workspace's own crates and reuses the dependencies that the tests need anyway. Its output for our
+# crates has different fingerprints from the compiler's, so neither build invalidates the other. __CLIPPY_HACKERY__ separates
+# the arguments; cargo-clippy passes them in the same way.
 .PHONY: lint
-lint: ## Clippy, warnings denied
+lint: ## Run Clippy, warnings denied
 	RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS='-Dwarnings__CLIPPY_HACKERY__' cargo build $(WORKSPACE)
 
-# After `lint` the binaries in target/debug are clippy's; this puts the compiler's in their place.
+# After `lint`, the binaries in target/debug are Clippy's; this replaces them with the compiler's.
 .PHONY: build
-build: ## The function and the simulator, as the tests use them
+build: ## Build the function and the simulator, as the tests use them
 	cargo build $(WORKSPACE)
 
 .PHONY: unit
-unit: ## The tests in Rust
+unit: ## Run the Rust tests
 	cargo test --workspace --locked
 
 .PHONY: bench
-bench: ## How long a failover takes, on the simulator's clock, so that the profile does not matter
+bench: ## Measure how long a failover takes, on the simulator's clock, so that the profile does not matter
 	cargo bench --workspace --bench failover --locked --profile dev
 
 # The code is safe Rust, so no sanitizer is needed, and without one the fuzzer runs on a stable compiler.
 .PHONY: fuzz
-fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## License files for libFuzzer, for FUZZ_SECONDS (60); needs a C++ compiler
+fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## Fuzz the reader of license files with libFuzzer for FUZZ_SECONDS (60); needs a C++ compiler
 	mkdir -p fuzz/corpus/license
 	$(TOOLS)/fuzz/bin/cargo-fuzz run --sanitizer none license fuzz/corpus/license tests/licenses -- \
 	  -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192
@@ -73,17 +73,17 @@ FUZZ_SECONDS ?= 60
 # ---- The built programs ----
 
 .PHONY: conformance
-conformance: build $(TOOLS)/moto/.installed ## The simulator, asked by boto3
+conformance: build $(TOOLS)/moto/.installed ## Query the simulator with boto3
 	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/e2e --pattern 'test_conformance.py'
 
 .PHONY: e2e
-e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## The function under AWS's emulator of Lambda, end to end
+e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## Run the function under AWS's emulator of Lambda, end to end
 	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/e2e --pattern 'test_failover.py' --verbose
 
 # ---- The template ----
 
 .PHONY: template
-template: tools-of-template ## template.yaml: lints, rules, role, encryption, alarms, dashboard
+template: tools-of-template ## Check template.yaml: lints, rules, role, encryption, alarms, dashboard
 	$(SAM) validate --lint
 	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
@@ -91,21 +91,21 @@ template: tools-of-template ## template.yaml: lints, rules, role, encryption, al
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
 
 .PHONY: deploy-test
-deploy-test: build $(TOOLS)/template/.installed ## The template as a stack in an emulator of AWS, with the built function
+deploy-test: build $(TOOLS)/template/.installed ## Deploy the template in an emulator of AWS, with the built function
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_deployment.py' --verbose
 
 # ---- The pair of token servers ----
 
-# The tests wait for most of their time, so each file has a process, with a network of its own.
+# The tests mostly wait, so each file runs in a process and a network of its own.
 .PHONY: pair
-pair: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.installed ## deploy/: lints, and the template of the pair
+pair: $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed $(TOOLS)/boot/.installed ## Check deploy/: lints, and the template of the pair
 	$(TOOLS)/template/bin/cfn-lint --template deploy/pair.yaml --regions eu-west-1 us-east-1 us-gov-west-1
 	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file deploy/pair.yaml
 	$(TOOLS)/boot/bin/shellcheck deploy/boot/install deploy/boot/token-server
 	$(TOOLS)/template/bin/python tests/boot/test_pair.py
 
 .PHONY: boot
-boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and go; needs Linux, as root or with user namespaces
+boot: pair $(IPROUTE) ## Test the boot files of deploy/ on interfaces that come and go; needs Linux, and root or user namespaces
 	printf '%s\n' tests/boot/test_*.py | \
 	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
 
@@ -114,9 +114,9 @@ boot: pair $(IPROUTE) ## The boot files of deploy/ on interfaces that come and g
 ARM64 := aarch64-unknown-linux-gnu
 BOOTSTRAP := .aws-sam/build/Failover/bootstrap
 
-# With SAM=sam on the command line, of the one that is installed.
+# SAM=sam on the command line checks the installed SAM.
 .PHONY: sam-version
-sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Is SAM new enough for `sam build`?
+sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Check that SAM is new enough for `sam build`
 	@version=$$($(SAM) --version | sed -nE 's/^SAM CLI, version ([0-9.]+)$$/\1/p'); \
 	if test -z "$$version"; then echo '$(SAM) does not say its version.' >&2; exit 1; fi; \
 	oldest=$$(printf '%s\n' 1.156 "$$version" | sort --version-sort | head -1); \
@@ -125,8 +125,8 @@ sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Is SAM
 	fi
 
 .PHONY: package
-package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## The arm64 bootstrap with its size, tried; the release figures
-	@# Cross compiling needs Rust's library for the other machine. Without rustup it has to be there already.
+package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## Build and test the arm64 bootstrap; print its size and the release figures
+	@# Cross compiling needs Rust's standard library for arm64. Without rustup, it must be installed already.
 	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
 	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build
 	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_arm64.py' --verbose
@@ -154,8 +154,8 @@ $(TOOLS)/%/.installed: tests/requirements-%.txt
 $(TOOLS)/fuzz/bin/cargo-fuzz:
 	cargo install --quiet --locked --root $(TOOLS)/fuzz --version 0.13.2 cargo-fuzz
 
-# Packages of the distribution, unpacked instead of installed, so that nobody has to be root. apt verifies what it fetches,
-# and keeps its lists here. The version is the distribution's: it keeps only one, and none would be there to pin.
+# Packages of the distribution, unpacked instead of installed, so that root is not needed. apt verifies what it fetches, and
+# keeps its lists here. The distribution keeps only one version of each, so there is no version to pin.
 APT = apt-get --quiet --option Dir::State::Lists=$(CURDIR)/$(@D)/apt/lists --option Dir::Cache=$(CURDIR)/$(@D)/apt/cache
 define unpack
 	rm -rf $(@D)
@@ -166,15 +166,15 @@ define unpack
 	rm -rf $(@D)/apt
 endef
 
-# An emulator of another processor, and the C library of that processor.
+# An emulator of an arm64 processor, and the C library for it.
 $(TOOLS)/qemu/.installed:
 	$(call unpack,qemu-user qemu-user-static libc6-arm64-cross)
-	@# Of half a gigabyte, one processor is needed.
+	@# The package has half a gigabyte of emulators, and one is needed.
 	find $(@D)/usr/bin ! -type d ! -name 'qemu-aarch64*' -delete
 	$(@D)/usr/bin/qemu-aarch64-static --version
 	touch $@
 
-# Where the machine has no ip. Its libraries come along, and `ip` finds them.
+# For a machine without `ip`. Its libraries are unpacked, too, and the wrapper makes `ip` find them.
 $(TOOLS)/iproute2/.installed:
 	$(call unpack,iproute2 libbpf1 libelf1 libmnl0 libcap2 libtirpc3)
 	mkdir -p $(@D)/path
