@@ -34,7 +34,8 @@ pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_
 
 /// The same, if nobody did maintenance.
 pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
-    let look = Look { config, observation, intent, looked_for };
+    let marks = observation.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+    let look = Look { config, observation, marks, intent, looked_for };
     let standbys = look.standbys();
     let decision = look.decide(&standbys);
     Plan { decision, standbys }
@@ -43,6 +44,8 @@ pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Inte
 struct Look<'a> {
     config: &'a Config,
     observation: &'a Observation,
+    /// What the interface remembers.
+    marks: Marks,
     intent: &'a Intent,
     looked_for: Duration,
 }
@@ -84,7 +87,7 @@ impl Look<'_> {
         }
         let Some(attachment) = attachment(interface) else {
             // Attached to nothing, in the middle of a move of another run that may still be alive.
-            let busy = Marks::read(&interface.tags).is_busy(self.observation.observed_at);
+            let busy = self.marks.is_busy(self.observation.observed_at);
             let again = busy.then(|| self.look_again(LookReason::InterfaceInTransit)).flatten();
             if let Some(again) = again {
                 return again;
@@ -102,7 +105,7 @@ impl Look<'_> {
             }));
         };
         if attachment.status == AttachmentStatus::Attaching && self.may_serve_once_attached(holder) {
-            return self.decide_arriving(interface, holder);
+            return self.decide_arriving(holder);
         }
         self.decide_holder(interface, attachment, holder, standbys)
     }
@@ -117,8 +120,8 @@ impl Look<'_> {
     }
 
     /// EC2 takes its time to attach the interface. The run that asked for it waits; if it does not live, this one does.
-    fn decide_arriving(&self, interface: &NetworkInterface, target: &InstanceId) -> Decision {
-        if Marks::read(&interface.tags).is_busy(self.observation.observed_at) {
+    fn decide_arriving(&self, target: &InstanceId) -> Decision {
+        if self.marks.is_busy(self.observation.observed_at) {
             return Decision::Act(Action::Keep { reason: KeepReason::InterfaceArriving });
         }
         let refusal = Refusal::StillAttaching { to: target.clone() };
@@ -134,91 +137,103 @@ impl Look<'_> {
     ) -> Decision {
         let condition = self.condition(holder);
         let leaving = attachment.status == AttachmentStatus::Detaching;
-        if !self.intent.is_operators_failover() && !leaving {
-            let keep = match condition {
-                Holder::Healthy if self.reported_failing(holder) => match self.look_again(LookReason::EventDisagrees) {
-                    Some(again) => return again,
-                    None => Some(KeepReason::EventOutdated),
-                },
-                Holder::Healthy => Some(KeepReason::HolderHealthy),
-                Holder::Starting => Some(KeepReason::HolderStarting),
-                Holder::ChecksUnreadable => Some(KeepReason::StatusChecksUnreadable),
-                Holder::StateUnknown => Some(KeepReason::HolderStateUnknown),
-                Holder::Failed(MoveCause::HolderStopped) if self.may_be_being_started(interface, attachment) => {
-                    match self.look_again(LookReason::AnotherRunAtWork) {
-                        Some(again) => return again,
-                        None => None,
-                    }
-                }
-                Holder::Failed(MoveCause::HolderMissing) => match self.look_again(LookReason::MemberMissing) {
-                    Some(again) => return again,
-                    None => None,
-                },
-                Holder::Failed(_) => None,
-            };
-            if let Some(reason) = keep {
-                return Decision::Act(Action::Keep { reason });
-            }
+        if !leaving && let Some(stays) = self.decide_to_keep(&condition, attachment, holder) {
+            return stays;
         }
-        if let Intent::Failover { to: Some(target) } = self.intent
-            && target == holder
-            && !leaving
-        {
-            return Decision::Act(Action::Keep { reason: KeepReason::AlreadyOnTarget });
-        }
-        let in_place = self.start_in_place(interface, attachment, holder);
         if attachment.device_index == 0 && !leaving {
-            if let Some(start) = in_place {
-                return self.decide_start(interface, start);
-            }
-            if let Some(refusal) = self.not_started_again(interface, holder) {
-                return Decision::Act(Action::Refuse(refusal));
-            }
-            let refusal = Refusal::PrimaryInterface {
-                holder: holder.clone(),
-                state: self.observation.instance(holder).map(|instance| instance.state.clone()),
-                attachment_id: attachment.id.clone(),
-            };
-            let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
-            return again.unwrap_or(Decision::Act(Action::Refuse(refusal)));
+            return self.decide_primary(interface, attachment, holder, &condition);
         }
         let cause = match condition {
             Holder::Failed(cause) if !leaving => cause,
             _ => MoveCause::InterfaceUnattached,
         };
         let decision = self.decide_move(interface, Some(attachment), self.cause(cause), standbys);
-        let is_no_better = |planned: &Move| {
-            let marks = Marks::read(&interface.tags);
-            let target = &planned.targets.first;
-            let has_failed = marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
-            target.start && (has_failed || marks.is_unfinished(&attachment.id))
-        };
-        let has_come_back = Marks::read(&interface.tags).has_come_back(holder, &attachment.id);
-        match (in_place, &decision) {
-            // The standby did not take it, and what brought it back did not come to start the holder. The license is down
-            // until somebody does.
-            (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(interface, start),
-            // A standby that would have to be started as well is no better if EC2 could not start it within the hour: the
-            // interface would go back and forth. Those come last, so the first target speaks for all. And what another run
-            // brought here and did not come to start is where it was to go.
-            (Some(start), Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
-                self.decide_start(interface, start)
+        self.move_or_start(interface, attachment, holder, decision)
+    }
+
+    /// That the interface stays with its holder, or that EC2 is read again before it leaves it; `None`: it has to leave.
+    fn decide_to_keep(&self, condition: &Holder, attachment: &Attachment, holder: &InstanceId) -> Option<Decision> {
+        let keep = |reason| Some(Decision::Act(Action::Keep { reason }));
+        if let Intent::Failover { to } = self.intent {
+            return to.as_ref().filter(|target| *target == holder).and_then(|_| keep(KeepReason::AlreadyOnTarget));
+        }
+        match condition {
+            Holder::Healthy if self.reported_failing(holder) => {
+                self.look_again(LookReason::EventDisagrees).or_else(|| keep(KeepReason::EventOutdated))
             }
-            (None, Decision::Act(Action::Move(planned))) if is_no_better(planned) => {
-                let refusal = self.not_started_again(interface, holder);
+            Holder::Healthy => keep(KeepReason::HolderHealthy),
+            Holder::Starting => keep(KeepReason::HolderStarting),
+            Holder::ChecksUnreadable => keep(KeepReason::StatusChecksUnreadable),
+            Holder::StateUnknown => keep(KeepReason::HolderStateUnknown),
+            Holder::Failed(MoveCause::HolderStopped) if self.may_be_being_started(attachment) => {
+                self.look_again(LookReason::AnotherRunAtWork)
+            }
+            Holder::Failed(MoveCause::HolderMissing) => self.look_again(LookReason::MemberMissing),
+            Holder::Failed(_) => None,
+        }
+    }
+
+    /// A primary interface: EC2 never detaches it, so its holder can only be started, or is waited for while it is terminated.
+    fn decide_primary(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+        condition: &Holder,
+    ) -> Decision {
+        if let Some(start) = self.start_in_place(interface, attachment, holder) {
+            return self.decide_start(start);
+        }
+        if let Some(refusal) = self.not_started_again(holder) {
+            return Decision::Act(Action::Refuse(refusal));
+        }
+        let refusal = Refusal::PrimaryInterface {
+            holder: holder.clone(),
+            state: self.observation.instance(holder).map(|instance| instance.state.clone()),
+            attachment_id: attachment.id.clone(),
+        };
+        let again = condition.is_dying().then(|| self.look_again(LookReason::PrimaryNotReleased)).flatten();
+        again.unwrap_or(Decision::Act(Action::Refuse(refusal)))
+    }
+
+    /// Prefers a start of the holder where it is to a move that promises no more.
+    fn move_or_start(
+        &self,
+        interface: &NetworkInterface,
+        attachment: &Attachment,
+        holder: &InstanceId,
+        decision: Decision,
+    ) -> Decision {
+        let has_come_back = self.marks.has_come_back(holder, &attachment.id);
+        match (self.start_in_place(interface, attachment, holder), &decision) {
+            // The standby did not take it, and the run that brought it back did not come to start the holder. The license is down
+            // until a run does.
+            (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(start),
+            (Some(start), Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment) => {
+                self.decide_start(start)
+            }
+            (None, Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment) => {
+                let refusal = self.not_started_again(holder);
                 refusal.map_or(decision, |refusal| Decision::Act(Action::Refuse(refusal)))
             }
             (Some(start), Decision::Act(Action::Refuse(Refusal::TooManyMoves { .. }))) if !start.counts => {
-                self.decide_start(interface, start)
+                self.decide_start(start)
             }
-            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
-                self.decide_start(interface, start)
-            }
+            (Some(start), Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => self.decide_start(start),
             (None, Decision::Act(Action::Refuse(Refusal::NoViableStandby))) => {
-                self.wait_for_holder(interface, holder).unwrap_or(decision)
+                self.wait_for_holder(holder).unwrap_or(decision)
             }
             _ => decision,
         }
+    }
+
+    /// Whether the first target, which would have to be started as well, is no better than a stopped holder: EC2 could not
+    /// start it within the hour, so the interface would go back and forth; or another run brought the interface here and did
+    /// not come to start the holder. Targets that EC2 could not start come last, so the first one speaks for all.
+    fn is_no_better(&self, planned: &Move, attachment: &Attachment) -> bool {
+        let target = &planned.targets.first;
+        let has_failed = self.marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
+        target.start && (has_failed || self.marks.is_unfinished(&attachment.id))
     }
 
     /// The start of the holder where it is, if it is stopped and may be started now. An operator who asks for a failover
@@ -230,25 +245,25 @@ impl Look<'_> {
         holder: &InstanceId,
     ) -> Option<Start> {
         let is_there = attachment.status == AttachmentStatus::Attached;
-        let may = self.may_be_started(interface, holder);
+        let may = self.may_be_started(holder);
         let start = Start {
             interface_id: interface.id.clone(),
             instance_id: holder.clone(),
             cause: MoveCause::HolderStopped,
-            counts: !Marks::read(&interface.tags).is_unfinished(&attachment.id),
+            counts: !self.marks.is_unfinished(&attachment.id),
         };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
     }
 
     /// Whether a stopped member may be started now.
-    fn may_be_started(&self, interface: &NetworkInterface, member: &InstanceId) -> bool {
+    fn may_be_started(&self, member: &InstanceId) -> bool {
         let now = self.observation.observed_at;
-        self.config.start_standby && !Marks::read(&interface.tags).is_too_early_to_start(member, now)
+        self.config.start_standby && !self.marks.is_too_early_to_start(member, now)
     }
 
-    fn decide_start(&self, interface: &NetworkInterface, start: Start) -> Decision {
-        let moves = Marks::read(&interface.tags).recent_moves(self.observation.observed_at);
+    fn decide_start(&self, start: Start) -> Decision {
+        let moves = self.marks.recent_moves(self.observation.observed_at);
         Decision::Act(if start.counts && moves.len() >= self.config.max_moves_per_hour as usize {
             Action::Refuse(Refusal::TooManyMoves { moves })
         } else {
@@ -257,19 +272,19 @@ impl Look<'_> {
     }
 
     /// Nobody could take the interface, and the holder cannot be started at this moment.
-    fn wait_for_holder(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Decision> {
+    fn wait_for_holder(&self, holder: &InstanceId) -> Option<Decision> {
         let may = self.config.start_standby && !self.intent.is_operators_failover();
         match self.observation.instance(holder)?.state {
             InstanceState::Stopping if may => self.look_again(LookReason::HolderStopping),
-            _ => self.not_started_again(interface, holder).map(|refusal| Decision::Act(Action::Refuse(refusal))),
+            _ => self.not_started_again(holder).map(|refusal| Decision::Act(Action::Refuse(refusal))),
         }
     }
 
     /// That the holder is stopped and EC2 could not start it a moment ago, if that is so.
-    fn not_started_again(&self, interface: &NetworkInterface, holder: &InstanceId) -> Option<Refusal> {
+    fn not_started_again(&self, holder: &InstanceId) -> Option<Refusal> {
         let may = self.config.start_standby && !self.intent.is_operators_failover();
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
-        let too_early = !self.may_be_started(interface, holder);
+        let too_early = !self.may_be_started(holder);
         (may && is_stopped && too_early).then(|| Refusal::HolderNotStarted { holder: holder.clone() })
     }
 
@@ -293,7 +308,7 @@ impl Look<'_> {
         let eligible: Vec<&Standby> =
             standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
-        let (marks, now) = (Marks::read(&interface.tags), self.observation.observed_at);
+        let (marks, now) = (&self.marks, self.observation.observed_at);
         // What EC2 could not start within the hour comes last: it has capacity for another one, perhaps.
         let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
         stopped.sort_by_key(|standby| marks.has_failed_to_start(&standby.instance_id, now));
@@ -371,8 +386,8 @@ impl Look<'_> {
 
     /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
     /// started then; in between it looks exactly like a holder that has failed.
-    fn may_be_being_started(&self, interface: &NetworkInterface, attachment: &Attachment) -> bool {
-        Marks::read(&interface.tags).is_being_started(self.observation.observed_at, &attachment.id)
+    fn may_be_being_started(&self, attachment: &Attachment) -> bool {
+        self.marks.is_being_started(self.observation.observed_at, &attachment.id)
     }
 
     fn look_again(&self, reason: LookReason) -> Option<Decision> {
@@ -441,7 +456,7 @@ impl Look<'_> {
             Obstacle::WrongVpc
         } else if let Some(taken) = taken {
             Obstacle::DeviceIndexTaken(taken.id.clone())
-        } else if let Some(full) = lack_of_room(interface, instance) {
+        } else if let Some(full) = lack_of_room(&self.marks, interface, instance) {
             full
         } else if self.is_being_taken(instance) {
             Obstacle::BeingTaken
@@ -449,7 +464,7 @@ impl Look<'_> {
             Obstacle::MayNotStart
         } else if instance.state == InstanceState::Stopped
             && !self.intent.is_operators_failover()
-            && !self.may_be_started(interface, member)
+            && !self.may_be_started(member)
         {
             Obstacle::NotStarted
         } else {
@@ -468,8 +483,8 @@ impl Look<'_> {
 }
 
 /// What the interface remembers of the limit of the instance's type, if that leaves no room.
-fn lack_of_room(interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
-    let limits = Marks::read(&interface.tags).limits.get(&instance.instance_type).copied()?;
+fn lack_of_room(marks: &Marks, interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
+    let limits = marks.limits.get(&instance.instance_type).copied()?;
     let (instance_type, limit) = (instance.instance_type.clone(), limits.effective());
     limits.leave_no_room(instance, &interface.id).then_some(Obstacle::NoRoom { instance_type, limit })
 }
