@@ -13,6 +13,7 @@ use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::marks::{Change, Debt, Marks};
 use crate::decide::problem;
 use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
+use crate::decide::publication::{self, Facts};
 use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
@@ -41,117 +42,95 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        let Some(ending) = work.outcome.take() else {
+        let Some(outcome) = work.outcome.take() else {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
-        let stranded = matches!(ending, RunOutcome::Stranded);
-        let arriving = matches!(ending, RunOutcome::Arriving(_));
-        // What may have been changed and has not come to an end is taken up by the next run.
-        let is_open = stranded || arriving || matches!(ending, RunOutcome::Refused(_)) && run.may_have_changed;
-        let is_audit = matches!(ending, RunOutcome::Audited { .. });
-        // What others owe is left to the next run: who does maintenance may not have the settings to wake a token server.
-        let is_maintenance = matches!(ending, RunOutcome::Answered(_));
-        let is_void = matches!(ending, RunOutcome::Refused(_)) && !run.may_have_changed;
-        let state = self.state(&run, &ending, &work, &trigger);
-        let remembered = work.remembered_announcement.as_deref();
-        let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
-        // The findings of the checks are part of an audit, and come with its report.
-        let verdict = self.verdict(&mut run, ending, &work);
+        let close = Close::of(&outcome, run.may_have_changed);
+        let state = self.state(&run, &outcome, &work, &trigger);
+        let is_audit = matches!(outcome, RunOutcome::Audited { .. });
+        let verdict = self.verdict(&mut run, outcome, &work);
         let mut report = self.report(&mut run, verdict, trigger, work.checks);
-        let audit = is_audit.then(|| audit::signature(&report.findings));
         if work.says_nothing {
             return Ok(report);
         }
-        let is_news = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
-        let told_anyway = match report.outcome {
-            Outcome::Moved | Outcome::Started | Outcome::Repaired => true,
-            Outcome::Audited => {
-                is_news(&announcement, &work.remembered_announcement) || is_news(&audit, &work.remembered_audit)
-            }
-            // Somebody who asks gets an answer each time, and what was moved or mended on the way has not been told yet.
-            Outcome::Refused | Outcome::Failed => {
-                let is_asked = report.trigger.kind == TriggerKind::Failover || state == State::Open;
-                is_asked || report.movement.is_some() || !work.repaired.is_empty()
-            }
-            // What is told of a pause is told below, whoever set it or saw it end.
-            Outcome::Paused | Outcome::Resumed => false,
-            Outcome::NoAction | Outcome::Planned | Outcome::Ignored | Outcome::Resolved => false,
+        // The findings of the checks are part of an audit, and come with its report.
+        let digests = Digests::of(&work, is_audit.then_some(report.findings.as_slice()));
+        let facts = Facts {
+            is_requested: report.trigger.kind == TriggerKind::Failover || state == State::Open,
+            has_changed: report.movement.is_some() || !work.repaired.is_empty(),
+            is_new_audit: digests.are_new(&work),
         };
+        let is_due = publication::is_due(report.outcome, facts);
         // What this run has done may have made more due.
         work.read_marks(&run);
-        let decision = self.decide(&run, &work, &state, told_anyway);
-        // A move that another run owes and that ends the problem says so itself.
-        let mut to_append = match &decision {
-            Decision::Resolve(over) if work.due.iter().any(|owed| self.tells_a_move(owed)) => Some(over.clone()),
-            _ => None,
-        };
+        let decision = self.decide(&run, &work, &state, is_due);
+        let mut settlement = Settlement::of_what_is_void(&run, &mut work, close);
         let mut has_ended = false;
-        let publishes = to_append.is_none() && (told_anyway || decision != Decision::Nothing);
-        if publishes {
-            word(&mut report, &decision);
-        }
-        let mut settlement = Settlement::default();
-        settlement.obsolete(std::mem::take(&mut work.obsolete));
-        // The report of a move that was refused before it began tells nothing of what other runs owe for it.
-        let void = work.noted.take_if(|debt| is_void && matches!(debt.change, Change::Move { .. }));
-        settlement.obsolete(void.map(|debt| debt.key));
-        if stranded {
-            settlement.obsolete(told_by_own_note(&run, &work));
-        }
-        let mut unpublished = None;
-        if publishes {
-            match self.publish(&mut run, &report, &decision.tries(request_id)).await {
-                Ok(()) => {
-                    if let Some(debt) = work.noted.take_if(|_| !is_open) {
-                        settlement.told(&run, debt);
-                    }
-                    has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
-                    self.remember(&mut run, &decision, [(ANNOUNCED, &announcement), (AUDITED, &audit)]).await;
-                }
-                Err(error) => unpublished = Some(error),
-            }
-        } else if let Some(debt) = work.noted.take_if(|_| !is_open) {
-            // A move that came back, and was told of before.
-            if run.may_have_changed {
-                settlement.told(&run, debt);
-            } else {
-                settlement.obsolete([debt.key]);
-            }
-        }
-        if unpublished.is_none() && !is_maintenance {
-            let owes_the_end = to_append.is_some();
-            unpublished = self.settle_due(&mut run, &work, &report, &mut to_append, &mut settlement).await.err();
-            has_ended |= owes_the_end && to_append.is_none();
-        }
-        // Of that move nothing was to be told after all.
-        if let Some(over) = to_append.filter(|_| unpublished.is_none()) {
-            word(&mut report, &Decision::Resolve(over));
-            unpublished = self.publish(&mut run, &report, request_id).await.err();
-            has_ended = unpublished.is_none();
-        }
-        if unpublished.is_none() {
-            unpublished = self.tell_of_pause(&mut run, &mut report).await.err();
-        }
+        let publication = Publication { request_id, close, decision: &decision, is_due, digests: &digests };
+        let published =
+            self.publish_all(&mut run, &mut work, &mut report, publication, &mut settlement, &mut has_ended).await;
         self.forget(&run, &work, &state, &decision, has_ended, &mut settlement);
-        if let Some(debt) = work.noted.take() {
-            settlement.rewritten.push(debt.handed_over());
-        }
-        // Whoever publishes what this run could not is to know what came of waking the token server.
-        if let Some(woken) = work.woken.filter(|_| unpublished.is_some()) {
-            let left = work.asleep(&run).map(|owed| &owed.debt).filter(|debt| !settlement.settles(debt));
-            let left: Vec<Debt> = left.map(|debt| Debt { woken, ..debt.clone() }).collect();
-            settlement.rewritten.extend(left);
-        }
+        settlement.leave(&run, &mut work, published.is_ok());
         self.clean_up(&mut run, settlement).await;
         report.steps = run.steps;
         report.findings = run.findings;
         let summary = report.summary.clone();
-        match unpublished {
-            _ if stranded => Err(Failure::InterfaceNotAttached { summary }),
-            _ if arriving => Err(Failure::DeadlineReached { amid: Amid::Move, summary }),
-            Some(error) if error.is_transient() => Err(Failure::NotificationNotPublished { error, summary }),
-            Some(_) | None => Ok(report),
+        match (close, published) {
+            (Close::Stranded, _) => Err(Failure::InterfaceNotAttached { summary }),
+            (Close::Arriving, _) => Err(Failure::DeadlineReached { amid: Amid::Move, summary }),
+            (_, Err(error)) if error.is_transient() => Err(Failure::NotificationNotPublished { error, summary }),
+            (_, Ok(()) | Err(_)) => Ok(report),
         }
+    }
+
+    /// Publishes the report of this run, then what other runs left pending, then the news of a pause, up to the first that SNS
+    /// does not take. `has_ended` says whether the end of a problem was told.
+    async fn publish_all(
+        &self,
+        run: &mut Run<'_, E>,
+        work: &mut Work,
+        report: &mut Report,
+        Publication { request_id, close, decision, is_due, digests }: Publication<'_>,
+        settlement: &mut Settlement,
+        has_ended: &mut bool,
+    ) -> Result<(), CallError> {
+        // A move that another run owes and that ends the problem says so itself.
+        let mut to_append = match decision {
+            Decision::Resolve(over) if work.due.iter().any(|owed| self.tells_a_move(owed)) => Some(over.clone()),
+            _ => None,
+        };
+        let noted = |work: &mut Work| work.noted.take_if(|_| !close.is_open());
+        if to_append.is_none() && (is_due || *decision != Decision::Nothing) {
+            word(report, decision);
+            self.publish(run, report, &decision.tries(request_id)).await?;
+            if let Some(debt) = noted(work) {
+                settlement.told(run, debt);
+            }
+            *has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
+            let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit)];
+            self.remember(run, decision, told).await;
+        } else if let Some(debt) = noted(work) {
+            // A move that came back, and was told of before.
+            if run.may_have_changed {
+                settlement.told(run, debt);
+            } else {
+                settlement.obsolete([debt.key]);
+            }
+        }
+        // What others owe is left to the next run by whoever does maintenance, who may not have the settings to wake a token server.
+        if close != Close::Maintenance {
+            let owes_the_end = to_append.is_some();
+            let settled = self.settle_due(run, work, report, &mut to_append, settlement).await;
+            *has_ended |= owes_the_end && to_append.is_none();
+            settled?;
+        }
+        // Of that move nothing was to be told after all.
+        if let Some(over) = to_append {
+            word(report, &Decision::Resolve(over));
+            self.publish(run, report, request_id).await?;
+            *has_ended = true;
+        }
+        self.tell_of_pause(run, report).await
     }
 
     /// The run's time ended in the middle of its work. What it has begun is noted on the interface; the next run takes it
@@ -703,6 +682,70 @@ fn told_by_own_note<E: Ec2>(run: &Run<'_, E>, work: &Work) -> Vec<String> {
     seen.iter().filter(is_told).map(|debt| debt.key.clone()).collect()
 }
 
+/// What the end of a run means for its own note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Close {
+    /// The work is done, so its report settles the note.
+    Done,
+    /// A move was refused before it began, so there is nothing to tell of it.
+    Void,
+    /// What may have been changed has not come to an end; the next run takes it up.
+    Open,
+    /// The same, and the interface is attached to nothing.
+    Stranded,
+    /// The same, and EC2 is still attaching the interface.
+    Arriving,
+    /// An operator paused or resumed the function.
+    Maintenance,
+}
+
+impl Close {
+    fn of(outcome: &RunOutcome, may_have_changed: bool) -> Self {
+        match outcome {
+            RunOutcome::Stranded => Self::Stranded,
+            RunOutcome::Arriving(_) => Self::Arriving,
+            RunOutcome::Refused(_) if may_have_changed => Self::Open,
+            RunOutcome::Refused(_) => Self::Void,
+            RunOutcome::Answered(_) => Self::Maintenance,
+            _ => Self::Done,
+        }
+    }
+
+    fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Stranded | Self::Arriving)
+    }
+}
+
+/// What is remembered of an announcement and of an audit once they are published.
+struct Digests {
+    announcement: Option<String>,
+    audit: Option<String>,
+}
+
+impl Digests {
+    fn of(work: &Work, audited: Option<&[Finding]>) -> Self {
+        let remembered = work.remembered_announcement.as_deref();
+        let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
+        Self { announcement, audit: audited.map(audit::signature) }
+    }
+
+    /// Whether there is one that differs from what was published last.
+    fn are_new(&self, work: &Work) -> bool {
+        let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
+        is_new(&self.announcement, &work.remembered_announcement) || is_new(&self.audit, &work.remembered_audit)
+    }
+}
+
+/// What is to be published, and how.
+#[derive(Clone, Copy)]
+struct Publication<'a> {
+    request_id: &'a str,
+    close: Close,
+    decision: &'a Decision,
+    is_due: bool,
+    digests: &'a Digests,
+}
+
 /// What becomes of the notes on the interface at the end of a run.
 #[derive(Default)]
 struct Settlement {
@@ -713,6 +756,30 @@ struct Settlement {
 }
 
 impl Settlement {
+    /// The notes that mean nothing anymore, whatever is published.
+    fn of_what_is_void<E: Ec2>(run: &Run<'_, E>, work: &mut Work, close: Close) -> Self {
+        let mut settlement = Self::default();
+        settlement.obsolete(std::mem::take(&mut work.obsolete));
+        // The report of a move that was refused before it began tells nothing of what other runs owe for it.
+        let void = work.noted.take_if(|debt| close == Close::Void && matches!(debt.change, Change::Move { .. }));
+        settlement.obsolete(void.map(|debt| debt.key));
+        if close == Close::Stranded {
+            settlement.obsolete(told_by_own_note(run, work));
+        }
+        settlement
+    }
+
+    /// Leaves to the next run what this one has not settled.
+    fn leave<E: Ec2>(&mut self, run: &Run<'_, E>, work: &mut Work, is_published: bool) {
+        self.rewritten.extend(work.noted.take().map(Debt::handed_over));
+        // Whoever publishes what this run could not is to know what came of waking the token server.
+        if let Some(woken) = work.woken.filter(|_| !is_published) {
+            let left = work.asleep(run).map(|owed| &owed.debt).filter(|debt| !self.settles(debt));
+            let left: Vec<Debt> = left.map(|debt| Debt { woken, ..debt.clone() }).collect();
+            self.rewritten.extend(left);
+        }
+    }
+
     fn obsolete(&mut self, keys: impl IntoIterator<Item = String>) {
         self.settled.extend(keys);
     }

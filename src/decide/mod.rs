@@ -8,6 +8,7 @@ pub mod network_acl;
 pub mod pause;
 pub mod plan;
 pub mod problem;
+pub mod publication;
 pub mod rehearsal;
 pub mod request;
 pub mod security_group;

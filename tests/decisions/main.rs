@@ -22,4 +22,5 @@ mod house;
 mod identifiers;
 mod marks;
 mod planning;
+mod publication;
 mod security_groups;
