@@ -38,9 +38,9 @@ pub fn ends(asked: Option<End>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Str
     };
     // The tag knows whole seconds.
     match end.map(|end| end.trunc_subsecs(0)) {
-        Some(end) if end <= now => Err(not_an_end(&format!("{} is not ahead", in_words(end)))),
+        Some(end) if end <= now => Err(not_an_end(&format!("{} is not in the future", in_words(end)))),
         Some(end) if end.signed_duration_since(now) <= LONGEST => Ok(end),
-        _ => Err(not_an_end("it is more than a week away")),
+        _ => Err(not_an_end("the end is more than a week away")),
     }
 }
 
@@ -165,12 +165,13 @@ impl News {
         let until = self.pause.as_ref().map(Pause::in_words).unwrap_or_default();
         match self.kind {
             NewsKind::Set => format!(
-                "token-failover is paused until {until}. Until then events and the schedule change nothing, whatever fails; an \
-                 operator's failover still works."
+                "token-failover is paused until {until}. Until then, events and the schedule change nothing, whatever fails. \
+                 An operator's failover still works."
             ),
             NewsKind::EndsSoon => {
                 format!(
-                    "The pause ends at {until}. Then token-failover acts again: if the holder does not run, it moves."
+                    "The pause ends at {until}. token-failover then acts again: if the holder is not running, it moves the \
+                     interface."
                 )
             }
             NewsKind::Ended => format!("The pause ended at {until}. token-failover acts again."),
@@ -178,8 +179,8 @@ impl News {
                 format!("An operator ended the pause, which was to last until {until}. token-failover acts again.")
             }
             NewsKind::NotUnderstood => format!(
-                "The tag {PAUSED} on the interface says no time at which a pause ends within a week ({}), so nothing is \
-                 paused. It is removed.",
+                "The tag {PAUSED} on the interface does not name a time within a week at which the pause ends ({}), so \
+                 nothing is paused. The function removes the tag.",
                 self.value
             ),
         }

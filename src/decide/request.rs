@@ -65,13 +65,15 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
     let reason = match document.get("reason") {
         None | Some(Value::Null) => None,
         Some(Value::String(reason)) => Some(shortened(reason, 256)),
-        Some(other) => return Err(problem(format!("reason is {}, not a text", shortened(&other.to_string(), 64)))),
+        Some(other) => return Err(problem(format!("reason is {}, not a string", shortened(&other.to_string(), 64)))),
     };
     // An `Until` that is overlooked would be taken for the usual time.
     let until = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("until")).map(|(_, until)| until) {
         None | Some(Value::Null) => None,
         Some(Value::String(until)) => Some(shortened(until, 64).parse::<End>().map_err(problem)?),
-        Some(other) => return Err(problem(not_an_end(&format!("{} is no text", shortened(&other.to_string(), 64))))),
+        Some(other) => {
+            return Err(problem(not_an_end(&format!("{} is not a string", shortened(&other.to_string(), 64)))));
+        }
     };
     // A `To` that is overlooked would send the interface to another member than the one that was meant.
     let to = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("to")).map(|(_, to)| to) {
@@ -84,10 +86,10 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
         Some("audit") => (TriggerKind::Audit, Intent::Audit, dry_run),
         Some("plan") => (TriggerKind::Plan, Intent::Reconcile, true),
         Some("failover") => (TriggerKind::Failover, Intent::Failover { to }, dry_run),
-        Some("pause" | "resume") if dry_run => return Err(problem("pause and resume take no dryRun".to_owned())),
+        Some("pause" | "resume") if dry_run => return Err(problem("pause and resume do not accept dryRun".to_owned())),
         Some("pause") => (TriggerKind::Pause, Intent::Pause { until }, false),
         Some("resume") => (TriggerKind::Resume, Intent::Resume, false),
-        _ => return Err(problem(format!("the action {} is not known", shortened(&action.to_string(), 64)))),
+        _ => return Err(problem(format!("the action {} is unknown", shortened(&action.to_string(), 64)))),
     };
     Ok(Request { trigger: Trigger { reason, ..Trigger::of(kind) }, intent, dry_run })
 }
@@ -161,7 +163,7 @@ fn parse_state_change(mut trigger: Trigger, detail: &Value) -> Parsed {
     }
     let detail = match Detail::deserialize(detail) {
         Ok(detail) => detail,
-        Err(error) => return malformed(trigger, format!("the detail of the state change: {error}")),
+        Err(error) => return malformed(trigger, format!("the detail of the state change is malformed: {error}")),
     };
     trigger.instance_id = Some(shortened(&detail.instance_id, 64));
     trigger.state = Some(shortened(&detail.state, 64));
@@ -188,7 +190,7 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
     }
     let detail = match Detail::deserialize(detail) {
         Ok(detail) => detail,
-        Err(error) => return malformed(trigger, format!("the detail of the Spot interruption: {error}")),
+        Err(error) => return malformed(trigger, format!("the detail of the Spot interruption is malformed: {error}")),
     };
     trigger.instance_id = Some(shortened(&detail.instance_id, 64));
     trigger.state = detail.instance_action.as_deref().map(|action| shortened(action, 64));
@@ -198,7 +200,7 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
             let intent = Intent::Evacuate { instance, until };
             Parsed::Request(Request { trigger, intent, dry_run: false })
         }
-        (Ok(_), None) => malformed(trigger, "a Spot interruption warning without a time that can be".to_owned()),
+        (Ok(_), None) => malformed(trigger, "the Spot interruption warning has no valid time".to_owned()),
         (Err(problem), _) => malformed(trigger, problem),
     }
 }
@@ -261,7 +263,7 @@ fn parse_health(mut trigger: Trigger, detail: &Value, resources: &[String]) -> P
         None => code.ends_with("_SCHEDULED") || code.ends_with("_EXPEDITED"),
     };
     if !code.starts_with("AWS_EC2_") || !is_scheduled {
-        return nothing(trigger, "the Health event announces no change of an instance");
+        return nothing(trigger, "the Health event announces no change to an instance");
     }
     if text("statusCode").is_some_and(|status| status.eq_ignore_ascii_case("closed")) {
         return nothing(trigger, "the Health event is closed");

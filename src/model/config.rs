@@ -180,7 +180,7 @@ impl std::error::Error for ConfigError {}
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let noun = if self.problems.len() == 1 { "problem" } else { "problems" };
-        write!(f, "the configuration has {} {noun}; nothing was called", self.problems.len())?;
+        write!(f, "The configuration has {} {noun}. No AWS call was made.", self.problems.len())?;
         for problem in &self.problems {
             write!(f, "\n- {problem}")?;
         }
@@ -238,7 +238,7 @@ impl Config {
         let ports = reader.ports();
         let clients = reader.list(
             "TOKEN_SERVER_CLIENTS",
-            "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0",
+            "CIDR ranges, security group ids or prefix list ids, comma-separated, such as 10.0.0.0/16,sg-0123456789abcdef0",
         );
         let allocation_id =
             reader.optional("TOKEN_SERVER_ALLOCATION_ID", "an allocation id such as eipalloc-0123456789abcdef0");
@@ -251,8 +251,11 @@ impl Config {
         let probe = reader.switch("TOKEN_SERVER_PROBE");
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
-        let force_after =
-            reader.number("FAILOVER_FORCE_DETACH_AFTER_SECONDS", 0..=240, "seconds from 0 (never force) to 240");
+        let force_after = reader.number(
+            "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
+            0..=240,
+            "a number of seconds from 0 (never force) to 240",
+        );
         let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
         let repair = reader.repair();
         let activation = reader.activation();
@@ -343,13 +346,13 @@ impl Reader {
     /// Reads the ports. A port that is named twice would be checked, reported and opened twice.
     fn ports(&mut self) -> Option<Vec<PortRange>> {
         const VARIABLE: &str = "TOKEN_SERVER_PORTS";
-        let expected = "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012";
+        let expected = "TCP ports from 1 to 65535, comma-separated, such as 27007,27010-27012";
         let ports: Vec<PortRange> = self.list(VARIABLE, expected)?;
         let overlap = |(index, one): (usize, &PortRange)| {
             ports.iter().skip(index + 1).any(|other| one.first <= other.last && other.first <= one.last)
         };
         if ports.iter().enumerate().any(overlap) {
-            self.problem(VARIABLE, "every port only once");
+            self.problem(VARIABLE, "each port only once");
         }
         Some(ports)
     }
@@ -373,21 +376,22 @@ impl Reader {
         // Anything else, such as a mark that reverses the direction of writing, could make a mail say what it does not say.
         let plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
         if name.chars().count() > 64 || !name.chars().all(plain) {
-            self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, blanks and ASCII punctuation");
+            self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, spaces and ASCII punctuation marks");
         }
         Some(name)
     }
 
     fn members(&mut self) -> Option<Vec<InstanceId>> {
         const VARIABLE: &str = "TOKEN_SERVER_INSTANCE_IDS";
-        const EXPECTED: &str = "two or more instance ids, comma separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
+        const EXPECTED: &str = "two or more instance ids, comma-separated, most preferred first, such as \
+                                i-0123456789abcdef0,i-0fedcba9876543210";
         if self.value(VARIABLE).is_none() {
             self.problem(VARIABLE, EXPECTED);
         }
         let members: Vec<InstanceId> = self.list(VARIABLE, EXPECTED)?;
         let different: BTreeSet<&InstanceId> = members.iter().collect();
         if different.len() < members.len() {
-            self.problem(VARIABLE, "every instance id only once");
+            self.problem(VARIABLE, "each instance id only once");
         } else if members.len() < 2 {
             self.problem(VARIABLE, EXPECTED);
         }
@@ -408,7 +412,8 @@ impl Reader {
                 _ => {
                     self.problem(
                         VARIABLE,
-                        "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing",
+                        "any of elastic-ip, delete-on-termination and security-group, comma-separated, or empty to repair \
+                         nothing",
                     );
                     break;
                 }
@@ -423,7 +428,7 @@ impl Reader {
         let parameters = self.value(PARAMETERS).map(parameters_of_document);
         if parameters == Some(None) {
             // A person may have put a secret there, so the value is not repeated.
-            let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
+            let expected = "a JSON object with a string or a list of strings for each parameter of the document, such as \
                             {\"Service\":[\"lmgrd\"]}";
             self.problems.push(Problem {
                 variable: PARAMETERS.to_owned(),
@@ -434,7 +439,7 @@ impl Reader {
         if self.value(DOCUMENT).is_none() && parameters.is_some() {
             self.problem(DOCUMENT, format!("the document that {PARAMETERS} belongs to"));
         }
-        let expected = "the name or ARN of a command document of Systems Manager, such as token-failover-restart";
+        let expected = "the name or ARN of a Systems Manager command document, such as token-failover-restart";
         let document = self.optional(DOCUMENT, expected)?;
         Some(Activation { document, parameters: parameters.flatten().unwrap_or_default() })
     }

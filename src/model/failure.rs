@@ -11,14 +11,14 @@ pub enum Failure {
     InvalidRequest(#[from] RequestError),
     /// EC2 throttled the function for longer than it retried.
     #[error(
-        "EC2 throttles the function, so it was not looked at anything and nothing was changed ({0}); it will be tried again"
+        "EC2 throttled the function before it could read anything ({0}). Nothing was changed. The function tries again."
     )]
     Ec2Throttled(CallError),
     /// EC2 did not answer.
-    #[error("EC2 could not be reached, so nothing was changed ({0}); it will be tried again")]
+    #[error("EC2 could not be reached ({0}). Nothing was changed. The function tries again.")]
     Ec2Unreachable(CallError),
     /// The invocation's time ended before the work did.
-    #[error("the time of the invocation ended: {summary}; the next run takes it up from what EC2 says then")]
+    #[error("{summary}")]
     DeadlineReached {
         /// In the middle of what.
         amid: Amid,
@@ -26,13 +26,16 @@ pub enum Failure {
         summary: String,
     },
     /// The interface is attached to nothing.
-    #[error("the license interface is attached to nothing: {summary}; it will be tried again")]
+    #[error("{summary} The function tries again.")]
     InterfaceNotAttached {
         /// What the report says.
         summary: String,
     },
     /// The report could not be published.
-    #[error("the report could not be published ({error}); it is owed and will be published by the next run: {summary}")]
+    #[error(
+        "The report could not be published ({error}). It is pending, and the next run publishes it. The report says: \
+         {summary}"
+    )]
     NotificationNotPublished {
         /// Why.
         error: CallError,

@@ -17,7 +17,7 @@ const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
 
 /// What an operator may give as the end of a pause.
 const ACCEPTED: &str =
-    "a time such as 2026-11-12T01:30:00Z, or a duration such as 2h, 90m or 1d; it is ahead, and at most a week away";
+    "a time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, in the future and at most a week away";
 
 /// The end of a pause, as an operator gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +45,13 @@ impl FromStr for End {
             // A number too large for a machine is a duration all the same, and too long.
             is_number.then(|| Duration::from_secs(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*seconds)))
         });
-        duration.map(Self::After).ok_or_else(|| not_an_end(&format!("{text:?} is neither")))
+        duration.map(Self::After).ok_or_else(|| not_an_end(&format!("{text:?} is neither a time nor a duration")))
     }
 }
 
 /// Says what is accepted as the end of a pause.
 pub(crate) fn not_an_end(problem: &str) -> String {
-    format!("until: {problem}; it is {ACCEPTED}")
+    format!("until: {problem}; expected {ACCEPTED}")
 }
 
 /// A pause. In a report it is one that is in force.

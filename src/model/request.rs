@@ -235,10 +235,10 @@ impl IgnoredReason {
 /// A malformed request of an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{problem}; accepted are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}}, \
+    "{problem}; accepted requests are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}}, \
      {{\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}}, \
      {{\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"}} and {{\"action\":\"resume\"}} \
-     (to, until and reason are optional); reconcile, audit and failover take \"dryRun\":true"
+     (to, until and reason are optional); reconcile, audit and failover also accept \"dryRun\":true"
 )]
 pub struct RequestError {
     pub(crate) problem: String,

@@ -71,7 +71,7 @@ fn refuses(variable: &str, expected: &str, values: &[&str]) {
 
 const INTERFACE: &str = "a network interface id such as eni-0123456789abcdef0";
 const INSTANCES: &str =
-    "two or more instance ids, comma separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
+    "two or more instance ids, comma-separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
 const TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover";
 
 #[test]
@@ -199,7 +199,7 @@ fn the_members_are_two_or_more_instances_in_the_order_of_preference() {
 fn a_member_is_named_once() {
     let values =
         ["i-0aaaaaaaaaaaaaaa1,i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2, i-0aaaaaaaaaaaaaaa1"];
-    refuses("TOKEN_SERVER_INSTANCE_IDS", "every instance id only once", &values);
+    refuses("TOKEN_SERVER_INSTANCE_IDS", "each instance id only once", &values);
 }
 
 #[test]
@@ -228,13 +228,13 @@ fn the_name_is_for_people_and_is_the_interfaces_id_where_none_is_given() {
         (longest, longest),
     ];
     makes("TOKEN_SERVER_NAME", table, |config, name| config.name = name.to_owned());
-    let expected = "up to 64 letters, digits, blanks and ASCII punctuation";
+    let expected = "up to 64 letters, digits, spaces and ASCII punctuation marks";
     refuses("TOKEN_SERVER_NAME", expected, &[&"n".repeat(65), "license\neu", "license\u{7}eu", "license\teu"]);
 }
 
 #[test]
 fn a_name_that_a_mail_could_show_as_something_else_is_refused() {
-    let expected = "up to 64 letters, digits, blanks and ASCII punctuation";
+    let expected = "up to 64 letters, digits, spaces and ASCII punctuation marks";
     let names = ["license\u{202E}eu", "license\u{200B}eu", "\u{2066}license", "license\u{A0}eu", "license \u{1F3ED}"];
     refuses("TOKEN_SERVER_NAME", expected, &names);
 }
@@ -267,14 +267,14 @@ fn ports_are_numbers_and_ranges_in_the_given_order() {
         "http",
         "27007/tcp",
     ];
-    refuses("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012", &values);
+    refuses("TOKEN_SERVER_PORTS", "TCP ports from 1 to 65535, comma-separated, such as 27007,27010-27012", &values);
 }
 
 #[test]
 fn a_port_is_named_once() {
     let values =
         ["27007,27007", "27007-27010,27010", "27008,27007-27009", "1-65535,27007", "1,27007-27009,27009-27012"];
-    refuses("TOKEN_SERVER_PORTS", "every port only once", &values);
+    refuses("TOKEN_SERVER_PORTS", "each port only once", &values);
     let adjacent = [("27007-27008,27009", vec![(27007, 27008), (27009, 27009)])];
     makes("TOKEN_SERVER_PORTS", adjacent, |config, ports| {
         config.ports = ports.into_iter().map(|(first, last)| PortRange { first, last }).collect();
@@ -318,7 +318,7 @@ fn clients_are_ranges_of_addresses_groups_and_prefix_lists() {
         "10.0.0.0/16;10.1.0.0/16",
     ];
     let expected =
-        "CIDR ranges, security group ids or prefix list ids, comma separated, such as 10.0.0.0/16,sg-0123456789abcdef0";
+        "CIDR ranges, security group ids or prefix list ids, comma-separated, such as 10.0.0.0/16,sg-0123456789abcdef0";
     refuses("TOKEN_SERVER_CLIENTS", expected, &values);
 }
 
@@ -370,7 +370,7 @@ fn a_forced_detach_comes_after_seconds_or_never() {
         config.force_detach_after = seconds.map(Duration::from_secs);
     });
     let values = ["241", "-1", "+1", "30s", "0.5", "never"];
-    refuses("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "seconds from 0 (never force) to 240", &values);
+    refuses("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "a number of seconds from 0 (never force) to 240", &values);
 }
 
 #[test]
@@ -397,7 +397,8 @@ fn what_may_be_repaired_is_exactly_what_is_listed_and_nothing_where_the_list_is_
         ("security-group,delete-on-termination,elastic-ip", repair(true, true, true)),
     ];
     makes("FAILOVER_REPAIR", table, |config, repair| config.repair = repair);
-    let expected = "elastic-ip, delete-on-termination, security-group, comma separated, or empty for nothing";
+    let expected =
+        "any of elastic-ip, delete-on-termination and security-group, comma-separated, or empty to repair nothing";
     refuses(
         "FAILOVER_REPAIR",
         expected,
@@ -422,18 +423,18 @@ fn four_mistakes_are_reported_at_once_in_the_order_of_the_documentation() {
             problem(
                 "TOKEN_SERVER_PORTS",
                 Some("27007-"),
-                "TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012"
+                "TCP ports from 1 to 65535, comma-separated, such as 27007,27010-27012"
             ),
             problem("FAILOVER_START_STANDBY", Some("yes"), "true or false"),
         ]
     );
     assert_eq!(
         error.to_string(),
-        "the configuration has 4 problems; nothing was called\n\
+        "The configuration has 4 problems. No AWS call was made.\n\
          - TOKEN_SERVER_INTERFACE_ID is \"eni-1\"; expected a network interface id such as eni-0123456789abcdef0\n\
-         - TOKEN_SERVER_INSTANCE_IDS is \"i-0aaaaaaaaaaaaaaa1\"; expected two or more instance ids, comma separated, most \
+         - TOKEN_SERVER_INSTANCE_IDS is \"i-0aaaaaaaaaaaaaaa1\"; expected two or more instance ids, comma-separated, most \
          preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210\n\
-         - TOKEN_SERVER_PORTS is \"27007-\"; expected TCP ports from 1 to 65535, comma separated, such as 27007,27010-27012\n\
+         - TOKEN_SERVER_PORTS is \"27007-\"; expected TCP ports from 1 to 65535, comma-separated, such as 27007,27010-27012\n\
          - FAILOVER_START_STANDBY is \"yes\"; expected true or false"
     );
 }
@@ -445,7 +446,7 @@ fn one_mistake_is_one_problem_and_a_missing_variable_says_so() {
         .expect_err("no topic");
     assert_eq!(
         error.to_string(),
-        "the configuration has 1 problem; nothing was called\n\
+        "The configuration has 1 problem. No AWS call was made.\n\
          - NOTIFICATION_TOPIC_ARN is not set; expected the ARN of an SNS topic such as \
          arn:aws:sns:eu-west-1:123456789012:token-failover"
     );
@@ -472,7 +473,7 @@ fn a_token_server_is_woken_by_a_document_of_systems_manager() {
     makes(DOCUMENT, table, |config, name| {
         config.activation = Some(Activation { document: parsed(name), parameters: BTreeMap::new() });
     });
-    let expected = "the name or ARN of a command document of Systems Manager, such as token-failover-restart";
+    let expected = "the name or ARN of a Systems Manager command document, such as token-failover-restart";
     refuses(DOCUMENT, expected, &["no", "restart lmgrd", "restart;lmgrd", &"d".repeat(129)]);
 }
 
@@ -493,7 +494,7 @@ fn the_document_gets_its_parameters_as_lists() {
 #[test]
 fn parameters_that_are_none_are_a_problem_that_does_not_repeat_them() {
     for parameters in ["commands", "[]", r#"{"commands": 1}"#, r#"{"commands": [["a"]]}"#, r#"{"secret": "hush""#] {
-        let expected = "a JSON object with a text or a list of texts for each parameter of the document, such as \
+        let expected = "a JSON object with a string or a list of strings for each parameter of the document, such as \
                         {\"Service\":[\"lmgrd\"]}";
         let problems = vec![problem(PARAMETERS, Some("(not shown)"), expected)];
         assert_eq!(

@@ -16,9 +16,9 @@ use crate::standard::{self, documents, event};
 use crate::world::{instance_id, parsed};
 
 /// What an operator reads behind the problem.
-const ACCEPTED: &str = "accepted are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"}, \
+const ACCEPTED: &str = "accepted requests are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"}, \
     {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}, {\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"} \
-    and {\"action\":\"resume\"} (to, until and reason are optional); reconcile, audit and failover take \"dryRun\":true";
+    and {\"action\":\"resume\"} (to, until and reason are optional); reconcile, audit and failover also accept \"dryRun\":true";
 
 /// The trigger of an event.
 fn of_event(kind: TriggerKind, id: &str, time: &str, instance: Option<&str>, state: Option<&str>) -> Trigger {
@@ -594,17 +594,17 @@ fn unknown_extra_fields_never_matter() {
 #[test]
 fn a_malformed_request_is_told_what_is_wrong_and_what_is_accepted() {
     for (document, problem) in [
-        (json!({"action": "fail-over"}), "the action \"fail-over\" is not known"),
-        (json!({"action": "Failover"}), "the action \"Failover\" is not known"),
-        (json!({"action": ""}), "the action \"\" is not known"),
-        (json!({"action": null}), "the action null is not known"),
-        (json!({"action": 1}), "the action 1 is not known"),
-        (json!({"action": ["failover"]}), "the action [\"failover\"] is not known"),
+        (json!({"action": "fail-over"}), "the action \"fail-over\" is unknown"),
+        (json!({"action": "Failover"}), "the action \"Failover\" is unknown"),
+        (json!({"action": ""}), "the action \"\" is unknown"),
+        (json!({"action": null}), "the action null is unknown"),
+        (json!({"action": 1}), "the action 1 is unknown"),
+        (json!({"action": ["failover"]}), "the action [\"failover\"] is unknown"),
         (json!({"action": "failover", "to": "the standby"}), "to: \"the standby\" is not an instance id"),
         (json!({"action": "failover", "to": ""}), "to: \"\" is not an instance id"),
         (json!({"action": "failover", "to": names::INTERFACE}), "to: \"eni-0ddddddddddddddd1\" is not an instance id"),
         (json!({"action": "failover", "to": [names::STANDBY]}), "to is [\"i-0bbbbbbbbbbbbbbb2\"], not an instance id"),
-        (json!({"action": "failover", "reason": 5}), "reason is 5, not a text"),
+        (json!({"action": "failover", "reason": 5}), "reason is 5, not a string"),
         (json!({"action": "failover", "dryRun": "true"}), "dryRun is \"true\", not true or false"),
         (json!({"action": "reconcile", "dry_run": 1}), "dry_run is 1, not true or false"),
         // Even where it is not used: who says where to, does not want a reconcile.
@@ -619,13 +619,13 @@ fn what_an_operator_writes_at_length_is_shortened() {
     let long = "x".repeat(1_000_000);
     let shortened = Trigger { reason: Some(format!("{}…", "x".repeat(256))), ..bare(TriggerKind::Failover) };
     assert_eq!(read(&json!({"action": "failover", "reason": long})), request(shortened, Intent::Failover { to: None }));
-    let problem = format!("the action \"{}… is not known", "x".repeat(63));
+    let problem = format!("the action \"{}… is unknown", "x".repeat(63));
     assert_eq!(read(&json!({"action": long})), refused(&problem));
     let problem = format!("to: \"{}…\" is not an instance id", "x".repeat(64));
     assert_eq!(read(&json!({"action": "failover", "to": long})), refused(&problem));
     let problem = format!("to is [\"{}…, not an instance id", "x".repeat(62));
     assert_eq!(read(&json!({"action": "failover", "to": [long]})), refused(&problem));
-    let problem = format!("reason is [\"{}…, not a text", "x".repeat(62));
+    let problem = format!("reason is [\"{}…, not a string", "x".repeat(62));
     assert_eq!(read(&json!({"action": "failover", "reason": [long]})), refused(&problem));
     let problem = format!("dryRun is \"{}…, not true or false", "x".repeat(63));
     assert_eq!(read(&json!({"action": "failover", "dryRun": long})), refused(&problem));
@@ -714,7 +714,7 @@ fn a_state_change_without_a_usable_detail_is_malformed() {
         (json!({"instance-id": 5, "state": "stopped"}), "invalid type: integer `5`, expected a string"),
         (json!({"instance-id": names::HOLDER, "state": ["stopped"]}), "invalid type: sequence, expected a string"),
     ] {
-        let problem = format!("the detail of the state change: {problem}");
+        let problem = format!("the detail of the state change is malformed: {problem}");
         let expected = ignored(holder_stopped(None, None), IgnoredReason::MalformedEvent, &problem);
         assert_eq!(read(&state_change(json!({"detail": detail}))), expected, "{detail}");
     }
@@ -771,7 +771,7 @@ fn a_spot_warning_means_nothing_without_a_time_or_with_one_that_has_no_end() {
             state: Some("stop".to_owned()),
             ..bare(TriggerKind::SpotInterruption)
         };
-        let problem = "a Spot interruption warning without a time that can be";
+        let problem = "the Spot interruption warning has no valid time";
         assert_eq!(read(&document), ignored(trigger, IgnoredReason::MalformedEvent, problem), "{time}");
     }
 }
@@ -1001,7 +1001,7 @@ fn every_scheduled_change_of_ec2_is_an_announcement_and_moves_nothing() {
 
 #[test]
 fn a_health_event_that_announces_nothing_is_ignored() {
-    let announces_nothing = "the Health event announces no change of an instance";
+    let announces_nothing = "the Health event announces no change to an instance";
     for (changes, detail) in [
         (json!({"eventTypeCategory": "issue"}), announces_nothing),
         (json!({"eventTypeCategory": "accountNotification"}), announces_nothing),
