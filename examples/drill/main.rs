@@ -41,10 +41,10 @@ const USAGE: &str = "Usage: cargo run --example drill [-- [NAME] [--json] | --li
 const HELP: &str = "\
 Plays a whole failover with no AWS account: the real function against a simulated EC2, in real time.
 
-NAME      another scenario than the first
---json    the report as JSON, at once
---list    the scenarios
---all     all of them at once, one line each; fails if one does not end as expected";
+NAME      play this scenario instead of the first
+--json    print the report as JSON, without waiting
+--list    list the scenarios
+--all     play all scenarios without waiting, one line each; fails if one does not end as expected";
 
 /// No line is longer.
 const WIDTH: usize = 100;
@@ -92,8 +92,8 @@ fn request(arguments: &[String]) -> Result<Request, String> {
     let scenario = match names.as_slice() {
         [] => &SCENARIOS[0],
         [name] => scenarios::named(name)
-            .ok_or_else(|| format!("there is no scenario {name:?}; --list shows those there are"))?,
-        [_, second, ..] => return Err(format!("one scenario at a time; {second:?} is one too many")),
+            .ok_or_else(|| format!("there is no scenario {name:?}; --list lists the scenarios"))?,
+        [_, second, ..] => return Err(format!("only one scenario at a time: {second:?} is one too many")),
     };
     match (flags.as_slice(), names.is_empty()) {
         ([], _) => Ok(Request::Play(scenario)),
@@ -102,8 +102,8 @@ fn request(arguments: &[String]) -> Result<Request, String> {
         (["--all"], true) => Ok(Request::All),
         (["--help" | "-h"], _) => Ok(Request::Help),
         ([flag @ ("--list" | "--all")], false) => Err(format!("{flag} takes no scenario")),
-        ([flag], _) => Err(format!("{flag} is not known")),
-        _ => Err(format!("{} do not go together", flags.join(" and "))),
+        ([flag], _) => Err(format!("unknown option {flag}")),
+        _ => Err(format!("{} cannot be combined", flags.join(" and "))),
     }
 }
 
@@ -180,7 +180,7 @@ fn show(scenario: &'static Scenario) -> bool {
     }
     if played.mails.is_empty() {
         print_heading("Mail");
-        println!("None: nothing was changed, and nothing has to be.");
+        println!("None: nothing was changed, and nothing has to be changed.");
     }
     println!();
     print_whereabouts(&played);
@@ -302,7 +302,7 @@ fn print_mail(mail: &Mail) {
 
 fn print_whereabouts(played: &Played) {
     match &played.interface {
-        None => println!("The license interface does not exist anymore; its MAC address was {}.", names::MAC),
+        None => println!("The license interface no longer exists. Its MAC address was {}.", names::MAC),
         Some((holder, mac)) => {
             let place = match holder {
                 Some(id) => format!("on the {}, {id}", role(id)),

@@ -46,10 +46,10 @@ pub(crate) fn introduction(scenario: &Scenario) -> Vec<String> {
     };
     let holder = world.holder_of(names::INTERFACE).unwrap_or("nothing");
     let standbys: Vec<String> = members(scenario).filter(|id| *id != holder).map(described).collect();
-    let kind = if is_member(holder) { "holder" } else { "a stranger," };
+    let kind = if is_member(holder) { "holder" } else { "non-member" };
     vec![
-        format!("The license is bound to the MAC address {}, that of {}.", names::MAC, names::INTERFACE),
-        format!("This interface is on {kind} {}; standby: {}.", described(holder), standbys.join(", ")),
+        format!("The license is bound to the MAC address {} of {}.", names::MAC, names::INTERFACE),
+        format!("The interface is on {kind} {}; standby: {}.", described(holder), standbys.join(", ")),
     ]
 }
 

@@ -144,7 +144,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sleeping-standby",
-        title: "The standby runs, and its token server has to be woken",
+        title: "The standby runs, and its token server has to be activated",
         world: || pair().instance(names::STANDBY, |standby| standby.token_server_on_command()).timings(timings()),
         settings: &[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT), ("TOKEN_SERVER_PROBE", "true")],
         ..HOLDER_STOPS
@@ -178,7 +178,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "hung-holder",
-        title: "The holder hangs and does not let go: only a forced detach ends",
+        title: "The holder hangs and does not let go: only a forced detach succeeds",
         settings: &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "2")],
         incident: |world| world.crash(names::HOLDER).expect("the holder is there"),
         acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],
@@ -194,7 +194,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "cold-standby",
-        title: "The standby is stopped: it gets the interface, then it is started",
+        title: "The standby is stopped: it gets the interface and is then started",
         world: || cold_standby().instance(names::HOLDER, |holder| holder.stopped()).timings(timings()),
         ..HOLDER_STOPPED
     },
@@ -237,7 +237,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "address-left-on-old-instance",
-        title: "The Elastic IP was left on the old holder, and is brought over",
+        title: "The Elastic IP was left on the old holder and is moved over",
         world: || {
             let elsewhere = names::primary_interface_of(names::HOLDER);
             (HOLDER_STOPPED.world)().address(names::ALLOCATION, |address| address.on(&elsewhere))
@@ -246,7 +246,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "address-with-stranger",
-        title: "A stranger has the Elastic IP: that is reported, not changed",
+        title: "A non-member has the Elastic IP: that is reported, not changed",
         world: || {
             let elsewhere = names::primary_interface_of(names::STRANGER);
             (HOLDER_STOPPED.world)()
@@ -272,7 +272,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "held-by-stranger",
-        title: "Somebody has attached the interface to an instance that is no member",
+        title: "An operator attached the interface to a non-member instance",
         world: || trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1)).timings(timings()),
         acts: &[one(&[("schedule", Report(Refused, "held-by-stranger"))])],
         ends_on: On(names::STRANGER),
@@ -281,7 +281,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "interface-missing",
-        title: "Somebody has deleted the interface, and the MAC address with it",
+        title: "An operator deleted the interface, and the MAC address with it",
         world: || pair().instance(names::HOLDER, |holder| holder.terminated()).timings(timings()),
         incident: |world| world.delete_interface(names::INTERFACE),
         acts: &[one(&[("holder-terminated", Report(Refused, "interface-missing"))])],
@@ -306,7 +306,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "denied",
-        title: "The role may not attach, which is noticed before anything is detached",
+        title: "The role may not attach: noticed before anything is detached",
         disruption: |simulator| simulator.deny("AttachNetworkInterface"),
         acts: &[one(&[("holder-stopped", Report(Refused, "permission-denied"))])],
         ends_on: On(names::HOLDER),
@@ -315,7 +315,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sns-down-then-settled",
-        title: "SNS is down: the report stays owed until the next run publishes it",
+        title: "SNS is down: the report stays pending until the next run publishes it",
         disruption: |simulator| simulator.always("Publish", Disruption::internal_error()),
         acts: &[
             one(&[("holder-stopped", Failure("NotificationNotPublished"))]),

@@ -133,7 +133,7 @@ impl Shared {
         match &call.outcome {
             Outcome::Ok if who == Who::Sns => self.say(at, who, "the notification is accepted".to_owned(), false),
             Outcome::Error(code) if TRANSIENT.contains(&code.as_str()) => {
-                self.say(at, who, format!("{} is answered with {code}", call.action), true);
+                self.say(at, who, format!("{} returned {code}", call.action), true);
             }
             Outcome::DroppedAfter => self.say(at, who, format!("the answer to {} is lost", call.action), true),
             _ => {}
@@ -155,7 +155,7 @@ impl Shared {
             Record::Audited(readiness) => {
                 let permissions = readiness.permissions.len();
                 let what =
-                    format!("read routes, network ACL, types and subscriptions; ask for {permissions} permissions");
+                    format!("read routes, network ACL, types and subscriptions; check {permissions} permissions");
                 self.say_new(at, number, "audit", what, false);
             }
             Record::Begun(step, resource) => self.say(at, who, begun(step, resource), false),
@@ -244,7 +244,7 @@ pub(crate) fn role(id: &str) -> &str {
         names::HOLDER => "holder",
         names::STANDBY => "standby",
         names::THIRD => "second standby",
-        names::STRANGER => "stranger",
+        names::STRANGER => "non-member",
         other => other,
     }
 }
@@ -316,16 +316,16 @@ fn planned(plan: &Plan) -> String {
         Decision::LookAgain { reason, at_most } => {
             let why = match reason {
                 LookReason::EventDisagrees => "the event and EC2 disagree",
-                LookReason::InterfaceInTransit => "the interface is on its way",
+                LookReason::InterfaceInTransit => "the interface is in transit",
                 LookReason::PrimaryNotReleased => "the primary interface is not free yet",
                 LookReason::StandbyInTransit => "the standby is starting or stopping",
                 LookReason::AnotherRunAtWork => "another run may be starting the standby",
                 LookReason::AttachPending => "EC2 is still attaching the interface",
-                LookReason::HolderStopping => "the holder is stopping, and can be started only then",
-                LookReason::InterfaceMissing => "one answer does not make the interface missing",
-                LookReason::MemberMissing => "one answer does not make a member missing",
+                LookReason::HolderStopping => "the holder is stopping and can be started only after that",
+                LookReason::InterfaceMissing => "one answer does not prove that the interface is missing",
+                LookReason::MemberMissing => "one answer does not prove that a member is missing",
             };
-            format!("decide: look again for up to {} s, as {why}", at_most.as_secs())
+            format!("decide: read again for up to {} s: {why}", at_most.as_secs())
         }
     }
 }
@@ -333,8 +333,8 @@ fn planned(plan: &Plan) -> String {
 /// What a step sets out to do.
 fn begun(step: Step, resource: &str) -> String {
     match step {
-        Step::NoteDebt => "note on the interface that a report will be owed".to_owned(),
-        Step::CheckPermission => format!("ask whether the role may attach it to the {}", role(resource)),
+        Step::NoteDebt => "note on the interface that a report is pending".to_owned(),
+        Step::CheckPermission => format!("check that the role may attach the interface to the {}", role(resource)),
         Step::Detach => "ask EC2 to detach the interface".to_owned(),
         Step::ForceDetach => "ask EC2 to detach the interface by force".to_owned(),
         Step::AwaitDetached => "wait until the interface is free".to_owned(),
@@ -351,11 +351,11 @@ fn begun(step: Step, resource: &str) -> String {
         Step::HandOverDebt => "leave the note for the next run".to_owned(),
         Step::NotePublished => "note on the interface what was published".to_owned(),
         Step::NoteArrival => "note on the interface that the move was made".to_owned(),
-        Step::NoteLimits => "note on the interface how many interfaces such an instance can have".to_owned(),
-        Step::Activate => format!("have Systems Manager wake the token server on the {}", role(resource)),
-        Step::AwaitActivation => "wait until it is woken".to_owned(),
+        Step::NoteLimits => "note on the interface how many interfaces the instance type can have".to_owned(),
+        Step::Activate => format!("have Systems Manager activate the token server on the {}", role(resource)),
+        Step::AwaitActivation => "wait until it is activated".to_owned(),
         Step::Probe => "try the ports of the token server".to_owned(),
-        Step::NotePause => "note on the interface that it is paused".to_owned(),
+        Step::NotePause => "note the pause on the interface".to_owned(),
     }
 }
 
@@ -366,16 +366,16 @@ fn ended(record: &StepRecord) -> Option<String> {
     match (record.result, record.step) {
         (StepResult::Failed, _) => Some(match record.error.as_deref() {
             Some(error) => match code(error) {
-                Some(code) => format!("{step} is answered with {code}"),
+                Some(code) => format!("{step} returned {code}"),
                 None => format!("{step} failed: {}", message(error)),
             },
             None => format!("{step} failed"),
         }),
-        (StepResult::Skipped, _) => Some(format!("{step}: it was so already")),
-        (_, Step::CheckPermission) => Some("it may".to_owned()),
-        (_, Step::AwaitDetached) => Some("see that the interface is free".to_owned()),
-        (_, Step::AwaitAttached) => Some(format!("see that the interface is on the {}", target(resource))),
-        (_, Step::AwaitRunning) => Some(format!("see that the {} runs", role(resource))),
+        (StepResult::Skipped, _) => Some(format!("{step}: already done")),
+        (_, Step::CheckPermission) => Some("the role may".to_owned()),
+        (_, Step::AwaitDetached) => Some("the interface is free".to_owned()),
+        (_, Step::AwaitAttached) => Some(format!("the interface is on the {}", target(resource))),
+        (_, Step::AwaitRunning) => Some(format!("the {} runs", role(resource))),
         _ => None,
     }
 }

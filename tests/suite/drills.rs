@@ -59,24 +59,24 @@ async fn the_timeline_tells_what_happens_in_order() {
     0     event      events/holder-stopping.json invokes the function
     30    function   read EC2: interface on holder; holder stopping; standby running
     30    function   decide: move the interface to the standby (holder-stopping)
-    30    function   note on the interface that a report will be owed
-    30    function   ask whether the role may attach it to the standby
-    60    function   it may
+    30    function   note on the interface that a report is pending
+    30    function   check that the role may attach the interface to the standby
+    60    function   the role may
     60    function   ask EC2 to detach the interface
-    90    function ! detach is answered with IncorrectState
+    90    function ! detach returned IncorrectState
     90    function   wait until the interface is free
     610   function   ask EC2 to detach the interface
-    640   function ! detach is answered with IncorrectState
+    640   function ! detach returned IncorrectState
     900   EC2        holder: stopping → stopped
     1160  function   ask EC2 to detach the interface
     1175  EC2        interface: detaching from the holder
     3175  EC2        interface: free
-    3300  function   see that the interface is free
+    3300  function   the interface is free
     3300  function   ask EC2 to attach the interface to the standby
     3315  EC2        interface: attaching to the standby
     3330  function   wait until the interface is on the standby
     4315  EC2        interface: attached to the standby
-    4400  function   see that the interface is on the standby
+    4400  function   the interface is on the standby
     4430  function   note on the interface that the move was made
     4460  function   publish the report
     4475  SNS        the notification is accepted
