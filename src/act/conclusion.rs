@@ -143,14 +143,19 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         request_id: &str,
     ) -> Result<Report, Failure> {
         if work.noted.is_none() {
-            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
+            return Err(Failure::DeadlineReached {
+                amid: Amid::Looking,
+                summary: "The invocation timed out before it changed \
+                                                                                 anything. The next run tries \
+                                                                                 again."
+                    .to_owned(),
+            });
         }
         if self.is_attached_to_nothing(&run) {
             let finding = run.advisor().attached_to_nothing(&work.standbys);
             run.findings.push(finding);
         }
-        let summary =
-            "The time of the invocation ended in the middle of a move; the next run goes on with it.".to_owned();
+        let summary = "The invocation timed out during a move. The next run continues it.".to_owned();
         let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
         let problem = Problem::new(verdict.reason, [self.is_attached_to_nothing(&run)]);
         let is_asked = trigger.kind == TriggerKind::Failover;
@@ -163,12 +168,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if decision != Decision::Nothing {
             match self.publish(&mut run, &report, &decision.tries(request_id)).await {
                 Ok(()) => self.remember(&mut run, &decision, []).await,
-                Err(_) => outlook = " This report could not be published either.",
+                Err(_) => outlook = " The report of this could not be published.",
             }
         }
         // A move that never comes to its end must not keep the end of a pause from being told.
         if outlook.is_empty() && self.tell_of_pause(&mut run, &mut report).await.is_err() {
-            outlook = " What became of the pause could not be published.";
+            outlook = " The news of the pause could not be published.";
         }
         Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
@@ -218,8 +223,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 );
                 Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
-            RunOutcome::MovedByAnotherRun(to) => {
-                let summary = format!("Another run attached the interface to {to} at the same time, and reports it.");
+RunOutcome::MovedByAnotherRun(to) => {
+                let summary =
+                    format!("Another run attached the interface to {to} at the same time. That run reports the move.");
                 verdict(Outcome::NoAction, "moved-by-another-run", summary)
             }
             RunOutcome::Refused(refusal) => {
@@ -243,8 +249,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             RunOutcome::Arriving(movement) => {
                 let finding = run.advisor().still_attaching(&movement.to);
                 let summary = format!(
-                    "EC2 has accepted to attach the license interface to {} and is still attaching it. The next run goes on from \
-                     there.",
+                    "EC2 accepted the request to attach the license interface to {} and is still attaching it. The next run \
+                     continues from there.",
                     movement.to
                 );
                 run.findings.push(finding);
@@ -252,7 +258,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             RunOutcome::Started(instance, cause) => {
                 let summary = format!(
-                    "{instance}, which has the license interface, was started where it is, because it was stopped and no \
+                    "{instance}, which holds the license interface, was started in place because it was stopped and no \
                      standby was ready to take the interface."
                 );
                 verdict(Outcome::Started, cause.code(), summary)
@@ -283,29 +289,33 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     fn kept_summary(&self, reason: KeepReason, run: &Run<'_, E>) -> String {
         let holder = place(run.holder());
         match reason {
-            KeepReason::HolderHealthy => format!("{holder} runs and has the interface. Nothing had to be done."),
-            KeepReason::HolderStarting => format!("{holder} is starting and has the interface. Nothing was done."),
+            KeepReason::HolderHealthy => {
+                format!("{holder} is running and holds the interface. Nothing had to be done.")
+            }
+            KeepReason::HolderStarting => format!("{holder} is starting and holds the interface. Nothing was done."),
             KeepReason::StatusChecksUnreadable => {
                 format!(
-                    "{holder} runs and has the interface, but its status checks could not be read. Nothing was done."
+                    "{holder} is running and holds the interface, but its status checks could not be read. Nothing was done."
                 )
             }
             KeepReason::HolderStateUnknown => {
                 format!(
-                    "{holder} has the interface and is in a state that this version does not know. Nothing was done."
+                    "{holder} holds the interface but is in a state that this version does not know. Nothing was done."
                 )
             }
             KeepReason::EventOutdated => {
                 format!(
-                    "The event says that {holder} fails, but EC2, asked repeatedly, says that it runs. Nothing was done."
+                    "The event says that {holder} failed, but EC2, asked repeatedly, says that it is running. Nothing was done."
                 )
             }
             KeepReason::Paused => {
                 run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen)).unwrap_or_default()
             }
-            KeepReason::AlreadyOnTarget => format!("{holder} has the interface already. Nothing had to be done."),
+            KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. Nothing had to be done."),
             KeepReason::InterfaceArriving => {
-                format!("EC2 is attaching the interface to {holder}, and another run waits for it. Nothing was done.")
+                format!(
+                    "EC2 is attaching the interface to {holder}, and another run is waiting for it. Nothing was done."
+                )
             }
         }
     }
@@ -448,7 +458,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                     action: "sns:Publish".to_owned(),
                     meaning: Meaning::Unreachable,
                     code: None,
-                    message: "the time of the invocation ended before SNS answered".to_owned(),
+                    message: "the invocation ran out of time before SNS answered".to_owned(),
                     request_id: None,
                 }),
             }
@@ -607,7 +617,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let (outcome, summary, movement) = match (&debt.change, to) {
             (Change::Repair { what }, _) => {
                 let summary = format!(
-                    "Repairs that began{when} ({}) may have been made; the run that began them could not report it. See the \
+                    "Repairs that began{when} ({}) may have been made. The run that began them could not report them. See the \
                      checks.",
                     what.join(", ")
                 );
@@ -615,21 +625,22 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             (Change::Start { .. }, to) => {
                 let summary = format!(
-                    "{} was stopped, and a run began to start it where it is{when} and could not report it. It runs now.",
+                    "{} was stopped. A run began to start it in place{when} but could not report it. The instance is running \
+                     now.",
                     place(to.as_ref())
                 );
                 (Outcome::Started, summary, None)
             }
             (Change::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
                 let summary = format!(
-                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried it could \
-                     not report it."
+                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried the move \
+                     could not report it."
                 );
                 (Outcome::Failed, summary, None)
             }
             (Change::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
                 let summary = format!(
-                    "The license interface moved from {} to {to}. The move began{when}; the run that made it could not report \
+                    "The license interface moved from {} to {to}. The move began{when}. The run that made it could not report \
                      it.",
                     place(from.as_ref())
                 );
@@ -646,9 +657,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             (Change::Move { from, .. }, to) => {
                 let summary = format!(
                     "A move of the license interface from {} began{when}, and the run that made it could not report how it \
-                     ended. Since then the interface was attached to {}, which is no member.",
+                     ended. The interface has since been attached to {}, which is not a member.",
                     place(from.as_ref()),
-                    to.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string)
+                    to.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string)
                 );
                 (Outcome::Failed, summary, None)
             }

@@ -74,7 +74,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         };
         if concern(&self.config, &request) == Concern::NotAMember {
             let named = request.trigger.instance_id.as_deref().unwrap_or("The instance");
-            let summary = format!("{named} is no member of this token server, so nothing was looked at.");
+            let summary = format!("{named} is not a member of this token server, so nothing was checked.");
             let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-a-member", summary, movement: None };
             return Ok(self.report(&mut run, verdict, request.trigger, None));
         }
@@ -112,7 +112,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
-            return Err(Failure::DeadlineReached { amid: Amid::Looking, summary: "nothing was changed".to_owned() });
+            return Err(Failure::DeadlineReached {
+                amid: Amid::Looking,
+                summary: "The invocation timed out before it changed \
+                                                                                 anything. The next run tries \
+                                                                                 again."
+                    .to_owned(),
+            });
         };
         let (reason, summary, movement) = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
@@ -130,7 +136,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             Action::Start(start) => {
                 run.steps = planned_steps_of_start(&start);
-                let summary = format!("{} would be started where it is. Nothing was changed.", start.instance_id);
+                let summary = format!("{} would be started in place. Nothing was changed.", start.instance_id);
                 (start.cause.code(), summary, None)
             }
             Action::Keep { reason: reason @ KeepReason::Paused } => {
@@ -228,7 +234,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         {
             run.activation = Some(ActivationRecord {
                 result: ActivationResult::Failed,
-                error: Some("the time was over before it was sent".to_owned()),
+                error: Some("the invocation ran out of time before the command was sent".to_owned()),
                 ..ActivationRecord::open(activation, instance)
             });
         }
@@ -286,7 +292,9 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             // It has not told. To restart what may serve by now is worse than to say so.
             Some(_) => {
                 run.activation = Some(ActivationRecord {
-                    error: Some("another run sent it or was about to, and could not say what came of it".to_owned()),
+                    error: Some(
+                        "another run sent the command or was about to, and could not report the result".to_owned(),
+                    ),
                     ..ActivationRecord::open(activation, instance)
                 });
             }

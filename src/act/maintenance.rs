@@ -49,11 +49,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if let Some(news) = self.own_news(run) {
             let mut verdict = verdict_of(&news);
             if let Some(before) = before {
-                verdict.summary = format!(
-                    "{} It takes the place of a pause: it lasts until then instead of {}.",
-                    verdict.summary,
-                    before.in_words()
-                );
+                verdict.summary =
+                    format!("{} This replaces a pause that was to last until {}.", verdict.summary, before.in_words());
             }
             work.outcome = Some(RunOutcome::Answered(verdict));
         }
@@ -133,7 +130,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     fn refuse(&self, run: &mut Run<'_, E>, work: &mut Work, refusal: &Refusal) {
         run.findings.extend(run.advisor().refusal(refusal, &[]));
         let summary =
-            format!("The pause is as it was, because the interface could not be marked: {}.", refusal.in_words());
+            format!("The pause was not changed because the interface could not be tagged: {}.", refusal.in_words());
         let verdict = Verdict { outcome: Outcome::Refused, reason: refusal.code(), summary, movement: None };
         work.outcome = Some(RunOutcome::Answered(verdict));
     }
@@ -201,7 +198,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         run.activation = Some(ActivationRecord {
             result: ActivationResult::Failed,
-            error: Some("token-failover is paused, so nothing was sent".to_owned()),
+            error: Some("token-failover is paused, so the command was not sent".to_owned()),
             ..ActivationRecord::open(activation, &instance)
         });
         work.woken = Some(Waking::Open);

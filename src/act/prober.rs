@@ -166,7 +166,7 @@ impl Prober {
                 (CheckResult::NotChecked, Some(Unanswered::Silent.to_string()))
             }
             Some(Err(unanswered)) => (CheckResult::Failed, Some(unanswered.to_string())),
-            None => (CheckResult::NotChecked, Some("the time was over".to_owned())),
+            None => (CheckResult::NotChecked, Some("out of time".to_owned())),
         };
         Probe { port, result, duration_ms: milliseconds(took), error }
     }

@@ -270,7 +270,7 @@ impl<E: Ec2> Run<'_, E> {
                         break;
                     }
                     Some(attachment) if attachment.id != from.id => {
-                        let message = format!("somebody else has moved {}", interface.id);
+                        let message = format!("something else moved {}", interface.id);
                         self.end(waiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
                         return Err(self.elsewhere(attachment));
                     }
@@ -496,7 +496,7 @@ impl<E: Ec2> Run<'_, E> {
                 self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
             }
             _ => {
-                let message = format!("the interface did not arrive on {}", attach.instance_id);
+                let message = format!("the interface did not reach {}", attach.instance_id);
                 self.end(awaiting, Some(&CallError::gave_up("ec2:DescribeNetworkInterfaces", message)));
             }
         }
@@ -568,13 +568,13 @@ impl<E: Ec2> Run<'_, E> {
         let reason = self.stopped_again.get(id);
         let reason = reason.map_or_else(String::new, |reason| format!("; EC2's reason: {reason}"));
         let did_not_come_up =
-            || CallError::gave_up("ec2:StartInstances", format!("{id} was started and did not come up{reason}"));
+            || CallError::gave_up("ec2:StartInstances", format!("{id} was started but did not come up{reason}"));
         let error = started.err().unwrap_or_else(did_not_come_up);
         // What the role may not do says nothing of EC2's capacity, and is worth a try as soon as it may.
         if !error.is_transient() && error.meaning != Meaning::Denied {
             self.not_started.insert(id.clone());
         }
-        let consequence = format!("{id} could not be started when it had the interface.");
+        let consequence = format!("{id} has the interface but could not be started.");
         let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
         self.findings.push(finding);
         Started::Not

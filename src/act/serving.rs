@@ -58,7 +58,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         loop {
             let sending = run.step(Step::Activate, instance, self.ssm.send_command(activation, instance));
             let Ok(sent) = timeout_at(ends, sending).await else {
-                let message = "the time was over before Systems Manager answered".to_owned();
+                let message = "the invocation ran out of time before Systems Manager answered".to_owned();
                 return Err(CallError {
                     meaning: Meaning::Unreachable,
                     ..CallError::gave_up("ssm:SendCommand", message)
@@ -95,10 +95,10 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             }
             Ok(Ok(false)) => {
                 record.result = ActivationResult::Failed;
-                gave_up(format!("the command ended as {}", record.status.as_deref().unwrap_or("failed")))
+                gave_up(format!("the command ended with the status {}", record.status.as_deref().unwrap_or("failed")))
             }
             Ok(Err(error)) => Some(error),
-            Err(_) => gave_up("the command has not ended yet".to_owned()),
+            Err(_) => gave_up("the command has not finished yet".to_owned()),
         };
         run.end(waiting, error.as_ref());
         error

@@ -87,7 +87,7 @@ impl Work {
             return String::new();
         }
         let unseen = unseen.join(", ");
-        format!(" EC2 accepted a repair and has not shown it since, so it may not be made: {unseen}.")
+        format!(" EC2 accepted a repair but does not show it yet, so it may not have taken effect: {unseen}.")
     }
 
     /// Whether another run has moved the interface and was not done with it.
@@ -144,12 +144,12 @@ impl Announcement {
         let members: Vec<&str> = self.members.iter().map(InstanceId::as_str).collect();
         let members = members.join(", ");
         let announced = match self.what {
-            Announced::Retirement => format!("AWS is going to retire {members}"),
-            Announced::Termination => format!("AWS is going to terminate {members}"),
-            Announced::Stop => format!("AWS is going to stop {members}"),
-            Announced::Reboot => format!("AWS is going to reboot {members}"),
+            Announced::Retirement => format!("AWS will retire the hardware of {members}"),
+            Announced::Termination => format!("AWS will terminate {members}"),
+            Announced::Stop => format!("AWS will stop {members}"),
+            Announced::Reboot => format!("AWS will reboot {members}"),
             Announced::PowerMaintenance | Announced::NetworkMaintenance | Announced::Change => {
-                format!("AWS has scheduled maintenance of {members}")
+                format!("AWS has scheduled maintenance for {members}")
             }
         };
         format!("{announced}. Nothing was moved.")

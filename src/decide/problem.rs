@@ -185,9 +185,9 @@ impl Decision {
     pub fn in_words(&self) -> String {
         match self {
             Self::Tell(Remembered { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
-                format!(" This has been so since {}.", in_words(*since))
+                format!(" This problem has lasted since {}.", in_words(*since))
             }
-            Self::Append(over) => format!(" This ends a problem: {}{}.", over.problem.code, over.since_in_words()),
+            Self::Append(over) => format!(" This ends the problem {}{}.", over.problem.code, over.since_in_words()),
             Self::Nothing | Self::Tell(_) | Self::Resolve(_) => String::new(),
         }
     }

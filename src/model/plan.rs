@@ -127,7 +127,7 @@ impl LookReason {
             action: action.to_owned(),
             meaning: Meaning::Unreachable,
             code: None,
-            message: format!("EC2 did not know {what}, and there was no time to ask it again"),
+            message: format!("EC2 did not know {what}, and there was no time to ask again"),
             request_id: None,
         }
     }
@@ -308,16 +308,16 @@ impl fmt::Display for Obstacle {
             Self::WrongVpc => write!(f, "it is in another VPC"),
             Self::DeviceIndexTaken(interface) => write!(f, "its device index is taken by {interface}"),
             Self::NoRoom { instance_type, limit: 1 } => {
-                write!(f, "it has 1 interface, and a {instance_type} can have no more")
+                write!(f, "it has 1 interface, as many as a {instance_type} can have")
             }
             Self::NoRoom { instance_type, limit } => {
-                write!(f, "it has {limit} interfaces, and a {instance_type} can have no more")
+                write!(f, "it has {limit} interfaces, as many as a {instance_type} can have")
             }
             Self::Impaired => write!(f, "its EC2 status checks fail"),
             Self::StatusChecksUnreadable => write!(f, "its EC2 status checks could not be read"),
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
             Self::NotStarted => write!(f, "it is stopped, and EC2 could not start it a few minutes ago"),
-            Self::BeingTaken => write!(f, "EC2 is about to take it away"),
+            Self::BeingTaken => write!(f, "EC2 is reclaiming it"),
         }
     }
 }
@@ -419,21 +419,21 @@ impl Refusal {
     pub fn in_words(&self) -> String {
         match self {
             Self::InterfaceMissing => "EC2 does not know it".to_owned(),
-            Self::HeldByStranger { .. } => "it is attached to something that is no member".to_owned(),
+            Self::HeldByStranger { .. } => "it is attached to something that is not a member".to_owned(),
             Self::PrimaryInterface { holder, .. } => {
-                format!("it is the primary interface of {holder}, and those cannot be moved")
+                format!("it is the primary interface of {holder}, and EC2 never detaches a primary interface")
             }
             Self::NoViableStandby => "no standby can take it".to_owned(),
             Self::TargetNotViable { target, .. } => format!("{target} cannot take it"),
-            Self::TargetNotAMember { target } => format!("{target} is no member"),
+            Self::TargetNotAMember { target } => format!("{target} is not a member"),
             Self::HolderNotStarted { holder } => {
-                format!("no standby can take it, and EC2 could not start {holder}, which has it")
+                format!("no standby can take it, and EC2 could not start its holder, {holder}")
             }
             Self::StillAttaching { to } => format!("EC2 is still attaching it to {to}"),
-            Self::TooManyMoves { .. } => "it was moved, or its holder started, too often within an hour".to_owned(),
-            Self::PermissionDenied(error) => format!("the function may not call {}", error.action),
-            Self::AmbiguousAnswer(_) => "EC2's answer contradicts the question".to_owned(),
-            Self::CallRejected(error) => format!("EC2 refuses {}", error.action),
+            Self::TooManyMoves { .. } => "there were too many moves or starts in the last hour".to_owned(),
+            Self::PermissionDenied(error) => format!("the function is not allowed to call {}", error.action),
+            Self::AmbiguousAnswer(_) => "EC2's answer does not match the request".to_owned(),
+            Self::CallRejected(error) => format!("EC2 rejects {}", error.action),
         }
     }
 
@@ -455,11 +455,11 @@ impl MoveCause {
             Self::HolderStopped => "its holder was stopped",
             Self::HolderShuttingDown => "its holder was being terminated",
             Self::HolderTerminated => "its holder was terminated",
-            Self::HolderMissing => "EC2 does not know its holder anymore",
-            Self::HolderImpaired => "the EC2 status checks of its holder failed",
-            Self::SpotInterruption => "EC2 announced to take its holder, a Spot Instance, away",
-            Self::InterfaceUnattached => "it was attached to nothing",
-            Self::OperatorRequest => "an operator asked for it",
+            Self::HolderMissing => "EC2 no longer knows its holder",
+            Self::HolderImpaired => "its holder failed its EC2 status checks",
+            Self::SpotInterruption => "EC2 is reclaiming its holder, a Spot Instance",
+            Self::InterfaceUnattached => "it was not attached to any instance",
+            Self::OperatorRequest => "an operator requested it",
         }
     }
 

@@ -140,7 +140,7 @@ impl Auditor<'_> {
         let Reading::Known(instances) = &self.observation.instances else { return };
         match &self.readiness.interface_limits {
             Reading::Unreadable(error) => {
-                findings.push(self.not_read("Whether the standbys have room for another interface", error));
+                findings.push(self.not_read("whether the standbys have room for another interface", error));
             }
             Reading::Known(limits) => {
                 let unknown = instances.iter().find(|instance| !limits.contains_key(&instance.instance_type));
@@ -166,7 +166,7 @@ impl Auditor<'_> {
                 Reading::Known(false) => unprotected.push(member),
                 Reading::Unreadable(error) if error.meaning == Meaning::NotFound => {}
                 Reading::Unreadable(error) => {
-                    findings.push(self.not_read("Whether the members are protected from termination", error));
+                    findings.push(self.not_read("whether the members are protected from termination", error));
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Auditor<'_> {
         let is_public = self.config.allocation_id.is_some() || interface.association.is_some();
         match &self.readiness.routes {
             Some(Reading::Unreadable(error)) if is_public => {
-                findings.push(self.not_read("Whether the subnet has a route to the internet", error));
+                findings.push(self.not_read("whether the subnet has a route to the internet", error));
             }
             Some(Reading::Known(routes))
                 if is_public && !routes.iter().any(crate::model::readiness::Route::is_to_internet) =>
@@ -192,14 +192,14 @@ impl Auditor<'_> {
         }
         match &self.readiness.acl {
             Some(Reading::Unreadable(error)) => {
-                findings.push(self.not_read("Whether the network ACL lets clients pass", error));
+                findings.push(self.not_read("whether the network ACL allows the clients", error));
             }
             Some(Reading::Known(entries)) => self.acl(interface, entries, findings),
             None => {}
         }
         match &self.readiness.client_groups {
             Reading::Unreadable(error) => {
-                findings.push(self.not_read("Whether the clients' security groups exist", error));
+                findings.push(self.not_read("whether the clients' security groups exist", error));
             }
             Reading::Known(existing) => {
                 let missing = client_groups(self.config).into_iter().filter(|group| !existing.contains(group));
@@ -241,12 +241,12 @@ impl Auditor<'_> {
             Reading::Known(true) => {}
             Reading::Known(false) => findings.push(self.advisor.activation_document_missing(activation)),
             Reading::Unreadable(error) => {
-                findings.push(self.not_read("Whether the document that wakes the token server exists", error));
+                findings.push(self.not_read("whether the activation document exists", error));
             }
         }
         match &readiness.reachable {
             Reading::Unreadable(error) => {
-                findings.push(self.not_read("Whether Systems Manager reaches the members", error));
+                findings.push(self.not_read("whether Systems Manager reaches the members", error));
             }
             Reading::Known(reachable) => {
                 let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
@@ -263,7 +263,7 @@ impl Auditor<'_> {
     /// Whether anybody would be told.
     fn notification(&self, findings: &mut Vec<Finding>) {
         match &self.readiness.subscriptions {
-            Reading::Unreadable(error) => findings.push(self.not_read("Who is subscribed to the topic", error)),
+            Reading::Unreadable(error) => findings.push(self.not_read("who is subscribed to the topic", error)),
             Reading::Known(None) => findings.push(self.advisor.topic_missing()),
             Reading::Known(Some(subscriptions)) => {
                 let is = |standing| move |one: &&Subscription| one.standing == standing;
@@ -282,7 +282,7 @@ impl Auditor<'_> {
                 match error.meaning {
                     Meaning::Denied => findings.push(self.advisor.permission_denied(error)),
                     Meaning::Throttled | Meaning::Unreachable => {
-                        findings.push(self.not_read("Whether the role allows everything", error));
+                        findings.push(self.not_read("whether the role allows every change", error));
                     }
                     // Anything else that EC2 has against the change comes after the permission, and passes or is told above.
                     _ => {}
@@ -292,7 +292,7 @@ impl Auditor<'_> {
     }
 
     fn not_read(&self, what: &str, error: &CallError) -> Finding {
-        let consequence = format!("{what} could not be read, so it is not known.");
+        let consequence = format!("The audit could not check {what}.");
         let mut finding = self.advisor.call_failed(NOT_READ, Severity::Warning, &error.action, &consequence, error);
         if error.meaning != Meaning::Denied {
             finding.resource = Some(error.action.clone());
@@ -317,11 +317,11 @@ pub(crate) fn summary<'a>(
     match (critical, warnings) {
         (0, 0) => ("ready", format!("The next failover would work: {ready}.")),
         (0, warnings) => {
-            ("ready-with-warnings", format!("The next failover would work, with warnings ({warnings}): {ready}."))
+            ("ready-with-warnings", format!("The next failover would work: {ready}. Warnings: {warnings}."))
         }
         (critical, _) => (
             "not-ready",
-            format!("The next failover would not work, or not all of it. Critical findings: {critical}. {ready}."),
+            format!("The next failover would fail, at least in part. Critical findings: {critical}. {ready}."),
         ),
     }
 }

@@ -23,13 +23,13 @@ use crate::model::request::Announced;
 
 /// What an operator does to end a pause.
 pub(crate) const HOW_TO_END_IT: &str =
-    "To end it: token-failover resume, or invoke the function with {\"action\":\"resume\"}.";
+    "End the pause:\ntoken-failover resume\nOr invoke the function with {\"action\":\"resume\"}.";
 
 /// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
 const MOST_OF_A_KIND: usize = 10;
 
 /// Where all of a report is that does not fit into a message.
-const WHOLE_REPORT: &str = "The function's log has the whole report, in the line whose type is report.";
+const WHOLE_REPORT: &str = "The whole report is in the function's log, in the line of type report.";
 
 /// Writes findings in the words of one configuration.
 #[derive(Debug, Clone, Copy)]
@@ -69,11 +69,11 @@ impl<'a> Advisor<'a> {
             Refusal::InterfaceMissing => Finding::critical(
                 "interface-missing",
                 interface,
-                format!("EC2 does not know {interface}. If it was deleted, its MAC address is lost for good."),
+                format!("EC2 does not know {interface}. If the interface was deleted, its MAC address is lost forever."),
                 format!(
-                    "Look whether it is in another account, with credentials of that account, or in another Region, with another \
-                     --region:\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com for a new \
-                     license, and deploy with its id.",
+                    "Check whether it is in another account (with credentials of that account) or in another Region (with \
+                     another --region):\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com \
+                     to get a new license, and deploy with the new interface's id.",
                     self.command(&format!(
                         "describe-network-interfaces --network-interface-ids {interface} --query \
                          'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
@@ -81,14 +81,14 @@ impl<'a> Advisor<'a> {
                 ),
             ),
             Refusal::HeldByStranger { holder, attachment_id } => {
-                let name = holder.as_ref().map_or_else(|| "something that is no instance".to_owned(), ToString::to_string);
+                let name = holder.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
                 Finding::critical(
                     "held-by-stranger",
                     &name,
                     format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
                     format!(
-                        "If it belongs there, deploy with that instance in TOKEN_SERVER_INSTANCE_IDS. If not, detach it, and \
-                         the next run attaches it to a member:\n{}",
+                        "If the interface belongs there, add that instance to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, \
+                         detach it, and the next run attaches it to a member:\n{}",
                         self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
                     ),
                 )
@@ -103,8 +103,8 @@ impl<'a> Advisor<'a> {
                          detaches a primary interface."
                     ),
                     format!(
-                        "Terminating {holder} frees the interface, and then it moves by itself. First make sure that it is \
-                         kept:\n{}\nThen, if {holder} may be lost with its disks:\n{}",
+                        "Terminating {holder} frees the interface, and token-failover then moves it. First make sure that the \
+                         interface survives:\n{}\nThen, if you no longer need {holder} and its disks, terminate it:\n{}",
                         self.keep_on_termination(interface, attachment_id),
                         self.command(&format!("terminate-instances --instance-ids {holder}"))
                     ),
@@ -115,13 +115,13 @@ impl<'a> Advisor<'a> {
                 "target-not-viable",
                 target,
                 format!("{target} cannot take the interface: {obstacle}."),
-                format!("Mend {target} and ask again, or ask for a failover without \"to\" to use the first viable standby."),
+                format!("Fix {target} and try again, or request a failover without \"to\" to use the first viable standby."),
             ),
             Refusal::TargetNotAMember { target } => Finding::critical(
                 "target-not-a-member",
                 target,
-                format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not have the interface."),
-                format!("Ask for one of: {}.", join(&self.config.members)),
+                format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it must not hold the interface."),
+                format!("Request one of the members: {}.", join(&self.config.members)),
             ),
             Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
             Refusal::StillAttaching { to } => self.still_attaching(to),
@@ -129,29 +129,29 @@ impl<'a> Advisor<'a> {
                 "too-many-moves",
                 interface,
                 format!(
-                    "The interface was moved, or its holder started, {} times within the last hour, and \
-                     FAILOVER_MAX_MOVES_PER_HOUR is {}.",
+                    "The interface moved, or its holder was started, {} times in the last hour. FAILOVER_MAX_MOVES_PER_HOUR \
+                     is {}.",
                     moves.len(),
                     self.config.max_moves_per_hour
                 ),
-                "Find out why the servers fail one after the other. To move the interface now in spite of the limit, \
-                 invoke the function with {\"action\":\"failover\"}."
+                "Find out why the servers keep failing. To move the interface now despite the limit, invoke the function with \
+                 {\"action\":\"failover\"}."
                     .to_owned(),
             ),
             Refusal::PermissionDenied(error) => self.permission_denied(error),
             Refusal::AmbiguousAnswer(error) => Finding::critical(
                 "ambiguous-answer",
                 interface,
-                format!("EC2's answer contradicts the question, so nothing was changed. {error}."),
-                "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and give the \
+                format!("EC2's answer does not match the request, so nothing was changed. {error}."),
+                "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
                  request id."
                     .to_owned(),
             ),
             Refusal::CallRejected(error) => Finding::critical(
                 "call-rejected",
                 interface,
-                format!("EC2 refuses a call that the failover needs. {error}."),
-                "Read EC2's message; it names what has to change. The next run tries again.".to_owned(),
+                format!("EC2 rejects a call that the failover needs. {error}."),
+                "Read EC2's message: it names what has to change. The next run tries again.".to_owned(),
             ),
         }];
         if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
@@ -166,7 +166,7 @@ impl<'a> Advisor<'a> {
             "no-viable-standby",
             &self.config.interface_id,
             "No standby can take the interface now.".to_owned(),
-            "Make one of the standbys viable: each has a finding of its own. The next run that needs one takes it."
+            "Make one of the standbys viable: each has its own finding. The next run that needs a standby uses it."
                 .to_owned(),
         )
     }
@@ -181,36 +181,36 @@ impl<'a> Advisor<'a> {
             Obstacle::Missing | Obstacle::Terminated => {
                 "Launch a new standby in the interface's Availability Zone and deploy with its id.".to_owned()
             }
-            Obstacle::Starting | Obstacle::Stopping => "Wait; the next run looks again.".to_owned(),
+            Obstacle::Starting | Obstacle::Stopping => "Wait. The next run checks again.".to_owned(),
             Obstacle::UnknownState(_) => format!("Look at {id} in the EC2 console."),
             Obstacle::WrongZone(_) | Obstacle::WrongVpc => format!(
-                "An interface never leaves its Availability Zone and VPC. Launch a standby where {interface} is, and deploy \
-                 with its id."
+                "An interface cannot leave its Availability Zone or VPC. Launch a standby in the zone and VPC of {interface}, \
+                 and deploy with its id."
             ),
             Obstacle::DeviceIndexTaken(taken) => format!(
                 "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
             ),
             Obstacle::NoRoom { .. } => self.make_room(id),
             Obstacle::Impaired => format!(
-                "Stop it, and start it again once it has stopped:\n{}\n{}",
+                "Stop the instance. Once it has stopped, start it again:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {id}")),
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
             Obstacle::StatusChecksUnreadable => {
-                "Allow the function's role ec2:DescribeInstanceStatus, if that is what is missing.".to_owned()
+                "If the function's role lacks ec2:DescribeInstanceStatus, grant it.".to_owned()
             }
             Obstacle::NotStarted => format!(
-                "Wait: it is tried again within five minutes. If EC2 has no capacity for its instance type, another type may have \
-                 some at once. By hand:\n{}",
+                "Wait: the function tries again within five minutes. If EC2 has no capacity for this instance type, another \
+                 type may be available at once. To start it yourself:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
             Obstacle::BeingTaken => {
-                "Launch another standby in the interface's Availability Zone, not a Spot Instance if you can, and deploy with \
+                "Launch another standby in the interface's Availability Zone, preferably not a Spot Instance, and deploy with \
                  its id."
                     .to_owned()
             }
             Obstacle::MayNotStart => format!(
-                "Start it, or deploy with FAILOVER_START_STANDBY=true:\n{}",
+                "Deploy with FAILOVER_START_STANDBY=true, or start the instance:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
         };
@@ -224,9 +224,9 @@ impl<'a> Advisor<'a> {
             &error.action,
             format!("The function's role does not allow {}.", error.action),
             format!(
-                "Deploy the current template again, whose role allows it, or look for a service control policy or a \
-                 permissions boundary that denies it.{}",
-                error.request_id.as_ref().map_or_else(String::new, |id| format!(" The request that was denied: {id}."))
+                "Deploy the current template again: its role allows the call. If the call is still denied, look for a service \
+                 control policy or a permissions boundary that denies it.{}",
+                error.request_id.as_ref().map_or_else(String::new, |id| format!(" The denied request: {id}."))
             ),
         )
     }
@@ -247,12 +247,12 @@ impl<'a> Advisor<'a> {
             return finding;
         }
         let remedy = match error.meaning {
-            Meaning::Throttled | Meaning::Unreachable => "Nothing, unless it persists: it passes by itself.",
+            Meaning::Throttled | Meaning::Unreachable => "No action needed unless it recurs.",
             Meaning::NoCapacity => {
-                "EC2 has no capacity for this instance type in this zone now. It may have some later; another type may have some \
-                 at once."
+                "EC2 has no capacity for this instance type in this zone now. Capacity may return later, and another type may \
+                 be available at once."
             }
-            _ => "Read the error; it names what has to change.",
+            _ => "Read the error: it names what has to change.",
         };
         Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
     }
@@ -260,7 +260,8 @@ impl<'a> Advisor<'a> {
     /// Nobody watches.
     pub fn paused(&self, pause: &Pause) -> Finding {
         let message = format!(
-            "token-failover is paused until {}: nobody moves the interface, starts a member or repairs anything meanwhile.",
+            "token-failover is paused until {}. Until then it does not move the interface, start a member or repair anything \
+             on its own.",
             pause.in_words()
         );
         Finding::warning("paused", &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
@@ -274,9 +275,9 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "attached-to-nothing",
             interface,
-            format!("{interface} is attached to no instance, so no token server has the license's MAC address."),
+            format!("{interface} is not attached to any instance, so no token server has the license's MAC address."),
             format!(
-                "Every next run tries again. By hand:\n{}",
+                "Every run tries to attach it. To attach it yourself:\n{}",
                 self.command(&format!(
                     "attach-network-interface --network-interface-id {interface} --instance-id {target} --device-index {}",
                     self.config.device_index
@@ -290,8 +291,8 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "returned-to-former-holder",
             to,
-            format!("No standby could take the interface, so it went back to {to}."),
-            format!("Look at the failed steps, mend the standbys, and look whether {to} serves licenses."),
+            format!("No standby could take the interface, so it was returned to {to}."),
+            format!("Look at the failed steps, fix the standbys, and check that {to} serves licenses."),
         )
     }
 
@@ -303,7 +304,7 @@ impl<'a> Advisor<'a> {
             standby,
             format!("The license interface is on {standby}, but that instance could not be started.{reason}"),
             format!(
-                "The next run tries again. By hand:\n{}",
+                "The next run tries again. To start it yourself:\n{}",
                 self.command(&format!("start-instances --instance-ids {standby}"))
             ),
         )
@@ -315,10 +316,12 @@ impl<'a> Advisor<'a> {
             "holder-not-started",
             holder,
             format!(
-                "{holder} has the license interface and is stopped, no standby can take it, and EC2 could not start {holder}."
+                "{holder} holds the license interface and is stopped. No standby can take the interface, and EC2 could not \
+                 start {holder}."
             ),
             format!(
-                "It is tried again after one minute, then two, four, and every five minutes. By hand:\n{}",
+                "The function tries again after one minute, then two, then four, then every five minutes. To start it \
+                 yourself:\n{}",
                 self.command(&format!("start-instances --instance-ids {holder}"))
             ),
         )
@@ -330,10 +333,12 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "still-attaching",
             to,
-            format!("EC2 has been attaching {interface} to {to} for minutes. Until it has, nothing else can be tried."),
             format!(
-                "Wait: every run looks again, and goes on as soon as EC2 is done. If it stays so for more than ten minutes, open a \
-                 case with AWS Support. To see it:\n{}",
+                "EC2 has been attaching {interface} to {to} for minutes. Nothing else can be tried until the attach ends."
+            ),
+            format!(
+                "Wait: every run checks again and continues as soon as EC2 is done. If this takes more than ten minutes, open \
+                 a case with AWS Support. To see the attachment:\n{}",
                 self.command(&format!(
                     "describe-network-interfaces --network-interface-ids {interface} --query \
                      'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text"
@@ -348,11 +353,11 @@ impl<'a> Advisor<'a> {
             "detached-by-force",
             from,
             format!(
-                "The interface was detached from {from} by force. EC2 says that its device index there may stay unusable, and \
-                 its metadata stale, until the instance was stopped and started."
+                "The interface was detached from {from} by force. EC2 warns that the device index may stay unusable, and the \
+                 instance metadata stale, until the instance has been stopped and started."
             ),
             format!(
-                "Stop {from}, and start it again, before you move the interface back:\n{}\n{}",
+                "Before you move the interface back, stop {from} and start it again:\n{}\n{}",
                 self.command(&format!("stop-instances --instance-ids {from}")),
                 self.command(&format!("start-instances --instance-ids {from}"))
             ),
@@ -365,7 +370,7 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "holder-failed",
             &holder,
-            format!("{holder} has the license interface and does not run, or its EC2 status checks fail."),
+            format!("{holder} holds the license interface, but it is not running or its EC2 status checks fail."),
             "Wait a minute: the next reconcile moves the interface. An audit moves nothing.".to_owned(),
         )
     }
@@ -376,14 +381,16 @@ impl<'a> Advisor<'a> {
         Finding::warning(
             "standby-without-room",
             id,
-            format!("{id} cannot take the interface: a {kind} can have {limit} interfaces, and it has them."),
+            format!(
+                "{id} cannot take the interface: it already has as many interfaces as a {kind} can have ({limit})."
+            ),
             self.make_room(id),
         )
     }
 
     fn make_room(&self, id: &InstanceId) -> String {
         format!(
-            "Detach an interface from {id} that it does not need, or change its instance type:\n{}",
+            "Detach an interface that {id} does not need, or change its instance type. To list its interfaces:\n{}",
             self.command(&format!(
                 "describe-network-interfaces --filters Name=attachment.instance-id,Values={id} --query \
                  'NetworkInterfaces[].[NetworkInterfaceId,Attachment.DeviceIndex,Description]' --output table"
@@ -397,11 +404,11 @@ impl<'a> Advisor<'a> {
             "not-audited",
             &instance.id,
             format!(
-                "EC2 does not describe the instance type {:?} of {}, so it is not known whether there is room for the \
-                 interface.",
+                "EC2 does not describe the instance type {:?} of {}, so the audit could not check whether there is room for \
+                 the interface.",
                 instance.instance_type, instance.id
             ),
-            "Count its interfaces, and look up its type's limit in the EC2 console.".to_owned(),
+            "Count its interfaces, and look up the limit of its type in the EC2 console.".to_owned(),
         )
     }
 
@@ -411,14 +418,14 @@ impl<'a> Advisor<'a> {
             "same-subnet",
             &self.config.interface_id,
             format!(
-                "The license interface is in the same subnet as the primary interface of {}. Then Linux answers clients through \
-                 the wrong one of the two, unless it has a routing table of its own for the license interface.",
+                "The license interface is in the same subnet as the primary interface of {}. Linux then answers clients \
+                 through the wrong interface, unless the license interface has its own routing table.",
                 join_refs(members)
             ),
-            "Amazon Linux sets that up by itself. On Ubuntu 24.04, cloud-init does so at every boot only with \"updates: {network: \
-             {when: [boot, hotplug]}}\" in a file of /etc/cloud/cloud.cfg.d; without it, a standby that was stopped boots without \
-             an address on the interface. Elsewhere, add a rule for the license interface's address; see the EC2 User Guide, \
-             \"Configure your Amazon EC2 instance for multiple network interfaces\"."
+            "Amazon Linux sets this up automatically. On Ubuntu 24.04, cloud-init does so at every boot only if a file in \
+             /etc/cloud/cloud.cfg.d has the line \"updates: {network: {when: [boot, hotplug]}}\". Without it, a standby that \
+             was stopped boots without an address on the interface. On other systems, add a rule for the license interface's \
+             address: see the EC2 User Guide, \"Configure your Amazon EC2 instance for multiple network interfaces\"."
                 .to_owned(),
         )
     }
@@ -437,11 +444,14 @@ impl<'a> Advisor<'a> {
             "auto-recovery",
             &self.config.interface_id,
             format!(
-                "EC2 recovers {} by itself when the hardware fails. It comes back without the license interface if that has \
-                 moved by then.",
+                "EC2 automatically recovers {} when the hardware fails. A recovered instance comes back without the license \
+                 interface if the interface has moved by then.",
                 join_refs(members)
             ),
-            format!("Nothing, if a recovered instance may be a standby. To switch it off:\n{}", commands.join("\n")),
+            format!(
+                "No action needed if a recovered instance may be a standby. To turn automatic recovery off:\n{}",
+                commands.join("\n")
+            ),
         )
     }
 
@@ -456,8 +466,8 @@ impl<'a> Advisor<'a> {
         Finding::info(
             "termination-protection",
             &self.config.interface_id,
-            format!("{} can be terminated with one call.", join_refs(members)),
-            format!("To protect them:\n{}", commands.join("\n")),
+            format!("Termination protection is off for {}.", join_refs(members)),
+            format!("Turn it on to prevent a termination by mistake:\n{}", commands.join("\n")),
         )
     }
 
@@ -466,7 +476,7 @@ impl<'a> Advisor<'a> {
         Finding::info(
             "source-dest-check",
             &interface.id,
-            "The source/destination check of the license interface is off. A token server does not need that; a router does."
+            "The source/destination check of the license interface is off. A router needs it off; a token server does not."
                 .to_owned(),
             self.command(&format!(
                 "modify-network-interface-attribute --network-interface-id {} --source-dest-check",
@@ -482,10 +492,10 @@ impl<'a> Advisor<'a> {
             "no-internet-gateway",
             subnet,
             format!(
-                "The subnet {subnet} has no active route to an internet gateway, so nobody reaches the Elastic IP."
+                "The subnet {subnet} has no active route to an internet gateway, so no client reaches the Elastic IP."
             ),
             format!(
-                "Add a route to an internet gateway to the subnet's route table, or give the Elastic IP up. To see the \
+                "Add a route to an internet gateway to the subnet's route table, or give up the Elastic IP. To see the \
                  routes:\n{}",
                 self.command(&format!(
                     "describe-route-tables --filters Name=association.subnet-id,Values={subnet} --query \
@@ -500,7 +510,7 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "network-acl-blocks",
             format!("{} {traffic}", interface.subnet_id),
-            format!("The network ACL of {} does not let all of this pass: {traffic}.", interface.subnet_id),
+            format!("The network ACL of {} blocks some or all of this traffic: {traffic}.", interface.subnet_id),
             self.acl_remedy(interface),
         )
     }
@@ -511,7 +521,8 @@ impl<'a> Advisor<'a> {
             "network-acl-blocks-some-answers",
             format!("{} {range}", interface.subnet_id),
             format!(
-                "The network ACL of {} does not let answers pass to all ports 1024-65535 of {range}, from which clients may ask.",
+                "The network ACL of {} does not allow answers to all of the ports 1024-65535 in {range}. Clients may use any \
+                 of them.",
                 interface.subnet_id
             ),
             self.acl_remedy(interface),
@@ -520,7 +531,7 @@ impl<'a> Advisor<'a> {
 
     fn acl_remedy(&self, interface: &NetworkInterface) -> String {
         format!(
-            "Let it pass; only clients in the same subnet are not affected. To see the entries:\n{}",
+            "Allow this traffic in the network ACL. Only clients in the same subnet are unaffected. To see the entries:\n{}",
             self.command(&format!(
                 "describe-network-acls --filters Name=association.subnet-id,Values={} --query 'NetworkAcls[].Entries[]' \
                  --output table",
@@ -535,7 +546,7 @@ impl<'a> Advisor<'a> {
             "client-group-missing",
             group,
             format!("TOKEN_SERVER_CLIENTS names {group}, which EC2 does not know."),
-            "Deploy with the security group that the clients have now.".to_owned(),
+            "Deploy with the security group that the clients use now.".to_owned(),
         )
     }
 
@@ -544,8 +555,9 @@ impl<'a> Advisor<'a> {
         Finding::critical(
             "topic-missing",
             &self.config.topic,
-            format!("The topic {} does not exist, so no report reaches anybody.", self.config.topic),
-            "Deploy with a topic that exists, or without NotificationTopicArn, so that the stack makes one.".to_owned(),
+            format!("The topic {} does not exist, so no one receives the reports.", self.config.topic),
+            "Deploy with a topic that exists, or without NotificationTopicArn so that the stack creates one."
+                .to_owned(),
         )
     }
 
@@ -558,25 +570,25 @@ impl<'a> Advisor<'a> {
         let message = match (is_pending, deleted.as_slice()) {
             (true, _) => "has no confirmed subscription".to_owned(),
             (false, []) => "has no subscription".to_owned(),
-            (false, deleted) => format!("has no subscription since {} was unsubscribed", deleted.join(", ")),
+            (false, deleted) => format!("has had no subscription since {} was unsubscribed", deleted.join(", ")),
         };
         let first = if is_pending {
-            "The mail that AWS has sent to each address has the link with which to confirm.".to_owned()
+            "To confirm, follow the link in the mail that AWS sent to each address.".to_owned()
         } else {
             format!(
-                "Subscribe somebody, to whom AWS then sends a mail with the link with which to confirm:\naws sns subscribe \
+                "Subscribe an address. AWS then sends it a mail with a confirmation link:\naws sns subscribe \
                  --topic-arn {topic} --protocol email --notification-endpoint you@example.com"
             )
         };
         Finding::critical(
             "no-subscription",
             topic,
-            format!("The topic {topic} {message}, so no report reaches anybody."),
+            format!("The topic {topic} {message}, so no one receives the reports."),
             format!(
-                "{first}\nWhoever has a mail from the topic can end the subscription with one click, unless it was confirmed \
-                 with this command instead of the link, in which the token is:\naws sns confirm-subscription --topic-arn \
-                 {topic} --token TOKEN --authenticate-on-unsubscribe true\nNo mail can say this: the metric CriticalFindings, \
-                 its alarm and the dashboard do, and so does the command, token-failover audit."
+                "{first}\nAnyone who has a mail from the topic can end the subscription with one click. To prevent this, \
+                 confirm with this command instead of the link; the link contains the token:\naws sns confirm-subscription \
+                 --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true\nNo mail can report this. The metric \
+                 CriticalFindings, its alarm, the dashboard and token-failover audit do."
             ),
         )
     }
@@ -587,9 +599,9 @@ impl<'a> Advisor<'a> {
         Finding::warning(
             "subscription-unconfirmed",
             format!("{protocol} {endpoint}"),
-            format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends it nothing."),
+            format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends nothing to it."),
             format!(
-                "Follow the link in the mail that AWS has sent, or ask for another one:\naws sns subscribe --topic-arn {} \
+                "Follow the link in the mail that AWS sent, or request another mail:\naws sns subscribe --topic-arn {} \
                  --protocol {protocol} --notification-endpoint {endpoint}",
                 self.config.topic
             ),
@@ -602,7 +614,7 @@ impl<'a> Advisor<'a> {
         let words = [
             (Severity::Critical, "critical", "critical"),
             (Severity::Warning, "warning", "warnings"),
-            (Severity::Info, "good to know", "good to know"),
+            (Severity::Info, "informational", "informational"),
         ];
         let counts = words.into_iter().filter_map(|(severity, one, many)| {
             match left_out.iter().filter(|finding| finding.severity == severity).count() {
@@ -639,42 +651,42 @@ impl<'a> Advisor<'a> {
     ) -> Finding {
         let on = date.map_or_else(String::new, |date| format!(" on {}", date.format("%Y-%m-%d %H:%M UTC")));
         let message = match what {
-            Announced::Retirement => format!(
-                "AWS is going to retire the hardware of {instance}{on}, and stops or terminates the instance then."
-            ),
-            Announced::Termination => format!("AWS is going to terminate {instance}{on}."),
-            Announced::Stop => format!("AWS is going to stop {instance}{on}."),
-            Announced::Reboot => format!("AWS is going to reboot {instance}{on}."),
+            Announced::Retirement => {
+                format!("AWS will retire the hardware of {instance}{on}. It will stop or terminate the instance then.")
+            }
+            Announced::Termination => format!("AWS will terminate {instance}{on}."),
+            Announced::Stop => format!("AWS will stop {instance}{on}."),
+            Announced::Reboot => format!("AWS will reboot {instance}{on}."),
             Announced::PowerMaintenance => format!(
-                "AWS is going to work on the power supply of {instance}{on}. The instance is down for a short time then, and \
-                 is rebooted."
+                "AWS will work on the power supply of {instance}{on}. The instance will be down for a short time and will be \
+                 rebooted."
             ),
             Announced::NetworkMaintenance => format!(
-                "AWS is going to work on the network of {instance}{on}. The instance cannot be reached for a short time then."
+                "AWS will work on the network of {instance}{on}. The instance will be unreachable for a short time."
             ),
-            Announced::Change => format!("AWS has scheduled a change of {instance}{on} ({code})."),
+            Announced::Change => format!("AWS has scheduled a change to {instance}{on} ({code})."),
         };
         let move_first = "Before that, move the interface at a time that suits you: invoke the function with \
                           {\"action\":\"failover\"}.";
         let move_first = if is_holder { move_first } else { "" };
         let remedy = match what {
             Announced::Retirement | Announced::Stop => format!(
-                "{} stop {instance}, and start it again, which puts it on other hardware:\n{}\n{}",
+                "{} stop {instance} and start it again, which moves it to other hardware:\n{}\n{}",
                 if is_holder { format!("{move_first} Then") } else { "Before that,".to_owned() },
                 self.command(&format!("stop-instances --instance-ids {instance}")),
                 self.command(&format!("start-instances --instance-ids {instance}"))
             ),
             Announced::Termination => {
-                format!("{move_first} Launch another instance in its place, and deploy with its id.")
+                format!("{move_first} Launch a replacement instance, and deploy with its id.")
             }
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
-                "{move_first} If you do not, clients are without licenses until the instance is back, or until the function \
-                 moves the interface because the status checks fail."
+                "{move_first} Otherwise, clients have no licenses until the instance is back, or until the function moves the \
+                 interface because the status checks fail."
             ),
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance => {
-                format!("Nothing, unless {instance} has the interface by then.")
+                format!("No action needed unless {instance} holds the interface by then.")
             }
-            Announced::Change => format!("Read in the AWS Health Dashboard what will change. {move_first}"),
+            Announced::Change => format!("See the AWS Health Dashboard for what will change. {move_first}"),
         };
         Finding::warning(what.finding_code(), instance, message, remedy.trim().to_owned())
     }
@@ -684,9 +696,9 @@ impl<'a> Advisor<'a> {
         Finding::warning(
             "standby-still-starting",
             standby,
-            format!("{standby} has the interface and was started, but was not running yet when this was written."),
+            format!("{standby} holds the interface and was started, but was not yet running when this report was written."),
             format!(
-                "Look again in a minute:\n{}",
+                "Check again in a minute:\n{}",
                 self.command(&format!(
                     "describe-instances --instance-ids {standby} --query 'Reservations[].Instances[].State.Name' --output text"
                 ))
@@ -700,7 +712,8 @@ impl<'a> Advisor<'a> {
             "mark-not-written",
             Severity::Warning,
             &self.config.interface_id,
-            "The move could not be noted on the interface, so if the function had died, nobody would have been told.",
+            "The move could not be noted on the interface, so no report would have been sent if the function had died during \
+             the move.",
             error,
         )
     }
@@ -711,7 +724,7 @@ impl<'a> Advisor<'a> {
             "mark-not-removed",
             Severity::Warning,
             &self.config.interface_id,
-            "The note that a report is owed could not be removed, so the report will be published again.",
+            "The note of a pending report could not be removed, so the report will be published again.",
             error,
         )
     }
@@ -722,7 +735,7 @@ impl<'a> Advisor<'a> {
             "not-published",
             Severity::Critical,
             &self.config.topic,
-            "The report could not be published; it is owed and will be published by a later run.",
+            "The report could not be published. It is pending, and a later run publishes it.",
             error,
         )
     }
@@ -750,10 +763,10 @@ impl<'a> Advisor<'a> {
             address,
             format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
             format!(
-                "Look on {holder} whether lmgrd and MOSEKLM run, and into their log; start them again there. Refused means that \
-                 nothing listens on the port: lmgrd without MOSEKLM is a hostid or a license that MOSEKLM does not accept. No \
-                 answer means that the system has not configured the interface, or that its security group lets nobody in from \
-                 where it was tried."
+                "On {holder}, check that lmgrd and MOSEKLM run, read their log, and restart them. If the connection was \
+                 refused, nothing listens on the port. If only lmgrd listens, MOSEKLM does not accept the hostid or the \
+                 license. If there was no answer, the operating system has not configured the interface, or the security \
+                 group blocks the machine that tried the port."
             ),
         );
         Some(if is_inside { finding } else { Finding { severity: Severity::Warning, ..finding } })
@@ -762,7 +775,7 @@ impl<'a> Advisor<'a> {
     /// The token server was told to wake, and that did not come to a good end. `answers`: its ports do, all the same.
     pub fn activation(&self, record: &ActivationRecord, answers: bool) -> Option<Finding> {
         let ActivationRecord { document, instance_id, command_id, error, .. } = record;
-        let why = error.as_ref().map_or_else(String::new, |error| format!(" {error}."));
+        let why = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
         let again =
             self.command_of("ssm", &format!("send-command --document-name {document} --instance-ids {instance_id}"));
         let is_given_more = self.config.activation.as_ref().is_some_and(|activation| !activation.parameters.is_empty());
@@ -780,15 +793,16 @@ impl<'a> Advisor<'a> {
             ActivationResult::Done => None,
             ActivationResult::Failed => {
                 let severity = if answers { Severity::Warning } else { Severity::Critical };
-                let look = printed.map_or_else(String::new, |printed| format!("See what it said:\n{printed}\n"));
+                let look = printed.map_or_else(String::new, |printed| format!("See its output:\n{printed}\n"));
                 let finding = Finding::critical(
                     "activation-failed",
                     instance_id,
                     format!(
-                        "The command that wakes the token server on {instance_id} ({document}) did not succeed.{why}"
+                        "The command that activates the token server on {instance_id} ({document}) did not succeed{why}."
                     ),
                     format!(
-                        "{look}Start the token server on {instance_id}, by hand or by sending the command again{parameters}:\n{again}"
+                        "{look}Start the token server on {instance_id} yourself, or send the command \
+                         again{parameters}:\n{again}"
                     ),
                 );
                 Some(Finding { severity, ..finding })
@@ -797,11 +811,11 @@ impl<'a> Advisor<'a> {
                 "activation-unfinished",
                 instance_id,
                 format!(
-                    "The command that wakes the token server on {instance_id} ({document}) was not seen to end before this was \
-                     written.{why}"
+                    "The command that activates the token server on {instance_id} ({document}) was not seen to finish before \
+                     this report was written{why}."
                 ),
                 match printed {
-                    Some(printed) => format!("Look what became of it:\n{printed}"),
+                    Some(printed) => format!("Check the result:\n{printed}"),
                     None => format!("It may not have been sent. To send it again{parameters}:\n{again}"),
                 },
             )),
@@ -815,11 +829,11 @@ impl<'a> Advisor<'a> {
             "activation-document-missing",
             document,
             format!(
-                "Systems Manager has no document {document} that can be run, so after a failover nobody wakes the token server \
-                 on a standby that runs."
+                "Systems Manager has no document {document} that it can run. After a failover, the token server on a running \
+                 standby would not be activated."
             ),
-            "Deploy with a document that exists as FAILOVER_ACTIVATION_DOCUMENT, or without one if the standbys serve by \
-             themselves once they have the interface."
+            "Deploy with an existing document as FAILOVER_ACTIVATION_DOCUMENT, or without one if the standbys serve on their \
+             own once they have the interface."
                 .to_owned(),
         )
     }
@@ -830,10 +844,10 @@ impl<'a> Advisor<'a> {
             "member-not-managed",
             member,
             format!(
-                "Systems Manager does not hear from its agent on {member}, so the token server there could not be woken."
+                "The Systems Manager agent on {member} does not report, so the token server there could not be activated."
             ),
             format!(
-                "See that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
+                "Check that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
                  reaches Systems Manager:\n{}",
                 self.command_of(
                     "ssm",
@@ -864,13 +878,13 @@ impl<'a> Advisor<'a> {
             "hostid-mismatch",
             &interface.id,
             format!(
-                "The license names the hostid {}, but {} has {}. The token server will refuse to serve it.",
+                "The license names the hostid {}, but {} has {}. The token server will refuse to serve the license.",
                 wanted.hostid(),
                 interface.id,
                 interface.mac_address.hostid()
             ),
             "Deploy with the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
-             one."
+             interface."
                 .to_owned(),
         ))
     }
@@ -880,7 +894,7 @@ impl<'a> Advisor<'a> {
         Some(Finding::critical(
             "delete-on-termination",
             &interface.id,
-            "DeleteOnTermination is true: terminating the instance would destroy the interface, and the MAC address for ever."
+            "DeleteOnTermination is true: terminating the instance would destroy the interface and its MAC address forever."
                 .to_owned(),
             self.keep_on_termination(&interface.id, attachment),
         ))
@@ -898,12 +912,12 @@ impl<'a> Advisor<'a> {
             CheckedAddress::NotChecked(allocation) => Finding::warning(
                 "elastic-ip-not-checked",
                 allocation,
-                format!("{allocation} is not on {}, and where it is was not read.", interface.id),
+                format!("{allocation} is not on {}, and its location was not checked.", interface.id),
                 associate(allocation),
             ),
             CheckedAddress::Unreadable(allocation, error) => {
                 let consequence =
-                    format!("{allocation} is not on {}, and where it is could not be read.", interface.id);
+                    format!("{allocation} is not on {}, and its location could not be read.", interface.id);
                 self.call_failed("elastic-ip-not-checked", Severity::Warning, allocation, &consequence, error)
             }
             CheckedAddress::Missing(allocation) => Finding::critical(
@@ -925,7 +939,7 @@ impl<'a> Advisor<'a> {
                 "elastic-ip-elsewhere",
                 &address.allocation_id,
                 format!(
-                    "{} ({}) is not on the primary private address of {}, but still with {}.",
+                    "{} ({}) is not on the primary private address of {}, but still on {}.",
                     address.public_ip,
                     address.allocation_id,
                     interface.id,
@@ -937,12 +951,12 @@ impl<'a> Advisor<'a> {
                 "elastic-ip-with-stranger",
                 &address.allocation_id,
                 format!(
-                    "{} ({}) is with {}, which is no member, so it was left there.",
+                    "{} ({}) is on {}, which is not a member, so it was left there.",
                     address.public_ip,
                     address.allocation_id,
                     whereabouts(address)
                 ),
-                format!("If it is the token server's, take it back:\n{}", associate(&address.allocation_id)),
+                format!("If it belongs to the token server, take it back:\n{}", associate(&address.allocation_id)),
             ),
         };
         Some(finding)
@@ -953,8 +967,7 @@ impl<'a> Advisor<'a> {
         let coverage = match coverage {
             Reading::Known(coverage) => coverage,
             Reading::Unreadable(error) => {
-                let consequence =
-                    "The security groups could not be read, so it is not known whether the ports are open.";
+                let consequence = "The security groups could not be read, so it is unknown whether the ports are open.";
                 let code = "security-group-not-checked";
                 return vec![self.call_failed(code, Severity::Warning, &interface.id, consequence, error)];
             }
@@ -966,8 +979,8 @@ impl<'a> Advisor<'a> {
             findings.push(Finding::critical(
                 "security-group-port-closed",
                 &group,
-                format!("{more} more clients or ports are closed in the same way."),
-                "Mend these first; the next report names the others.".to_owned(),
+                format!("{more} more combinations of client and port are closed in the same way."),
+                "Fix these first. The next report names the others.".to_owned(),
             ));
         }
         findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| {
@@ -975,11 +988,11 @@ impl<'a> Advisor<'a> {
                 "security-group-not-checked",
                 &group,
                 format!(
-                    "A prefix list could not be read, so it is not known whether {} is open to {}.",
+                    "A prefix list could not be read, so it is unknown whether {} is open to {}.",
                     tcp(gap),
                     to(gap)
                 ),
-                "Allow the function's role ec2:GetManagedPrefixListEntries on the prefix lists of the rules."
+                "Grant the function's role ec2:GetManagedPrefixListEntries on the prefix lists in the rules."
                     .to_owned(),
             )
         }));
@@ -987,15 +1000,15 @@ impl<'a> Advisor<'a> {
             Finding::warning(
                 "security-group-open-to-world",
                 &group,
-                format!("TCP {ports} is open to every address of the internet."),
-                "Let in only the networks of your clients.".to_owned(),
+                format!("TCP {ports} is open to every address on the internet."),
+                "Allow only the networks of your clients.".to_owned(),
             )
         }));
         if self.config.clients.is_empty() {
             findings.push(Finding::info(
                 "security-group-sources-not-checked",
                 group,
-                "TOKEN_SERVER_CLIENTS is empty, so it was not checked who can reach the ports.".to_owned(),
+                "TOKEN_SERVER_CLIENTS is empty, so the function did not check who can reach the ports.".to_owned(),
                 "Deploy with the networks of your clients in TOKEN_SERVER_CLIENTS.".to_owned(),
             ));
         }
@@ -1030,7 +1043,7 @@ fn tcp(gap: &Gap) -> String {
 }
 
 fn to(gap: &Gap) -> String {
-    gap.client.as_ref().map_or_else(|| "everybody".to_owned(), ToString::to_string)
+    gap.client.as_ref().map_or_else(|| "everyone".to_owned(), ToString::to_string)
 }
 
 fn whereabouts(address: &crate::model::observation::Address) -> String {
@@ -1038,7 +1051,7 @@ fn whereabouts(address: &crate::model::observation::Address) -> String {
     let interface = place.and_then(|place| place.interface_id.as_ref()).map(ToString::to_string);
     let instance = place.and_then(|place| place.instance_id.as_ref()).map(ToString::to_string);
     match (instance, interface) {
-        (Some(instance), Some(interface)) => format!("{interface} on {instance}"),
+        (Some(instance), Some(interface)) => format!("{interface} of {instance}"),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => "something that EC2 does not name".to_owned(),
     }

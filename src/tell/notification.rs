@@ -1,6 +1,6 @@
 //! The notification: the mail that a person reads at night, and the JSON that a program reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -179,12 +179,18 @@ pub fn text(report: &Report) -> String {
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     if let Some(pause) = &report.pause {
         let until = pause.in_words();
-        let _ = write!(text, "PAUSED until {until}: only an operator's failover changes anything. {HOW_TO_END_IT}\n\n");
+        let _ = write!(text, "PAUSED until {until}: only an operator's failover changes anything.\n");
+        // An audit has a finding that says it.
+        if report.findings.iter().all(|finding| finding.remedy != HOW_TO_END_IT) {
+            let _ = writeln!(text, "{HOW_TO_END_IT}");
+        }
+        text.push('\n');
     }
     write_identity(&mut text, report);
     write_checks(&mut text, report);
-    write_findings(&mut text, &report.findings);
-    write_next_steps(&mut text, report);
+    let mut commands = BTreeSet::new();
+    write_findings(&mut text, &report.findings, &mut commands);
+    write_next_steps(&mut text, report, &commands);
     write_not_checked(&mut text, report);
     text
 }
@@ -198,10 +204,10 @@ fn expectation(report: &Report) -> String {
         (Expectation::Yes, Some(to)) => format!("yes, as soon as lmgrd has started on {to}."),
         (Expectation::Yes, None) => "yes.".to_owned(),
         (Expectation::No, _) if report.severity() == Some(Severity::Critical) => {
-            "NO, see the critical findings below.".to_owned()
+            "NO. See the critical findings below.".to_owned()
         }
         (Expectation::No, _) => {
-            "NO: the instance that has the interface does not run, or fails its status checks.".to_owned()
+            "NO: the instance that holds the interface is not running, or its status checks fail.".to_owned()
         }
         (Expectation::Unknown, _) => "not known.".to_owned(),
     }
@@ -215,11 +221,11 @@ fn write_identity(text: &mut String, report: &Report) {
     if server.mac_address.is_some() && report.checks.hostid != CheckResult::Failed {
         let _ = writeln!(
             text,
-            "The MAC address is the interface's own and does not change when it moves: a license for it stays valid. Do not \
-             ask for a new one."
+            "The MAC address belongs to the interface and does not change when the interface moves: a license for it stays \
+             valid. Do not ask for a new one."
         );
         if report.outcome == Outcome::Audited {
-            let _ = writeln!(text, "If there is no license yet, send the hostid to support@mosek.com and ask for one.");
+            let _ = writeln!(text, "If you have no license yet, send the hostid to support@mosek.com and ask for one.");
         }
     }
     let _ = write!(text, "\nInterface: {}\n", server.network_interface_id);
@@ -269,10 +275,10 @@ fn write_checks(text: &mut String, report: &Report) {
         let result = match activation.result {
             ActivationResult::Done => "done",
             ActivationResult::Failed => "FAILED",
-            ActivationResult::Unfinished => "not ended yet",
+            ActivationResult::Unfinished => "not finished yet",
         };
         let ActivationRecord { document, instance_id, .. } = activation;
-        let _ = writeln!(text, "- Token server woken on {instance_id} by {document}: {result}");
+        let _ = writeln!(text, "- Token server activated on {instance_id} by {document}: {result}");
     }
 }
 
@@ -286,7 +292,7 @@ pub fn ports(probes: &[Probe]) -> String {
     if ports.is_empty() { String::new() } else { format!(" ({})", ports.join(", ")) }
 }
 
-fn write_findings(text: &mut String, findings: &[Finding]) {
+fn write_findings<'a>(text: &mut String, findings: &'a [Finding], commands: &mut BTreeSet<&'a str>) {
     if findings.is_empty() {
         text.push_str("\nFindings: none\n");
         return;
@@ -298,26 +304,46 @@ fn write_findings(text: &mut String, findings: &[Finding]) {
             Severity::Warning => "Warning",
             Severity::Info => "Info",
         };
+        let remedy = once(&finding.remedy, commands);
         // A command gets a line of its own, so that it can be copied as it stands.
-        let gap = if finding.remedy.starts_with("aws ") { "\n  " } else { " " };
-        let remedy = finding.remedy.replace('\n', "\n  ");
+        let gap = if is_command(&remedy) { "\n  " } else { " " };
+        let remedy = remedy.replace('\n', "\n  ");
         let _ = write!(text, "- {severity}: {} [{}]\n  To do:{gap}{remedy}\n", finding.message, finding.code);
     }
 }
 
-fn write_next_steps(text: &mut String, report: &Report) {
+fn is_command(line: &str) -> bool {
+    line.starts_with("aws ") || line.starts_with("token-failover ")
+}
+
+/// The remedy, with a reference in the place of each command that an earlier finding gives. `commands`: what they give.
+fn once<'a>(remedy: &'a str, commands: &mut BTreeSet<&'a str>) -> String {
+    let line = |line: &'a str| {
+        if !is_command(line) || commands.insert(line) {
+            return line.to_owned();
+        }
+        let name = line.split(' ').take_while(|word| !word.starts_with('-')).last();
+        format!("Use the {} command above.", name.unwrap_or_default())
+    };
+    remedy.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str>) {
     let server = &report.token_server;
     let region = server.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
     text.push_str("\nWhat to do next\n");
     let mut step = 0;
     let mut say = |text: &mut String, what: &str, command: &str| {
+        if commands.contains(command) {
+            return;
+        }
         step += 1;
         let _ = write!(text, "{step}. {what}\n   {command}\n");
     };
     if let (Some(ip), Some(port)) = (server.private_ip_address, server.ports.first()) {
         let what = match report.outcome {
-            Outcome::Moved | Outcome::Started => "See that licenses are served (restart lmgrd there if they are not):",
-            _ => "See whether licenses are served:",
+            Outcome::Moved | Outcome::Started => "Check that licenses are served (if not, restart lmgrd there):",
+            _ => "Check that licenses are served:",
         };
         say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
     }
@@ -327,11 +353,11 @@ fn write_next_steps(text: &mut String, report: &Report) {
          'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",
         server.network_interface_id
     );
-    say(text, "See where the interface is:", &describe);
+    say(text, "Check where the interface is:", &describe);
     if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
         say(
             text,
-            "Find out what happened to the former holder, and make a standby of it again:",
+            "Find out what happened to the former holder, and make it a standby again:",
             &format!(
                 "aws ec2 describe-instances --instance-ids {from} --query \
                  'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"

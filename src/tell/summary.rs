@@ -18,19 +18,19 @@ pub(crate) fn held_back(config: &Config, observation: &Observation) -> String {
             let from = planned.from.and_then(|from| from.instance_id);
             let from = from.map_or_else(|| "nothing".to_owned(), |from| from.to_string());
             let to = planned.targets.first.attach.instance_id;
-            format!("Without the pause the interface would move from {from} to {to}.")
+            format!("Without the pause, the interface would move from {from} to {to}.")
         }
         Decision::Act(Action::Start(start)) => {
-            format!("Without the pause {}, which is stopped, would be started where it is.", start.instance_id)
+            format!("Without the pause, {}, which is stopped, would be started in place.", start.instance_id)
         }
         Decision::Act(Action::Refuse(refusal)) => {
-            format!("Without the pause a move would be refused: {}.", refusal.in_words())
+            format!("Without the pause, a move would be refused: {}.", refusal.in_words())
         }
         Decision::Act(Action::Keep { .. } | Action::CannotTell(_)) | Decision::LookAgain { .. } => {
             "Nothing has to move now.".to_owned()
         }
     };
-    format!("It is paused{until}, so nothing was done. {without}")
+    format!("token-failover is paused{until}, so it did nothing. {without}")
 }
 
 /// Where the interface was, in words.

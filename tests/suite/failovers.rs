@@ -318,7 +318,7 @@ mod a_stopped_holder_without_a_viable_standby {
         assert_eq!(report.findings, []);
         assert_eq!(state_of(&stage, names::HOLDER), running());
         assert_eq!(story(&stage.simulator), [NOTE, START, COUNT, PUBLISH_STARTED, SETTLE]);
-        assert!(mail(&stage.simulator, 0).contains("was started where it is"), "{}", mail(&stage.simulator, 0));
+        assert!(mail(&stage.simulator, 0).contains("was started in place"), "{}", mail(&stage.simulator, 0));
         assert_eq!((next.outcome, next.reason.as_str()), (Outcome::NoAction, "holder-healthy"));
     }
 
@@ -501,7 +501,7 @@ mod a_stopped_holder_without_a_viable_standby {
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Planned, "holder-stopped"));
         assert_eq!(report.movement, None);
-        assert!(report.summary.contains("would be started where it is"), "{}", report.summary);
+        assert!(report.summary.contains("would be started in place"), "{}", report.summary);
         let steps: Vec<Step> = report.steps.iter().map(|step| step.step).collect();
         let planned = [Step::NoteDebt, Step::StartInstance, Step::AwaitRunning, Step::Publish, Step::SettleDebt];
         assert_eq!(steps, planned);
@@ -1506,7 +1506,7 @@ mod owed_reports_after_what_others_did {
         let owed = mail(&stage.simulator, 1);
         assert!(owed.starts_with("FAILED: license-eu"), "{owed}");
         let told =
-            "could not report how it ended. Since then the interface was attached to i-09999999999999999, which is no";
+            "could not report how it ended. The interface has since been attached to i-09999999999999999, which is not";
         assert!(owed.contains(told), "{owed}");
         assert_eq!(stage.simulator.messages().len(), 2);
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));

@@ -79,7 +79,7 @@ const fn announced(document: &'static str, code: &'static str, of: &'static str,
     Hint { document, outcome: Outcome::Audited, reason: code, looks: true, announced: Some((code, of)), says }
 }
 
-const RETIRES: &str = "AWS is going to retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC";
+const RETIRES: &str = "AWS will retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC";
 
 const HINTS: [Hint; 18] = [
     // The claim that a check fails is one about the holder, so EC2 is asked again before it is believed.
@@ -102,25 +102,25 @@ const HINTS: [Hint; 18] = [
         "holder-health-retirement-expedited",
         "retirement-scheduled",
         names::HOLDER,
-        "AWS is going to retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-13 02:00 UTC",
+        "AWS will retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-13 02:00 UTC",
     ),
     announced(
         "holder-health-stop",
         "stop-scheduled",
         names::HOLDER,
-        "AWS is going to stop i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC.",
+        "AWS will stop i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC.",
     ),
     announced(
         "holder-health-reboot",
         "reboot-scheduled",
         names::HOLDER,
-        "AWS is going to reboot i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC.",
+        "AWS will reboot i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC.",
     ),
     announced(
         "standby-health-power-maintenance",
         "maintenance-scheduled",
         names::STANDBY,
-        "AWS is going to work on the power supply of i-0bbbbbbbbbbbbbbb2 on 2026-11-26 13:00 UTC.",
+        "AWS will work on the power supply of i-0bbbbbbbbbbbbbbb2 on 2026-11-26 13:00 UTC.",
     ),
 ];
 
@@ -198,7 +198,7 @@ async fn a_standby_that_spot_is_about_to_take_away_is_not_viable() {
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
     let obstacle = &report.findings[1];
     assert_eq!((obstacle.code.as_str(), obstacle.resource.as_deref()), ("standby-not-viable", Some(names::STANDBY)));
-    assert!(obstacle.message.contains("EC2 is about to take it away"), "{}", obstacle.message);
+    assert!(obstacle.message.contains("EC2 is reclaiming it"), "{}", obstacle.message);
 
     // A warning for an instance that is none of Spot's is a mistake, and one that is past has come to nothing.
     let on_demand = answer(&stage(simulator::pair(), &[]), event("standby-spot-interruption")).await;

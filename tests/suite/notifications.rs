@@ -38,7 +38,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
         schema_version: SCHEMA_VERSION,
         outcome: Outcome::NoAction,
         reason: "holder-healthy".to_owned(),
-        summary: format!("{HOLDER} runs and has the interface. Nothing had to be done."),
+        summary: format!("{HOLDER} is running and holds the interface. Nothing had to be done."),
         trigger: Trigger {
             kind: TriggerKind::InstanceStateChange,
             id: Some("7bf73129-1428-4cd3-a780-95db273d1602".to_owned()),
@@ -203,7 +203,7 @@ fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_
     let report = Report {
         reason: "report-was-owed".to_owned(),
         summary: format!(
-            "The license interface moved from {HOLDER} to {STANDBY}. The move began at 2026-11-11 21:29:54 UTC; the run that \
+            "The license interface moved from {HOLDER} to {STANDBY}. The move began at 2026-11-11 21:29:54 UTC. The run that \
              made it could not report it."
         ),
         movement: Some(movement),
@@ -372,7 +372,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
         "schemaVersion": 1,
         "outcome": "no-action",
         "reason": "holder-healthy",
-        "summary": "i-0aaaaaaaaaaaaaaa1 runs and has the interface. Nothing had to be done.",
+        "summary": "i-0aaaaaaaaaaaaaaa1 is running and holds the interface. Nothing had to be done.",
         "trigger": {
             "kind": "instance-state-change",
             "id": "7bf73129-1428-4cd3-a780-95db273d1602",
@@ -504,7 +504,7 @@ fn a_report_with_too_many_findings_keeps_the_worst_and_says_how_many_it_leaves_o
     let critical = 1000 - kept.len();
     assert_eq!((last.code.as_str(), last.severity), ("findings-left-out", Severity::Critical));
     let message = format!(
-        "{left_out} more findings did not fit into this message: {critical} critical, 1000 warnings, 1000 good to know."
+        "{left_out} more findings did not fit into this message: {critical} critical, 1000 warnings, 1000 informational."
     );
     assert_eq!(last.message, message);
     assert!(protocols["email"].contains(&message) && protocols["default"] == protocols["email"]);
@@ -742,7 +742,7 @@ fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
     for line in [
         "Expected to work now: yes: the token server answers on its ports.",
         "- Ports answer: ok (27007 in 3 ms, 27008 in 3 ms)",
-        "- Token server woken on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done",
+        "- Token server activated on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done",
         "Not checked: whether MOSEKLM hands out licenses, network ACLs, routes.",
     ] {
         assert!(mail.lines().any(|said| said == line), "{line}\n{mail}");
@@ -759,7 +759,7 @@ fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
     let mail = text(&bad);
     for line in [
         "- Ports answer: FAILED (27007 in 3 ms, 27008 connection refused)",
-        "- Token server woken on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: FAILED",
+        "- Token server activated on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: FAILED",
     ] {
         assert!(mail.lines().any(|said| said == line), "{line}\n{mail}");
     }
@@ -804,7 +804,7 @@ fn without_a_known_region_a_command_leaves_it_to_the_readers_settings() {
     let command = "aws ec2 start-instances --instance-ids i-0bbbbbbbbbbbbbbb2";
     assert_eq!(
         Advisor::new(&config).not_started(&parsed(STANDBY), None).remedy,
-        format!("The next run tries again. By hand:\n{command}")
+        format!("The next run tries again. To start it yourself:\n{command}")
     );
 }
 

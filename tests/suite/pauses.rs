@@ -441,7 +441,9 @@ async fn a_new_pause_takes_the_place_of_the_old_one_and_is_mailed() {
 
     assert_eq!(said(&longer), ("paused", "pause-set"));
     assert!(
-        longer["summary"].as_str().is_some_and(|text| text.contains("instead of 2026-11-12 01:29:54 UTC")),
+        longer["summary"]
+            .as_str()
+            .is_some_and(|text| text.contains("a pause that was to last until 2026-11-12 01:29:54 UTC")),
         "{longer}"
     );
     assert_eq!(

@@ -126,7 +126,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
 
     assert_eq!(mails(&stage), ["FAILED", "MOVED"]);
     let told = mail(&stage, 1);
-    let ends = "This ends a problem: attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
+    let ends = "This ends the problem attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
     assert!(told.contains(ends), "{told}");
     assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
 }
@@ -140,7 +140,7 @@ async fn an_interface_that_somebody_attaches_by_hand_after_an_hour_is_mailed_onc
     schedule(&stage, 60..70).await;
 
     assert_eq!(mails(&stage).len(), 2, "{:?}", mails(&stage));
-    let ends = "This ends a problem: attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
+    let ends = "This ends the problem attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
     assert!(mail(&stage, 1).contains(ends), "{}", mail(&stage, 1));
     assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
 }
@@ -159,8 +159,8 @@ async fn a_holder_that_failed_without_a_standby_is_mailed_once_and_again_when_it
     assert_eq!(
         report.summary,
         format!(
-            "The problem no-viable-standby, since 2026-11-11 21:29:54 UTC, is over. {} runs and has the interface. Nothing had \
-             to be done.",
+            "The problem no-viable-standby, since 2026-11-11 21:29:54 UTC, is over. {} is running and holds the interface. \
+             Nothing had to be done.",
             names::HOLDER
         )
     );
@@ -212,7 +212,7 @@ async fn a_problem_that_lasts_is_mailed_again_every_six_hours_with_the_time_at_w
         stage.simulator.messages().iter().map(|message| message.published_at.as_secs() / 60).collect();
     let apart: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(apart.iter().all(|minutes| (360..372).contains(minutes)), "{times:?}");
-    let since = "This has been so since 2026-11-11 21:29:54 UTC.";
+    let since = "This problem has lasted since 2026-11-11 21:29:54 UTC.";
     assert!(!mail(&stage, 0).contains(since), "{}", mail(&stage, 0));
     assert!(mail(&stage, 1).contains(since) && mail(&stage, 2).contains(since), "{}", mail(&stage, 1));
 }

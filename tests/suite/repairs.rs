@@ -73,7 +73,7 @@ async fn that_nobody_has_seen_since_are_not_said_to_be_made() {
         let setting = broken.setting;
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "repair-not-seen"), "{setting}");
         let summary = format!(
-            "Nothing had to move. EC2 accepted a repair and has not shown it since, so it may not be made: {setting}."
+            "Nothing had to move. EC2 accepted a repair but does not show it yet, so it may not have taken effect: {setting}."
         );
         assert_eq!(report.summary, summary);
         assert_ne!((broken.result)(&report), CheckResult::Repaired, "{setting}");

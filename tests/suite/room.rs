@@ -115,7 +115,7 @@ async fn a_standby_with_as_many_interfaces_as_its_type_can_have_is_viable_once_o
     };
     let said: Vec<_> = refused.findings.iter().filter(is_about_standby).collect();
     let message = format!(
-        "{} cannot take the interface: it has 2 interfaces, and a {} can have no more.",
+        "{} cannot take the interface: it has 2 interfaces, as many as a {} can have.",
         names::STANDBY,
         standby_type(&stage)
     );

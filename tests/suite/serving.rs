@@ -318,7 +318,7 @@ mod a_standby_that_runs {
         let steps = [step(&report, Step::Activate), step(&report, Step::AwaitActivation)];
         assert_eq!(steps, [Some(StepResult::Done); 2]);
         let published = &stage.simulator.messages()[0].message;
-        assert!(published.contains("Token server woken on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done"));
+        assert!(published.contains("Token server activated on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done"));
         assert!(!published.contains(names::COMMAND_OUTPUT), "what a command prints may be anything");
     }
 
@@ -459,7 +459,7 @@ mod a_standby_that_runs {
         let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(6)).await.expect("a report");
         assert_eq!((report.outcome, stage.simulator.commands().len()), (Outcome::Moved, 0));
         let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!(woken.error.as_deref(), Some("the time was over before it was sent"));
+        assert_eq!(woken.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
     }
@@ -581,7 +581,7 @@ mod a_run_that_dies {
             assert!(finding(&report, "activation-unfinished").is_some(), "{:?}", report.findings);
             assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
             let message = &stage.simulator.messages()[0].message;
-            assert!(message.contains("could not say what came of it"), "{message}");
+            assert!(message.contains("could not report the result"), "{message}");
         }
     }
 
@@ -631,7 +631,7 @@ mod a_run_that_dies {
         assert_eq!(report.activation.expect("what is known").result, ActivationResult::Unfinished);
         let message = &stage.simulator.messages()[0].message;
         assert!(
-            message.contains("another run sent it or was about to, and could not say what came of it"),
+            message.contains("another run sent the command or was about to, and could not report the result"),
             "{message}"
         );
         assert!(message.contains("aws ssm send-command --document-name token-failover-restart"), "{message}");

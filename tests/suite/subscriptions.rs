@@ -75,15 +75,15 @@ async fn only_a_confirmed_subscription_counts_and_without_one_nothing_is_ready()
 #[tokio::test(start_paused = true)]
 async fn that_nobody_gets_the_reports_is_counted_and_its_remedy_says_why_no_mail_tells_it() {
     let ways: [(&[(&str, Standing)], &str); 4] = [
-        (&[], "has no subscription, so no report reaches anybody."),
-        (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no report reaches anybody."),
+        (&[], "has no subscription, so no one receives the reports."),
+        (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no one receives the reports."),
         (
             &[(names::SUBSCRIBER, Unsubscribed)],
-            "has no subscription since license-team@example.com (email) was unsubscribed, so no report reaches anybody.",
+            "has had no subscription since license-team@example.com (email) was unsubscribed, so no one receives the reports.",
         ),
         (
             &[(names::SUBSCRIBER, Unsubscribed), (COLLEAGUE, Pending)],
-            "has no confirmed subscription, so no report reaches anybody.",
+            "has no confirmed subscription, so no one receives the reports.",
         ),
     ];
     for (addresses, message) in ways {
@@ -99,7 +99,7 @@ async fn that_nobody_gets_the_reports_is_counted_and_its_remedy_says_why_no_mail
             "{nobody:?}"
         );
         for part in [
-            "No mail can say this: the metric CriticalFindings, its alarm and the dashboard do, and so does the command",
+            "No mail can report this. The metric CriticalFindings, its alarm, the dashboard and token-failover audit do.",
             &format!(
                 "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
                 names::TOPIC
