@@ -62,10 +62,11 @@ impl License {
             findings.push(Finding::critical(
                 "no-server-line",
                 "license file",
-                "The file has no SERVER line, so it is a license for one machine, which no token server serves, or its first \
-                 lines are missing."
+                "The file has no SERVER line. Either it is a license for one machine, which needs no token server, or its \
+                 first lines are missing."
                     .to_owned(),
-                "Give the file of the floating license. If this is it, get it from support@mosek.com once more.".to_owned(),
+                "Use the file of the floating license. If this is that file, ask support@mosek.com to send it again."
+                    .to_owned(),
             ));
         } else {
             findings.extend(self.number_of_servers());
@@ -85,17 +86,17 @@ impl License {
             3 => Some(Finding::critical(
                 "redundant-servers",
                 "license file",
-                "The file has three SERVER lines: three token servers that stand in for each other, each with a hostid of its \
-                 own. Moving an interface is the wrong tool for them."
+                "The file has three SERVER lines: three redundant token servers, each with its own hostid. They do not need \
+                 an interface that moves."
                     .to_owned(),
-                "Run the three servers without token-failover, or ask support@mosek.com for a license of one server."
+                "Run the three servers without token-failover, or ask support@mosek.com for a license for one server."
                     .to_owned(),
             )),
             number => Some(Finding::critical(
                 "wrong-number-of-servers",
                 "license file",
-                format!("The file has {number} SERVER lines, but a license has one, or three."),
-                "Leave the line of the server that the license was made for.".to_owned(),
+                format!("The file has {number} SERVER lines, but a license has one or three."),
+                "Keep only the line of the server that the license was issued for.".to_owned(),
             )),
         }
     }
@@ -114,12 +115,12 @@ impl License {
             "hostid-mismatch",
             mac,
             format!(
-                "The license names the hostid {}, but the interface has {}. The token server will refuse to serve it.",
+                "The license names the hostid {}, but the interface has {}. The token server will refuse to serve the license.",
                 named.join(", "),
                 mac.hostid()
             ),
-            "Take the interface whose MAC address the license names, or ask support@mosek.com for a license for this one. \
-             The hostid cannot be edited: that would make the license invalid."
+            "Use the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
+             interface. Do not edit the hostid: that would make the license invalid."
                 .to_owned(),
         ))
     }
@@ -130,8 +131,8 @@ impl License {
             findings.push(Finding::critical(
                 "no-vendor-line",
                 "license file",
-                "The file has no VENDOR line, so lmgrd starts no vendor daemon, and no license is served.".to_owned(),
-                "Add this line after the SERVER line: VENDOR MOSEKLM port=27008.".to_owned(),
+                "The file has no VENDOR line, so lmgrd starts no vendor daemon and serves no license.".to_owned(),
+                "Add the line VENDOR MOSEKLM port=27008 after the SERVER line.".to_owned(),
             ));
         }
         findings.extend(
@@ -143,8 +144,8 @@ impl License {
                 findings.push(Finding::warning(
                     "vendor-repeated",
                     line(vendor.line),
-                    format!("The vendor daemon {} has a line already.", vendor.name),
-                    format!("Leave one of the lines of {}.", vendor.name),
+                    format!("The vendor daemon {} already has a line.", vendor.name),
+                    format!("Keep only one of the lines of {}.", vendor.name),
                 ));
             }
             let Some(port) = vendor.port else { continue };
@@ -154,8 +155,14 @@ impl License {
                 findings.push(Finding::critical(
                     "port-used-twice",
                     line(vendor.line),
-                    format!("{} has port {port}, on which another daemon listens, so it cannot start.", vendor.name),
-                    format!("Give it another port, such as {}, and restart the token server.", self.free_port()),
+                    format!(
+                        "{} has port {port}, which another daemon uses, so {} cannot start.",
+                        vendor.name, vendor.name
+                    ),
+                    format!(
+                        "Give the vendor daemon another port, such as {}, and restart the token server.",
+                        self.free_port()
+                    ),
                 ));
             }
         }
@@ -167,11 +174,11 @@ impl License {
                 "several-vendors",
                 "license file",
                 format!(
-                    "The file has {} vendor daemons: {}. All of them move together, and each needs its port.",
+                    "The file has {} vendor daemons: {}. They all move together, and each needs its own port.",
                     names.len(),
                     some_of(&names)
                 ),
-                "See that the licenses of all these vendors name the same hostid, and that all ports are open."
+                "Check that the licenses of all these vendors name the same hostid, and that all their ports are open."
                     .to_owned(),
             ));
         }
@@ -182,8 +189,8 @@ impl License {
         let path = vendor.path.as_deref().filter(|path| path.bytes().all(|b| b.is_ascii_digit()));
         let remedy = match path {
             Some(number) => format!(
-                "{number} stands where the path belongs. Write port={number} instead, restart the token server, and open the \
-                 port in the security group."
+                "{number} is where the path belongs. Write port={number} instead, restart the token server, and open the port \
+                 in the security group."
             ),
             None => format!(
                 "Write port={} at the end of the line, restart the token server, and open the port in the security group. \
@@ -195,8 +202,8 @@ impl License {
             "vendor-port-not-fixed",
             line(vendor.line),
             format!(
-                "The port of {} is not fixed: it takes another one at each start, so no rule of a security group can let \
-                 clients in, and a failover is a start.",
+                "The port of {} is not fixed. The daemon takes another port at each start, and a failover is a start, so no \
+                 security group rule can let clients in.",
                 vendor.name
             ),
             remedy,
@@ -217,15 +224,15 @@ impl License {
         let first = self.not_understood.first()?;
         let numbers: Vec<String> = self.not_understood.iter().map(ToString::to_string).collect();
         let message = if numbers.len() == 1 {
-            format!("Line {first} was not understood, or only in part.")
+            format!("Line {first} was not fully understood.")
         } else {
-            format!("Lines {} were not understood, or only in part.", some_of(&numbers))
+            format!("Lines {} were not fully understood.", some_of(&numbers))
         };
         Some(Finding::info(
             "lines-not-understood",
             line(*first),
             message,
-            "Compare with the file that the vendor sent: a backslash at the end of a long line may be missing."
+            "Compare the file with the one that the vendor sent: a backslash at the end of a long line may be missing."
                 .to_owned(),
         ))
     }
@@ -251,8 +258,8 @@ fn hostids(server: &Server) -> Vec<Finding> {
         let finding = Finding::info(
             "several-hostids",
             line(server.line),
-            format!("The SERVER line names {macs} MAC addresses, any of which will do."),
-            "Set TOKEN_SERVER_HOSTID to the one that the license interface has.".to_owned(),
+            format!("The SERVER line names {macs} MAC addresses. Any one of them is sufficient."),
+            "Set TOKEN_SERVER_HOSTID to the one of the license interface.".to_owned(),
         );
         return vec![finding];
     }
@@ -266,8 +273,8 @@ fn hostids(server: &Server) -> Vec<Finding> {
             Hostid::Any => Finding::warning(
                 "hostid-not-a-mac",
                 line(server.line),
-                "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. What \
-                 moves with the interface are its addresses."
+                "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. Only \
+                 the addresses move with the interface."
                     .to_owned(),
                 "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
             ),
@@ -283,7 +290,7 @@ fn hostids(server: &Server) -> Vec<Finding> {
                 "hostid-not-a-mac",
                 line(server.line),
                 format!(
-                    "The hostid is of the kind {kind}, not a MAC address, so it does not move with the interface. The token \
+                    "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token \
                      server will refuse to serve the license on another instance."
                 ),
                 "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
@@ -291,8 +298,8 @@ fn hostids(server: &Server) -> Vec<Finding> {
             Hostid::Unknown => Finding::critical(
                 "hostid-not-a-mac",
                 line(server.line),
-                "The hostid has the form of no hostid. It may be a template's placeholder.".to_owned(),
-                "Take the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
+                "The hostid does not look like a hostid. It may be a placeholder from a template.".to_owned(),
+                "Use the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
                  license interface."
                     .to_owned(),
             ),
@@ -307,27 +314,27 @@ fn hostids(server: &Server) -> Vec<Finding> {
 /// What is wrong with where the server is.
 fn place(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let rename = "Write a name that leads every client to the address of the license interface, and restart the token \
+    let rename = "Write a name that every client resolves to the address of the license interface, and restart the token \
                   server. The license stays valid.";
     match &server.host {
         Host::Placeholder => findings.push(Finding::critical(
             "host-placeholder",
             line(server.line),
-            "The host is a template's placeholder that nobody has replaced.".to_owned(),
+            "The host is still the placeholder of a template.".to_owned(),
             rename.to_owned(),
         )),
         Host::ThisHost => findings.push(Finding::warning(
             "host-is-this-host",
             line(server.line),
-            "The host is this_host, which is no name. Clients that read this file, or are sent on by lmgrd, may not find the \
-             token server."
+            "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to the vendor \
+             daemon, may not find the token server."
                 .to_owned(),
             rename.to_owned(),
         )),
         Host::Named(name) if is_loopback(name) => findings.push(Finding::warning(
             "host-is-loopback",
             line(server.line),
-            format!("The host is {name}, to which every client connects on its own machine."),
+            format!("The host is {name}, so every client connects to its own machine."),
             rename.to_owned(),
         )),
         Host::Named(_) => {}
@@ -337,8 +344,8 @@ fn place(server: &Server) -> Vec<Finding> {
             "server-port-missing",
             line(server.line),
             format!(
-                "The SERVER line has no port: lmgrd takes the first free one of {DEFAULT_PORTS}, and clients have to search all \
-                 of them."
+                "The SERVER line has no port: lmgrd takes the first free port of {DEFAULT_PORTS}, and clients have to search \
+                 all of them."
             ),
             "Write 27007 after the hostid, restart the token server, and open the port in the security group. The license \
              stays valid."

@@ -60,7 +60,7 @@ impl fmt::Display for Host {
         f.write_str(match self {
             Self::Named(name) => name,
             Self::ThisHost => "this_host",
-            Self::Placeholder => "a placeholder that nobody has replaced",
+            Self::Placeholder => "a placeholder",
         })
     }
 }
@@ -128,22 +128,22 @@ pub enum Problem {
     #[error("the file is text in UTF-16")]
     Utf16,
     /// It has a byte that no text has.
-    #[error("the line has a byte that no text has, so this is not a license file")]
+    #[error("the line has a byte that does not occur in text, so this is not a license file")]
     NotText,
     /// It is a text, but has no line of a license file.
-    #[error("the file has no line of a license file")]
+    #[error("no line of the file belongs to a license file")]
     NotALicense,
     /// A line that is too long to be read.
     #[error("the line has more than {LONGEST_LINE} bytes")]
     LineTooLong,
     /// More SERVER or VENDOR lines than any license has.
-    #[error("this is one more SERVER or VENDOR line than the {MOST_LINES} that are read")]
+    #[error("the file has more than {MOST_LINES} SERVER and VENDOR lines")]
     TooManyLines,
     /// A quotation mark that is never closed.
     #[error("a quotation mark is not closed")]
     OpenQuote,
     /// A blank that is none for FlexNet.
-    #[error("the line has a blank that FlexNet does not take for one, such as a no-break space")]
+    #[error("the line has a space that FlexNet does not accept, such as a no-break space")]
     OddBlank,
     /// A line that has run into another one.
     #[error("the line runs into another line of the license")]
@@ -161,10 +161,10 @@ pub enum Problem {
     #[error("the port of the SERVER line is not a number from 1 to 65535")]
     WrongServerPort,
     /// A VENDOR line without a name.
-    #[error("the VENDOR line has no name of a vendor daemon")]
+    #[error("the VENDOR line does not name a vendor daemon")]
     NoVendorName,
     /// A VENDOR line whose name is no name.
-    #[error("the name on the VENDOR line is not that of a vendor daemon")]
+    #[error("the name on the VENDOR line is not a valid name of a vendor daemon")]
     WrongVendorName,
     /// The port of the vendor daemon is no port.
     #[error("the port of the VENDOR line is not a number from 1 to 65535")]
@@ -184,17 +184,21 @@ impl Problem {
     /// What to do about it, in one sentence.
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Empty => "Save the license file again, as it was attached to the vendor's mail.",
-            Self::TooLarge => "Give the license file itself; such a file has a few lines.",
+            Self::Empty => "Save the license file again from the vendor's mail.",
+            Self::TooLarge => "Use the license file itself, which has a few lines.",
             Self::Utf16 => "Save the file as plain text in UTF-8, which FlexNet can read.",
             Self::OtherKind(_) | Self::NotText | Self::NotALicense => {
-                "Give the text file that the vendor sent, which has lines that begin with SERVER and VENDOR."
+                "Use the text file that the vendor sent. It has lines that begin with SERVER and VENDOR."
             }
-            Self::LineTooLong => "See whether line breaks were lost when the file was saved.",
-            Self::TooManyLines => "Give the license file of one token server.",
+            Self::LineTooLong => "Check whether line breaks were lost when the file was saved.",
+            Self::TooManyLines => "Use the license file of one token server.",
             Self::OpenQuote => "Close the quotation mark on the same line, or remove it.",
-            Self::OddBlank => "Write plain blanks, or take the file from the vendor's mail without copying its text.",
-            Self::LinesJoined => "Put in the line break that was lost, or remove the backslash at the end of the line.",
+            Self::OddBlank => {
+                "Write plain spaces, or save the file from the vendor's mail instead of copying its text."
+            }
+            Self::LinesJoined => {
+                "Restore the line break that was lost, or remove the backslash at the end of the line."
+            }
             Self::NoHost | Self::WrongHost | Self::NoHostid => {
                 "A SERVER line has a host, a hostid and a port, such as: SERVER license.example.com 0273ae2adc81 27007"
             }
@@ -204,9 +208,9 @@ impl Problem {
             Self::NoVendorName | Self::WrongVendorName | Self::WrongVendorPort => {
                 "A VENDOR line has a name and a port, such as: VENDOR MOSEKLM port=27008"
             }
-            Self::NoValue => "Write the option without blanks around the equals sign, such as: port=27008",
-            Self::SaidTwice => "Leave only the one that is right.",
-            Self::TooManyWords => "Put a path that has blanks into quotation marks.",
+            Self::NoValue => "Write the option without spaces around the equals sign, such as: port=27008",
+            Self::SaidTwice => "Keep only the correct one.",
+            Self::TooManyWords => "Put a path that contains spaces in quotation marks.",
         }
     }
 

@@ -299,7 +299,7 @@ fn a_number_in_the_place_of_the_path_fixes_no_port() {
     let finding = license.assess(None).into_iter().next().expect("a finding");
     assert_eq!(
         finding.remedy,
-        "27008 stands where the path belongs. Write port=27008 instead, restart the token server, and open the port in the \
+        "27008 is where the path belongs. Write port=27008 instead, restart the token server, and open the port in the \
          security group."
     );
 }
@@ -313,11 +313,11 @@ fn another_mac_address_than_the_licenses_is_critical() {
             severity: Critical,
             code: "hostid-mismatch".to_owned(),
             message: "The license names the hostid 0273ae2adc81, but the interface has 0273ae2adc82. The token server will \
-                      refuse to serve it."
+                      refuse to serve the license."
                 .to_owned(),
             resource: some(OTHER_MAC),
-            remedy: "Take the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
-                     one. The hostid cannot be edited: that would make the license invalid."
+            remedy: "Use the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
+                     interface. Do not edit the hostid: that would make the license invalid."
                 .to_owned(),
         }]
     );
@@ -341,9 +341,9 @@ fn any_mac_address_of_a_list_will_do() {
 fn a_hostid_that_is_no_mac_address_does_not_move_with_the_interface() {
     let forms = [
         ("INTERNET=10.0.1.50", Warning, "The hostid is an IP address, not a MAC address."),
-        ("HOSTNAME=license", Critical, "The hostid is of the kind HOSTNAME, not a MAC address"),
-        ("0a1b2c3d", Critical, "The hostid is of the kind serial number, not a MAC address"),
-        ("HOSTID-HERE", Critical, "The hostid has the form of no hostid."),
+        ("HOSTNAME=license", Critical, "The hostid is of type HOSTNAME, not a MAC address"),
+        ("0a1b2c3d", Critical, "The hostid is of type serial number, not a MAC address"),
+        ("HOSTID-HERE", Critical, "The hostid does not look like a hostid."),
     ];
     for (hostid, severity, message) in forms {
         let license = with_lines(&format!("SERVER license {hostid} 27007\nVENDOR MOSEKLM port=27008"));
@@ -376,7 +376,7 @@ fn daemons_that_are_missing_or_stand_in_each_others_way_are_told() {
     assert_told(&same_as_lmgrd, &[(Critical, "port-used-twice", "line 2")]);
     assert_eq!(
         same_as_lmgrd.assess(None)[0].remedy,
-        "Give it another port, such as 27008, and restart the token server."
+        "Give the vendor daemon another port, such as 27008, and restart the token server."
     );
     let same = with_lines(&format!("{header}VENDOR MOSEKLM port=27008\nVENDOR solver port=27008"));
     assert_told(&same, &[(Critical, "port-used-twice", "line 3"), (Warning, "several-vendors", "license file")]);
@@ -402,16 +402,16 @@ fn what_is_not_understood_is_told_by_its_line_number_alone() {
     assert_eq!(license.not_understood, [1, 2, 3, 8]);
     let expected = [(Warning, "virtual-machines-excluded", "line 1"), (Info, "lines-not-understood", "line 1")];
     assert_told(&license, &expected);
-    assert_eq!(license.assess(None)[1].message, "Lines 1, 2, 3, 8 were not understood, or only in part.");
+    assert_eq!(license.assess(None)[1].message, "Lines 1, 2, 3, 8 were not fully understood.");
 
     let lost = read(file("lost-backslash"));
-    assert_eq!(lost.assess(None)[0].message, "Lines 5, 7 were not understood, or only in part.");
+    assert_eq!(lost.assess(None)[0].message, "Lines 5, 7 were not fully understood.");
     let one = read("SERVER license 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008\nqzx\n").assess(None);
-    assert_eq!(one[0].message, "Line 3 was not understood, or only in part.");
+    assert_eq!(one[0].message, "Line 3 was not fully understood.");
     let many = "SERVER license 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008\n".to_owned() + &"qzx\n".repeat(40);
     assert_eq!(
         read(many).assess(None)[0].message,
-        "Lines 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 30 more were not understood, or only in part."
+        "Lines 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 30 more were not fully understood."
     );
 }
 
@@ -511,7 +511,7 @@ fn lines_that_have_run_into_each_other_are_refused_without_a_word_of_them() {
         assert_eq!(error.to_string(), "line 2: the line runs into another line of the license");
         assert_eq!(
             error.hint(),
-            "Put in the line break that was lost, or remove the backslash at the end of the line."
+            "Restore the line break that was lost, or remove the backslash at the end of the line."
         );
     }
 }
@@ -522,7 +522,7 @@ fn an_error_is_a_sentence_with_its_line_and_a_hint() {
     assert_eq!(of_the_file.to_string(), "the file is a PDF document, not a license file");
     assert_eq!(
         of_the_file.hint(),
-        "Give the text file that the vendor sent, which has lines that begin with SERVER and VENDOR."
+        "Use the text file that the vendor sent. It has lines that begin with SERVER and VENDOR."
     );
     let of_a_line = License::parse(b"\nSERVER license 0273ae2adc81 70000").expect_err("no port");
     assert_eq!(of_a_line.to_string(), "line 2: the port of the SERVER line is not a number from 1 to 65535");

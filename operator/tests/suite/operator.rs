@@ -124,7 +124,7 @@ fn init_overwrites_nothing_without_being_told_and_keeps_what_else_is_in_the_file
 
     let refused = desk.run(&INIT);
     assert_eq!((status(&refused), fs::read_to_string(&file).expect("a file")), (Some(2), before.to_owned()));
-    assert!(stderr(&refused).contains("has parameters already"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("already has parameters"), "{}", stderr(&refused));
 
     let told = desk.run(&[&INIT[..], &["--yes"]].concat());
     let after = fs::read_to_string(&file).expect("a file");
@@ -138,18 +138,18 @@ fn init_asks_only_for_what_it_cannot_see() {
     let alone = Desk::new("init-alone", simulator::pair().instance(names::STANDBY, |standby| standby.terminated()));
     let output = alone.run(&INIT);
     assert_eq!(status(&output), Some(2));
-    assert!(stderr(&output).contains("there is no other instance in eu-west-1a"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("eu-west-1a has no other instance"), "{}", stderr(&output));
 
     let many = Desk::new("init-many", simulator::trio());
     let output = many.run(&INIT);
     assert_eq!(status(&output), Some(2));
-    assert!(stderr(&output).contains("which of these is the standby?"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("more than one instance could be the standby:"), "{}", stderr(&output));
     let output = many.run(&[&INIT[..], &["--standby", names::THIRD]].concat());
     assert_eq!(status(&output), Some(0), "{}", stderr(&output));
 
     let unknown = many.run(&["init", "--interface", "eni-0123456789abcdef0"]);
     assert_eq!(status(&unknown), Some(2));
-    assert!(stderr(&unknown).contains("is not known in eu-west-1 of this account"), "{}", stderr(&unknown));
+    assert!(stderr(&unknown).contains("was not found in eu-west-1 in this account"), "{}", stderr(&unknown));
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
     desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
     let audited = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
-    assert!(stdout(&audited).contains("so no report reaches anybody. [no-subscription]"), "{}", stdout(&audited));
+    assert!(stdout(&audited).contains("so no one receives the reports. [no-subscription]"), "{}", stdout(&audited));
 }
 
 #[test]
@@ -213,12 +213,12 @@ fn failover_moves_and_publishes_only_if_somebody_says_yes() {
     let desk = prepared("failover", simulator::pair());
     let nobody = desk.run(&["--set", TOPIC, "failover"]);
     assert_eq!(status(&nobody), Some(2));
-    assert!(stderr(&nobody).contains("nobody is there to answer"), "{}", stderr(&nobody));
+    assert!(stderr(&nobody).contains("standard input is not a terminal"), "{}", stderr(&nobody));
     assert!(desk.simulator.changes().is_empty());
 
     let moved = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--reason", "maintenance", "--yes"]);
     assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
-    assert!(stdout(&moved).contains("because an operator asked for it"), "{}", stdout(&moved));
+    assert!(stdout(&moved).contains("because an operator requested it"), "{}", stdout(&moved));
     for step in ["detach eni-attach-0aaaaaaaaaaaaaaa1 ...", "attach eni-0ddddddddddddddd1 to i-0bbbbbbbbbbbbbbb2 ..."] {
         assert!(stderr(&moved).contains(step), "{}", stderr(&moved));
     }
@@ -246,7 +246,7 @@ fn pause_and_resume_are_marked_published_and_said() {
     assert!(tag().is_some_and(|tag| tag.ends_with("reason=new disks")), "{:?}", tag());
 
     let plan = desk.run(&["--set", TOPIC, "plan"]);
-    assert!(stdout(&plan).starts_with("It is paused until "), "{}", stdout(&plan));
+    assert!(stdout(&plan).starts_with("token-failover is paused until "), "{}", stdout(&plan));
     let audit = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&audit), Some(1), "nobody watches");
     assert!(stdout(&audit).contains("[paused]"), "{}", stdout(&audit));
@@ -322,10 +322,10 @@ fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
 
     let refused = desk.run(&["--set", TOPIC, "failover", "--yes"]);
     assert_eq!(status(&refused), Some(2), "{}", stderr(&refused));
-    assert!(stderr(&refused).contains("its name is not known here\nGive the stack's output ActivationDocument"));
+    assert!(stderr(&refused).contains("does not know the document's name\nPass the stack's output ActivationDocument"));
     assert!(stdout(&refused).is_empty() && desk.simulator.changes().is_empty());
     let plan = desk.run(&["--set", TOPIC, "plan"]);
-    assert_eq!(stderr(&plan).matches("Whether a standby can be woken is not looked at.").count(), 1);
+    assert_eq!(stderr(&plan).matches("The command does not check whether a standby can be activated.").count(), 1);
 
     let document = format!("FAILOVER_ACTIVATION_DOCUMENT={}", names::DOCUMENT);
     let moved = desk.run(&["--set", TOPIC, "--set", &document, "failover", "--yes"]);
@@ -399,7 +399,7 @@ fn whatever_keeps_the_command_from_telling_is_said_in_a_sentence_whichever_task_
         desk.simulator.calm();
         // Another account and another Region are told in the same way, for EC2 does not tell them apart.
         desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
-        let problem = "eni-0ddddddddddddddd1 is not known in eu-west-1 of this account";
+        let problem = "eni-0ddddddddddddddd1 was not found in eu-west-1 in this account";
         assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
         assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
     }
@@ -589,14 +589,14 @@ fn a_log_is_planned_again_and_a_plan_that_differs_is_told() {
     write(&lines);
     let same = desk.run(&["replay", "log"]);
     assert_eq!(status(&same), Some(0), "{}{}", stdout(&same), stderr(&same));
-    assert!(stdout(&same).contains("the same plan") && stdout(&same).contains("holder-stopped"), "{}", stdout(&same));
+    assert!(stdout(&same).contains("same plan") && stdout(&same).contains("holder-stopped"), "{}", stdout(&same));
 
     let plan = lines.iter_mut().find(|line| line["type"] == "plan").expect("a plan");
     plan["plan"]["standbys"] = serde_json::json!([]);
     write(&lines);
     let different = desk.run(&["replay", "log"]);
     assert_eq!(status(&different), Some(1));
-    assert!(stdout(&different).contains("ANOTHER PLAN"), "{}", stdout(&different));
+    assert!(stdout(&different).contains("DIFFERENT PLAN"), "{}", stdout(&different));
 
     fs::write(desk.folder.join("log"), "nothing\n").expect("written");
     assert_eq!(status(&desk.run(&["replay", "log"])), Some(2));
@@ -608,7 +608,7 @@ fn completions_and_the_manual_are_printed() {
     for (arguments, expected) in [
         (&["completions", "bash"][..], "_token__failover"),
         (&["manual"][..], ".TH token-failover"),
-        (&["--help"][..], "Exit status: 0 all is as it should be"),
+        (&["--help"][..], "Exit status: 0 all is well"),
     ] {
         let output = desk.run(arguments);
         assert_eq!(status(&output), Some(0), "{arguments:?}");

@@ -118,15 +118,15 @@ pub(crate) async fn look_up(
     // The Region of the settings, where they name one, is the one that is meant.
     let sdk = aws::sdk_config_in(region).await;
     let Some(region) = sdk.region().map(ToString::to_string) else {
-        let hint = "Set AWS_REGION, or give --set AWS_REGION=eu-west-1.";
-        return Err(Trouble::new("no Region is configured, so it is not known where to ask", hint));
+        let hint = "Set AWS_REGION, or pass --set AWS_REGION=eu-west-1.";
+        return Err(Trouble::new("no AWS Region is configured", hint));
     };
     match SdkEc2::of(&sdk).network_interface(interface).await {
         Ok(Some(seen)) => Ok((sdk, seen)),
         Ok(None) => {
-            let hint = "Look whether it is in another Region (AWS_REGION) or another account (AWS_PROFILE). If it was deleted, \
-                        its MAC address is lost: see interface-missing in docs/runbook.md.";
-            Err(Trouble::new(format!("{interface} is not known in {region} of this account"), hint))
+            let hint = "Check whether it is in another Region (AWS_REGION) or another account (AWS_PROFILE). If it was \
+                        deleted, its MAC address is lost: see interface-missing in docs/runbook.md.";
+            Err(Trouble::new(format!("{interface} was not found in {region} in this account"), hint))
         }
         Err(error) => Err(unanswered(error, &region)),
     }
@@ -135,7 +135,8 @@ pub(crate) async fn look_up(
 /// Runs what waits for AWS.
 pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(format!("no runtime: {error}"), ""))?;
+    let runtime =
+        runtime.map_err(|error| Trouble::new(format!("the asynchronous runtime did not start: {error}"), ""))?;
     runtime.block_on(work)
 }
 
@@ -161,7 +162,7 @@ fn trouble(failure: Failure) -> Trouble {
     match failure {
         Failure::Ec2Unreachable(error) | Failure::Ec2Throttled(error) => unanswered(error, "the configured Region"),
         Failure::InvalidRequest(_) => Trouble::new(text, ""),
-        _ => Trouble::new(text, "The function's schedule takes it up within minutes."),
+        _ => Trouble::new(text, "The function's next scheduled run continues within minutes."),
     }
 }
 
@@ -169,24 +170,24 @@ fn trouble(failure: Failure) -> Trouble {
 pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
     let CallError { action, message, code, .. } = &error;
     if let Some(problem) = of_credentials(message) {
-        let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; sign in again (aws sso login) if the session \
-                    has expired. After `aws login` this passes the session on:\n\
-                    eval \"$(aws configure export-credentials --format env)\"";
+        let hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. If the session has expired, sign in \
+                    again (aws sso login). After `aws login`, export the session:\neval \"$(aws configure export-credentials \
+                    --format env)\"";
         return Trouble::new(problem, hint);
     }
     if let Some(code) = code.as_deref().filter(|code| NOT_ACCEPTED.contains(code)) {
-        let hint = "They may have expired, or belong to another AWS partition; sign in again. A Region that has to be enabled for \
-                    an account first refuses in the same way.";
+        let hint = "They may have expired or belong to another AWS partition: sign in again. A Region that is not enabled for \
+                    the account rejects them in the same way.";
         return Trouble::new(format!("AWS does not accept your credentials in {region} ({code})"), hint);
     }
     match error.meaning {
         Meaning::Denied => not_allowed(action, &format!("AWS says: {message}")),
         Meaning::Throttled => {
-            Trouble::new(format!("AWS throttles {action}"), "Nothing was changed. Try again in a minute.")
+            Trouble::new(format!("AWS throttled {action}"), "Nothing was changed. Try again in a minute.")
         }
         _ => Trouble::new(
-            format!("{action} was not answered in {region}: {message}"),
-            "Look at the network, and whether AWS_REGION is the Region of the interface.",
+            format!("{action} failed in {region}: {message}"),
+            "Check the network, and check that AWS_REGION is the Region of the interface.",
         ),
     }
 }

@@ -21,9 +21,8 @@ pub(crate) fn report(file: &Path, json: bool) -> Result<Ended, Trouble> {
     let text = read(file)?;
     let reports: Vec<Report> = documents(&text).iter().filter_map(|document| find_report(document, 0)).collect();
     if reports.is_empty() {
-        let hint =
-            "Give the function's answer, a log line of the type report, or a message that SNS or SQS has delivered.";
-        return Err(Trouble::new(format!("{}: there is no report in it", file.display()), hint));
+        let hint = "Pass the function's answer, a log line of type report, or a message that SNS or SQS delivered.";
+        return Err(Trouble::new(format!("{}: no report was found", file.display()), hint));
     }
     for report in &reports {
         if json {
@@ -61,7 +60,7 @@ pub(crate) fn replay(file: &Path, json: bool) -> Result<Ended, Trouble> {
                 if json {
                     show::document(&json!({"observedAt": observation.observed_at, "same": same, "plan": again}))?;
                 } else {
-                    let word = if same { "the same plan" } else { "ANOTHER PLAN" };
+                    let word = if same { "same plan" } else { "DIFFERENT PLAN" };
                     let decision = json!(again.decision);
                     anstream::println!(
                         "{}  {word}: {decision}",
@@ -74,9 +73,8 @@ pub(crate) fn replay(file: &Path, json: bool) -> Result<Ended, Trouble> {
     }
     match (replayed, different) {
         (0, _) => {
-            let hint =
-                "It needs the lines of the types request, observation and plan of one invocation, in their order.";
-            Err(Trouble::new(format!("{}: nothing in it can be planned again", file.display()), hint))
+            let hint = "Pass the log lines of types request, observation and plan from one invocation, in their original order.";
+            Err(Trouble::new(format!("{}: no plan to replay was found", file.display()), hint))
         }
         (_, 0) => Ok(Ended::Well),
         _ => Ok(Ended::Badly),

@@ -20,25 +20,25 @@ pub(crate) struct Wishes {
     /// The license interface: the one whose MAC address the license names.
     #[arg(long, value_name = "ENI")]
     interface: NetworkInterfaceId,
-    /// A standby; to be given several times, most preferred first. Without it, the only other instance in the zone.
+    /// A standby. Repeat for several, most preferred first. Default: the only other instance in the zone.
     #[arg(long = "standby", value_name = "INSTANCE")]
     standbys: Vec<InstanceId>,
-    /// Who uses the licenses: CIDR ranges, security groups, prefix lists, comma separated.
+    /// Who uses the licenses: CIDR ranges, security groups and prefix lists, comma-separated.
     #[arg(long, value_name = "CLIENTS")]
     clients: Option<String>,
-    /// Who gets the mails.
+    /// The address that receives the mails.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The license file, for its ports and its hostid.
+    /// The license file, from which ports and hostid are read.
     #[arg(long, value_name = "FILE")]
     license: Option<PathBuf>,
-    /// The ports of lmgrd and the vendor daemon, comma separated. They stand above those of the license file.
+    /// The ports of lmgrd and the vendor daemon, comma-separated. They override those of the license file.
     #[arg(long, value_name = "PORTS")]
     ports: Option<String>,
-    /// Where the parameters go.
+    /// The file that receives the parameters.
     #[arg(long, value_name = "FILE", default_value = "samconfig.toml")]
     output: PathBuf,
-    /// Overwrite parameters that are there without asking.
+    /// Overwrite existing parameters without asking.
     #[arg(long)]
     yes: bool,
 }
@@ -60,8 +60,8 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     if found.interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0) {
         let bad = crate::show::BAD;
         anstream::eprintln!(
-            "{bad}It is a primary interface (device index 0), which EC2 never detaches{bad:#}: it can only move once its instance \
-             is terminated."
+            "{bad}This is a primary interface (device index 0), which EC2 never detaches{bad:#}: it can move only after its \
+             instance has been terminated."
         );
     }
     let findings = license.map(|license| license.assess(Some(found.interface.mac_address))).unwrap_or_default();
@@ -110,14 +110,13 @@ fn parameters(
     let standbys: Vec<InstanceId> = match (wishes.standbys.as_slice(), others.as_slice()) {
         ([], [only]) => vec![(*only).clone()],
         ([], []) => {
-            let problem =
-                format!("there is no other instance in {}, so there is no standby", interface.availability_zone);
-            return Err(Trouble::new(problem, "Launch one there; an interface never leaves its Availability Zone."));
+            let problem = format!("{} has no other instance that could be the standby", interface.availability_zone);
+            return Err(Trouble::new(problem, "Launch one there: an interface cannot leave its Availability Zone."));
         }
         ([], several) => {
             let names: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
-            let problem = format!("which of these is the standby? {}", names.join(", "));
-            return Err(Trouble::new(problem, "Give --standby, once for each, most preferred first."));
+            let problem = format!("more than one instance could be the standby: {}", names.join(", "));
+            return Err(Trouble::new(problem, "Pass --standby once for each standby, most preferred first."));
         }
         (named, _) => named.to_vec(),
     };
@@ -149,15 +148,15 @@ fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: 
     let mut part: &mut Item = document.as_item_mut();
     for name in ["default", "deploy", "parameters"] {
         let Some(table) = part.as_table_like_mut() else {
-            return Err(trouble(format!("what is above `{name}` is no table")));
+            return Err(trouble(format!("the parent of `{name}` is not a table")));
         };
         let mut empty = Table::new();
         empty.set_implicit(true);
         part = table.entry(name).or_insert(Item::Table(empty));
     }
-    let Some(table) = part.as_table_like_mut() else { return Err(trouble("`parameters` is no table".to_owned())) };
+    let Some(table) = part.as_table_like_mut() else { return Err(trouble("`parameters` is not a table".to_owned())) };
     if table.contains_key("parameter_overrides") && !yes {
-        confirm(&format!("{} has parameters already. Overwrite them?", file.display()))?;
+        confirm(&format!("{} already has parameters. Overwrite them?", file.display()))?;
     }
     let words: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     table.insert("parameter_overrides", value(words.join(" ")));
@@ -177,7 +176,10 @@ fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: 
 
 fn confirm(question: &str) -> Result<(), Trouble> {
     if !std::io::stdin().is_terminal() {
-        return Err(Trouble::new(question, "Nobody is there to answer: give --yes, or another file with --output."));
+        return Err(Trouble::new(
+            question,
+            "Standard input is not a terminal. Pass --yes, or another file with --output.",
+        ));
     }
     anstream::eprint!("{question} [y/N] ");
     let mut answer = String::new();

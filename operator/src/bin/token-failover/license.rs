@@ -27,7 +27,7 @@ pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json:
             "hostid": license.hostid(), "hosts": hosts, "ports": license.ports_setting(), "findings": findings,
         }))?;
     } else {
-        let unknown = || "none that is a MAC address".to_owned();
+        let unknown = || "no MAC address".to_owned();
         anstream::println!("hostid     {}", license.hostid().unwrap_or_else(unknown));
         for server in &license.servers {
             anstream::println!("server     {}", server.host);

@@ -30,7 +30,7 @@ use crate::settings::{Purpose, Source};
 struct Command {
     #[command(flatten)]
     source: Source,
-    /// JSON instead of text.
+    /// Print JSON instead of text.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -40,52 +40,52 @@ struct Command {
 const EXAMPLES: &str = "\
 Examples:
   token-failover init --interface eni-0123456789abcdef0 --email ops@example.com
-  token-failover audit                      would the next failover work? Changes nothing
-  token-failover plan                       what would happen now? Changes nothing
+  token-failover audit                      check that the next failover would work; changes nothing
+  token-failover plan                       show what would happen now; changes nothing
   token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
   token-failover pause --until 2h --reason maintenance
-  token-failover resume                     the maintenance is over
-  token-failover license mosek.lic          hostid and ports, and what will go wrong
-  token-failover report answer.json         a report as the mail would be
-  token-failover replay function.log        plan again what the function saw
+  token-failover resume                     end the pause
+  token-failover license mosek.lic          show the hostid, the ports and any problems
+  token-failover report answer.json         show a report as its mail
+  token-failover replay function.log        plan again from the function's log
 
-The settings are those of the function: from its environment variables, from --set, or from the parameters in
-samconfig.toml. The topic of a stack is in its outputs.
+The command uses the function's settings: from --set, from environment variables, or from the parameters in
+samconfig.toml. The topic of a stack is its output TopicArn.
 
-Exit status: 0 all is as it should be, 1 findings or refused, 2 it could not be told.";
+Exit status: 0 all is well, 1 findings, a refusal or a failure, 2 no result.";
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Find what belongs to a license interface, and write the parameters for `sam deploy`.
+    /// Read what EC2 knows about a license interface, and write the parameters for `sam deploy`.
     Init(init::Wishes),
-    /// Look for everything that would make the next failover go wrong. Changes and publishes nothing.
+    /// Check that the next failover would work. Changes and publishes nothing.
     Audit,
-    /// Say what would happen now. Changes nothing.
+    /// Show what would happen now. Changes nothing.
     Plan,
     /// Move the interface to another member now, and publish the report.
     Failover {
-        /// The member that shall have it; without it, the first viable standby.
+        /// The member to move the interface to. Default: the first viable standby.
         #[arg(long, value_name = "INSTANCE")]
         to: Option<String>,
-        /// Why, for the report.
+        /// The reason, for the report.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Do not ask.
+        /// Do not ask for confirmation.
         #[arg(long)]
         yes: bool,
     },
-    /// For a while, keep the function from changing anything, and publish that. Your own failover still works.
+    /// Keep the function from changing anything for a while, and publish the pause. Your own failover still works.
     Pause {
-        /// A time such as 2026-11-12T01:30:00Z, or a duration such as 2h, 90m or 1d, at most a week. Without it: four hours.
+        /// A time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, at most a week ahead. Default: four hours.
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
-        /// Why, for the report.
+        /// The reason, for the report.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// End a pause now, and publish that.
+    /// End a pause now, and publish its end.
     Resume,
-    /// Say what a license file names, and what will go wrong with it. No other line of the file is printed.
+    /// Show what a license file names and what is wrong with it. No other line of the file is printed.
     License {
         /// The license file.
         file: PathBuf,
@@ -93,17 +93,17 @@ enum Task {
         #[arg(long, value_name = "ENI")]
         interface: Option<NetworkInterfaceId>,
     },
-    /// Show a report as the mail would be: from a log line, a message of SNS or SQS, or the function's answer.
+    /// Show a report as its mail, from a log line, a message of SNS or SQS, or the function's answer.
     Report {
         /// The file; `-` is standard input.
         file: PathBuf,
     },
-    /// Plan again what the function saw, from its log, and say whether the plan is the same.
+    /// Plan again from the function's log, and show whether the plan is the same.
     Replay {
-        /// The log, one JSON object a line; `-` is standard input.
+        /// The log, one JSON object per line; `-` is standard input.
         file: PathBuf,
     },
-    /// Print the completions for a shell.
+    /// Print the completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -149,7 +149,15 @@ fn run(command: Command) -> Result<Ended, Trouble> {
         }
         Task::Manual => {
             let manual = clap_mangen::Man::new(Command::command()).render(&mut std::io::stdout());
-            manual.map(|()| Ended::Well).map_err(|error| Trouble::new(format!("the manual page: {error}"), ""))
+            manual.map(|()| Ended::Well).map_err(|error| {
+                Trouble::new(
+                    format!(
+                        "the manual page could not be written: \
+                                                                               {error}"
+                    ),
+                    "",
+                )
+            })
         }
     }
 }
@@ -167,14 +175,19 @@ fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, 
     let config = source.config(Purpose::Move)?;
     if !yes {
         if !std::io::stdin().is_terminal() {
-            return Err(Trouble::new("failover asks before it acts, and nobody is there to answer", "Give --yes."));
+            return Err(Trouble::new(
+                "`failover` needs confirmation, and standard input is not a terminal",
+                "Pass --yes.",
+            ));
         }
         match asked::plan_of(config.clone(), &request(true))? {
             Some(summary) => anstream::eprintln!("{summary}"),
             None => return asked::ask(config, &request(true), json),
         }
         anstream::eprint!("All clients lose their licenses for a moment. Move now? [y/N] ");
-        std::io::stderr().flush().map_err(|error| Trouble::new(format!("standard error: {error}"), ""))?;
+        std::io::stderr()
+            .flush()
+            .map_err(|error| Trouble::new(format!("standard error could not be written: {error}"), ""))?;
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(format!("no answer: {error}"), ""))?;
         if !matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -12,10 +12,10 @@ use crate::ended::Trouble;
 /// Where the settings come from.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// The file with the parameters of the stack, as `sam deploy --guided` writes it.
+    /// The file with the stack's parameters, as written by `sam deploy --guided`.
     #[arg(long, global = true, value_name = "FILE", default_value = "samconfig.toml")]
     config: PathBuf,
-    /// One setting, such as TOKEN_SERVER_PORTS=27007; it stands above the environment and the file.
+    /// One setting, such as TOKEN_SERVER_PORTS=27007. It overrides the environment and the file.
     #[arg(long = "set", global = true, value_name = "NAME=VALUE")]
     set: Vec<String>,
 }
@@ -42,31 +42,36 @@ impl Source {
         variables.extend(std::env::vars().filter(|(name, _)| known(name)));
         for setting in &self.set {
             let Some((name, value)) = setting.split_once('=').filter(|(name, _)| known(name)) else {
-                let hint = format!("Known are {}.", VARIABLES.join(", "));
-                return Err(Trouble::new(format!("--set {setting}: not NAME=VALUE of a known setting"), hint));
+                let hint = format!("The known settings are {}.", VARIABLES.join(", "));
+                return Err(Trouble::new(
+                    format!("--set {setting}: this is not NAME=VALUE with the name of a known setting"),
+                    hint,
+                ));
             };
             variables.insert(name.to_owned(), value.to_owned());
         }
         // The template's word for a document that the stack makes. Its name is in the outputs of the stack, and not in its
         // parameters.
         if variables.get(ACTIVATION).is_some_and(|document| document == "restart-service") {
-            let give = format!("Give the stack's output ActivationDocument: --set {ACTIVATION}=NAME");
+            let give = format!("Pass the stack's output ActivationDocument: --set {ACTIVATION}=NAME");
             match purpose {
                 Purpose::Move => {
                     let problem =
-                        "the stack has made the document that wakes a standby, and its name is not known here";
-                    let hint = format!("{give}, or --set {ACTIVATION}= to wake nobody.");
+                        "the stack created the activation document, and this command does not know the document's name";
+                    let hint = format!("{give}, or --set {ACTIVATION}= to activate no token server.");
                     return Err(Trouble::new(problem, hint));
                 }
                 Purpose::Pause => {}
-                Purpose::Look => anstream::eprintln!("Whether a standby can be woken is not looked at. {give}"),
+                Purpose::Look => {
+                    anstream::eprintln!("The command does not check whether a standby can be activated. {give}")
+                }
             }
             variables.remove(ACTIVATION);
             variables.remove(ACTIVATION_PARAMETERS);
         }
         Config::from_variables(variables).map_err(|error| {
-            let hint = "Settings come from the environment, from --set NAME=VALUE, and from the parameters in samconfig.toml. \
-                        The topic that a stack has made is its output TopicArn.";
+            let hint = "Settings come from --set NAME=VALUE, from the environment, and from the parameters in samconfig.toml. \
+                        The topic that a stack created is its output TopicArn.";
             Trouble::new(error.to_string(), hint)
         })
     }
@@ -75,11 +80,11 @@ impl Source {
         let is_default = self.config == Path::new("samconfig.toml");
         match std::fs::read_to_string(&self.config) {
             Ok(text) => of_samconfig(&text).map_err(|problem| {
-                Trouble::new(format!("{}: {problem}", self.config.display()), "It is the file that `sam deploy` reads.")
+                Trouble::new(format!("{}: {problem}", self.config.display()), "`sam deploy` reads this file, too.")
             }),
             Err(error) if is_default && error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
             Err(error) => {
-                Err(Trouble::new(format!("{}: {error}", self.config.display()), "Give another file with --config."))
+                Err(Trouble::new(format!("{}: {error}", self.config.display()), "Pass another file with --config."))
             }
         }
     }
@@ -93,10 +98,10 @@ fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
     let words = match parameters.get("parameter_overrides").and_then(Item::as_value) {
         None => Vec::new(),
         Some(Value::String(line)) => {
-            shlex::split(line.value()).ok_or("parameter_overrides has a quotation mark without its other half")?
+            shlex::split(line.value()).ok_or("parameter_overrides has a quotation mark that is not closed")?
         }
         Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(other) => return Err(format!("parameter_overrides is {}, not a text", other.type_name())),
+        Some(other) => return Err(format!("parameter_overrides is {}, not a string", other.type_name())),
     };
     let named = words.iter().filter_map(|word| word.split_once('='));
     let mut variables: BTreeMap<String, String> = named

@@ -19,7 +19,7 @@ const LISTENING: &str = "ports answer";
 /// Prints something as JSON.
 pub(crate) fn document(value: &impl Serialize) -> Result<(), Trouble> {
     let text = serde_json::to_string_pretty(value);
-    let text = text.map_err(|error| Trouble::new(format!("it cannot be written as JSON: {error}"), ""))?;
+    let text = text.map_err(|error| Trouble::new(format!("the result could not be written as JSON: {error}"), ""))?;
     anstream::println!("{text}");
     Ok(())
 }
@@ -74,9 +74,9 @@ pub(crate) fn report(report: &Report) {
     }
     if let Some(activation) = &report.activation {
         let (word, style) = match activation.result {
-            ActivationResult::Done => ("woken", GOOD),
-            ActivationResult::Failed => ("NOT WOKEN", BAD),
-            ActivationResult::Unfinished => ("not woken yet", DOUBTFUL),
+            ActivationResult::Done => ("activated", GOOD),
+            ActivationResult::Failed => ("NOT ACTIVATED", BAD),
+            ActivationResult::Unfinished => ("not activated yet", DOUBTFUL),
         };
         anstream::println!(
             "server     {style}{word}{style:#} on {} by {}",
