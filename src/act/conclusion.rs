@@ -223,7 +223,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
                 );
                 Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
-RunOutcome::MovedByAnotherRun(to) => {
+            RunOutcome::MovedByAnotherRun(to) => {
                 let summary =
                     format!("Another run attached the interface to {to} at the same time. That run reports the move.");
                 verdict(Outcome::NoAction, "moved-by-another-run", summary)
