@@ -179,7 +179,7 @@ pub fn text(report: &Report) -> String {
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     if let Some(pause) = &report.pause {
         let until = pause.in_words();
-        let _ = write!(text, "PAUSED until {until}: only an operator's failover changes anything.\n");
+        let _ = writeln!(text, "PAUSED until {until}: only an operator's failover changes anything.");
         // An audit has a finding that says it.
         if report.findings.iter().all(|finding| finding.remedy != HOW_TO_END_IT) {
             let _ = writeln!(text, "{HOW_TO_END_IT}");
