@@ -182,142 +182,85 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         run.interface().is_some_and(|interface| interface.attachment.is_none())
     }
 
-    /// Says what the work came to.
-    fn verdict(&self, run: &mut Run<'_, E>, ending: RunOutcome, work: &Work) -> Verdict {
+    /// Puts the outcome into words, with the findings that belong to it.
+    fn verdict(&self, run: &mut Run<'_, E>, outcome: RunOutcome, work: &Work) -> Verdict {
         let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
-        let holder = run.holder().cloned();
+        let advisor = run.advisor();
         if let Some(Announcement { what, code, starts_at, members }) = &work.announced {
-            let advisor = run.advisor();
+            let holder = run.holder().cloned();
             let of = |member| advisor.announcement(*what, code, member, *starts_at, holder.as_ref() == Some(member));
-            let findings: Vec<Finding> = members.iter().map(of).collect();
-            run.findings.extend(findings);
+            run.findings.extend(members.iter().map(of));
         }
-        match ending {
-            RunOutcome::Kept(_) if !work.repaired.is_empty() => {
-                let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
-                verdict(Outcome::Repaired, "repairs-made", summary)
-            }
-            RunOutcome::Kept(_) if !work.unseen.is_empty() => {
-                let summary = format!("Nothing had to move.{}", work.unseen());
-                verdict(Outcome::Failed, "repair-not-seen", summary)
-            }
-            RunOutcome::Kept(_) if !work.to_repair.is_empty() => {
-                let summary = format!("Nothing had to move. A repair did not succeed: {}.", work.to_repair.join(", "));
-                verdict(Outcome::Failed, "repair-failed", summary)
-            }
-            RunOutcome::Kept(reason) => match &work.announced {
-                Some(announced) => verdict(Outcome::Audited, announced.what.finding_code(), announced.summary()),
-                None => verdict(Outcome::NoAction, reason.code(), self.kept_summary(reason, run)),
-            },
+        match outcome {
+            RunOutcome::Kept(reason) => self.kept(reason, run, work),
             RunOutcome::Answered(verdict) => verdict,
             RunOutcome::Moved(movement, cause) => {
-                let took = match movement.duration_ms.unwrap_or_default() {
-                    0..100 => "under 0.1 s".to_owned(),
-                    took => format!("{}.{} s", took / 1000, took % 1000 / 100),
-                };
-                let summary = format!(
-                    "The license interface moved from {} to {} in {took}, because {}.",
-                    place(movement.from.as_ref()),
-                    movement.to,
-                    cause.in_words()
-                );
+                let summary = summary::moved(&movement, cause);
                 Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
             RunOutcome::MovedByAnotherRun(to) => {
-                let summary =
-                    format!("Another run attached the interface to {to} at the same time. That run reports the move.");
-                verdict(Outcome::NoAction, "moved-by-another-run", summary)
+                verdict(Outcome::NoAction, "moved-by-another-run", summary::moved_by_another_run(&to))
             }
             RunOutcome::Refused(refusal) => {
-                let findings = run.advisor().refusal(&refusal, &work.standbys);
-                let summary = format!("The interface was not moved: {}.", refusal.in_words());
-                run.findings.extend(findings);
-                verdict(Outcome::Refused, refusal.code(), summary)
-            }
-            RunOutcome::Returned(to) => {
-                let finding = run.advisor().returned(&to);
-                let summary = finding.message.clone();
-                run.findings.push(finding);
-                verdict(Outcome::Failed, "returned-to-former-holder", summary)
-            }
-            RunOutcome::NotStarted(movement) => {
-                let finding = run.advisor().not_started(&movement.to, run.stopped_again.get(&movement.to));
-                let (summary, reason) = (finding.message.clone(), "standby-not-started");
-                run.findings.push(finding);
-                Verdict { outcome: Outcome::Failed, reason, summary, movement: Some(movement) }
-            }
-            RunOutcome::Arriving(movement) => {
-                let finding = run.advisor().still_attaching(&movement.to);
-                let summary = format!(
-                    "EC2 accepted the request to attach the license interface to {} and is still attaching it. The next run \
-                     continues from there.",
-                    movement.to
-                );
-                run.findings.push(finding);
-                Verdict { outcome: Outcome::Failed, reason: "still-attaching", summary, movement: Some(movement) }
+                run.findings.extend(advisor.refusal(&refusal, &work.standbys));
+                verdict(Outcome::Refused, refusal.code(), summary::refused(&refusal))
             }
             RunOutcome::Started(instance, cause) => {
-                let summary = format!(
-                    "{instance}, which holds the license interface, was started in place because it was stopped and no \
-                     standby was ready to take the interface."
-                );
-                verdict(Outcome::Started, cause.code(), summary)
+                verdict(Outcome::Started, cause.code(), summary::started(&instance))
+            }
+            RunOutcome::Audited { viable } => self.audited(viable, run, work),
+            RunOutcome::Returned(to) => failed(run, advisor.returned(&to), "returned-to-former-holder", None),
+            RunOutcome::NotStarted(movement) => {
+                let finding = advisor.not_started(&movement.to, run.stopped_again.get(&movement.to));
+                failed(run, finding, "standby-not-started", Some(movement))
+            }
+            RunOutcome::Arriving(movement) => {
+                let (finding, summary) = (advisor.still_attaching(&movement.to), summary::arriving(&movement.to));
+                Verdict { summary, ..failed(run, finding, "still-attaching", Some(movement)) }
             }
             RunOutcome::HolderNotStarted(instance) => {
-                let finding = run.advisor().holder_not_started(&instance);
-                let summary = finding.message.clone();
-                run.findings.push(finding);
-                verdict(Outcome::Failed, "holder-not-started", summary)
-            }
-            RunOutcome::Audited { viable } => {
-                let checks = run.check().zip(run.interface().cloned());
-                let checks = checks.map(|(checked, interface)| run.advisor().checks(&interface, &checked));
-                let all = run.findings.iter().chain(checks.iter().flatten());
-                let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
-                verdict(Outcome::Audited, reason, summary)
+                failed(run, advisor.holder_not_started(&instance), "holder-not-started", None)
             }
             RunOutcome::Stranded => {
-                let finding = run.advisor().attached_to_nothing(&work.standbys);
-                let summary = finding.message.clone();
-                run.findings.push(finding);
-                verdict(Outcome::Failed, "attached-to-nothing", summary)
+                failed(run, advisor.attached_to_nothing(&work.standbys), "attached-to-nothing", None)
             }
         }
     }
 
-    /// Why nothing was done, in words.
-    fn kept_summary(&self, reason: KeepReason, run: &Run<'_, E>) -> String {
-        let holder = place(run.holder());
-        match reason {
-            KeepReason::HolderHealthy => {
-                format!("{holder} is running and holds the interface. Nothing had to be done.")
+    /// Nothing had to move. What was repaired, or could not be, is told first, and then what was announced.
+    fn kept(&self, reason: KeepReason, run: &Run<'_, E>, work: &Work) -> Verdict {
+        let (outcome, reason, summary) = match &work.announced {
+            _ if !work.repaired.is_empty() => {
+                let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
+                (Outcome::Repaired, "repairs-made", summary)
             }
-            KeepReason::HolderStarting => format!("{holder} is starting and holds the interface. Nothing was done."),
-            KeepReason::StatusChecksUnreadable => {
-                format!(
-                    "{holder} is running and holds the interface, but its status checks could not be read. Nothing was done."
-                )
+            _ if !work.unseen.is_empty() => {
+                (Outcome::Failed, "repair-not-seen", format!("Nothing had to move.{}", work.unseen()))
             }
-            KeepReason::HolderStateUnknown => {
-                format!(
-                    "{holder} holds the interface but is in a state that this version does not know. Nothing was done."
-                )
+            _ if !work.to_repair.is_empty() => {
+                let failed = work.to_repair.join(", ");
+                (Outcome::Failed, "repair-failed", format!("Nothing had to move. A repair did not succeed: {failed}."))
             }
-            KeepReason::EventOutdated => {
-                format!(
-                    "The event says that {holder} failed, but EC2, asked repeatedly, says that it is running. Nothing was done."
-                )
+            Some(announced) => (Outcome::Audited, announced.what.finding_code(), announced.summary()),
+            None => {
+                let held_back = || run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen));
+                let summary = match reason {
+                    KeepReason::Paused => held_back().unwrap_or_default(),
+                    reason => summary::kept(reason, run.holder()),
+                };
+                (Outcome::NoAction, reason.code(), summary)
             }
-            KeepReason::Paused => {
-                run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen)).unwrap_or_default()
-            }
-            KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. Nothing had to be done."),
-            KeepReason::InterfaceArriving => {
-                format!(
-                    "EC2 is attaching the interface to {holder}, and another run is waiting for it. Nothing was done."
-                )
-            }
-        }
+        };
+        Verdict { outcome, reason, summary, movement: None }
+    }
+
+    /// The findings of the checks count in an audit, too.
+    fn audited(&self, viable: usize, run: &Run<'_, E>, work: &Work) -> Verdict {
+        let checks = run.check().zip(run.interface());
+        let checks = checks.map(|(checked, interface)| run.advisor().checks(interface, &checked));
+        let all = run.findings.iter().chain(checks.iter().flatten());
+        let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
+        Verdict { outcome: Outcome::Audited, reason, summary, movement: None }
     }
 
     /// What the run came to, as far as problems go.
@@ -667,6 +610,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let reason = "report-was-owed".to_owned();
         Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
     }
+}
+
+/// Something was tried and did not succeed, and the finding says what.
+fn failed<E: Ec2>(run: &mut Run<'_, E>, finding: Finding, reason: &'static str, movement: Option<Movement>) -> Verdict {
+    let summary = finding.message.clone();
+    run.findings.push(finding);
+    Verdict { outcome: Outcome::Failed, reason, summary, movement }
 }
 
 /// Says in a report what was decided of problems.

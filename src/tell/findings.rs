@@ -14,9 +14,9 @@ use crate::model::config::{Activation, Config};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, Severity};
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
-use crate::model::observation::{Attachment, Instance, NetworkInterface, Reading, StateReason};
+use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Reading, StateReason};
 use crate::model::pause::Pause;
-use crate::model::plan::{Refusal, Standby, Verdict};
+use crate::model::plan::{Obstacle, Refusal, Standby, Verdict};
 use crate::model::readiness::{Standing, Subscription};
 use crate::model::report::{ActivationRecord, ActivationResult, Probe};
 use crate::model::request::Announced;
@@ -64,100 +64,144 @@ impl<'a> Advisor<'a> {
 
     /// The findings of a refusal: the reason first, then what stands in each standby's way.
     pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
-        let interface = &self.config.interface_id;
         let mut findings = vec![match refusal {
-            Refusal::InterfaceMissing => Finding::critical(
-                "interface-missing",
-                interface,
-                format!("EC2 does not know {interface}. If the interface was deleted, its MAC address is lost forever."),
-                format!(
-                    "Check whether it is in another account (with credentials of that account) or in another Region (with \
-                     another --region):\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com \
-                     to get a new license, and deploy with the new interface's id.",
-                    self.command(&format!(
-                        "describe-network-interfaces --network-interface-ids {interface} --query \
-                         'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
-                    ))
-                ),
-            ),
+            Refusal::InterfaceMissing => self.interface_missing(),
             Refusal::HeldByStranger { holder, attachment_id } => {
-                let name = holder.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
-                Finding::critical(
-                    "held-by-stranger",
-                    &name,
-                    format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
-                    format!(
-                        "If the interface belongs there, add that instance to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, \
-                         detach it, and the next run attaches it to a member:\n{}",
-                        self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
-                    ),
-                )
+                self.held_by_non_member(holder.as_ref(), attachment_id)
             }
             Refusal::PrimaryInterface { holder, state, attachment_id } => {
-                let state = state.as_ref().map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
-                Finding::critical(
-                    "primary-interface",
-                    holder,
-                    format!(
-                        "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
-                         detaches a primary interface."
-                    ),
-                    format!(
-                        "Terminating {holder} frees the interface, and token-failover then moves it. First make sure that the \
-                         interface survives:\n{}\nThen, if you no longer need {holder} and its disks, terminate it:\n{}",
-                        self.keep_on_termination(interface, attachment_id),
-                        self.command(&format!("terminate-instances --instance-ids {holder}"))
-                    ),
-                )
+                self.primary_interface(holder, state.as_ref(), attachment_id)
             }
             Refusal::NoViableStandby => self.no_viable_standby(),
-            Refusal::TargetNotViable { target, obstacle } => Finding::critical(
-                "target-not-viable",
-                target,
-                format!("{target} cannot take the interface: {obstacle}."),
-                format!("Fix {target} and try again, or request a failover without \"to\" to use the first viable standby."),
-            ),
-            Refusal::TargetNotAMember { target } => Finding::critical(
-                "target-not-a-member",
-                target,
-                format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it must not hold the interface."),
-                format!("Request one of the members: {}.", join(&self.config.members)),
-            ),
+            Refusal::TargetNotViable { target, obstacle } => self.target_not_viable(target, obstacle),
+            Refusal::TargetNotAMember { target } => self.target_not_a_member(target),
             Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
             Refusal::StillAttaching { to } => self.still_attaching(to),
-            Refusal::TooManyMoves { moves } => Finding::critical(
-                "too-many-moves",
-                interface,
-                format!(
-                    "The interface moved, or its holder was started, {} times in the last hour. FAILOVER_MAX_MOVES_PER_HOUR \
-                     is {}.",
-                    moves.len(),
-                    self.config.max_moves_per_hour
-                ),
-                "Find out why the servers keep failing. To move the interface now despite the limit, invoke the function with \
-                 {\"action\":\"failover\"}."
-                    .to_owned(),
-            ),
+            Refusal::TooManyMoves { moves } => self.too_many_moves(moves.len()),
             Refusal::PermissionDenied(error) => self.permission_denied(error),
-            Refusal::AmbiguousAnswer(error) => Finding::critical(
-                "ambiguous-answer",
-                interface,
-                format!("EC2's answer does not match the request, so nothing was changed. {error}."),
-                "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
-                 request id."
-                    .to_owned(),
-            ),
-            Refusal::CallRejected(error) => Finding::critical(
-                "call-rejected",
-                interface,
-                format!("EC2 rejects a call that the failover needs. {error}."),
-                "Read EC2's message: it names what has to change. The next run tries again.".to_owned(),
-            ),
+            Refusal::AmbiguousAnswer(error) => self.ambiguous_answer(error),
+            Refusal::CallRejected(error) => self.call_rejected(error),
         }];
         if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
             findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
         }
         findings
+    }
+
+    fn interface_missing(&self) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+            "interface-missing",
+            interface,
+            format!("EC2 does not know {interface}. If the interface was deleted, its MAC address is lost forever."),
+            format!(
+                "Check whether it is in another account (with credentials of that account) or in another Region (with \
+                     another --region):\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com \
+                     to get a new license, and deploy with the new interface's id.",
+                self.command(&format!(
+                    "describe-network-interfaces --network-interface-ids {interface} --query \
+                         'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
+                ))
+            ),
+        )
+    }
+
+    fn held_by_non_member(&self, holder: Option<&InstanceId>, attachment_id: &AttachmentId) -> Finding {
+        let interface = &self.config.interface_id;
+        let name = holder.map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
+        Finding::critical(
+            "held-by-stranger",
+            &name,
+            format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
+            format!(
+                "If the interface belongs there, add that instance to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, \
+                         detach it, and the next run attaches it to a member:\n{}",
+                self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
+            ),
+        )
+    }
+
+    fn primary_interface(
+        &self,
+        holder: &InstanceId,
+        state: Option<&InstanceState>,
+        attachment_id: &AttachmentId,
+    ) -> Finding {
+        let interface = &self.config.interface_id;
+        let state = state.map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
+        Finding::critical(
+            "primary-interface",
+            holder,
+            format!(
+                "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
+                         detaches a primary interface."
+            ),
+            format!(
+                "Terminating {holder} frees the interface, and token-failover then moves it. First make sure that the \
+                         interface survives:\n{}\nThen, if you no longer need {holder} and its disks, terminate it:\n{}",
+                self.keep_on_termination(interface, attachment_id),
+                self.command(&format!("terminate-instances --instance-ids {holder}"))
+            ),
+        )
+    }
+
+    fn target_not_viable(&self, target: &InstanceId, obstacle: &Obstacle) -> Finding {
+        Finding::critical(
+            "target-not-viable",
+            target,
+            format!("{target} cannot take the interface: {obstacle}."),
+            format!(
+                "Fix {target} and try again, or request a failover without \"to\" to use the first viable standby."
+            ),
+        )
+    }
+
+    fn target_not_a_member(&self, target: &InstanceId) -> Finding {
+        Finding::critical(
+            "target-not-a-member",
+            target,
+            format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it must not hold the interface."),
+            format!("Request one of the members: {}.", join(&self.config.members)),
+        )
+    }
+
+    fn too_many_moves(&self, moves: usize) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+                "too-many-moves",
+                interface,
+                format!(
+                    "The interface moved, or its holder was started, {} times in the last hour. FAILOVER_MAX_MOVES_PER_HOUR \
+                     is {}.",
+                    moves,
+                    self.config.max_moves_per_hour
+                ),
+                "Find out why the servers keep failing. To move the interface now despite the limit, invoke the function with \
+                 {\"action\":\"failover\"}."
+                    .to_owned(),
+            )
+    }
+
+    fn ambiguous_answer(&self, error: &CallError) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+            "ambiguous-answer",
+            interface,
+            format!("EC2's answer does not match the request, so nothing was changed. {error}."),
+            "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
+                 request id."
+                .to_owned(),
+        )
+    }
+
+    fn call_rejected(&self, error: &CallError) -> Finding {
+        let interface = &self.config.interface_id;
+        Finding::critical(
+            "call-rejected",
+            interface,
+            format!("EC2 rejects a call that the failover needs. {error}."),
+            "Read EC2's message: it names what has to change. The next run tries again.".to_owned(),
+        )
     }
 
     /// No standby can take the interface.
@@ -173,7 +217,6 @@ impl<'a> Advisor<'a> {
 
     /// What stands in a standby's way; `None` for a viable one.
     pub fn standby(&self, standby: &Standby) -> Option<Finding> {
-        use crate::model::plan::Obstacle;
         let Verdict::NotViable(obstacle) = &standby.verdict else { return None };
         let id = &standby.instance_id;
         let interface = &self.config.interface_id;
