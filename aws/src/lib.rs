@@ -39,7 +39,7 @@ pub async fn sdk_config_in(region: Option<String>) -> SdkConfig {
     loader.load().await
 }
 
-/// The three doors, built from the SDK's configuration. A topic is published to in its own Region.
+/// The clients of the three services, from the SDK's configuration. SNS publishes in the topic's own Region.
 pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns, SdkSsm) {
     let region = Region::new(config.topic.region().to_owned());
     let sns = aws_sdk_sns::config::Builder::from(sdk).region(region).build();

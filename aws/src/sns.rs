@@ -18,7 +18,7 @@ pub struct SdkSns {
 }
 
 impl SdkSns {
-    /// A door that publishes to this topic.
+    /// Publishes to this topic.
     pub fn new(client: Client, topic: TopicArn) -> Self {
         Self { client, topic }
     }

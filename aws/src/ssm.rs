@@ -19,7 +19,7 @@ pub struct SdkSsm {
 }
 
 impl SdkSsm {
-    /// A door that uses this client.
+    /// Calls Systems Manager with this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }

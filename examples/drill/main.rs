@@ -1,7 +1,8 @@
 //! The drill: whole failovers with no AWS account.
 //!
-//! A token server and its standby live in the simulator; the real function, with the real AWS SDK, is invoked with a
-//! document of the folder `events`. The timeline is printed as it happens, then the report and the mail that is sent.
+//! A token server and its standby live in the simulator. The drill invokes the function with a document of the folder `events`,
+//! and prints the timeline as it happens, then the report and the mail. No AWS SDK is needed: the function makes typed calls of
+//! the simulator, and the tests of `aws/` show that the SDK's clients make the same.
 //!
 //! ```text
 //! cargo run --example drill                       a failover, in real time

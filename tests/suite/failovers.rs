@@ -1,4 +1,4 @@
-//! Whole failovers: a document goes in, the real SDK talks to the simulated EC2, and a report and a mail come out.
+//! Whole failovers: a document goes in, the function calls the simulated EC2, and a report and a mail come out.
 //!
 //! Each test asserts every change that was asked for, in order, so that it also asserts that nothing else was.
 
