@@ -63,7 +63,7 @@ def broken_laws():
 def verdict(patch):
     """What became of one break, and whether that is as it should be."""
     copy_tree()
-    applied = subprocess.run(["patch", "-p1", "--quiet", "--no-backup-if-mismatch", "-i", patch.resolve()],
+    applied = subprocess.run(["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", patch.resolve()],
                              cwd=TREE, capture_output=True, text=True, check=False)
     if applied.returncode:
         return f"DOES NOT APPLY\n{applied.stdout}", False
