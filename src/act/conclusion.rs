@@ -145,10 +145,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         if work.noted.is_none() {
             return Err(Failure::DeadlineReached {
                 amid: Amid::Looking,
-                summary: "The invocation timed out before it changed \
-                                                                                 anything. The next run tries \
-                                                                                 again."
-                    .to_owned(),
+                summary: "The invocation timed out before it changed anything. The next run tries again.".to_owned(),
             });
         }
         if self.is_attached_to_nothing(&run) {

@@ -114,10 +114,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
             return Err(Failure::DeadlineReached {
                 amid: Amid::Looking,
-                summary: "The invocation timed out before it changed \
-                                                                                 anything. The next run tries \
-                                                                                 again."
-                    .to_owned(),
+                summary: "The invocation timed out before it changed anything. The next run tries again.".to_owned(),
             });
         };
         let (reason, summary, movement) = match action {
