@@ -4,8 +4,8 @@
     python3 tests/mutations/run.py [patch ...]
 
 A copy of the tree is broken, never the tree itself. What is compiled of the dependencies is shared with it, so the AWS SDK
-is not compiled again. A break is caught if a law is broken with it, in drawn worlds or in those that have broken a law once;
-without it, none may be. The exit status is 1 if a break is not caught or a patch no longer applies.
+is not compiled again. A break is caught if a law is broken with it, in drawn worlds or in those that have broken a law once, or else if
+an example in tests/suite fails. Without it, no law may be broken. The exit status is 1 if a break is not caught or a patch no longer applies.
 
 LAWS_WORLDS says how many worlds each break gets (6000).
 """
@@ -60,6 +60,13 @@ def broken_laws():
     return {int(law): int(worlds) for law, worlds in found}, len(kept)
 
 
+def failed_examples():
+    """How many examples fail, for a break that is too rare for the worlds."""
+    test = ["cargo", "test", "--locked", "--package", "token-failover", "--test", "suite", "--", "--skip", "laws::"]
+    done = subprocess.run(test, cwd=TREE, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    return sum(map(int, re.findall(r"^test result: FAILED\. \d+ passed; (\d+) failed", done.stdout, re.MULTILINE)))
+
+
 def verdict(patch):
     """What became of one break, and whether that is as it should be."""
     copy_tree()
@@ -73,6 +80,9 @@ def verdict(patch):
     laws, kept = broken
     counts = [f"law {law} in {worlds}" for law, worlds in sorted(laws.items(), key=lambda item: -item[1])]
     counts += [f"{kept} of the kept worlds"] if kept else []
+    if not counts:
+        examples = failed_examples()
+        counts += [f"no law, {examples} examples"] if examples else []
     return ", ".join(counts) or "NOT CAUGHT", bool(counts)
 
 

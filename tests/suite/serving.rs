@@ -479,6 +479,34 @@ mod a_standby_that_runs {
         assert_eq!(commands.iter().map(|one| one.instance_id.as_str()).collect::<Vec<_>>(), [names::HOLDER]);
         assert_eq!(report.activation.expect("what came of it").result, ActivationResult::Done);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_known_as_it_is_when_it_gets_the_interface_back_and_not_as_it_was_before() {
+        let second = Duration::from_secs(1);
+        let timings = Timings { stop: second, detach: 5 * second, boot: Duration::ZERO, ..Timings::realistic() };
+        let stage = stage(simulator::pair().timings(timings), &[ACTIVATION]);
+        stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+        let full = Disruption::error(400, "AttachmentLimitExceeded");
+        let simulator = stage.simulator.clone();
+        stage.simulator.disrupt(move |call| {
+            let is_standby = call.parameters.get("InstanceId") == Some(names::STANDBY);
+            if call.action != "AttachNetworkInterface" || call.dry_run || !is_standby {
+                return Disruption::None;
+            }
+            // The holder has stopped by now, and somebody starts it.
+            let simulator = simulator.clone();
+            tokio::spawn(async move { simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped") });
+            full.clone()
+        });
+
+        let report = stage.invoke(event("holder-stopped")).await.expect("a report");
+
+        assert_eq!((report.reason.as_str(), report.expected_to_work), ("returned-to-former-holder", Expectation::Yes));
+        assert_eq!(calls(&stage.simulator, "StartInstances"), 0);
+        let commands = stage.simulator.commands();
+        assert_eq!(commands.iter().map(|one| one.instance_id.as_str()).collect::<Vec<_>>(), [names::HOLDER]);
+        assert_eq!(report.activation.expect("what came of it").result, ActivationResult::Done);
+    }
 }
 
 mod a_run_that_dies {
