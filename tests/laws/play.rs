@@ -328,7 +328,9 @@ where
             match fate.reason().as_deref() {
                 // The limit is not for ever.
                 Some("too-many-moves") if !self.drama.may_not_move => {
-                    self.judge_repetition("too-many-moves").await;
+                    if self.has_looked_since_it_arrived() {
+                        self.judge_repetition("too-many-moves").await;
+                    }
                     sleep(Duration::from_secs(3700)).await;
                     self.court.judge().tell(self.now(), || "---- an hour later, one more reconcile ----".to_owned());
                 }
@@ -361,6 +363,14 @@ where
         if settled {
             self.judge_repetition(&outcome).await;
         }
+    }
+
+    /// Whether the last run began after the interface had arrived where it is. What arrived later is for the next one.
+    fn has_looked_since_it_arrived(&self) -> bool {
+        self.simulator.world(|_| ());
+        let judge = self.court.judge();
+        let began = judge.runs.last().map(|run| run.began).unwrap_or_default();
+        judge.landings.last().is_none_or(|landing| landing.at <= began) && !self.is_arriving()
     }
 
     /// Whether EC2 is still attaching the interface.
@@ -503,6 +513,11 @@ where
         let Some(last) = judge.landings.last().cloned().filter(|_| self.drama.wakes) else { return };
         let is_there = end.attachment.as_ref() == Some(&last.attachment) && matches!(end.place, Place::Healthy);
         let Some(by) = last.by.filter(|_| is_there && last.ran && self.drama.is_member(&last.to)) else { return };
+        // Nor does anybody know of an attach whose answer was lost, and that took effect when its run had ended.
+        let run = &judge.runs[by];
+        if !run.made.contains(&last.attachment) && run.ended_at.is_some_and(|ended| ended < last.at) {
+            return;
+        }
         // Without a note nobody knows that the attach was this function's.
         if judge.runs[by].note_failed {
             return;

@@ -67,6 +67,16 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (179589499201468, "a token server is woken on a member from which somebody detaches the interface"),
     (179589499256390, "no fault: a run that looked at the very moment at which a pause was set"),
     (179589499208582, "no fault: a mail that goes out late, when its run has ended, comes between two others"),
+    (
+        179589794417279,
+        "the interface is taken from a standby that could not be started, to give it back to the same one",
+    ),
+    (
+        179589794710626,
+        "a move is reported on an answer that does not know the holder, and nobody wakes its token server",
+    ),
+    (179589794784119, "no fault: an attach that takes effect when its run has ended, and that nobody was told of"),
+    (179589794583661, "no fault: what arrived after the last look is reported by the next run"),
     (179589185215601, "a note that was reported settles another run's of the same move, which was not"),
     (
         179589342546642,
