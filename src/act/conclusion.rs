@@ -424,7 +424,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         // What only looks, or came no further, leaves a token server that is still to be woken to the next run; and so does
         // whoever finds another run at it.
         if self.config.activation.is_some() && work.woken.is_none() {
-            let asleep: Vec<&str> = work.asleep(run).map(|owed| owed.debt.key.as_str()).collect();
+            let asleep: Vec<&str> = work.may_be_asleep(run).map(|owed| owed.debt.key.as_str()).collect();
             due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
         }
         due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));

@@ -274,6 +274,12 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
     }
 
+    /// Whether the interface is attached to a member that the last answer did not know.
+    pub(crate) fn has_unknown_holder(&self) -> bool {
+        let holder = self.holder().filter(|holder| self.config.is_member(holder));
+        holder.is_some_and(|holder| self.observation.as_ref().is_some_and(|seen| seen.instance(holder).is_none()))
+    }
+
     /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has
     /// is the stranger's concern.
     pub(crate) fn is_safe(&self) -> bool {

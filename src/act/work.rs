@@ -104,7 +104,16 @@ impl Work {
     /// there. A stopped instance begins to serve when it is started, a move that was reported had its waking, and what this run
     /// has attached itself it has dealt with.
     pub(crate) fn asleep<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
-        let attachment = run.running_member().and(run.interface()).and_then(|interface| interface.attachment.as_ref());
+        self.unwoken(run, run.running_member().is_some())
+    }
+
+    /// The same, or the holder is a member that the last answer did not know, so that nothing can be said of it yet.
+    pub(crate) fn may_be_asleep<E: Ec2>(&self, run: &Run<'_, E>) -> impl Iterator<Item = &Owed> {
+        self.unwoken(run, run.running_member().is_some() || run.has_unknown_holder())
+    }
+
+    fn unwoken<E: Ec2>(&self, run: &Run<'_, E>, could_be: bool) -> impl Iterator<Item = &Owed> {
+        let attachment = run.interface().and_then(|interface| interface.attachment.as_ref()).filter(|_| could_be);
         // What is leaving, by whoever's wish, serves nobody.
         let attachment = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
         let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| !run.has_attached);

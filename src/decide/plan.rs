@@ -326,13 +326,16 @@ impl Look<'_> {
         if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {
             return Decision::Act(Action::Refuse(Refusal::TooManyMoves { moves }));
         }
+        let targets = Targets { first, others: targets.collect() };
+        // A former holder that is a target has had its chance.
+        let is_target = |former: &Attach| targets.iter().any(|target| target.attach.instance_id == former.instance_id);
         let fallback = from.and_then(|attachment| self.fallback(interface, attachment));
         Decision::Act(Action::Move(Move {
             interface_id: interface.id.clone(),
             cause,
             from: from.cloned(),
-            targets: Targets { first, others: targets.collect() },
-            fallback,
+            fallback: fallback.filter(|former| !is_target(former)),
+            targets,
             counts: automatic && attached,
         }))
     }

@@ -367,10 +367,12 @@ where
 
     /// Whether the last run began after the interface had arrived where it is. What arrived later is for the next one.
     fn has_looked_since_it_arrived(&self) -> bool {
-        self.simulator.world(|_| ());
+        if self.is_arriving() {
+            return false;
+        }
         let judge = self.court.judge();
         let began = judge.runs.last().map(|run| run.began).unwrap_or_default();
-        judge.landings.last().is_none_or(|landing| landing.at <= began) && !self.is_arriving()
+        judge.landings.last().is_none_or(|landing| landing.at <= began)
     }
 
     /// Whether EC2 is still attaching the interface.
@@ -513,9 +515,9 @@ where
         let Some(last) = judge.landings.last().cloned().filter(|_| self.drama.wakes) else { return };
         let is_there = end.attachment.as_ref() == Some(&last.attachment) && matches!(end.place, Place::Healthy);
         let Some(by) = last.by.filter(|_| is_there && last.ran && self.drama.is_member(&last.to)) else { return };
-        // Nor does anybody know of an attach whose answer was lost, and that took effect when its run had ended.
-        let run = &judge.runs[by];
-        if !run.made.contains(&last.attachment) && run.ended_at.is_some_and(|ended| ended < last.at) {
+        // Nor does anybody know of a second attach of a run, whose answer was lost, and that took effect when the run had ended.
+        let is_second = judge.landings.iter().rev().skip(1).any(|landing| landing.by == last.by);
+        if is_second && judge.runs[by].ended_at.is_some_and(|ended| ended < last.at) {
             return;
         }
         // Without a note nobody knows that the attach was this function's.

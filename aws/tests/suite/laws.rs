@@ -7,7 +7,7 @@ use crate::harness::{Lane, play, soak, story, variable};
 use crate::wire;
 
 /// How many worlds a plain test run plays. `LAWS_WORLDS` asks for a twentieth of that.
-const WORLDS: u64 = 2_000;
+const WORLDS: u64 = 11_600;
 
 /// Through the SDK's clients and over the wire.
 #[derive(Debug, Clone, Copy)]

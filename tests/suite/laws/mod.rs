@@ -12,9 +12,9 @@ use crate::harness::{Lane, play, soak, story, variable};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
 /// How many worlds a plain test run plays. `LAWS_WORLDS` asks for another number.
-const WORLDS: u64 = 40_000;
+const WORLDS: u64 = 128_400;
 /// How many worlds a plain test run plays that nobody has played before.
-const FRESH_WORLDS: u64 = 500;
+const FRESH_WORLDS: u64 = 2_000;
 
 /// Below the wire.
 #[derive(Debug, Clone, Copy)]
