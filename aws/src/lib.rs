@@ -57,7 +57,7 @@ pub fn retries() -> RetryConfig {
 }
 
 /// A call without an answer ends after five seconds and is tried again; with all its attempts it ends after twenty.
-/// Without these the SDK would wait for ever.
+/// Without these the SDK would wait forever.
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))

@@ -10,7 +10,7 @@ use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::{Announcement, Owed, Work};
 use crate::decide::checks::{Checked, after_repairs, listening};
-use crate::decide::marks::{Change, Debt, Marks};
+use crate::decide::marks::{Change, Debt};
 use crate::decide::problem;
 use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
 use crate::decide::publication::{self, Facts};
@@ -312,7 +312,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// What the interface says of problems, as it was seen last; `None`: it was not seen.
     fn remembered_tag(run: &Run<'_, E>, work: &Work) -> Option<Option<String>> {
-        let seen = run.interface().map(|interface| Marks::read(&interface.tags).refused);
+        let seen = run.marks().map(|marks| marks.refused);
         seen.or_else(|| work.remembered_refusal.clone().map(Some))
     }
 
@@ -629,7 +629,7 @@ fn word(report: &mut Report, decision: &Decision) {
 /// The notes of runs that are over and were about the move that this run has noted and leaves to the next one. An interface has
 /// at most 50 tags, and a move that every run tries again would use them up.
 fn told_by_own_note<E: Ec2>(run: &Run<'_, E>, work: &Work) -> Vec<String> {
-    let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+    let seen = run.marks().unwrap_or_default().debts;
     let Some(own) = work.noted.as_ref().filter(|own| seen.iter().any(|debt| debt.key == own.key)) else {
         return Vec::new();
     };
@@ -748,7 +748,7 @@ impl Settlement {
 
     /// The report of this debt was published, and with it all that is owed for the same move.
     fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
-        let seen = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default().debts;
+        let seen = run.marks().unwrap_or_default().debts;
         // A run that was still at work when the interface was seen may have gone on to move it again, and needs its note.
         let seen_at = run.observation.as_ref().map_or_else(|| run.clock.now(), |observation| observation.observed_at);
         let is_over = |other: &Debt| !other.is_busy(seen_at);

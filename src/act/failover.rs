@@ -176,7 +176,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             &outcome,
             Situation {
                 is_paused,
-                may_repair: intent.mends(),
+                may_repair: intent.repairs(),
                 is_with_member: members_known && is_with_member,
                 is_doomed_by_a_pending_move: run.is_doomed() && work.owes_a_move(),
                 is_announcement: work.announced.is_some(),
@@ -191,7 +191,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     async fn look_ahead(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Action {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut rules = pin!(maybe_done(async {
-            let are_wanted = intent.mends() && !groups.is_empty();
+            let are_wanted = intent.repairs() && !groups.is_empty();
             if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None }
         }));
         let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
@@ -206,7 +206,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         }
         work.standbys = standbys;
         run.before = run.interface().cloned();
-        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let marks = run.marks().unwrap_or_default();
         work.remembered_refusal = marks.refused;
         work.remembered_announcement = marks.announced;
         work.read_marks(run);
@@ -240,7 +240,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             run.read_reachability().await;
         }
         if next.repairs {
-            self.mend(run, work).await;
+            self.repair(run, work).await;
         }
         if is_paused {
             self.leave_asleep(run, work);
@@ -350,7 +350,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = audit(&self.config, observation, &action, &standbys, &readiness);
-        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let marks = run.marks().unwrap_or_default();
         work.remembered_refusal = marks.refused;
         work.remembered_audit = marks.audited;
         work.read_marks(run);
@@ -451,7 +451,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// Carries out a move, with the note of the debt before the first change.
     async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> RunOutcome {
-        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let marks = run.marks().unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
         // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
@@ -516,7 +516,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// Starts the holder where it is, with the note of the debt before it.
     async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> RunOutcome {
-        let marks = run.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
+        let marks = run.marks().unwrap_or_default();
         let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
         let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
         let noted = self.ec2.write_tags(&start.interface_id, &notes);
@@ -531,7 +531,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             return RunOutcome::Kept(KeepReason::HolderStarting);
         }
         let runs = started == Started::ByThisRun;
-        // Its token server finds the interface at boot, whoever brought it there.
+        // Its token server finds the interface at boot, no matter who brought it there.
         work.woken = Some(Waking::Done);
         let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();
         if runs && start.counts {
@@ -580,8 +580,8 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         Ok(())
     }
 
-    /// Mends what is wrong and may be mended, and looks again.
-    async fn mend(&self, run: &mut Run<'_, E>, work: &mut Work) {
+    /// Repairs what is wrong and may be repaired, and looks again.
+    async fn repair(&self, run: &mut Run<'_, E>, work: &mut Work) {
         let (Some(checked), Some(interface)) = (run.check(), run.interface().cloned()) else { return };
         work.checks = Some(checked.results());
         let mut needed = repairs(&self.config, &interface, &checked);
@@ -613,7 +613,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
             work.noted = Some(debt);
         }
         for repair in needed {
-            if run.mend(&repair).await {
+            if run.repair(&repair).await {
                 work.unseen.push(repair);
             }
         }

@@ -9,7 +9,7 @@ use crate::model::config::Config;
 use crate::model::ids::SecurityGroupId;
 use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
 
-/// The function: a configuration, and the doors to EC2, SNS and Systems Manager. It serves any number of invocations.
+/// The function: a configuration, and the clients of EC2, SNS and Systems Manager. It serves any number of invocations.
 pub struct Failover<E, S, M> {
     pub(crate) config: Config,
     pub(crate) ec2: E,

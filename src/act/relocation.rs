@@ -507,7 +507,7 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Makes the new attachment one that leaves the interface alive when the instance is terminated. This is no repair that
-    /// the settings could forbid: an interface that can be destroyed loses the license for ever.
+    /// the settings could forbid: an interface that can be destroyed loses the license forever.
     async fn keep_on_termination(&mut self, attachment: &Attachment) {
         if !attachment.delete_on_termination {
             return;

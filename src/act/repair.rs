@@ -45,10 +45,10 @@ impl<E: Ec2> Run<'_, E> {
     }
 
     /// Carries out one repair. Returns whether EC2 accepted it.
-    pub(crate) async fn mend(&mut self, repair: &Repair) -> bool {
+    pub(crate) async fn repair(&mut self, repair: &Repair) -> bool {
         let ec2 = self.ec2;
         let interface = &self.config.interface_id;
-        let mended = match repair {
+        let repaired = match repair {
             Repair::KeepOnTermination(attachment) => {
                 self.step(Step::KeepOnTermination, attachment, ec2.keep_on_termination(interface, attachment)).await
             }
@@ -72,7 +72,7 @@ impl<E: Ec2> Run<'_, E> {
                 self.step(Step::AuthorizeIngress, resource, ec2.authorize_ingress(ingress)).await
             }
         };
-        match mended {
+        match repaired {
             Ok(()) => true,
             Err(error) if error.meaning == Meaning::Duplicate => true,
             Err(error) => {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::act::run::Run;
-use crate::decide::marks::Marks;
 use crate::model::change::Attach;
 use crate::model::error::CallError;
 use crate::model::report::Step;
@@ -37,7 +36,7 @@ impl<E: Ec2 + Ec2Audit> Run<'_, E> {
     /// refused attach tries it again.
     pub(crate) async fn note_limits(&mut self) {
         let types = std::mem::take(&mut self.types_without_room);
-        let Some(marks) = self.interface().map(|interface| Marks::read(&interface.tags)) else { return };
+        let Some(marks) = self.marks() else { return };
         if types.is_empty() {
             return;
         }

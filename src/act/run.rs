@@ -10,7 +10,7 @@ use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
-use crate::decide::marks::RunName;
+use crate::decide::marks::{Marks, RunName};
 use crate::decide::pause;
 use crate::decide::security_group::prefix_lists;
 use crate::model::config::Config;
@@ -303,6 +303,11 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The interface as it was seen last.
     pub(crate) fn interface(&self) -> Option<&NetworkInterface> {
         self.observation.as_ref().and_then(Observation::interface)
+    }
+
+    /// What runs have written on the interface, as it was seen last; `None`: it was not seen.
+    pub(crate) fn marks(&self) -> Option<Marks> {
+        self.interface().map(|interface| Marks::read(&interface.tags))
     }
 
     /// The pause that holds, by what was seen last.

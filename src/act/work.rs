@@ -19,7 +19,7 @@ use crate::ports::Ec2;
 pub(crate) struct Work {
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) standbys: Vec<Standby>,
-    /// The checks before anything was mended.
+    /// The checks before anything was repaired.
     pub(crate) checks: Option<Checks>,
     /// What was to be repaired, and what of it was.
     pub(crate) to_repair: Vec<&'static str>,
@@ -114,7 +114,7 @@ impl Work {
 
     fn unwoken<E: Ec2>(&self, run: &Run<'_, E>, could_be: bool) -> impl Iterator<Item = &Owed> {
         let attachment = run.interface().and_then(|interface| interface.attachment.as_ref()).filter(|_| could_be);
-        // What is leaving, by whoever's wish, serves nobody.
+        // What is leaving, no matter who asked for it, serves nobody.
         let attachment = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
         let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| !run.has_attached);
         self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {

@@ -220,7 +220,7 @@ pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked)
     repairs
 }
 
-/// The results of the checks after repairs: what was mended and is right now says so.
+/// The results of the checks after repairs: what was repaired and is right now says so.
 pub(crate) fn after_repairs(before: Checks, after: Checks) -> Checks {
     let one = |before: CheckResult, after: CheckResult| match (before, after) {
         (CheckResult::Failed, CheckResult::Ok) => CheckResult::Repaired,

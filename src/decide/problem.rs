@@ -161,7 +161,7 @@ pub fn decide(remembered: Option<&Remembered>, now: DateTime<Utc>, state: &State
             Decision::Nothing
         }
         (State::Problem(problem), known) => {
-            // With other details it is the same trouble to whoever reads of it.
+            // With other details it is the same trouble to the reader.
             let since = known.filter(|known| known.problem.code == problem.code).and_then(|known| known.since);
             // As the tag will hold it.
             let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum CheckResult {
     /// As it should be.
     Ok,
-    /// It was wrong, and was mended.
+    /// It was wrong, and was repaired.
     Repaired,
     /// It is wrong.
     Failed,

@@ -48,7 +48,7 @@ pub struct Config {
     pub force_detach_after: Option<Duration>,
     /// More automatic moves than this within an hour are refused.
     pub max_moves_per_hour: u32,
-    /// What may be mended without asking.
+    /// What may be repaired without asking.
     pub repair: Repair,
     /// What makes an instance that ran already serve the license once it has the interface; `None`: it does so by itself.
     #[serde(default)]
@@ -136,7 +136,7 @@ impl FromStr for Client {
     }
 }
 
-/// What may be mended without asking.
+/// What may be repaired without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repair {

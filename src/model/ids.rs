@@ -1,4 +1,4 @@
-//! Identifiers of EC2, SNS and Systems Manager, each a type of its own, checked once at the door.
+//! Identifiers of EC2, SNS and Systems Manager, each a type of its own, checked once, when it comes in.
 //!
 //! A resource id is its prefix and 8 or 17 lower-case hexadecimal digits. Whatever else a text may be, it is not sent to
 //! EC2 under the name of an id.

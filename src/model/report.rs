@@ -78,7 +78,7 @@ pub enum Outcome {
     Moved,
     /// The holder, which was stopped, was started where it is.
     Started,
-    /// Nothing moved, something was mended.
+    /// Nothing moved, something was repaired.
     Repaired,
     /// Nothing had to be done.
     NoAction,

@@ -68,7 +68,7 @@ pub enum TriggerKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Intent {
-    /// Look at everything, move if the holder has failed, and mend what may be mended.
+    /// Look at everything, move if the holder has failed, and repair what may be repaired.
     Reconcile,
     /// Look for everything that would go wrong with the next failover, and change nothing.
     Audit,
@@ -106,8 +106,8 @@ impl Intent {
         matches!(self, Self::Failover { .. })
     }
 
-    /// Whether the invocation may mend what it finds even if nothing has to move.
-    pub fn mends(&self) -> bool {
+    /// Whether the invocation may repair what it finds even if nothing has to move.
+    pub fn repairs(&self) -> bool {
         matches!(self, Self::Reconcile)
     }
 

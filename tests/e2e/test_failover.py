@@ -209,7 +209,7 @@ class AgainstTheSimulator(Failover, unittest.TestCase):
     Cloud = Simulator
 
     def test_a_terminated_holder_loses_the_interface_to_the_standby(self):
-        # Not against moto, which leaves the interface attached to the dead instance for ever.
+        # Not against moto, which leaves the interface attached to the dead instance forever.
         cloud = self.cloud
         mac = cloud.network_interface()["MacAddress"]
         cloud.ec2.terminate_instances(InstanceIds=[cloud.holder])

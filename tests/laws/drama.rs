@@ -443,19 +443,12 @@ const CHANGES: [&str; 7] = [
     "ModifyNetworkInterfaceAttribute",
 ];
 
-const ACTIONS: [&str; 11] = [
-    "CreateTags",
-    "DetachNetworkInterface",
-    "AttachNetworkInterface",
-    "StartInstances",
-    "DeleteTags",
-    "Publish",
-    "ModifyNetworkInterfaceAttribute",
-    "DescribeNetworkInterfaces",
-    "DescribeInstances",
-    "DescribeInstanceStatus",
-    "DescribeSecurityGroupRules",
-];
+const READS: [&str; 4] =
+    ["DescribeNetworkInterfaces", "DescribeInstances", "DescribeInstanceStatus", "DescribeSecurityGroupRules"];
+
+fn actions() -> Vec<&'static str> {
+    [&CHANGES[..], &READS].concat()
+}
 
 impl Drama {
     /// `is_brief`: with short waits and few invocations, for a lane where every call costs.
@@ -984,7 +977,7 @@ impl Writer {
     fn faults(&mut self) -> Faults {
         let mut faults = Faults::default();
         if self.dice.percent(8) {
-            faults.denied.push(self.dice.pick(&ACTIONS));
+            faults.denied.push(self.dice.pick(&actions()));
         }
         for _ in 0..self.dice.below(3) {
             let over = match self.dice.below(6) {
@@ -992,7 +985,7 @@ impl Writer {
                 1 => Over::Reads,
                 2 => Over::Changes,
                 3 => Over::Sns,
-                _ => Over::Action(self.dice.pick(&ACTIONS)),
+                _ => Over::Action(self.dice.pick(&actions())),
             };
             let from = self.dice.milliseconds(0, 30_000);
             let from = if self.dice.percent(50) { Duration::ZERO } else { from };
@@ -1015,7 +1008,7 @@ impl Writer {
             faults.storms.push(Storm { over: Over::Everything, from: Duration::ZERO, until, percent, faults: kinds });
         }
         for _ in 0..self.dice.between(1, 4) {
-            let action = if self.dice.percent(75) { self.dice.pick(&CHANGES) } else { self.dice.pick(&ACTIONS) };
+            let action = if self.dice.percent(75) { self.dice.pick(&CHANGES) } else { self.dice.pick(&actions()) };
             let first = self.dice.pick(&[1, 1, 1, 1, 2, 2, 3, 7]);
             let length = self.dice.pick(&[1, 1, 2, 5, 6, 12]);
             let fault = self.dice.pick(&Fault::TRANSIENT);
@@ -1055,7 +1048,7 @@ impl Writer {
             let cue = if self.dice.percent(40) {
                 Cue::At(self.dice.milliseconds(0, 60_000), act)
             } else {
-                let action = self.dice.pick(&ACTIONS);
+                let action = self.dice.pick(&actions());
                 Cue::Near { action, nth: self.dice.pick(&[1, 1, 2, 2, 3, 5, 8]), before: self.dice.percent(50), act }
             };
             self.acts.push(cue);

@@ -326,7 +326,7 @@ where
         let mut fate = self.reconcile().await;
         for _ in 0..8 {
             match fate.reason().as_deref() {
-                // The limit is not for ever.
+                // The limit is not forever.
                 Some("too-many-moves") if !self.drama.may_not_move => {
                     if self.has_looked_since_it_arrived() {
                         self.judge_repetition("too-many-moves").await;
@@ -413,7 +413,7 @@ where
             Place::Missing => refused(&mut judge, "interface-missing"),
             Place::Stranger => refused(&mut judge, "held-by-stranger"),
             Place::Transit => {
-                judge.break_law(5, now, format!("the interface is in transit for ever: {end:?}"));
+                judge.break_law(5, now, format!("the interface is in transit forever: {end:?}"));
                 false
             }
             Place::Nowhere => {
@@ -587,7 +587,7 @@ enum Place {
 struct End {
     place: Place,
     attachment: Option<String>,
-    /// Attached to nothing, or for ever on its way there.
+    /// Attached to nothing, or forever on its way there.
     is_open: bool,
     deletes: bool,
     owed: Vec<String>,

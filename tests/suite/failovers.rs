@@ -890,7 +890,7 @@ mod a_holder_that_runs {
             assert_eq!(story(&stage.simulator), Vec::<String>::new());
             assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
             assert!(stage.simulator.now() >= Duration::from_secs(10), "it looked for a while");
-            assert!(stage.simulator.now() <= Duration::from_secs(11), "and not for ever");
+            assert!(stage.simulator.now() <= Duration::from_secs(11), "and not forever");
         }
     }
 

@@ -1,7 +1,7 @@
 """Each event in events/ against each rule of the stack: which rule lets it through to the function.
 
 Decided by TestEventPattern of MiniStack, because no linter sees a misspelt key in a pattern: such a rule is valid, and
-matches nothing for ever.
+matches nothing forever.
 """
 
 import json

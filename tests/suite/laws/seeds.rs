@@ -16,7 +16,7 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (14380, "an owed report is dropped because a person has moved the interface on"),
     (15335, "two debts that could not be removed make a move that was none"),
     (2100, "the interface has to stay where it would be deleted with its instance, and nobody sets the flag"),
-    (3754, "an interface that went back to its former holder is mended only by the next run"),
+    (3754, "an interface that went back to its former holder is repaired only by the next run"),
     (28249, "the interface is left attached to nothing, and a standby had taken it before"),
     (82281, "a detach is forced that could not be seen to hang"),
     (88652, "the next standby is asked, and nothing could be seen of the one that had said yes"),
