@@ -86,8 +86,9 @@ def ip_json(*arguments):
     return json.loads(ip("-json", *arguments) or "[]")
 
 
-def eventually(expected, look, seconds=10):
-    """Looks until it sees what is expected, and says what it saw instead."""
+def eventually(expected, look, seconds=60):
+    """Looks until it sees what is expected, and says what it saw instead. It may miss a state that passes, so tests wait only
+    for states that last. The limit is generous because the machines that run the tests can be slow."""
     deadline = time.monotonic() + seconds
     while (seen := look()) != expected:
         if time.monotonic() > deadline:

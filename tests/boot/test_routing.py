@@ -72,7 +72,7 @@ class Routing(TestCase):
         self.assertEqual("ens6", way_out("10.0.1.50"))
 
     def test_the_distribution_is_given_time(self):
-        machine = self.machine(ROUTING_PATIENCE_SECONDS="4")
+        machine = self.machine(ROUTING_PATIENCE_SECONDS="15")
         Interface(*SECOND)
         machine.start()
         self.assert_serving(machine, starts=1)
