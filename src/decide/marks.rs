@@ -14,7 +14,7 @@
 //! | `token-failover:owed:repair:<run>` | `repair=… started=… busy-until=…` | something was about to be repaired; a report of it is owed |
 //! | `token-failover:owed:start:<run>` | `start=i-… started=… busy-until=…` | the holder was about to be started where it is; a report of it is owed |
 //! | `token-failover:moves` | times, separated by blanks | the automatic moves and starts of the last hour |
-//! | `token-failover:not-started` | `i-…=2@…`, separated by blanks | members that EC2 could not start, how often within the hour, and when last |
+//! | `token-failover:not-started` | `i-…=2@…`, separated by blanks | members that EC2 could not start within the last day: how often in a row, and when last |
 //! | `token-failover:refused` | `no-viable-standby 9f86d081884c7d65 since=… mailed=…` | the problem that was mailed last, so that it is not mailed every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
 //! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
@@ -50,6 +50,10 @@ const START: &str = "start";
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 
+/// How long a failed start orders the standbys. Longer than the limit on automatic moves holds: otherwise a run would find no
+/// failure when it may move again, and would try the same members as an hour ago.
+const FAILED_STARTS_KEPT: TimeDelta = TimeDelta::hours(24);
+
 /// A value of [`NOT_STARTED`] has room for so many members.
 const MOST_NOT_STARTED: usize = 5;
 
@@ -79,7 +83,7 @@ pub struct Marks {
 /// How often a member could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedStarts {
-    /// How often within an hour; 1 or more.
+    /// How often, each within an hour of the one before; 1 or more.
     pub times: u32,
     /// When last.
     pub last: DateTime<Utc>,
@@ -89,6 +93,11 @@ impl FailedStarts {
     /// Whether it still counts: within an hour.
     fn is_recent(&self, now: DateTime<Utc>) -> bool {
         now.signed_duration_since(self.last) < LIMIT_WINDOW
+    }
+
+    /// Whether it still orders the standbys: within a day.
+    fn is_kept(&self, now: DateTime<Utc>) -> bool {
+        now.signed_duration_since(self.last) < FAILED_STARTS_KEPT
     }
 
     /// Whether it is too early to try again: a minute after the first failure, then two, four, and five minutes. A few
@@ -404,6 +413,11 @@ impl Marks {
         self.not_started.get(member).is_some_and(|failed| failed.is_recent(now))
     }
 
+    /// When EC2 last could not start the member; `None`: not within a day.
+    pub fn last_failed_start(&self, member: &InstanceId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.not_started.get(member).filter(|failed| failed.is_kept(now)).map(|failed| failed.last)
+    }
+
     /// The value of the [`NOT_STARTED`] tag once these members could not be started either.
     pub fn not_started_with<'a>(
         &self,
@@ -411,9 +425,9 @@ impl Marks {
         now: DateTime<Utc>,
     ) -> String {
         let mut not_started = self.not_started.clone();
-        not_started.retain(|_, failed| failed.is_recent(now));
+        not_started.retain(|_, failed| failed.is_kept(now));
         for member in members {
-            let times = not_started.get(member).map_or(0, |failed| failed.times);
+            let times = not_started.get(member).filter(|failed| failed.is_recent(now)).map_or(0, |failed| failed.times);
             not_started.insert(member.clone(), FailedStarts { times: times.saturating_add(1), last: now });
         }
         let mut failed: Vec<(InstanceId, FailedStarts)> = not_started.into_iter().collect();

@@ -229,7 +229,8 @@ impl Look<'_> {
 
     /// Whether the first target, which would have to be started as well, is no better than a stopped holder: EC2 could not
     /// start it within the hour, so the interface would go back and forth; or another run brought the interface here and did
-    /// not come to start the holder. Targets that EC2 could not start come last, so the first one speaks for all.
+    /// not come to start the holder. Targets that EC2 could not start come last, the latest failure at the end, so the
+    /// first one speaks for all.
     fn is_no_better(&self, planned: &Move, attachment: &Attachment) -> bool {
         let target = &planned.targets.first;
         let has_failed = self.marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
@@ -309,9 +310,10 @@ impl Look<'_> {
             standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
         let (marks, now) = (&self.marks, self.observation.observed_at);
-        // What EC2 could not start within the hour comes last: it has capacity for another one, perhaps.
+        // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may have
+        // capacity for another member, and no member is tried twice before each has been tried once.
         let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
-        stopped.sort_by_key(|standby| marks.has_failed_to_start(&standby.instance_id, now));
+        stopped.sort_by_key(|standby| marks.last_failed_start(&standby.instance_id, now));
         let mut targets = with(Verdict::Running)
             .map(|standby| (standby, false))
             .chain(stopped.into_iter().map(|standby| (standby, true)))

@@ -8,7 +8,7 @@ use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
 use token_failover::decide::marks::{Change as Owed, Debt, Marks, RunName, Standing, Waking, announced_with};
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
-use token_failover::model::tags::{LIMITS, MOVES, NAMESPACE, REFUSED, tag_value};
+use token_failover::model::tags::{LIMITS, MOVES, NAMESPACE, NOT_STARTED, REFUSED, tag_value};
 
 use crate::world::{attachment, instance_id, interface, now, parsed};
 
@@ -355,6 +355,39 @@ fn one_more_move_drops_those_that_count_no_more() {
     let marks = read(&[(MOVES, "2026-11-11T20:29:54Z 2026-11-11T21:00:00Z")]);
     assert_eq!(marks.moves_with(now()), "2026-11-11T21:00:00Z 2026-11-11T21:29:54Z");
     assert_eq!(Marks::default().moves_with(now()), "2026-11-11T21:29:54Z");
+}
+
+#[test]
+fn failed_starts_are_counted_while_each_is_within_an_hour_of_the_one_before_and_kept_for_a_day() {
+    let ago = |minutes| (now() - TimeDelta::minutes(minutes)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let at_once = now().to_rfc3339_opts(SecondsFormat::Secs, true);
+    for (before, failed, expected) in [
+        (String::new(), vec![HOLDER], format!("{HOLDER}=1@{at_once}")),
+        (format!("{HOLDER}=2@{}", ago(59)), vec![HOLDER], format!("{HOLDER}=3@{at_once}")),
+        (format!("{HOLDER}=2@{}", ago(60)), vec![HOLDER], format!("{HOLDER}=1@{at_once}")),
+        (format!("{HOLDER}=99@{}", ago(1)), vec![HOLDER], format!("{HOLDER}=99@{at_once}")),
+        (
+            format!("{HOLDER}=2@{} {STANDBY}=1@{}", ago(24 * 60 - 1), ago(24 * 60)),
+            vec![THIRD],
+            format!("{THIRD}=1@{at_once} {HOLDER}=2@{}", ago(24 * 60 - 1)),
+        ),
+        ("nonsense i-1=x@y".to_owned(), vec![HOLDER], format!("{HOLDER}=1@{at_once}")),
+    ] {
+        let failed: Vec<InstanceId> = failed.into_iter().map(parsed).collect();
+        assert_eq!(read(&[(NOT_STARTED, &before)]).not_started_with(&failed, now()), expected, "{before}");
+    }
+}
+
+#[test]
+fn the_five_members_that_failed_to_start_last_are_remembered() {
+    let member = |number: i64| parsed::<InstanceId>(&format!("i-{number:017}"));
+    let mut value = String::new();
+    for number in 1..=7 {
+        value = read(&[(NOT_STARTED, &value)]).not_started_with([&member(number)], now() + TimeDelta::seconds(number));
+    }
+    let remembered: Vec<InstanceId> = read(&[(NOT_STARTED, &value)]).not_started.into_keys().collect();
+    assert_eq!(remembered, (3..=7).map(member).collect::<Vec<_>>());
+    assert!(is_fit(&value), "{value}");
 }
 
 #[test]

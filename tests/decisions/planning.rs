@@ -843,6 +843,34 @@ fn a_standby_that_ec2_could_not_start_comes_after_those_that_it_was_not_asked_to
 }
 
 #[test]
+fn stopped_standbys_that_ec2_could_not_start_are_tried_in_the_order_of_their_last_failure_for_a_day() {
+    use token_failover::model::tags::NOT_STARTED;
+    // The limit on moves holds for an hour. An order that lasted no longer would try the same two forever.
+    let hours_ago = |hours| (now() - TimeDelta::hours(hours)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let fourth = "i-0ddddddddddddddd4";
+    let config = standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD, fourth].join(","))]);
+    for (standbys_last, thirds_last, expected) in [
+        (2, 3, [fourth, THIRD, STANDBY]),
+        (3, 2, [fourth, STANDBY, THIRD]),
+        (23, 24, [THIRD, fourth, STANDBY]),
+        (24, 23, [STANDBY, fourth, THIRD]),
+    ] {
+        let observation = three()
+            .with_instances(|instances| {
+                instances.push(instance(fourth));
+                instances.iter_mut().for_each(|member| member.state = InstanceState::Stopped);
+            })
+            .with_interface(|interface| {
+                let failed = format!("{STANDBY}=1@{} {THIRD}=1@{}", hours_ago(standbys_last), hours_ago(thirds_last));
+                interface.tags.insert(NOT_STARTED.to_owned(), failed);
+            });
+        let targets = expected.map(|id| target(id, true)).to_vec();
+        let expected = moves(movement(MoveCause::HolderStopped, targets, Some(HOLDER)));
+        assert_eq!(plan(&config, &observation, &Intent::Reconcile, FINALLY).decision, expected);
+    }
+}
+
+#[test]
 fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_else_would_do() {
     for (state, obstacle) in
         [(InstanceState::Pending, Obstacle::Starting), (InstanceState::Stopping, Obstacle::Stopping)]
