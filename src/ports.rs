@@ -1,4 +1,4 @@
-//! The calls to EC2, SNS and Systems Manager, as one trait for each service, and one more for what only an audit asks.
+//! The calls to EC2, SNS and Systems Manager, as one trait for each service.
 //!
 //! These traits are the only thing that stands between the program and AWS. The package `token-failover-aws` implements them with the
 //! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
@@ -20,7 +20,7 @@ use crate::model::notification::Notification;
 use crate::model::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
 use crate::model::readiness::{AclEntry, Route, Subscription};
 
-/// EC2, as far as a failover needs it. Every change names the exact resource that was observed, so that it fails if
+/// EC2. Every change names the exact resource that was observed, so that it fails if
 /// somebody else was faster.
 pub trait Ec2: Send + Sync {
     /// The license interface; `None` if it does not exist.
@@ -104,10 +104,7 @@ pub trait Ec2: Send + Sync {
 
     /// Asks EC2 whether the role allows a change, with `DryRun`. Changes nothing.
     fn may(&self, change: &Change) -> impl Future<Output = Result<(), CallError>> + Send;
-}
 
-/// What only an audit asks of EC2. Nothing here changes anything.
-pub trait Ec2Audit: Send + Sync {
     /// How many interfaces instances of these types can have. A type that EC2 does not know is not in the answer.
     fn interface_limits(
         &self,
@@ -134,10 +131,7 @@ pub trait Ec2Audit: Send + Sync {
 pub trait Sns: Send + Sync {
     /// Publishes a notification to the configured topic.
     fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), CallError>> + Send;
-}
 
-/// What only an audit asks of SNS.
-pub trait SnsAudit: Send + Sync {
     /// Who is subscribed to the configured topic; `None` if it does not exist.
     fn subscriptions(&self) -> impl Future<Output = Result<Option<Vec<Subscription>>, CallError>> + Send;
 }
@@ -157,6 +151,15 @@ pub trait Ssm: Send + Sync {
         command: &CommandId,
         instance: &InstanceId,
     ) -> impl Future<Output = Result<Option<CommandState>, CallError>> + Send;
+
+    /// Whether there is a document of this name that can be run.
+    fn has_document(&self, name: &DocumentName) -> impl Future<Output = Result<bool, CallError>> + Send;
+
+    /// Those of the instances from whose agent Systems Manager hears.
+    fn reachable_agents(
+        &self,
+        instances: &BTreeSet<InstanceId>,
+    ) -> impl Future<Output = Result<BTreeSet<InstanceId>, CallError>> + Send;
 }
 
 /// How a command stands.
@@ -168,14 +171,25 @@ pub struct CommandState {
     pub status: String,
 }
 
-/// What only an audit asks of Systems Manager.
-pub trait SsmAudit: Send + Sync {
-    /// Whether there is a document of this name that can be run.
-    fn has_document(&self, name: &DocumentName) -> impl Future<Output = Result<bool, CallError>> + Send;
+/// The three services together.
+pub trait Ports {
+    /// EC2.
+    type Ec2: Ec2;
+    /// SNS.
+    type Sns: Sns;
+    /// Systems Manager.
+    type Ssm: Ssm;
 
-    /// Those of the instances from whose agent Systems Manager hears.
-    fn reachable_agents(
-        &self,
-        instances: &BTreeSet<InstanceId>,
-    ) -> impl Future<Output = Result<BTreeSet<InstanceId>, CallError>> + Send;
+    /// Each by itself.
+    fn split(self) -> (Self::Ec2, Self::Sns, Self::Ssm);
+}
+
+impl<E: Ec2, S: Sns, M: Ssm> Ports for (E, S, M) {
+    type Ec2 = E;
+    type Sns = S;
+    type Ssm = M;
+
+    fn split(self) -> Self {
+        self
+    }
 }

@@ -22,7 +22,7 @@ use token_failover::model::observation::{
 };
 use token_failover::model::readiness::{AclEntry, Route};
 use token_failover::model::tags::NAMESPACE;
-use token_failover::ports::{Ec2, Ec2Audit};
+use token_failover::ports::Ec2;
 
 use crate::answers::{call_error, contradiction, each_page, ends};
 use crate::changes;
@@ -325,9 +325,7 @@ impl Ec2 for SdkEc2 {
             }
         })
     }
-}
 
-impl Ec2Audit for SdkEc2 {
     async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
         const ACTION: &str = "ec2:DescribeInstanceTypes";
         // Asked by filter, because asked by name EC2 answers nothing at all if it does not know one of the types.

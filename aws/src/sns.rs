@@ -8,7 +8,7 @@ use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::TopicArn;
 use token_failover::model::notification::Notification;
 use token_failover::model::readiness::{Standing, Subscription};
-use token_failover::ports::{Sns, SnsAudit};
+use token_failover::ports::Sns;
 
 /// SNS through the SDK, for one topic.
 #[derive(Debug, Clone)]
@@ -53,6 +53,9 @@ fn unbuildable(attribute: &str, error: &str) -> CallError {
     }
 }
 
+/// Pages of 100 subscriptions. A topic may have millions, but this one is read by people.
+const MOST_PAGES: usize = 10;
+
 impl Sns for SdkSns {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         let mut request = self
@@ -71,12 +74,7 @@ impl Sns for SdkSns {
         }
         request.send().await.map(drop).map_err(|error| call_error("sns:Publish", error, meaning_of))
     }
-}
 
-/// Pages of 100 subscriptions. A topic may have millions, but this one is read by people.
-const MOST_PAGES: usize = 10;
-
-impl SnsAudit for SdkSns {
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
         const ACTION: &str = "sns:ListSubscriptionsByTopic";
         let pages = self.client.list_subscriptions_by_topic().topic_arn(self.topic.as_str()).into_paginator().send();

@@ -10,7 +10,7 @@ use crate::answers::{call_error, contradiction, each_page};
 use token_failover::model::config::Activation;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{CommandId, DocumentName, InstanceId};
-use token_failover::ports::{CommandState, Ssm, SsmAudit};
+use token_failover::ports::{CommandState, Ssm};
 
 /// Systems Manager through the SDK.
 #[derive(Debug, Clone)]
@@ -103,9 +103,7 @@ impl Ssm for SdkSsm {
         };
         Ok(Some(CommandState { succeeded, status: word.to_owned() }))
     }
-}
 
-impl SsmAudit for SdkSsm {
     async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
         const ACTION: &str = "ssm:DescribeDocument";
         let answer = self.client.describe_document().name(name.as_str()).send().await;

@@ -47,7 +47,7 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn serve(
-    failover: &Failover<aws::SdkEc2, aws::SdkSns, aws::SdkSsm>,
+    failover: &Failover<(aws::SdkEc2, aws::SdkSns, aws::SdkSsm)>,
     event: LambdaEvent<Value>,
 ) -> Result<Report, Failed> {
     let LambdaEvent { payload, context, .. } = event;

@@ -29,15 +29,15 @@ use crate::model::report::{
 };
 use crate::model::request::{Trigger, TriggerKind};
 use crate::model::tags::{ANNOUNCED, AUDITED, REFUSED, tag_value};
-use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::ports::{Ec2, Ports, Sns};
 use crate::tell::summary::place;
 use crate::tell::{audit, summary};
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+impl<P: Ports> Failover<P> {
     /// Writes the report, publishes it if it is due, and settles what was owed.
     pub(crate) async fn conclude(
         &self,
-        mut run: Run<'_, E>,
+        mut run: Run<'_, P::Ec2>,
         mut work: Work,
         trigger: Trigger,
         request_id: &str,
@@ -87,7 +87,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// does not take. `has_ended` says whether the end of a problem was told.
     async fn publish_all(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         work: &mut Work,
         report: &mut Report,
         Publication { request_id, close, decision, is_due, digests }: Publication<'_>,
@@ -137,7 +137,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// up from what EC2 says then.
     async fn conclude_cut_off(
         &self,
-        mut run: Run<'_, E>,
+        mut run: Run<'_, P::Ec2>,
         work: Work,
         trigger: Trigger,
         request_id: &str,
@@ -175,12 +175,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
 
-    fn is_attached_to_nothing(&self, run: &Run<'_, E>) -> bool {
+    fn is_attached_to_nothing(&self, run: &Run<'_, P::Ec2>) -> bool {
         run.interface().is_some_and(|interface| interface.attachment.is_none())
     }
 
     /// Puts the outcome into words, with the findings that belong to it.
-    fn verdict(&self, run: &mut Run<'_, E>, outcome: RunOutcome, work: &Work) -> Verdict {
+    fn verdict(&self, run: &mut Run<'_, P::Ec2>, outcome: RunOutcome, work: &Work) -> Verdict {
         let verdict = |outcome, reason, summary| Verdict { outcome, reason, summary, movement: None };
         let advisor = run.advisor();
         if let Some(Announcement { what, code, starts_at, members }) = &work.announced {
@@ -225,7 +225,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Nothing had to move. What was repaired, or could not be, is told first, and then what was announced.
-    fn kept(&self, reason: KeepReason, run: &Run<'_, E>, work: &Work) -> Verdict {
+    fn kept(&self, reason: KeepReason, run: &Run<'_, P::Ec2>, work: &Work) -> Verdict {
         let (outcome, reason, summary) = match &work.announced {
             _ if !work.repaired.is_empty() => {
                 let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
@@ -252,7 +252,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// The findings of the checks count in an audit, too.
-    fn audited(&self, viable: usize, run: &Run<'_, E>, work: &Work) -> Verdict {
+    fn audited(&self, viable: usize, run: &Run<'_, P::Ec2>, work: &Work) -> Verdict {
         let checks = run.check().zip(run.interface());
         let checks = checks.map(|(checked, interface)| run.advisor().checks(interface, &checked));
         let all = run.findings.iter().chain(checks.iter().flatten());
@@ -261,7 +261,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// What the run came to, as far as problems go.
-    fn state(&self, run: &Run<'_, E>, ending: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
+    fn state(&self, run: &Run<'_, P::Ec2>, ending: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
         let is_repaired = work.to_repair == work.repaired;
         State::Problem(match ending {
             // What an operator wished for and did not get is an answer, and nothing that lasts.
@@ -297,7 +297,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Whether the interface is attached to a member that runs and would not lose it.
-    fn is_well(&self, run: &Run<'_, E>) -> bool {
+    fn is_well(&self, run: &Run<'_, P::Ec2>) -> bool {
         let Some(observation) = &run.observation else { return false };
         let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
         let is_attached = attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
@@ -311,13 +311,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// What the interface says of problems, as it was seen last; `None`: it was not seen.
-    fn remembered_tag(run: &Run<'_, E>, work: &Work) -> Option<Option<String>> {
+    fn remembered_tag(run: &Run<'_, P::Ec2>, work: &Work) -> Option<Option<String>> {
         let seen = run.marks().map(|marks| marks.refused);
         seen.or_else(|| work.remembered_refusal.clone().map(Some))
     }
 
     /// Decides what is said of problems.
-    fn decide(&self, run: &Run<'_, E>, work: &Work, state: &State, told_anyway: bool) -> Decision {
+    fn decide(&self, run: &Run<'_, P::Ec2>, work: &Work, state: &State, told_anyway: bool) -> Decision {
         let now = run.clock.now();
         let tag = Self::remembered_tag(run, work);
         let memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
@@ -335,7 +335,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Remembers what was published, so that the same is not published again.
     async fn remember<const N: usize>(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         decision: &Decision,
         published: [(&str, &Option<String>); N],
     ) {
@@ -361,7 +361,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Forgets a problem whose end was told, and what another process has left of one.
     fn forget(
         &self,
-        run: &Run<'_, E>,
+        run: &Run<'_, P::Ec2>,
         work: &Work,
         state: &State,
         decision: &Decision,
@@ -385,7 +385,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Publishes a report, within the time that is left for it.
     pub(crate) async fn publish(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         report: &Report,
         request_id: &str,
     ) -> Result<(), CallError> {
@@ -414,7 +414,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Publishes what other runs owe. What two of them owe for the same move is told once, by the one that knows more.
     async fn settle_due(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         work: &Work,
         report: &Report,
         to_append: &mut Option<Remembered>,
@@ -448,7 +448,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Writes down what is still to be done, and removes the tags that are settled.
-    async fn clean_up(&self, run: &mut Run<'_, E>, settlement: Settlement) {
+    async fn clean_up(&self, run: &mut Run<'_, P::Ec2>, settlement: Settlement) {
         let ends = run.clock.publishing_ends();
         let interface = &self.config.interface_id;
         let Settlement { settled, rewritten } = settlement;
@@ -475,7 +475,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Puts the report together. The findings of the checks join those of the run.
     pub(crate) fn report(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         verdict: Verdict,
         trigger: Trigger,
         before: Option<Checks>,

@@ -36,7 +36,7 @@ use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscr
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
 use crate::model::request::{Intent, Parsed, Request};
 use crate::model::tags::{MOVES, NOT_STARTED, tag_value};
-use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::ports::{Ec2, Ports, Sns, Ssm};
 use crate::tell::audit::audit;
 use crate::tell::summary;
 use crate::tell::summary::place;
@@ -54,7 +54,7 @@ pub struct Invocation {
     pub deadline: Instant,
 }
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+impl<P: Ports> Failover<P> {
     /// Serves one invocation.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Answers what would be done, and changes nothing.
-    async fn rehearse(&self, run: &mut Run<'_, E>, request: Request) -> Result<Report, Failure> {
+    async fn rehearse(&self, run: &mut Run<'_, P::Ec2>, request: Request) -> Result<Report, Failure> {
         let ends = run.clock.work_ends();
         let rehearsal = async {
             let (action, standbys) = self.look_and_plan(run, &request.intent, false).await;
@@ -150,7 +150,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     fn rehearsed_refusal(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         refusal: &Refusal,
         standbys: &[Standby],
     ) -> (&'static str, String, Option<Movement>) {
@@ -159,7 +159,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Everything that needs EC2: look, plan, move, repair.
-    async fn work(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
+    async fn work(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
         let action = self.look_ahead(run, work, intent).await;
         let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
         let outcome = match action {
@@ -188,7 +188,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// Looks and plans, with the security groups' rules read at the same time: nobody waits for them where something has to be
     /// done.
-    async fn look_ahead(&self, run: &mut Run<'_, E>, work: &mut Work, intent: &Intent) -> Action {
+    async fn look_ahead(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Action {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut rules = pin!(maybe_done(async {
             let are_wanted = intent.repairs() && !groups.is_empty();
@@ -216,7 +216,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Does what follows. What keeps the interface alive comes first, and what takes longest last.
     async fn follow_up(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         work: &mut Work,
         outcome: RunOutcome,
         next: FollowUp,
@@ -261,7 +261,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
     /// of a run that could not do it anymore.
-    fn to_wake(&self, run: &Run<'_, E>, work: &Work, ending: &RunOutcome) -> Option<InstanceId> {
+    fn to_wake(&self, run: &Run<'_, P::Ec2>, work: &Work, ending: &RunOutcome) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
         let instance = match ending {
             RunOutcome::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
@@ -273,7 +273,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Wakes the token server, and remembers that, so that no later run does it again.
-    async fn wake_once(&self, run: &mut Run<'_, E>, work: &mut Work, instance: &InstanceId) {
+    async fn wake_once(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
         let owed: Vec<Debt> = work.asleep(run).map(|owed| owed.debt.clone()).collect();
         let begun = owed.iter().filter_map(|debt| match debt.woken {
@@ -318,7 +318,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// Notes on what other runs owe that their token server is about to be woken. It must not be restarted again by every later
     /// run, so nothing is sent that could not be remembered.
-    async fn note_waking(&self, run: &mut Run<'_, E>, owed: &[Debt]) -> Result<(), CallError> {
+    async fn note_waking(&self, run: &mut Run<'_, P::Ec2>, owed: &[Debt]) -> Result<(), CallError> {
         let until = run.clock.cut_off_at();
         let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun(until), ..debt.clone() });
         let notes: BTreeMap<String, String> = begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
@@ -330,7 +330,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Looks for everything that would go wrong with the next failover. Changes nothing.
-    async fn audit(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<(), Failure> {
+    async fn audit(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<(), Failure> {
         let subscriptions = self.sns.subscriptions();
         let groups = client_groups(&self.config);
         let (plan, subscriptions, client_groups) = {
@@ -364,7 +364,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Reads all that an audit asks beyond what every run reads, in one wave; who can reach the interface may take another.
     async fn read_readiness(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         standbys: &[Standby],
         subscriptions: Reading<Option<Vec<Subscription>>>,
         client_groups: Reading<BTreeSet<SecurityGroupId>>,
@@ -418,7 +418,12 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
     /// answer is acted upon, unless it is doubtful.
-    async fn look_and_plan(&self, run: &mut Run<'_, E>, intent: &Intent, patience: bool) -> (Action, Vec<Standby>) {
+    async fn look_and_plan(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        intent: &Intent,
+        patience: bool,
+    ) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         let mut doubt = Doubt::default();
         loop {
@@ -450,7 +455,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Carries out a move, with the note of the debt before the first change.
-    async fn relocate(&self, run: &mut Run<'_, E>, work: &mut Work, planned: &Move) -> RunOutcome {
+    async fn relocate(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, planned: &Move) -> RunOutcome {
         let marks = run.marks().unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
@@ -515,7 +520,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Starts the holder where it is, with the note of the debt before it.
-    async fn start_in_place(&self, run: &mut Run<'_, E>, work: &mut Work, start: &Start) -> RunOutcome {
+    async fn start_in_place(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, start: &Start) -> RunOutcome {
         let marks = run.marks().unwrap_or_default();
         let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
         let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
@@ -550,7 +555,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Notes the debt and asks for permission, both at once and both before anything is changed.
-    async fn prepare(&self, run: &mut Run<'_, E>, planned: &Move, debt: &Debt) -> Result<(), CallError> {
+    async fn prepare(&self, run: &mut Run<'_, P::Ec2>, planned: &Move, debt: &Debt) -> Result<(), CallError> {
         let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
         let target = &planned.targets.first;
         let ec2 = &self.ec2;
@@ -581,7 +586,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Repairs what is wrong and may be repaired, and looks again.
-    async fn repair(&self, run: &mut Run<'_, E>, work: &mut Work) {
+    async fn repair(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let (Some(checked), Some(interface)) = (run.check(), run.interface().cloned()) else { return };
         work.checks = Some(checked.results());
         let mut needed = repairs(&self.config, &interface, &checked);

@@ -7,14 +7,14 @@ use crate::act::run::Recorder;
 use crate::decide::problem::Memory;
 use crate::model::config::Config;
 use crate::model::ids::SecurityGroupId;
-use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::ports::Ports;
 
 /// The function: a configuration, and the clients of EC2, SNS and Systems Manager. It serves any number of invocations.
-pub struct Failover<E, S, M> {
+pub struct Failover<P: Ports> {
     pub(crate) config: Config,
-    pub(crate) ec2: E,
-    pub(crate) sns: S,
-    pub(crate) ssm: M,
+    pub(crate) ec2: P::Ec2,
+    pub(crate) sns: P::Sns,
+    pub(crate) ssm: P::Ssm,
     /// What tries the token server's ports; `None`: they are not tried.
     pub(crate) prober: Option<Prober>,
     pub(crate) recorder: Box<Recorder>,
@@ -28,9 +28,10 @@ pub struct Failover<E, S, M> {
     pub(crate) told_of_pause: Mutex<Option<String>>,
 }
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+impl<P: Ports> Failover<P> {
     /// A function with this configuration. `recorder` is told what happens, while it happens.
-    pub fn new(config: Config, (ec2, sns, ssm): (E, S, M), recorder: Box<Recorder>) -> Self {
+    pub fn new(config: Config, ports: P, recorder: Box<Recorder>) -> Self {
+        let (ec2, sns, ssm) = ports.split();
         let (problem, groups, told_of_pause) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, told_of_pause }
     }

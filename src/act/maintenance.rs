@@ -21,16 +21,16 @@ use crate::model::plan::Refusal;
 use crate::model::report::{ActivationRecord, ActivationResult, Outcome, Report, Step};
 use crate::model::request::RequestError;
 use crate::model::tags::{PAUSED, PAUSED_TOLD};
-use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::ports::{Ec2, Ports};
 
 /// For so long an answer that shows no pause is not believed by whoever wants to end one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+impl<P: Ports> Failover<P> {
     /// Sets a pause, in the place of the one that there may be.
     pub(crate) async fn pause(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         work: &mut Work,
         until: Option<End>,
         reason: Option<&str>,
@@ -58,7 +58,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Ends the pause that there is.
-    pub(crate) async fn resume(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<(), Failure> {
+    pub(crate) async fn resume(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<(), Failure> {
         let began = Instant::now();
         run.observe().await;
         let tag = loop {
@@ -91,7 +91,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Whether the interface could be read, and is there. That it is not is believed only when EC2 says so again and again.
-    async fn has_interface(&self, run: &mut Run<'_, E>, work: &mut Work) -> Result<bool, CallError> {
+    async fn has_interface(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<bool, CallError> {
         if matches!(run.observation.as_ref().map(|seen| &seen.interface), Some(Reading::Known(None))) {
             run.look().await?;
         }
@@ -106,7 +106,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Writes the pause on the interface. `false`: EC2 refuses that.
-    async fn note_pause(&self, run: &mut Run<'_, E>, work: &mut Work, pause: &Pause) -> Result<bool, Failure> {
+    async fn note_pause(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, pause: &Pause) -> Result<bool, Failure> {
         let interface = &self.config.interface_id;
         let tags = BTreeMap::from([(PAUSED.to_owned(), pause.value())]);
         let written = run.step(Step::NotePause, interface, self.ec2.write_tags(interface, &tags)).await;
@@ -127,7 +127,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
         Ok(true)
     }
 
-    fn refuse(&self, run: &mut Run<'_, E>, work: &mut Work, refusal: &Refusal) {
+    fn refuse(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, refusal: &Refusal) {
         run.findings.extend(run.advisor().refusal(refusal, &[]));
         let summary =
             format!("The pause was not changed because the interface could not be tagged: {}.", refusal.in_words());
@@ -136,13 +136,13 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// What this run has to tell of the pause that it has set or ended.
-    fn own_news(&self, run: &Run<'_, E>) -> Option<News> {
+    fn own_news(&self, run: &Run<'_, P::Ec2>) -> Option<News> {
         let observation = run.observation.as_ref()?;
         pause::news(&observation.interface()?.tags, run.clock.now(), true)
     }
 
     /// Publishes what is new about the pause, and marks it as told. If there was nothing else to answer, the run answers that.
-    pub(crate) async fn tell_of_pause(&self, run: &mut Run<'_, E>, report: &mut Report) -> Result<(), CallError> {
+    pub(crate) async fn tell_of_pause(&self, run: &mut Run<'_, P::Ec2>, report: &mut Report) -> Result<(), CallError> {
         let is_own = matches!(report.outcome, Outcome::Paused | Outcome::Resumed);
         let Some(observation) = &run.observation else { return Ok(()) };
         let Some(interface) = observation.interface() else { return Ok(()) };
@@ -190,7 +190,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
 
     /// A token server that another run brought here and did not come to wake is not woken while it is paused. That is told, so
     /// that the report of the move need not wait for the end of the pause.
-    pub(crate) fn leave_asleep(&self, run: &mut Run<'_, E>, work: &mut Work) {
+    pub(crate) fn leave_asleep(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let Some(activation) = &self.config.activation else { return };
         let Some(instance) = run.running_member().cloned() else { return };
         if work.asleep(run).next().is_none() {

@@ -12,7 +12,7 @@ use crate::model::change::Attach;
 use crate::model::error::CallError;
 use crate::model::report::Step;
 use crate::model::tags::LIMITS;
-use crate::ports::{Ec2, Ec2Audit};
+use crate::ports::Ec2;
 
 /// How long the report waits for the limits.
 const LIMITS_PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ impl<E: Ec2> Run<'_, E> {
     }
 }
 
-impl<E: Ec2 + Ec2Audit> Run<'_, E> {
+impl<E: Ec2> Run<'_, E> {
     /// Reads the limits of the types that turned out to have no room, and writes them on the interface. If that fails, the next
     /// refused attach tries it again.
     pub(crate) async fn note_limits(&mut self) {

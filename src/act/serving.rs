@@ -9,7 +9,7 @@ use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
 use crate::model::ids::{CommandId, InstanceId};
 use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
-use crate::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use crate::ports::{Ports, Ssm};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -19,9 +19,9 @@ const ACTIVATION_PATIENCE: Duration = Duration::from_secs(60);
 /// How long the agent of an instance may take to be heard of. It registers within seconds of a boot.
 const AGENT_PATIENCE: Duration = Duration::from_secs(30);
 
-impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> {
+impl<P: Ports> Failover<P> {
     /// Has Systems Manager wake the token server, and waits for the end of that.
-    pub(crate) async fn wake(&self, run: &mut Run<'_, E>, activation: &Activation, instance: &InstanceId) {
+    pub(crate) async fn wake(&self, run: &mut Run<'_, P::Ec2>, activation: &Activation, instance: &InstanceId) {
         let began = Instant::now();
         let ends = (began + ACTIVATION_PATIENCE).min(run.clock.waiting_ends());
         let mut record = ActivationRecord::open(activation, instance);
@@ -49,7 +49,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// a little later.
     async fn send(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         activation: &Activation,
         instance: &InstanceId,
         ends: Instant,
@@ -80,7 +80,7 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     /// Waits for the end of the command. Returns why it is not known to have succeeded.
     async fn await_woken(
         &self,
-        run: &mut Run<'_, E>,
+        run: &mut Run<'_, P::Ec2>,
         command: &CommandId,
         record: &mut ActivationRecord,
         ends: Instant,
@@ -130,14 +130,14 @@ impl<E: Ec2 + Ec2Audit, S: Sns + SnsAudit, M: Ssm + SsmAudit> Failover<E, S, M> 
     }
 
     /// Tries the ports after a move, until they answer.
-    pub(crate) async fn probe_after_a_move(&self, run: &mut Run<'_, E>) {
+    pub(crate) async fn probe_after_a_move(&self, run: &mut Run<'_, P::Ec2>) {
         if let Some(prober) = &self.prober {
             self.probe(run, Patience::after_a_move(prober.is_inside)).await;
         }
     }
 
     /// Tries the ports, if somebody could be there to answer: a member that has the interface and runs, or will in a moment.
-    pub(crate) async fn probe(&self, run: &mut Run<'_, E>, patience: Patience) {
+    pub(crate) async fn probe(&self, run: &mut Run<'_, P::Ec2>, patience: Patience) {
         let Some(prober) = &self.prober else { return };
         let address = run.interface().and_then(|interface| interface.private_ip_address);
         let Some((holder, address)) = run.running_member().cloned().zip(address) else { return };

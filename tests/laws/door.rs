@@ -20,7 +20,7 @@ use token_failover::model::observation::{
 };
 use token_failover::model::readiness::{AclEntry, Route, Subscription};
 use token_failover::model::tags::REFUSED;
-use token_failover::ports::{CommandState, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use token_failover::ports::{CommandState, Ec2, Sns, Ssm};
 use tokio::time::sleep;
 
 use super::drama::Kill;
@@ -283,9 +283,7 @@ impl<D: Ec2> Ec2 for Door<D> {
         self.court.leave().await;
         answer
     }
-}
 
-impl<D: Ec2Audit> Ec2Audit for Door<D> {
     async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
         self.court.enter().await;
         let answer = self.inner.interface_limits(types).await;
@@ -322,15 +320,6 @@ impl<D: Ec2Audit> Ec2Audit for Door<D> {
     }
 }
 
-impl<D: SnsAudit> SnsAudit for Door<D> {
-    async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
-        self.court.enter().await;
-        let answer = self.inner.subscriptions().await;
-        self.court.leave().await;
-        answer
-    }
-}
-
 impl<D: Sns> Sns for Door<D> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
         self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
@@ -342,6 +331,13 @@ impl<D: Sns> Sns for Door<D> {
         if answer.is_ok() {
             self.learn(|judge, run| judge.runs[run].unsure -= 1);
         }
+        answer
+    }
+
+    async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
+        self.court.enter().await;
+        let answer = self.inner.subscriptions().await;
+        self.court.leave().await;
         answer
     }
 }
@@ -364,9 +360,7 @@ impl<D: Ssm> Ssm for Door<D> {
         self.court.leave().await;
         answer
     }
-}
 
-impl<D: SsmAudit> SsmAudit for Door<D> {
     async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
         self.court.enter().await;
         let answer = self.inner.has_document(name).await;

@@ -18,7 +18,7 @@ use token_failover::act::function::Failover;
 use token_failover::model::config::Config;
 use token_failover::model::failure::Failure;
 use token_failover::model::report::Report;
-use token_failover::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use token_failover::ports::{Ec2, Ports, Sns, Ssm};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::door::{Court, Door, RUN, current_run};
@@ -28,9 +28,9 @@ use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
 /// How the function reaches EC2, SNS and Systems Manager.
 pub(crate) trait Lane: Copy + Debug + Sync {
-    type Ec2: Ec2 + Ec2Audit + Clone;
-    type Sns: Sns + SnsAudit + Clone;
-    type Ssm: Ssm + SsmAudit + Clone;
+    type Ec2: Ec2 + Clone;
+    type Sns: Sns + Clone;
+    type Ssm: Ssm + Clone;
 
     /// The package whose tests play in this lane.
     fn package(self) -> &'static str;
@@ -92,9 +92,9 @@ pub(crate) fn epoch() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_225_600, 0).expect("a time")
 }
 
-type Function<E, S, M> = Failover<Door<E>, Door<S>, Door<M>>;
+type Function<E, S, M> = Failover<(Door<E>, Door<S>, Door<M>)>;
 
-struct Stage<E, S, M> {
+struct Stage<E: Ec2, S: Sns, M: Ssm> {
     drama: Drama,
     simulator: Simulator,
     court: Court,
@@ -130,9 +130,9 @@ impl Fate {
 
 impl<E, S, M> Stage<E, S, M>
 where
-    E: Ec2 + Ec2Audit + Clone,
-    S: Sns + SnsAudit + Clone,
-    M: Ssm + SsmAudit + Clone,
+    E: Ec2 + Clone,
+    S: Sns + Clone,
+    M: Ssm + Clone,
 {
     fn now(&self) -> Duration {
         self.simulator.now()
@@ -209,9 +209,9 @@ where
         fate
     }
 
-    async fn invoke_process<A: Ec2 + Ec2Audit, B: Sns + SnsAudit, C: Ssm + SsmAudit>(
+    async fn invoke_process<P: Ports>(
         &self,
-        function: &Failover<A, B, C>,
+        function: &Failover<P>,
         what: &What,
         time: Duration,
         kill: Option<Kill>,

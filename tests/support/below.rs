@@ -32,7 +32,7 @@ use token_failover::model::observation::{
 };
 use token_failover::model::readiness::{AclEntry, Route, Standing, Subscription};
 use token_failover::model::tags::NAMESPACE;
-use token_failover::ports::{CommandState, Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use token_failover::ports::{CommandState, Ec2, Sns, Ssm};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -388,9 +388,7 @@ impl Ec2 for BelowEc2 {
             }
         })
     }
-}
 
-impl Ec2Audit for BelowEc2 {
     async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
         let describe =
             DescribeInstanceTypes { selection: Selection::filter("instance-type", types.iter()), dry_run: false };
@@ -533,9 +531,7 @@ impl Sns for BelowSns {
         };
         ask(&self.0, "sns:Publish", publish, MOST_ATTEMPTS, meaning_of_sns_code).await.map(drop)
     }
-}
 
-impl SnsAudit for BelowSns {
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
         let mut list = ListSubscriptionsByTopic::of(&self.1);
         let mut subscriptions = Vec::new();
@@ -604,9 +600,7 @@ impl Ssm for BelowSsm {
             Err(error) => Err(error),
         }
     }
-}
 
-impl SsmAudit for BelowSsm {
     async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
         match self.ask("ssm:DescribeDocument", DescribeDocument::of(name.as_str())).await {
             Ok(_) => Ok(true),

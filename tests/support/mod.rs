@@ -35,7 +35,7 @@ pub(crate) fn connecting_to(simulator: &Simulator) -> Box<Connect> {
 /// A function and its world.
 pub(crate) struct Stage {
     pub(crate) simulator: Simulator,
-    pub(crate) function: Failover<BelowEc2, BelowSns, BelowSsm>,
+    pub(crate) function: Failover<(BelowEc2, BelowSns, BelowSsm)>,
     epoch: DateTime<Utc>,
 }
 

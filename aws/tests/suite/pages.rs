@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use simulator::world::Assumptions;
 use simulator::{Scenario, Simulator, names};
 use token_failover::model::error::{CallError, Meaning};
-use token_failover::ports::{Ec2, Ec2Audit, SnsAudit, SsmAudit};
+use token_failover::ports::{Ec2, Sns, Ssm};
 
 use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
 

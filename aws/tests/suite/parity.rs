@@ -7,7 +7,7 @@ use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
 use token_failover::model::change::Attach;
 use token_failover::model::error::Meaning;
-use token_failover::ports::{Ec2, Ec2Audit, Sns, SnsAudit, Ssm, SsmAudit};
+use token_failover::ports::{Ec2, Sns, Ssm};
 use tokio::time::Instant;
 
 use crate::standard;
@@ -17,9 +17,9 @@ use crate::wire;
 /// What is called, how it ends, and what comes of it.
 async fn calls<E, S, M>(simulator: &Simulator, doors: (E, S, M)) -> Vec<String>
 where
-    E: Ec2 + Ec2Audit,
-    S: Sns + SnsAudit,
-    M: Ssm + SsmAudit,
+    E: Ec2,
+    S: Sns,
+    M: Ssm,
 {
     let config = standard::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
     let function = Failover::new(config, doors, Box::new(|_| ()));
