@@ -22,8 +22,8 @@ use crate::model::notification::Notification;
 use crate::model::observation::{
     AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
 };
-use crate::model::outcome::{RunOutcome, Verdict};
-use crate::model::plan::{KeepReason, Refusal};
+use crate::model::outcome::{MoveOutcome, Reach, RunOutcome, Verdict};
+use crate::model::plan::{KeepReason, MoveCause, Refusal};
 use crate::model::report::{
     ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
 };
@@ -45,7 +45,7 @@ impl<P: Ports> Failover<P> {
         let Some(outcome) = work.outcome.take() else {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
-        let close = Close::of(&outcome, run.may_have_changed);
+        let close = Close::of(&outcome, run.reach);
         let state = self.state(&run, &outcome, &work, &trigger);
         let is_audit = matches!(outcome, RunOutcome::Audited { .. });
         let verdict = self.verdict(&mut run, outcome, &work);
@@ -111,7 +111,7 @@ impl<P: Ports> Failover<P> {
             self.remember(run, decision, told).await;
         } else if let Some(debt) = noted(work) {
             // A move that came back, and was told of before.
-            if run.may_have_changed {
+            if run.reach > Reach::Untouched {
                 settlement.told(run, debt);
             } else {
                 settlement.obsolete([debt.key]);
@@ -191,13 +191,7 @@ impl<P: Ports> Failover<P> {
         match outcome {
             RunOutcome::Kept(reason) => self.kept(reason, run, work),
             RunOutcome::Answered(verdict) => verdict,
-            RunOutcome::Moved(movement, cause) => {
-                let summary = summary::moved(&movement, cause);
-                Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
-            }
-            RunOutcome::MovedByAnotherRun(to) => {
-                verdict(Outcome::NoAction, "moved-by-another-run", summary::moved_by_another_run(&to))
-            }
+            RunOutcome::Move(ended, cause) => self.moved(ended, cause, run, work),
             RunOutcome::Refused(refusal) => {
                 run.findings.extend(advisor.refusal(&refusal, &work.standbys));
                 verdict(Outcome::Refused, refusal.code(), summary::refused(&refusal))
@@ -206,19 +200,34 @@ impl<P: Ports> Failover<P> {
                 verdict(Outcome::Started, cause.code(), summary::started(&instance))
             }
             RunOutcome::Audited { viable } => self.audited(viable, run, work),
-            RunOutcome::Returned(to) => failed(run, advisor.returned(&to), "returned-to-former-holder", None),
-            RunOutcome::NotStarted(movement) => {
-                let finding = advisor.not_started(&movement.to, run.stopped_again.get(&movement.to));
-                failed(run, finding, "standby-not-started", Some(movement))
-            }
-            RunOutcome::Arriving(movement) => {
-                let (finding, summary) = (advisor.still_attaching(&movement.to), summary::arriving(&movement.to));
-                Verdict { summary, ..failed(run, finding, "still-attaching", Some(movement)) }
-            }
             RunOutcome::HolderNotStarted(instance) => {
                 failed(run, advisor.holder_not_started(&instance), "holder-not-started", None)
             }
-            RunOutcome::Stranded => {
+        }
+    }
+
+    /// The interface was to move.
+    fn moved(&self, ended: MoveOutcome, cause: MoveCause, run: &mut Run<'_, P::Ec2>, work: &Work) -> Verdict {
+        let advisor = run.advisor();
+        match ended {
+            MoveOutcome::Moved(movement, _) => {
+                let summary = summary::moved(&movement, cause);
+                Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
+            }
+            MoveOutcome::ByAnotherRun(to) => {
+                let summary = summary::moved_by_another_run(&to);
+                Verdict { outcome: Outcome::NoAction, reason: "moved-by-another-run", summary, movement: None }
+            }
+            MoveOutcome::Returned { to, .. } => failed(run, advisor.returned(&to), "returned-to-former-holder", None),
+            MoveOutcome::NotStarted(movement, _) => {
+                let finding = advisor.not_started(&movement.to, run.stopped_again.get(&movement.to));
+                failed(run, finding, "standby-not-started", Some(movement))
+            }
+            MoveOutcome::Arriving(movement) => {
+                let (finding, summary) = (advisor.still_attaching(&movement.to), summary::arriving(&movement.to));
+                Verdict { summary, ..failed(run, finding, "still-attaching", Some(movement)) }
+            }
+            MoveOutcome::Stranded => {
                 failed(run, advisor.attached_to_nothing(&work.standbys), "attached-to-nothing", None)
             }
         }
@@ -265,7 +274,7 @@ impl<P: Ports> Failover<P> {
         let is_repaired = work.to_repair == work.repaired;
         State::Problem(match ending {
             // What an operator wished for and did not get is an answer, and nothing that lasts.
-            RunOutcome::Refused(_) if trigger.kind == TriggerKind::Failover && !run.may_have_changed => {
+            RunOutcome::Refused(_) if trigger.kind == TriggerKind::Failover && run.reach == Reach::Untouched => {
                 return State::Open;
             }
             RunOutcome::Refused(refusal) => {
@@ -275,22 +284,25 @@ impl<P: Ports> Failover<P> {
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }
             RunOutcome::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
-            RunOutcome::Arriving(movement) => Problem::new("still-attaching", [&movement.to]),
-            RunOutcome::Stranded => Problem::new("attached-to-nothing", [""; 0]),
-            RunOutcome::Returned(to) => Problem::new("returned-to-former-holder", [to]),
-            RunOutcome::NotStarted(movement) => Problem::new("standby-not-started", [&movement.to]),
+            RunOutcome::Move(MoveOutcome::Arriving(movement), _) => Problem::new("still-attaching", [&movement.to]),
+            RunOutcome::Move(MoveOutcome::Stranded, _) => Problem::new("attached-to-nothing", [""; 0]),
+            RunOutcome::Move(MoveOutcome::Returned { to, .. }, _) => Problem::new("returned-to-former-holder", [to]),
+            RunOutcome::Move(MoveOutcome::NotStarted(movement, _), _) => {
+                Problem::new("standby-not-started", [&movement.to])
+            }
             RunOutcome::Kept(_) if !is_repaired && work.repaired.is_empty() => {
                 let code = if work.unseen.is_empty() { "repair-failed" } else { "repair-not-seen" };
                 Problem::new(code, &work.to_repair)
             }
             RunOutcome::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
-            RunOutcome::Moved(..) | RunOutcome::Started(..) if is_repaired && run.running_member().is_some() => {
+            RunOutcome::Move(MoveOutcome::Moved(..), _) | RunOutcome::Started(..)
+                if is_repaired && run.running_member().is_some() =>
+            {
                 return State::Well;
             }
             RunOutcome::Kept(_)
-            | RunOutcome::Moved(..)
+            | RunOutcome::Move(MoveOutcome::Moved(..) | MoveOutcome::ByAnotherRun(_), _)
             | RunOutcome::Started(..)
-            | RunOutcome::MovedByAnotherRun(_)
             | RunOutcome::Answered(_)
             | RunOutcome::Audited { .. } => return State::Open,
         })
@@ -658,11 +670,11 @@ enum Close {
 }
 
 impl Close {
-    fn of(outcome: &RunOutcome, may_have_changed: bool) -> Self {
+    fn of(outcome: &RunOutcome, reach: Reach) -> Self {
         match outcome {
-            RunOutcome::Stranded => Self::Stranded,
-            RunOutcome::Arriving(_) => Self::Arriving,
-            RunOutcome::Refused(_) if may_have_changed => Self::Open,
+            RunOutcome::Move(MoveOutcome::Stranded, _) => Self::Stranded,
+            RunOutcome::Move(MoveOutcome::Arriving(_), _) => Self::Arriving,
+            RunOutcome::Refused(_) if reach > Reach::Untouched => Self::Open,
             RunOutcome::Refused(_) => Self::Void,
             RunOutcome::Answered(_) => Self::Maintenance,
             _ => Self::Done,

@@ -13,7 +13,6 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::act::function::Failover;
 use crate::act::prober::Patience;
-use crate::act::relocation::{Relocated, Started};
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
@@ -30,7 +29,7 @@ use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::Severity;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
-use crate::model::outcome::{RunOutcome, Verdict};
+use crate::model::outcome::{Boot, MoveOutcome, Reach, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
@@ -223,7 +222,7 @@ impl<P: Ports> Failover<P> {
         is_paused: bool,
     ) {
         let to_wake = self.to_wake(run, work, &outcome).filter(|_| !is_paused);
-        let has_moved = outcome.has_moved();
+        let has_moved = matches!(&outcome, RunOutcome::Move(ended, _) if ended.may_serve().is_some());
         work.outcome = Some(outcome);
         // The deadline may come before it is sent, and then this is what is to be told.
         if let Some((activation, instance)) =
@@ -264,8 +263,7 @@ impl<P: Ports> Failover<P> {
     fn to_wake(&self, run: &Run<'_, P::Ec2>, work: &Work, ending: &RunOutcome) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
         let instance = match ending {
-            RunOutcome::Moved(movement, _) if !run.has_booted_with_it => &movement.to,
-            RunOutcome::Returned(to) if !run.has_booted_with_it => to,
+            RunOutcome::Move(ended, _) => ended.may_serve().filter(|_| ended.boot() == Some(Boot::Earlier))?,
             RunOutcome::Kept(_) | RunOutcome::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
             _ => return None,
         };
@@ -476,46 +474,49 @@ impl<P: Ports> Failover<P> {
             return RunOutcome::Refused(Refusal::PermissionDenied(error));
         }
         work.noted = Some(debt.clone());
-        let relocated = run.relocate(planned, left).await;
-        let arrival = match &relocated {
-            Relocated::Moved(movement) | Relocated::NotStarted(movement) => {
-                movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
+        let ended = match run.relocate(planned, left).await {
+            Ok(ended) => ended,
+            Err(refusal) => {
+                self.note_move(run, &marks, planned, BTreeMap::new(), false).await;
+                return RunOutcome::Refused(refusal);
             }
-            Relocated::Returned(to, attachment) => Some((to, attachment)),
-            Relocated::ByAnotherRun(_) | Relocated::Refused(_) | Relocated::Arriving(_) | Relocated::Stranded => None,
         };
         let mut notes = BTreeMap::new();
-        if let Some((at, by)) = arrival {
+        if let Some((at, by)) = ended.arrival() {
             let debt = debt.arrived(at, by);
             // Its token server found the interface at boot.
-            let debt = if run.has_booted_with_it { debt.once_woken() } else { debt };
+            let debt = if ended.boot() == Some(Boot::WithInterface) { debt.once_woken() } else { debt };
             notes.insert(debt.key.clone(), tag_value(&debt.value()));
             work.noted = Some(debt);
         }
-        let has_left = !matches!(relocated, Relocated::Refused(_) | Relocated::ByAnotherRun(_));
+        let has_left = !matches!(ended, MoveOutcome::ByAnotherRun(_));
+        self.note_move(run, &marks, planned, notes, has_left).await;
+        if let MoveOutcome::ByAnotherRun(_) = ended {
+            // The run that attached it reports this move. The note stays only in case that it was this run after all.
+            let noted = work.noted.take().filter(|_| run.reach < Reach::Attaching);
+            work.obsolete.extend(noted.map(|debt| debt.key));
+        }
+        RunOutcome::Move(ended, planned.cause)
+    }
+
+    /// Writes down what came of a move.
+    async fn note_move(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        marks: &Marks,
+        planned: &Move,
+        mut notes: BTreeMap<String, String>,
+        has_left: bool,
+    ) {
         if planned.counts && has_left {
             notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
         }
-        notes.extend(not_started(run, &marks));
+        notes.extend(not_started(run, marks));
         if !notes.is_empty() {
             // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
             // tells by the present attachment whether the move was made.
             let written = self.ec2.write_tags(&planned.interface_id, &notes);
             let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
-        }
-        match relocated {
-            Relocated::Moved(movement) => RunOutcome::Moved(movement, planned.cause),
-            Relocated::ByAnotherRun(to) => {
-                // The run that attached it reports this move. The note stays only in case that it was this run after all.
-                let noted = work.noted.take().filter(|_| !run.may_have_attached);
-                work.obsolete.extend(noted.map(|debt| debt.key));
-                RunOutcome::MovedByAnotherRun(to)
-            }
-            Relocated::Refused(refusal) => RunOutcome::Refused(refusal),
-            Relocated::Returned(to, _) => RunOutcome::Returned(to),
-            Relocated::NotStarted(movement) => RunOutcome::NotStarted(movement),
-            Relocated::Arriving(movement) => RunOutcome::Arriving(movement),
-            Relocated::Stranded => RunOutcome::Stranded,
         }
     }
 
@@ -531,11 +532,11 @@ impl<P: Ports> Failover<P> {
         }
         work.noted = Some(debt);
         let started = run.start_holder(&start.instance_id).await;
-        if started == Started::BySomebody {
+        if started == Started::Already {
             work.obsolete.extend(work.noted.take().map(|debt| debt.key));
             return RunOutcome::Kept(KeepReason::HolderStarting);
         }
-        let runs = started == Started::ByThisRun;
+        let runs = started.runs();
         // Its token server finds the interface at boot, no matter who brought it there.
         work.woken = Some(Waking::Done);
         let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();

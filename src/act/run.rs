@@ -21,6 +21,7 @@ use crate::model::observation::{
     AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
     StateReason, StatusChecks,
 };
+use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
 use crate::model::plan::Plan;
 use crate::model::readiness::Readiness;
@@ -180,16 +181,10 @@ pub struct Run<'a, E> {
     pub(crate) observation: Option<Observation>,
     /// The interface as it was before anything was changed.
     pub(crate) before: Option<NetworkInterface>,
-    /// Whether this run has attached the interface.
-    pub(crate) has_attached: bool,
+    /// How far this run has gone in changing where the interface is attached.
+    pub(crate) reach: Reach,
     /// The attachments that the interface has left: an answer that shows one of them is old.
     pub(crate) departed: BTreeSet<AttachmentId>,
-    /// Whether a detach or an attach of this run took effect, or may have.
-    pub(crate) may_have_changed: bool,
-    /// Whether an attach of this run took effect, or may have.
-    pub(crate) may_have_attached: bool,
-    /// Whether this run has started the instance that has the interface, so that its token server found the interface at boot.
-    pub(crate) has_booted_with_it: bool,
     /// The members that EC2 could not start when this run asked for it.
     pub(crate) not_started: BTreeSet<InstanceId>,
     /// Why EC2 stopped instances again that this run had started.
@@ -219,11 +214,8 @@ impl<'a, E: Ec2> Run<'a, E> {
             recorder,
             observation: None,
             before: None,
-            has_attached: false,
+            reach: Reach::default(),
             departed: BTreeSet::new(),
-            may_have_changed: false,
-            may_have_attached: false,
-            has_booted_with_it: false,
             not_started: BTreeSet::new(),
             stopped_again: BTreeMap::new(),
             name,
@@ -248,7 +240,7 @@ impl<'a, E: Ec2> Run<'a, E> {
     /// The Elastic IP that must be on the interface: the configured one or, once this run has moved the interface, the one
     /// that was on it before.
     pub(crate) fn wanted_address(&self) -> Option<AllocationId> {
-        wanted_address(self.config, self.before.as_ref().filter(|_| self.has_attached))
+        wanted_address(self.config, self.before.as_ref().filter(|_| self.reach == Reach::Attached))
     }
 
     /// Reads who can reach the interface.

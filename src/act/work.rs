@@ -9,7 +9,7 @@ use crate::model::check::Checks;
 use crate::model::config::Config;
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{AttachmentStatus, Instance};
-use crate::model::outcome::RunOutcome;
+use crate::model::outcome::{Reach, RunOutcome};
 use crate::model::plan::Standby;
 use crate::model::request::{Announced, Request};
 use crate::ports::Ec2;
@@ -116,7 +116,7 @@ impl Work {
         let attachment = run.interface().and_then(|interface| interface.attachment.as_ref()).filter(|_| could_be);
         // What is leaving, no matter who asked for it, serves nobody.
         let attachment = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
-        let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| !run.has_attached);
+        let attachment = attachment.map(|attachment| attachment.id.clone()).filter(|_| run.reach < Reach::Attached);
         self.due.iter().filter(move |Owed { debt, attachment_id, .. }| {
             let is_there = attachment.is_some() && *attachment_id == attachment;
             is_there && debt.woken != Waking::Done && !debt.reported && matches!(debt.change, Change::Move { .. })

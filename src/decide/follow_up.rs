@@ -1,6 +1,6 @@
 //! What a run does after the work on the interface: repair, read who can reach it, try the ports.
 
-use crate::model::outcome::RunOutcome;
+use crate::model::outcome::{MoveOutcome, RunOutcome};
 
 /// What is known when the work on the interface is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,22 +32,30 @@ pub struct FollowUp {
 pub fn follow_up(outcome: &RunOutcome, situation: Situation) -> FollowUp {
     let repairs = match outcome {
         _ if situation.is_paused => false,
-        RunOutcome::Moved(..) | RunOutcome::Returned(_) | RunOutcome::NotStarted(_) | RunOutcome::Started(..) => true,
+        RunOutcome::Move(ended, _) => match ended {
+            MoveOutcome::Moved(..) | MoveOutcome::Returned { .. } | MoveOutcome::NotStarted(..) => true,
+            MoveOutcome::ByAnotherRun(_) | MoveOutcome::Arriving(_) | MoveOutcome::Stranded => false,
+        },
+        RunOutcome::Started(..) => true,
         // An interface that has to stay where it is needs DeleteOnTermination off all the more. The interface of an instance that
         // is not a member is left alone.
         RunOutcome::Kept(_) | RunOutcome::Refused(_) | RunOutcome::HolderNotStarted(_) => {
             situation.is_with_member && (situation.may_repair || situation.is_doomed_by_a_pending_move)
         }
-        RunOutcome::MovedByAnotherRun(_)
-        | RunOutcome::Arriving(_)
-        | RunOutcome::Stranded
-        | RunOutcome::Audited { .. }
-        | RunOutcome::Answered(_) => false,
+        RunOutcome::Audited { .. } | RunOutcome::Answered(_) => false,
     };
-    let is_quiet = matches!(outcome, RunOutcome::Kept(_) | RunOutcome::MovedByAnotherRun(_));
+    let is_quiet = matches!(outcome, RunOutcome::Kept(_) | RunOutcome::Move(MoveOutcome::ByAnotherRun(_), _));
     FollowUp {
         repairs,
         reads_reachability: repairs || !is_quiet || situation.is_announcement,
-        awaits_ports: outcome.has_moved() || matches!(outcome, RunOutcome::Started(..)),
+        awaits_ports: match outcome {
+            RunOutcome::Move(ended, _) => ended.may_serve().is_some(),
+            RunOutcome::Started(..) => true,
+            RunOutcome::Kept(_)
+            | RunOutcome::Refused(_)
+            | RunOutcome::HolderNotStarted(_)
+            | RunOutcome::Audited { .. }
+            | RunOutcome::Answered(_) => false,
+        },
     }
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod checks;
 pub mod follow_up;
 pub mod marks;
+pub mod moving;
 pub mod network_acl;
 pub mod pause;
 pub mod plan;

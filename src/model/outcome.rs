@@ -1,6 +1,6 @@
 //! The outcome of the work of one run, before it is put into words.
 
-use crate::model::ids::InstanceId;
+use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::plan::{KeepReason, MoveCause, Refusal};
 use crate::model::report::{Movement, Outcome};
 
@@ -9,24 +9,14 @@ use crate::model::report::{Movement, Outcome};
 pub enum RunOutcome {
     /// Nothing had to move.
     Kept(KeepReason),
-    /// The interface is on a standby.
-    Moved(Movement, MoveCause),
-    /// Another run has attached the interface to this member in the meantime.
-    MovedByAnotherRun(InstanceId),
+    /// The interface was to move.
+    Move(MoveOutcome, MoveCause),
     /// Something should be done and must not be.
     Refused(Refusal),
-    /// No standby took the interface, so it is back on its former holder.
-    Returned(InstanceId),
-    /// The interface is on a standby that EC2 could not start.
-    NotStarted(Movement),
-    /// EC2 has accepted the attach and has not completed it in the time of the run.
-    Arriving(Movement),
-    /// The holder was started where it is.
+    /// The holder was started in place.
     Started(InstanceId, MoveCause),
-    /// The holder should have been started where it is, and EC2 could not start it.
+    /// The holder was to be started in place, and EC2 could not start it.
     HolderNotStarted(InstanceId),
-    /// The interface is attached to nothing.
-    Stranded,
     /// The run only looked.
     Audited {
         /// How many standbys could take the interface.
@@ -36,11 +26,111 @@ pub enum RunOutcome {
     Answered(Verdict),
 }
 
-impl RunOutcome {
-    /// Whether the run has attached the interface to an instance that may have run before.
-    pub fn has_moved(&self) -> bool {
-        matches!(self, Self::Moved(..) | Self::Returned(_))
+/// What came of a move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MoveOutcome {
+    /// The interface is on a target that runs.
+    Moved(Movement, Boot),
+    /// No target took the interface, so it is back on its former holder.
+    Returned {
+        /// The former holder.
+        to: InstanceId,
+        /// The attachment by which it has the interface again.
+        attachment_id: AttachmentId,
+        /// When the former holder booted.
+        boot: Boot,
+    },
+    /// The interface is on a target that EC2 could not start.
+    NotStarted(Movement, Boot),
+    /// EC2 has accepted the attach and has not completed it within the run. Nothing else can be tried until it has.
+    Arriving(Movement),
+    /// Another run has attached the interface to this member in the meantime.
+    ByAnotherRun(InstanceId),
+    /// The interface is attached to nothing.
+    Stranded,
+}
+
+impl MoveOutcome {
+    /// The member that has the interface by this run's attach, and the attachment.
+    pub fn arrival(&self) -> Option<(&InstanceId, &AttachmentId)> {
+        match self {
+            Self::Moved(movement, _) | Self::NotStarted(movement, _) => {
+                movement.attachment_id.as_ref().map(|attachment| (&movement.to, attachment))
+            }
+            Self::Returned { to, attachment_id, .. } => Some((to, attachment_id)),
+            Self::Arriving(_) | Self::ByAnotherRun(_) | Self::Stranded => None,
+        }
     }
+
+    /// The member to which this run brought the interface and that may serve now; `None`: there is none.
+    pub fn may_serve(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Moved(movement, _) => Some(&movement.to),
+            Self::Returned { to, .. } => Some(to),
+            Self::NotStarted(..) | Self::Arriving(_) | Self::ByAnotherRun(_) | Self::Stranded => None,
+        }
+    }
+
+    /// When that member, or one that could not be started, booted.
+    pub fn boot(&self) -> Option<Boot> {
+        match self {
+            Self::Moved(_, boot) | Self::Returned { boot, .. } | Self::NotStarted(_, boot) => Some(*boot),
+            Self::Arriving(_) | Self::ByAnotherRun(_) | Self::Stranded => None,
+        }
+    }
+}
+
+/// When the instance booted to which a run has attached the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// After the interface was there: its token server found the interface at boot.
+    WithInterface,
+    /// Before, or nobody knows: its token server has to be activated.
+    Earlier,
+}
+
+/// What came of starting the instance that has the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It was stopped, and this run started it.
+    ByThisRun,
+    /// It runs or starts. An answer of EC2 was lost, so this run may have started it.
+    PerhapsByThisRun,
+    /// It runs or starts, and was not stopped anymore when this run asked.
+    Already,
+    /// EC2 accepted the start and took it back, for lack of capacity for example.
+    StoppedAgain,
+    /// EC2 refused the start.
+    Refused,
+}
+
+impl Started {
+    /// Whether it runs or starts.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::ByThisRun | Self::PerhapsByThisRun | Self::Already)
+    }
+
+    /// When the instance booted.
+    pub fn boot(self) -> Boot {
+        match self {
+            Self::ByThisRun | Self::StoppedAgain => Boot::WithInterface,
+            Self::PerhapsByThisRun | Self::Already | Self::Refused => Boot::Earlier,
+        }
+    }
+}
+
+/// How far a run has gone in changing where the interface is attached. Each step includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Reach {
+    /// It has changed nothing.
+    #[default]
+    Untouched,
+    /// A detach took effect, or may have.
+    Detaching,
+    /// An attach took effect, or may have.
+    Attaching,
+    /// The interface was seen attached by this run.
+    Attached,
 }
 
 /// A report before its details: outcome, reason, summary, move.

@@ -1,8 +1,9 @@
 //! What follows the work on the interface: a table over every outcome.
 
-use simulator::names::{HOLDER, STANDBY};
+use simulator::names::{ATTACHMENT, HOLDER, STANDBY};
 use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
-use token_failover::model::outcome::{RunOutcome, Verdict};
+use token_failover::model::ids::AttachmentId;
+use token_failover::model::outcome::{Boot, MoveOutcome, RunOutcome, Verdict};
 use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
 use token_failover::model::report::{Movement, Outcome};
 
@@ -25,22 +26,31 @@ fn movement() -> Movement {
 }
 
 /// Every outcome, with what follows an event, and what follows a reconcile that finds the interface on a member.
-fn table() -> [(RunOutcome, FollowUp, FollowUp); 12] {
+fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
     let answer = Verdict { outcome: Outcome::Paused, reason: "pause-set", summary: String::new(), movement: None };
-    [
+    let returned = MoveOutcome::Returned {
+        to: parsed(HOLDER),
+        attachment_id: AttachmentId::new(ATTACHMENT),
+        boot: Boot::WithInterface,
+    };
+    let moves = [
+        (MoveOutcome::ByAnotherRun(parsed(STANDBY)), NOTHING),
+        (MoveOutcome::Moved(movement(), Boot::Earlier), ALL),
+        (returned, ALL),
+        (MoveOutcome::NotStarted(movement(), Boot::Earlier), REPAIRS),
+        (MoveOutcome::Arriving(movement()), READS),
+        (MoveOutcome::Stranded, READS),
+    ];
+    let moves = moves.map(|(ended, follows)| (RunOutcome::Move(ended, MoveCause::HolderStopped), follows, follows));
+    let others = [
         (RunOutcome::Kept(KeepReason::HolderHealthy), NOTHING, REPAIRS),
-        (RunOutcome::MovedByAnotherRun(parsed(STANDBY)), NOTHING, NOTHING),
-        (RunOutcome::Moved(movement(), MoveCause::HolderStopped), ALL, ALL),
-        (RunOutcome::Returned(parsed(HOLDER)), ALL, ALL),
         (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), ALL, ALL),
-        (RunOutcome::NotStarted(movement()), REPAIRS, REPAIRS),
         (RunOutcome::Refused(Refusal::NoViableStandby), READS, REPAIRS),
         (RunOutcome::HolderNotStarted(parsed(HOLDER)), READS, REPAIRS),
-        (RunOutcome::Arriving(movement()), READS, READS),
-        (RunOutcome::Stranded, READS, READS),
         (RunOutcome::Audited { viable: 1 }, READS, READS),
         (RunOutcome::Answered(answer), READS, READS),
-    ]
+    ];
+    moves.into_iter().chain(others).collect()
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fuzz;
 mod house;
 mod identifiers;
 mod marks;
+mod moving;
 mod planning;
 mod publication;
 mod security_groups;

@@ -87,7 +87,9 @@ fn reasons() -> BTreeSet<String> {
 fn finding_codes() -> BTreeSet<String> {
     let mut findings = codes("src/tell/findings.rs");
     findings.extend(codes("operator/src/license/assessment.rs"));
-    for module in ["src/tell/audit.rs", "src/act/failover.rs", "src/act/relocation.rs", "src/act/repair.rs"] {
+    for module in
+        ["src/tell/audit.rs", "src/act/failover.rs", "src/act/moving.rs", "src/act/starting.rs", "src/act/repair.rs"]
+    {
         findings.extend(words(&first_arguments(&source(module), "call_failed(")));
     }
     findings.extend(words(&first_arguments(&source("src/tell/audit.rs"), "NOT_READ: &str = ")));
