@@ -8,9 +8,10 @@ use tokio::time::timeout_at;
 
 use crate::act::function::Failover;
 use crate::act::run::Run;
-use crate::act::work::{Announcement, Owed, Work};
+use crate::act::work::{Announcement, Work};
 use crate::decide::checks::{Checked, after_repairs, listening};
-use crate::decide::marks::{Change, Debt};
+use crate::decide::pending::report::PendingChange;
+use crate::decide::pending::{Close, Due, Event, TagChanges};
 use crate::decide::problem;
 use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
 use crate::decide::publication::{self, Facts};
@@ -45,7 +46,7 @@ impl<P: Ports> Failover<P> {
         let Some(outcome) = work.outcome.take() else {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
-        let close = Close::of(&outcome, run.reach);
+        let close = close(&outcome, run.reach);
         let state = self.state(&run, &outcome, &work, &trigger);
         let is_audit = matches!(outcome, RunOutcome::Audited { .. });
         let verdict = self.verdict(&mut run, outcome, &work);
@@ -62,16 +63,16 @@ impl<P: Ports> Failover<P> {
         };
         let is_due = publication::is_due(report.outcome, facts);
         // What this run has done may have made more due.
-        work.read_marks(&run);
+        work.advance(&run, Event::Seen);
         let decision = self.decide(&run, &work, &state, is_due);
-        let mut settlement = Settlement::of_what_is_void(&run, &mut work, close);
+        let mut changes = work.advance(&run, Event::WorkEnds(close));
         let mut has_ended = false;
         let publication = Publication { request_id, close, decision: &decision, is_due, digests: &digests };
         let published =
-            self.publish_all(&mut run, &mut work, &mut report, publication, &mut settlement, &mut has_ended).await;
-        self.forget(&run, &work, &state, &decision, has_ended, &mut settlement);
-        settlement.leave(&run, &mut work, published.is_ok());
-        self.clean_up(&mut run, settlement).await;
+            self.publish_all(&mut run, &mut work, &mut report, publication, &mut changes, &mut has_ended).await;
+        changes.remove.extend(self.forget(&run, &work, &state, &decision, has_ended));
+        changes = changes.and(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
+        self.clean_up(&mut run, changes).await;
         report.steps = run.steps;
         report.findings = run.findings;
         let summary = report.summary.clone();
@@ -91,36 +92,31 @@ impl<P: Ports> Failover<P> {
         work: &mut Work,
         report: &mut Report,
         Publication { request_id, close, decision, is_due, digests }: Publication<'_>,
-        settlement: &mut Settlement,
+        changes: &mut TagChanges,
         has_ended: &mut bool,
     ) -> Result<(), CallError> {
         // A move that another run owes and that ends the problem says so itself.
         let mut to_append = match decision {
-            Decision::Resolve(over) if work.due.iter().any(|owed| self.tells_a_move(owed)) => Some(over.clone()),
+            Decision::Resolve(over) if work.pending.due.iter().any(|due| self.tells_a_move(due)) => Some(over.clone()),
             _ => None,
         };
-        let noted = |work: &mut Work| work.noted.take_if(|_| !close.is_open());
         if to_append.is_none() && (is_due || *decision != Decision::Nothing) {
             word(report, decision);
             self.publish(run, report, &decision.tries(request_id)).await?;
-            if let Some(debt) = noted(work) {
-                settlement.told(run, debt);
+            if !close.is_open() {
+                changes.append(work.advance(run, Event::Told));
             }
             *has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
             let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit)];
             self.remember(run, decision, told).await;
-        } else if let Some(debt) = noted(work) {
+        } else if !close.is_open() {
             // A move that came back, and was told of before.
-            if run.reach > Reach::Untouched {
-                settlement.told(run, debt);
-            } else {
-                settlement.obsolete([debt.key]);
-            }
+            changes.append(work.advance(run, Event::NoNews));
         }
         // What others owe is left to the next run by whoever does maintenance, who may not have the settings to wake a token server.
         if close != Close::Maintenance {
             let owes_the_end = to_append.is_some();
-            let settled = self.settle_due(run, work, report, &mut to_append, settlement).await;
+            let settled = self.publish_due(run, work, report, &mut to_append, changes).await;
             *has_ended |= owes_the_end && to_append.is_none();
             settled?;
         }
@@ -142,7 +138,7 @@ impl<P: Ports> Failover<P> {
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
-        if work.noted.is_none() {
+        if work.pending.own.is_none() {
             return Err(Failure::DeadlineReached {
                 amid: Amid::Looking,
                 summary: "The invocation timed out before it changed anything. The next run tries again.".to_owned(),
@@ -324,7 +320,7 @@ impl<P: Ports> Failover<P> {
 
     /// What the interface says of problems, as it was seen last; `None`: it was not seen.
     fn remembered_tag(run: &Run<'_, P::Ec2>, work: &Work) -> Option<Option<String>> {
-        let seen = run.marks().map(|marks| marks.refused);
+        let seen = run.remembered().map(|remembered| remembered.refused);
         seen.or_else(|| work.remembered_refusal.clone().map(Some))
     }
 
@@ -338,10 +334,10 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Whether a report that is owed is that of a move.
-    fn tells_a_move(&self, owed: &Owed) -> bool {
-        let Change::Move { from, .. } = &owed.debt.change else { return false };
-        let is_new = owed.to.as_ref().is_some_and(|to| self.config.is_member(to)) && *from != owed.to;
-        is_new && !owed.debt.reported
+    fn tells_a_move(&self, due: &Due) -> bool {
+        let PendingChange::Move { from, .. } = &due.report.change else { return false };
+        let is_new = due.to.as_ref().is_some_and(|to| self.config.is_member(to)) && *from != due.to;
+        is_new && !due.report.reported
     }
 
     /// Remembers what was published, so that the same is not published again.
@@ -370,7 +366,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Forgets a problem whose end was told, and what another process has left of one.
+    /// Forgets a problem whose end was told, and what another process has left of one. Returns the tag to remove.
     fn forget(
         &self,
         run: &Run<'_, P::Ec2>,
@@ -378,8 +374,7 @@ impl<P: Ports> Failover<P> {
         state: &State,
         decision: &Decision,
         has_ended: bool,
-        settlement: &mut Settlement,
-    ) {
+    ) -> Option<String> {
         let mut memory = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
         match decision {
             Decision::Append(over) | Decision::Resolve(over) if has_ended => *memory = Memory::Ended(over.clone()),
@@ -388,10 +383,10 @@ impl<P: Ports> Failover<P> {
                     *memory = Memory::Nothing;
                 }
             }
-            _ => return,
+            _ => return None,
         }
         let is_tagged = Self::remembered_tag(run, work).flatten().is_some();
-        settlement.obsolete(is_tagged.then(|| REFUSED.to_owned()));
+        is_tagged.then(|| REFUSED.to_owned())
     }
 
     /// Publishes a report, within the time that is left for it.
@@ -423,55 +418,46 @@ impl<P: Ports> Failover<P> {
         published
     }
 
-    /// Publishes what other runs owe. What two of them owe for the same move is told once, by the one that knows more.
-    async fn settle_due(
+    /// Publishes the reports that other runs have left. Two of them about the same move are published once, as the one that knows
+    /// more.
+    async fn publish_due(
         &self,
         run: &mut Run<'_, P::Ec2>,
-        work: &Work,
+        work: &mut Work,
         report: &Report,
         to_append: &mut Option<Remembered>,
-        settlement: &mut Settlement,
+        changes: &mut TagChanges,
     ) -> Result<(), CallError> {
-        let mut due: Vec<&Owed> = work.due.iter().filter(|owed| !settlement.settles(&owed.debt)).collect();
-        // What only looks, or came no further, leaves a token server that is still to be woken to the next run; and so does
-        // whoever finds another run at it.
-        if self.config.activation.is_some() && work.woken.is_none() {
-            let asleep: Vec<&str> = work.may_be_asleep(run).map(|owed| owed.debt.key.as_str()).collect();
-            due.retain(|owed| !asleep.contains(&owed.debt.key.as_str()));
-        }
-        due.sort_by_key(|owed| matches!(owed.debt.change, Change::Move { arrived: None, .. }));
-        for owed in due {
-            if settlement.settles(&owed.debt) {
+        for due in work.pending.to_publish(run.scene(), self.config.activation.is_some()) {
+            if work.pending.is_settled(&due.report) {
                 continue;
             }
-            if !owed.debt.reported {
-                let mut report = self.owed_report(owed, report);
-                let end = to_append.clone().filter(|_| self.tells_a_move(owed)).map(Decision::Append);
+            if !due.report.reported {
+                let mut report = self.due_report(&due, report);
+                let end = to_append.clone().filter(|_| self.tells_a_move(&due)).map(Decision::Append);
                 word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
                 // Whichever run comes to publish it, it is the same report.
-                self.publish(run, &report, &owed.debt.key).await?;
+                self.publish(run, &report, &due.report.key).await?;
                 if end.is_some() {
                     *to_append = None;
                 }
             }
-            settlement.told(run, owed.debt.clone());
+            changes.append(work.advance(run, Event::Published(due.report.key)));
         }
         Ok(())
     }
 
     /// Writes down what is still to be done, and removes the tags that are settled.
-    async fn clean_up(&self, run: &mut Run<'_, P::Ec2>, settlement: Settlement) {
+    async fn clean_up(&self, run: &mut Run<'_, P::Ec2>, changes: TagChanges) {
         let ends = run.clock.publishing_ends();
         let interface = &self.config.interface_id;
-        let Settlement { settled, rewritten } = settlement;
+        let TagChanges { write: notes, remove: settled } = changes;
         if run.interface().is_none() {
             return;
         }
-        if !rewritten.is_empty() {
-            let notes: BTreeMap<String, String> =
-                rewritten.iter().map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+        if !notes.is_empty() {
             let keys: Vec<&str> = notes.keys().map(String::as_str).collect();
-            // If this fails, the debt stays as it is, and is settled once this run's time is certainly over.
+            // If this fails, the report stays as it is, and is due once this run's time is certainly over.
             let writing = run.step(Step::HandOverDebt, keys.join(" "), self.ec2.write_tags(interface, &notes));
             let _ = timeout_at(ends, writing).await;
         }
@@ -561,13 +547,13 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// The report that another run owed. Whether the detach was forced, and how long it took, nobody knows anymore.
-    fn owed_report(&self, owed: &Owed, report: &Report) -> Report {
-        let Owed { debt, to, attachment_id } = owed;
-        let when =
-            debt.started.map_or_else(String::new, |started| format!(" at {}", started.format("%Y-%m-%d %H:%M:%S UTC")));
-        let (outcome, summary, movement) = match (&debt.change, to) {
-            (Change::Repair { what }, _) => {
+    /// The report that another run has left. That run alone knew if the detach was forced, and how long the move took.
+    fn due_report(&self, due: &Due, report: &Report) -> Report {
+        let Due { report: pending, to, attachment_id } = due;
+        let started = pending.started.map(|started| started.format(" at %Y-%m-%d %H:%M:%S UTC").to_string());
+        let when = started.unwrap_or_default();
+        let (outcome, summary, movement) = match (&pending.change, to) {
+            (PendingChange::Repair { what }, _) => {
                 let summary = format!(
                     "Repairs that began{when} ({}) may have been made. The run that began them could not report them. See the \
                      checks.",
@@ -575,7 +561,7 @@ impl<P: Ports> Failover<P> {
                 );
                 (Outcome::Repaired, summary, None)
             }
-            (Change::Start { .. }, to) => {
+            (PendingChange::Start { .. }, to) => {
                 let summary = format!(
                     "{} was stopped. A run began to start it in place{when} but could not report it. The instance is running \
                      now.",
@@ -583,14 +569,14 @@ impl<P: Ports> Failover<P> {
                 );
                 (Outcome::Started, summary, None)
             }
-            (Change::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
+            (PendingChange::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
                 let summary = format!(
                     "A move that began{when} was not completed: the interface is back on {to}. The run that tried the move \
                      could not report it."
                 );
                 (Outcome::Failed, summary, None)
             }
-            (Change::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
+            (PendingChange::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
                 let summary = format!(
                     "The license interface moved from {} to {to}. The move began{when}. The run that made it could not report \
                      it.",
@@ -606,7 +592,7 @@ impl<P: Ports> Failover<P> {
                 };
                 (Outcome::Moved, summary, Some(movement))
             }
-            (Change::Move { from, .. }, to) => {
+            (PendingChange::Move { from, .. }, to) => {
                 let summary = format!(
                     "A move of the license interface from {} began{when}, and the run that made it could not report how it \
                      ended. The interface has since been attached to {}, which is not a member.",
@@ -638,51 +624,19 @@ fn word(report: &mut Report, decision: &Decision) {
     report.summary.push_str(&decision.in_words());
 }
 
-/// The notes of runs that are over and were about the move that this run has noted and leaves to the next one. An interface has
-/// at most 50 tags, and a move that every run tries again would use them up.
-fn told_by_own_note<E: Ec2>(run: &Run<'_, E>, work: &Work) -> Vec<String> {
-    let seen = run.marks().unwrap_or_default().debts;
-    let Some(own) = work.noted.as_ref().filter(|own| seen.iter().any(|debt| debt.key == own.key)) else {
-        return Vec::new();
-    };
-    let is_told = |other: &&Debt| {
-        let is_over = !other.is_busy(run.clock.now()) && !other.reported;
-        other.key != own.key && is_over && other.is_same_move(own)
-    };
-    seen.iter().filter(is_told).map(|debt| debt.key.clone()).collect()
-}
-
-/// What the end of a run means for its own note.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Close {
-    /// The work is done, so its report settles the note.
-    Done,
-    /// A move was refused before it began, so there is nothing to tell of it.
-    Void,
-    /// What may have been changed has not come to an end; the next run takes it up.
-    Open,
-    /// The same, and the interface is attached to nothing.
-    Stranded,
-    /// The same, and EC2 is still attaching the interface.
-    Arriving,
-    /// An operator paused or resumed the function.
-    Maintenance,
-}
-
-impl Close {
-    fn of(outcome: &RunOutcome, reach: Reach) -> Self {
-        match outcome {
-            RunOutcome::Move(MoveOutcome::Stranded, _) => Self::Stranded,
-            RunOutcome::Move(MoveOutcome::Arriving(_), _) => Self::Arriving,
-            RunOutcome::Refused(_) if reach > Reach::Untouched => Self::Open,
-            RunOutcome::Refused(_) => Self::Void,
-            RunOutcome::Answered(_) => Self::Maintenance,
-            _ => Self::Done,
-        }
-    }
-
-    fn is_open(self) -> bool {
-        matches!(self, Self::Open | Self::Stranded | Self::Arriving)
+/// What the end of a run's work means for its own report.
+fn close(outcome: &RunOutcome, reach: Reach) -> Close {
+    match outcome {
+        RunOutcome::Move(MoveOutcome::Stranded, _) => Close::Stranded,
+        RunOutcome::Move(MoveOutcome::Arriving(_), _) => Close::Arriving,
+        RunOutcome::Refused(_) if reach > Reach::Untouched => Close::Open,
+        RunOutcome::Refused(_) => Close::Void,
+        RunOutcome::Answered(_) => Close::Maintenance,
+        RunOutcome::Move(..)
+        | RunOutcome::Kept(_)
+        | RunOutcome::Started(..)
+        | RunOutcome::HolderNotStarted(_)
+        | RunOutcome::Audited { .. } => Close::Done,
     }
 }
 
@@ -714,65 +668,4 @@ struct Publication<'a> {
     decision: &'a Decision,
     is_due: bool,
     digests: &'a Digests,
-}
-
-/// What becomes of the notes on the interface at the end of a run.
-#[derive(Default)]
-struct Settlement {
-    /// Tags that are removed.
-    settled: Vec<String>,
-    /// Debts that stay, as the next run is to find them.
-    rewritten: Vec<Debt>,
-}
-
-impl Settlement {
-    /// The notes that mean nothing anymore, whatever is published.
-    fn of_what_is_void<E: Ec2>(run: &Run<'_, E>, work: &mut Work, close: Close) -> Self {
-        let mut settlement = Self::default();
-        settlement.obsolete(std::mem::take(&mut work.obsolete));
-        // The report of a move that was refused before it began tells nothing of what other runs owe for it.
-        let void = work.noted.take_if(|debt| close == Close::Void && matches!(debt.change, Change::Move { .. }));
-        settlement.obsolete(void.map(|debt| debt.key));
-        if close == Close::Stranded {
-            settlement.obsolete(told_by_own_note(run, work));
-        }
-        settlement
-    }
-
-    /// Leaves to the next run what this one has not settled.
-    fn leave<E: Ec2>(&mut self, run: &Run<'_, E>, work: &mut Work, is_published: bool) {
-        self.rewritten.extend(work.noted.take().map(Debt::handed_over));
-        // Whoever publishes what this run could not is to know what came of waking the token server.
-        if let Some(woken) = work.woken.filter(|_| !is_published) {
-            let left = work.asleep(run).map(|owed| &owed.debt).filter(|debt| !self.settles(debt));
-            let left: Vec<Debt> = left.map(|debt| Debt { woken, ..debt.clone() }).collect();
-            self.rewritten.extend(left);
-        }
-    }
-
-    fn obsolete(&mut self, keys: impl IntoIterator<Item = String>) {
-        self.settled.extend(keys);
-    }
-
-    fn settles(&self, debt: &Debt) -> bool {
-        self.settled.contains(&debt.key)
-    }
-
-    /// The report of this debt was published, and with it all that is owed for the same move.
-    fn told<E: Ec2>(&mut self, run: &Run<'_, E>, debt: Debt) {
-        let seen = run.marks().unwrap_or_default().debts;
-        // A run that was still at work when the interface was seen may have gone on to move it again, and needs its note.
-        let seen_at = run.observation.as_ref().map_or_else(|| run.clock.now(), |observation| observation.observed_at);
-        let is_over = |other: &Debt| !other.is_busy(seen_at);
-        // What was reported before says nothing of what others have done since.
-        let is_told = |other: &Debt| other.is_same_move(&debt) && (other.reported || !debt.reported);
-        let same = seen.into_iter().filter(|other| other.key != debt.key && is_told(other) && is_over(other));
-        self.settled.extend(same.map(|other| other.key));
-        // An attachment with which the interface would die is not settled with a report.
-        match matches!(debt.change, Change::Move { .. }) && !run.is_safe() {
-            true if debt.reported => {}
-            true => self.rewritten.push(debt.once_reported()),
-            false => self.settled.push(debt.key),
-        }
-    }
 }

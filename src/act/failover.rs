@@ -19,9 +19,11 @@ use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{changes, client_groups};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
-use crate::decide::marks::{Change, Debt, Marks, RunName, Waking, left_to_know};
+use crate::decide::pending::Event;
+use crate::decide::pending::report::{Activation, PendingReport, RunName, begun_move};
 use crate::decide::plan;
 use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
+use crate::decide::remembered::Remembered;
 use crate::decide::request::{Concern, concern, parse};
 use crate::model::change;
 use crate::model::error::{CallError, Meaning};
@@ -29,12 +31,12 @@ use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::Severity;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
-use crate::model::outcome::{Boot, MoveOutcome, Reach, RunOutcome, Started, Verdict};
+use crate::model::outcome::{Boot, MoveOutcome, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
 use crate::model::request::{Intent, Parsed, Request};
-use crate::model::tags::{MOVES, NOT_STARTED, tag_value};
+use crate::model::tags::{MOVES, NOT_STARTED};
 use crate::ports::{Ec2, Ports, Sns, Ssm};
 use crate::tell::audit::audit;
 use crate::tell::summary;
@@ -177,7 +179,7 @@ impl<P: Ports> Failover<P> {
                 is_paused,
                 may_repair: intent.repairs(),
                 is_with_member: members_known && is_with_member,
-                is_doomed_by_a_pending_move: run.is_doomed() && work.owes_a_move(),
+                is_doomed_by_a_pending_move: run.is_doomed() && work.pending.has_move(),
                 is_announcement: work.announced.is_some(),
             },
         );
@@ -205,10 +207,10 @@ impl<P: Ports> Failover<P> {
         }
         work.standbys = standbys;
         run.before = run.interface().cloned();
-        let marks = run.marks().unwrap_or_default();
-        work.remembered_refusal = marks.refused;
-        work.remembered_announcement = marks.announced;
-        work.read_marks(run);
+        let remembered = run.remembered().unwrap_or_default();
+        work.remembered_refusal = remembered.refused;
+        work.remembered_announcement = remembered.announced;
+        work.advance(run, Event::Seen);
         action
     }
 
@@ -250,7 +252,7 @@ impl<P: Ports> Failover<P> {
         let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
         if next.awaits_ports || has_woken {
             self.probe_after_a_move(run).await;
-        } else if work.owes_a_report_of_a_move() {
+        } else if work.pending.has_unreported_move() {
             self.probe(run, Patience::RESTART).await;
         }
         // An answer may be older than the repair. What waits for a newer one comes last.
@@ -264,7 +266,10 @@ impl<P: Ports> Failover<P> {
         self.config.activation.as_ref()?;
         let instance = match ending {
             RunOutcome::Move(ended, _) => ended.may_serve().filter(|_| ended.boot() == Some(Boot::Earlier))?,
-            RunOutcome::Kept(_) | RunOutcome::Refused(_) if work.asleep(run).next().is_some() => run.holder()?,
+            RunOutcome::Kept(_) | RunOutcome::Refused(_) => {
+                work.pending.inactive_on_holder(run.scene()).next()?;
+                run.holder()?
+            }
             _ => return None,
         };
         run.running_member().filter(|running| *running == instance).cloned()
@@ -273,12 +278,7 @@ impl<P: Ports> Failover<P> {
     /// Wakes the token server, and remembers that, so that no later run does it again.
     async fn wake_once(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
-        let owed: Vec<Debt> = work.asleep(run).map(|owed| owed.debt.clone()).collect();
-        let begun = owed.iter().filter_map(|debt| match debt.woken {
-            Waking::Begun(until) => Some(until),
-            Waking::Open | Waking::Done => None,
-        });
-        match begun.max() {
+        match work.pending.activation_begun(run.scene()) {
             // Another run is at it, and tells what comes of it.
             Some(until) if run.clock.now() < until => {
                 run.activation = None;
@@ -293,7 +293,7 @@ impl<P: Ports> Failover<P> {
                     ..ActivationRecord::open(activation, instance)
                 });
             }
-            None => match self.note_waking(run, &owed).await {
+            None => match self.note_waking(run, work, instance).await {
                 Ok(()) => self.wake(run, activation, instance).await,
                 Err(error) => {
                     let is_transient = error.is_transient();
@@ -309,17 +309,22 @@ impl<P: Ports> Failover<P> {
                 }
             },
         }
-        let woken = run.activation.as_ref().map(|activation| left_to_know(activation, run.clock.now()));
-        work.woken = woken;
-        work.noted = work.noted.take().map(|debt| Debt { woken: woken.unwrap_or(debt.woken), ..debt });
+        if let Some(activation) = &run.activation {
+            let left = Activation::left_by(activation, run.clock.now());
+            work.advance(run, Event::Activated(instance.clone(), left));
+        }
     }
 
-    /// Notes on what other runs owe that their token server is about to be woken. It must not be restarted again by every later
-    /// run, so nothing is sent that could not be remembered.
-    async fn note_waking(&self, run: &mut Run<'_, P::Ec2>, owed: &[Debt]) -> Result<(), CallError> {
-        let until = run.clock.cut_off_at();
-        let begun = owed.iter().map(|debt| Debt { woken: Waking::Begun(until), ..debt.clone() });
-        let notes: BTreeMap<String, String> = begun.map(|debt| (debt.key.clone(), tag_value(&debt.value()))).collect();
+    /// Notes in the pending reports of other runs that their token server is about to be activated. It must not be restarted
+    /// again by every later run, so nothing is sent that could not be remembered.
+    async fn note_waking(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        work: &mut Work,
+        instance: &InstanceId,
+    ) -> Result<(), CallError> {
+        let begins = Event::ActivationBegins(instance.clone(), run.clock.cut_off_at());
+        let notes = work.advance(run, begins).write;
         if notes.is_empty() {
             return Ok(());
         }
@@ -348,10 +353,10 @@ impl<P: Ports> Failover<P> {
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = audit(&self.config, observation, &action, &standbys, &readiness);
-        let marks = run.marks().unwrap_or_default();
-        work.remembered_refusal = marks.refused;
-        work.remembered_audit = marks.audited;
-        work.read_marks(run);
+        let remembered = run.remembered().unwrap_or_default();
+        work.remembered_refusal = remembered.refused;
+        work.remembered_audit = remembered.audited;
+        work.advance(run, Event::Seen);
         work.outcome = Some(RunOutcome::Audited { viable: audit.viable });
         run.viable_standbys = run.interface().map(|_| audit.viable);
         run.findings.extend(audit.findings);
@@ -454,47 +459,40 @@ impl<P: Ports> Failover<P> {
 
     /// Carries out a move, with the note of the debt before the first change.
     async fn relocate(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, planned: &Move) -> RunOutcome {
-        let marks = run.marks().unwrap_or_default();
+        let remembered = run.remembered().unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
-        let new = Debt::of_move(&run.name, planned.from.as_ref(), target, run.clock.now(), run.clock.cut_off_at());
-        // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the
-        // same move, and the other run's note, the last of them, says where it began.
-        let is_begun = |debt: &&Debt| matches!(debt.change, Change::Move { departed: Some(_), arrived: None, .. });
-        let begun = marks.debts.iter().filter(|_| planned.from.is_none()).rfind(is_begun);
-        let debt = begun.map_or(new.clone(), |begun| new.continuing(&run.name, begun));
-        if let Change::Move { departed, .. } = &debt.change {
-            run.departed.extend(departed.clone());
-        }
-        let left = match &debt.change {
-            Change::Move { from, .. } => from.clone(),
-            Change::Start { .. } | Change::Repair { .. } => None,
-        };
-        if let Err(error) = self.prepare(run, planned, &debt).await {
-            work.obsolete.push(debt.key);
+        let (now, cut_off_at) = (run.clock.now(), run.clock.cut_off_at());
+        let report = PendingReport::of_move(&run.name, planned.from.as_ref(), target, now, cut_off_at);
+        // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the same
+        // move, and the other run's report says where it began.
+        let begun = begun_move(&remembered.pending).filter(|_| planned.from.is_none());
+        let report = begun.map_or(report.clone(), |begun| report.continuing(&run.name, begun));
+        let (departed, left) = report.departure();
+        let left = left.cloned();
+        run.departed.extend(departed.cloned());
+        let prepared = self.prepare(run, planned, report.tag()).await;
+        work.advance(run, Event::Begins(report));
+        if let Err(error) = prepared {
+            work.advance(run, Event::NotMade);
             return RunOutcome::Refused(Refusal::PermissionDenied(error));
         }
-        work.noted = Some(debt.clone());
         let ended = match run.relocate(planned, left).await {
             Ok(ended) => ended,
             Err(refusal) => {
-                self.note_move(run, &marks, planned, BTreeMap::new(), false).await;
+                self.note_move(run, &remembered, planned, BTreeMap::new(), false).await;
                 return RunOutcome::Refused(refusal);
             }
         };
-        let mut notes = BTreeMap::new();
-        if let Some((at, by)) = ended.arrival() {
-            let debt = debt.arrived(at, by);
-            // Its token server found the interface at boot.
-            let debt = if ended.boot() == Some(Boot::WithInterface) { debt.once_woken() } else { debt };
-            notes.insert(debt.key.clone(), tag_value(&debt.value()));
-            work.noted = Some(debt);
-        }
-        let has_left = !matches!(ended, MoveOutcome::ByAnotherRun(_));
-        self.note_move(run, &marks, planned, notes, has_left).await;
-        if let MoveOutcome::ByAnotherRun(_) = ended {
-            // The run that attached it reports this move. The note stays only in case that it was this run after all.
-            let noted = work.noted.take().filter(|_| run.reach < Reach::Attaching);
-            work.obsolete.extend(noted.map(|debt| debt.key));
+        let notes = match (ended.arrival(), ended.boot()) {
+            (Some((at, by)), Some(boot)) => {
+                work.advance(run, Event::Arrived { at: at.clone(), by: by.clone(), boot }).write
+            }
+            _ => BTreeMap::new(),
+        };
+        let is_ours = !matches!(ended, MoveOutcome::ByAnotherRun(_));
+        self.note_move(run, &remembered, planned, notes, is_ours).await;
+        if !is_ours {
+            work.advance(run, Event::MadeByAnotherRun);
         }
         RunOutcome::Move(ended, planned.cause)
     }
@@ -503,15 +501,15 @@ impl<P: Ports> Failover<P> {
     async fn note_move(
         &self,
         run: &mut Run<'_, P::Ec2>,
-        marks: &Marks,
+        remembered: &Remembered,
         planned: &Move,
         mut notes: BTreeMap<String, String>,
         has_left: bool,
     ) {
         if planned.counts && has_left {
-            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+            notes.insert(MOVES.to_owned(), remembered.moves_with(run.clock.now()));
         }
-        notes.extend(not_started(run, marks));
+        notes.extend(not_started(run, remembered));
         if !notes.is_empty() {
             // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
             // tells by the present attachment whether the move was made.
@@ -522,45 +520,50 @@ impl<P: Ports> Failover<P> {
 
     /// Starts the holder where it is, with the note of the debt before it.
     async fn start_in_place(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, start: &Start) -> RunOutcome {
-        let marks = run.marks().unwrap_or_default();
-        let debt = Debt::of_start(&run.name, &start.instance_id, run.clock.now(), run.clock.cut_off_at());
-        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+        let remembered = run.remembered().unwrap_or_default();
+        let (now, cut_off_at) = (run.clock.now(), run.clock.cut_off_at());
+        let report = PendingReport::of_start(&run.name, &start.instance_id, now, cut_off_at);
+        let notes = BTreeMap::from([report.tag()]);
         let noted = self.ec2.write_tags(&start.interface_id, &notes);
-        if let Err(error) = run.step(Step::NoteDebt, &debt.key, noted).await {
+        if let Err(error) = run.step(Step::NoteDebt, &report.key, noted).await {
             let finding = run.advisor().mark_not_written(&error);
             run.findings.push(finding);
         }
-        work.noted = Some(debt);
+        work.advance(run, Event::Begins(report));
         let started = run.start_holder(&start.instance_id).await;
         if started == Started::Already {
-            work.obsolete.extend(work.noted.take().map(|debt| debt.key));
+            work.advance(run, Event::NotMade);
             return RunOutcome::Kept(KeepReason::HolderStarting);
         }
-        let runs = started.runs();
-        // Its token server finds the interface at boot, no matter who brought it there.
-        work.woken = Some(Waking::Done);
-        let mut notes: BTreeMap<String, String> = not_started(run, &marks).into_iter().collect();
-        if runs && start.counts {
-            notes.insert(MOVES.to_owned(), marks.moves_with(run.clock.now()));
+        // Its token server finds the interface at boot, whichever run brought the interface there.
+        work.advance(run, Event::Activated(start.instance_id.clone(), Activation::Done));
+        let mut notes: BTreeMap<String, String> = not_started(run, &remembered).into_iter().collect();
+        if started.runs() && start.counts {
+            notes.insert(MOVES.to_owned(), remembered.moves_with(run.clock.now()));
         }
         if !notes.is_empty() {
             let written = self.ec2.write_tags(&start.interface_id, &notes);
             // If this fails, the limit counts one start less, or the next run tries again too early.
             let _ = run.step(Step::NoteArrival, &start.interface_id, written).await;
         }
-        if runs {
+        if started.runs() {
             RunOutcome::Started(start.instance_id.clone(), start.cause)
         } else {
             RunOutcome::HolderNotStarted(start.instance_id.clone())
         }
     }
 
-    /// Notes the debt and asks for permission, both at once and both before anything is changed.
-    async fn prepare(&self, run: &mut Run<'_, P::Ec2>, planned: &Move, debt: &Debt) -> Result<(), CallError> {
-        let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
+    /// Writes the pending report and asks for permission, both at once and both before anything is changed.
+    async fn prepare(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        planned: &Move,
+        (key, value): (String, String),
+    ) -> Result<(), CallError> {
+        let notes = BTreeMap::from([(key.clone(), value)]);
         let target = &planned.targets.first;
         let ec2 = &self.ec2;
-        let noting = run.begin(Step::NoteDebt, &debt.key);
+        let noting = run.begin(Step::NoteDebt, key);
         let asking = run.begin(Step::CheckPermission, &target.attach.instance_id);
         let attach = change::Change::Attach(target.attach.clone());
         let start = change::Change::Start(target.attach.instance_id.clone());
@@ -592,7 +595,7 @@ impl<P: Ports> Failover<P> {
         work.checks = Some(checked.results());
         let mut needed = repairs(&self.config, &interface, &checked);
         // Whoever completes the move of a run that died sets the flag as that run would have, whatever the settings allow.
-        if let Some(attachment) = checked.deletes_on_termination.clone().filter(|_| work.owes_a_move()) {
+        if let Some(attachment) = checked.deletes_on_termination.clone().filter(|_| work.pending.has_move()) {
             let keep = Repair::KeepOnTermination(attachment);
             if !needed.contains(&keep) {
                 needed.push(keep);
@@ -605,18 +608,19 @@ impl<P: Ports> Failover<P> {
         work.to_repair.dedup();
         // After a move the move's own note covers the repairs. Otherwise they get one, and are not begun without it: they
         // can wait for a run that can write.
-        if work.noted.is_none() {
+        if work.pending.own.is_none() {
             let what = work.to_repair.iter().map(|what| (*what).to_owned()).collect();
-            let debt = Debt::of_repairs(&run.name, what, run.clock.now(), run.clock.cut_off_at());
-            let notes = BTreeMap::from([(debt.key.clone(), tag_value(&debt.value()))]);
-            if let Err(error) = run.step(Step::NoteDebt, &debt.key, self.ec2.write_tags(&interface.id, &notes)).await {
+            let report = PendingReport::of_repairs(&run.name, what, run.clock.now(), run.clock.cut_off_at());
+            let notes = BTreeMap::from([report.tag()]);
+            if let Err(error) = run.step(Step::NoteDebt, &report.key, self.ec2.write_tags(&interface.id, &notes)).await
+            {
                 let consequence = "A repair could not be noted on the interface first, so it was not begun.";
                 let finding =
                     run.advisor().call_failed("repair-failed", Severity::Critical, &interface.id, consequence, &error);
                 run.findings.push(finding);
                 return;
             }
-            work.noted = Some(debt);
+            work.advance(run, Event::Begins(report));
         }
         for repair in needed {
             if run.repair(&repair).await {
@@ -628,7 +632,7 @@ impl<P: Ports> Failover<P> {
 }
 
 /// The tag that remembers which members could not be started, if there are any.
-fn not_started<E: Ec2>(run: &Run<'_, E>, marks: &Marks) -> Option<(String, String)> {
+fn not_started<E: Ec2>(run: &Run<'_, E>, remembered: &Remembered) -> Option<(String, String)> {
     let failed = &run.not_started;
-    (!failed.is_empty()).then(|| (NOT_STARTED.to_owned(), marks.not_started_with(failed, run.clock.now())))
+    (!failed.is_empty()).then(|| (NOT_STARTED.to_owned(), remembered.not_started_with(failed, run.clock.now())))
 }

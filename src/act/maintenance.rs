@@ -9,9 +9,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::Work;
-use crate::decide::marks::Waking;
 use crate::decide::pause;
 use crate::decide::pause::{Mark, News};
+use crate::decide::pending::Event;
+use crate::decide::pending::report::Activation;
 use crate::model::error::CallError;
 use crate::model::failure::{Failure, unreadable};
 use crate::model::observation::Reading;
@@ -193,7 +194,7 @@ impl<P: Ports> Failover<P> {
     pub(crate) fn leave_asleep(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let Some(activation) = &self.config.activation else { return };
         let Some(instance) = run.running_member().cloned() else { return };
-        if work.asleep(run).next().is_none() {
+        if work.pending.inactive_on_holder(run.scene()).next().is_none() {
             return;
         }
         run.activation = Some(ActivationRecord {
@@ -201,7 +202,7 @@ impl<P: Ports> Failover<P> {
             error: Some("token-failover is paused, so the command was not sent".to_owned()),
             ..ActivationRecord::open(activation, &instance)
         });
-        work.woken = Some(Waking::Open);
+        work.advance(run, Event::Activated(instance, Activation::Open));
     }
 }
 

@@ -36,7 +36,7 @@ impl<E: Ec2> Run<'_, E> {
     /// refused attach tries it again.
     pub(crate) async fn note_limits(&mut self) {
         let types = std::mem::take(&mut self.types_without_room);
-        let Some(marks) = self.marks() else { return };
+        let Some(remembered) = self.remembered() else { return };
         if types.is_empty() {
             return;
         }
@@ -50,7 +50,7 @@ impl<E: Ec2> Run<'_, E> {
             if limits.is_empty() {
                 return Err(gave_up(format!("EC2 does not describe {names}")));
             }
-            let tags = [(LIMITS.to_owned(), marks.limits_with(&limits))].into();
+            let tags = [(LIMITS.to_owned(), remembered.limits_with(&limits))].into();
             ec2.write_tags(interface, &tags).await
         };
         // What comes of it is in the report's steps. Nothing else depends on it.

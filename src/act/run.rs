@@ -10,16 +10,18 @@ use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
-use crate::decide::marks::{Marks, RunName};
 use crate::decide::pause;
+use crate::decide::pending::Scene;
+use crate::decide::pending::report::RunName;
+use crate::decide::remembered::Remembered;
 use crate::decide::security_group::prefix_lists;
 use crate::model::config::Config;
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::model::observation::{
-    AttachmentStatus, IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
-    StateReason, StatusChecks,
+    IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading, StateReason,
+    StatusChecks,
 };
 use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
@@ -266,19 +268,6 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
     }
 
-    /// Whether the interface is attached to a member that the last answer did not know.
-    pub(crate) fn has_unknown_holder(&self) -> bool {
-        let holder = self.holder().filter(|holder| self.config.is_member(holder));
-        holder.is_some_and(|holder| self.observation.as_ref().is_some_and(|seen| seen.instance(holder).is_none()))
-    }
-
-    /// Whether the interface is attached, and so that terminating the instance would leave it alive. What a stranger has
-    /// is the stranger's concern.
-    pub(crate) fn is_safe(&self) -> bool {
-        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
-        attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached) && !self.is_doomed()
-    }
-
     /// Whether terminating the member that has the interface would destroy it.
     pub(crate) fn is_doomed(&self) -> bool {
         let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
@@ -298,8 +287,18 @@ impl<'a, E: Ec2> Run<'a, E> {
     }
 
     /// What runs have written on the interface, as it was seen last; `None`: it was not seen.
-    pub(crate) fn marks(&self) -> Option<Marks> {
-        self.interface().map(|interface| Marks::read(&interface.tags))
+    pub(crate) fn remembered(&self) -> Option<Remembered> {
+        self.interface().map(|interface| Remembered::read(&interface.tags))
+    }
+
+    /// What decides over pending reports.
+    pub(crate) fn scene(&self) -> Scene<'_> {
+        Scene {
+            observation: self.observation.as_ref(),
+            members: &self.config.members,
+            reach: self.reach,
+            now: self.clock.now(),
+        }
     }
 
     /// The pause that holds, by what was seen last.

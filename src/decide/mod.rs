@@ -3,13 +3,14 @@
 pub mod audit;
 pub mod checks;
 pub mod follow_up;
-pub mod marks;
 pub mod moving;
 pub mod network_acl;
 pub mod pause;
+pub mod pending;
 pub mod plan;
 pub mod problem;
 pub mod publication;
 pub mod rehearsal;
+pub mod remembered;
 pub mod request;
 pub mod security_group;

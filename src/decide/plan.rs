@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use crate::decide::marks::Marks;
 use crate::decide::pause;
+use crate::decide::pending::report::{has_come_back, is_being_started, is_moving, is_unfinished};
+use crate::decide::remembered::Remembered;
 use crate::model::change::Attach;
 use crate::model::config::Config;
 use crate::model::ids::InstanceId;
@@ -34,8 +35,8 @@ pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_
 
 /// The same, if nobody did maintenance.
 pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
-    let marks = observation.interface().map(|interface| Marks::read(&interface.tags)).unwrap_or_default();
-    let look = Look { config, observation, marks, intent, looked_for };
+    let remembered = observation.interface().map(|interface| Remembered::read(&interface.tags)).unwrap_or_default();
+    let look = Look { config, observation, remembered, intent, looked_for };
     let standbys = look.standbys();
     let decision = look.decide(&standbys);
     Plan { decision, standbys }
@@ -45,7 +46,7 @@ struct Look<'a> {
     config: &'a Config,
     observation: &'a Observation,
     /// What the interface remembers.
-    marks: Marks,
+    remembered: Remembered,
     intent: &'a Intent,
     looked_for: Duration,
 }
@@ -87,7 +88,7 @@ impl Look<'_> {
         }
         let Some(attachment) = attachment(interface) else {
             // Attached to nothing, in the middle of a move of another run that may still be alive.
-            let busy = self.marks.is_busy(self.observation.observed_at);
+            let busy = is_moving(&self.remembered.pending, self.observation.observed_at);
             let again = busy.then(|| self.look_again(LookReason::InterfaceInTransit)).flatten();
             if let Some(again) = again {
                 return again;
@@ -121,7 +122,7 @@ impl Look<'_> {
 
     /// EC2 takes its time to attach the interface. The run that asked for it waits; if it does not live, this one does.
     fn decide_arriving(&self, target: &InstanceId) -> Decision {
-        if self.marks.is_busy(self.observation.observed_at) {
+        if is_moving(&self.remembered.pending, self.observation.observed_at) {
             return Decision::Act(Action::Keep { reason: KeepReason::InterfaceArriving });
         }
         let refusal = Refusal::StillAttaching { to: target.clone() };
@@ -204,7 +205,7 @@ impl Look<'_> {
         holder: &InstanceId,
         decision: Decision,
     ) -> Decision {
-        let has_come_back = self.marks.has_come_back(holder, &attachment.id);
+        let has_come_back = has_come_back(&self.remembered.pending, holder, &attachment.id);
         match (self.start_in_place(interface, attachment, holder), &decision) {
             // The standby did not take it, and the run that brought it back did not come to start the holder. The license is down
             // until a run does.
@@ -233,8 +234,8 @@ impl Look<'_> {
     /// first one speaks for all.
     fn is_no_better(&self, planned: &Move, attachment: &Attachment) -> bool {
         let target = &planned.targets.first;
-        let has_failed = self.marks.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
-        target.start && (has_failed || self.marks.is_unfinished(&attachment.id))
+        let has_failed = self.remembered.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
+        target.start && (has_failed || is_unfinished(&self.remembered.pending, &attachment.id))
     }
 
     /// The start of the holder where it is, if it is stopped and may be started now. An operator who asks for a failover
@@ -251,7 +252,7 @@ impl Look<'_> {
             interface_id: interface.id.clone(),
             instance_id: holder.clone(),
             cause: MoveCause::HolderStopped,
-            counts: !self.marks.is_unfinished(&attachment.id),
+            counts: !is_unfinished(&self.remembered.pending, &attachment.id),
         };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
@@ -260,11 +261,11 @@ impl Look<'_> {
     /// Whether a stopped member may be started now.
     fn may_be_started(&self, member: &InstanceId) -> bool {
         let now = self.observation.observed_at;
-        self.config.start_standby && !self.marks.is_too_early_to_start(member, now)
+        self.config.start_standby && !self.remembered.is_too_early_to_start(member, now)
     }
 
     fn decide_start(&self, start: Start) -> Decision {
-        let moves = self.marks.recent_moves(self.observation.observed_at);
+        let moves = self.remembered.recent_moves(self.observation.observed_at);
         Decision::Act(if start.counts && moves.len() >= self.config.max_moves_per_hour as usize {
             Action::Refuse(Refusal::TooManyMoves { moves })
         } else {
@@ -309,11 +310,11 @@ impl Look<'_> {
         let eligible: Vec<&Standby> =
             standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
-        let (marks, now) = (&self.marks, self.observation.observed_at);
+        let (remembered, now) = (&self.remembered, self.observation.observed_at);
         // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may have
         // capacity for another member, and no member is tried twice before each has been tried once.
         let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
-        stopped.sort_by_key(|standby| marks.last_failed_start(&standby.instance_id, now));
+        stopped.sort_by_key(|standby| remembered.last_failed_start(&standby.instance_id, now));
         let mut targets = with(Verdict::Running)
             .map(|standby| (standby, false))
             .chain(stopped.into_iter().map(|standby| (standby, true)))
@@ -322,7 +323,7 @@ impl Look<'_> {
             return self.decide_without_target(&eligible, wanted);
         };
         let automatic = !self.intent.is_operators_failover();
-        let moves = marks.recent_moves(now);
+        let moves = remembered.recent_moves(now);
         // An interface that is attached to nothing, or on its way there, serves nobody, so attaching it is never too much.
         let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
         if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {
@@ -392,7 +393,7 @@ impl Look<'_> {
     /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
     /// started then; in between it looks exactly like a holder that has failed.
     fn may_be_being_started(&self, attachment: &Attachment) -> bool {
-        self.marks.is_being_started(self.observation.observed_at, &attachment.id)
+        is_being_started(&self.remembered.pending, self.observation.observed_at, &attachment.id)
     }
 
     fn look_again(&self, reason: LookReason) -> Option<Decision> {
@@ -461,7 +462,7 @@ impl Look<'_> {
             Obstacle::WrongVpc
         } else if let Some(taken) = taken {
             Obstacle::DeviceIndexTaken(taken.id.clone())
-        } else if let Some(full) = lack_of_room(&self.marks, interface, instance) {
+        } else if let Some(full) = lack_of_room(&self.remembered, interface, instance) {
             full
         } else if self.is_being_taken(instance) {
             Obstacle::BeingTaken
@@ -488,8 +489,8 @@ impl Look<'_> {
 }
 
 /// What the interface remembers of the limit of the instance's type, if that leaves no room.
-fn lack_of_room(marks: &Marks, interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
-    let limits = marks.limits.get(&instance.instance_type).copied()?;
+fn lack_of_room(remembered: &Remembered, interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
+    let limits = remembered.limits.get(&instance.instance_type).copied()?;
     let (instance_type, limit) = (instance.instance_type.clone(), limits.effective());
     limits.leave_no_room(instance, &interface.id).then_some(Obstacle::NoRoom { instance_type, limit })
 }

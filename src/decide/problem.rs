@@ -106,19 +106,21 @@ impl Memory {
     /// What was mailed last, by the tag and by what this process knows. `tag` is `None` where there was no interface to see.
     pub fn resolve(&self, tag: Option<Option<&str>>, now: DateTime<Utc>) -> Option<Remembered> {
         let tag = tag.map(|value| value.map(Remembered::read));
+        // An answer may be older than what this process has written.
+        let age = |remembered: &Remembered| remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
+        let may_be_unseen = |remembered: &Remembered| age(remembered).is_some_and(|age| age < OLDEST_ANSWER_DELTA);
         match (self, tag) {
             // A tag that could not be removed, or an answer from before it was.
             (Self::Ended(ended), Some(Some(tag))) if *ended == tag => None,
-            (Self::Mailed { remembered, .. }, Some(Some(tag))) => {
-                // What this process has not come to write, or EC2 to show, is newer.
-                Some(if remembered.mailed > tag.mailed { remembered.clone() } else { tag })
+            // Once EC2 has shown what this process wrote, another tag was written later, whatever its time says.
+            (Self::Mailed { remembered, written }, Some(Some(tag))) => {
+                let is_newer = remembered.mailed > tag.mailed && (!written || may_be_unseen(remembered));
+                Some(if is_newer { remembered.clone() } else { tag })
             }
             (_, Some(Some(tag))) => Some(tag),
+            // Otherwise another process has removed the tag, because the problem was over.
             (Self::Mailed { remembered, written }, Some(None)) => {
-                let age = remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
-                let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER_DELTA);
-                // Otherwise another process has removed the tag, because the problem was over.
-                (!written || may_be_unseen).then(|| remembered.clone())
+                (!written || may_be_unseen(remembered)).then(|| remembered.clone())
             }
             (Self::Mailed { remembered, .. }, None) => Some(remembered.clone()),
             (Self::Nothing | Self::Ended(_), Some(None) | None) => None,

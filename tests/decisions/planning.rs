@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, THIRD};
-use token_failover::decide::marks::{Debt, Marks, RunName};
+use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::decide::plan::plan;
+use token_failover::decide::remembered::Remembered;
 use token_failover::model::config::Config;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::observation::{
@@ -267,18 +268,18 @@ fn a_detached_interface_is_attached_to_nothing() {
     assert_eq!(reconcile(&detached).decision, reconcile(&unattached).decision);
 }
 
-/// The pair's interface, attached to nothing, with this debt on it.
-fn unattached_owing(debt: &Debt) -> Observation {
+/// The pair's interface, attached to nothing, with this report on it.
+fn unattached_with(report: &PendingReport) -> Observation {
     pair().with_interface(|interface| {
         interface.attachment = None;
-        interface.tags.insert(debt.key.clone(), debt.value());
+        interface.tags.insert(report.key.clone(), report.value());
     })
 }
 
-/// The debt of a move to the standby by a run that is at work for so many seconds more.
-fn busy_for(seconds: i64) -> Debt {
+/// The report of a move to the standby by a run that is at work for so many seconds more.
+fn busy_for(seconds: i64) -> PendingReport {
     let started = now() - TimeDelta::seconds(60);
-    Debt::of_move(
+    PendingReport::of_move(
         &RunName::new("a1"),
         Some(&attachment()),
         &parsed(STANDBY),
@@ -287,16 +288,16 @@ fn busy_for(seconds: i64) -> Debt {
     )
 }
 
-/// The debt of a move from the standby to the holder, by a run that is at work for so many seconds more.
-fn bringing_it_here_for(seconds: i64) -> Debt {
+/// The report of a move from the standby to the holder, by a run that is at work for so many seconds more.
+fn bringing_it_here_for(seconds: i64) -> PendingReport {
     let left = Attachment { instance_id: Some(parsed(STANDBY)), ..attachment() };
     let (started, busy_until) = (now() - TimeDelta::seconds(60), now() + TimeDelta::seconds(seconds));
-    Debt::of_move(&RunName::new("a1"), Some(&left), &parsed(HOLDER), started, busy_until)
+    PendingReport::of_move(&RunName::new("a1"), Some(&left), &parsed(HOLDER), started, busy_until)
 }
 
 #[test]
 fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds() {
-    let observation = unattached_owing(&busy_for(1));
+    let observation = unattached_with(&busy_for(1));
     for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
         let patient = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
         let again = look_again(LookReason::InterfaceInTransit, 20);
@@ -307,20 +308,24 @@ fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds(
 
 #[test]
 fn an_interface_that_no_run_is_moving_anymore_is_attached_at_once() {
-    let repair =
-        Debt::of_repairs(&RunName::new("a1"), vec!["elastic-ip".to_owned()], now(), now() + TimeDelta::seconds(60));
-    for debt in [busy_for(0), busy_for(60).handed_over(), repair] {
-        let observation = unattached_owing(&debt);
+    let repair = PendingReport::of_repairs(
+        &RunName::new("a1"),
+        vec!["elastic-ip".to_owned()],
+        now(),
+        now() + TimeDelta::seconds(60),
+    );
+    for report in [busy_for(0), busy_for(60).handed_over(), repair] {
+        let observation = unattached_with(&report);
         let decision = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE).decision;
-        assert!(matches!(decision, Decision::Act(Action::Move(_))), "{debt:?}: {decision:?}");
+        assert!(matches!(decision, Decision::Act(Action::Move(_))), "{report:?}: {decision:?}");
     }
 }
 
 #[test]
 fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface() {
-    let debt = busy_for(60);
+    let report = busy_for(60);
     let observation = pair().with_interface(|interface| {
-        interface.tags.insert(debt.key.clone(), debt.value());
+        interface.tags.insert(report.key.clone(), report.value());
     });
     let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
     assert_eq!(planned, with_running_standby(keep(KeepReason::HolderHealthy)));
@@ -328,11 +333,11 @@ fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface()
 
 #[test]
 fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_starts_it_for_at_most_90_seconds() {
-    let arrived = |debt: &Debt| {
+    let arrived = |report: &PendingReport| {
         let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
         in_state(InstanceState::Stopped).with_attachment(|attachment| attachment.id = arrived).with_interface(
             |interface| {
-                interface.tags.insert(debt.key.clone(), debt.value());
+                interface.tags.insert(report.key.clone(), report.value());
             },
         )
     };
@@ -344,8 +349,8 @@ fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_sta
     // Neither a run whose time is over, nor one that is about to leave this very attachment, would start it.
     let over = arrived(&bringing_it_here_for(0));
     let here = in_state(InstanceState::Stopped).with_interface(|interface| {
-        let debt = busy_for(60);
-        interface.tags.insert(debt.key.clone(), debt.value());
+        let report = busy_for(60);
+        interface.tags.insert(report.key.clone(), report.value());
     });
     for (observation, looked_for) in [(&busy, Duration::from_secs(90)), (&over, AT_ONCE), (&here, AT_ONCE)] {
         let planned = planned(observation, looked_for);
@@ -383,9 +388,9 @@ fn an_attach_that_takes_long_is_waited_for_because_ec2_detaches_only_what_is_att
             let refusal = Refusal::StillAttaching { to: parsed(HOLDER) };
             assert_eq!(patient(FINALLY), with_running_standby(refuse(refusal)), "{state}, {intent:?}");
         }
-        let debt = busy_for(60);
+        let report = busy_for(60);
         let busy = observation.with_interface(|interface| {
-            interface.tags.insert(debt.key.clone(), debt.value());
+            interface.tags.insert(report.key.clone(), report.value());
         });
         assert_eq!(reconcile(&busy), with_running_standby(keep(KeepReason::InterfaceArriving)), "{state}");
     }
@@ -611,9 +616,9 @@ fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_wou
 
 #[test]
 fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes_to_another_that_is_cold() {
-    let cold = |debt: &Debt| {
+    let cold = |report: &PendingReport| {
         let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
-        with_tag(InstanceState::Stopped, &debt.key, &debt.value())
+        with_tag(InstanceState::Stopped, &report.key, &report.value())
             .with_attachment(|attachment| attachment.id = arrived)
             .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
     };
@@ -636,8 +641,8 @@ fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_stand
         id: token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
         ..attachment()
     };
-    let debt = Debt::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
-    let back = with_tag(InstanceState::Stopped, &debt.key, &debt.value());
+    let report = PendingReport::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
+    let back = with_tag(InstanceState::Stopped, &report.key, &report.value());
     assert_eq!(reconcile(&back).decision, starts(false));
     // Where it cannot be started at the moment, the standby is tried once more.
     let last = now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
@@ -645,7 +650,7 @@ fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_stand
         interface.tags.insert(NOT_STARTED.to_owned(), format!("{HOLDER}=1@{last}"));
     });
     assert!(planned_move(&reconcile(&too_early)).is_some(), "the standby may take it by now");
-    let reported = debt.once_reported();
+    let reported = report.once_reported();
     let told = with_tag(InstanceState::Stopped, &reported.key, &reported.value());
     assert!(planned_move(&reconcile(&told)).is_some(), "what was reported is over");
     let asked = plan(&config(), &back, &failover(Some(STANDBY)), AT_ONCE).decision;
@@ -1202,7 +1207,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             let mut observation = after_moves(&moves)
                 .with_interface(|interface| {
                     interface.attachment = attachment;
-                    interface.tags.extend(busy.map(busy_for).map(|debt| (debt.key.clone(), debt.value())));
+                    interface.tags.extend(busy.map(busy_for).map(|report| (report.key.clone(), report.value())));
                     interface.tags.extend(limit.map(|limit| (LIMITS.to_owned(), format!("t3.small={limit}"))));
                 })
                 .with_instances(|instances| *instances = [holder, standby, third].into_iter().flatten().collect());
@@ -1326,7 +1331,7 @@ proptest! {
                 prop_assert_eq!(&instance.availability_zone, &interface.availability_zone);
                 prop_assert_eq!(instance.vpc_id.as_ref(), Some(&interface.vpc_id));
                 prop_assert!(instance.interface_at(1).is_none_or(|there| there.id == interface.id));
-                let limits = Marks::read(&interface.tags).limits.get(&instance.instance_type).copied();
+                let limits = Remembered::read(&interface.tags).limits.get(&instance.instance_type).copied();
                 prop_assert!(limits.is_none_or(|limits| !limits.leave_no_room(instance, &interface.id)));
                 prop_assert!(matches!(instance.status_checks, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) || target.start);
                 let judged = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("it was judged");

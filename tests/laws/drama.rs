@@ -56,6 +56,8 @@ pub(crate) struct Drama {
     pub(crate) on_impaired: bool,
     pub(crate) start_standby: bool,
     pub(crate) may_force: bool,
+    /// An attach takes a minute or more.
+    pub(crate) attaches_slowly: bool,
     pub(crate) repairs_termination: bool,
     /// The limit on moves is none at all.
     pub(crate) may_not_move: bool,
@@ -485,6 +487,7 @@ impl Drama {
             let most = if is_brief { 120_000 } else { 600_000 };
             let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, most);
             self.scenario = self.scenario.clone().with_timings(|timings| timings.attach = attach);
+            self.attaches_slowly = attach >= Duration::from_secs(60);
             self.setting.push(format!("an attach takes {attach:?}"));
         }
     }
@@ -647,6 +650,7 @@ impl Writer {
             on_impaired: flags.on_impaired,
             start_standby: flags.start_standby,
             may_force: flags.may_force,
+            attaches_slowly: false,
             repairs_termination: flags.repairs_termination,
             may_not_move: flags.may_not_move,
             lacks_capacity: self.lacks_capacity,

@@ -324,7 +324,11 @@ where
         self.simulator.world(|_| ());
         self.court.judge().tell(self.now(), || "---- all is quiet; one more reconcile ----".to_owned());
         let mut fate = self.reconcile().await;
-        for _ in 0..8 {
+        // With four members and two moves an hour, the last one gets its turn in the second hour. A slow attach takes two runs.
+        for round in 0..24 {
+            if round >= 8 && !self.could_still_serve() {
+                break;
+            }
             match fate.reason().as_deref() {
                 // The limit is not forever.
                 Some("too-many-moves") if !self.drama.may_not_move => {
@@ -373,6 +377,11 @@ where
         let judge = self.court.judge();
         let began = judge.runs.last().map(|run| run.began).unwrap_or_default();
         judge.landings.last().is_none_or(|landing| landing.at <= began)
+    }
+
+    /// Whether the interface is on its way, or a member could take it and serve.
+    fn could_still_serve(&self) -> bool {
+        self.is_arriving() || self.simulator.world(|world| !End::of(&self.drama, world).able.is_empty())
     }
 
     /// Whether EC2 is still attaching the interface.
@@ -559,7 +568,9 @@ where
                 judge.hold(7, now, due && told == moves, || format!("{moves} moves and {told} told"));
             }
             Kind::Overlapping if !asked && !self.drama.lacks_capacity => {
-                judge.hold(7, now, moves <= 1 && told <= landings, || format!("{moves} moves, and {told} told"));
+                // While EC2 attaches slowly, a better standby may come up, and the run that continues then moves on.
+                let most = if self.drama.attaches_slowly { 2 } else { 1 };
+                judge.hold(7, now, moves <= most && told <= landings, || format!("{moves} moves, and {told} told"));
             }
             _ => {}
         }

@@ -511,6 +511,9 @@ fn the_tag_and_the_process_remember_together() {
         ("what EC2 may not show yet", mailed(&just_now, true), Some(None), Some(&just_now)),
         ("a tag that is older", mailed(&new, false), tag, Some(&new)),
         ("a tag that is newer", mailed(&old, true), newer_tag, Some(&new)),
+        // Two processes mailed at the same time, and the other one wrote its tag last.
+        ("a tag that was written later than this process's", mailed(&new, true), tag, Some(&old)),
+        ("a tag that EC2 may still show", mailed(&just_now, true), tag, Some(&just_now)),
         ("a tag that could not be removed", Memory::Ended(old.clone()), tag, None),
         ("a tag of after the end", Memory::Ended(old.clone()), newer_tag, Some(&new)),
         ("an end", Memory::Ended(old.clone()), Some(None), None),

@@ -86,4 +86,13 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         179590026533276,
         "two members that cannot be started use up the limit on moves every hour, and the third is never tried",
     ),
+    (
+        179590505201470,
+        "a run that has started a former holder in place settles the move of another run, and nobody activates its target",
+    ),
+    (179590505274201, "a process trusts its own memory of a mail more than the tag that another process wrote later"),
+    (179590505578112, "no fault: with two moves an hour, the fourth member gets its turn in the second hour"),
+    (179590505491191, "no fault: an attach takes longer than the last run"),
+    (179590505673380, "no fault: another standby comes up while EC2 attaches slowly, and the next run moves on to it"),
+    (179590505674519, "no fault: the same"),
 ];
