@@ -16,7 +16,7 @@ use crate::act::run::{Run, first_of, pause_after, read_reachability};
 use crate::decide::checks::wanted_address;
 use crate::model::change::Attach;
 use crate::model::error::{CallError, Meaning};
-use crate::model::finding::Severity;
+use crate::model::finding::FindingCode;
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Reading, StatusChecks,
@@ -348,8 +348,7 @@ impl<E: Ec2> Run<'_, E> {
             };
             self.learn_of_room(attach, &error);
             let finding = self.advisor().call_failed(
-                "attach-failed",
-                Severity::Warning,
+                FindingCode::AttachFailed,
                 &attach.instance_id,
                 &format!("The interface could not be attached to {}.", attach.instance_id),
                 &error,
@@ -575,7 +574,7 @@ impl<E: Ec2> Run<'_, E> {
             self.not_started.insert(id.clone());
         }
         let consequence = format!("{id} has the interface but could not be started.");
-        let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
+        let finding = self.advisor().call_failed(FindingCode::StartFailed, id, &consequence, &error);
         self.findings.push(finding);
         Started::Not
     }

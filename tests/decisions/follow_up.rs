@@ -4,6 +4,7 @@ use simulator::names::{HOLDER, STANDBY};
 use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
 use token_failover::model::outcome::{RunOutcome, Verdict};
 use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{Movement, Outcome};
 
 use crate::standard::parsed;
@@ -26,7 +27,7 @@ fn movement() -> Movement {
 
 /// Every outcome, with what follows an event, and what follows a reconcile that finds the interface on a member.
 fn table() -> [(RunOutcome, FollowUp, FollowUp); 12] {
-    let answer = Verdict { outcome: Outcome::Paused, reason: "pause-set", summary: String::new(), movement: None };
+    let answer = Verdict { outcome: Outcome::Paused, reason: Reason::PauseSet, summary: String::new(), movement: None };
     [
         (RunOutcome::Kept(KeepReason::HolderHealthy), NOTHING, REPAIRS),
         (RunOutcome::MovedByAnotherRun(parsed(STANDBY)), NOTHING, NOTHING),
