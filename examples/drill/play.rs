@@ -8,6 +8,7 @@ use serde_json::Value;
 use simulator::world::World;
 use simulator::{Call, Simulator, names};
 use token_failover::model::failure::Failure;
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report};
 use tokio::time::sleep;
 
@@ -177,7 +178,7 @@ impl Expected {
                 (outcome, reason) == (report.outcome, report.reason.as_str())
             }
             (Self::MovedByOneOfUs, Ok(report)) => {
-                report.outcome == Outcome::Moved || report.reason == "moved-by-another-run"
+                report.outcome == Outcome::Moved || report.reason == Reason::MovedByAnotherRun
             }
             (Self::Failure(error_type), Err(failure)) => error_type == failure.error_type(),
             _ => false,

@@ -9,6 +9,7 @@ use tokio::time::timeout_at;
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::{Announcement, Work};
+use crate::decide::audit::{Tally, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::pending::report::PendingChange;
 use crate::decide::pending::{Close, Due, Event, TagChanges};
@@ -25,6 +26,7 @@ use crate::model::observation::{
 };
 use crate::model::outcome::{MoveOutcome, Reach, RunOutcome, Verdict};
 use crate::model::plan::{KeepReason, MoveCause, Refusal};
+use crate::model::reason::Reason;
 use crate::model::report::{
     ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
 };
@@ -149,7 +151,7 @@ impl<P: Ports> Failover<P> {
             run.findings.push(finding);
         }
         let summary = "The invocation timed out during a move. The next run continues it.".to_owned();
-        let verdict = Verdict { outcome: Outcome::Failed, reason: "deadline-reached", summary, movement: None };
+        let verdict = Verdict { outcome: Outcome::Failed, reason: Reason::DeadlineReached, summary, movement: None };
         let problem = Problem::new(verdict.reason, [self.is_attached_to_nothing(&run)]);
         let is_asked = trigger.kind == TriggerKind::Failover;
         let mut report = self.report(&mut run, verdict, trigger, None);
@@ -197,7 +199,7 @@ impl<P: Ports> Failover<P> {
             }
             RunOutcome::Audited { viable } => self.audited(viable, run, work),
             RunOutcome::HolderNotStarted(instance) => {
-                failed(run, advisor.holder_not_started(&instance), "holder-not-started", None)
+                failed(run, advisor.holder_not_started(&instance), Reason::HolderNotStarted, None)
             }
         }
     }
@@ -212,19 +214,21 @@ impl<P: Ports> Failover<P> {
             }
             MoveOutcome::ByAnotherRun(to) => {
                 let summary = summary::moved_by_another_run(&to);
-                Verdict { outcome: Outcome::NoAction, reason: "moved-by-another-run", summary, movement: None }
+                Verdict { outcome: Outcome::NoAction, reason: Reason::MovedByAnotherRun, summary, movement: None }
             }
-            MoveOutcome::Returned { to, .. } => failed(run, advisor.returned(&to), "returned-to-former-holder", None),
+            MoveOutcome::Returned { to, .. } => {
+                failed(run, advisor.returned(&to), Reason::ReturnedToFormerHolder, None)
+            }
             MoveOutcome::NotStarted(movement, _) => {
                 let finding = advisor.not_started(&movement.to, run.stopped_again.get(&movement.to));
-                failed(run, finding, "standby-not-started", Some(movement))
+                failed(run, finding, Reason::StandbyNotStarted, Some(movement))
             }
             MoveOutcome::Arriving(movement) => {
                 let (finding, summary) = (advisor.still_attaching(&movement.to), summary::arriving(&movement.to));
-                Verdict { summary, ..failed(run, finding, "still-attaching", Some(movement)) }
+                Verdict { summary, ..failed(run, finding, Reason::StillAttaching, Some(movement)) }
             }
             MoveOutcome::Stranded => {
-                failed(run, advisor.attached_to_nothing(&work.standbys), "attached-to-nothing", None)
+                failed(run, advisor.attached_to_nothing(&work.standbys), Reason::AttachedToNothing, None)
             }
         }
     }
@@ -234,16 +238,22 @@ impl<P: Ports> Failover<P> {
         let (outcome, reason, summary) = match &work.announced {
             _ if !work.repaired.is_empty() => {
                 let summary = format!("Nothing had to move. Repaired: {}.{}", work.repaired.join(", "), work.unseen());
-                (Outcome::Repaired, "repairs-made", summary)
+                (Outcome::Repaired, Reason::RepairsMade, summary)
             }
             _ if !work.unseen.is_empty() => {
-                (Outcome::Failed, "repair-not-seen", format!("Nothing had to move.{}", work.unseen()))
+                (Outcome::Failed, Reason::RepairNotSeen, format!("Nothing had to move.{}", work.unseen()))
             }
             _ if !work.to_repair.is_empty() => {
                 let failed = work.to_repair.join(", ");
-                (Outcome::Failed, "repair-failed", format!("Nothing had to move. A repair did not succeed: {failed}."))
+                (
+                    Outcome::Failed,
+                    Reason::RepairFailed,
+                    format!("Nothing had to move. A repair did not succeed: {failed}."),
+                )
             }
-            Some(announced) => (Outcome::Audited, announced.what.finding_code(), announced.summary()),
+            Some(announced) => {
+                (Outcome::Audited, announced.what.code(), summary::announced(announced.what, &announced.members))
+            }
             None => {
                 let held_back = || run.observation.as_ref().map(|seen| summary::held_back(&self.config, seen));
                 let summary = match reason {
@@ -261,8 +271,9 @@ impl<P: Ports> Failover<P> {
         let checks = run.check().zip(run.interface());
         let checks = checks.map(|(checked, interface)| run.advisor().checks(interface, &checked));
         let all = run.findings.iter().chain(checks.iter().flatten());
-        let (reason, summary) = audit::summary(viable, work.standbys.len(), all);
-        Verdict { outcome: Outcome::Audited, reason, summary, movement: None }
+        let found = Tally::of(all.map(|finding| finding.severity));
+        let summary = audit::summary(found, viable, work.standbys.len());
+        Verdict { outcome: Outcome::Audited, reason: found.reason(), summary, movement: None }
     }
 
     /// What the run came to, as far as problems go.
@@ -279,15 +290,17 @@ impl<P: Ports> Failover<P> {
                 let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }
-            RunOutcome::HolderNotStarted(holder) => Problem::new("holder-not-started", [holder]),
-            RunOutcome::Move(MoveOutcome::Arriving(movement), _) => Problem::new("still-attaching", [&movement.to]),
-            RunOutcome::Move(MoveOutcome::Stranded, _) => Problem::new("attached-to-nothing", [""; 0]),
-            RunOutcome::Move(MoveOutcome::Returned { to, .. }, _) => Problem::new("returned-to-former-holder", [to]),
+            RunOutcome::HolderNotStarted(holder) => Problem::new(Reason::HolderNotStarted, [holder]),
+            RunOutcome::Move(MoveOutcome::Arriving(movement), _) => {
+                Problem::new(Reason::StillAttaching, [&movement.to])
+            }
+            RunOutcome::Move(MoveOutcome::Stranded, _) => Problem::new(Reason::AttachedToNothing, [""; 0]),
+            RunOutcome::Move(MoveOutcome::Returned { to, .. }, _) => Problem::new(Reason::ReturnedToFormerHolder, [to]),
             RunOutcome::Move(MoveOutcome::NotStarted(movement, _), _) => {
-                Problem::new("standby-not-started", [&movement.to])
+                Problem::new(Reason::StandbyNotStarted, [&movement.to])
             }
             RunOutcome::Kept(_) if !is_repaired && work.repaired.is_empty() => {
-                let code = if work.unseen.is_empty() { "repair-failed" } else { "repair-not-seen" };
+                let code = if work.unseen.is_empty() { Reason::RepairFailed } else { Reason::RepairNotSeen };
                 Problem::new(code, &work.to_repair)
             }
             RunOutcome::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
@@ -495,7 +508,7 @@ impl<P: Ports> Failover<P> {
         Report {
             schema_version: SCHEMA_VERSION,
             outcome: verdict.outcome,
-            reason: verdict.reason.to_owned(),
+            reason: verdict.reason.into(),
             summary: verdict.summary,
             trigger,
             expected_to_work: self.expectation(run.observation.as_ref(), checks, run.activation.as_ref()),
@@ -602,13 +615,13 @@ impl<P: Ports> Failover<P> {
                 (Outcome::Failed, summary, None)
             }
         };
-        let reason = "report-was-owed".to_owned();
+        let reason = Reason::ReportWasOwed.into();
         Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }
     }
 }
 
 /// Something was tried and did not succeed, and the finding says what.
-fn failed<E: Ec2>(run: &mut Run<'_, E>, finding: Finding, reason: &'static str, movement: Option<Movement>) -> Verdict {
+fn failed<E: Ec2>(run: &mut Run<'_, E>, finding: Finding, reason: Reason, movement: Option<Movement>) -> Verdict {
     let summary = finding.message.clone();
     run.findings.push(finding);
     Verdict { outcome: Outcome::Failed, reason, summary, movement }
@@ -619,9 +632,8 @@ fn word(report: &mut Report, decision: &Decision) {
     if let Decision::Resolve(over) = decision {
         report.outcome = Outcome::Resolved;
         report.reason.clone_from(&over.problem.code);
-        report.summary = format!("{} {}", problem::is_over(over), report.summary);
     }
-    report.summary.push_str(&decision.in_words());
+    report.summary = summary::with_problem(&report.summary, decision);
 }
 
 /// What the end of a run's work means for its own report.
@@ -650,7 +662,7 @@ impl Digests {
     fn of(work: &Work, audited: Option<&[Finding]>) -> Self {
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
-        Self { announcement, audit: audited.map(audit::signature) }
+        Self { announcement, audit: audited.map(signature) }
     }
 
     /// Whether there is one that differs from what was published last.

@@ -16,7 +16,7 @@ use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
-use crate::decide::audit::{changes, client_groups};
+use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
 use crate::decide::pending::Event;
@@ -28,17 +28,17 @@ use crate::decide::request::{Concern, concern, parse};
 use crate::model::change;
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure, unreadable};
-use crate::model::finding::Severity;
+use crate::model::finding::FindingCode;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
 use crate::model::outcome::{Boot, MoveOutcome, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
+use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
 use crate::model::request::{Intent, Parsed, Request};
 use crate::model::tags::{MOVES, NOT_STARTED};
 use crate::ports::{Ec2, Ports, Sns, Ssm};
-use crate::tell::audit::audit;
 use crate::tell::summary;
 use crate::tell::summary::place;
 
@@ -76,7 +76,7 @@ impl<P: Ports> Failover<P> {
         if concern(&self.config, &request) == Concern::NotAMember {
             let named = request.trigger.instance_id.as_deref().unwrap_or("The instance");
             let summary = format!("{named} is not a member of this token server, so nothing was checked.");
-            let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-a-member", summary, movement: None };
+            let verdict = Verdict { outcome: Outcome::NoAction, reason: Reason::NotAMember, summary, movement: None };
             return Ok(self.report(&mut run, verdict, request.trigger, None));
         }
         run.record(Record::Requested(&self.config, &request.intent));
@@ -154,7 +154,7 @@ impl<P: Ports> Failover<P> {
         run: &mut Run<'_, P::Ec2>,
         refusal: &Refusal,
         standbys: &[Standby],
-    ) -> (&'static str, String, Option<Movement>) {
+    ) -> (Reason, String, Option<Movement>) {
         run.findings.extend(run.advisor().refusal(refusal, standbys));
         (refusal.code(), format!("The move would be refused ({}). Nothing was changed.", refusal.code()), None)
     }
@@ -352,14 +352,15 @@ impl<P: Ports> Failover<P> {
         self.probe(run, Patience::RESTART).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
-        let audit = audit(&self.config, observation, &action, &standbys, &readiness);
+        let audit = judge(&self.config, observation, &action, &standbys, &readiness);
         let remembered = run.remembered().unwrap_or_default();
         work.remembered_refusal = remembered.refused;
         work.remembered_audit = remembered.audited;
         work.advance(run, Event::Seen);
         work.outcome = Some(RunOutcome::Audited { viable: audit.viable });
         run.viable_standbys = run.interface().map(|_| audit.viable);
-        run.findings.extend(audit.findings);
+        let advisor = run.advisor();
+        run.findings.extend(audit.facts.iter().map(|fact| advisor.fact(fact)));
         work.standbys = standbys;
         Ok(())
     }
@@ -615,8 +616,7 @@ impl<P: Ports> Failover<P> {
             if let Err(error) = run.step(Step::NoteDebt, &report.key, self.ec2.write_tags(&interface.id, &notes)).await
             {
                 let consequence = "A repair could not be noted on the interface first, so it was not begun.";
-                let finding =
-                    run.advisor().call_failed("repair-failed", Severity::Critical, &interface.id, consequence, &error);
+                let finding = run.advisor().call_failed(FindingCode::RepairFailed, &interface.id, consequence, &error);
                 run.findings.push(finding);
                 return;
             }

@@ -19,10 +19,12 @@ use crate::model::observation::Reading;
 use crate::model::outcome::{RunOutcome, Verdict};
 use crate::model::pause::{End, Pause, Standing};
 use crate::model::plan::Refusal;
+use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Outcome, Report, Step};
 use crate::model::request::RequestError;
 use crate::model::tags::{PAUSED, PAUSED_TOLD};
 use crate::ports::{Ec2, Ports};
+use crate::tell::summary;
 
 /// For so long an answer that shows no pause is not believed by whoever wants to end one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,7 +78,7 @@ impl<P: Ports> Failover<P> {
         };
         let Some(tag) = tag else {
             let summary = "token-failover is not paused, so there is nothing to resume.".to_owned();
-            let verdict = Verdict { outcome: Outcome::NoAction, reason: "not-paused", summary, movement: None };
+            let verdict = Verdict { outcome: Outcome::NoAction, reason: Reason::NotPaused, summary, movement: None };
             work.outcome = Some(RunOutcome::Answered(verdict));
             return Ok(());
         };
@@ -159,7 +161,7 @@ impl<P: Ports> Failover<P> {
             let told = if is_own {
                 report.clone()
             } else {
-                Report { outcome, reason: reason.to_owned(), summary, movement: None, steps, ..report.clone() }
+                Report { outcome, reason: reason.into(), summary, movement: None, steps, ..report.clone() }
             };
             let since = news.pause.as_ref().and_then(|pause| pause.since).unwrap_or_default().timestamp();
             self.publish(run, &told, &format!("pause-{since}")).await?;
@@ -207,5 +209,5 @@ impl<P: Ports> Failover<P> {
 }
 
 fn verdict_of(news: &News) -> Verdict {
-    Verdict { outcome: news.outcome(), reason: news.code(), summary: news.in_words(), movement: None }
+    Verdict { outcome: news.outcome(), reason: news.code(), summary: summary::news(news), movement: None }
 }

@@ -18,7 +18,7 @@ use crate::decide::moving::course::{Course, Leg};
 use crate::decide::moving::detach::{Ask, Detach, Detached};
 use crate::model::change::Attach;
 use crate::model::error::{CallError, Meaning};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, FindingCode};
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER};
 use crate::model::outcome::{MoveOutcome, Reach};
@@ -173,8 +173,7 @@ impl<E: Ec2> Run<'_, E> {
 
     fn attach_failed(&self, attach: &Attach, error: &CallError) -> Finding {
         self.advisor().call_failed(
-            "attach-failed",
-            Severity::Warning,
+            FindingCode::AttachFailed,
             &attach.instance_id,
             &format!("The interface could not be attached to {}.", attach.instance_id),
             error,

@@ -6,7 +6,7 @@ use crate::act::run::{Run, pause_after_look};
 use crate::act::work::Work;
 use crate::decide::checks::{Repair, is_made};
 use crate::model::error::{CallError, Meaning};
-use crate::model::finding::Severity;
+use crate::model::finding::FindingCode;
 use crate::model::observation::OLDEST_ANSWER;
 use crate::model::report::Step;
 use crate::ports::Ec2;
@@ -85,7 +85,7 @@ impl<E: Ec2> Run<'_, E> {
     fn repair_failed(&mut self, repair: &Repair, error: &CallError) {
         let consequence = format!("The repair {} did not succeed.", repair.setting());
         let interface = &self.config.interface_id;
-        let finding = self.advisor().call_failed("repair-failed", Severity::Critical, interface, &consequence, error);
+        let finding = self.advisor().call_failed(FindingCode::RepairFailed, interface, &consequence, error);
         self.findings.push(finding);
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::act::run::{Run, pause_after};
 use crate::model::error::{CallError, Meaning};
-use crate::model::finding::Severity;
+use crate::model::finding::FindingCode;
 use crate::model::ids::InstanceId;
 use crate::model::observation::{Instance, InstanceState, OLDEST_ANSWER, Reading, StatusChecks};
 use crate::model::outcome::Started;
@@ -58,7 +58,7 @@ impl<E: Ec2> Run<'_, E> {
             self.not_started.insert(id.clone());
         }
         let consequence = format!("{id} has the interface but could not be started.");
-        let finding = self.advisor().call_failed("start-failed", Severity::Warning, id, &consequence, &error);
+        let finding = self.advisor().call_failed(FindingCode::StartFailed, id, &consequence, &error);
         self.findings.push(finding);
         ended
     }

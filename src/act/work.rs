@@ -80,21 +80,6 @@ impl Announcement {
 
     /// What the interface remembers once this was published.
     pub(crate) fn remembered_with(&self, before: Option<&str>) -> String {
-        announced_with(before, self.what.finding_code(), self.starts_at, &self.members)
-    }
-
-    pub(crate) fn summary(&self) -> String {
-        let members: Vec<&str> = self.members.iter().map(InstanceId::as_str).collect();
-        let members = members.join(", ");
-        let announced = match self.what {
-            Announced::Retirement => format!("AWS will retire the hardware of {members}"),
-            Announced::Termination => format!("AWS will terminate {members}"),
-            Announced::Stop => format!("AWS will stop {members}"),
-            Announced::Reboot => format!("AWS will reboot {members}"),
-            Announced::PowerMaintenance | Announced::NetworkMaintenance | Announced::Change => {
-                format!("AWS has scheduled maintenance for {members}")
-            }
-        };
-        format!("{announced}. Nothing was moved.")
+        announced_with(before, self.what.finding_code().into(), self.starts_at, &self.members)
     }
 }

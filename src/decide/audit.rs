@@ -1,12 +1,24 @@
-//! What an audit asks for beyond what every run reads.
+//! Audits: what they ask for beyond what every run reads, and the judgment on what was read. Pure.
+//!
+//! An audit that could not read something says so, and never takes it for fine.
 
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+
+use crate::decide::network_acl::{Passage, passage};
+use crate::decide::pause;
 use crate::model::change::{Attach, Change, Ingress};
-use crate::model::config::{Client, Config};
-use crate::model::ids::{InstanceId, SecurityGroupId};
-use crate::model::observation::Observation;
-use crate::model::plan::Standby;
+use crate::model::config::{Activation, Client, Config, PortRange};
+use crate::model::error::{CallError, Meaning};
+use crate::model::finding::{Finding, FindingCode, Severity};
+use crate::model::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId};
+use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
+use crate::model::pause::Pause;
+use crate::model::plan::{Action, Obstacle, Refusal, Standby, Verdict};
+use crate::model::readiness::{AclEntry, Readiness, Route, Standing, Subscription};
+use crate::model::reason::Reason;
 use crate::model::tags::AUDITED;
 
 /// Every change that a failover might make now, for EC2 to say whether the role allows it.
@@ -53,4 +65,401 @@ pub(crate) fn client_groups(config: &Config) -> BTreeSet<SecurityGroupId> {
         Client::Cidr(_) | Client::PrefixList(_) => None,
     });
     groups.collect()
+}
+
+/// The ports from which clients may be answered. Each operating system has its own range; AWS advises to let all of these
+/// pass. Source: Amazon VPC User Guide, "Ephemeral ports".
+const EPHEMERAL_PORTS: (u16, u16) = (1024, 65535);
+
+/// What would go wrong with the next failover, or is good to know before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// The interface could not be moved now.
+    Refused(Refusal),
+    /// The interface is attached to nothing, and this is what the standbys could do about it.
+    AttachedToNothing(Vec<Standby>),
+    /// The holder fails already.
+    HolderFailed(Attachment),
+    /// A pause is in force.
+    Paused(Pause),
+    /// No standby can take the interface.
+    NoViableStandby,
+    /// This standby cannot take the interface, and this stands in its way.
+    StandbyNotViable(InstanceId, Obstacle),
+    /// This standby has as many interfaces as its type allows.
+    StandbyWithoutRoom(Instance, u32),
+    /// EC2 does not describe the type of this member.
+    UnknownInstanceType(Instance),
+    /// The primary interfaces of these members are in the license interface's subnet.
+    SameSubnet(Vec<InstanceId>),
+    /// EC2 recovers these members by itself.
+    AutoRecovery(Vec<InstanceId>),
+    /// These members can be terminated by mistake.
+    Unprotected(Vec<InstanceId>),
+    /// The source/destination check of the interface is off.
+    SourceDestCheckOff(NetworkInterfaceId),
+    /// This subnet of the interface has no route to the internet, and the interface has a public address.
+    NoInternetGateway(String),
+    /// The network ACL of this subnet blocks some or all of this traffic.
+    AclBlocks(String, Traffic),
+    /// The network ACL of this subnet blocks answers to some ports of these clients.
+    AclBlocksSomeAnswers(String, IpNet),
+    /// A security group that is configured as a client does not exist.
+    ClientGroupMissing(SecurityGroupId),
+    /// The document that activates the token server does not exist.
+    ActivationDocumentMissing(Activation),
+    /// Systems Manager does not reach this member, which runs.
+    MemberNotManaged {
+        /// The member.
+        member: InstanceId,
+        /// Whether it holds the interface.
+        is_holder: bool,
+    },
+    /// The topic does not exist.
+    TopicMissing,
+    /// None of the topic's subscriptions is confirmed.
+    NobodySubscribed(Vec<Subscription>),
+    /// This subscription was never confirmed.
+    SubscriptionUnconfirmed(Subscription),
+    /// The role does not allow a change that a failover makes.
+    PermissionDenied(CallError),
+    /// The audit could not read something.
+    NotRead(Unread, CallError),
+}
+
+/// Traffic that a network ACL may block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// Requests from these clients to these ports.
+    Requests(PortRange, IpNet),
+    /// All answers to these clients.
+    Answers(IpNet),
+}
+
+/// What an audit could not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// Whether the standbys have room for another interface.
+    Room,
+    /// Whether the members are protected from termination.
+    Protection,
+    /// Whether the subnet has a route to the internet.
+    Routes,
+    /// Whether the network ACL allows the clients.
+    Acl,
+    /// Whether the clients' security groups exist.
+    ClientGroups,
+    /// Whether the activation document exists.
+    ActivationDocument,
+    /// Whether Systems Manager reaches the members.
+    Agents,
+    /// Who is subscribed to the topic.
+    Subscriptions,
+    /// Whether the role allows every change.
+    Permissions,
+}
+
+/// What an audit found, beside the findings of the four checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// What is to be told, in this order.
+    pub facts: Vec<Fact>,
+    /// How many standbys could take the interface now.
+    pub viable: usize,
+}
+
+/// Judges what was read.
+pub fn judge(
+    config: &Config,
+    observation: &Observation,
+    action: &Action,
+    standbys: &[Standby],
+    readiness: &Readiness,
+) -> Audit {
+    let auditor = Auditor { config, observation, readiness };
+    let mut facts: Vec<Fact> = auditor.place(action, standbys).into_iter().collect();
+    facts.extend(pause::of(observation).map(Fact::Paused));
+    let viable = auditor.standbys(standbys, &mut facts);
+    auditor.members(&mut facts);
+    if let Some(interface) = observation.interface() {
+        auditor.network(interface, &mut facts);
+    }
+    auditor.activation(&mut facts);
+    auditor.notification(&mut facts);
+    auditor.permissions(&mut facts);
+    let mut told = BTreeSet::new();
+    facts.retain(|fact| Repeated::of(fact).is_none_or(|one| told.insert(one)));
+    Audit { facts, viable }
+}
+
+/// What may come up several times in one audit and is told once. One action is asked about for every standby, and one answer
+/// about it is enough.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Repeated {
+    Denied(String),
+    Unread(String),
+    Subscription(String, String),
+    Blocked(Traffic),
+    SomeAnswers(IpNet),
+}
+
+impl Repeated {
+    fn of(fact: &Fact) -> Option<Self> {
+        Some(match fact {
+            Fact::PermissionDenied(error) | Fact::Refused(Refusal::PermissionDenied(error)) => {
+                Self::Denied(error.action.clone())
+            }
+            Fact::NotRead(_, error) if error.meaning == Meaning::Denied => Self::Denied(error.action.clone()),
+            Fact::NotRead(_, error) => Self::Unread(error.action.clone()),
+            Fact::SubscriptionUnconfirmed(one) => Self::Subscription(one.protocol.clone(), one.endpoint.clone()),
+            Fact::AclBlocks(_, traffic) => Self::Blocked(*traffic),
+            Fact::AclBlocksSomeAnswers(_, range) => Self::SomeAnswers(*range),
+            _ => return None,
+        })
+    }
+}
+
+/// The findings of an audit as sixteen hexadecimal digits: the same findings, the same digits. What passes by itself does not
+/// change them.
+pub fn signature(findings: &[Finding]) -> String {
+    // A pause is mailed by itself.
+    let passes = |finding: &Finding| finding.code == FindingCode::NotAudited || finding.code == FindingCode::Paused;
+    let lasting = findings.iter().filter(|finding| !passes(finding));
+    let lines: BTreeSet<String> = lasting
+        .map(|finding| {
+            format!("{} {} {}\n", finding.severity, finding.code, finding.resource.as_deref().unwrap_or_default())
+        })
+        .collect();
+    let digest = Sha256::digest(lines.into_iter().collect::<String>());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many findings of an audit matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// The critical ones.
+    pub critical: usize,
+    /// The warnings.
+    pub warnings: usize,
+}
+
+impl Tally {
+    /// Counts findings by their severities.
+    pub fn of(severities: impl IntoIterator<Item = Severity>) -> Self {
+        severities.into_iter().fold(Self::default(), |tally, severity| match severity {
+            Severity::Critical => Self { critical: tally.critical + 1, ..tally },
+            Severity::Warning => Self { warnings: tally.warnings + 1, ..tally },
+            Severity::Info => tally,
+        })
+    }
+
+    /// The reason of the audit's report.
+    pub fn reason(self) -> Reason {
+        match (self.critical, self.warnings) {
+            (0, 0) => Reason::Ready,
+            (0, _) => Reason::ReadyWithWarnings,
+            (_, _) => Reason::NotReady,
+        }
+    }
+}
+
+struct Auditor<'a> {
+    config: &'a Config,
+    observation: &'a Observation,
+    readiness: &'a Readiness,
+}
+
+impl Auditor<'_> {
+    /// Where the interface is now.
+    fn place(&self, action: &Action, standbys: &[Standby]) -> Option<Fact> {
+        let Some(interface) = self.observation.interface() else {
+            return Some(Fact::Refused(Refusal::InterfaceMissing));
+        };
+        let Some(attachment) = &interface.attachment else {
+            return Some(Fact::AttachedToNothing(standbys.to_vec()));
+        };
+        match action {
+            // What stands in each standby's way is told anyway.
+            Action::Refuse(Refusal::NoViableStandby) | Action::Move(_) | Action::Start(_) => {
+                Some(Fact::HolderFailed(attachment.clone()))
+            }
+            Action::Refuse(refusal) => Some(Fact::Refused(refusal.clone())),
+            Action::Keep { .. } | Action::CannotTell(_) => self.primary(attachment),
+        }
+    }
+
+    /// A primary interface on a healthy holder is the night's failure found by day.
+    fn primary(&self, attachment: &Attachment) -> Option<Fact> {
+        let holder = attachment.instance_id.clone().filter(|_| attachment.device_index == 0)?;
+        let state = self.observation.instance(&holder).map(|holder| holder.state.clone());
+        Some(Fact::Refused(Refusal::PrimaryInterface { holder, state, attachment_id: attachment.id.clone() }))
+    }
+
+    /// What stands in the way of each standby. Returns how many could take the interface.
+    fn standbys(&self, standbys: &[Standby], facts: &mut Vec<Fact>) -> usize {
+        let mut viable = 0;
+        let mut obstacles = Vec::new();
+        for standby in standbys {
+            let instance = self.observation.instance(&standby.instance_id);
+            let full = instance.and_then(|instance| self.lack_of_room(instance));
+            viable += usize::from(standby.verdict.is_viable() && full.is_none());
+            // What the interface remembers of a type's limit, the audit has just read.
+            let is_told = |obstacle: &Obstacle| full.is_some() && matches!(obstacle, Obstacle::NoRoom { .. });
+            if let Verdict::NotViable(obstacle) = &standby.verdict
+                && !is_told(obstacle)
+            {
+                obstacles.push(Fact::StandbyNotViable(standby.instance_id.clone(), obstacle.clone()));
+            }
+            obstacles.extend(full);
+        }
+        if viable == 0 && self.observation.interface().is_some() {
+            facts.push(Fact::NoViableStandby);
+        }
+        facts.extend(obstacles);
+        viable
+    }
+
+    /// Whether the instance has no room for another interface on network card 0.
+    fn lack_of_room(&self, instance: &Instance) -> Option<Fact> {
+        let limits = self.readiness.interface_limits.known()?.get(&instance.instance_type)?;
+        let is_full = limits.leave_no_room(instance, &self.config.interface_id);
+        is_full.then(|| Fact::StandbyWithoutRoom(instance.clone(), limits.effective()))
+    }
+
+    /// What is good to know of the members.
+    fn members(&self, facts: &mut Vec<Fact>) {
+        let Reading::Known(instances) = &self.observation.instances else { return };
+        match &self.readiness.interface_limits {
+            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Room, error.clone())),
+            Reading::Known(limits) => {
+                let unknown = instances.iter().find(|instance| !limits.contains_key(&instance.instance_type));
+                facts.extend(unknown.cloned().map(Fact::UnknownInstanceType));
+            }
+        }
+        let subnet = self.observation.interface().map(|interface| interface.subnet_id.as_str());
+        let is_in_subnet = |member: &Instance| subnet.is_some() && member.subnet_id.as_deref() == subnet;
+        facts.extend(some(self.members_that(is_in_subnet)).map(Fact::SameSubnet));
+        facts.extend(some(self.members_that(|member| member.recovers)).map(Fact::AutoRecovery));
+        let mut unprotected = Vec::new();
+        for (member, protected) in &self.readiness.protected {
+            match protected {
+                Reading::Known(true) => {}
+                Reading::Known(false) => unprotected.push(member.clone()),
+                Reading::Unreadable(error) if error.meaning == Meaning::NotFound => {}
+                Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Protection, error.clone())),
+            }
+        }
+        facts.extend(some(unprotected).map(Fact::Unprotected));
+    }
+
+    fn members_that(&self, are: impl Fn(&Instance) -> bool) -> Vec<InstanceId> {
+        let members = self.config.members.iter().filter_map(|id| self.observation.instance(id));
+        members.filter(|member| are(member)).map(|member| member.id.clone()).collect()
+    }
+
+    /// The way between the clients and the interface.
+    fn network(&self, interface: &NetworkInterface, facts: &mut Vec<Fact>) {
+        if !interface.source_dest_check {
+            facts.push(Fact::SourceDestCheckOff(interface.id.clone()));
+        }
+        let is_public = self.config.allocation_id.is_some() || interface.association.is_some();
+        match &self.readiness.routes {
+            Some(Reading::Unreadable(error)) if is_public => facts.push(Fact::NotRead(Unread::Routes, error.clone())),
+            Some(Reading::Known(routes)) if is_public && !routes.iter().any(Route::is_to_internet) => {
+                facts.push(Fact::NoInternetGateway(interface.subnet_id.clone()));
+            }
+            _ => {}
+        }
+        match &self.readiness.acl {
+            Some(Reading::Unreadable(error)) => facts.push(Fact::NotRead(Unread::Acl, error.clone())),
+            Some(Reading::Known(entries)) => self.acl(&interface.subnet_id, entries, facts),
+            None => {}
+        }
+        match &self.readiness.client_groups {
+            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::ClientGroups, error.clone())),
+            Reading::Known(existing) => {
+                let missing = client_groups(self.config).into_iter().filter(|group| !existing.contains(group));
+                facts.extend(missing.map(Fact::ClientGroupMissing));
+            }
+        }
+    }
+
+    fn acl(&self, subnet: &str, entries: &[AclEntry], facts: &mut Vec<Fact>) {
+        let ranges = self.config.clients.iter().filter_map(|client| match client {
+            Client::Cidr(range) => Some(*range),
+            Client::SecurityGroup(_) | Client::PrefixList(_) => None,
+        });
+        for range in ranges {
+            for ports in &self.config.ports {
+                if passage(entries, false, range, (ports.first, ports.last)) != Passage::Free {
+                    facts.push(Fact::AclBlocks(subnet.to_owned(), Traffic::Requests(*ports, range)));
+                }
+            }
+            match passage(entries, true, range, EPHEMERAL_PORTS) {
+                Passage::Free => {}
+                Passage::Partial => facts.push(Fact::AclBlocksSomeAnswers(subnet.to_owned(), range)),
+                Passage::Blocked => facts.push(Fact::AclBlocks(subnet.to_owned(), Traffic::Answers(range))),
+            }
+        }
+    }
+
+    /// Whether the token server of a standby that runs could be activated.
+    fn activation(&self, facts: &mut Vec<Fact>) {
+        let Some((activation, readiness)) = self.config.activation.as_ref().zip(self.readiness.activation.as_ref())
+        else {
+            return;
+        };
+        match &readiness.document {
+            Reading::Known(true) => {}
+            Reading::Known(false) => facts.push(Fact::ActivationDocumentMissing(activation.clone())),
+            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::ActivationDocument, error.clone())),
+        }
+        match &readiness.reachable {
+            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Agents, error.clone())),
+            Reading::Known(reachable) => {
+                let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
+                let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
+                let is_deaf =
+                    |member: &Instance| member.state == InstanceState::Running && !reachable.contains(&member.id);
+                facts.extend(self.members_that(is_deaf).into_iter().map(|member| {
+                    let is_holder = holder == Some(&member);
+                    Fact::MemberNotManaged { member, is_holder }
+                }));
+            }
+        }
+    }
+
+    /// Whether anyone would be told.
+    fn notification(&self, facts: &mut Vec<Fact>) {
+        match &self.readiness.subscriptions {
+            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Subscriptions, error.clone())),
+            Reading::Known(None) => facts.push(Fact::TopicMissing),
+            Reading::Known(Some(subscriptions)) => {
+                let is_heard = subscriptions.iter().any(|one| one.standing == Standing::Confirmed);
+                facts.extend((!is_heard).then(|| Fact::NobodySubscribed(subscriptions.clone())));
+                let pending = subscriptions.iter().filter(|one| one.standing == Standing::Pending);
+                facts.extend(pending.cloned().map(Fact::SubscriptionUnconfirmed));
+            }
+        }
+    }
+
+    /// What the role does not allow.
+    fn permissions(&self, facts: &mut Vec<Fact>) {
+        for permission in &self.readiness.permissions {
+            let Reading::Unreadable(error) = &permission.answer else { continue };
+            match error.meaning {
+                Meaning::Denied => facts.push(Fact::PermissionDenied(error.clone())),
+                Meaning::Throttled | Meaning::Unreachable => {
+                    facts.push(Fact::NotRead(Unread::Permissions, error.clone()));
+                }
+                // Anything else that EC2 has against the change comes after the permission, and passes or is told above.
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The list, unless it is empty.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }

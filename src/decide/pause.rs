@@ -13,6 +13,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::model::observation::{OLDEST_ANSWER_DELTA, Observation};
 use crate::model::pause::{End, LONGEST, Pause, Standing, in_words, not_an_end};
+use crate::model::reason::Reason;
 use crate::model::report::Outcome;
 use crate::model::request::Intent;
 use crate::model::tags::{PAUSED, PAUSED_TOLD};
@@ -150,39 +151,13 @@ impl News {
     }
 
     /// The stable code that reports use.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Reason {
         match self.kind {
-            NewsKind::Set => "pause-set",
-            NewsKind::EndsSoon => "pause-ends-soon",
-            NewsKind::Ended => "pause-ended",
-            NewsKind::Resumed => "resumed",
-            NewsKind::NotUnderstood => "pause-not-understood",
-        }
-    }
-
-    /// The same in a sentence or two.
-    pub fn in_words(&self) -> String {
-        let until = self.pause.as_ref().map(Pause::in_words).unwrap_or_default();
-        match self.kind {
-            NewsKind::Set => format!(
-                "token-failover is paused until {until}. Until then, events and the schedule change nothing, whatever fails. \
-                 An operator's failover still works."
-            ),
-            NewsKind::EndsSoon => {
-                format!(
-                    "The pause ends at {until}. token-failover then acts again: if the holder is not running, it moves the \
-                     interface."
-                )
-            }
-            NewsKind::Ended => format!("The pause ended at {until}. token-failover acts again."),
-            NewsKind::Resumed => {
-                format!("An operator ended the pause, which was to last until {until}. token-failover acts again.")
-            }
-            NewsKind::NotUnderstood => format!(
-                "The tag {PAUSED} on the interface does not name a time within a week at which the pause ends ({}), so \
-                 nothing is paused. The function removes the tag.",
-                self.value
-            ),
+            NewsKind::Set => Reason::PauseSet,
+            NewsKind::EndsSoon => Reason::PauseEndsSoon,
+            NewsKind::Ended => Reason::PauseEnded,
+            NewsKind::Resumed => Reason::Resumed,
+            NewsKind::NotUnderstood => Reason::PauseNotUnderstood,
         }
     }
 

@@ -10,7 +10,9 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
+use crate::model::code::Code;
 use crate::model::observation::OLDEST_ANSWER_DELTA;
+use crate::model::reason::Reason;
 
 /// How long after a mail the same problem is mailed again.
 pub const REMINDER: TimeDelta = TimeDelta::hours(6);
@@ -23,18 +25,18 @@ const SKEW: TimeDelta = TimeDelta::minutes(15);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The reason of the report.
-    pub code: String,
+    pub code: Code<Reason>,
     /// Sixteen hexadecimal digits.
     pub digest: String,
 }
 
 impl Problem {
     /// The problem with this code and these details, whose order matters.
-    pub fn new(code: &str, details: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+    pub fn new(code: Reason, details: impl IntoIterator<Item = impl fmt::Display>) -> Self {
         let lines: String = details.into_iter().map(|detail| format!("{detail}\n")).collect();
         let digest = Sha256::digest(format!("{code}\n{lines}"));
         let digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { code: code.to_owned(), digest }
+        Self { code: code.into(), digest }
     }
 }
 
@@ -54,14 +56,14 @@ impl Remembered {
     pub fn read(value: &str) -> Self {
         let mut words = value.split(' ');
         let is_code = |code: &&str| !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        let code = words.next().filter(is_code).unwrap_or("unknown").to_owned();
+        let code = words.next().filter(is_code).unwrap_or("unknown");
         let is_digest = |word: &&str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
         let digest = words.next().filter(is_digest).unwrap_or_default().to_owned();
         let time = |name: &str| {
             let value = value.split(' ').filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name);
             value.and_then(|(_, time)| time.parse().ok())
         };
-        Self { problem: Problem { code, digest }, since: time("since"), mailed: time("mailed") }
+        Self { problem: Problem { code: Code::read(code), digest }, since: time("since"), mailed: time("mailed") }
     }
 
     /// The tag's value.
@@ -77,11 +79,6 @@ impl Remembered {
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let age = self.mailed.map(|mailed| now.signed_duration_since(mailed));
         age.is_some_and(|age| -SKEW < age && age < REMINDER)
-    }
-
-    /// `, since 2026-11-11 21:29:54 UTC`, where that is known.
-    fn since_in_words(&self) -> String {
-        self.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
     }
 }
 
@@ -182,26 +179,4 @@ impl Decision {
             Self::Nothing | Self::Append(_) | Self::Resolve(_) => request_id.to_owned(),
         }
     }
-
-    /// The sentence that a report's summary gains by it; empty where it gains none.
-    pub fn in_words(&self) -> String {
-        match self {
-            Self::Tell(Remembered { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
-                format!(" This problem has lasted since {}.", in_words(*since))
-            }
-            Self::Append(over) => format!(" This ends the problem {}{}.", over.problem.code, over.since_in_words()),
-            Self::Nothing | Self::Tell(_) | Self::Resolve(_) => String::new(),
-        }
-    }
-}
-
-/// What the report of an end says first.
-pub fn is_over(over: &Remembered) -> String {
-    let since = over.since_in_words();
-    let comma = if since.is_empty() { "" } else { "," };
-    format!("The problem {}{since}{comma} is over.", over.problem.code)
-}
-
-fn in_words(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

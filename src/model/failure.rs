@@ -1,10 +1,12 @@
 //! Why an invocation fails. It fails only where trying again can help; everything else is a report.
 
+use strum::{IntoStaticStr, VariantNames};
+
 use crate::model::error::{CallError, Meaning};
 use crate::model::request::RequestError;
 
 /// An invocation that failed: trying it again can help, or it was a malformed request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, IntoStaticStr, VariantNames)]
 pub enum Failure {
     /// An operator's request could not be understood.
     #[error(transparent)]
@@ -56,14 +58,7 @@ pub enum Amid {
 impl Failure {
     /// The stable name that alarms and retry rules can rely on.
     pub fn error_type(&self) -> &'static str {
-        match self {
-            Self::InvalidRequest(_) => "InvalidRequest",
-            Self::Ec2Throttled(_) => "Ec2Throttled",
-            Self::Ec2Unreachable(_) => "Ec2Unreachable",
-            Self::DeadlineReached { .. } => "DeadlineReached",
-            Self::InterfaceNotAttached { .. } => "InterfaceNotAttached",
-            Self::NotificationNotPublished { .. } => "NotificationNotPublished",
-        }
+        self.into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod check;
+pub mod code;
 pub mod config;
 pub mod error;
 pub mod failure;
@@ -13,6 +14,7 @@ pub mod outcome;
 pub mod pause;
 pub mod plan;
 pub mod readiness;
+pub mod reason;
 pub mod report;
 pub mod request;
 pub mod tags;

@@ -2,6 +2,7 @@
 
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::plan::{KeepReason, MoveCause, Refusal};
+use crate::model::reason::Reason;
 use crate::model::report::{Movement, Outcome};
 
 /// The outcome of the work of one run.
@@ -139,7 +140,7 @@ pub struct Verdict {
     /// The outcome of the report.
     pub outcome: Outcome,
     /// The stable code of the reason.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// The same in one sentence.
     pub summary: String,
     /// The move, if one was made or planned.

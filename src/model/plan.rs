@@ -10,6 +10,7 @@ use crate::model::change::Attach;
 use crate::model::error::{CallError, Meaning};
 use crate::model::ids::{AttachmentId, InstanceId, NetworkInterfaceId};
 use crate::model::observation::{Attachment, InstanceState, OLDEST_ANSWER};
+use crate::model::reason::Reason;
 
 /// What is to be done, and how each standby was judged on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -383,20 +384,20 @@ pub enum Refusal {
 
 impl Refusal {
     /// The stable code that reports, settings of alarms and the runbook use.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Reason {
         match self {
-            Self::InterfaceMissing => "interface-missing",
-            Self::HeldByStranger { .. } => "held-by-stranger",
-            Self::PrimaryInterface { .. } => "primary-interface",
-            Self::NoViableStandby => "no-viable-standby",
-            Self::TargetNotViable { .. } => "target-not-viable",
-            Self::TargetNotAMember { .. } => "target-not-a-member",
-            Self::HolderNotStarted { .. } => "holder-not-started",
-            Self::StillAttaching { .. } => "still-attaching",
-            Self::TooManyMoves { .. } => "too-many-moves",
-            Self::PermissionDenied(_) => "permission-denied",
-            Self::AmbiguousAnswer(_) => "ambiguous-answer",
-            Self::CallRejected(_) => "call-rejected",
+            Self::InterfaceMissing => Reason::InterfaceMissing,
+            Self::HeldByStranger { .. } => Reason::HeldByStranger,
+            Self::PrimaryInterface { .. } => Reason::PrimaryInterface,
+            Self::NoViableStandby => Reason::NoViableStandby,
+            Self::TargetNotViable { .. } => Reason::TargetNotViable,
+            Self::TargetNotAMember { .. } => Reason::TargetNotAMember,
+            Self::HolderNotStarted { .. } => Reason::HolderNotStarted,
+            Self::StillAttaching { .. } => Reason::StillAttaching,
+            Self::TooManyMoves { .. } => Reason::TooManyMoves,
+            Self::PermissionDenied(_) => Reason::PermissionDenied,
+            Self::AmbiguousAnswer(_) => Reason::AmbiguousAnswer,
+            Self::CallRejected(_) => Reason::CallRejected,
         }
     }
 
@@ -464,33 +465,33 @@ impl MoveCause {
     }
 
     /// The stable code that reports use.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Reason {
         match self {
-            Self::HolderStopping => "holder-stopping",
-            Self::HolderStopped => "holder-stopped",
-            Self::HolderShuttingDown => "holder-shutting-down",
-            Self::HolderTerminated => "holder-terminated",
-            Self::HolderMissing => "holder-missing",
-            Self::HolderImpaired => "holder-impaired",
-            Self::SpotInterruption => "spot-interruption",
-            Self::InterfaceUnattached => "interface-unattached",
-            Self::OperatorRequest => "operator-request",
+            Self::HolderStopping => Reason::HolderStopping,
+            Self::HolderStopped => Reason::HolderStopped,
+            Self::HolderShuttingDown => Reason::HolderShuttingDown,
+            Self::HolderTerminated => Reason::HolderTerminated,
+            Self::HolderMissing => Reason::HolderMissing,
+            Self::HolderImpaired => Reason::HolderImpaired,
+            Self::SpotInterruption => Reason::SpotInterruption,
+            Self::InterfaceUnattached => Reason::InterfaceUnattached,
+            Self::OperatorRequest => Reason::OperatorRequest,
         }
     }
 }
 
 impl KeepReason {
     /// The stable code that reports use.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Reason {
         match self {
-            Self::HolderHealthy => "holder-healthy",
-            Self::HolderStarting => "holder-starting",
-            Self::StatusChecksUnreadable => "status-checks-unreadable",
-            Self::HolderStateUnknown => "holder-state-unknown",
-            Self::EventOutdated => "event-outdated",
-            Self::AlreadyOnTarget => "already-on-target",
-            Self::InterfaceArriving => "interface-arriving",
-            Self::Paused => "paused",
+            Self::HolderHealthy => Reason::HolderHealthy,
+            Self::HolderStarting => Reason::HolderStarting,
+            Self::StatusChecksUnreadable => Reason::StatusChecksUnreadable,
+            Self::HolderStateUnknown => Reason::HolderStateUnknown,
+            Self::EventOutdated => Reason::EventOutdated,
+            Self::AlreadyOnTarget => Reason::AlreadyOnTarget,
+            Self::InterfaceArriving => Reason::InterfaceArriving,
+            Self::Paused => Reason::Paused,
         }
     }
 }

@@ -1,17 +1,19 @@
 //! The report: what one invocation saw, decided and did. The function's answer, and the program's part of a notification.
 
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, VariantArray};
 
 use crate::model::check::{CheckResult, Checks};
+use crate::model::code::Code;
 use crate::model::config::{Activation, Config, PortRange};
 use crate::model::finding::{Finding, Severity};
 use crate::model::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
 use crate::model::observation::{AttachmentStatus, InstanceState, Observation};
 use crate::model::pause::Pause;
+use crate::model::reason::Reason;
 use crate::model::request::Trigger;
 
 /// The version of the report's form.
@@ -26,7 +28,7 @@ pub struct Report {
     /// What came out.
     pub outcome: Outcome,
     /// Why, as a stable kebab-case code.
-    pub reason: String,
+    pub reason: Code<Reason>,
     /// The same in one sentence.
     pub summary: String,
     /// What started the invocation.
@@ -61,7 +63,7 @@ pub struct Report {
 impl Report {
     /// Whether EC2 was asked for the interface, and answered.
     pub fn has_looked(&self) -> bool {
-        self.token_server.mac_address.is_some() || self.reason == "interface-missing"
+        self.token_server.mac_address.is_some() || self.reason == Reason::InterfaceMissing
     }
 
     /// The severity of the worst finding.
@@ -71,8 +73,9 @@ impl Report {
 }
 
 /// What came out of an invocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// The interface is on another member.
     Moved,
@@ -98,25 +101,6 @@ pub enum Outcome {
     Resumed,
     /// Nothing had to be done, and a problem that was mailed before is over.
     Resolved,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Moved => "moved",
-            Self::Started => "started",
-            Self::Repaired => "repaired",
-            Self::NoAction => "no-action",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Audited => "audited",
-            Self::Planned => "planned",
-            Self::Ignored => "ignored",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Resolved => "resolved",
-        })
-    }
 }
 
 /// Whether clients can be expected to get licenses.
@@ -312,8 +296,9 @@ pub fn milliseconds(duration: Duration) -> u64 {
 }
 
 /// The steps that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Step {
     /// Write on the interface that a report will be owed.
     NoteDebt,
@@ -361,36 +346,6 @@ pub enum Step {
     NotePublished,
     /// Write on the interface that it is paused, or that an operator has ended that.
     NotePause,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoteDebt => "note-debt",
-            Self::CheckPermission => "check-permission",
-            Self::Detach => "detach",
-            Self::ForceDetach => "force-detach",
-            Self::AwaitDetached => "await-detached",
-            Self::Attach => "attach",
-            Self::AwaitAttached => "await-attached",
-            Self::KeepOnTermination => "keep-on-termination",
-            Self::StartInstance => "start-instance",
-            Self::AwaitRunning => "await-running",
-            Self::DisassociateAddress => "disassociate-address",
-            Self::AssociateAddress => "associate-address",
-            Self::AuthorizeIngress => "authorize-ingress",
-            Self::Activate => "activate",
-            Self::AwaitActivation => "await-activation",
-            Self::Probe => "probe",
-            Self::NoteArrival => "note-arrival",
-            Self::NoteLimits => "note-limits",
-            Self::Publish => "publish",
-            Self::SettleDebt => "settle-debt",
-            Self::HandOverDebt => "hand-over-debt",
-            Self::NotePublished => "note-published",
-            Self::NotePause => "note-pause",
-        })
-    }
 }
 
 /// The result of a step.

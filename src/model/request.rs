@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::model::finding::FindingCode;
 use crate::model::ids::InstanceId;
 use crate::model::pause::End;
+use crate::model::reason::Reason;
 
 /// What started an invocation, as the report names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,14 +177,25 @@ impl Announced {
         named.map_or(Self::Change, |(_, announced)| announced)
     }
 
-    /// The stable code that reports and findings use.
-    pub fn finding_code(self) -> &'static str {
+    /// The code of its finding.
+    pub fn finding_code(self) -> FindingCode {
         match self {
-            Self::Retirement => "retirement-scheduled",
-            Self::Termination => "termination-scheduled",
-            Self::Stop => "stop-scheduled",
-            Self::Reboot => "reboot-scheduled",
-            Self::PowerMaintenance | Self::NetworkMaintenance | Self::Change => "maintenance-scheduled",
+            Self::Retirement => FindingCode::RetirementScheduled,
+            Self::Termination => FindingCode::TerminationScheduled,
+            Self::Stop => FindingCode::StopScheduled,
+            Self::Reboot => FindingCode::RebootScheduled,
+            Self::PowerMaintenance | Self::NetworkMaintenance | Self::Change => FindingCode::MaintenanceScheduled,
+        }
+    }
+
+    /// The reason of a report that is about nothing else.
+    pub fn code(self) -> Reason {
+        match self {
+            Self::Retirement => Reason::RetirementScheduled,
+            Self::Termination => Reason::TerminationScheduled,
+            Self::Stop => Reason::StopScheduled,
+            Self::Reboot => Reason::RebootScheduled,
+            Self::PowerMaintenance | Self::NetworkMaintenance | Self::Change => Reason::MaintenanceScheduled,
         }
     }
 }
@@ -221,13 +234,13 @@ pub enum IgnoredReason {
 
 impl IgnoredReason {
     /// The stable code that reports use.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Reason {
         match self {
-            Self::UnknownDocument => "unknown-document",
-            Self::UnknownEvent => "unknown-event",
-            Self::MalformedEvent => "malformed-event",
-            Self::ReplayedEvent => "replayed-event",
-            Self::NothingToDo => "nothing-to-do",
+            Self::UnknownDocument => Reason::UnknownDocument,
+            Self::UnknownEvent => Reason::UnknownEvent,
+            Self::MalformedEvent => Reason::MalformedEvent,
+            Self::ReplayedEvent => Reason::ReplayedEvent,
+            Self::NothingToDo => Reason::NothingToDo,
         }
     }
 }

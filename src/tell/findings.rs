@@ -12,7 +12,7 @@ use crate::decide::security_group::Gap;
 use crate::model::check::CheckResult;
 use crate::model::config::{Activation, Config};
 use crate::model::error::{CallError, Meaning};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Reading, StateReason};
 use crate::model::pause::Pause;
@@ -64,7 +64,19 @@ impl<'a> Advisor<'a> {
 
     /// The findings of a refusal: the reason first, then what stands in each standby's way.
     pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
-        let mut findings = vec![match refusal {
+        let mut findings = vec![self.refused(refusal)];
+        if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
+            findings.extend(standbys.iter().filter_map(|standby| match &standby.verdict {
+                Verdict::NotViable(obstacle) => Some(self.standby(&standby.instance_id, obstacle)),
+                Verdict::Running | Verdict::Stopped => None,
+            }));
+        }
+        findings
+    }
+
+    /// The reason of a refusal.
+    pub fn refused(&self, refusal: &Refusal) -> Finding {
+        match refusal {
             Refusal::InterfaceMissing => self.interface_missing(),
             Refusal::HeldByStranger { holder, attachment_id } => {
                 self.held_by_non_member(holder.as_ref(), attachment_id)
@@ -81,17 +93,13 @@ impl<'a> Advisor<'a> {
             Refusal::PermissionDenied(error) => self.permission_denied(error),
             Refusal::AmbiguousAnswer(error) => self.ambiguous_answer(error),
             Refusal::CallRejected(error) => self.call_rejected(error),
-        }];
-        if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
-            findings.extend(standbys.iter().filter_map(|standby| self.standby(standby)));
         }
-        findings
     }
 
     fn interface_missing(&self) -> Finding {
         let interface = &self.config.interface_id;
-        Finding::critical(
-            "interface-missing",
+        Finding::new(
+            FindingCode::InterfaceMissing,
             interface,
             format!("EC2 does not know {interface}. If the interface was deleted, its MAC address is lost forever."),
             format!(
@@ -109,8 +117,8 @@ impl<'a> Advisor<'a> {
     fn held_by_non_member(&self, holder: Option<&InstanceId>, attachment_id: &AttachmentId) -> Finding {
         let interface = &self.config.interface_id;
         let name = holder.map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
-        Finding::critical(
-            "held-by-stranger",
+        Finding::new(
+            FindingCode::HeldByStranger,
             &name,
             format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
             format!(
@@ -129,8 +137,8 @@ impl<'a> Advisor<'a> {
     ) -> Finding {
         let interface = &self.config.interface_id;
         let state = state.map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
-        Finding::critical(
-            "primary-interface",
+        Finding::new(
+            FindingCode::PrimaryInterface,
             holder,
             format!(
                 "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
@@ -146,8 +154,8 @@ impl<'a> Advisor<'a> {
     }
 
     fn target_not_viable(&self, target: &InstanceId, obstacle: &Obstacle) -> Finding {
-        Finding::critical(
-            "target-not-viable",
+        Finding::new(
+            FindingCode::TargetNotViable,
             target,
             format!("{target} cannot take the interface: {obstacle}."),
             format!(
@@ -157,8 +165,8 @@ impl<'a> Advisor<'a> {
     }
 
     fn target_not_a_member(&self, target: &InstanceId) -> Finding {
-        Finding::critical(
-            "target-not-a-member",
+        Finding::new(
+            FindingCode::TargetNotAMember,
             target,
             format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it must not hold the interface."),
             format!("Request one of the members: {}.", join(&self.config.members)),
@@ -167,8 +175,8 @@ impl<'a> Advisor<'a> {
 
     fn too_many_moves(&self, moves: usize) -> Finding {
         let interface = &self.config.interface_id;
-        Finding::critical(
-                "too-many-moves",
+        Finding::new(
+                FindingCode::TooManyMoves,
                 interface,
                 format!(
                     "The interface moved, or its holder was started, {} times in the last hour. FAILOVER_MAX_MOVES_PER_HOUR \
@@ -184,8 +192,8 @@ impl<'a> Advisor<'a> {
 
     fn ambiguous_answer(&self, error: &CallError) -> Finding {
         let interface = &self.config.interface_id;
-        Finding::critical(
-            "ambiguous-answer",
+        Finding::new(
+            FindingCode::AmbiguousAnswer,
             interface,
             format!("EC2's answer does not match the request, so nothing was changed. {error}."),
             "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
@@ -196,8 +204,8 @@ impl<'a> Advisor<'a> {
 
     fn call_rejected(&self, error: &CallError) -> Finding {
         let interface = &self.config.interface_id;
-        Finding::critical(
-            "call-rejected",
+        Finding::new(
+            FindingCode::CallRejected,
             interface,
             format!("EC2 rejects a call that the failover needs. {error}."),
             "Read EC2's message: it names what has to change. The next run tries again.".to_owned(),
@@ -206,8 +214,8 @@ impl<'a> Advisor<'a> {
 
     /// No standby can take the interface.
     pub fn no_viable_standby(&self) -> Finding {
-        Finding::critical(
-            "no-viable-standby",
+        Finding::new(
+            FindingCode::NoViableStandby,
             &self.config.interface_id,
             "No standby can take the interface now.".to_owned(),
             "Make one of the standbys viable: each has its own finding. The next run that needs a standby uses it."
@@ -215,10 +223,8 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// What stands in a standby's way; `None` for a viable one.
-    pub fn standby(&self, standby: &Standby) -> Option<Finding> {
-        let Verdict::NotViable(obstacle) = &standby.verdict else { return None };
-        let id = &standby.instance_id;
+    /// What stands in a standby's way.
+    pub fn standby(&self, id: &InstanceId, obstacle: &Obstacle) -> Finding {
         let interface = &self.config.interface_id;
         let remedy = match obstacle {
             Obstacle::Missing | Obstacle::Terminated => {
@@ -257,13 +263,13 @@ impl<'a> Advisor<'a> {
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
         };
-        Some(Finding::warning("standby-not-viable", id, format!("{id} cannot take the interface: {obstacle}."), remedy))
+        Finding::new(FindingCode::StandbyNotViable, id, format!("{id} cannot take the interface: {obstacle}."), remedy)
     }
 
     /// The role lacks a permission.
     pub fn permission_denied(&self, error: &CallError) -> Finding {
-        Finding::critical(
-            "permission-denied",
+        Finding::new(
+            FindingCode::PermissionDenied,
             &error.action,
             format!("The function's role does not allow {}.", error.action),
             format!(
@@ -277,17 +283,15 @@ impl<'a> Advisor<'a> {
     /// A change that did not succeed, and what that means.
     pub fn call_failed(
         &self,
-        code: &str,
-        severity: Severity,
+        code: FindingCode,
         resource: impl ToString,
         consequence: &str,
         error: &CallError,
     ) -> Finding {
         if error.meaning == Meaning::Denied {
-            let mut finding = self.permission_denied(error);
-            finding.message = format!("{consequence} {}", finding.message);
-            finding.severity = severity;
-            return finding;
+            let finding = self.permission_denied(error).as_severe_as(code.severity());
+            let message = format!("{consequence} {}", finding.message);
+            return Finding { message, ..finding };
         }
         let remedy = match error.meaning {
             Meaning::Throttled | Meaning::Unreachable => "No action needed unless it recurs.",
@@ -297,7 +301,7 @@ impl<'a> Advisor<'a> {
             }
             _ => "Read the error: it names what has to change.",
         };
-        Finding::new(severity, code, Some(resource.to_string()), format!("{consequence} {error}."), remedy.to_owned())
+        Finding::new(code, resource, format!("{consequence} {error}."), remedy.to_owned())
     }
 
     /// Nobody watches.
@@ -307,7 +311,7 @@ impl<'a> Advisor<'a> {
              on its own.",
             pause.in_words()
         );
-        Finding::warning("paused", &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
+        Finding::new(FindingCode::Paused, &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
     }
 
     /// The interface is attached to nothing, and nothing could be done about it.
@@ -315,8 +319,8 @@ impl<'a> Advisor<'a> {
         let interface = &self.config.interface_id;
         let viable = standbys.iter().find(|standby| standby.verdict.is_viable()).map(|standby| &standby.instance_id);
         let target = viable.or(self.config.members.first()).map_or_else(String::new, ToString::to_string);
-        Finding::critical(
-            "attached-to-nothing",
+        Finding::new(
+            FindingCode::AttachedToNothing,
             interface,
             format!("{interface} is not attached to any instance, so no token server has the license's MAC address."),
             format!(
@@ -331,8 +335,8 @@ impl<'a> Advisor<'a> {
 
     /// The interface went back to where it came from.
     pub fn returned(&self, to: &InstanceId) -> Finding {
-        Finding::critical(
-            "returned-to-former-holder",
+        Finding::new(
+            FindingCode::ReturnedToFormerHolder,
             to,
             format!("No standby could take the interface, so it was returned to {to}."),
             format!("Look at the failed steps, fix the standbys, and check that {to} serves licenses."),
@@ -342,8 +346,8 @@ impl<'a> Advisor<'a> {
     /// The interface is on a standby that could not be started. EC2 gives a reason if it stopped again after its start.
     pub fn not_started(&self, standby: &InstanceId, reason: Option<&StateReason>) -> Finding {
         let reason = reason.map_or_else(String::new, |reason| format!(" EC2's reason: {reason}."));
-        Finding::critical(
-            "standby-not-started",
+        Finding::new(
+            FindingCode::StandbyNotStarted,
             standby,
             format!("The license interface is on {standby}, but that instance could not be started.{reason}"),
             format!(
@@ -355,8 +359,8 @@ impl<'a> Advisor<'a> {
 
     /// The holder is stopped, nobody else could take the interface, and EC2 could not start the holder.
     pub fn holder_not_started(&self, holder: &InstanceId) -> Finding {
-        Finding::critical(
-            "holder-not-started",
+        Finding::new(
+            FindingCode::HolderNotStarted,
             holder,
             format!(
                 "{holder} holds the license interface and is stopped. No standby can take the interface, and EC2 could not \
@@ -373,8 +377,8 @@ impl<'a> Advisor<'a> {
     /// EC2 takes long to attach the interface.
     pub fn still_attaching(&self, to: &InstanceId) -> Finding {
         let interface = &self.config.interface_id;
-        Finding::critical(
-            "still-attaching",
+        Finding::new(
+            FindingCode::StillAttaching,
             to,
             format!(
                 "EC2 has been attaching {interface} to {to} for minutes. Nothing else can be tried until the attach ends."
@@ -392,8 +396,8 @@ impl<'a> Advisor<'a> {
 
     /// The interface was detached by force.
     pub fn forced(&self, from: &InstanceId) -> Finding {
-        Finding::warning(
-            "detached-by-force",
+        Finding::new(
+            FindingCode::DetachedByForce,
             from,
             format!(
                 "The interface was detached from {from} by force. EC2 warns that the device index may stay unusable, and the \
@@ -410,8 +414,8 @@ impl<'a> Advisor<'a> {
     /// The instance that has the interface fails already.
     pub fn holder_failed(&self, attachment: &Attachment) -> Finding {
         let holder = attachment.instance_id.as_ref().map_or_else(|| "Its holder".to_owned(), ToString::to_string);
-        Finding::critical(
-            "holder-failed",
+        Finding::new(
+            FindingCode::HolderFailed,
             &holder,
             format!("{holder} holds the license interface, but it is not running or its EC2 status checks fail."),
             "Wait a minute: the next reconcile moves the interface. An audit moves nothing.".to_owned(),
@@ -421,8 +425,8 @@ impl<'a> Advisor<'a> {
     /// The instance can have no further interface.
     pub fn standby_without_room(&self, instance: &Instance, limit: u32) -> Finding {
         let (id, kind) = (&instance.id, &instance.instance_type);
-        Finding::warning(
-            "standby-without-room",
+        Finding::new(
+            FindingCode::StandbyWithoutRoom,
             id,
             format!(
                 "{id} cannot take the interface: it already has as many interfaces as a {kind} can have ({limit})."
@@ -443,8 +447,8 @@ impl<'a> Advisor<'a> {
 
     /// EC2 did not say how many interfaces an instance of this type can have.
     pub fn unknown_instance_type(&self, instance: &Instance) -> Finding {
-        Finding::warning(
-            "not-audited",
+        Finding::new(
+            FindingCode::NotAudited,
             &instance.id,
             format!(
                 "EC2 does not describe the instance type {:?} of {}, so the audit could not check whether there is room for \
@@ -456,14 +460,14 @@ impl<'a> Advisor<'a> {
     }
 
     /// The members' primary interfaces are in the license interface's subnet.
-    pub fn same_subnet(&self, members: &[&InstanceId]) -> Finding {
-        Finding::info(
-            "same-subnet",
+    pub fn same_subnet(&self, members: &[InstanceId]) -> Finding {
+        Finding::new(
+            FindingCode::SameSubnet,
             &self.config.interface_id,
             format!(
                 "The license interface is in the same subnet as the primary interface of {}. Linux then answers clients \
                  through the wrong interface, unless the license interface has its own routing table.",
-                join_refs(members)
+                join(members)
             ),
             "Amazon Linux sets this up automatically. On Ubuntu 24.04, cloud-init does so at every boot only if a file in \
              /etc/cloud/cloud.cfg.d has the line \"updates: {network: {when: [boot, hotplug]}}\". Without it, a standby that \
@@ -474,7 +478,7 @@ impl<'a> Advisor<'a> {
     }
 
     /// EC2 may bring members back by itself.
-    pub fn auto_recovery(&self, members: &[&InstanceId]) -> Finding {
+    pub fn auto_recovery(&self, members: &[InstanceId]) -> Finding {
         let commands: Vec<String> = members
             .iter()
             .map(|member| {
@@ -483,13 +487,13 @@ impl<'a> Advisor<'a> {
                 ))
             })
             .collect();
-        Finding::info(
-            "auto-recovery",
+        Finding::new(
+            FindingCode::AutoRecovery,
             &self.config.interface_id,
             format!(
                 "EC2 automatically recovers {} when the hardware fails. A recovered instance comes back without the license \
                  interface if the interface has moved by then.",
-                join_refs(members)
+                join(members)
             ),
             format!(
                 "No action needed if a recovered instance may be a standby. To turn automatic recovery off:\n{}",
@@ -499,40 +503,38 @@ impl<'a> Advisor<'a> {
     }
 
     /// Members can be terminated by mistake.
-    pub fn termination_protection(&self, members: &[&InstanceId]) -> Finding {
+    pub fn termination_protection(&self, members: &[InstanceId]) -> Finding {
         let commands: Vec<String> = members
             .iter()
             .map(|member| {
                 self.command(&format!("modify-instance-attribute --instance-id {member} --disable-api-termination"))
             })
             .collect();
-        Finding::info(
-            "termination-protection",
+        Finding::new(
+            FindingCode::TerminationProtection,
             &self.config.interface_id,
-            format!("Termination protection is off for {}.", join_refs(members)),
+            format!("Termination protection is off for {}.", join(members)),
             format!("Turn it on to prevent a termination by mistake:\n{}", commands.join("\n")),
         )
     }
 
     /// The interface does not check source and destination.
-    pub fn source_dest_check(&self, interface: &NetworkInterface) -> Finding {
-        Finding::info(
-            "source-dest-check",
-            &interface.id,
+    pub fn source_dest_check(&self, interface: &NetworkInterfaceId) -> Finding {
+        Finding::new(
+            FindingCode::SourceDestCheck,
+            interface,
             "The source/destination check of the license interface is off. A router needs it off; a token server does not."
                 .to_owned(),
             self.command(&format!(
-                "modify-network-interface-attribute --network-interface-id {} --source-dest-check",
-                interface.id
+                "modify-network-interface-attribute --network-interface-id {interface} --source-dest-check"
             )),
         )
     }
 
     /// The public address leads nowhere.
-    pub fn no_internet_gateway(&self, interface: &NetworkInterface) -> Finding {
-        let subnet = &interface.subnet_id;
-        Finding::critical(
-            "no-internet-gateway",
+    pub fn no_internet_gateway(&self, subnet: &str) -> Finding {
+        Finding::new(
+            FindingCode::NoInternetGateway,
             subnet,
             format!(
                 "The subnet {subnet} has no active route to an internet gateway, so no client reaches the Elastic IP."
@@ -549,44 +551,42 @@ impl<'a> Advisor<'a> {
     }
 
     /// The network ACL keeps clients away.
-    pub fn acl_blocks(&self, interface: &NetworkInterface, traffic: &str) -> Finding {
-        Finding::critical(
-            "network-acl-blocks",
-            format!("{} {traffic}", interface.subnet_id),
-            format!("The network ACL of {} blocks some or all of this traffic: {traffic}.", interface.subnet_id),
-            self.acl_remedy(interface),
+    pub fn acl_blocks(&self, subnet: &str, traffic: &str) -> Finding {
+        Finding::new(
+            FindingCode::NetworkAclBlocks,
+            format!("{subnet} {traffic}"),
+            format!("The network ACL of {subnet} blocks some or all of this traffic: {traffic}."),
+            self.acl_remedy(subnet),
         )
     }
 
     /// The network ACL lets some answers pass, and others not.
-    pub fn acl_blocks_some_answers(&self, interface: &NetworkInterface, range: &str) -> Finding {
-        Finding::warning(
-            "network-acl-blocks-some-answers",
-            format!("{} {range}", interface.subnet_id),
+    pub fn acl_blocks_some_answers(&self, subnet: &str, range: &str) -> Finding {
+        Finding::new(
+            FindingCode::NetworkAclBlocksSomeAnswers,
+            format!("{subnet} {range}"),
             format!(
-                "The network ACL of {} does not allow answers to all of the ports 1024-65535 in {range}. Clients may use any \
-                 of them.",
-                interface.subnet_id
+                "The network ACL of {subnet} does not allow answers to all of the ports 1024-65535 in {range}. Clients may \
+                 use any of them."
             ),
-            self.acl_remedy(interface),
+            self.acl_remedy(subnet),
         )
     }
 
-    fn acl_remedy(&self, interface: &NetworkInterface) -> String {
+    fn acl_remedy(&self, subnet: &str) -> String {
         format!(
             "Allow this traffic in the network ACL. Only clients in the same subnet are unaffected. To see the entries:\n{}",
             self.command(&format!(
-                "describe-network-acls --filters Name=association.subnet-id,Values={} --query 'NetworkAcls[].Entries[]' \
-                 --output table",
-                interface.subnet_id
+                "describe-network-acls --filters Name=association.subnet-id,Values={subnet} --query \
+                 'NetworkAcls[].Entries[]' --output table"
             ))
         )
     }
 
     /// A security group that is configured as a client does not exist.
     pub fn client_group_missing(&self, group: &SecurityGroupId) -> Finding {
-        Finding::critical(
-            "client-group-missing",
+        Finding::new(
+            FindingCode::ClientGroupMissing,
             group,
             format!("TOKEN_SERVER_CLIENTS names {group}, which EC2 does not know."),
             "Deploy with the security group that the clients use now.".to_owned(),
@@ -595,8 +595,8 @@ impl<'a> Advisor<'a> {
 
     /// The topic does not exist.
     pub fn topic_missing(&self) -> Finding {
-        Finding::critical(
-            "topic-missing",
+        Finding::new(
+            FindingCode::TopicMissing,
             &self.config.topic,
             format!("The topic {} does not exist, so no one receives the reports.", self.config.topic),
             "Deploy with a topic that exists, or without NotificationTopicArn so that the stack creates one."
@@ -623,8 +623,8 @@ impl<'a> Advisor<'a> {
                  --topic-arn {topic} --protocol email --notification-endpoint you@example.com"
             )
         };
-        Finding::critical(
-            "no-subscription",
+        Finding::new(
+            FindingCode::NoSubscription,
             topic,
             format!("The topic {topic} {message}, so no one receives the reports."),
             format!(
@@ -639,8 +639,8 @@ impl<'a> Advisor<'a> {
     /// A subscription that was never confirmed.
     pub fn unconfirmed_subscription(&self, subscription: &Subscription) -> Finding {
         let Subscription { protocol, endpoint, .. } = subscription;
-        Finding::warning(
-            "subscription-unconfirmed",
+        Finding::new(
+            FindingCode::SubscriptionUnconfirmed,
             format!("{protocol} {endpoint}"),
             format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends nothing to it."),
             format!(
@@ -671,16 +671,17 @@ impl<'a> Advisor<'a> {
         let message =
             format!("{} more {findings} did not fit into this message: {}.", left_out.len(), counts.join(", "));
         let interface = &self.config.interface_id;
-        let finding = Finding::info("findings-left-out", interface, message, WHOLE_REPORT.to_owned());
-        Some(Finding { severity: worst, ..finding })
+        let finding = Finding::new(FindingCode::FindingsLeftOut, interface, message, WHOLE_REPORT.to_owned());
+        Some(finding.as_severe_as(worst))
     }
 
     /// Steps that did not fit into a message; `None`: all fit.
     pub fn steps_left_out(&self, earlier: usize) -> Option<Finding> {
         let steps = if earlier == 1 { "step" } else { "steps" };
         let message = format!("{earlier} earlier {steps} did not fit into this message.");
-        (earlier > 0)
-            .then(|| Finding::info("steps-left-out", &self.config.interface_id, message, WHOLE_REPORT.to_owned()))
+        (earlier > 0).then(|| {
+            Finding::new(FindingCode::StepsLeftOut, &self.config.interface_id, message, WHOLE_REPORT.to_owned())
+        })
     }
 
     /// AWS has announced to do something to an instance, under this event type code.
@@ -731,13 +732,13 @@ impl<'a> Advisor<'a> {
             }
             Announced::Change => format!("See the AWS Health Dashboard for what will change. {move_first}"),
         };
-        Finding::warning(what.finding_code(), instance, message, remedy.trim().to_owned())
+        Finding::new(what.finding_code(), instance, message, remedy.trim().to_owned())
     }
 
     /// The standby was started and was not yet running when the run had to answer.
     pub fn still_starting(&self, standby: &InstanceId) -> Finding {
-        Finding::warning(
-            "standby-still-starting",
+        Finding::new(
+            FindingCode::StandbyStillStarting,
             standby,
             format!("{standby} holds the interface and was started, but was not yet running when this report was written."),
             format!(
@@ -752,8 +753,7 @@ impl<'a> Advisor<'a> {
     /// The debt could not be written down before the change.
     pub fn mark_not_written(&self, error: &CallError) -> Finding {
         self.call_failed(
-            "mark-not-written",
-            Severity::Warning,
+            FindingCode::MarkNotWritten,
             &self.config.interface_id,
             "The move could not be noted on the interface, so no report would have been sent if the function had died during \
              the move.",
@@ -764,8 +764,7 @@ impl<'a> Advisor<'a> {
     /// The debt could not be removed after the report was published.
     pub fn mark_not_removed(&self, error: &CallError) -> Finding {
         self.call_failed(
-            "mark-not-removed",
-            Severity::Warning,
+            FindingCode::MarkNotRemoved,
             &self.config.interface_id,
             "The note of a pending report could not be removed, so the report will be published again.",
             error,
@@ -775,8 +774,7 @@ impl<'a> Advisor<'a> {
     /// The report could not be published.
     pub fn not_published(&self, error: &CallError) -> Finding {
         self.call_failed(
-            "not-published",
-            Severity::Critical,
+            FindingCode::NotPublished,
             &self.config.topic,
             "The report could not be published. It is pending, and a later run publishes it.",
             error,
@@ -801,8 +799,8 @@ impl<'a> Advisor<'a> {
         let how: Vec<String> =
             by_error.into_iter().map(|(error, ports)| format!("{} ({error})", ports.join(", "))).collect();
         let seen_from = if is_inside { "" } else { ", as seen from here" };
-        let finding = Finding::critical(
-            "ports-not-answering",
+        let finding = Finding::new(
+            FindingCode::PortsNotAnswering,
             address,
             format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
             format!(
@@ -812,7 +810,7 @@ impl<'a> Advisor<'a> {
                  group blocks the machine that tried the port."
             ),
         );
-        Some(if is_inside { finding } else { Finding { severity: Severity::Warning, ..finding } })
+        Some(if is_inside { finding } else { finding.as_severe_as(Severity::Warning) })
     }
 
     /// The token server was told to wake, and that did not come to a good end. `answers`: its ports do, all the same.
@@ -837,8 +835,8 @@ impl<'a> Advisor<'a> {
             ActivationResult::Failed => {
                 let severity = if answers { Severity::Warning } else { Severity::Critical };
                 let look = printed.map_or_else(String::new, |printed| format!("See its output:\n{printed}\n"));
-                let finding = Finding::critical(
-                    "activation-failed",
+                let finding = Finding::new(
+                    FindingCode::ActivationFailed,
                     instance_id,
                     format!(
                         "The command that activates the token server on {instance_id} ({document}) did not succeed{why}."
@@ -848,10 +846,10 @@ impl<'a> Advisor<'a> {
                          again{parameters}:\n{again}"
                     ),
                 );
-                Some(Finding { severity, ..finding })
+                Some(finding.as_severe_as(severity))
             }
-            ActivationResult::Unfinished => Some(Finding::warning(
-                "activation-unfinished",
+            ActivationResult::Unfinished => Some(Finding::new(
+                FindingCode::ActivationUnfinished,
                 instance_id,
                 format!(
                     "The command that activates the token server on {instance_id} ({document}) was not seen to finish before \
@@ -868,8 +866,8 @@ impl<'a> Advisor<'a> {
     /// The document that wakes a token server does not exist.
     pub fn activation_document_missing(&self, activation: &Activation) -> Finding {
         let document = &activation.document;
-        Finding::critical(
-            "activation-document-missing",
+        Finding::new(
+            FindingCode::ActivationDocumentMissing,
             document,
             format!(
                 "Systems Manager has no document {document} that it can run. After a failover, the token server on a running \
@@ -883,8 +881,8 @@ impl<'a> Advisor<'a> {
 
     /// Systems Manager does not hear from the agent on a member that runs.
     pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
-        let finding = Finding::critical(
-            "member-not-managed",
+        let finding = Finding::new(
+            FindingCode::MemberNotManaged,
             member,
             format!(
                 "The Systems Manager agent on {member} does not report, so the token server there could not be activated."
@@ -902,7 +900,7 @@ impl<'a> Advisor<'a> {
             ),
         );
         // It serves now. What it serves after the interface came back to it is another night's concern.
-        if is_holder { Finding { severity: Severity::Warning, ..finding } } else { finding }
+        if is_holder { finding.as_severe_as(Severity::Warning) } else { finding }
     }
 
     /// The findings of the checks of EC2's answers.
@@ -917,8 +915,8 @@ impl<'a> Advisor<'a> {
 
     fn hostid(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
         let wanted = checked.other_hostid?;
-        Some(Finding::critical(
-            "hostid-mismatch",
+        Some(Finding::new(
+            FindingCode::HostidMismatch,
             &interface.id,
             format!(
                 "The license names the hostid {}, but {} has {}. The token server will refuse to serve the license.",
@@ -934,8 +932,8 @@ impl<'a> Advisor<'a> {
 
     fn delete_on_termination(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {
         let attachment = checked.deletes_on_termination.as_ref()?;
-        Some(Finding::critical(
-            "delete-on-termination",
+        Some(Finding::new(
+            FindingCode::DeleteOnTermination,
             &interface.id,
             "DeleteOnTermination is true: terminating the instance would destroy the interface and its MAC address forever."
                 .to_owned(),
@@ -952,8 +950,8 @@ impl<'a> Advisor<'a> {
         };
         let finding = match address {
             CheckedAddress::NotConfigured | CheckedAddress::InPlace => return None,
-            CheckedAddress::NotChecked(allocation) => Finding::warning(
-                "elastic-ip-not-checked",
+            CheckedAddress::NotChecked(allocation) => Finding::new(
+                FindingCode::ElasticIpNotChecked,
                 allocation,
                 format!("{allocation} is not on {}, and its location was not checked.", interface.id),
                 associate(allocation),
@@ -961,10 +959,10 @@ impl<'a> Advisor<'a> {
             CheckedAddress::Unreadable(allocation, error) => {
                 let consequence =
                     format!("{allocation} is not on {}, and its location could not be read.", interface.id);
-                self.call_failed("elastic-ip-not-checked", Severity::Warning, allocation, &consequence, error)
+                self.call_failed(FindingCode::ElasticIpNotChecked, allocation, &consequence, error)
             }
-            CheckedAddress::Missing(allocation) => Finding::critical(
-                "elastic-ip-missing",
+            CheckedAddress::Missing(allocation) => Finding::new(
+                FindingCode::ElasticIpMissing,
                 allocation,
                 format!(
                     "EC2 does not know {allocation}: the Elastic IP was released, or is in another account or Region."
@@ -972,14 +970,14 @@ impl<'a> Advisor<'a> {
                 "Allocate a new address, tell the clients, and deploy with its id as TOKEN_SERVER_ALLOCATION_ID."
                     .to_owned(),
             ),
-            CheckedAddress::Free(address) => Finding::critical(
-                "elastic-ip-not-associated",
+            CheckedAddress::Free(address) => Finding::new(
+                FindingCode::ElasticIpNotAssociated,
                 &address.allocation_id,
                 format!("{} ({}) is not associated with anything.", address.public_ip, address.allocation_id),
                 associate(&address.allocation_id),
             ),
-            CheckedAddress::OnMember(address, _) => Finding::critical(
-                "elastic-ip-elsewhere",
+            CheckedAddress::OnMember(address, _) => Finding::new(
+                FindingCode::ElasticIpElsewhere,
                 &address.allocation_id,
                 format!(
                     "{} ({}) is not on the primary private address of {}, but still on {}.",
@@ -990,8 +988,8 @@ impl<'a> Advisor<'a> {
                 ),
                 associate(&address.allocation_id),
             ),
-            CheckedAddress::OnStranger(address) => Finding::critical(
-                "elastic-ip-with-stranger",
+            CheckedAddress::OnStranger(address) => Finding::new(
+                FindingCode::ElasticIpWithStranger,
                 &address.allocation_id,
                 format!(
                     "{} ({}) is on {}, which is not a member, so it was left there.",
@@ -1011,24 +1009,24 @@ impl<'a> Advisor<'a> {
             Reading::Known(coverage) => coverage,
             Reading::Unreadable(error) => {
                 let consequence = "The security groups could not be read, so it is unknown whether the ports are open.";
-                let code = "security-group-not-checked";
-                return vec![self.call_failed(code, Severity::Warning, &interface.id, consequence, error)];
+                let code = FindingCode::SecurityGroupNotChecked;
+                return vec![self.call_failed(code, &interface.id, consequence, error)];
             }
         };
         let group = interface.groups.first().map_or_else(|| interface.id.to_string(), ToString::to_string);
         let mut findings: Vec<Finding> =
             coverage.gaps.iter().take(MOST_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
         if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MOST_OF_A_KIND) {
-            findings.push(Finding::critical(
-                "security-group-port-closed",
+            findings.push(Finding::new(
+                FindingCode::SecurityGroupPortClosed,
                 &group,
                 format!("{more} more combinations of client and port are closed in the same way."),
                 "Fix these first. The next report names the others.".to_owned(),
             ));
         }
         findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| {
-            Finding::warning(
-                "security-group-not-checked",
+            Finding::new(
+                FindingCode::SecurityGroupNotChecked,
                 &group,
                 format!(
                     "A prefix list could not be read, so it is unknown whether {} is open to {}.",
@@ -1040,16 +1038,16 @@ impl<'a> Advisor<'a> {
             )
         }));
         findings.extend(coverage.open_to_world.iter().take(MOST_OF_A_KIND).map(|ports| {
-            Finding::warning(
-                "security-group-open-to-world",
+            Finding::new(
+                FindingCode::SecurityGroupOpenToWorld,
                 &group,
                 format!("TCP {ports} is open to every address on the internet."),
                 "Allow only the networks of your clients.".to_owned(),
             )
         }));
         if self.config.clients.is_empty() {
-            findings.push(Finding::info(
-                "security-group-sources-not-checked",
+            findings.push(Finding::new(
+                FindingCode::SecurityGroupSourcesNotChecked,
                 group,
                 "TOKEN_SERVER_CLIENTS is empty, so the function did not check who can reach the ports.".to_owned(),
                 "Deploy with the networks of your clients in TOKEN_SERVER_CLIENTS.".to_owned(),
@@ -1077,7 +1075,7 @@ impl<'a> Advisor<'a> {
             None => format!("Add a rule for TCP {} from the networks of your clients to {group}.", gap.ports),
         };
         let message = format!("{} is closed to {}.", tcp(gap), to(gap));
-        Finding::critical("security-group-port-closed", group, message, command)
+        Finding::new(FindingCode::SecurityGroupPortClosed, group, message, command)
     }
 }
 
@@ -1102,8 +1100,4 @@ fn whereabouts(address: &crate::model::observation::Address) -> String {
 
 fn join(ids: &[InstanceId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn join_refs(members: &[&InstanceId]) -> String {
-    members.iter().map(|member| member.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::Severity;
+use crate::model::reason::Reason;
 use crate::model::report::{Outcome, Report};
 
 /// The namespace of the metrics.
@@ -29,7 +30,7 @@ pub const METRICS: [(&str, &str); 8] = [
 ];
 
 /// The reasons of a report by which a move was tried and did not succeed.
-const FAILED_MOVES: [&str; 3] = ["returned-to-former-holder", "standby-not-started", "holder-not-started"];
+const FAILED_MOVES: [Reason; 3] = [Reason::ReturnedToFormerHolder, Reason::StandbyNotStarted, Reason::HolderNotStarted];
 
 /// The line for an invocation that was received and answered at these times. `None`: there is nothing to count.
 pub fn line(
@@ -75,7 +76,7 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
     }
     put("Moves", json!(u8::from(report.outcome == Outcome::Moved)));
     // The report of a problem's end has the problem's reason.
-    let has_failed = report.outcome == Outcome::Failed && FAILED_MOVES.contains(&report.reason.as_str());
+    let has_failed = report.outcome == Outcome::Failed && FAILED_MOVES.iter().any(|reason| report.reason == *reason);
     put("FailedMoves", json!(u8::from(has_failed)));
     put("Refusals", json!(u8::from(report.outcome == Outcome::Refused)));
     if report.outcome == Outcome::Moved

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::notification::{Fifo, Notification};
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
@@ -368,7 +368,8 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
 
 fn write_not_checked(text: &mut String, report: &Report) {
     let checks = report.checks;
-    let has_any_client = report.findings.iter().any(|finding| finding.code == "security-group-sources-not-checked");
+    let has_any_client =
+        report.findings.iter().any(|finding| finding.code == FindingCode::SecurityGroupSourcesNotChecked);
     text.push_str(match checks.listening {
         CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM hands out licenses",
         _ => "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use crate::decide::pause::of;
+use crate::decide::pause::{News, NewsKind, of};
 use crate::decide::plan::unpaused;
+use crate::decide::problem;
+use crate::decide::problem::Remembered;
 use crate::model::config::Config;
 use crate::model::ids::InstanceId;
 use crate::model::observation::Observation;
+use crate::model::pause::{Pause, in_words};
 use crate::model::plan::{Action, Decision, KeepReason, MoveCause, Refusal};
 use crate::model::report::Movement;
-use crate::model::request::Intent;
+use crate::model::request::{Announced, Intent};
+use crate::model::tags::PAUSED;
 
 /// What the pause keeps from being done, in words.
 pub(crate) fn held_back(config: &Config, observation: &Observation) -> String {
@@ -103,4 +107,65 @@ pub(crate) fn arriving(to: &InstanceId) -> String {
         "EC2 accepted the request to attach the license interface to {to} and is still attaching it. The next run continues \
          from there."
     )
+}
+
+/// What AWS has announced to do to these members.
+pub(crate) fn announced(what: Announced, members: &[InstanceId]) -> String {
+    let members: Vec<&str> = members.iter().map(InstanceId::as_str).collect();
+    let members = members.join(", ");
+    let announced = match what {
+        Announced::Retirement => format!("AWS will retire the hardware of {members}"),
+        Announced::Termination => format!("AWS will terminate {members}"),
+        Announced::Stop => format!("AWS will stop {members}"),
+        Announced::Reboot => format!("AWS will reboot {members}"),
+        Announced::PowerMaintenance | Announced::NetworkMaintenance | Announced::Change => {
+            format!("AWS has scheduled maintenance for {members}")
+        }
+    };
+    format!("{announced}. Nothing was moved.")
+}
+
+/// The news of a pause.
+pub fn news(news: &News) -> String {
+    let until = news.pause.as_ref().map(Pause::in_words).unwrap_or_default();
+    match news.kind {
+        NewsKind::Set => format!(
+            "token-failover is paused until {until}. Until then, events and the schedule change nothing, whatever fails. An \
+             operator's failover still works."
+        ),
+        NewsKind::EndsSoon => format!(
+            "The pause ends at {until}. token-failover then acts again: if the holder is not running, it moves the interface."
+        ),
+        NewsKind::Ended => format!("The pause ended at {until}. token-failover acts again."),
+        NewsKind::Resumed => {
+            format!("An operator ended the pause, which was to last until {until}. token-failover acts again.")
+        }
+        NewsKind::NotUnderstood => format!(
+            "The tag {PAUSED} on the interface does not name a time within a week at which the pause ends ({}), so nothing is \
+             paused. The function removes the tag.",
+            news.value
+        ),
+    }
+}
+
+/// A report's summary with what was decided of problems.
+pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
+    use problem::Decision;
+    match decision {
+        Decision::Tell(Remembered { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
+            format!("{summary} This problem has lasted since {}.", in_words(*since))
+        }
+        Decision::Append(over) => format!("{summary} This ends the problem {}{}.", over.problem.code, since(over)),
+        Decision::Resolve(over) => {
+            let since = since(over);
+            let comma = if since.is_empty() { "" } else { "," };
+            format!("The problem {}{since}{comma} is over. {summary}", over.problem.code)
+        }
+        Decision::Nothing | Decision::Tell(_) => summary.to_owned(),
+    }
+}
+
+/// `, since 2026-11-11 21:29:54 UTC`, where that is known.
+fn since(over: &Remembered) -> String {
+    over.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
 }

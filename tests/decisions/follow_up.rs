@@ -5,6 +5,7 @@ use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
 use token_failover::model::ids::AttachmentId;
 use token_failover::model::outcome::{Boot, MoveOutcome, RunOutcome, Verdict};
 use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{Movement, Outcome};
 
 use crate::standard::parsed;
@@ -27,7 +28,7 @@ fn movement() -> Movement {
 
 /// Every outcome, with what follows an event, and what follows a reconcile that finds the interface on a member.
 fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
-    let answer = Verdict { outcome: Outcome::Paused, reason: "pause-set", summary: String::new(), movement: None };
+    let answer = Verdict { outcome: Outcome::Paused, reason: Reason::PauseSet, summary: String::new(), movement: None };
     let returned = MoveOutcome::Returned {
         to: parsed(HOLDER),
         attachment_id: AttachmentId::new(ATTACHMENT),

@@ -72,7 +72,18 @@ fn the_library_stands_on_no_sdk_no_http_and_no_runtime_of_lambdas() {
     let depends_on: Vec<String> = dependencies("Cargo.toml");
     assert_eq!(
         depends_on,
-        ["aws_lambda_events", "chrono", "futures-util", "ipnet", "serde", "serde_json", "sha2", "thiserror", "tokio"]
+        [
+            "aws_lambda_events",
+            "chrono",
+            "futures-util",
+            "ipnet",
+            "serde",
+            "serde_json",
+            "sha2",
+            "strum",
+            "thiserror",
+            "tokio"
+        ]
     );
 }
 

@@ -12,7 +12,9 @@ mod standard;
 #[path = "../support/world.rs"]
 mod world;
 
+mod audit;
 mod checks;
+mod codes;
 mod config;
 mod events;
 mod floors;

@@ -120,7 +120,7 @@ impl Fate {
     fn reason(&self) -> Option<String> {
         match self {
             Self::Answered(answer) => Some(match &**answer {
-                Ok(report) => report.reason.clone(),
+                Ok(report) => report.reason.to_string(),
                 Err(failure) => failure.error_type().to_owned(),
             }),
             Self::Killed | Self::Overran => None,

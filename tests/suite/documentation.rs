@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use simulator::names;
+use strum::{VariantArray, VariantNames};
 use token_failover::decide::request::parse;
 use token_failover::model::config::{Config, VARIABLES};
+use token_failover::model::failure::Failure;
+use token_failover::model::finding::{FindingCode, Severity};
 use token_failover::model::notification::Notification;
-use token_failover::model::report::Report;
+use token_failover::model::reason::Reason;
+use token_failover::model::report::{Outcome, Report, Step};
 use token_failover::model::request::Parsed;
 use token_failover::model::tags as marks;
 use token_failover::tell::metrics;
@@ -58,43 +62,16 @@ fn words(source: &str) -> BTreeSet<String> {
     literals(source, |c| c.is_ascii_lowercase() || c == '-')
 }
 
-/// The literals in kebab-case with at least one hyphen: in sources that decide, each of them is a reason or a code.
-fn codes(path: &str) -> BTreeSet<String> {
-    words(&source(path)).into_iter().filter(|word| word.contains('-')).collect()
-}
-
-fn outcomes() -> BTreeSet<String> {
-    words(&blocks(&source("src/model/report.rs"), "impl fmt::Display for Outcome"))
+/// The names of an enum.
+fn names_of<T: VariantArray + ToString>() -> BTreeSet<String> {
+    T::VARIANTS.iter().map(ToString::to_string).collect()
 }
 
 fn error_types() -> BTreeSet<String> {
-    let failures = blocks(&source("src/model/failure.rs"), "fn error_type(");
+    let mut types: BTreeSet<String> = Failure::VARIANTS.iter().map(|name| (*name).to_owned()).collect();
     let configuration = blocks(&source("function/src/main.rs"), "fn from(failed: Failed)");
-    literals(&(failures + &configuration), |c| c.is_ascii_alphanumeric())
-}
-
-fn reasons() -> BTreeSet<String> {
-    let mut reasons = words(&blocks(&source("src/model/plan.rs"), "fn code("));
-    reasons.extend(words(&blocks(&source("src/model/request.rs"), "fn code(")));
-    reasons.extend(words(&blocks(&source("src/tell/audit.rs"), "fn summary<")));
-    reasons.extend(codes("src/act/conclusion.rs"));
-    reasons.extend(codes("src/act/failover.rs"));
-    reasons.extend(codes("src/decide/pause.rs"));
-    reasons.extend(codes("src/act/maintenance.rs"));
-    reasons
-}
-
-fn finding_codes() -> BTreeSet<String> {
-    let mut findings = codes("src/tell/findings.rs");
-    findings.extend(codes("operator/src/license/assessment.rs"));
-    for module in
-        ["src/tell/audit.rs", "src/act/failover.rs", "src/act/moving.rs", "src/act/starting.rs", "src/act/repair.rs"]
-    {
-        findings.extend(words(&first_arguments(&source(module), "call_failed(")));
-    }
-    findings.extend(words(&first_arguments(&source("src/tell/audit.rs"), "NOT_READ: &str = ")));
-    findings.extend(words(&blocks(&source("src/model/request.rs"), "fn finding_code(")));
-    findings
+    types.extend(literals(&configuration, |c| c.is_ascii_alphanumeric()));
+    types
 }
 
 /// What follows these words, up to a comma or the end of the statement.
@@ -196,26 +173,29 @@ fn entries(runbook: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn the_runbook_has_an_entry_for_every_word_that_an_operator_may_meet_and_none_besides() {
-    let mut words = outcomes();
-    words.extend(reasons());
-    words.extend(finding_codes());
+    let mut words = names_of::<Outcome>();
+    words.extend(names_of::<Reason>());
+    words.extend(names_of::<FindingCode>());
     words.extend(error_types());
     words.extend(alarms());
-    // What the sources are known to say, so that this test reads them at all.
-    for known in [
-        "moved",
-        "ready",
-        "holder-stopping",
-        "replayed-event",
-        "report-was-owed",
-        "not-audited",
-        "attach-failed",
-        "no-server-line",
-    ] {
-        assert!(words.contains(known), "{known} was not found in the sources");
-    }
     let entries: BTreeSet<String> = entries(&read("docs/runbook.md")).into_keys().collect();
     assert_eq!(entries, words);
+}
+
+#[test]
+fn the_tables_of_findings_have_every_code_once_with_the_severities_that_it_can_have() {
+    let document = read("docs/findings.md");
+    let rows = document.lines().filter(|line| line.starts_with("| `"));
+    let cells = |row: &str| row.split(" | ").take(2).map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = rows.map(cells).collect();
+    assert_eq!(named(&rows), names_of::<FindingCode>());
+    for row in &rows {
+        let code: FindingCode = standard::parsed(&quoted(&row[0]).concat());
+        let mut severities = [Severity::Critical, Severity::Warning, Severity::Info].to_vec();
+        severities.retain(|severity| row[1].contains(&severity.to_string()));
+        severities.sort_by_key(|severity| row[1].find(&severity.to_string()));
+        assert_eq!(severities, code.severities(), "{code}");
+    }
 }
 
 #[test]
@@ -380,15 +360,14 @@ async fn the_reference_has_every_attribute_and_every_text_of_a_notification() {
     assert_eq!(named(&table(&section, "attribute")), attributes);
     let texts: BTreeMap<String, Value> = serde_json::from_str(&notification.message).expect("an object");
     assert_eq!(named(&table(&section, "protocol")), texts.into_keys().collect());
-    assert_eq!(named(&table(&section, "outcome")), outcomes());
+    assert_eq!(named(&table(&section, "outcome")), names_of::<Outcome>());
     assert!(section.contains(&format!("`{}`", notification.subject)), "{}", notification.subject);
 }
 
 #[test]
 fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     let reference = read("docs/reference.md");
-    let steps = words(&blocks(&source("src/model/report.rs"), "impl fmt::Display for Step "));
-    assert_eq!(named(&table(&section(&reference, "Steps"), "step")), steps);
+    assert_eq!(named(&table(&section(&reference, "Steps"), "step")), names_of::<Step>());
 
     let kinds = documents().into_iter().map(|name| {
         let parsed = parse(&event(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));

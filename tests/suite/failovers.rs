@@ -380,7 +380,7 @@ mod a_stopped_holder_without_a_viable_standby {
             if calls(&stage.simulator, "StartInstances") > before {
                 tried.push(minute);
             }
-            reasons.push(report.reason);
+            reasons.push(report.reason.to_string());
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
         assert_eq!(tried[..4], [0, 1, 3, 7], "after one minute, two, four");
@@ -476,7 +476,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let stage = stage_of_last_member(&[("FAILOVER_MAX_MOVES_PER_HOUR", "2")], Capacity::Available);
         let mut reasons = Vec::new();
         for _ in 0..3 {
-            reasons.push(stage.invoke(event("schedule")).await.expect("a report").reason);
+            reasons.push(stage.invoke(event("schedule")).await.expect("a report").reason.to_string());
             stage.simulator.world(|world| world.stop(names::HOLDER)).ok();
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
@@ -1118,7 +1118,7 @@ mod refusals {
         for failing in [names::HOLDER, names::STANDBY, names::HOLDER] {
             let other = if failing == names::HOLDER { names::STANDBY } else { names::HOLDER };
             stage.simulator.world(|world| world.stop(failing)).expect("it runs");
-            outcomes.push(stage.invoke(event("schedule")).await.expect("a report").reason);
+            outcomes.push(stage.invoke(event("schedule")).await.expect("a report").reason.to_string());
             stage.simulator.world(|world| world.start(failing)).expect("it is stopped");
             tokio::time::sleep(Duration::from_secs(60)).await;
             assert_ne!(failing, other);
@@ -1129,7 +1129,7 @@ mod refusals {
         let operator = stage.invoke(event("operator-failover")).await.expect("a report");
 
         assert_eq!(outcomes, ["holder-stopped", "holder-stopped", "too-many-moves"]);
-        assert_eq!(limited.reason, "too-many-moves");
+        assert_eq!(limited.reason.as_str(), "too-many-moves");
         assert_eq!((operator.outcome, operator.reason.as_str()), (Outcome::Moved, "operator-request"));
     }
 }

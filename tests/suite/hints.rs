@@ -293,10 +293,11 @@ async fn when_every_start_ends_so_the_mail_says_why() {
     let report = answer(&stage, event("holder-terminated")).await;
 
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Failed, "standby-not-started"));
-    let why = report.findings.iter().find(|finding| finding.code == "standby-not-started").expect("the finding");
+    let why =
+        report.findings.iter().find(|finding| finding.code.as_str() == "standby-not-started").expect("the finding");
     assert!(why.message.contains(REASON_OF_EC2), "{}", why.message);
     assert!(report.summary.contains(REASON_OF_EC2), "{}", report.summary);
-    for started in report.findings.iter().filter(|finding| finding.code == "start-failed") {
+    for started in report.findings.iter().filter(|finding| finding.code.as_str() == "start-failed") {
         assert!(started.message.contains(REASON_OF_EC2), "{}", started.message);
     }
     assert!(mail(&stage.simulator, 0).contains(REASON_OF_EC2));

@@ -7,12 +7,14 @@ use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
 use token_failover::decide::checks::check;
 use token_failover::model::check::{CheckResult, Checks};
+use token_failover::model::code::Code;
 use token_failover::model::config::{Activation, Config};
-use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::{AttachmentId, CommandId};
 use token_failover::model::notification::{Fifo, Notification};
 use token_failover::model::observation::{Address, InstanceState, Observation, Reading};
 use token_failover::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{
     ActivationRecord, ActivationResult, Expectation, Holder, Movement, Outcome, Probe, Report, SCHEMA_VERSION, Step,
     StepRecord, StepResult, TokenServer,
@@ -37,7 +39,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
     Report {
         schema_version: SCHEMA_VERSION,
         outcome: Outcome::NoAction,
-        reason: "holder-healthy".to_owned(),
+        reason: Reason::HolderHealthy.into(),
         summary: format!("{HOLDER} is running and holds the interface. Nothing had to be done."),
         trigger: Trigger {
             kind: TriggerKind::InstanceStateChange,
@@ -85,7 +87,7 @@ fn movement() -> Movement {
 fn moved(config: &Config, observation: &Observation) -> Report {
     Report {
         outcome: Outcome::Moved,
-        reason: "holder-stopping".to_owned(),
+        reason: Reason::HolderStopping.into(),
         summary: format!(
             "The license interface moved from {HOLDER} to {STANDBY} in 3.4 s, because {}.",
             MoveCause::HolderStopping.in_words()
@@ -109,7 +111,7 @@ fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standb
     let summary = format!("The interface was not moved: {}.", refusal.in_words());
     findings.extend(plain.findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let reason = refusal.code().to_owned();
+    let reason = refusal.code().into();
     Report { outcome: Outcome::Refused, reason, summary, expected_to_work: Expectation::No, findings, ..plain }
 }
 
@@ -147,7 +149,7 @@ fn the_mail_of_a_repair_says_what_was_mended() {
     let plain = report(&config, &reachable_pair());
     let report = Report {
         outcome: Outcome::Repaired,
-        reason: "repairs-made".to_owned(),
+        reason: Reason::RepairsMade.into(),
         summary: "Nothing had to move. Repaired: elastic-ip.".to_owned(),
         checks: Checks { elastic_ip: CheckResult::Repaired, ..plain.checks },
         ..plain
@@ -187,7 +189,7 @@ fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
     let finding = Advisor::new(&config).attached_to_nothing(&[]);
     let report = Report {
         outcome: Outcome::Failed,
-        reason: "attached-to-nothing".to_owned(),
+        reason: Reason::AttachedToNothing.into(),
         summary: finding.message.clone(),
         expected_to_work: Expectation::No,
         findings: vec![finding],
@@ -201,7 +203,7 @@ fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_
     let config = standard::config(&[]);
     let movement = Movement { forced: None, standby_started: None, duration_ms: None, ..movement() };
     let report = Report {
-        reason: "report-was-owed".to_owned(),
+        reason: Reason::ReportWasOwed.into(),
         summary: format!(
             "The license interface moved from {HOLDER} to {STANDBY}. The move began at 2026-11-11 21:29:54 UTC. The run that \
              made it could not report it."
@@ -331,7 +333,7 @@ fn a_fifo_topic_gets_one_group_for_each_interface_and_one_message_for_each_repor
     let report = moved(&fifo, &on_standby());
     let expected = Fifo { group_id: INTERFACE.to_owned(), deduplication_id: format!("{RUN}-moved-holder-stopping") };
     assert_eq!([of(&report, RUN), of(&report, RUN)], [expected.clone(), expected.clone()]);
-    let owed = Report { reason: "report-was-owed".to_owned(), ..report.clone() };
+    let owed = Report { reason: Reason::ReportWasOwed.into(), ..report.clone() };
     let different: BTreeSet<String> =
         [of(&report, RUN), of(&owed, RUN), of(&report, "another run"), of(&owed, &format!("{RUN}-0"))]
             .map(|fifo| fifo.deduplication_id)
@@ -480,7 +482,7 @@ fn many_findings(count: usize, length: usize, letter: &str) -> Vec<Finding> {
     let severities = [Severity::Info, Severity::Critical, Severity::Warning];
     let finding = |number: usize| Finding {
         severity: severities[number % 3],
-        code: "subscription-unconfirmed".to_owned(),
+        code: FindingCode::SubscriptionUnconfirmed.into(),
         message: format!("{number} {}.", letter.repeat(length)),
         resource: Some(format!("email {number}@example.com")),
         remedy: format!("aws sns subscribe {}", letter.repeat(length)),
@@ -536,7 +538,7 @@ fn a_report_with_too_many_steps_keeps_the_last_ones_and_says_how_many_it_leaves_
     let document: Report = serde_json::from_str(&protocols(&notification)["lambda"]).expect("a report");
     assert!(document.steps.len() >= 100);
     assert_eq!(document.steps, report.steps[5000 - document.steps.len()..]);
-    let said: Vec<_> = document.findings.iter().filter(|finding| finding.code == "steps-left-out").collect();
+    let said: Vec<_> = document.findings.iter().filter(|finding| finding.code.as_str() == "steps-left-out").collect();
     assert_eq!(said.len(), 1);
     assert!(said[0].message.starts_with(&format!("{} earlier steps ", 5000 - document.steps.len())), "{said:?}");
 }
@@ -665,9 +667,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     }));
 
     let mut findings: Vec<Finding> = every_refusal().iter().flat_map(|refusal| advisor.refusal(refusal, &[])).collect();
-    findings.extend(obstacles.into_iter().filter_map(|obstacle| {
-        advisor.standby(&Standby { instance_id: parsed(STANDBY), verdict: Verdict::NotViable(obstacle) })
-    }));
+    findings.extend(obstacles.iter().map(|obstacle| advisor.standby(&parsed(STANDBY), obstacle)));
     findings.extend(worlds.iter().flat_map(|world| report(config, world).findings));
     findings.extend([
         advisor.attached_to_nothing(&[]),
@@ -772,8 +772,8 @@ fn every_finding_has_a_code_a_sentence_a_resource_and_a_remedy() {
         standard::config(&[("TOKEN_SERVER_CLIENTS", "-")]),
     ] {
         for finding in every_finding(&config) {
-            let is_code = !finding.code.is_empty() && finding.code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-            assert!(is_code, "{finding:?}");
+            let Code::Known(code) = finding.code else { panic!("{finding:?}") };
+            assert!(code.severities().contains(&finding.severity), "{finding:?}");
             assert!(finding.message.ends_with(['.', ')']) && !finding.message.contains('\n'), "{finding:?}");
             assert!(finding.resource.as_ref().is_some_and(|resource| !resource.is_empty()), "{finding:?}");
             assert!(!finding.remedy.trim().is_empty(), "{finding:?}");

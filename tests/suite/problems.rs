@@ -13,8 +13,10 @@ use simulator::{Disruption, Scenario, Simulator, names};
 use token_failover::act::failover::Invocation;
 use token_failover::decide::problem::{Decision, Memory, Problem, REMINDER, Remembered, State, decide};
 use token_failover::model::failure::Failure;
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report};
 use token_failover::model::tags::{REFUSED, tag_value};
+use token_failover::tell::summary;
 use tokio::time::{Instant, sleep};
 
 use crate::standard::event;
@@ -181,7 +183,7 @@ async fn a_move_that_never_comes_to_an_end_is_mailed_once() {
         }
     }
     assert_eq!(mails(&stage), ["FAILED"]);
-    assert_eq!(document(&stage, 0).reason, "deadline-reached");
+    assert_eq!(document(&stage, 0).reason.as_str(), "deadline-reached");
 }
 
 #[tokio::test(start_paused = true)]
@@ -245,7 +247,7 @@ async fn a_failed_move_that_leaves_the_interface_where_it_was_is_mailed_once() {
     });
     schedule(&stage, 0..8).await;
     let reasons: Vec<String> =
-        (0..stage.simulator.messages().len()).map(|index| document(&stage, index).reason).collect();
+        (0..stage.simulator.messages().len()).map(|index| document(&stage, index).reason.to_string()).collect();
     assert_eq!(reasons, ["returned-to-former-holder"]);
     assert!(tags(&stage).keys().all(|key| !key.contains(":owed:")), "{:?}", tags(&stage));
 }
@@ -437,7 +439,7 @@ async fn a_retry_that_publishes_the_second_of_two_owed_reports_is_not_taken_for_
 // ---- The decision ----
 
 fn problem(digest_of: &str) -> Problem {
-    Problem::new("no-viable-standby", [digest_of])
+    Problem::new(Reason::NoViableStandby, [digest_of])
 }
 
 /// A problem that began ten hours ago and was mailed last at this time.
@@ -449,7 +451,7 @@ fn remembered(digest_of: &str, mailed: Option<DateTime<Utc>>) -> Remembered {
 fn what_is_said_depends_on_what_was_mailed_when_and_on_what_the_run_came_to() {
     let ago = |time: TimeDelta| remembered("a", Some(now() - time));
     let (fresh, second) = (ago(TimeDelta::hours(1)), TimeDelta::seconds(1));
-    let other = Problem::new("call-rejected", ["a"]);
+    let other = Problem::new(Reason::CallRejected, ["a"]);
     let again = Remembered { mailed: Some(now()), ..fresh.clone() };
     let first = |problem: &Problem| Remembered { problem: problem.clone(), since: Some(now()), mailed: Some(now()) };
     let tell = |told: &Remembered| Decision::Tell(told.clone());
@@ -526,17 +528,18 @@ fn the_tag_and_the_process_remember_together() {
 #[test]
 fn a_problem_is_told_apart_by_its_code_and_its_details_in_a_tag_of_few_letters() {
     let problems = [
-        Problem::new("no-viable-standby", ["a", "b"]),
-        Problem::new("no-viable-standby", ["b", "a"]),
-        Problem::new("no-viable-standby", ["ab"]),
-        Problem::new("no-viable-standby", Vec::<String>::new()),
-        Problem::new("call-rejected", ["a", "b"]),
+        Problem::new(Reason::NoViableStandby, ["a", "b"]),
+        Problem::new(Reason::NoViableStandby, ["b", "a"]),
+        Problem::new(Reason::NoViableStandby, ["ab"]),
+        Problem::new(Reason::NoViableStandby, Vec::<String>::new()),
+        Problem::new(Reason::CallRejected, ["a", "b"]),
     ];
     let digests: BTreeSet<&str> = problems.iter().map(|problem| problem.digest.as_str()).collect();
     assert_eq!(digests.len(), problems.len());
-    let remembered = Remembered { since: None, mailed: Some(now()), problem: Problem::new("x", ["é"; 500]) };
+    let remembered =
+        Remembered { since: None, mailed: Some(now()), problem: Problem::new(Reason::TooManyMoves, ["é"; 500]) };
     let value = remembered.value();
-    assert_eq!(value, format!("x {} mailed=2026-11-11T21:29:54Z", remembered.problem.digest));
+    assert_eq!(value, format!("too-many-moves {} mailed=2026-11-11T21:29:54Z", remembered.problem.digest));
     assert_eq!((tag_value(&value), Remembered::read(&value)), (value.clone(), remembered));
 }
 
@@ -547,9 +550,9 @@ proptest! {
     ) {
         let known = Remembered::read(&value);
         prop_assert_eq!(Remembered::read(&tag_value(&known.value())), known.clone());
-        let state = State::Problem(Problem::new("x", ["y"]));
+        let state = State::Problem(Problem::new(Reason::TooManyMoves, ["y"]));
         prop_assert!(matches!(decide(Some(&known), now(), &state, false), Decision::Tell(_)));
         let said = [decide(Some(&known), now(), &State::Well, false), decide(Some(&known), now(), &State::Well, true)];
-        prop_assert!(said.iter().all(|said| said.in_words().is_ascii()), "{:?}", said);
+        prop_assert!(said.iter().all(|said| summary::with_problem("", said).is_ascii()), "{:?}", said);
     }
 }

@@ -111,7 +111,7 @@ async fn a_standby_with_as_many_interfaces_as_its_type_can_have_is_viable_once_o
     assert_eq!((refused.outcome, refused.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
     assert_eq!(attaches(&stage), Vec::<String>::new());
     let is_about_standby = |finding: &&Finding| {
-        finding.code == "standby-not-viable" && finding.resource.as_deref() == Some(names::STANDBY)
+        finding.code.as_str() == "standby-not-viable" && finding.resource.as_deref() == Some(names::STANDBY)
     };
     let said: Vec<_> = refused.findings.iter().filter(is_about_standby).collect();
     let message = format!(

@@ -67,7 +67,7 @@ fn owed(simulator: &Simulator) -> Vec<String> {
 }
 
 fn finding<'a>(report: &'a Report, code: &str) -> Option<(Severity, &'a str)> {
-    let finding = report.findings.iter().find(|finding| finding.code == code);
+    let finding = report.findings.iter().find(|finding| finding.code.as_str() == code);
     finding.map(|finding| (finding.severity, finding.message.as_str()))
 }
 
@@ -474,7 +474,7 @@ mod a_standby_that_runs {
             if is_attach && is_standby { full.clone() } else { Disruption::None }
         });
         let report = stage.invoke(event("operator-failover")).await.expect("a report");
-        assert_eq!(report.reason, "returned-to-former-holder");
+        assert_eq!(report.reason.as_str(), "returned-to-former-holder");
         let commands = stage.simulator.commands();
         assert_eq!(commands.iter().map(|one| one.instance_id.as_str()).collect::<Vec<_>>(), [names::HOLDER]);
         assert_eq!(report.activation.expect("what came of it").result, ActivationResult::Done);
@@ -692,7 +692,7 @@ mod an_audit {
     #[tokio::test(start_paused = true)]
     async fn says_whether_a_standby_could_be_woken() {
         let (stage, fine) = audit(simulator::pair()).await;
-        assert_eq!(fine.reason, "ready", "{:?}", fine.findings);
+        assert_eq!(fine.reason.as_str(), "ready", "{:?}", fine.findings);
         assert_eq!(calls(&stage.simulator, "DescribeDocument"), 1);
         assert_eq!(calls(&stage.simulator, "DescribeInstanceInformation"), 1);
 
@@ -707,7 +707,7 @@ mod an_audit {
                 .instance(names::HOLDER, |holder| holder.agent(deaf))
                 .instance(names::STANDBY, |standby| standby.agent(deaf));
             let (_, report) = audit(world).await;
-            let about = report.findings.iter().filter(|finding| finding.code == "member-not-managed");
+            let about = report.findings.iter().filter(|finding| finding.code.as_str() == "member-not-managed");
             let about: Vec<_> = about.map(|finding| (finding.severity, finding.resource.as_deref())).collect();
             let expected = [(Severity::Critical, Some(names::STANDBY)), (Severity::Warning, Some(names::HOLDER))];
             assert_eq!(about, expected, "{deaf:?}");
@@ -718,7 +718,7 @@ mod an_audit {
     async fn does_not_ask_for_the_agent_of_a_standby_that_is_started_for_the_interface() {
         let (_, report) =
             audit(simulator::cold_standby().instance(names::STANDBY, |standby| standby.without_agent())).await;
-        assert_eq!(report.reason, "ready", "{:?}", report.findings);
+        assert_eq!(report.reason.as_str(), "ready", "{:?}", report.findings);
     }
 
     #[tokio::test(start_paused = true)]
@@ -729,8 +729,8 @@ mod an_audit {
             let report = stage.invoke(event("operator-audit")).await.expect("a report");
             let expected = format!("ssm:{action}");
             let told = report.findings.iter().find(|finding| finding.resource.as_deref() == Some(&expected));
-            assert!(told.is_some_and(|finding| finding.code == "permission-denied"), "{:?}", report.findings);
-            assert_eq!(report.reason, "ready-with-warnings");
+            assert!(told.is_some_and(|finding| finding.code.as_str() == "permission-denied"), "{:?}", report.findings);
+            assert_eq!(report.reason.as_str(), "ready-with-warnings");
         }
     }
 }

@@ -67,7 +67,7 @@ async fn only_a_confirmed_subscription_counts_and_without_one_nothing_is_ready()
                 .map(|finding| (finding.severity, finding.code.as_str(), finding.resource.clone().unwrap_or_default()))
                 .collect();
             assert_eq!(found, expected, "{addresses:?}");
-            assert_eq!(report.reason.starts_with("ready"), is_confirmed, "{addresses:?}: {}", report.reason);
+            assert_eq!(report.reason.as_str().starts_with("ready"), is_confirmed, "{addresses:?}: {}", report.reason);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What will go wrong with a license file when the license interface moves.
 
 use token_failover::model::config::PortRange;
-use token_failover::model::finding::Finding;
+use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::MacAddress;
 
 use crate::license::file::{Host, Hostid, License, Server, Vendor};
@@ -59,8 +59,8 @@ impl License {
         let mut findings = Vec::new();
         // A license of one machine has neither token server nor ports.
         if self.servers.is_empty() {
-            findings.push(Finding::critical(
-                "no-server-line",
+            findings.push(Finding::new(
+                FindingCode::NoServerLine,
                 "license file",
                 "The file has no SERVER line. Either it is a license for one machine, which needs no token server, or its \
                  first lines are missing."
@@ -83,8 +83,8 @@ impl License {
     fn number_of_servers(&self) -> Option<Finding> {
         match self.servers.len() {
             0 | 1 => None,
-            3 => Some(Finding::critical(
-                "redundant-servers",
+            3 => Some(Finding::new(
+                FindingCode::RedundantServers,
                 "license file",
                 "The file has three SERVER lines: three redundant token servers, each with its own hostid. They do not need \
                  an interface that moves."
@@ -92,8 +92,8 @@ impl License {
                 "Run the three servers without token-failover, or ask support@mosek.com for a license for one server."
                     .to_owned(),
             )),
-            number => Some(Finding::critical(
-                "wrong-number-of-servers",
+            number => Some(Finding::new(
+                FindingCode::WrongNumberOfServers,
                 "license file",
                 format!("The file has {number} SERVER lines, but a license has one or three."),
                 "Keep only the line of the server that the license was issued for.".to_owned(),
@@ -111,8 +111,8 @@ impl License {
         if named.is_empty() || is_any || named.contains(&mac.hostid()) {
             return None;
         }
-        Some(Finding::critical(
-            "hostid-mismatch",
+        Some(Finding::new(
+            FindingCode::HostidMismatch,
             mac,
             format!(
                 "The license names the hostid {}, but the interface has {}. The token server will refuse to serve the license.",
@@ -128,8 +128,8 @@ impl License {
     fn vendors(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.vendors.is_empty() {
-            findings.push(Finding::critical(
-                "no-vendor-line",
+            findings.push(Finding::new(
+                FindingCode::NoVendorLine,
                 "license file",
                 "The file has no VENDOR line, so lmgrd starts no vendor daemon and serves no license.".to_owned(),
                 "Add the line VENDOR MOSEKLM port=27008 after the SERVER line.".to_owned(),
@@ -141,8 +141,8 @@ impl License {
         for (index, vendor) in self.vendors.iter().enumerate() {
             let before = self.vendors.get(..index).unwrap_or_default();
             if before.iter().any(|other| other.name == vendor.name) {
-                findings.push(Finding::warning(
-                    "vendor-repeated",
+                findings.push(Finding::new(
+                    FindingCode::VendorRepeated,
                     line(vendor.line),
                     format!("The vendor daemon {} already has a line.", vendor.name),
                     format!("Keep only one of the lines of {}.", vendor.name),
@@ -152,8 +152,8 @@ impl License {
             let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
             let is_anothers = before.iter().any(|other| other.port == Some(port) && other.name != vendor.name);
             if is_lmgrds || is_anothers {
-                findings.push(Finding::critical(
-                    "port-used-twice",
+                findings.push(Finding::new(
+                    FindingCode::PortUsedTwice,
                     line(vendor.line),
                     format!(
                         "{} has port {port}, which another daemon uses, so {} cannot start.",
@@ -170,8 +170,8 @@ impl License {
         names.sort_unstable();
         names.dedup();
         if names.len() > 1 {
-            findings.push(Finding::warning(
-                "several-vendors",
+            findings.push(Finding::new(
+                FindingCode::SeveralVendors,
                 "license file",
                 format!(
                     "The file has {} vendor daemons: {}. They all move together, and each needs its own port.",
@@ -198,8 +198,8 @@ impl License {
                 self.free_port()
             ),
         };
-        Finding::critical(
-            "vendor-port-not-fixed",
+        Finding::new(
+            FindingCode::VendorPortNotFixed,
             line(vendor.line),
             format!(
                 "The port of {} is not fixed. The daemon takes another port at each start, and a failover is a start, so no \
@@ -228,8 +228,8 @@ impl License {
         } else {
             format!("Lines {} were not fully understood.", some_of(&numbers))
         };
-        Some(Finding::info(
-            "lines-not-understood",
+        Some(Finding::new(
+            FindingCode::LinesNotUnderstood,
             line(*first),
             message,
             "Compare the file with the one that the vendor sent: a backslash at the end of a long line may be missing."
@@ -255,8 +255,8 @@ fn some_of(items: &[String]) -> String {
 fn hostids(server: &Server) -> Vec<Finding> {
     let macs = server.hostids.iter().filter(|hostid| matches!(hostid, Hostid::Mac(_))).count();
     if macs > 1 {
-        let finding = Finding::info(
-            "several-hostids",
+        let finding = Finding::new(
+            FindingCode::SeveralHostids,
             line(server.line),
             format!("The SERVER line names {macs} MAC addresses. Any one of them is sufficient."),
             "Set TOKEN_SERVER_HOSTID to the one of the license interface.".to_owned(),
@@ -270,24 +270,26 @@ fn hostids(server: &Server) -> Vec<Finding> {
     for hostid in &server.hostids {
         let finding = match hostid {
             Hostid::Mac(_) => continue,
-            Hostid::Any => Finding::warning(
-                "hostid-not-a-mac",
+            Hostid::Any => Finding::new(
+                FindingCode::HostidNotAMac,
                 line(server.line),
                 "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. Only \
                  the addresses move with the interface."
                     .to_owned(),
                 "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-            ),
-            Hostid::Other(kind) if kind == "INTERNET" => Finding::warning(
-                "hostid-not-a-mac",
+            )
+            .as_severe_as(Severity::Warning),
+            Hostid::Other(kind) if kind == "INTERNET" => Finding::new(
+                FindingCode::HostidNotAMac,
                 line(server.line),
                 "The hostid is an IP address, not a MAC address. It moves with the interface only if it is the interface's \
                  private address."
                     .to_owned(),
                 "Compare it with the private address of the license interface, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-            ),
-            Hostid::Other(kind) => Finding::critical(
-                "hostid-not-a-mac",
+            )
+            .as_severe_as(Severity::Warning),
+            Hostid::Other(kind) => Finding::new(
+                FindingCode::HostidNotAMac,
                 line(server.line),
                 format!(
                     "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token \
@@ -295,8 +297,8 @@ fn hostids(server: &Server) -> Vec<Finding> {
                 ),
                 "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
             ),
-            Hostid::Unknown => Finding::critical(
-                "hostid-not-a-mac",
+            Hostid::Unknown => Finding::new(
+                FindingCode::HostidNotAMac,
                 line(server.line),
                 "The hostid does not look like a hostid. It may be a placeholder from a template.".to_owned(),
                 "Use the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
@@ -317,22 +319,22 @@ fn place(server: &Server) -> Vec<Finding> {
     let rename = "Write a name that every client resolves to the address of the license interface, and restart the token \
                   server. The license stays valid.";
     match &server.host {
-        Host::Placeholder => findings.push(Finding::critical(
-            "host-placeholder",
+        Host::Placeholder => findings.push(Finding::new(
+            FindingCode::HostPlaceholder,
             line(server.line),
             "The host is still the placeholder of a template.".to_owned(),
             rename.to_owned(),
         )),
-        Host::ThisHost => findings.push(Finding::warning(
-            "host-is-this-host",
+        Host::ThisHost => findings.push(Finding::new(
+            FindingCode::HostIsThisHost,
             line(server.line),
             "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to the vendor \
              daemon, may not find the token server."
                 .to_owned(),
             rename.to_owned(),
         )),
-        Host::Named(name) if is_loopback(name) => findings.push(Finding::warning(
-            "host-is-loopback",
+        Host::Named(name) if is_loopback(name) => findings.push(Finding::new(
+            FindingCode::HostIsLoopback,
             line(server.line),
             format!("The host is {name}, so every client connects to its own machine."),
             rename.to_owned(),
@@ -340,8 +342,8 @@ fn place(server: &Server) -> Vec<Finding> {
         Host::Named(_) => {}
     }
     if server.port.is_none() {
-        findings.push(Finding::warning(
-            "server-port-missing",
+        findings.push(Finding::new(
+            FindingCode::ServerPortMissing,
             line(server.line),
             format!(
                 "The SERVER line has no port: lmgrd takes the first free port of {DEFAULT_PORTS}, and clients have to search \
@@ -353,8 +355,8 @@ fn place(server: &Server) -> Vec<Finding> {
         ));
     }
     if server.platforms.is_some_and(|platforms| platforms & VIRTUAL_MACHINES == 0) {
-        findings.push(Finding::warning(
-            "virtual-machines-excluded",
+        findings.push(Finding::new(
+            FindingCode::VirtualMachinesExcluded,
             line(server.line),
             "PLAT= does not allow virtual machines, so lmgrd may not start on an EC2 instance.".to_owned(),
             "Ask the vendor for a license that may be served from a virtual machine.".to_owned(),

@@ -390,7 +390,7 @@ fn the_port_to_write_is_one_that_nothing_in_the_file_uses() {
         "SERVER license 0273ae2adc81 27020\nVENDOR MOSEKLM\nVENDOR solver port=27021\nVENDOR other port=27022",
     );
     let finding = license.assess(None).into_iter().next().expect("a finding");
-    assert_eq!(finding.code, "vendor-port-not-fixed");
+    assert_eq!(finding.code.as_str(), "vendor-port-not-fixed");
     assert!(finding.remedy.starts_with("Write port=27023 at the end of the line"), "{}", finding.remedy);
     let last = with_lines("SERVER license 0273ae2adc81 65535\nVENDOR MOSEKLM").assess(None);
     assert!(last[0].remedy.starts_with("Write port=27008 at the end of the line"), "{}", last[0].remedy);

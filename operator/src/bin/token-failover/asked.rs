@@ -12,9 +12,10 @@ use token_failover::act::run::Record;
 use token_failover::model::config::Config;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
-use token_failover::model::finding::Severity;
+use token_failover::model::finding::{FindingCode, Severity};
 use token_failover::model::ids::NetworkInterfaceId;
 use token_failover::model::observation::NetworkInterface;
+use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report, Step, StepResult};
 use token_failover::ports::Ec2;
 use token_failover_aws::{self as aws, SdkConfig, SdkEc2};
@@ -32,8 +33,8 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     if json {
         show::document(&report)?;
     }
-    let is_denied = report.reason == "permission-denied" && report.outcome != Outcome::Resolved;
-    let denied = report.findings.iter().find(|finding| is_denied && finding.code == report.reason);
+    let is_denied = report.reason == Reason::PermissionDenied && report.outcome != Outcome::Resolved;
+    let denied = report.findings.iter().find(|finding| is_denied && finding.code == FindingCode::PermissionDenied);
     let trouble =
         denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
     // A person whose credentials do not suffice is told that alone, where the rest of the report says nothing but that. What was
@@ -56,13 +57,13 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
         | Outcome::Paused
         | Outcome::Resumed
         | Outcome::Resolved => worst < Some(Severity::Critical),
-        Outcome::Audited => report.reason == "ready",
+        Outcome::Audited => report.reason == Reason::Ready,
         // What would be done is worth a look, be it a move or a start.
         Outcome::Planned => {
             let does_something = report.steps.iter().any(|step| step.result == StepResult::Planned);
             !does_something && worst < Some(Severity::Warning)
         }
-        _ => false,
+        Outcome::Refused | Outcome::Failed | Outcome::Ignored => false,
     };
     Ok(if is_well { Ended::Well } else { Ended::Badly })
 }
