@@ -255,9 +255,9 @@ mod at_other_times {
     async fn from_outside(scenario: Scenario, request: Value) -> (Report, Duration) {
         let simulator = scenario.build();
         let config = standard::config(&[]);
-        let doors = support::below::doors(&simulator, &config.topic.to_string());
+        let ports = support::below::ports(&simulator, &config.topic.to_string());
         let prober = Prober::outside(support::connecting_to(&simulator));
-        let function = Failover::new(config, doors, Box::new(|_| ())).probing(prober);
+        let function = Failover::new(config, ports, Box::new(|_| ())).probing(prober);
         let began = Instant::now();
         let report = function.handle(token_failover::act::failover::Invocation {
             payload: request,

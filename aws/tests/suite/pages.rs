@@ -45,14 +45,14 @@ fn many(count: usize) -> Scenario {
     scenario
 }
 
-fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
+fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     aws::clients(&sdk_config(simulator), &config(&[]))
 }
 
 /// How many of so many a reader finds.
 async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
     let simulator = many(count).build();
-    let (ec2, sns, ssm) = doors(&simulator);
+    let (ec2, sns, ssm) = ports(&simulator);
     let ids: Vec<String> = (0..count).map(|n| format!("0{n:016x}")).collect();
     match reader {
         "instances_in" => ec2.instances_in(names::VPC, names::ZONE).await.map(|found| found.len()),

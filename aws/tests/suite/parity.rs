@@ -15,14 +15,14 @@ use crate::support::below;
 use crate::wire;
 
 /// What is called, how it ends, and what comes of it.
-async fn calls<E, S, M>(simulator: &Simulator, doors: (E, S, M)) -> Vec<String>
+async fn calls<E, S, M>(simulator: &Simulator, ports: (E, S, M)) -> Vec<String>
 where
     E: Ec2,
     S: Sns,
     M: Ssm,
 {
     let config = standard::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
-    let function = Failover::new(config, doors, Box::new(|_| ()));
+    let function = Failover::new(config, ports, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),
         request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
@@ -60,9 +60,9 @@ fn scenarios() -> [Scenario; 6] {
 async fn the_same_calls_are_made_in_both_lanes() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
         let simulator = scenario.clone().build();
-        let below = calls(&simulator, below::doors(&simulator, names::TOPIC)).await;
+        let below = calls(&simulator, below::ports(&simulator, names::TOPIC)).await;
         let simulator = scenario.build();
-        let through_the_sdk = calls(&simulator, wire::doors(&simulator)).await;
+        let through_the_sdk = calls(&simulator, wire::ports(&simulator)).await;
         // What only the report needs is read while EC2 attaches the interface, and again where that is done sooner.
         let reads = ["DescribeSecurityGroupRules", "DescribeAddresses", "GetManagedPrefixListEntries"];
         let is_for_the_report = |call: &&String| reads.iter().any(|read| call.starts_with(read));
@@ -105,10 +105,10 @@ async fn the_same_failures_mean_the_same_in_both_lanes() {
         Disruption::Hang,
     ] {
         let simulator = simulator::pair().build();
-        let (ec2, ..) = below::doors(&simulator, names::TOPIC);
+        let (ec2, ..) = below::ports(&simulator, names::TOPIC);
         let below = failures(&simulator, ec2, disruption.clone()).await;
         let simulator = simulator::pair().build();
-        let (ec2, ..) = wire::doors(&simulator);
+        let (ec2, ..) = wire::ports(&simulator);
         let through_the_sdk = failures(&simulator, ec2, disruption.clone()).await;
         assert_eq!(below, through_the_sdk, "{disruption:?}");
     }
