@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use proptest::prelude::*;
-use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
+use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
 use token_failover::decide::marks::{Change as Owed, Debt, Marks, RunName, Standing, Waking, announced_with};
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{Attachment, AttachmentStatus, InterfaceLimits, NetworkInterface};
@@ -229,7 +229,7 @@ fn until_its_deadline_a_run_may_still_report_what_it_owes() {
     let just_before: DateTime<Utc> = parsed::<DateTime<Utc>>(DEADLINE) - TimeDelta::nanoseconds(1);
     for debt in [move_debt(), attach_debt(), repair_debt()] {
         for interface in
-            [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached), on(Some(STRANGER), Attached)]
+            [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached), on(Some(NON_MEMBER), Attached)]
         {
             assert_eq!(debt.standing(just_before, &interface), Standing::Busy, "{debt:?}");
             assert_ne!(debt.standing(parsed(DEADLINE), &interface), Standing::Busy, "{debt:?}");
@@ -254,7 +254,7 @@ fn a_move_is_open_while_the_interface_is_between_two_attachments() {
 #[test]
 fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
     for interface in
-        [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(STRANGER), Attached), on(None, Attached)]
+        [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(NON_MEMBER), Attached), on(None, Attached)]
     {
         assert_eq!(
             [standing(&move_debt(), &interface), standing(&attach_debt(), &interface)],
@@ -266,7 +266,8 @@ fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
 #[test]
 fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_went_since() {
     let arrived = move_debt().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
-    for interface in [on_nothing(), where_it_was(Attached), on(Some(STRANGER), Attached), on(Some(STANDBY), Detaching)]
+    for interface in
+        [on_nothing(), where_it_was(Attached), on(Some(NON_MEMBER), Attached), on(Some(STANDBY), Detaching)]
     {
         assert_eq!(standing(&arrived, &interface), Standing::Due);
     }
@@ -285,7 +286,7 @@ fn a_move_that_never_left_is_void_once_no_answer_can_be_older() {
 
 #[test]
 fn a_repair_is_due_wherever_the_interface_is() {
-    for interface in [on_nothing(), where_it_was(Attached), where_it_was(Detaching), on(Some(STRANGER), Attached)] {
+    for interface in [on_nothing(), where_it_was(Attached), where_it_was(Detaching), on(Some(NON_MEMBER), Attached)] {
         assert_eq!(standing(&repair_debt(), &interface), Standing::Due);
     }
 }

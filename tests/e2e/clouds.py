@@ -16,7 +16,7 @@ from botocore.config import Config
 from harness import CREDENTIALS, REGION, TARGET, Process, free_port, http, listens
 
 # The ids that the documents in events/ use.
-EVENT_HOLDER, EVENT_STANDBY, EVENT_STRANGER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
+EVENT_HOLDER, EVENT_STANDBY, EVENT_NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 PRIVATE_ADDRESS = "10.0.1.50"
 
 
@@ -60,7 +60,7 @@ class Cloud:
         """A document of events/, about the instances of this cloud."""
         text = Path(path).read_text()
         text = text.replace(EVENT_HOLDER, self.holder).replace(EVENT_STANDBY, self.standby)
-        text = text.replace(EVENT_STRANGER, self.stranger)
+        text = text.replace(EVENT_NON_MEMBER, self.stranger)
         return json.loads(text)
 
     def network_interface(self):
@@ -82,7 +82,7 @@ class Cloud:
 class Simulator(Cloud, Process):
     """The project's simulator with its scenario `pair`, over loopback."""
 
-    holder, standby, stranger = EVENT_HOLDER, EVENT_STANDBY, EVENT_STRANGER
+    holder, standby, stranger = EVENT_HOLDER, EVENT_STANDBY, EVENT_NON_MEMBER
     interface, allocation = "eni-0ddddddddddddddd1", "eipalloc-0eeeeeeeeeeeeeee1"
     topic = f"arn:aws:sns:{REGION}:123456789012:token-failover"
 

@@ -849,7 +849,7 @@ impl Checker {
     /// The line with short names instead of ids.
     fn readable(&self, line: &str) -> String {
         let mut line = line.replace(&format!(" NetworkInterfaceId={}", names::INTERFACE), "");
-        for id in self.scenario.members.iter().chain([&names::STRANGER]) {
+        for id in self.scenario.members.iter().chain([&names::NON_MEMBER]) {
             line = line.replace(id, called(id));
         }
         line

@@ -145,7 +145,7 @@ pub(crate) fn called(id: &str) -> &str {
         names::STANDBY => "B",
         names::THIRD => "C",
         FOURTH => "D",
-        names::STRANGER => "the non-member",
+        names::NON_MEMBER => "the non-member",
         other => other,
     }
 }
@@ -749,7 +749,7 @@ impl Generator {
         let holder = match place {
             0..70 => Some(members[0]),
             70..76 => Some(members[0]),
-            76..79 => Some(names::STRANGER),
+            76..79 => Some(names::NON_MEMBER),
             _ => None,
         };
         for (position, id) in members.iter().enumerate() {
@@ -838,7 +838,7 @@ impl Generator {
             .acts
             .iter()
             .any(|intervention| matches!(intervention, Intervention::At(_, Act::Terminate(id)) if Some(*id) == holder));
-        world = world.instance(names::STRANGER, |spec| spec).interface(names::INTERFACE, |mut spec| {
+        world = world.instance(names::NON_MEMBER, |spec| spec).interface(names::INTERFACE, |mut spec| {
             spec = match holder {
                 Some(id) => spec.on(id, if is_primary { 0 } else { device_index }),
                 None => spec.free(),
@@ -847,7 +847,7 @@ impl Generator {
             if deletes && !dies { spec.delete_on_termination() } else { spec }
         });
         match holder {
-            Some(names::STRANGER) => self.description.push("the interface is attached to a non-member".to_owned()),
+            Some(names::NON_MEMBER) => self.description.push("the interface is attached to a non-member".to_owned()),
             None => self.description.push("the interface is attached to nothing".to_owned()),
             _ => {}
         }
@@ -867,7 +867,8 @@ impl Generator {
             }
             _ => {
                 self.description.push("the Elastic IP is with the non-member".to_owned());
-                world = world.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STRANGER)));
+                world =
+                    world.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::NON_MEMBER)));
             }
         }
         if !plain && self.dice.percent(10) {
@@ -1042,13 +1043,13 @@ impl Generator {
                 13 | 14 => Act::AttachByHand(member),
                 15 => {
                     if self.dice.percent(80) {
-                        Act::AttachByHand(names::STRANGER)
+                        Act::AttachByHand(names::NON_MEMBER)
                     } else {
                         Act::DeleteInterface
                     }
                 }
                 16 => Act::TakeAddressOff,
-                17 => Act::MoveAddressTo(self.dice.pick(&[names::STANDBY, names::STRANGER])),
+                17 => Act::MoveAddressTo(self.dice.pick(&[names::STANDBY, names::NON_MEMBER])),
                 18 => Act::DeleteOnTermination,
                 _ => Act::CloseTheGroup,
             };

@@ -57,8 +57,8 @@ use Severity::{Critical, Info, Warning};
 /// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
 const FAULTS: &[Fault] = &[
     fault("held-by-stranger", Critical, |world| {
-        let world = world.instance(names::STRANGER, |stranger| stranger.running());
-        world.interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1))
+        let world = world.instance(names::NON_MEMBER, |stranger| stranger.running());
+        world.interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1))
     }),
     fault("attached-to-nothing", Critical, |world| world.interface(names::INTERFACE, |interface| interface.free())),
     fault("primary-interface", Critical, |world| {
@@ -99,8 +99,8 @@ const FAULTS: &[Fault] = &[
         world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STANDBY)))
     }),
     fault("elastic-ip-with-stranger", Critical, |world| {
-        let world = world.instance(names::STRANGER, |stranger| stranger.running());
-        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STRANGER)))
+        let world = world.instance(names::NON_MEMBER, |stranger| stranger.running());
+        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::NON_MEMBER)))
     }),
     fault("no-internet-gateway", Critical, |world| {
         world.route_table(names::MAIN_ROUTE_TABLE, |table| table.without_route("0.0.0.0/0"))

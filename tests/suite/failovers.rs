@@ -1004,7 +1004,7 @@ mod strangers {
 
     #[tokio::test(start_paused = true)]
     async fn that_hold_the_interface_keep_it_and_are_reported_once() {
-        let held = simulator::trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+        let held = simulator::trio().interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1));
         let stage = stage(held);
 
         let first = stage.invoke(event("schedule")).await.expect("a report");
@@ -1279,13 +1279,13 @@ mod errors_of_ec2 {
         let scenario = simulator::trio().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(scenario);
         stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
-            world.act(AttachNetworkInterface::to(names::STRANGER, names::INTERFACE, 1)).expect("it is free");
+            world.act(AttachNetworkInterface::to(names::NON_MEMBER, names::INTERFACE, 1)).expect("it is free");
         });
 
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
-        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STRANGER));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::NON_MEMBER));
     }
 }
 
@@ -1465,14 +1465,14 @@ mod owed_reports_after_what_others_did {
 
     #[tokio::test(start_paused = true)]
     async fn tell_where_the_interface_went_even_if_somebody_has_given_it_to_a_stranger_since() {
-        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
+        let stranger = stopped_holder().instance(names::NON_MEMBER, |stranger| stranger.running());
         let stage = stage(stranger.timings(Timings::realistic()));
         stage.simulator.always("Publish", Disruption::internal_error());
         stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
         stage.simulator.calm();
         stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
         tokio::time::sleep(Duration::from_secs(10)).await;
-        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::NON_MEMBER, 1)).expect("it is free");
         tokio::time::sleep(Duration::from_secs(10)).await;
 
         let report = stage.invoke(event("schedule")).await.expect("a report");
@@ -1491,14 +1491,14 @@ mod owed_reports_after_what_others_did {
 
     #[tokio::test(start_paused = true)]
     async fn do_not_hide_that_a_killed_run_left_it_with_a_stranger() {
-        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
+        let stranger = stopped_holder().instance(names::NON_MEMBER, |stranger| stranger.running());
         let stage = stage(stranger.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
         tokio::time::sleep(Duration::from_secs(10)).await;
         stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
         tokio::time::sleep(Duration::from_secs(10)).await;
-        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::NON_MEMBER, 1)).expect("it is free");
         tokio::time::sleep(Duration::from_secs(300)).await;
 
         stage.invoke(event("schedule")).await.expect("a report");
@@ -1561,12 +1561,12 @@ mod owed_reports_after_what_others_did {
     #[tokio::test(start_paused = true)]
     async fn are_not_settled_by_the_report_of_a_move_that_was_refused() {
         let free = simulator::pair().interface(names::INTERFACE, |interface| interface.free());
-        let stage = stage(free.instance(names::STRANGER, |stranger| stranger.running()));
+        let stage = stage(free.instance(names::NON_MEMBER, |stranger| stranger.running()));
         let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::HOLDER, names::STANDBY);
         note(&stage, names::ATTACHMENT, "0000000000b2", value);
         // After the permission to attach was asked for.
         stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
-            world.attach(names::INTERFACE, names::STRANGER, 1).expect("it is free");
+            world.attach(names::INTERFACE, names::NON_MEMBER, 1).expect("it is free");
         });
 
         let report = stage.invoke(event("schedule")).await.expect("a report");
@@ -1722,7 +1722,7 @@ mod requests {
     async fn for_somebody_who_is_no_member_are_refused() {
         let stage = stage(simulator::trio());
 
-        let request = json!({"action": "failover", "to": names::STRANGER});
+        let request = json!({"action": "failover", "to": names::NON_MEMBER});
         let report = stage.invoke(request.clone()).await.expect("a report");
         stage.invoke(request).await.expect("a report");
 

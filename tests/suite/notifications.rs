@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
+use simulator::names::{HOLDER, INTERFACE, NON_MEMBER, STANDBY, TOPIC};
 use token_failover::decide::checks::check;
 use token_failover::model::check::{CheckResult, Checks};
 use token_failover::model::config::{Activation, Config};
@@ -606,12 +606,12 @@ fn every_refusal() -> Vec<Refusal> {
     let error = || denied("ec2:AttachNetworkInterface");
     vec![
         Refusal::InterfaceMissing,
-        Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id },
+        Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id },
         Refusal::HeldByStranger { holder: None, attachment_id: attachment().id },
         Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state: None },
         Refusal::NoViableStandby,
         Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Impaired },
-        Refusal::TargetNotAMember { target: parsed(STRANGER) },
+        Refusal::TargetNotAMember { target: parsed(NON_MEMBER) },
         Refusal::TooManyMoves { moves: vec![now()] },
         Refusal::PermissionDenied(error()),
         Refusal::AmbiguousAnswer(error()),
@@ -844,7 +844,7 @@ fn the_reason_of_a_refusal_and_the_cause_of_a_move_fit_into_the_middle_of_a_sent
 #[test]
 fn a_strangers_interface_is_detached_by_the_attachment_that_was_seen() {
     let config = standard::config(&[]);
-    let refusal = Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id };
+    let refusal = Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id };
     let finding = Advisor::new(&config).refusal(&refusal, &[]).remove(0);
     let command = "aws ec2 detach-network-interface --attachment-id eni-attach-0aaaaaaaaaaaaaaa1 --region eu-west-1";
     assert_eq!(finding.remedy.lines().last(), Some(command));
@@ -890,7 +890,7 @@ fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_w
             holder(STANDBY, Some(InstanceState::Running)),
             Some("Attached to: i-0bbbbbbbbbbbbbbb2 (running)"),
         ),
-        (&on(STRANGER), holder(STRANGER, None), Some("(state unknown)")),
+        (&on(NON_MEMBER), holder(NON_MEMBER, None), Some("(state unknown)")),
         (&unread, holder(HOLDER, None), Some("Attached to: i-0aaaaaaaaaaaaaaa1 (state unknown)")),
         (&nothing, None, Some("Attached to: NOTHING")),
         (&gone, None, None),

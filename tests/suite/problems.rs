@@ -326,7 +326,7 @@ async fn an_operator_gets_an_answer_each_time_and_a_wish_that_was_refused_is_no_
     for number in 0..3 {
         let report = invoke(&stage, json!({"action": "failover"}), number).await.expect("a report");
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
-        let target = json!({"action": "failover", "to": names::STRANGER});
+        let target = json!({"action": "failover", "to": names::NON_MEMBER});
         let report = invoke(&stage, target, number + 10).await.expect("a report");
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "target-not-a-member"));
     }

@@ -227,8 +227,8 @@ mod at_other_times {
     #[tokio::test(start_paused = true)]
     async fn nobody_is_asked_where_nobody_can_answer() {
         let stranger = simulator::pair()
-            .instance(names::STRANGER, |stranger| stranger)
-            .interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+            .instance(names::NON_MEMBER, |stranger| stranger)
+            .interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1));
         let stopped = simulator::pair().instance(names::HOLDER, |holder| holder.stopped());
         for (world, is_attached) in [(simulator::pair(), false), (stopped, true), (stranger, true)] {
             let stage = stage(world, &[PROBE]);

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from deployment import ACCOUNT, HOLDER, INTERFACE, REGION, ROOT, STANDBY, STRANGER, deploy
+from deployment import ACCOUNT, HOLDER, INTERFACE, REGION, ROOT, STANDBY, NON_MEMBER, deploy
 
 ALLOCATION, GROUP = "eipalloc-0eeeeeeeeeeeeeee1", "sg-0fffffffffffffff1"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -49,8 +49,8 @@ LAMBDA_INTERFACE_ARN = f"{EC2}:network-interface/eni-0ccccccccccccccc1"
 # The same kind of resource, but not ours.
 FOREIGN = {
     INTERFACE_ARN: f"{EC2}:network-interface/eni-09999999999999999",
-    HOLDER_ARN: f"{EC2}:instance/{STRANGER}",
-    STANDBY_ARN: f"{EC2}:instance/{STRANGER}",
+    HOLDER_ARN: f"{EC2}:instance/{NON_MEMBER}",
+    STANDBY_ARN: f"{EC2}:instance/{NON_MEMBER}",
     ADDRESS_ARN: f"{EC2}:elastic-ip/eipalloc-09999999999999999",
     GROUP_ARN: f"{EC2}:security-group/sg-09999999999999999",
     TOPIC: f"arn:aws:sns:{REGION}:{ACCOUNT}:payroll",
@@ -303,7 +303,7 @@ class Role(unittest.TestCase):
         ])
         self.assert_decisions("ImplicitlyDenied", document, [
             ("ssm:SendCommand", resource, FROM_CODE) for resource in (
-                another, DOCUMENT_OF_AWS, f"{EC2}:instance/{STRANGER}",
+                another, DOCUMENT_OF_AWS, f"{EC2}:instance/{NON_MEMBER}",
                 f"arn:aws:ssm:{REGION}:{ACCOUNT}:managed-instance/mi-09999999999999999", "arn:aws:s3:::payroll",
             )
         ])

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deployment import HOLDER, REGION, ROOT, STACK_ID, STRANGER, deploy, stack_status
+from deployment import HOLDER, REGION, ROOT, STACK_ID, NON_MEMBER, deploy, stack_status
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
@@ -170,7 +170,7 @@ class Rules(unittest.TestCase):
         self.assertTrue(all("SourceArn" in it for it in permissions))
 
     def test_an_alarm_about_a_stranger_matches_nothing(self):
-        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, STRANGER)
+        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, NON_MEMBER)
         self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
 
     def test_a_broken_pattern_is_refused(self):

@@ -226,7 +226,7 @@ fn failover_moves_and_publishes_only_if_somebody_says_yes() {
     let again = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
     assert_eq!(status(&again), Some(0), "it has it already: {}", stdout(&again));
 
-    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::STRANGER, "--yes"]);
+    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::NON_MEMBER, "--yes"]);
     assert_eq!(status(&refused), Some(1), "{}", stdout(&refused));
 }
 
