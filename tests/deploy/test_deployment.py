@@ -242,7 +242,7 @@ class Deployment(unittest.TestCase):
         self.assertEqual(report["move"], message.report["move"])
         self.assertEqual("moved", message.attributes["outcome"])
 
-        group, rows = insights.run(self.query("What happened last"), self.log_lines())
+        group, rows = insights.run(self.query("Last events"), self.log_lines())
         self.assertEqual(self.outputs["LogGroup"], group)
         self.assertEqual([("moved", cloud.holder, cloud.standby)], [
             (row["outcome"], row["movedFrom"], row["movedTo"]) for row in rows
@@ -295,7 +295,7 @@ class Deployment(unittest.TestCase):
         [stack] = self.aws["cloudformation"].describe_stacks(StackName="elsewhere")["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         self.assertEqual(topic, outputs["TopicArn"])
-        self.assertRegex(outputs["AlarmTopic"], "^nowhere, because CloudWatch publishes only to topics of its own Region")
+        self.assertRegex(outputs["AlarmTopic"], "^none, because CloudWatch publishes only to topics in its own Region")
         alarms = self.aws["cloudwatch"].describe_alarms(AlarmNamePrefix="elsewhere-")["MetricAlarms"]
         self.assertEqual([[]] * 7, [alarm["AlarmActions"] for alarm in alarms])
 

@@ -102,10 +102,10 @@ class Alarms(unittest.TestCase):
         for topic, watchdog, actions, told in [
             ("", "true", [TOPIC], TOPIC),
             (here, "true", [here], here),
-            (here, "false", None, "nowhere, because WatchdogAlarms is false; the dashboard shows them"),
+            (here, "false", None, "none, because WatchdogAlarms is false; the dashboard shows the alarms"),
             (
                 there, "true", None,
-                "nowhere, because CloudWatch publishes only to topics of its own Region; the dashboard shows them",
+                "none, because CloudWatch publishes only to topics in its own Region; the dashboard shows the alarms",
             ),
         ]:
             stack = deploy(NotificationTopicArn=topic, WatchdogAlarms=watchdog)
@@ -171,7 +171,7 @@ class Dashboard(unittest.TestCase):
     def test_it_lists_what_the_audits_found_last(self):
         closed, topic = finding("port-closed", "sg-1"), finding("topic-silent", TOPIC, "warning")
         for style in (COMPACT, WITH_BLANKS):
-            rows = insights.run(self.query("What the audits found"), [
+            rows = insights.run(self.query("Findings of the hourly audits"), [
                 line("audited", "findings", closed, style=style),
                 line("no-action", "holder-healthy", finding("unseen", "sg-2"), style=style),
                 line("audited", "findings", closed, topic, style=style),
@@ -187,7 +187,7 @@ class Dashboard(unittest.TestCase):
     def test_it_lists_what_happened_last(self):
         move = {"from": "i-0aaaaaaaaaaaaaaa1", "to": "i-0bbbbbbbbbbbbbbb2", "durationMs": 4400}
         for style in (COMPACT, WITH_BLANKS):
-            rows = insights.run(self.query("What happened last"), [
+            rows = insights.run(self.query("Last events"), [
                 line("moved", "holder-stopped", move=move, style=style),
                 line("refused", "no-viable-standby", style=style),
                 line("no-action", "holder-healthy", style=style),
@@ -225,11 +225,12 @@ class Dashboard(unittest.TestCase):
         for style in (COMPACT, WITH_BLANKS):
             success, *failed = (json.dumps(record, **style) for record in records)
             lines = [json.dumps(failure, **style), line("moved", "holder-stopped", style=style), success, *failed]
-            rows = insights.run(self.query("What failed"), lines)[1]
+            rows = insights.run(self.query("Failures"), lines)[1]
             self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
 
     def test_what_no_mail_can_say_is_seen_without_mail(self):
-        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of findings.
+        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of
+        # findings.
         for watchdog in ("true", "false"):
             stack = deploy(WatchdogAlarms=watchdog)
             [alarm] = [
@@ -238,13 +239,14 @@ class Dashboard(unittest.TestCase):
             [widget] = self.widgets("alarm", WatchdogAlarms=watchdog)
             self.assertIn(f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:token-failover-{alarm}", widget["alarms"])
         silent = finding("no-subscription", TOPIC)
-        rows = insights.run(self.query("What the audits found"), [line("audited", "findings", silent)])[1]
+        rows = insights.run(self.query("Findings of the hourly audits"), [line("audited", "findings", silent)])[1]
         self.assertEqual([{"@timestamp": 0} | silent], rows)
 
 
 class Patterns(unittest.TestCase):
     def test_every_pattern_over_the_log_is_one_of_json_fields(self):
-        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for words.
+        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for
+        # words.
         patterns = {
             name: it["FilterPattern"]
             for kind in ("AWS::Logs::MetricFilter", "AWS::Logs::SubscriptionFilter")
