@@ -477,7 +477,7 @@ impl Checker {
             let free = interface.as_ref().filter(|interface| interface.attachment.is_none());
             let notes = free.into_iter().flat_map(|interface| interface.tags.keys());
             run.gone.extend(notes.filter_map(|key| {
-                let (attachment, _) = key.strip_prefix("token-failover:pending_reports:")?.rsplit_once(':')?;
+                let (attachment, _) = key.strip_prefix("token-failover:owed:")?.rsplit_once(':')?;
                 Some(attachment.to_owned())
             }));
             run.interface = Some(interface.clone());

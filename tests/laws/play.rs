@@ -662,13 +662,13 @@ impl End {
             }
         };
         let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
-        let owed = tags.filter(|(key, _)| key.starts_with("token-failover:pending_reports:"));
+        let pending_reports = tags.filter(|(key, _)| key.starts_with("token-failover:owed:"));
         Self {
             place,
             attachment: attachment.map(|attachment| attachment.id.clone()),
             is_open: attachment.is_none_or(|attachment| attachment.status != AttachmentStatus::Attached),
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
-            pending_reports: owed.map(|(key, value)| format!("{key} = {value}")).collect(),
+            pending_reports: pending_reports.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
             tries_again: scenario
                 .members

@@ -241,7 +241,7 @@ impl<D: Ec2> Ec2 for Proxy<D> {
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        let is_note = tags.iter().any(|(key, value)| key.contains(":pending_reports:") && value.contains("busy-until"));
+        let is_note = tags.iter().any(|(key, value)| key.contains(":owed:") && value.contains("busy-until"));
         let remembered = tags.get(REFUSED);
         self.check(|checker, run, now| checker.changes(run, now, format!("write {tags:?}")));
         self.learn(|checker, run| checker.runs[run].unsure += u32::from(remembered.is_some()));
