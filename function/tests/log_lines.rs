@@ -116,7 +116,7 @@ fn printed(simulator: Simulator, payloads: impl IntoIterator<Item = Value>) -> S
 /// Lambda takes a line without a valid `timestamp` as one of level INFO, whatever its `level` says, so that DEBUG lines would
 /// not be filtered and errors not be found. Source: Lambda Developer Guide, "Log-level filtering".
 #[test]
-fn every_line_of_the_function_has_its_level_its_type_and_the_time_at_which_it_was_written() {
+fn every_log_line_has_a_level_a_type_and_a_timestamp() {
     let began = Utc::now();
     let payloads = [
         event("operator-audit"),

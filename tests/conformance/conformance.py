@@ -664,7 +664,7 @@ def an_address_is_reassociated_unless_that_is_forbidden(aws):
 
 
 @case
-def by_instance_id_it_must_be_clear_which_interface_is_meant(aws):
+def an_association_by_instance_id_needs_a_single_interface(aws):
     associate = aws.ec2.associate_address
     refused("InvalidInstanceID", 400, associate, AllocationId=ALLOCATION, InstanceId=HOLDER)
     both = {"InstanceId": STANDBY, "NetworkInterfaceId": INTERFACE}

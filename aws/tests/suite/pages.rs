@@ -85,7 +85,7 @@ async fn several_pages_are_read_to_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_pages_than_are_read_are_an_error_and_never_a_shorter_list() {
+async fn more_pages_than_the_limit_are_an_error_and_never_a_shorter_list() {
     for reader in READERS {
         let error = found(reader, 40).await.expect_err(reader);
         assert_eq!(error.meaning, Meaning::Contradiction, "{reader}: {error}");

@@ -31,7 +31,7 @@ fn stage(scenario: Scenario) -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failing_check_of_three_is_a_failure_and_the_third_objects_in_no_other_way() {
+async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
     let others = [Check::Initializing, Check::InsufficientData, Check::NotApplicable, Check::Other("uncertain")];
     for first in [Check::Ok, Check::Impaired].into_iter().chain(others) {
         for second in [Check::Ok, Check::Impaired].into_iter().chain(others) {
@@ -58,7 +58,7 @@ async fn one_failing_check_of_three_is_a_failure_and_the_third_objects_in_no_oth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_loses_the_interface_when_a_volume_fails_and_for_nothing_else_that_the_check_says() {
+async fn a_holder_loses_the_interface_only_if_its_attached_ebs_check_is_impaired() {
     for check in ATTACHED_EBS {
         let stage = stage(simulator::pair().instance(names::HOLDER, |holder| holder.attached_ebs(check)));
 

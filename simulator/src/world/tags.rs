@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tags_all_are_deleted() {
+    fn a_delete_without_tags_deletes_all() {
         let mut world = pair().interface(names::INTERFACE, |eni| eni.tag("a", "1").tag("b", "2")).world();
         world.act(DeleteTags { resources: vec![names::INTERFACE.to_owned()], ..DeleteTags::default() }).unwrap();
         assert!(world.interface(names::INTERFACE).unwrap().tags.is_empty());
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_resource_has_to_be_there_and_all_of_them() {
+    fn every_tagged_resource_must_exist() {
         let mut world = pair().world();
         let mut request = CreateTags::on(names::INTERFACE, "k", "v");
         request.resources.push("i-0aaaaaaaaaaaaaaa9".to_owned());
