@@ -9,7 +9,7 @@ from machine import LICENSE, FIRST, SECOND, PORTS, SHELLS, Interface, Machine, T
 
 
 class VendorDaemon(TestCase):
-    def test_an_lmgrd_without_its_vendor_daemon_is_started_again_after_a_while(self):
+    def test_an_lmgrd_without_its_vendor_daemon_is_restarted_after_the_timeout(self):
         sentence = ("token-server: lmgrd runs, but for 3 s nothing has listened at the vendor daemon's port 27008; starting both "
                     "again; the lines of lmgrd above say why")
         for shell in SHELLS:
@@ -22,7 +22,7 @@ class VendorDaemon(TestCase):
                 self.assertEqual(1, machine.statuses[0])
                 self.assertEqual(sentence, [line for line in machine.said() if "vendor daemon's port" in line][0])
 
-    def test_a_vendor_daemon_that_dies_later_is_noticed(self):
+    def test_a_vendor_daemon_that_dies_later_is_restarted(self):
         machine = self.machine(VENDOR_PATIENCE_SECONDS="5")
         Interface(*SECOND)
         machine.start()
@@ -33,7 +33,7 @@ class VendorDaemon(TestCase):
         self.assert_serving(machine, starts=2)
         self.assertEqual([1], machine.statuses)
 
-    def test_a_vendor_daemon_that_takes_its_time_is_given_it(self):
+    def test_a_slow_vendor_daemon_is_waited_for(self):
         machine = self.machine(LMGRD_OPTIONS="slow-vendor", VENDOR_PATIENCE_SECONDS="8")
         Interface(*SECOND)
         machine.start()
