@@ -30,10 +30,10 @@ where
     CallError { action: action.to_owned(), meaning, code, message: shortened(&message), request_id }
 }
 
-/// Reads an answer page by page to its end. More than `most` pages are an error: a part is never taken for the whole.
+/// Reads an answer page by page to its end. More than `max` pages are an error: a part is never taken for the whole.
 pub(crate) async fn each_page<P, E>(
     action: &str,
-    most: usize,
+    max: usize,
     mut pages: PaginationStream<Result<P, SdkError<E>>>,
     meaning_of: impl Fn(&str) -> Meaning,
     mut take: impl FnMut(&P) -> Result<(), CallError>,
@@ -44,8 +44,8 @@ where
     let mut read = 0;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_error(action, error, &meaning_of))?;
-        if read == most {
-            return Err(contradiction(action, format!("the answer has more than {most} pages"), None));
+        if read == max {
+            return Err(contradiction(action, format!("the answer has more than {max} pages"), None));
         }
         take(&page)?;
         read += 1;
@@ -81,8 +81,8 @@ pub(crate) fn contradiction(action: &str, message: String, request_id: Option<&s
 
 /// An encoded authorization failure alone is longer than a mail should be.
 fn shortened(message: &str) -> String {
-    const MOST: usize = 300;
-    match message.char_indices().nth(MOST) {
+    const MAX: usize = 300;
+    match message.char_indices().nth(MAX) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message.to_owned(),
     }

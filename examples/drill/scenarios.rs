@@ -245,12 +245,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..HOLDER_STOPPED
     },
     Scenario {
-        name: "address-with-stranger",
+        name: "address-with-non-member",
         title: "A non-member has the Elastic IP: that is reported, not changed",
         world: || {
             let elsewhere = names::primary_interface_of(names::NON_MEMBER);
             (HOLDER_STOPPED.world)()
-                .instance(names::NON_MEMBER, |stranger| stranger)
+                .instance(names::NON_MEMBER, |non_member| non_member)
                 .address(names::ALLOCATION, |address| address.on(&elsewhere))
         },
         ..HOLDER_STOPPED

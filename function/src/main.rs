@@ -24,9 +24,9 @@ async fn main() -> Result<(), Error> {
     match Config::from_variables(std::env::vars()) {
         Ok(config) => {
             let sdk = aws::sdk_config().await;
-            let doors = aws::clients(&sdk, &config);
+            let ports = aws::clients(&sdk, &config);
             let probes = config.probe;
-            let failover = Failover::new(config, doors, Box::new(log));
+            let failover = Failover::new(config, ports, Box::new(log));
             let failover = if probes {
                 failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address)))))
             } else {

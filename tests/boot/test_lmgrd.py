@@ -141,16 +141,16 @@ class Lmgrd(TestCase):
         eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
         for _ in range(5):
             # A wake-up without a reason changes nothing.
-            machine.wake()
+            machine.send_signal()
             time.sleep(0.05)
         self.assertEqual(1, len(machine.said()))
         Interface(*SECOND)
 
-        def woken():
+        def has_noticed():
             # One that comes between two looks is not heard.
-            machine.wake()
+            machine.send_signal()
             return len(machine.said()) > 1
-        eventually(True, woken)
+        eventually(True, has_noticed)
         self.assert_serving(machine, starts=1)
         self.assertEqual([], machine.statuses)
 

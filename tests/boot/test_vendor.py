@@ -43,7 +43,7 @@ class VendorDaemon(TestCase):
 
     def test_only_the_fixed_port_of_the_only_vendor_daemon_is_watched(self):
         server, features = LICENSE.split("USE_SERVER\n")[0], "FEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
-        for lines, patience, watched in [
+        for lines, timeout, watched in [
             ("VENDOR MOSEKLM port=27009\n", "2", True),
             ("vendor MOSEKLM /opt/mosek options=/opt/mosek.opt PORT=27009\r\n", "2", True),
             ("DAEMON MOSEKLM \\\n  port=27009\n", "2", True),
@@ -57,8 +57,8 @@ class VendorDaemon(TestCase):
             # Who else is served would lose its licenses with one restart of lmgrd.
             ("VENDOR MOSEKLM port=27009\nVENDOR other port=27010\n", "2", False),
         ]:
-            with self.subTest(lines=lines, patience=patience), Machine() as machine:
-                machine.environment |= {"VENDOR_PATIENCE_SECONDS": patience}
+            with self.subTest(lines=lines, timeout=timeout), Machine() as machine:
+                machine.environment |= {"VENDOR_PATIENCE_SECONDS": timeout}
                 machine.license.write_text(server + lines + features, newline="")
                 Interface(*FIRST)
                 Interface(*SECOND)

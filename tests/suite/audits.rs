@@ -57,7 +57,7 @@ use Severity::{Critical, Info, Warning};
 /// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
 const FAULTS: &[Fault] = &[
     fault("held-by-stranger", Critical, |world| {
-        let world = world.instance(names::NON_MEMBER, |stranger| stranger.running());
+        let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
         world.interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1))
     }),
     fault("attached-to-nothing", Critical, |world| world.interface(names::INTERFACE, |interface| interface.free())),
@@ -99,7 +99,7 @@ const FAULTS: &[Fault] = &[
         world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STANDBY)))
     }),
     fault("elastic-ip-with-stranger", Critical, |world| {
-        let world = world.instance(names::NON_MEMBER, |stranger| stranger.running());
+        let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
         world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::NON_MEMBER)))
     }),
     fault("no-internet-gateway", Critical, |world| {

@@ -1465,8 +1465,8 @@ mod pending_reports_after_actions_of_others {
 
     #[tokio::test(start_paused = true)]
     async fn say_where_the_interface_went_even_if_it_is_on_a_non_member_by_then() {
-        let stranger = stopped_holder().instance(names::NON_MEMBER, |stranger| stranger.running());
-        let stage = stage(stranger.timings(Timings::realistic()));
+        let non_member = stopped_holder().instance(names::NON_MEMBER, |non_member| non_member.running());
+        let stage = stage(non_member.timings(Timings::realistic()));
         stage.simulator.always("Publish", Disruption::internal_error());
         stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
         stage.simulator.calm();
@@ -1491,8 +1491,8 @@ mod pending_reports_after_actions_of_others {
 
     #[tokio::test(start_paused = true)]
     async fn say_that_a_killed_run_left_the_interface_on_a_non_member() {
-        let stranger = stopped_holder().instance(names::NON_MEMBER, |stranger| stranger.running());
-        let stage = stage(stranger.timings(Timings::realistic()));
+        let non_member = stopped_holder().instance(names::NON_MEMBER, |non_member| non_member.running());
+        let stage = stage(non_member.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -1561,7 +1561,7 @@ mod pending_reports_after_actions_of_others {
     #[tokio::test(start_paused = true)]
     async fn are_not_settled_by_the_report_of_a_move_that_was_refused() {
         let free = simulator::pair().interface(names::INTERFACE, |interface| interface.free());
-        let stage = stage(free.instance(names::NON_MEMBER, |stranger| stranger.running()));
+        let stage = stage(free.instance(names::NON_MEMBER, |non_member| non_member.running()));
         let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::HOLDER, names::STANDBY);
         note(&stage, names::ATTACHMENT, "0000000000b2", value);
         // After the permission to attach was asked for.

@@ -144,6 +144,6 @@ async fn only_a_move_that_was_begun_is_a_failed_move_when_the_time_ends() {
 async fn a_plan_and_an_ignored_event_count_nothing() {
     let planned = answer(simulator::pair(), "operator-plan").await;
     assert_eq!(line("license-eu", now(), now(), &planned), None);
-    let stranger = counted(&answer(simulator::pair(), "stranger-stopped").await);
-    assert_eq!(stranger.as_object().expect("an object").keys().collect::<Vec<_>>(), ["EventAge"]);
+    let non_member = counted(&answer(simulator::pair(), "stranger-stopped").await);
+    assert_eq!(non_member.as_object().expect("an object").keys().collect::<Vec<_>>(), ["EventAge"]);
 }

@@ -697,7 +697,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     findings.extend(sent.into_iter().flat_map(|command_id| {
         let error = Some("ssm:SendCommand: InvalidInstanceId: Instances not in a valid state".to_owned());
         let record =
-            |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..woken() };
+            |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..activated() };
         let results = [ActivationResult::Failed, ActivationResult::Unfinished];
         results.into_iter().filter_map(move |result| advisor.activation(&record(result), false)).collect::<Vec<_>>()
     }));
@@ -714,7 +714,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
 const DOCUMENT: &str = "token-failover-restart";
 
 /// The token server was woken on the standby.
-fn woken() -> ActivationRecord {
+fn activated() -> ActivationRecord {
     ActivationRecord {
         document: parsed(DOCUMENT),
         instance_id: parsed(STANDBY),
@@ -735,7 +735,7 @@ fn a_mail_says_whether_the_token_server_was_activated_and_answers() {
     let fine = Report {
         checks: checks(CheckResult::Ok),
         probes: vec![probe(27007, CheckResult::Ok, None), probe(27008, CheckResult::Ok, None)],
-        activation: Some(woken()),
+        activation: Some(activated()),
         ..moved(&config, &on_standby())
     };
     let mail = text(&fine);
@@ -753,7 +753,7 @@ fn a_mail_says_whether_the_token_server_was_activated_and_answers() {
             probe(27007, CheckResult::Ok, None),
             probe(27008, CheckResult::Failed, Some("connection refused")),
         ],
-        activation: Some(ActivationRecord { result: ActivationResult::Failed, ..woken() }),
+        activation: Some(ActivationRecord { result: ActivationResult::Failed, ..activated() }),
         ..fine.clone()
     };
     let mail = text(&bad);

@@ -282,9 +282,9 @@ async fn a_pause_is_remembered_on_the_interface_mailed_and_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn during_a_pause_nothing_is_moved_started_repaired_or_activated() {
-    let wakes = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+    let activation = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
     let scenario = simulator::pair().interface(names::INTERFACE, |interface| interface.delete_on_termination());
-    let stage = stage_with(scenario, &wakes);
+    let stage = stage_with(scenario, &activation);
     answer(&stage, pause()).await;
     let messages = stage.simulator.messages().len();
     stage.simulator.world(|world| world.disassociate(names::ALLOCATION)).expect("it is there");
@@ -592,9 +592,9 @@ async fn an_audit_says_that_the_function_is_paused() {
 
 #[tokio::test(start_paused = true)]
 async fn the_pending_report_of_a_run_that_died_before_the_pause_is_published_during_it() {
-    let wakes = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+    let activation = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
     let scenario = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
-    let stage = stage_with(scenario, &wakes);
+    let stage = stage_with(scenario, &activation);
     stage.simulator.disrupt(|call| {
         let is_gone = ["SendCommand", "Publish"].contains(&&*call.action);
         if is_gone { Disruption::error(503, "Unavailable") } else { Disruption::None }

@@ -226,11 +226,11 @@ mod at_other_times {
 
     #[tokio::test(start_paused = true)]
     async fn no_port_is_tried_where_no_token_server_can_answer() {
-        let stranger = simulator::pair()
-            .instance(names::NON_MEMBER, |stranger| stranger)
+        let non_member = simulator::pair()
+            .instance(names::NON_MEMBER, |non_member| non_member)
             .interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1));
         let stopped = simulator::pair().instance(names::HOLDER, |holder| holder.stopped());
-        for (world, is_attached) in [(simulator::pair(), false), (stopped, true), (stranger, true)] {
+        for (world, is_attached) in [(simulator::pair(), false), (stopped, true), (non_member, true)] {
             let stage = stage(world, &[PROBE]);
             if !is_attached {
                 stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
@@ -310,10 +310,10 @@ mod a_standby_that_runs {
         let attached = first(&stage.simulator, "AttachNetworkInterface");
         assert!(command.sent_at > attached && command.sent_at < first(&stage.simulator, "Publish"));
 
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!((woken.result, woken.status.as_deref()), (ActivationResult::Done, Some("Success")));
-        assert_eq!(woken.command_id.as_ref().map(ToString::to_string).as_ref(), Some(&command.id));
-        assert!((1500..3000).contains(&woken.duration_ms), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!((activated.result, activated.status.as_deref()), (ActivationResult::Done, Some("Success")));
+        assert_eq!(activated.command_id.as_ref().map(ToString::to_string).as_ref(), Some(&command.id));
+        assert!((1500..3000).contains(&activated.duration_ms), "{activated:?}");
         assert_eq!((report.checks.listening, report.findings.len()), (CheckResult::Ok, 0));
         let steps = [step(&report, Step::Activate), step(&report, Step::AwaitActivation)];
         assert_eq!(steps, [Some(StepResult::Done); 2]);
@@ -376,9 +376,13 @@ mod a_standby_that_runs {
             let began = Instant::now();
             let report = moved(&stage).await;
             assert!(began.elapsed() < Duration::from_secs(75), "{code}: {:?}", began.elapsed());
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.status.as_deref().unwrap_or_default()), (result, status), "{woken:?}");
-            assert!(woken.error.is_some(), "{woken:?}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!(
+                (activated.result, activated.status.as_deref().unwrap_or_default()),
+                (result, status),
+                "{activated:?}"
+            );
+            assert!(activated.error.is_some(), "{activated:?}");
             assert_eq!(finding(&report, code).map(|(severity, _)| severity), Some(severity), "{:?}", report.findings);
             assert_eq!(report.expected_to_work, expectation, "{code} {status}");
             assert!(!serde_json::to_string(&report).expect("JSON").contains(names::COMMAND_ERROR_OUTPUT));
@@ -410,17 +414,17 @@ mod a_standby_that_runs {
             let stage = stage(inactive_standby(), &[ACTIVATION]);
             stage.simulator.always("SendCommand", disruption.clone());
             let report = moved(&stage).await;
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.command_id.as_ref()), (result, None), "{disruption:?}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!((activated.result, activated.command_id.as_ref()), (result, None), "{disruption:?}");
             assert!(finding(&report, code).is_some(), "{disruption:?}: {:?}", report.findings);
             assert_eq!(stage.simulator.commands().len(), commands, "{disruption:?}");
         }
         let stage = stage(inactive_standby(), &[ACTIVATION]);
         stage.simulator.always("GetCommandInvocation", Disruption::Deny);
         let report = moved(&stage).await;
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!(woken.result, Unfinished, "that it was sent is known, and no more");
-        assert!(woken.error.as_ref().is_some_and(|error| error.contains("AccessDenied")), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!(activated.result, Unfinished, "that it was sent is known, and no more");
+        assert!(activated.error.as_ref().is_some_and(|error| error.contains("AccessDenied")), "{activated:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -431,8 +435,8 @@ mod a_standby_that_runs {
             let stage = stage(inactive_standby(), &[ACTIVATION, PROBE]);
             stage.simulator.fail_next("SendCommand", 3, disruption);
             let report = moved(&stage).await;
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.error.as_deref()), (ActivationResult::Done, None), "{name}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!((activated.result, activated.error.as_deref()), (ActivationResult::Done, None), "{name}");
             assert_eq!((calls(&stage.simulator, "SendCommand"), stage.simulator.commands().len()), (4, 1), "{name}");
             assert_eq!((report.checks.listening, report.findings.len()), (CheckResult::Ok, 0), "{name}");
         }
@@ -458,8 +462,8 @@ mod a_standby_that_runs {
         stage.simulator.always("AssociateAddress", Disruption::Hang);
         let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(6)).await.expect("a report");
         assert_eq!((report.outcome, stage.simulator.commands().len()), (Outcome::Moved, 0));
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!(woken.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!(activated.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
     }
@@ -671,8 +675,8 @@ mod a_run_that_dies {
         stage.simulator.deny("CreateTags");
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert!(stage.simulator.commands().is_empty(), "nothing is sent that could not be remembered");
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert!(woken.error.as_ref().is_some_and(|error| error.contains("ec2:CreateTags")), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert!(activated.error.as_ref().is_some_and(|error| error.contains("ec2:CreateTags")), "{activated:?}");
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
     }

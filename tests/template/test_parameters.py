@@ -218,8 +218,8 @@ class Parameters(unittest.TestCase):
 
     def test_a_given_document_is_passed_on_with_its_parameters(self):
         parameters = '{"Service":["lmgrd"]}'
-        stack = deploy(FailoverActivationDocument="wake-token-server", FailoverActivationParameters=parameters)
-        self.assertEqual("wake-token-server", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
+        stack = deploy(FailoverActivationDocument="activate-token-server", FailoverActivationParameters=parameters)
+        self.assertEqual("activate-token-server", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
         self.assertEqual(parameters, stack.environment["FAILOVER_ACTIVATION_PARAMETERS"])
         self.assertEqual({}, stack.of_type("AWS::SSM::Document"))
 

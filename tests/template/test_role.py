@@ -312,7 +312,7 @@ class Role(unittest.TestCase):
         ])
 
     def test_only_the_given_document_of_the_account_or_of_aws_can_be_sent(self):
-        for name in ("wake-token-server", "AWS-RunShellScript"):
+        for name in ("activate-token-server", "AWS-RunShellScript"):
             document = policy(FailoverActivationDocument=name)
             own, of_aws = (f"arn:aws:ssm:{REGION}:{account}:document/{name}" for account in (ACCOUNT, ""))
             actions = ("ssm:SendCommand", "ssm:DescribeDocument")

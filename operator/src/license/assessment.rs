@@ -12,7 +12,7 @@ const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 27009 };
 /// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
 const VIRTUAL_MACHINES: u32 = 2;
 /// So many names or numbers in a row are enough for a person.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 impl License {
     /// The MAC address that the license is bound to, if there is one SERVER line that names just one.
@@ -244,8 +244,8 @@ fn line(number: usize) -> String {
 
 /// The first ones of a list, and how many there are besides.
 fn some_of(items: &[String]) -> String {
-    let some = items.get(..MOST_NAMED).unwrap_or(items).join(", ");
-    match items.len().checked_sub(MOST_NAMED) {
+    let some = items.get(..MAX_NAMED).unwrap_or(items).join(", ");
+    match items.len().checked_sub(MAX_NAMED) {
         None | Some(0) => some,
         Some(more) => format!("{some} and {more} more"),
     }

@@ -137,7 +137,7 @@ pub enum Problem {
     #[error("the line has more than {LONGEST_LINE} bytes")]
     LineTooLong,
     /// More SERVER or VENDOR lines than any license has.
-    #[error("the file has more than {MOST_LINES} SERVER and VENDOR lines")]
+    #[error("the file has more than {MAX_LINES} SERVER and VENDOR lines")]
     TooManyLines,
     /// A quotation mark that is never closed.
     #[error("a quotation mark is not closed")]
@@ -230,7 +230,7 @@ pub const LARGEST_FILE: usize = 1024 * 1024;
 /// The longest SERVER or VENDOR line that is read, with its continuations. Lines of other kinds may be longer.
 const LONGEST_LINE: usize = 4096;
 /// How many SERVER and VENDOR lines are read.
-const MOST_LINES: usize = 64;
+const MAX_LINES: usize = 64;
 
 /// The keywords of the lines that are the license. Their lines are skipped.
 const LICENSE_KEYWORDS: [&str; 5] = ["FEATURE", "INCREMENT", "PACKAGE", "UPGRADE", "FEATURESET"];
@@ -317,7 +317,7 @@ impl License {
         if line.text.len() > LONGEST_LINE {
             return Err(Problem::LineTooLong);
         }
-        if self.servers.len() + self.vendors.len() == MOST_LINES {
+        if self.servers.len() + self.vendors.len() == MAX_LINES {
             return Err(Problem::TooManyLines);
         }
         let words = words(&line.text)?;

@@ -311,8 +311,8 @@ fn a_failover_that_is_denied_halfway_shows_its_steps_and_the_place_of_the_interf
 
 #[test]
 fn failover_needs_the_name_of_the_stacks_document() {
-    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
-    let desk = prepared("document", asleep);
+    let inactive = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
+    let desk = prepared("document", inactive);
     let file = desk.folder.join("samconfig.toml");
     let written = fs::read_to_string(&file).expect("init wrote it");
     let word = "parameter_overrides = '";
@@ -339,8 +339,8 @@ fn failover_needs_the_name_of_the_stacks_document() {
 
 #[test]
 fn a_failover_fails_if_the_token_server_is_not_activated() {
-    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.command_fails());
-    let desk = prepared("not-woken", asleep);
+    let inactive = simulator::pair().instance(names::STANDBY, |standby| standby.command_fails());
+    let desk = prepared("not-activated", inactive);
     let document = format!("FAILOVER_ACTIVATION_DOCUMENT={}", names::DOCUMENT);
     let moved = desk.run(&["--set", TOPIC, "--set", &document, "failover", "--yes"]);
     assert_eq!(status(&moved), Some(1), "{}", stderr(&moved));

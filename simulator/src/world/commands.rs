@@ -20,7 +20,7 @@ const DEFAULT_TIMEOUT: u64 = 3600;
 /// In characters (service model, `Comment`).
 const LONGEST_COMMENT: usize = 100;
 /// Instances of one request (service model, `InstanceIdList`).
-const MOST_INSTANCES: usize = 50;
+const MAX_INSTANCES: usize = 50;
 
 #[derive(Debug, Clone, Default)]
 pub struct SendCommand {
@@ -118,8 +118,8 @@ impl SendCommand {
     /// The constraints of the service model on what is given.
     fn check_form(&self) -> Result<(), ApiError> {
         documents::check_name("DocumentName", &self.document_name)?;
-        if !(1..=MOST_INSTANCES).contains(&self.instance_ids.len()) {
-            return Err(ApiError::validation("InstanceIds", &format!("have length between 1 and {MOST_INSTANCES}")));
+        if !(1..=MAX_INSTANCES).contains(&self.instance_ids.len()) {
+            return Err(ApiError::validation("InstanceIds", &format!("have length between 1 and {MAX_INSTANCES}")));
         }
         self.instance_ids.iter().try_for_each(|id| check_instance_id("InstanceIds", id))?;
         if self.timeout_seconds.is_some_and(|seconds| !TIMEOUTS.contains(&seconds)) {

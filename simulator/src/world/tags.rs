@@ -8,7 +8,7 @@ use super::{
 use crate::model::ApiError;
 
 /// "Tag your Amazon EC2 resources", EC2 User Guide: at most 50 tags for each resource, values of up to 256 characters.
-const MOST_TAGS: usize = 50;
+const MAX_TAGS: usize = 50;
 const LONGEST_VALUE: usize = 256;
 /// "Tag keys [...] accept a maximum of 127 Unicode characters. May not begin with `aws:`" (service model, `Tag$Key`).
 /// The guide says 128; the stricter one holds here.
@@ -63,10 +63,10 @@ impl Change for CreateTags {
         for resource in &self.resources {
             let present = world.region().tags(resource)?;
             let new = self.tags.iter().filter(|(key, _)| !present.contains_key(key)).count();
-            if present.len() + new > MOST_TAGS {
+            if present.len() + new > MAX_TAGS {
                 return Err(ApiError::client(
                     "TagLimitExceeded",
-                    format!("The maximum number of tags ({MOST_TAGS}) for '{resource}' has been reached"),
+                    format!("The maximum number of tags ({MAX_TAGS}) for '{resource}' has been reached"),
                 ));
             }
         }

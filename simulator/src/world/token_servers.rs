@@ -269,12 +269,12 @@ mod tests {
     fn a_command_that_began_before_the_interface_arrived_activates_nothing() {
         let timings = Timings { command: seconds(3), token_server: seconds(1), ..Timings::default() };
         let mut world = both(InstanceSpec::token_server_on_command).timings(timings).world();
-        let wake = |world: &mut World| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap();
-        wake(&mut world);
+        let activate = |world: &mut World| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap();
+        activate(&mut world);
         world.advance(seconds(2));
         move_to(&mut world, names::STANDBY);
         assert_eq!(answer(&mut world, 10), Err(Refusal::Refused));
-        wake(&mut world);
+        activate(&mut world);
         assert_eq!(answer(&mut world, 13), Err(Refusal::Refused));
         assert_eq!(answer(&mut world, 14), Ok(()));
     }

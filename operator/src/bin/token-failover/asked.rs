@@ -94,9 +94,9 @@ pub(crate) fn plan_of(config: Config, request: &Value) -> Result<Option<String>,
 fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
     on_runtime(async {
         let (sdk, _) = look_up(&config.interface_id, config.region.clone()).await?;
-        let doors = aws::clients(&sdk, &config);
+        let ports = aws::clients(&sdk, &config);
         let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
-        let failover = Failover::new(config, doors, Box::new(progress)).probing(prober);
+        let failover = Failover::new(config, ports, Box::new(progress)).probing(prober);
         let now: DateTime<Utc> = SystemTime::now().into();
         let invocation = Invocation {
             payload: request.clone(),
