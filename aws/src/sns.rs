@@ -24,7 +24,7 @@ impl SdkSns {
     }
 }
 
-/// What SNS's error codes mean. Source: SNS API Reference, *Publish*, "Errors".
+/// The meaning of SNS's error codes. Source: SNS API Reference, *Publish*, "Errors".
 fn meaning_of(code: &str) -> Meaning {
     match code {
         "AuthorizationError"
@@ -53,7 +53,7 @@ fn unbuildable(attribute: &str, error: &str) -> CallError {
     }
 }
 
-/// Pages of 100 subscriptions. A topic may have millions, but this one is read by people.
+/// Pages of 100 subscriptions. A topic may have millions, but the subscribers of this topic are people.
 const MAX_PAGES: usize = 10;
 
 impl Sns for SdkSns {
