@@ -1,4 +1,4 @@
-//! Answers that come on pages: each reader takes all of them, or says that there are more. None takes a part for the whole.
+//! Answers with pages: each reader reads all of them or fails, and never takes a part for the whole.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ const READERS: [&str; 7] = [
 
 const LIST: &str = "pl-0123456789abcdef0";
 
-/// The pair with so many of everything that is listed, and with one on each page.
+/// The pair with `count` entries in every list, one on each page.
 fn many(count: usize) -> Scenario {
     let assumptions = Assumptions { page_limit: Some(1), ..Assumptions::default() };
     let mut scenario = Scenario::empty()
@@ -49,7 +49,7 @@ fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     aws::clients(&sdk_config(simulator), &config(&[]))
 }
 
-/// How many of so many a reader finds.
+/// The number of entries that a reader finds.
 async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
     let simulator = many(count).build();
     let (ec2, sns, ssm) = ports(&simulator);
@@ -73,7 +73,7 @@ async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
             let members = ids.iter().map(|id| parsed(&format!("i-{id}"))).collect();
             ssm.reachable_agents(&members).await.map(|found| found.len())
         }
-        other => panic!("{other} is no reader"),
+        other => panic!("unknown reader {other}"),
     }
 }
 

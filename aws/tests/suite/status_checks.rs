@@ -1,4 +1,4 @@
-//! The three status checks of EC2, as they come over the wire: system, instance, and attached EBS.
+//! The three status checks of EC2 over the wire: system, instance, and attached EBS.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::standard::{event, parsed};
 use crate::support::Stage;
 use crate::wire::sdk_config;
 
-/// Everything that the attached EBS check may say; `None`: nothing at all.
+/// Every value of the attached EBS check. `None`: the check is absent.
 const ATTACHED_EBS: [Option<Check>; 7] = [
     None,
     Some(Check::Ok),
@@ -86,7 +86,7 @@ async fn a_standby_whose_volume_fails_does_not_get_the_interface() {
         let report = stage.invoke(event("schedule")).await.expect("a report");
 
         let expected = match check {
-            // The holder is stopped, and better than a standby that fails.
+            // The stopped holder is better than a standby with failing checks.
             Some(Check::Impaired) => (Outcome::Started, "holder-stopped"),
             _ => (Outcome::Moved, "holder-stopped"),
         };

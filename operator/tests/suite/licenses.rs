@@ -1,7 +1,7 @@
-//! License files: what is read of them, what will go wrong with them, and that nothing of the license itself is ever told.
+//! License files: the reader, the findings, and that no message reveals license text.
 //!
-//! Every value in `tests/licenses` is invented. All text that belongs to a license has the letters `qzx` in it, in either
-//! case, and nothing else has.
+//! Every value in `tests/licenses` is invented. All license text contains the letters `qzx` in upper or lower case, and
+//! no other text does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::standard;
 use crate::standard::parsed;
 
-/// How many license files a plain test run damages.
+/// The number of damaged license files in a test run.
 const LICENSES: u64 = 200_000;
 const MAC: &str = "02:73:ae:2a:dc:81";
 const OTHER_MAC: &str = "02:73:ae:2a:dc:82";
@@ -35,7 +35,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 }
 
 fn file(name: &str) -> Vec<u8> {
-    files().remove(name).unwrap_or_else(|| panic!("there is no {name}"))
+    files().remove(name).unwrap_or_else(|| panic!("no file {name}"))
 }
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn read(text: impl AsRef<[u8]>) -> License {
     License::parse(text.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A license with these lines, which are the first ones of the file.
+/// A license that begins with these lines.
 #[track_caller]
 fn with_lines(lines: &str) -> License {
     read(format!("{lines}\nFEATURE QZXTS MOSEKLM 11.1 31-dec-2027 4 SIGN=QZX\n"))
@@ -79,7 +79,7 @@ fn told(findings: &[Finding]) -> Vec<(Severity, &str, &str)> {
         .collect()
 }
 
-/// The same of a file, for the interface that its license was made for.
+/// The findings of a file, for the interface that its license names.
 #[track_caller]
 fn assert_told(license: &License, expected: &[(Severity, &str, &str)]) {
     assert_eq!(told(&license.assess(Some(parsed(MAC)))), expected);
@@ -93,7 +93,7 @@ fn assert_refused(text: impl AsRef<[u8]>, line: impl Into<Option<usize>>, proble
 
 use Severity::{Critical, Info, Warning};
 
-// ---- What is read ----
+// ---- The reader ----
 
 #[test]
 fn the_header_of_a_floating_license_says_where_the_token_server_runs() {
@@ -255,7 +255,7 @@ fn a_server_line_without_a_port_may_have_options() {
     assert_eq!(license.not_understood, Vec::<usize>::new());
 }
 
-// ---- What will go wrong ----
+// ---- The findings ----
 
 #[test]
 fn a_license_for_this_host_and_any_machine_without_ports_gets_every_finding() {
@@ -275,7 +275,7 @@ fn a_license_for_this_host_and_any_machine_without_ports_gets_every_finding() {
 fn without_a_port_of_lmgrd_every_port_that_clients_try_must_be_open() {
     let license = read(file("no-port"));
     assert_told(&license, &[(Warning, "server-port-missing", "line 1")]);
-    // 27008 is one of them, and a port that is named twice would be no setting.
+    // 27008 is one of them, and a setting must not name a port twice.
     assert_eq!(license.ports_setting().as_deref(), Some("27000-27009"));
 }
 
@@ -415,7 +415,7 @@ fn an_unknown_line_is_reported_by_its_number_only() {
     );
 }
 
-// ---- What is no license file ----
+// ---- Other files ----
 
 #[test]
 fn a_file_of_another_kind_is_recognized() {
@@ -532,9 +532,9 @@ fn an_error_is_a_sentence_with_its_line_and_a_hint() {
     );
 }
 
-// ---- What holds of every file ----
+// ---- Rules for every file ----
 
-/// Everything that a program could show of a file, whether it could be read or not.
+/// Everything that a program could show about a file, readable or not.
 fn outputs(input: &[u8]) -> String {
     match License::parse(input) {
         Err(error) => format!("{error}\n{}\n{error:?}", error.hint()),
@@ -547,7 +547,7 @@ fn outputs(input: &[u8]) -> String {
     }
 }
 
-/// The lines of a file from which something may be told, in a simpler way than the one that is tested.
+/// The lines of a file that the program may use, found in a simpler way than the tested one.
 fn tellable(input: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(input).to_ascii_lowercase().replace('\r', "\n").replace('"', "");
     let mut lines: Vec<String> = Vec::new();
@@ -559,7 +559,7 @@ fn tellable(input: &[u8]) -> Vec<String> {
             Some(last) if continues => *last += &format!(" {line}"),
             _ => lines.push(line.to_owned()),
         }
-        // A second carriage return of the same line end is no line of its own.
+        // A second carriage return belongs to the same line ending.
         continues = goes_on || (continues && line.is_empty());
     }
     let is_tellable = |line: &String| {
@@ -573,17 +573,17 @@ fn has_license_text(text: &str) -> bool {
     text.to_ascii_lowercase().contains("qzx")
 }
 
-/// Whatever was made of an input, it tells nothing of the license, and what it tells can be used.
+/// Checks that the output for an input reveals no license text and can be used.
 #[track_caller]
 fn assert_harmless(input: &[u8], number: u64) -> bool {
     let shown = || String::from_utf8_lossy(input).into_owned();
     let begin = Instant::now();
     let output = outputs(input);
-    // A thousand times as long as it takes, for the sake of a machine that is busy.
+    // A thousand times the usual time, for a busy machine.
     assert!(begin.elapsed() < Duration::from_secs(2), "input {number} took {:?}: {}", begin.elapsed(), shown());
     assert!(output.len() < 200_000, "input {number} becomes {} bytes", output.len());
     if has_license_text(&output) {
-        // The damage has made a SERVER or VENDOR line of it.
+        // The damage has turned the license text into a SERVER or VENDOR line.
         let lines = tellable(input);
         assert!(lines.iter().any(|line| has_license_text(line)), "input {number}: {output}\nof\n{}", shown());
         let joined = [" feature ", " increment ", "sign="];
@@ -613,7 +613,7 @@ fn assert_harmless(input: &[u8], number: u64) -> bool {
 #[test]
 fn no_message_reveals_license_text() {
     for (name, file) in files() {
-        assert!(has_license_text(&String::from_utf8_lossy(&file)), "{name} has no license text to tell");
+        assert!(has_license_text(&String::from_utf8_lossy(&file)), "{name} has no license text");
         assert!(!has_license_text(&outputs(&file)), "{name}: {}", outputs(&file));
     }
 }
@@ -663,7 +663,7 @@ fn no_message_about_a_damaged_file_reveals_license_text() {
         let input = damage(&mut dice, &original, &pieces);
         understood += u64::from(assert_harmless(&input, number));
     }
-    assert!(understood > tried / 100, "hardly anything was understood: {understood}");
+    assert!(understood > tried / 100, "too few inputs were understood: {understood}");
     print_figure("license files", tried, understood);
 }
 

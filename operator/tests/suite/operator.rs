@@ -15,17 +15,17 @@ use crate::standard::root;
 
 const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
 
-/// AWS on a port of its own, a token server on an address of its own, and a folder to work in.
+/// A simulated AWS on its own port, a token server on its own address, and a working folder.
 struct Desk {
     simulator: Simulator,
     endpoint: String,
     folder: PathBuf,
-    /// The private address of the interface: one of this machine's own, so that nothing goes out of it.
+    /// The private address of the interface: a loopback address, so that no packet leaves this machine.
     address: String,
     token_server: Vec<TcpListener>,
 }
 
-/// Tells the addresses of the desks apart.
+/// Gives each desk its own address.
 static DESKS: AtomicU8 = AtomicU8::new(1);
 
 impl Desk {
@@ -42,12 +42,12 @@ impl Desk {
         Self { simulator, endpoint, folder, address, token_server }
     }
 
-    /// Somebody stops the token server.
+    /// Stops the token server.
     fn stop_token_server(&mut self) {
         self.token_server.clear();
     }
 
-    /// Runs the command with nobody at the keyboard and no environment but this.
+    /// Runs the command without a terminal and with only this environment.
     fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_token-failover"))
             .args(arguments)
@@ -88,7 +88,7 @@ const INIT: [&str; 9] = [
     "ops@example.com",
 ];
 
-/// A desk whose folder has the parameters already.
+/// A desk whose folder already has the parameters.
 fn prepared(name: &str, scenario: Scenario) -> Desk {
     let desk = Desk::new(name, scenario);
     let output = desk.run(&INIT);
@@ -224,7 +224,7 @@ fn failover_moves_and_publishes_only_after_confirmation() {
     }
     assert_eq!(desk.simulator.messages().len(), 1);
     let again = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
-    assert_eq!(status(&again), Some(0), "it has it already: {}", stdout(&again));
+    assert_eq!(status(&again), Some(0), "the target already has the interface: {}", stdout(&again));
 
     let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::NON_MEMBER, "--yes"]);
     assert_eq!(status(&refused), Some(1), "{}", stdout(&refused));
@@ -363,7 +363,7 @@ fn an_error_is_one_sentence_and_a_hint() {
     assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
 }
 
-/// What the command says that could not be told, without its colors, and nothing on standard output.
+/// The error of the command without its colors. Checks that standard output is empty.
 #[track_caller]
 fn assert_untold(output: &Output, problem: &str, hint: &str) {
     let text = stderr(output);
@@ -397,7 +397,7 @@ fn every_task_explains_its_failure_in_one_sentence() {
             assert_untold(&ask(&desk), problem, "sign in again");
         }
         desk.simulator.calm();
-        // Another account and another Region are told in the same way, for EC2 does not tell them apart.
+        // EC2 gives the same answer for another account and another Region, so the error covers both.
         desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
         let problem = "eni-0ddddddddddddddd1 was not found in eu-west-1 in this account";
         assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
@@ -417,7 +417,7 @@ fn the_first_line_of_progress_comes_before_the_first_answer() {
     }
 }
 
-/// Runs the command with these files of AWS's own instead of credentials in the environment.
+/// Runs the command with these AWS configuration files instead of credentials in the environment.
 fn with_aws_files(desk: &Desk, config: &str) -> Output {
     let file = desk.folder.join("aws-config");
     fs::write(&file, config).expect("written");
@@ -466,7 +466,7 @@ fn a_token_server_that_does_not_answer_is_a_finding() {
     desk.stop_token_server();
     let refused = desk.run(&["--set", TOPIC, "plan"]);
     assert_eq!(status(&refused), Some(1), "{}", stderr(&refused));
-    // Whoever refuses may be another machine with the same private address, so it is told and nothing is concluded.
+    // Another machine with the same private address may have refused, so the report has no conclusion.
     let expected = format!(
         "warning   The token server does not answer at {address} on TCP 27007, 27008 (connection refused), as seen from here. \
          [ports-not-answering]"
@@ -550,7 +550,7 @@ fn init_takes_ports_and_hostid_from_the_license_file() {
     assert!(written.contains("TokenServerHostid=\"0273ae2adc81\""), "{written}");
 }
 
-/// The log of the function for one invocation, as its lines are.
+/// The log lines of one invocation of the function.
 fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
     use std::sync::{Arc, Mutex};
     use token_failover::act::run::Record;
@@ -616,7 +616,7 @@ fn completions_and_the_manual_are_printed() {
     }
 }
 
-/// The same line, in which every port answers within a millisecond.
+/// The line with one millisecond for the answer of every port.
 fn with_equal_times(line: &str) -> String {
     let pieces = line.split(" in ").map(|piece| match piece.split_once(" ms") {
         Some((time, rest)) if time.bytes().all(|b| b.is_ascii_digit()) => format!("1 ms{rest}"),
@@ -625,7 +625,7 @@ fn with_equal_times(line: &str) -> String {
     pieces.collect::<Vec<_>>().join(" in ")
 }
 
-/// What a person sees who runs the commands one after the other, with the times made equal.
+/// The output of the commands, run one after the other, with equal times.
 fn transcript() -> String {
     let desk = Desk::new("transcript", simulator::pair());
     let topic = TOPIC.to_owned();
@@ -640,7 +640,7 @@ fn transcript() -> String {
         let output = desk.run(arguments);
         text.push_str(&format!("$ token-failover {}\n{}{}\n", arguments.join(" "), stderr(&output), stdout(&output)));
     }
-    // The token server has an address of this machine, and the subnet's is what a person sees.
+    // The token server has a loopback address. The transcript shows the address in the subnet.
     let text = text.replace(&desk.address, names::PRIVATE_IP);
     let is_run = |word: &str| word.starts_with("token-failover:owed:");
     let lines = text.lines().map(|line| {
