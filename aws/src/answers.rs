@@ -1,11 +1,11 @@
-//! What the SDK's answers and errors come to: errors sorted by code, and pages read to their end.
+//! Translates the SDK's answers and errors: sorts errors by code, and reads all pages of an answer.
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use token_failover::model::error::{CallError, Meaning};
 
-/// Sorts an SDK error. `meaning_of` says what the service's error codes mean.
+/// Sorts an SDK error. `meaning_of` gives the meaning of the service's error codes.
 pub(crate) fn call_error<E>(action: &str, error: SdkError<E>, meaning_of: impl Fn(&str) -> Meaning) -> CallError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -15,12 +15,12 @@ where
     let status = error.raw_response().map(|response| response.status().as_u16());
     let meaning = match (&code, status) {
         (Some(code), Some(status)) => match meaning_of(code) {
-            // A code that is not known, with a status that says that the fault is the service's.
+            // An unknown code, with a status that means a fault of the service.
             Meaning::Rejected if status >= 500 => Meaning::Unreachable,
             meaning => meaning,
         },
         (None, Some(403)) => Meaning::Denied,
-        // No code: nothing was answered, or nothing that could be read.
+        // No code: there was no answer, or an unreadable one.
         _ => Meaning::Unreachable,
     };
     let message = match error.message() {
@@ -30,10 +30,10 @@ where
     CallError { action: action.to_owned(), meaning, code, message: shortened(&message), request_id }
 }
 
-/// Reads an answer page by page to its end. More than `most` pages are an error: a part is never taken for the whole.
+/// Reads all pages of an answer. More than `max` pages are an error, so that a part is never taken for the whole.
 pub(crate) async fn each_page<P, E>(
     action: &str,
-    most: usize,
+    max: usize,
     mut pages: PaginationStream<Result<P, SdkError<E>>>,
     meaning_of: impl Fn(&str) -> Meaning,
     mut take: impl FnMut(&P) -> Result<(), CallError>,
@@ -44,8 +44,8 @@ where
     let mut read = 0;
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_error(action, error, &meaning_of))?;
-        if read == most {
-            return Err(contradiction(action, format!("the answer has more than {most} pages"), None));
+        if read == max {
+            return Err(contradiction(action, format!("the answer has more than {max} pages"), None));
         }
         take(&page)?;
         read += 1;
@@ -53,16 +53,15 @@ where
     Ok(())
 }
 
-/// That an answer which is due at once does not go on.
+/// Checks that an answer of one page has no next page.
 pub(crate) fn ends(next_token: Option<&str>) -> Result<(), String> {
     match next_token {
-        Some(token) if !token.is_empty() => Err("the answer goes on although so little was asked for".to_owned()),
+        Some(token) if !token.is_empty() => Err("the answer has more pages than one".to_owned()),
         _ => Ok(()),
     }
 }
 
-/// The error and what caused it, in words. The SDK's own display adds the structure in Rust's notation, which helps nobody
-/// who reads a mail.
+/// The error and its causes in words. The SDK's own display adds Rust structures, which do not help a reader of a mail.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -79,10 +78,10 @@ pub(crate) fn contradiction(action: &str, message: String, request_id: Option<&s
     }
 }
 
-/// An encoded authorization failure alone is longer than a mail should be.
+/// Shortens a message: an encoded authorization failure is longer than a mail should be.
 fn shortened(message: &str) -> String {
-    const MOST: usize = 300;
-    match message.char_indices().nth(MOST) {
+    const MAX: usize = 300;
+    match message.char_indices().nth(MAX) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message.to_owned(),
     }

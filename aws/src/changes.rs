@@ -1,5 +1,5 @@
-//! One request for each change of EC2, whether it is made or only asked about with `DryRun`. So the permission that is asked
-//! about and the call that needs it cannot differ.
+//! One request for each change of EC2, for the change itself and for its `DryRun`. So the tested permission and the
+//! call that needs it cannot differ.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::associate_address::builders::AssociateAddressFluentBuilder;
@@ -28,7 +28,8 @@ pub(crate) const AUTHORIZE_INGRESS: &str = "ec2:AuthorizeSecurityGroupIngress";
 pub(crate) const WRITE_TAGS: &str = "ec2:CreateTags";
 pub(crate) const DELETE_TAGS: &str = "ec2:DeleteTags";
 
-/// The network card of the license interface. EC2's default is 0; some types with several cards refuse an attach without it.
+/// The network card of the license interface. EC2's default is 0, but some types with several cards require the
+/// parameter.
 const NETWORK_CARD: i32 = 0;
 
 pub(crate) fn attach(client: &Client, attach: &Attach) -> AttachNetworkInterfaceFluentBuilder {
@@ -82,7 +83,7 @@ pub(crate) fn write_tags<'a>(
     client.create_tags().resources(interface.as_str()).set_tags(Some(tags))
 }
 
-/// A tag with a value is removed only if it still has that value.
+/// EC2 removes a tag with a value only if the tag still has that value.
 /// Source: EC2 API Reference, *DeleteTags*.
 pub(crate) fn delete_tags<'a>(
     client: &Client,

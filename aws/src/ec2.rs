@@ -1,4 +1,4 @@
-//! EC2 through the SDK: each answer becomes plain values, or an error that says what does not fit.
+//! EC2 through the SDK: turns each answer into plain values, or into an error that names the contradiction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -33,8 +33,8 @@ pub struct SdkEc2 {
     client: Client,
 }
 
-/// Pages of 1000 rules or ranges; no security group or prefix list has more than a few.
-const MOST_PAGES: usize = 20;
+/// Pages of 1000 rules or ranges. No security group or prefix list has more than a few.
+const MAX_PAGES: usize = 20;
 
 impl SdkEc2 {
     /// Calls EC2 with this client.
@@ -47,18 +47,18 @@ impl SdkEc2 {
         Self::new(Client::new(sdk))
     }
 
-    /// The instances in a VPC and Availability Zone, terminated ones left out, their status checks undecided.
+    /// The instances in a VPC and Availability Zone, without terminated ones and without their status checks.
     ///
     /// # Errors
     ///
-    /// If EC2 does not answer, or with something that cannot be understood.
+    /// If EC2 does not answer, or if its answer cannot be understood.
     pub async fn instances_in(&self, vpc: &str, zone: &str) -> Result<Vec<Instance>, CallError> {
         const ACTION: &str = "ec2:DescribeInstances";
         let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
         let request = self.client.describe_instances().filters(filter("vpc-id", vpc));
         let pages = request.filters(filter("availability-zone", zone)).into_paginator().send();
         let mut instances = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
                 instances.push(instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
@@ -76,12 +76,12 @@ where
     move |error| call_error(action, error, Meaning::of_ec2_code)
 }
 
-/// The SDK tries the call once.
+/// Turns off the SDK's retries.
 fn retried_by_the_caller() -> aws_sdk_ec2::config::Builder {
     aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// A dry run that would succeed is answered with an error that says so.
+/// EC2 answers a dry run that would succeed with an error.
 fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
     match asked {
         Err(error) if error.code.as_deref() == Some("DryRunOperation") => Ok(()),
@@ -89,7 +89,7 @@ fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
     }
 }
 
-/// What is missing or wrong in an answer.
+/// The fault in an answer.
 type Flaw = String;
 
 impl Ec2 for SdkEc2 {
@@ -118,7 +118,7 @@ impl Ec2 for SdkEc2 {
 
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
         const ACTION: &str = "ec2:DescribeInstances";
-        // Asked by filter, because asked by id EC2 answers nothing at all if one of the instances does not exist.
+        // A filter, because a request by id fails as a whole if one of the instances does not exist.
         let filter = sdk::Filter::builder()
             .name("instance-id")
             .set_values(Some(ids.iter().map(ToString::to_string).collect()))
@@ -183,7 +183,7 @@ impl Ec2 for SdkEc2 {
             .build();
         let pages = self.client.describe_security_group_rules().filters(filter).into_paginator().send();
         let mut rules = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for rule in page.security_group_rules() {
                 rules.extend(ingress_rule(rule).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
@@ -197,7 +197,7 @@ impl Ec2 for SdkEc2 {
         const ACTION: &str = "ec2:GetManagedPrefixListEntries";
         let pages = self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
         let mut ranges = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for entry in page.entries() {
                 let range = required("cidr", entry.cidr()).and_then(cidr);
                 ranges.push(range.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
@@ -210,7 +210,7 @@ impl Ec2 for SdkEc2 {
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
         let request = changes::attach(&self.client, attach);
-        // The caller tries again itself: it has to know whether an answer was lost, and the SDK would hide that.
+        // The caller retries, because it must know about a lost answer, which the SDK would hide.
         let request = request.customize().config_override(retried_by_the_caller());
         let answer = request.send().await.map_err(failed(changes::ATTACH))?;
         required("attachmentId", answer.attachment_id())
@@ -234,8 +234,8 @@ impl Ec2 for SdkEc2 {
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        // As with an attach: the caller has to know whether an answer was lost. And EC2's answer to a lack of capacity looks
-        // like an error of the server, which the SDK would try again at once.
+        // As with an attach, the caller must know about a lost answer. EC2 also reports a lack of capacity as a server
+        // error, which the SDK would retry at once.
         let request = changes::start(&self.client, instance).customize().config_override(retried_by_the_caller());
         let answer = request.send().await.map_err(failed(changes::START))?;
         let mut changes = answer.starting_instances().iter();
@@ -328,12 +328,12 @@ impl Ec2 for SdkEc2 {
 
     async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
         const ACTION: &str = "ec2:DescribeInstanceTypes";
-        // Asked by filter, because asked by name EC2 answers nothing at all if it does not know one of the types.
+        // A filter, because a request by name fails as a whole if one of the types is unknown.
         let filter =
             sdk::Filter::builder().name("instance-type").set_values(Some(types.iter().cloned().collect())).build();
         let pages = self.client.describe_instance_types().filters(filter).into_paginator().send();
         let mut limits = BTreeMap::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for kind in page.instance_types() {
                 limits.extend([interface_limits(kind).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);
             }
@@ -358,7 +358,7 @@ impl Ec2 for SdkEc2 {
         let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
         let request = self.client.describe_route_tables().filters(filter("association.subnet-id", subnet));
         let mut answer = request.send().await.map_err(failed(ACTION))?;
-        // A subnet that no table is associated with has the VPC's main table, and only asking for that finds it.
+        // A subnet without an associated table uses the main table of the VPC, which needs a second request.
         // Source: Amazon VPC User Guide, "Subnet route tables".
         if answer.route_tables().is_empty() {
             let request = self.client.describe_route_tables().filters(filter("vpc-id", vpc));
@@ -390,12 +390,12 @@ impl Ec2 for SdkEc2 {
         if ids.is_empty() {
             return Ok(BTreeSet::new());
         }
-        // Asked by filter, because asked by id EC2 answers nothing at all if one of them does not exist.
+        // A filter, because a request by id fails as a whole if one of the groups does not exist.
         let ids = ids.iter().map(ToString::to_string).collect();
         let filter = sdk::Filter::builder().name("group-id").set_values(Some(ids)).build();
         let pages = self.client.describe_security_groups().filters(filter).into_paginator().send();
         let mut found = BTreeSet::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for group in page.security_groups() {
                 let id = parsed("groupId", group.group_id());
                 found.extend([id.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);
@@ -535,7 +535,7 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
     };
     let mut interfaces = Vec::new();
     for interface in answer.network_interfaces() {
-        // An interface without an attachment is one that is just leaving.
+        // An interface without an attachment is leaving the instance.
         if let Some(attachment) = interface.attachment() {
             interfaces.push(InstanceInterface {
                 id: parsed("networkInterfaceId", interface.network_interface_id())?,
@@ -564,8 +564,9 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
     })
 }
 
-/// The three checks together. The attached EBS check only ever objects: it is not there for every instance, and EC2 says little
-/// about what it shows where it does not apply. Source: EC2 API Reference, *InstanceStatus* and *EbsStatusSummary*.
+/// The three checks together. Only an impaired attached EBS check counts: not every instance has this check, and EC2
+/// documents little about its value where it does not apply. Source: EC2 API Reference, *InstanceStatus* and
+/// *EbsStatusSummary*.
 fn status_checks(answer: &sdk::InstanceStatus) -> StatusChecks {
     let summaries = [answer.system_status(), answer.instance_status()];
     let statuses = summaries.map(|summary| summary.and_then(sdk::InstanceStatusSummary::status));
@@ -604,14 +605,14 @@ fn address(answer: &sdk::Address) -> Result<Address, Flaw> {
     })
 }
 
-/// One rule; `None` for a rule of outgoing traffic.
+/// An inbound rule, or `None` for an outbound rule.
 fn ingress_rule(answer: &sdk::SecurityGroupRule) -> Result<Option<IngressRule>, Flaw> {
     if answer.is_egress() == Some(true) {
         return Ok(None);
     }
     let port = |port: Option<i32>| u16::try_from(port.unwrap_or(-1)).ok();
     let tcp_ports = match required("ipProtocol", answer.ip_protocol())? {
-        // All protocols: all ports, whatever the rule's range says. Source: EC2 API Reference, IpPermission.
+        // All protocols means all ports, whatever the range of the rule. Source: EC2 API Reference, IpPermission.
         "-1" => Some((0, u16::MAX)),
         "tcp" | "6" => match (port(answer.from_port()), port(answer.to_port())) {
             (Some(first), Some(last)) if first <= last => Some((first, last)),

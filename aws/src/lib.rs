@@ -1,4 +1,4 @@
-//! The only place that names the AWS SDK.
+//! The clients of EC2, SNS and Systems Manager: the only package that names the AWS SDK.
 
 mod answers;
 mod changes;
@@ -47,8 +47,8 @@ pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns, SdkSsm) {
     (SdkEc2::of(sdk), sns, SdkSsm::new(aws_sdk_ssm::Client::new(sdk)))
 }
 
-/// Throttling and server errors are tried again by the SDK. Five attempts with a backoff from 100 ms to 2 s take a few
-/// seconds: EC2's buckets refill every second, and a token server waits.
+/// The SDK retries throttled calls and server errors. Five attempts with a backoff from 100 ms to 2 s take a few
+/// seconds: EC2's buckets refill every second, and a token server is waiting.
 pub fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(5)
@@ -56,8 +56,8 @@ pub fn retries() -> RetryConfig {
         .with_max_backoff(Duration::from_secs(2))
 }
 
-/// A call without an answer ends after five seconds and is tried again; with all its attempts it ends after twenty.
-/// Without these the SDK would wait forever.
+/// An attempt without an answer ends after five seconds and is retried. A call ends after twenty seconds with all its
+/// attempts. Without these timeouts the SDK would wait forever.
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))

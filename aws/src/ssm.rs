@@ -25,30 +25,30 @@ impl SdkSsm {
     }
 }
 
-/// How long a command may wait for the instance's agent, in seconds. One that came later would find another night.
+/// How long a command may wait for the instance's agent, in seconds. By then another run may have moved the interface.
 /// Source for the range, from 30: Systems Manager API Reference, *SendCommand*, `TimeoutSeconds`.
 const DELIVERY_SECONDS: i32 = 30;
 
-/// As many agents as a page may have, and more pages than a token server has members.
+/// The maximum number of agents on a page, and more pages than the members can fill.
 /// Source: Systems Manager API Reference, *DescribeInstanceInformation*, `MaxResults`.
 const PAGE: i32 = 50;
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 
-/// What Systems Manager's error codes mean. Source: Systems Manager API Reference, "Common Error Types", and the errors of
-/// each action.
+/// The meaning of Systems Manager's error codes. Source: Systems Manager API Reference, "Common Error Types", and the
+/// errors of each action.
 fn meaning_of(code: &str) -> Meaning {
     match code {
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" | "OptInRequired" => Meaning::Denied,
         "ThrottlingException" | "Throttling" | "RequestLimitExceeded" => Meaning::Throttled,
         "InternalServerError" | "InternalFailure" | "ServiceUnavailable" => Meaning::Unreachable,
         "InvalidDocument" | "InvocationDoesNotExist" => Meaning::NotFound,
-        // The instance does not run, or its agent is not heard of.
+        // The instance does not run, or its agent does not respond.
         "InvalidInstanceId" => Meaning::WrongState,
         _ => Meaning::Rejected,
     }
 }
 
-/// The same error, without a message that may quote the parameters, in which a person may have put a secret.
+/// The error without a message that may quote the parameters, because an operator may have put a secret in them.
 fn without_parameters(error: CallError) -> CallError {
     match error.code.as_deref() {
         Some("InvalidParameters" | "ValidationException") => {
@@ -70,7 +70,7 @@ impl Ssm for SdkSsm {
             .timeout_seconds(DELIVERY_SECONDS)
             .comment("token-failover: the license interface has come");
         let request = if parameters.is_empty() { request } else { request.set_parameters(Some(parameters)) };
-        // The caller tries again itself: there is no client token, so a lost answer that the SDK asks for once more would be a
+        // The caller retries. SendCommand has no client token, so after a lost answer a retry of the SDK would send a
         // second command.
         let request = request
             .customize()
@@ -88,7 +88,7 @@ impl Ssm for SdkSsm {
             Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // What the command has printed is in the answer too. It may be anything, so it is not looked at.
+        // The answer also has the output of the command. It may contain anything, so it is not read.
         let status = answer.status();
         let details = answer.status_details().filter(|details| !details.is_empty());
         let word = details.or(status.map(sdk::CommandInvocationStatus::as_str)).unwrap_or("unknown");
@@ -132,12 +132,12 @@ impl Ssm for SdkSsm {
         let request = self.client.describe_instance_information().filters(filter).max_results(PAGE);
         let pages = request.into_paginator().send();
         let mut reachable = BTreeSet::new();
-        each_page(ACTION, MOST_PAGES, pages, meaning_of, |page| {
+        each_page(ACTION, MAX_PAGES, pages, meaning_of, |page| {
             let online = page
                 .instance_information_list()
                 .iter()
                 .filter(|one| one.ping_status() == Some(&sdk::PingStatus::Online));
-            // A machine outside of EC2 has an id of another form, and is none of the members.
+            // A machine outside of EC2 has an id of another form and is not a member.
             reachable.extend(online.filter_map(|one| one.instance_id()?.parse::<InstanceId>().ok()));
             Ok(())
         })

@@ -245,12 +245,12 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ..HOLDER_STOPPED
     },
     Scenario {
-        name: "address-with-stranger",
+        name: "address-with-non-member",
         title: "A non-member has the Elastic IP: that is reported, not changed",
         world: || {
-            let elsewhere = names::primary_interface_of(names::STRANGER);
+            let elsewhere = names::primary_interface_of(names::NON_MEMBER);
             (HOLDER_STOPPED.world)()
-                .instance(names::STRANGER, |stranger| stranger)
+                .instance(names::NON_MEMBER, |non_member| non_member)
                 .address(names::ALLOCATION, |address| address.on(&elsewhere))
         },
         ..HOLDER_STOPPED
@@ -273,9 +273,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "held-by-stranger",
         title: "An operator attached the interface to a non-member instance",
-        world: || trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1)).timings(timings()),
+        world: || trio().interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1)).timings(timings()),
         acts: &[one(&[("schedule", Report(Refused, "held-by-stranger"))])],
-        ends_on: On(names::STRANGER),
+        ends_on: On(names::NON_MEMBER),
         moves: 0,
         ..HOLDER_STOPPED
     },

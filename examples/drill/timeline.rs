@@ -244,7 +244,7 @@ pub(crate) fn role(id: &str) -> &str {
         names::HOLDER => "holder",
         names::STANDBY => "standby",
         names::THIRD => "second standby",
-        names::STRANGER => "non-member",
+        names::NON_MEMBER => "non-member",
         other => other,
     }
 }

@@ -18,15 +18,15 @@ use token_failover::tell::metrics;
 use token_failover_aws as aws;
 use tokio::time::Instant;
 
-// One invocation at a time is all that Lambda gives to one process, so one thread serves it.
+// Lambda gives a process one invocation at a time, so one thread is enough.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     match Config::from_variables(std::env::vars()) {
         Ok(config) => {
             let sdk = aws::sdk_config().await;
-            let doors = aws::clients(&sdk, &config);
+            let ports = aws::clients(&sdk, &config);
             let probes = config.probe;
-            let failover = Failover::new(config, doors, Box::new(log));
+            let failover = Failover::new(config, ports, Box::new(log));
             let failover = if probes {
                 failover.probing(Prober::inside(Box::new(|address| Box::pin(connect_over_tcp(address)))))
             } else {
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Error> {
             let failover = &failover;
             lambda_runtime::run(service_fn(move |event| serve(failover, event))).await
         }
-        // A function that exits is started again and again; one that answers says what is wrong with it.
+        // Lambda restarts a function that exits. A function that answers can report its faulty configuration.
         Err(error) => {
             let error = &error;
             lambda_runtime::run(service_fn(move |_: LambdaEvent<Value>| async move {
@@ -73,12 +73,12 @@ async fn serve(
     result.map_err(Failed::Run)
 }
 
-/// Logs what happens as JSON, one line each, in the form that Lambda's JSON log format expects of a custom runtime.
+/// Logs each record as a line of JSON, in the form that Lambda's JSON log format expects of a custom runtime.
 fn log(record: Record<'_>) {
     match record {
         Record::Observed(observation) => line("INFO", "observation", json!(observation)),
         Record::Requested(config, intent) => line("INFO", "request", json!({"config": config, "intent": intent})),
-        // A wait without an end is one that no number stands for.
+        // No number stands for a wait without an end.
         Record::Planned(plan, looked_for) => {
             print(json!({"level": "INFO", "type": "plan", "plan": plan, "lookedForMs": milliseconds(looked_for)}));
         }
@@ -92,8 +92,8 @@ fn line(level: &str, kind: &str, value: Value) {
     print(json!({"level": level, "type": kind, kind: value}));
 }
 
-/// Prints a line with the time at which it is written. Lambda takes a line without one as a line of level INFO, whatever its
-/// `level` says. Source: Lambda Developer Guide, "Log-level filtering".
+/// Prints a line with a timestamp. Without one, Lambda treats the line as level INFO, whatever its `level`. Source:
+/// Lambda Developer Guide, "Log-level filtering".
 #[expect(clippy::print_stdout, reason = "Lambda takes the function's log from its standard output")]
 fn print(mut line: Value) {
     let now: DateTime<Utc> = SystemTime::now().into();

@@ -1,4 +1,4 @@
-//! Log lines: the built function under a Runtime API of Lambda on loopback, and every line that it writes.
+//! The log lines of the built function, under an emulation of Lambda's Runtime API on loopback.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
@@ -22,8 +22,8 @@ mod standard;
 use crate::standard::{event, variables};
 use served::served;
 
-/// One connection to the Runtime API: `GET …/next` gets the next payload, and waits forever when there is none left; every
-/// `POST` is an answer. Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
+/// Serves one connection to the Runtime API. `GET …/next` returns the next payload, or never returns when none is left.
+/// Every `POST` is an answer. Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 fn runtime_api(stream: TcpStream, payloads: &Mutex<VecDeque<Value>>, answers: &mpsc::Sender<String>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut stream = stream;
@@ -70,7 +70,7 @@ fn runtime_api(stream: TcpStream, payloads: &Mutex<VecDeque<Value>>, answers: &m
     }
 }
 
-/// What the built function prints while it answers these payloads, standard error included.
+/// The output of the built function for these payloads, with standard error.
 fn printed(simulator: Simulator, payloads: impl IntoIterator<Item = Value>) -> String {
     let aws = served(simulator);
     let payloads: VecDeque<Value> = payloads.into_iter().collect();
@@ -113,10 +113,10 @@ fn printed(simulator: Simulator, payloads: impl IntoIterator<Item = Value>) -> S
     fs::read_to_string(&path).expect("what was printed")
 }
 
-/// Lambda takes a line without a valid `timestamp` as one of level INFO, whatever its `level` says, so that DEBUG lines would
-/// not be filtered and errors not be found. Source: Lambda Developer Guide, "Log-level filtering".
+/// Without a valid `timestamp`, Lambda treats a line as level INFO, whatever its `level`: DEBUG lines would not be
+/// filtered, and errors not be found. Source: Lambda Developer Guide, "Log-level filtering".
 #[test]
-fn every_line_of_the_function_has_its_level_its_type_and_the_time_at_which_it_was_written() {
+fn every_log_line_has_a_level_a_type_and_a_timestamp() {
     let began = Utc::now();
     let payloads = [
         event("operator-audit"),

@@ -1,5 +1,5 @@
-//! Whatever bytes come in the place of a license file: it is read without a panic, what is said of it is whole sentences, and
-//! nothing of the license itself is said.
+//! Reads any bytes as a license file. The reader must not panic, every message must be a whole sentence, and no message
+//! may reveal license text.
 
 #![no_main]
 
@@ -8,7 +8,7 @@ use token_failover::model::config::PortRange;
 use token_failover::model::ids::MacAddress;
 use token_failover_operator::license::License;
 
-/// A line of the license behind the bytes, with a word that no other line has. The empty lines end whatever goes on.
+/// A license line after the bytes, with a word that no other line has. The empty lines end any continued line.
 const LICENSE_LINE: &[u8] = b"\n\n\nFEATURE PTS MOSEKLM 11.0 31-dec-2026 4 VENDOR_STRING=qzx SIGN=\"qzx\"\n";
 
 fuzz_target!(|bytes: &[u8]| {

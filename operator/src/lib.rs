@@ -1,6 +1,6 @@
-//! What the operator's command knows beyond the library: where a license file says that its token server runs.
+//! The reader of license files, for the operator's command.
 //!
-//! It stands apart from the command itself, so that a fuzzer and the tests can read license files without one.
+//! It is a library, so that the fuzzer and the tests can read license files without the command.
 
 #![warn(missing_docs)]
 

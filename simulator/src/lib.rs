@@ -111,7 +111,7 @@
 //!     // Or `without_agent`, `agent_lost`, `command_never_ends`, `command_never_delivered`.
 //!     .instance(names::HOLDER, |instance| instance.command_fails())
 //!     .document(names::DOCUMENT, |document| document.required_parameter("Unit"))
-//!     .document("wake", |document| document)
+//!     .document("activate", |document| document)
 //!     .world();
 //! let port = format!("{}:27007", names::PRIVATE_IP).parse().unwrap();
 //! assert_eq!(world.answers(port), Ok(()));
@@ -123,7 +123,7 @@
 //! world.advance(world.now());
 //! assert_eq!(world.answers(port), Err(Refusal::Refused));
 //!
-//! let sent = world.act(SendCommand::to(names::STANDBY, "wake"))?;
+//! let sent = world.act(SendCommand::to(names::STANDBY, "activate"))?;
 //! let invocation = world.act(GetCommandInvocation::of(&sent.command_id, names::STANDBY))?;
 //! assert_eq!(invocation.status, CommandStatus::Success);
 //! assert_eq!(world.answers(port), Ok(()));

@@ -25,7 +25,7 @@ pub const STANDBY: &str = "i-0bbbbbbbbbbbbbbb2";
 /// Not in the pair; easily added.
 pub const THIRD: &str = "i-0ccccccccccccccc3";
 /// Somebody else's instance; not in the pair.
-pub const STRANGER: &str = "i-09999999999999999";
+pub const NON_MEMBER: &str = "i-09999999999999999";
 /// The license interface.
 pub const INTERFACE: &str = "eni-0ddddddddddddddd1";
 /// Of the license interface to the holder.

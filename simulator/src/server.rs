@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commands_can_be_seen() {
+    async fn commands_are_listed() {
         let answers = exchange(&[("GET /_simulator/commands", "")], |simulator| {
             simulator.world(|world| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap());
         })
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_done_is_said() {
+    async fn an_invalid_request_is_answered_with_an_error() {
         let answers = exchange(
             &[
                 ("GET /_simulator/nothing", ""),

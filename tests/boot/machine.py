@@ -249,7 +249,7 @@ class Machine:
     def command(self, setting):
         return [*self.shell.split(), *Unit("token-server.service").command(setting)]
 
-    def wake(self):
+    def send_signal(self):
         """What the udev rule does."""
         self.process.send_signal(signal.SIGUSR1)
 

@@ -63,7 +63,7 @@ class Files(unittest.TestCase):
         return subprocess.run(["sh", str(BOOT / "install"), *arguments], check=True, capture_output=True, text=True,
                               env=self.environment | {"DESTDIR": str(self.root)})
 
-    def test_everything_is_installed_where_the_units_look_for_it(self):
+    def test_everything_is_installed_at_the_paths_in_the_units(self):
         everywhere = {
             "etc/os-release": "644",
             "etc/systemd/system/token-server-files.service": "644",
@@ -92,7 +92,7 @@ class Files(unittest.TestCase):
                             self.assertTrue((self.root / value.lstrip("-/")).is_file(), value)
         self.assertFalse(self.asked.exists(), "with DESTDIR nothing is started")
 
-    def test_installing_again_keeps_the_settings_and_changes_where_the_files_are(self):
+    def test_installing_again_keeps_the_settings_and_changes_the_bucket(self):
         self.install("amazon", "s3://example-bucket/token-server")
         settings = self.root / "etc/token-server/token-server.conf"
         self.assertIn("\nMOSEK_FILES=s3://example-bucket/token-server\n", settings.read_text())
@@ -103,7 +103,7 @@ class Files(unittest.TestCase):
         self.install("amazon", "s3://other-bucket/a/b")
         self.assertEqual(before.replace("s3://example-bucket/token-server", "s3://other-bucket/a/b"), settings.read_text())
 
-    def test_a_loader_that_is_there_is_left_as_it_is(self):
+    def test_an_existing_loader_is_kept(self):
         self.uname("x86_64")
         (self.root / "lib64").mkdir(parents=True)
         for text in ("a package's", "another's"):
@@ -127,7 +127,7 @@ class Files(unittest.TestCase):
     def restarts(self):
         return self.asked.read_text().splitlines() if self.asked.exists() else []
 
-    def test_only_what_the_token_server_needs_is_put_in_place(self):
+    def test_only_the_files_that_the_token_server_needs_are_installed(self):
         self.put_archive(MOSEK + "mosek", MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM", "mosek/lmgrd/lmgrd", "../../bin/x")
         (self.bucket / "mosek.lic").write_text(LICENSE)
         fetched = self.fetch()
@@ -151,7 +151,7 @@ class Files(unittest.TestCase):
         self.assertEqual((0, "the license is new\n", ""), (renewed.returncode, renewed.stdout, renewed.stderr))
         self.assertEqual(2, len(self.restarts()))
 
-    def test_what_cannot_be_fetched_leaves_what_is_in_place(self):
+    def test_a_failed_download_keeps_the_installed_files(self):
         self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM")
         (self.bucket / "mosek.lic").write_text(LICENSE)
         self.fetch()
@@ -162,7 +162,7 @@ class Files(unittest.TestCase):
         self.assertIn("s3://example-bucket/token-server/mosek.lic could not be fetched\n", fetched.stderr)
         self.assertEqual((before, 1), (tree(self.root), len(self.restarts())))
 
-    def test_before_there_is_a_license_mosek_is_put_in_place_already(self):
+    def test_mosek_is_installed_before_there_is_a_license(self):
         self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil")
         fetched = self.fetch()
         self.assertEqual((1, "", []), (fetched.returncode, fetched.stdout, self.restarts()))
@@ -171,7 +171,7 @@ class Files(unittest.TestCase):
 
     # ---- The units, the udev rule and the settings ----
 
-    def test_systemd_keeps_the_script_running_and_kills_what_it_leaves(self):
+    def test_systemd_restarts_the_script_and_kills_its_leftover_processes(self):
         service = Unit(SERVICE)["Service"]
         self.assertEqual(("always", "mixed", "/usr/local/lib/token-server/token-server run",
                           "/usr/local/lib/token-server/token-server clean"),
@@ -185,12 +185,12 @@ class Files(unittest.TestCase):
         # "full" and "strict" make /etc read-only.
         self.assertEqual("yes", Unit(SERVICE)["Service"]["ProtectSystem"])
 
-    def test_the_token_server_waits_for_nothing_that_needs_s3(self):
+    def test_the_token_server_does_not_wait_for_s3(self):
         unit = Unit(SERVICE)["Unit"]
         self.assertEqual({"Description", "After", "StartLimitIntervalSec"}, set(unit))
         self.assertEqual("network.target", unit["After"])
 
-    def test_the_udev_rule_sends_the_signal_that_the_script_waits_for(self):
+    def test_the_udev_rule_sends_the_signal_that_the_script_handles(self):
         [rule] = [line for line in (BOOT / "90-token-server.rules").read_text().splitlines() if not line.startswith("#")]
         parts = dict(re.findall(r'(\w+)(?:==|\+=)"([^"]*)"(?:, |$)', rule))
         self.assertEqual({"SUBSYSTEM": "net", "ACTION": "add|remove|move",
@@ -206,7 +206,7 @@ class Files(unittest.TestCase):
                           "ROUTING_PATIENCE_SECONDS", "VENDOR_PATIENCE_SECONDS", "WRITE_HOSTS"}, set(shown))
         self.assertEqual(shown, {name: declared[name] for name in shown})
 
-    def test_systemd_finds_no_fault_in_the_units(self):
+    def test_systemd_accepts_the_units(self):
         analyze = shutil.which("systemd-analyze")
         if analyze is None:
             # Parsed they are anyway, by Unit.

@@ -18,7 +18,7 @@ def hosts():
 
 
 class Host(TestCase):
-    def test_a_name_that_nothing_resolves_is_in_etc_hosts_while_the_interface_is_here(self):
+    def test_an_unresolvable_name_is_in_etc_hosts_while_the_interface_is_attached(self):
         for shell in SHELLS:
             with self.subTest(shell=shell), Machine(shell) as machine:
                 Interface(*FIRST)
@@ -37,7 +37,7 @@ class Host(TestCase):
                 self.assert_nothing_left(machine)
                 self.assertEqual([], [path.name for path in HOSTS.parent.glob("hosts?*")])
 
-    def test_a_killed_script_leaves_one_line_at_most(self):
+    def test_a_killed_script_leaves_at_most_one_line(self):
         machine = self.machine()
         Interface(*SECOND)
         machine.start()
@@ -59,7 +59,7 @@ class Host(TestCase):
         machine.stop()
         self.assertEqual((other + "\n", 0o640), (HOSTS.read_bytes().decode(), HOSTS.stat().st_mode & 0o777))
 
-    def test_a_name_that_leads_to_the_interface_is_left_alone(self):
+    def test_a_name_that_resolves_to_the_interface_is_not_written(self):
         for text in (f"10.0.1.50 {NAME}\n", f"10.0.1.51 {NAME}\n", f"192.0.2.1 {NAME}\n10.0.1.50 {NAME}\n"):
             with self.subTest(text=text), Machine() as machine:
                 HOSTS.write_text(HOSTS_TEXT + text)
@@ -71,7 +71,7 @@ class Host(TestCase):
                 self.assertEqual(HOSTS_TEXT + text, hosts())
                 self.assertEqual([], [line for line in machine.said() if NAME in line and "lmgrd" not in line])
 
-    def test_what_an_operator_wrote_there_is_not_contradicted(self):
+    def test_a_line_of_an_operator_is_not_overridden(self):
         machine = self.machine()
         HOSTS.write_text(f"{HOSTS_TEXT}192.0.2.1 other LIC1.Example.com # by hand\n")
         Interface(*SECOND)
@@ -81,7 +81,7 @@ class Host(TestCase):
         self.assertIn(f"token-server: {NAME} resolves to 192.0.2.1 here, and not to 10.0.1.50; lmgrd will end unless the line "
                       "of /etc/hosts that has this name is corrected", machine.said())
 
-    def test_told_not_to_write_it_says_what_to_write(self):
+    def test_with_write_hosts_off_the_log_has_the_line_to_add(self):
         machine = self.machine(WRITE_HOSTS="no")
         Interface(*SECOND)
         machine.start()
@@ -101,7 +101,7 @@ class Host(TestCase):
         self.assertEqual((HOSTS_TEXT, True), (hosts(), HOSTS.is_symlink()))
         self.assertIn(f"token-server: /etc/hosts is not a plain file, so {NAME} was not written into it", machine.said())
 
-    def test_only_the_name_of_one_machine_is_written_and_only_such_names_are_printed(self):
+    def test_only_valid_host_names_are_written_and_printed(self):
         own = os.uname().nodename
         for host in [
             "this_host", "THIS_HOST", "localhost", "localhost.localdomain", "lic.localhost", "LocalHost", "ip6-localhost",
@@ -123,7 +123,7 @@ class Host(TestCase):
                 if host.lower() != own.lower():
                     self.assertNotIn(host, "".join(line for line in machine.said() if "token-server:" in line))
 
-    def test_names_of_every_form_that_machines_have_are_written(self):
+    def test_host_names_of_every_form_are_written(self):
         for host in ["lic1", "my_server", "LIC-1.Example.COM", "3com.example.com", "license.eu-west-1.internal", "x" * 63 + ".example"]:
             with self.subTest(host=host), Machine() as machine:
                 machine.license.write_text(LICENSE.replace(NAME, host))
@@ -146,7 +146,7 @@ class Host(TestCase):
         interface.configure("10.0.1.51/24", metric=513)
         eventually(HOSTS_TEXT + LINE.replace("10.0.1.50", "10.0.1.51"), hosts)
 
-    def test_lmgrd_starts_after_the_address_has_come(self):
+    def test_lmgrd_starts_after_the_interface_has_its_address(self):
         machine = self.machine(ROUTING_PATIENCE_SECONDS="30")
         interface = Interface("ens6", None, MAC)
         machine.start()
@@ -166,7 +166,7 @@ class Host(TestCase):
         self.assertEqual(([], HOSTS_TEXT), (machine.lmgrds(), hosts()))
         self.assertIn(f"token-server: the license interface {MAC} has left", machine.said())
 
-    def test_the_state_of_the_name_can_be_asked(self):
+    def test_a_command_prints_the_state_of_the_name(self):
         machine = self.machine()
         Interface(*SECOND)
         self.assertEqual(f"{NAME} does not resolve here", machine.call("status").stdout.splitlines()[-1])

@@ -18,7 +18,7 @@ class WhichInterface(TestCase):
         self.assertEqual(([], [], [f"token-server: waiting for the license interface {MAC}"]),
                          (machine.lmgrds(), rules(), machine.said()))
 
-    def test_the_hostid_of_the_license_says_which_interface_and_no_line_of_it_is_printed(self):
+    def test_the_hostid_of_the_license_selects_the_interface_and_no_license_text_is_printed(self):
         header = "USE_SERVER\nVENDOR MOSEKLM port=27008\nFEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
         Interface(*FIRST)
         self.enterContext(Machine())
@@ -51,7 +51,7 @@ class WhichInterface(TestCase):
                     called = machine.call("status")
                     self.assertEqual((status, said), (called.returncode, called.stdout + called.stderr))
 
-    def test_a_license_that_comes_later_is_noticed(self):
+    def test_a_license_that_arrives_later_is_used(self):
         machine = self.machine()
         machine.license.unlink()
         Interface(*SECOND)
@@ -60,7 +60,7 @@ class WhichInterface(TestCase):
         machine.license.write_text(LICENSE)
         self.assert_serving(machine, starts=1)
 
-    def test_without_a_program_to_start_it_says_so_and_tries_again(self):
+    def test_a_missing_program_is_logged_and_tried_again(self):
         machine = self.machine(LMGRD="/nowhere/lmgrd")
         Interface(*SECOND)
         machine.start()
@@ -68,7 +68,7 @@ class WhichInterface(TestCase):
         eventually([line, line], lambda: machine.said()[:2])
         self.assertEqual(2, machine.statuses[0])
 
-    def test_cleaning_takes_back_ours_and_nothing_else(self):
+    def test_cleaning_removes_only_our_rules_and_lines(self):
         machine = self.machine()
         Interface(*SECOND)
         other = ("10.0.1.10", 4711, 1000)
@@ -85,7 +85,7 @@ class WhichInterface(TestCase):
         finally:
             machine.process.send_signal(signal.SIGCONT)
 
-    def test_a_word_that_it_does_not_know_is_an_error(self):
+    def test_an_unknown_argument_is_an_error(self):
         for arguments in ([], ["start"]):
             called = self.machine_call(arguments)
             self.assertEqual((2, "", "token-server: usage: token-server run|status|clean\n"), called)

@@ -17,7 +17,7 @@ WRITTEN = "token-server: lic1.example.com does not resolve here, so /etc/hosts s
 
 
 class Lmgrd(TestCase):
-    def test_lmgrd_runs_while_the_interface_is_here_and_at_no_other_time(self):
+    def test_lmgrd_runs_only_while_the_interface_is_attached(self):
         for shell in SHELLS:
             with self.subTest(shell=shell), Machine(shell) as machine:
                 Interface(*FIRST)
@@ -76,7 +76,7 @@ class Lmgrd(TestCase):
         # The script, its nap, and one lmgrd with one vendor daemon: nothing has piled up.
         eventually(4, lambda: len(machine.processes()))
 
-    def test_an_lmgrd_that_cannot_run_is_tried_again_and_again(self):
+    def test_an_lmgrd_that_cannot_run_is_retried(self):
         machine = self.machine(LMGRD_OPTIONS="broken")
         Interface(*SECOND)
         machine.start()
@@ -125,7 +125,7 @@ class Lmgrd(TestCase):
         eventually(([RULE], TABLE), lambda: (rules(), routes(27007)))
         self.assertEqual([-signal.SIGKILL], machine.statuses)
 
-    def test_an_lmgrd_that_does_not_want_to_end_is_killed_when_the_interface_leaves(self):
+    def test_an_lmgrd_that_ignores_sigterm_is_killed_when_the_interface_leaves(self):
         machine = self.machine(LMGRD_OPTIONS="stubborn", LMGRD_STOP_SECONDS="1")
         interface = Interface(*SECOND)
         machine.start()
@@ -134,23 +134,23 @@ class Lmgrd(TestCase):
         self.assert_nothing_left(machine)
         self.assertIn("token-server: lmgrd had to be killed", machine.said())
 
-    def test_the_udev_rule_makes_it_look_at_once(self):
+    def test_the_signal_of_the_udev_rule_makes_the_script_check_at_once(self):
         # Without the rule, the script would look again after an hour.
         machine = self.machine(LOOK_SECONDS="3600")
         machine.start()
         eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
         for _ in range(5):
             # A wake-up without a reason changes nothing.
-            machine.wake()
+            machine.send_signal()
             time.sleep(0.05)
         self.assertEqual(1, len(machine.said()))
         Interface(*SECOND)
 
-        def woken():
+        def has_noticed():
             # One that comes between two looks is not heard.
-            machine.wake()
+            machine.send_signal()
             return len(machine.said()) > 1
-        eventually(True, woken)
+        eventually(True, has_noticed)
         self.assert_serving(machine, starts=1)
         self.assertEqual([], machine.statuses)
 

@@ -58,7 +58,7 @@ class Pair(Deployment):
 class PairTemplate(unittest.TestCase):
     maxDiff = None
 
-    def test_the_template_can_be_read(self):
+    def test_the_template_is_valid_yaml(self):
         self.assertEqual([], FAULTS)
 
     def test_the_interface_outlives_stack_and_instances(self):
@@ -82,7 +82,7 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual([own], pair.resources["SecondInstance"]["NetworkInterfaces"])
         self.assertEqual("subnet-01111111111111111", pair.resources["LicenseInterface"]["SubnetId"])
 
-    def test_the_instances_are_of_the_chosen_system_and_never_replaced_by_a_newer_image(self):
+    def test_the_instances_have_the_chosen_system_and_are_never_replaced_by_a_newer_image(self):
         for system, image, device in [
             ("amazon-linux-2023", "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64", "/dev/xvda"),
             ("ubuntu-24.04", "resolve:ssm:/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
@@ -99,12 +99,12 @@ class PairTemplate(unittest.TestCase):
                                  pair.resources[name]["LaunchTemplate"])
                 self.assertNotIn("ImageId", pair.resources[name])
 
-    def test_the_instances_have_what_the_token_server_needs_and_pay_for_nothing_that_nobody_reads(self):
+    def test_the_instances_have_what_the_token_server_needs_and_no_detailed_monitoring(self):
         self.assertEqual(
             {"ImageId", "IamInstanceProfile", "BlockDeviceMappings", "MetadataOptions", "MaintenanceOptions", "UserData"},
             set(Pair().resources["InstanceTemplate"]["LaunchTemplateData"]))
 
-    def test_user_data_installs_what_is_in_the_bucket_and_ends_at_the_first_failure(self):
+    def test_user_data_installs_the_files_of_the_bucket_and_stops_at_the_first_failure(self):
         data = Pair(MosekFilesPrefix="a/b").resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
         lines = [line for line in data.splitlines() if not line.startswith("# ")]
         self.assertEqual([
@@ -122,7 +122,7 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual(["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"],
                          Pair().resources["InstanceRole"]["ManagedPolicyArns"])
 
-    def test_the_clients_and_nobody_else_reach_both_ports(self):
+    def test_only_the_clients_reach_both_ports(self):
         sources = {"ClientCidr": "10.0.0.0/16", "ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}
         keys = {"ClientCidr": "CidrIp", "ClientSecurityGroupId": "SourceSecurityGroupId", "ClientPrefixListId": "SourcePrefixListId"}
         for given in (["ClientCidr"], ["ClientSecurityGroupId"], ["ClientPrefixListId"], list(sources)):
@@ -140,7 +140,7 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual({"LicenseAccess", "InstanceAccess"}, set(Pair().of_type("AWS::EC2::SecurityGroup")))
         self.assertEqual({}, Pair().of_type("AWS::EC2::SecurityGroupIngress"))
 
-    def test_a_pair_that_nobody_may_use_is_not_made(self):
+    def test_a_pair_without_clients_is_not_created(self):
         with self.assertRaisesRegex(ValueError, "^SomebodyMayUseTheLicenses: "):
             Pair(ClientCidr="")
 
@@ -149,7 +149,7 @@ class PairTemplate(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^PortsDiffer: "):
             Pair(LmgrdPort=27008)
 
-    def test_its_outputs_are_what_token_failover_takes(self):
+    def test_its_outputs_are_the_parameters_of_token_failover(self):
         for elastic in ("false", "true"):
             outputs = Pair(MakeElasticIp=elastic).made_outputs()
             named = {name: value for name, value in outputs.items() if name.startswith("TokenServer")}
@@ -173,7 +173,7 @@ class PairTemplate(unittest.TestCase):
                                            "NetworkInterfaceId": "eni-0ddddddddddddddd1"}},
             Pair(MakeElasticIp="true").of_type("AWS::EC2::EIPAssociation"))
 
-    def test_names_and_descriptions_are_what_ec2_and_iam_take(self):
+    def test_ec2_and_iam_accept_the_names_and_descriptions(self):
         pair = Pair()
         for name, group in pair.of_type("AWS::EC2::SecurityGroup").items():
             rules = [*group.get("SecurityGroupIngress", []), *group["SecurityGroupEgress"]]
@@ -191,12 +191,12 @@ class PairTemplate(unittest.TestCase):
             seen = [tuple(sorted((key, it) for key, it in rule.items() if key != "Description")) for rule in rules]
             self.assertEqual(len(set(seen)), len(seen))
 
-    def test_every_output_is_a_text(self):
+    def test_every_output_is_a_string(self):
         for elastic in ("false", "true"):
             outputs = Pair(MakeElasticIp=elastic).made_outputs()
             self.assertEqual({}, {name: it for name, it in outputs.items() if not isinstance(it, str) or not it})
 
-    def test_wrong_values_fail_at_deploy(self):
+    def test_invalid_values_fail_at_deployment(self):
         for name, value in [("LmgrdPort", 0), ("VendorPort", 65536), ("ClientCidr", "10.0.0.0"), ("ClientCidr", "10.0.0.0/33"),
                             ("ClientSecurityGroupId", "sg-1"), ("ClientPrefixListId", "sg-0123abcd"), ("MakeElasticIp", "yes"),
                             ("OperatingSystem", "ubuntu-22.04"), ("MosekFilesBucket", "s3://example-bucket"),

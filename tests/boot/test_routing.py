@@ -10,7 +10,7 @@ from machine import (
 
 
 class Routing(TestCase):
-    def test_with_two_interfaces_in_one_subnet_each_answers_by_itself(self):
+    def test_each_of_two_interfaces_in_one_subnet_answers_for_its_own_address(self):
         machine = self.machine()
         Interface(*SECOND)
         # This is what is wrong without us: the answer of the license interface would leave by the other one.
@@ -20,7 +20,7 @@ class Routing(TestCase):
         self.assertEqual(("ens5", "ens6"), (way_out("10.0.1.10"), way_out("10.0.1.50")))
         self.assertEqual(("ens5", "ens6"), (way_out("10.0.1.10", "10.0.1.200"), way_out("10.0.1.50", "10.0.1.200")))
 
-    def test_nothing_is_done_twice(self):
+    def test_rules_and_routes_are_added_only_once(self):
         machine = self.machine()
         Interface(*SECOND)
         machine.start()
@@ -28,7 +28,7 @@ class Routing(TestCase):
         self.assertEqual("", changes_of_routing(seconds=3))
         self.assertEqual(1, machine.said().count("token-server: nothing else routes 10.0.1.50, so table 27007 does"))
 
-    def test_what_another_program_removed_is_put_back(self):
+    def test_a_removed_rule_is_added_again(self):
         machine = self.machine()
         Interface(*SECOND)
         machine.start()
@@ -38,7 +38,7 @@ class Routing(TestCase):
         ip("-4", "route", "flush", "table", 27007)
         eventually(([RULE], TABLE), lambda: (rules(), routes(27007)))
 
-    def test_where_the_distribution_routes_it_nothing_is_added(self):
+    def test_nothing_is_added_if_the_distribution_routes_the_address(self):
         # As amazon-ec2-net-utils and as cloud-init with netplan do it.
         for name, table, priority in [("Amazon Linux 2023", 10001, 10001), ("Ubuntu 24.04", 101, 32765)]:
             with self.subTest(name), Machine() as machine:
@@ -54,7 +54,7 @@ class Routing(TestCase):
                 self.assertEqual([("10.0.1.50", table, priority)], rules())
                 self.assertEqual([("default", "10.0.1.1", "ens6"), ("10.0.1.0/24", None, "ens6")], routes(table))
 
-    def test_when_the_distribution_comes_later_ours_goes(self):
+    def test_our_rule_is_removed_when_the_distribution_adds_its_own(self):
         machine = self.machine()
         Interface(*SECOND)
         machine.start()
@@ -63,7 +63,7 @@ class Routing(TestCase):
         eventually(([("10.0.1.50", 10001, 10001)], []), lambda: (rules(), routes(27007)))
         self.assertIn("token-server: 10.0.1.50 is no longer routed by table 27007", machine.said())
 
-    def test_a_rule_of_the_distribution_that_leads_nowhere_does_not_count(self):
+    def test_a_rule_of_the_distribution_without_a_route_does_not_count(self):
         machine = self.machine()
         Interface(*SECOND)
         ip("-4", "rule", "add", "from", "10.0.1.50", "lookup", 10001, "priority", 32765)
@@ -71,7 +71,7 @@ class Routing(TestCase):
         eventually([RULE, ("10.0.1.50", 10001, 32765)], rules)
         self.assertEqual("ens6", way_out("10.0.1.50"))
 
-    def test_the_distribution_is_given_time(self):
+    def test_the_script_waits_for_the_distribution(self):
         machine = self.machine(ROUTING_PATIENCE_SECONDS="15")
         Interface(*SECOND)
         machine.start()
@@ -80,7 +80,7 @@ class Routing(TestCase):
         self.assertEqual([], rules())
         eventually([RULE], rules)
 
-    def test_an_address_that_comes_late_or_changes_is_followed(self):
+    def test_a_late_or_changed_address_is_routed(self):
         machine = self.machine()
         interface = Interface("ens6", None, MAC)
         machine.start()
@@ -96,7 +96,7 @@ class Routing(TestCase):
         ip("address", "delete", "10.0.1.51/32", "dev", "ens6")
         eventually([RULE], rules)
 
-    def test_without_dhcps_word_the_router_is_the_first_address_of_the_subnet(self):
+    def test_without_a_lease_the_router_is_the_first_address_of_the_subnet(self):
         for address, gateway, subnet in [
             ("10.0.1.50/24", "10.0.1.1", "10.0.1.0/24"),
             ("172.31.47.200/20", "172.31.32.1", "172.31.32.0/20"),

@@ -9,7 +9,7 @@ from machine import LICENSE, FIRST, SECOND, PORTS, SHELLS, Interface, Machine, T
 
 
 class VendorDaemon(TestCase):
-    def test_an_lmgrd_without_its_vendor_daemon_is_started_again_after_a_while(self):
+    def test_an_lmgrd_without_its_vendor_daemon_is_restarted_after_the_timeout(self):
         sentence = ("token-server: lmgrd runs, but for 3 s nothing has listened at the vendor daemon's port 27008; starting both "
                     "again; the lines of lmgrd above say why")
         for shell in SHELLS:
@@ -22,7 +22,7 @@ class VendorDaemon(TestCase):
                 self.assertEqual(1, machine.statuses[0])
                 self.assertEqual(sentence, [line for line in machine.said() if "vendor daemon's port" in line][0])
 
-    def test_a_vendor_daemon_that_dies_later_is_noticed(self):
+    def test_a_vendor_daemon_that_dies_later_is_restarted(self):
         machine = self.machine(VENDOR_PATIENCE_SECONDS="5")
         Interface(*SECOND)
         machine.start()
@@ -33,7 +33,7 @@ class VendorDaemon(TestCase):
         self.assert_serving(machine, starts=2)
         self.assertEqual([1], machine.statuses)
 
-    def test_a_vendor_daemon_that_takes_its_time_is_given_it(self):
+    def test_a_slow_vendor_daemon_is_waited_for(self):
         machine = self.machine(LMGRD_OPTIONS="slow-vendor", VENDOR_PATIENCE_SECONDS="8")
         Interface(*SECOND)
         machine.start()
@@ -43,7 +43,7 @@ class VendorDaemon(TestCase):
 
     def test_only_the_fixed_port_of_the_only_vendor_daemon_is_watched(self):
         server, features = LICENSE.split("USE_SERVER\n")[0], "FEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
-        for lines, patience, watched in [
+        for lines, timeout, watched in [
             ("VENDOR MOSEKLM port=27009\n", "2", True),
             ("vendor MOSEKLM /opt/mosek options=/opt/mosek.opt PORT=27009\r\n", "2", True),
             ("DAEMON MOSEKLM \\\n  port=27009\n", "2", True),
@@ -57,8 +57,8 @@ class VendorDaemon(TestCase):
             # Who else is served would lose its licenses with one restart of lmgrd.
             ("VENDOR MOSEKLM port=27009\nVENDOR other port=27010\n", "2", False),
         ]:
-            with self.subTest(lines=lines, patience=patience), Machine() as machine:
-                machine.environment |= {"VENDOR_PATIENCE_SECONDS": patience}
+            with self.subTest(lines=lines, timeout=timeout), Machine() as machine:
+                machine.environment |= {"VENDOR_PATIENCE_SECONDS": timeout}
                 machine.license.write_text(server + lines + features, newline="")
                 Interface(*FIRST)
                 Interface(*SECOND)

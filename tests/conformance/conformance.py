@@ -200,7 +200,7 @@ def an_instance_is_described_with_its_interfaces_but_has_the_groups_of_its_prima
 
 
 @case
-def an_instance_type_says_how_many_interfaces_it_takes(aws):
+def an_instance_type_has_a_limit_of_interfaces(aws):
     (small,) = aws.ec2.describe_instance_types(InstanceTypes=["t3.small"])["InstanceTypes"]
     equal(
         small,
@@ -229,7 +229,7 @@ def termination_protection_is_an_attribute(aws):
 
 
 @case
-def a_subnet_without_a_route_table_of_its_own_has_that_of_its_vpc(aws):
+def a_subnet_without_its_own_route_table_uses_the_main_one(aws):
     def tables(name, value):
         return aws.ec2.describe_route_tables(Filters=[{"Name": name, "Values": [value]}])["RouteTables"]
 
@@ -331,7 +331,7 @@ def a_security_group_is_described_with_its_permissions(aws):
 
 
 @case
-def a_topic_says_who_gets_its_messages(aws):
+def a_topic_lists_its_subscriptions(aws):
     equal(
         aws.sns.get_topic_attributes(TopicArn=TOPIC)["Attributes"],
         {
@@ -355,7 +355,7 @@ def a_topic_says_who_gets_its_messages(aws):
 
 
 @case
-def an_address_leads_to_the_instance_that_its_interface_is_on(aws):
+def an_address_names_the_instance_of_its_interface(aws):
     equal(
         aws.address(),
         {
@@ -396,7 +396,7 @@ def security_group_rules_are_flat(aws):
 
 
 @case
-def only_running_instances_have_a_status_unless_all_are_asked_for(aws):
+def only_running_instances_have_a_status_unless_all_are_requested(aws):
     aws.ec2.stop_instances(InstanceIds=[STANDBY])
     running = aws.ec2.describe_instance_status()["InstanceStatuses"]
     equal([status["InstanceId"] for status in running], [HOLDER])
@@ -410,7 +410,7 @@ def only_running_instances_have_a_status_unless_all_are_asked_for(aws):
 
 
 @case
-def filters_narrow_and_unknown_ones_are_refused(aws):
+def filters_match_and_unknown_ones_are_refused(aws):
     def found(**filters):
         filters = [{"Name": name.replace("_", "-"), "Values": values} for name, values in filters.items()]
         answer = aws.ec2.describe_network_interfaces(Filters=filters)
@@ -618,7 +618,7 @@ def an_instance_stops_and_starts_in_phases_and_keeps_its_interface(aws):
 
 
 @case
-def termination_frees_the_interface_after_a_while_and_deletes_the_primary_one(aws):
+def termination_frees_the_interface_after_some_time_and_deletes_the_primary_one(aws):
     aws.ec2.terminate_instances(InstanceIds=[HOLDER])
     equal(aws.state(HOLDER), "shutting-down")
     eventually(lambda: aws.state(HOLDER) == "terminated")
@@ -664,7 +664,7 @@ def an_address_is_reassociated_unless_that_is_forbidden(aws):
 
 
 @case
-def by_instance_id_it_must_be_clear_which_interface_is_meant(aws):
+def an_association_by_instance_id_needs_a_single_interface(aws):
     associate = aws.ec2.associate_address
     refused("InvalidInstanceID", 400, associate, AllocationId=ALLOCATION, InstanceId=HOLDER)
     both = {"InstanceId": STANDBY, "NetworkInterfaceId": INTERFACE}
@@ -750,7 +750,7 @@ def a_message_arrives_as_it_was_published(aws):
 
 
 @case
-def what_sns_does_not_accept_is_an_invalid_parameter(aws):
+def sns_refuses_invalid_parameters(aws):
     good = {"TopicArn": TOPIC, "Message": "m"}
     for bad in [
         {"Subject": "two\nlines"},
@@ -813,7 +813,7 @@ def a_command_is_sent_to_an_instance_and_followed_to_its_end(aws):
 
 
 @case
-def what_cannot_be_run_is_refused(aws):
+def an_invalid_command_is_refused(aws):
     send = aws.ssm.send_command
     refused("InvalidDocument", 400, send, DocumentName="absent", InstanceIds=[STANDBY])
     refused("InvalidInstanceId", 400, send, DocumentName=DOCUMENT, InstanceIds=[f"i-{ABSENT}"])

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use simulator::names::{CLIENT_GROUP, DOCUMENT, HOLDER, INTERFACE, OTHER_SUBNET, STANDBY, STRANGER, SUBNET};
+use simulator::names::{CLIENT_GROUP, DOCUMENT, HOLDER, INTERFACE, NON_MEMBER, OTHER_SUBNET, STANDBY, SUBNET};
 use token_failover::decide::audit::{Audit, Fact, Tally, Traffic, Unread, judge, signature};
 use token_failover::model::change::Change;
 use token_failover::model::config::PortRange;
@@ -110,8 +110,8 @@ fn where_the_interface_is_comes_first() {
     found([Fact::AttachedToNothing(vec![standby])], |world| {
         interface(world).attachment = None;
     });
-    let stranger = Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id };
-    found(refused(&stranger), |world| world.action = Action::Refuse(stranger.clone()));
+    let non_member = Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id };
+    found(refused(&non_member), |world| world.action = Action::Refuse(non_member.clone()));
     found([Fact::HolderFailed(attachment())], |world| world.action = Action::Refuse(Refusal::NoViableStandby));
 
     let mut first = attachment();

@@ -1,7 +1,7 @@
 //! The four checks of every report, and the repairs that follow from them.
 
 use simulator::names::{
-    ALLOCATION, ASSOCIATION, ATTACHMENT, GROUP, HOLDER, INTERFACE, PRIVATE_IP, PUBLIC_IP, STANDBY, STRANGER,
+    ALLOCATION, ASSOCIATION, ATTACHMENT, GROUP, HOLDER, INTERFACE, NON_MEMBER, PRIVATE_IP, PUBLIC_IP, STANDBY,
 };
 use token_failover::decide::checks::{Checked, CheckedAddress, Repair, check, has_address, repairs, wanted_address};
 use token_failover::model::change::Ingress;
@@ -158,10 +158,10 @@ fn an_elastic_ip_that_arrived_while_it_was_looked_for_is_in_place() {
 fn a_strangers_elastic_ip_is_not_stolen() {
     let other = Some("eni-0999999999999999a");
     for place in [
-        place(other, Some(STRANGER), Some("10.0.1.99")),
+        place(other, Some(NON_MEMBER), Some("10.0.1.99")),
         place(other, None, Some("10.0.1.99")),
         place(other, None, Some(PRIVATE_IP)),
-        place(None, Some(STRANGER), None),
+        place(None, Some(NON_MEMBER), None),
         place(None, None, None),
     ] {
         let found = CheckedAddress::OnStranger(address(place.clone()));

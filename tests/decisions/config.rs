@@ -540,7 +540,7 @@ fn the_variables_of_others_do_not_matter() {
 fn only_a_configured_instance_is_a_member() {
     let config = defaults();
     let members =
-        [names::HOLDER, names::STANDBY, names::THIRD, names::STRANGER].map(|id| config.is_member(&parsed(id)));
+        [names::HOLDER, names::STANDBY, names::THIRD, names::NON_MEMBER].map(|id| config.is_member(&parsed(id)));
     assert_eq!(members, [true, true, false, false]);
 }
 

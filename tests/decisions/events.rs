@@ -451,7 +451,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
             state_change(
                 "6e2f9d04-c85b-4a31-b7f9-20d8e3a6c51f",
                 "2026-11-11T20:47:15Z",
-                names::STRANGER,
+                names::NON_MEMBER,
                 "stopped",
                 true,
             ),
@@ -496,10 +496,10 @@ fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
     let evacuates = |instance| Intent::Evacuate { instance: parsed(instance), until: DateTime::<Utc>::MAX_UTC };
 
     assert_eq!(concerned(looks(&[names::HOLDER])), Concern::Ours);
-    assert_eq!(concerned(looks(&[names::STRANGER, names::STANDBY])), Concern::Ours);
-    assert_eq!(concerned(looks(&[names::STRANGER, names::THIRD])), Concern::NotAMember);
+    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::STANDBY])), Concern::Ours);
+    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::THIRD])), Concern::NotAMember);
     assert_eq!(concerned(evacuates(names::STANDBY)), Concern::Ours);
-    assert_eq!(concerned(evacuates(names::STRANGER)), Concern::NotAMember);
+    assert_eq!(concerned(evacuates(names::NON_MEMBER)), Concern::NotAMember);
 }
 
 #[test]
@@ -509,7 +509,7 @@ fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
     for intent in [
         Intent::Reconcile,
         Intent::Failover { to: None },
-        Intent::Failover { to: Some(parsed(names::STRANGER)) },
+        Intent::Failover { to: Some(parsed(names::NON_MEMBER)) },
         Intent::Pause { until: None },
         Intent::Resume,
     ] {
@@ -800,9 +800,9 @@ fn alarm_trigger(instance: Option<&str>, state: Option<&str>) -> Trigger {
 #[test]
 fn an_alarm_names_the_instances_of_all_its_metrics() {
     let metrics =
-        json!([metric(&json!(names::HOLDER)), {"expression": "MAX(METRICS())"}, metric(&json!(names::STRANGER))]);
+        json!([metric(&json!(names::HOLDER)), {"expression": "MAX(METRICS())"}, metric(&json!(names::NON_MEMBER))]);
     let intent =
-        Intent::Look { instances: vec![parsed(names::HOLDER), parsed(names::STRANGER)], reported_failing: true };
+        Intent::Look { instances: vec![parsed(names::HOLDER), parsed(names::NON_MEMBER)], reported_failing: true };
     let expected = request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), intent);
     assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected);
 }
@@ -912,7 +912,7 @@ fn an_alarm_in_any_state_but_alarm_is_ignored() {
 fn an_alarm_that_calls_the_function_is_read_as_the_one_from_eventbridge() {
     let mut through_eventbridge = event("holder-alarm-status-check");
     let mut direct = event("holder-alarm-calls-function");
-    let instances: Vec<Value> = [names::STRANGER, names::STANDBY].iter().map(|id| metric(&json!(id))).collect();
+    let instances: Vec<Value> = [names::NON_MEMBER, names::STANDBY].iter().map(|id| metric(&json!(id))).collect();
     through_eventbridge["detail"]["configuration"]["metrics"] = json!(instances);
     direct["alarmData"]["configuration"]["metrics"] = json!(instances);
     let (Ok(Parsed::Request(one)), Ok(Parsed::Request(other))) = (read(&through_eventbridge), read(&direct)) else {

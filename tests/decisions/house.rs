@@ -102,9 +102,17 @@ fn the_simulator_knows_nothing_of_the_program() {
 }
 
 #[test]
-fn every_answer_on_pages_is_read_by_the_one_who_reads_them_all() {
+fn only_pending_reports_read_and_write_their_tags() {
+    let names = |line: &&String| !line.contains("//!");
+    let prefixes = lines_with(&["token-failover:owed"], |path| path.starts_with("src/"));
+    let prefixes: Vec<&String> = prefixes.iter().filter(names).collect();
+    assert!(matches!(prefixes[..], [only] if only.starts_with("src/decide/pending/report.rs:")), "{prefixes:?}");
+}
+
+#[test]
+fn every_answer_with_pages_is_read_to_its_last_page() {
     let paginators = lines_with(&[".into_paginator()"], |path| path.starts_with("aws/"));
-    let read = lines_with(&["each_page(ACTION, MOST_PAGES, pages, "], |path| path.starts_with("aws/"));
+    let read = lines_with(&["each_page(ACTION, MAX_PAGES, pages, "], |path| path.starts_with("aws/"));
     assert!(paginators.len() >= 7, "{paginators:?}");
     assert_eq!(paginators.len(), read.len(), "{paginators:?}\n{read:?}");
     let by_hand = lines_with(&[".next().await"], |path| path.starts_with("aws/") && path != "aws/src/answers.rs");

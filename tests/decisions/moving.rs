@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
+use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
 use token_failover::decide::moving::attach::{AfterRefusal, Landing, Place, after_refusal, arrival};
 use token_failover::decide::moving::course::{Attaching, Course, Freeing, Leg};
 use token_failover::decide::moving::detach::{Ask, Detach, Detached};
@@ -443,14 +443,14 @@ fn what_took_the_interface_once_gets_it_back_before_it_is_attached_to_nothing() 
 #[test]
 fn a_move_ends_wherever_something_else_has_put_the_interface() {
     let elsewhere = |holder: Option<&str>| by(NEW, holder, AttachmentStatus::Attached);
-    let by_stranger = |holder: Option<&str>| Refusal::HeldByStranger {
+    let by_non_member = |holder: Option<&str>| Refusal::HeldByStranger {
         holder: holder.map(parsed),
         attachment_id: AttachmentId::new(NEW),
     };
     for (holder, expected) in [
         (Some(THIRD), Ok(MoveOutcome::ByAnotherRun(parsed(THIRD)))),
-        (Some(STRANGER), Err(by_stranger(Some(STRANGER)))),
-        (None, Err(by_stranger(None))),
+        (Some(NON_MEMBER), Err(by_non_member(Some(NON_MEMBER)))),
+        (None, Err(by_non_member(None))),
     ] {
         let detached = Reply::Detach(Detached::Elsewhere(elsewhere(holder)));
         let landed = Reply::Attach(Landing::Elsewhere(elsewhere(holder)));

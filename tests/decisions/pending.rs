@@ -5,7 +5,7 @@ use std::slice::from_ref;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use proptest::prelude::*;
-use simulator::names::{ATTACHMENT, HOLDER, STANDBY, STRANGER, THIRD};
+use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
 use token_failover::decide::pending::report::{
     Activation, PendingChange, PendingReport, RunName, Standing, is_being_started, is_moving,
 };
@@ -261,7 +261,7 @@ fn until_its_deadline_a_run_may_still_publish_its_report() {
     let just_before: DateTime<Utc> = parsed::<DateTime<Utc>>(DEADLINE) - TimeDelta::nanoseconds(1);
     for report in [move_report(), attach_report(), repair_report()] {
         for interface in
-            [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached), on(Some(STRANGER), Attached)]
+            [on_nothing(), where_it_was(Attached), on(Some(STANDBY), Attached), on(Some(NON_MEMBER), Attached)]
         {
             assert_eq!(report.standing(just_before, &interface), Standing::Busy, "{report:?}");
             assert_ne!(report.standing(parsed(DEADLINE), &interface), Standing::Busy, "{report:?}");
@@ -286,7 +286,7 @@ fn a_move_is_open_while_the_interface_is_between_two_attachments() {
 #[test]
 fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
     for interface in
-        [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(STRANGER), Attached), on(None, Attached)]
+        [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(NON_MEMBER), Attached), on(None, Attached)]
     {
         assert_eq!(
             [standing(&move_report(), &interface), standing(&attach_report(), &interface)],
@@ -298,7 +298,8 @@ fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
 #[test]
 fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_went_since() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
-    for interface in [on_nothing(), where_it_was(Attached), on(Some(STRANGER), Attached), on(Some(STANDBY), Detaching)]
+    for interface in
+        [on_nothing(), where_it_was(Attached), on(Some(NON_MEMBER), Attached), on(Some(STANDBY), Detaching)]
     {
         assert_eq!(standing(&arrived, &interface), Standing::Due);
     }
@@ -317,7 +318,7 @@ fn a_move_that_never_left_is_void_once_no_answer_can_be_older() {
 
 #[test]
 fn a_repair_is_due_wherever_the_interface_is() {
-    for interface in [on_nothing(), where_it_was(Attached), where_it_was(Detaching), on(Some(STRANGER), Attached)] {
+    for interface in [on_nothing(), where_it_was(Attached), where_it_was(Detaching), on(Some(NON_MEMBER), Attached)] {
         assert_eq!(standing(&repair_report(), &interface), Standing::Due);
     }
 }
@@ -735,7 +736,7 @@ fn any_report() -> impl Strategy<Value = PendingReport> {
 
 fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
     let status = prop::sample::select(vec![Attached, Attaching, Detaching, Detached]);
-    let holder = prop::sample::select(vec![Some(HOLDER), Some(STANDBY), Some(STRANGER), None]);
+    let holder = prop::sample::select(vec![Some(HOLDER), Some(STANDBY), Some(NON_MEMBER), None]);
     let attached = (prop::sample::select(vec![ATTACHMENT, LATER]), holder, status, any::<bool>());
     prop::option::of(attached.prop_map(|(id, holder, status, delete_on_termination)| Attachment {
         id: AttachmentId::new(id),

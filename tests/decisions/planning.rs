@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, THIRD};
+use simulator::names::{HOLDER, INTERFACE, NON_MEMBER, STANDBY, THIRD};
 use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::decide::plan::plan;
 use token_failover::decide::remembered::Remembered;
@@ -162,7 +162,7 @@ fn a_failed_holder_loses_the_interface_and_can_take_it_back_only_where_it_may_ru
 #[test]
 fn a_failed_holder_loses_the_interface_at_once_whatever_started_the_run() {
     let expected = with_running_standby(to_standby(MoveCause::HolderStopping, Some(HOLDER)));
-    let strangers = Intent::Look { instances: vec![parsed(STRANGER)], reported_failing: false };
+    let strangers = Intent::Look { instances: vec![parsed(NON_MEMBER)], reported_failing: false };
     let evacuate = Intent::Evacuate { instance: parsed(STANDBY), until: now() };
     for intent in [Intent::Reconcile, look(true), look(false), strangers, evacuate] {
         assert_eq!(plan(&config(), &in_state(InstanceState::Stopping), &intent, AT_ONCE), expected, "{intent:?}");
@@ -210,7 +210,7 @@ fn a_stopped_holder_is_stopped_even_if_its_status_checks_could_not_be_read() {
 fn nothing_can_be_told_without_the_interface() {
     let error = unreachable("ec2:DescribeNetworkInterfaces");
     let observation = Observation { interface: Reading::Unreadable(error.clone()), ..in_state(InstanceState::Stopped) };
-    for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STRANGER))] {
+    for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(NON_MEMBER))] {
         let expected = Plan { decision: Decision::Act(Action::CannotTell(error.clone())), standbys: Vec::new() };
         assert_eq!(plan(&config(), &observation, &intent, AT_ONCE), expected, "{intent:?}");
     }
@@ -222,7 +222,7 @@ fn nothing_can_be_told_without_the_instances() {
     let observation = Observation { instances: Reading::Unreadable(error.clone()), ..pair() };
     let unattached = observation.clone().with_interface(|interface| interface.attachment = None);
     for observation in [observation, unattached] {
-        for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STRANGER))] {
+        for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(NON_MEMBER))] {
             let planned = plan(&config(), &observation, &intent, AT_ONCE);
             assert_eq!(planned.decision, Decision::Act(Action::CannotTell(error.clone())), "{intent:?}");
         }
@@ -429,9 +429,9 @@ fn held_by(stranger: Option<&str>) -> Refusal {
 
 #[test]
 fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
-    let observation = pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(STRANGER)));
+    let observation = pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(NON_MEMBER)));
     let expected = Plan {
-        decision: refuse(held_by(Some(STRANGER))),
+        decision: refuse(held_by(Some(NON_MEMBER))),
         standbys: vec![standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)],
     };
     for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
@@ -983,10 +983,10 @@ fn a_target_that_starts_is_waited_for() {
 
 #[test]
 fn a_target_that_is_no_member_gets_nothing() {
-    let refusal = || refuse(Refusal::TargetNotAMember { target: parsed(STRANGER) });
-    assert_eq!(plan(&config(), &pair(), &failover(Some(STRANGER)), AT_ONCE), with_running_standby(refusal()));
+    let refusal = || refuse(Refusal::TargetNotAMember { target: parsed(NON_MEMBER) });
+    assert_eq!(plan(&config(), &pair(), &failover(Some(NON_MEMBER)), AT_ONCE), with_running_standby(refusal()));
     let unattached = pair().with_interface(|interface| interface.attachment = None);
-    assert_eq!(plan(&config(), &unattached, &failover(Some(STRANGER)), AT_ONCE).decision, refusal());
+    assert_eq!(plan(&config(), &unattached, &failover(Some(NON_MEMBER)), AT_ONCE).decision, refusal());
 }
 
 #[test]
@@ -1169,7 +1169,7 @@ fn any_instance(id: &'static str) -> impl Strategy<Value = Option<Instance>> {
 fn any_attachment() -> impl Strategy<Value = Option<Attachment>> {
     let holder = prop_oneof![
         8 => prop::sample::select(&MEMBERS[..]).prop_map(|id| Some(instance_id(id))),
-        1 => Just(Some(instance_id(STRANGER))),
+        1 => Just(Some(instance_id(NON_MEMBER))),
         1 => Just(None),
     ];
     let status = prop_oneof![
@@ -1226,7 +1226,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
 }
 
 fn any_intent() -> impl Strategy<Value = Intent> {
-    let some = || prop::sample::select(vec![HOLDER, STANDBY, THIRD, STRANGER]).prop_map(instance_id);
+    let some = || prop::sample::select(vec![HOLDER, STANDBY, THIRD, NON_MEMBER]).prop_map(instance_id);
     prop_oneof![
         2 => Just(Intent::Reconcile),
         2 => (prop::collection::vec(some(), 1..3), any::<bool>())

@@ -177,7 +177,7 @@ class Deployment(unittest.TestCase):
     def event(self, name):
         return json.loads((ROOT / "events" / f"{name}.json").read_text())
 
-    def test_each_event_starts_the_function_exactly_if_its_rule_lets_it_through(self):
+    def test_an_event_invokes_the_function_only_if_a_rule_matches(self):
         # With the holder stopped indeed, a dozen runs at once are all the more reason for a single move.
         self.simulator.stop(self.simulator.holder)
         self.simulator.forget_calls()
@@ -229,7 +229,7 @@ class Deployment(unittest.TestCase):
         resources = self.aws["cloudformation"].describe_stack_resources(StackName=stack)["StackResources"]
         return [resource for resource in resources if resource["ResourceType"] == kind]
 
-    def test_a_stopped_holder_is_an_event_a_move_a_message_and_a_row_on_the_dashboard(self):
+    def test_a_stopped_holder_leads_to_a_move_a_message_and_a_row_on_the_dashboard(self):
         cloud = self.simulator
         cloud.stop(cloud.holder)
         cloud.forget_calls()
@@ -242,7 +242,7 @@ class Deployment(unittest.TestCase):
         self.assertEqual(report["move"], message.report["move"])
         self.assertEqual("moved", message.attributes["outcome"])
 
-        group, rows = insights.run(self.query("What happened last"), self.log_lines())
+        group, rows = insights.run(self.query("Last events"), self.log_lines())
         self.assertEqual(self.outputs["LogGroup"], group)
         self.assertEqual([("moved", cloud.holder, cloud.standby)], [
             (row["outcome"], row["movedFrom"], row["movedTo"]) for row in rows
@@ -270,13 +270,13 @@ class Deployment(unittest.TestCase):
         asked = self.invoke(self.event("operator-audit"))
         self.assertEqual(report["findings"], asked["findings"])
 
-    def test_deploying_the_same_again_changes_nothing(self):
+    def test_deploying_the_same_template_again_changes_nothing(self):
         again = self.change("UPDATE")
         self.assertEqual(("FAILED", []), (again["Status"], again["Changes"]))
         self.assertIn("didn't contain changes", again["StatusReason"])
         self.assertEqual("no-action", self.invoke(self.event("operator-reconcile"))["outcome"])
 
-    def test_by_default_the_stack_makes_its_own_topic_and_key(self):
+    def test_by_default_the_stack_creates_a_topic_and_a_key(self):
         self.change("CREATE", "by-default", NotificationTopicArn="")
         [topic], [key] = (self.resources(kind, "by-default") for kind in ("AWS::SNS::Topic", "AWS::KMS::Key"))
         arn = self.aws["kms"].describe_key(KeyId=key["PhysicalResourceId"])["KeyMetadata"]["Arn"]
@@ -289,22 +289,22 @@ class Deployment(unittest.TestCase):
         self.assertEqual({(topic["PhysicalResourceId"],)}, {tuple(alarm["AlarmActions"]) for alarm in alarms})
         self.assertEqual(7, len(alarms))
 
-    def test_a_topic_in_another_region_is_no_obstacle(self):
+    def test_a_topic_in_another_region_is_accepted(self):
         topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:on-call"
         self.change("CREATE", "elsewhere", NotificationTopicArn=topic)
         [stack] = self.aws["cloudformation"].describe_stacks(StackName="elsewhere")["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         self.assertEqual(topic, outputs["TopicArn"])
-        self.assertRegex(outputs["AlarmTopic"], "^nowhere, because CloudWatch publishes only to topics of its own Region")
+        self.assertRegex(outputs["AlarmTopic"], "^none, because CloudWatch publishes only to topics in its own Region")
         alarms = self.aws["cloudwatch"].describe_alarms(AlarmNamePrefix="elsewhere-")["MetricAlarms"]
         self.assertEqual([[]] * 7, [alarm["AlarmActions"] for alarm in alarms])
 
-    def test_a_stack_that_names_only_one_instance_is_not_made(self):
+    def test_a_stack_with_only_one_instance_is_not_created(self):
         with self.assertRaisesRegex(ClientError, "'TokenServerInstanceIds' must be two to twenty instance ids"):
             self.change("CREATE", "too-small", TokenServerInstanceIds=self.simulator.holder)
         self.assertEqual([], [it for it in self.functions() if it.startswith("too-small")])
 
-    def test_a_deleted_stack_leaves_its_log_and_nothing_else(self):
+    def test_a_deleted_stack_leaves_only_its_log_group(self):
         self.change("CREATE", "short-lived")
         [group] = self.resources("AWS::Logs::LogGroup", "short-lived")
         cloudformation = self.aws["cloudformation"]

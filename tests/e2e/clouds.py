@@ -16,7 +16,7 @@ from botocore.config import Config
 from harness import CREDENTIALS, REGION, TARGET, Process, free_port, http, listens
 
 # The ids that the documents in events/ use.
-EVENT_HOLDER, EVENT_STANDBY, EVENT_STRANGER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
+EVENT_HOLDER, EVENT_STANDBY, EVENT_NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 PRIVATE_ADDRESS = "10.0.1.50"
 
 
@@ -34,7 +34,7 @@ class Published:
 class Cloud:
     """What both have in common."""
 
-    interface = holder = standby = stranger = allocation = topic = None
+    interface = holder = standby = non_member = allocation = topic = None
 
     def client(self, service):
         return boto3.client(
@@ -60,7 +60,7 @@ class Cloud:
         """A document of events/, about the instances of this cloud."""
         text = Path(path).read_text()
         text = text.replace(EVENT_HOLDER, self.holder).replace(EVENT_STANDBY, self.standby)
-        text = text.replace(EVENT_STRANGER, self.stranger)
+        text = text.replace(EVENT_NON_MEMBER, self.non_member)
         return json.loads(text)
 
     def network_interface(self):
@@ -82,7 +82,7 @@ class Cloud:
 class Simulator(Cloud, Process):
     """The project's simulator with its scenario `pair`, over loopback."""
 
-    holder, standby, stranger = EVENT_HOLDER, EVENT_STANDBY, EVENT_STRANGER
+    holder, standby, non_member = EVENT_HOLDER, EVENT_STANDBY, EVENT_NON_MEMBER
     interface, allocation = "eni-0ddddddddddddddd1", "eipalloc-0eeeeeeeeeeeeeee1"
     topic = f"arn:aws:sns:{REGION}:123456789012:token-failover"
 
@@ -142,7 +142,7 @@ class Moto(Cloud, Process):
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
             {"IpProtocol": "tcp", "FromPort": 27007, "ToPort": 27008, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]},
         ])
-        self.holder, self.standby, self.stranger = (
+        self.holder, self.standby, self.non_member = (
             self.ec2.run_instances(
                 ImageId="ami-12c6146b", MinCount=1, MaxCount=1, InstanceType="t4g.small", SubnetId=subnet
             )["Instances"][0]["InstanceId"]

@@ -9,7 +9,7 @@ from harness import ROOT
 
 
 class Conformance(unittest.TestCase):
-    def test_every_request_gets_the_answer_that_aws_would_give(self):
+    def test_every_case_is_answered_as_aws_does(self):
         script = ROOT / "tests" / "conformance" / "conformance.py"
         with Simulator() as simulator:
             asked = subprocess.run([sys.executable, script, "--endpoint", simulator.endpoint], timeout=300)

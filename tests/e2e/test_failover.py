@@ -142,7 +142,7 @@ class Failover:
         self.assertEqual([], self.changes())
         self.assertEqual(self.cloud.holder, self.cloud.network_interface()["Attachment"]["InstanceId"])
 
-    def test_a_stranger_is_none_of_its_business_and_costs_no_call(self):
+    def test_an_event_about_a_non_member_is_ignored_without_a_call(self):
         self.cloud.forget_calls()
         with self.function() as function:
             report = function.invoke(self.event("stranger-stopped"))
@@ -175,7 +175,7 @@ class Failover:
         self.assertEqual("moved", report["outcome"])
         self.assertEqual(self.cloud.standby, self.cloud.network_interface()["Attachment"]["InstanceId"])
 
-    def test_a_wrong_configuration_is_reported_all_at_once(self):
+    def test_all_faults_of_a_configuration_are_reported_at_once(self):
         wrong = {
             "TOKEN_SERVER_INTERFACE_ID": "eni-42",
             "TOKEN_SERVER_INSTANCE_IDS": self.cloud.holder,
@@ -235,7 +235,7 @@ class Serving(unittest.TestCase):
         variables = self.cloud.variables() | {"TOKEN_SERVER_PROBE": "true"} | changes
         return self.enterContext(Function(self.cloud.endpoint, **variables))
 
-    def test_a_standby_that_runs_is_woken_and_its_ports_answer(self):
+    def test_a_running_standby_is_activated_and_its_ports_answer(self):
         cloud = self.cloud
         function = self.function(
             FAILOVER_ACTIVATION_DOCUMENT="token-failover-restart",
@@ -260,7 +260,7 @@ class Serving(unittest.TestCase):
         self.assertIn("Expected to work now: yes: the token server answers on its ports.", published.mail)
         self.assertNotIn("lmgrd\"", function.output(), "the parameters of the document are not logged")
 
-    def test_ports_that_refuse_are_found_by_an_audit_which_moves_nothing(self):
+    def test_an_audit_reports_ports_that_refuse_and_moves_nothing(self):
         function = self.function()
         report = function.invoke({"action": "audit"})
         self.assertEqual("ok", report["checks"]["listening"])

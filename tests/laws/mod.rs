@@ -1,17 +1,17 @@
-//! The laws under every fault: thousands of small worlds, each drawn from a seed, and a judge who watches every call.
+//! The laws under every fault: thousands of small worlds, each drawn from a seed, and a checker that sees every call.
 //!
-//! A seed that breaks a law prints its story and the command that plays it again. `docs/laws.md` says how to read it.
+//! For a seed that breaks a law, the output has its story and the command that plays it again. See `docs/laws.md`.
 //!
 //! ```text
-//!   seed ── drama ──► play ──► function ──► door ──► below or wire ──► simulator
-//!                      │                      │                            │
-//!                      └──────── judge ◄──────┴────────────────────────────┘
+//!   seed ── scenario ──► play ──► function ──► proxy ──► below or wire ──► simulator
+//!                         │                      │                            │
+//!                         └─────── checker ◄─────┴────────────────────────────┘
 //! ```
 
-mod door;
-mod drama;
-mod judge;
+mod checker;
 mod play;
+mod proxy;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,12 +21,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use self::drama::Kind;
-use self::judge::{Tally, Violation};
+use self::checker::{Tally, Violation};
 use self::play::Played;
 pub(crate) use self::play::{Lane, play};
+use self::scenario::Kind;
 
-/// What all threads count.
+/// The figures of all threads.
 #[derive(Default)]
 struct Sum {
     tally: Tally,
@@ -37,24 +37,24 @@ struct Sum {
 impl Sum {
     fn add(&mut self, played: &Played) {
         self.tally.add(&played.tally);
-        *self.worlds.entry(played.drama.kind).or_default() += 1;
+        *self.worlds.entry(played.scenario.kind).or_default() += 1;
         if let Some(violation) = played.violations.first() {
-            self.broken.insert(played.drama.seed, violation.clone());
+            self.broken.insert(played.scenario.seed, violation.clone());
         }
     }
 }
 
-/// A number from the environment, for a longer soak or one story.
+/// A number from an environment variable, such as `LAWS_WORLDS` or `LAWS_SEED`.
 pub(crate) fn variable(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, not a number")))
 }
 
-/// Plays the worlds of these seeds on all processors. After a few broken ones there is no point in going on.
+/// Plays the worlds of these seeds on all processors. Stops after 20 worlds in which a law was broken.
 fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
     let next = AtomicU64::new(seeds.start);
     let enough = AtomicBool::new(false);
-    let patience = if variable("LAWS_ALL").is_some() { usize::MAX } else { 20 };
+    let max_broken = if variable("LAWS_ALL").is_some() { usize::MAX } else { 20 };
     let sum = Mutex::new(Sum::default());
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
@@ -68,7 +68,7 @@ fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
                     let played = play(seed, lane, false);
                     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                     sum.add(&played);
-                    enough.store(sum.broken.len() >= patience, Ordering::Relaxed);
+                    enough.store(sum.broken.len() >= max_broken, Ordering::Relaxed);
                 }
             });
         }
@@ -76,7 +76,8 @@ fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
     sum.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Plays, prints the figures and, if a law was broken, the story of the first seed that broke it.
+/// Plays the worlds, prints the figures and, if a law was broken, panics with the story of the first seed that broke
+/// it.
 pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane) {
     let began = Instant::now();
     let Range { start, end } = seeds;
@@ -85,7 +86,7 @@ pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane) {
     let worlds = sum.worlds.values().sum::<u64>();
     let mut text = format!("\nThe laws, {lane:?}, seeds {start} to {end}: {worlds} worlds in {seconds:.0} s\n");
     write_figures(&mut text, &sum);
-    // Not by a macro, whose output the test harness would keep to itself: the figures are part of every run's record.
+    // The test harness captures the output of `eprint!`. The figures belong in the output of every run.
     std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
     if let Some(seed) = sum.broken.keys().next() {
         panic!("{}", story(*seed, lane));
@@ -119,24 +120,24 @@ fn write_figures(text: &mut String, sum: &Sum) {
     }
     for (law, broken) in by_law {
         let _ = writeln!(text, "  law {law} is broken in {} worlds", broken.len());
-        let most = if variable("LAWS_ALL").is_some() { usize::MAX } else { 10 };
-        for (seed, what) in broken.iter().take(most) {
+        let max = if variable("LAWS_ALL").is_some() { usize::MAX } else { 10 };
+        for (seed, what) in broken.iter().take(max) {
             let _ = writeln!(text, "    {seed}: {what}");
         }
     }
 }
 
-/// The story of a seed, for a person.
+/// The story of a seed, for people.
 pub(crate) fn story(seed: u64, lane: impl Lane) -> String {
     let played = play(seed, lane, true);
-    let mut text = format!("\nSeed {seed}, {:?}, {lane:?}\n\n", played.drama.kind);
-    for line in &played.drama.setting {
+    let mut text = format!("\nSeed {seed}, {:?}, {lane:?}\n\n", played.scenario.kind);
+    for line in &played.scenario.description {
         let _ = writeln!(text, "  {line}");
     }
-    for cue in &played.drama.acts {
-        let _ = writeln!(text, "  {cue}");
+    for intervention in &played.scenario.acts {
+        let _ = writeln!(text, "  {intervention}");
     }
-    for line in played.drama.faults.lines() {
+    for line in played.scenario.faults.lines() {
         let _ = writeln!(text, "  {line}");
     }
     let _ = write!(text, "\n{}", played.story);

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Breaks the function on purpose, one patch at a time, and asks which law catches it.
+"""Breaks the function on purpose, one patch at a time, and reports which law catches each break.
 
     python3 tests/mutations/run.py [patch ...]
 
-A copy of the tree is broken, never the tree itself. What is compiled of the dependencies is shared with it, so the AWS SDK
-is not compiled again. A break is caught if a law is broken with it, in drawn worlds or in those that have broken a law once, or else if
-an example in tests/suite fails. Without it, no law may be broken. The exit status is 1 if a break is not caught or a patch no longer applies.
+The script applies the patches to a copy of the tree. The copy shares the compiled dependencies, so the AWS SDK is not
+compiled again. A break is caught if it breaks a law, in drawn worlds or in those of seeds.rs, or else if an example in
+tests/suite fails. Without a break, no law may be broken. The exit status is 1 if a break is not caught or a patch does
+not apply.
 
-LAWS_WORLDS says how many worlds each break gets (6000).
+LAWS_WORLDS is the number of worlds for each break (6000).
 """
 
 import os
@@ -22,7 +23,7 @@ ROOT = HERE.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 TREE = TARGET / "mutations"
 WORLDS = os.environ.get("LAWS_WORLDS", "6000")
-# Without optimization a break is compiled faster than it is played, and a few thousand worlds are enough.
+# A few thousand worlds are enough, so compiling takes longer than playing. No optimization saves time.
 ENVIRONMENT = {
     **os.environ,
     "CARGO_TARGET_DIR": str(TARGET),
@@ -34,7 +35,7 @@ ENVIRONMENT = {
 
 
 def copy_tree():
-    """Copies what git knows. Files that are the same keep their time, so that little is compiled again."""
+    """Copies the files that git lists. An unchanged file keeps its time, so that cargo compiles little again."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
                             capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -48,10 +49,10 @@ def copy_tree():
 
 
 def broken_laws():
-    """Compiles and plays. Returns {law: worlds in which it is broken} and the number of kept worlds in which one is; a text if it
-    does not compile."""
+    """Compiles and plays. Returns {law: number of worlds in which it is broken} and the number of seeds in seeds.rs that
+    break one, or a string if the copy does not compile."""
     test = ["cargo", "test", "--locked", "--package", "token-failover", "--test", "suite", "--",
-            "laws::hold_under_every_fault", "laws::hold_where_they_were_broken_once"]
+            "laws::hold_under_every_fault", "laws::hold_for_the_seeds_that_once_broke_one"]
     done = subprocess.run(test, cwd=TREE, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if "worlds in" not in done.stderr:
         return done.stderr[-2000:]
@@ -61,14 +62,14 @@ def broken_laws():
 
 
 def failed_examples():
-    """How many examples fail, for a break that is too rare for the worlds."""
+    """The number of failing examples, for a break that is too rare for the drawn worlds."""
     test = ["cargo", "test", "--locked", "--package", "token-failover", "--test", "suite", "--", "--skip", "laws::"]
     done = subprocess.run(test, cwd=TREE, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     return sum(map(int, re.findall(r"^test result: FAILED\. \d+ passed; (\d+) failed", done.stdout, re.MULTILINE)))
 
 
 def verdict(patch):
-    """What became of one break, and whether that is as it should be."""
+    """The result of one break as a line, and whether it was caught."""
     copy_tree()
     applied = subprocess.run(["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", patch.resolve()],
                              cwd=TREE, capture_output=True, text=True, check=False)
@@ -79,7 +80,7 @@ def verdict(patch):
         return f"DOES NOT COMPILE\n{broken}", False
     laws, kept = broken
     counts = [f"law {law} in {worlds}" for law, worlds in sorted(laws.items(), key=lambda item: -item[1])]
-    counts += [f"{kept} of the kept worlds"] if kept else []
+    counts += [f"{kept} of the seeds in seeds.rs"] if kept else []
     if not counts:
         examples = failed_examples()
         counts += [f"no law, {examples} examples"] if examples else []

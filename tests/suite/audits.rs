@@ -56,8 +56,8 @@ use Severity::{Critical, Info, Warning};
 /// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
 const FAULTS: &[Fault] = &[
     fault("held-by-stranger", Critical, |world| {
-        let world = world.instance(names::STRANGER, |stranger| stranger.running());
-        world.interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1))
+        let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
+        world.interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1))
     }),
     fault("attached-to-nothing", Critical, |world| world.interface(names::INTERFACE, |interface| interface.free())),
     fault("primary-interface", Critical, |world| {
@@ -98,8 +98,8 @@ const FAULTS: &[Fault] = &[
         world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STANDBY)))
     }),
     fault("elastic-ip-with-stranger", Critical, |world| {
-        let world = world.instance(names::STRANGER, |stranger| stranger.running());
-        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::STRANGER)))
+        let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
+        world.address(names::ALLOCATION, |address| address.on(&names::primary_interface_of(names::NON_MEMBER)))
     }),
     fault("no-internet-gateway", Critical, |world| {
         world.route_table(names::MAIN_ROUTE_TABLE, |table| table.without_route("0.0.0.0/0"))
@@ -134,7 +134,7 @@ const FAULTS: &[Fault] = &[
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_pair_that_lacks_nothing_is_ready_and_no_finding_is_made_up() {
+async fn a_complete_pair_is_ready_and_has_no_findings() {
     let stage = stage(quiet_pair(), &[]);
 
     let report = audit(&stage).await;
@@ -150,7 +150,7 @@ async fn a_pair_that_lacks_nothing_is_ready_and_no_finding_is_made_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_fault_is_found_and_is_not_there_without_it() {
+async fn every_fault_has_its_finding_and_none_appears_without_its_fault() {
     let healthy = codes(&audit(&stage(quiet_pair(), &[])).await);
     for Fault { code, severity, world, variables } in FAULTS {
         assert!(!healthy.contains(*code), "{code}");
@@ -188,7 +188,7 @@ async fn a_lost_interface_and_an_unprotected_member_are_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_call_of_a_failover_that_the_role_lacks_is_known_by_name_before_the_night() {
+async fn an_audit_names_every_action_of_a_failover_that_the_role_lacks() {
     let changes = [
         "AttachNetworkInterface",
         "DetachNetworkInterface",
@@ -217,7 +217,7 @@ async fn every_call_of_a_failover_that_the_role_lacks_is_known_by_name_before_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_read_that_is_denied_is_told_by_name_and_never_taken_for_fine() {
+async fn a_denied_read_is_a_finding_that_names_the_action() {
     let reads = [
         ("ec2", "DescribeInstanceTypes"),
         ("ec2", "DescribeInstanceAttribute"),
@@ -244,7 +244,7 @@ async fn every_read_that_is_denied_is_told_by_name_and_never_taken_for_fine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_read_this_time_is_told_and_mailed_to_nobody() {
+async fn a_read_that_fails_once_is_reported_and_not_mailed() {
     let stage = stage(quiet_pair(), &[]);
     audit(&stage).await;
     stage.simulator.always("DescribeNetworkAcls", Disruption::internal_error());
@@ -289,7 +289,7 @@ async fn the_first_audit_carries_the_mac_address_and_the_same_findings_are_publi
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_mail_of_an_audit_tells_a_tired_person_what_to_do() {
+async fn the_mail_of_an_audit_says_what_to_do() {
     let world = simulator::pair()
         .instance(names::STANDBY, |standby| standby.impaired())
         .topic(names::TOPIC, |topic| topic.pending_email("late@example.com"));
@@ -304,7 +304,7 @@ async fn the_mail_of_an_audit_tells_a_tired_person_what_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_tells_the_findings_and_neither_publishes_nor_remembers_anything() {
+async fn a_dry_run_returns_the_findings_without_publishing_or_writing_tags() {
     let stage = stage(simulator::pair(), &[]);
 
     let report = stage.invoke(json!({"action": "audit", "dryRun": true})).await.expect("a report");
@@ -315,7 +315,7 @@ async fn a_dry_run_tells_the_findings_and_neither_publishes_nor_remembers_anythi
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_audit_moves_nothing_and_keeps_what_a_refusal_has_noted() {
+async fn an_audit_moves_nothing_and_keeps_the_note_of_a_refusal() {
     let world = simulator::pair()
         .instance(names::HOLDER, |holder| holder.stopped())
         .instance(names::STANDBY, |standby| standby.terminated());
@@ -336,7 +336,7 @@ async fn an_audit_moves_nothing_and_keeps_what_a_refusal_has_noted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_audit_settles_what_another_run_owes() {
+async fn an_audit_publishes_a_pending_report() {
     let stage = stage(quiet_pair().instance(names::HOLDER, |holder| holder.stopped()), &[]);
     stage.simulator.always("Publish", Disruption::internal_error());
     stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
@@ -351,7 +351,7 @@ async fn an_audit_settles_what_another_run_owes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_worlds_are_findings_and_no_crash() {
+async fn unusual_worlds_give_findings_and_no_panic() {
     let odd: [(Changes, &str); 3] = [
         (&[("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0")], "standby-not-viable"),
         (&[("TOKEN_SERVER_CLIENTS", "pl-0123456789abcdef0")], "security-group-not-checked"),
@@ -365,7 +365,7 @@ async fn odd_worlds_are_findings_and_no_crash() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_audit_with_more_findings_than_a_message_holds_is_published_all_the_same() {
+async fn an_audit_with_more_findings_than_a_message_holds_is_still_published() {
     let crowded = quiet_pair().instance(names::STANDBY, |standby| standby.impaired()).topic(names::TOPIC, |topic| {
         (0..900).fold(topic, |topic, number| {
             let endpoint = format!("https://ops-{number}.example.com/{}", "é".repeat(200));

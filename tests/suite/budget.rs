@@ -76,7 +76,7 @@ async fn an_interface_that_is_attached_to_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_do_costs_two_waves_of_reads_the_first_time() {
+async fn a_reconcile_costs_two_waves_of_reads_the_first_time() {
     let measured = measured("healthy, first reconcile").await;
     assert_eq!(measured.outcome, Outcome::NoAction);
     assert_eq!(measured.order, [LOOK, "DescribeSecurityGroupRules"]);
@@ -85,7 +85,7 @@ async fn nothing_to_do_costs_two_waves_of_reads_the_first_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_to_do_costs_one_wave_of_reads_every_other_time() {
+async fn a_reconcile_costs_one_wave_of_reads_after_that() {
     let measured = measured("healthy, reconcile").await;
     assert_eq!(measured.outcome, Outcome::NoAction);
     let wave = "DescribeInstanceStatus + DescribeInstances + DescribeNetworkInterfaces + DescribeSecurityGroupRules";

@@ -172,7 +172,7 @@ fn entries(runbook: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_runbook_has_an_entry_for_every_word_that_an_operator_may_meet_and_none_besides() {
+fn the_runbook_has_an_entry_for_every_code_that_an_operator_may_meet_and_no_others() {
     let mut words = names_of::<Outcome>();
     words.extend(names_of::<Reason>());
     words.extend(names_of::<FindingCode>());
@@ -199,7 +199,7 @@ fn the_tables_of_findings_have_every_code_once_with_the_severities_that_it_can_h
 }
 
 #[test]
-fn the_runbook_has_every_reason_for_which_a_license_file_cannot_be_read_and_none_besides() {
+fn the_runbook_has_every_reason_for_an_unreadable_license_file_and_no_others() {
     let problems = blocks(&read("operator/src/license/file.rs"), "pub enum Problem");
     let text = |line: &str| Some(line.trim().strip_prefix("#[error(\"")?.split('"').next()?.to_owned());
     // Where a text has a value put in, the runbook has dots.
@@ -284,7 +284,7 @@ fn the_tables_of_settings_have_every_variable_in_its_order_and_with_its_default(
 }
 
 #[test]
-fn the_reference_has_every_parameter_of_the_template_and_none_besides() {
+fn the_reference_has_every_parameter_of_the_template_and_no_others() {
     let template = read("template.yaml");
     let parameters = template.lines().skip_while(|line| *line != "Parameters:").skip(1);
     let parameters = parameters.take_while(|line| line.is_empty() || line.starts_with(' '));
@@ -342,7 +342,7 @@ async fn reports() -> Vec<Report> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reference_has_every_field_of_the_reports_and_none_besides() {
+async fn the_reference_has_every_field_of_the_reports_and_no_others() {
     let mut found = BTreeSet::new();
     for report in reports().await {
         fields(&json!(report), "", &mut found);
@@ -351,7 +351,7 @@ async fn the_reference_has_every_field_of_the_reports_and_none_besides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reference_has_every_attribute_and_every_text_of_a_notification() {
+async fn the_reference_has_every_attribute_and_every_string_of_a_notification() {
     let config = standard::config(&[]);
     let report = reports().await.into_iter().next().expect("a report");
     let notification = Notification::new(&config, &report, "a run");
@@ -438,7 +438,7 @@ fn slug(heading: &str) -> String {
 }
 
 #[test]
-fn every_link_between_the_documents_leads_somewhere() {
+fn every_link_between_the_documents_has_a_target() {
     let mut followed = 0;
     for page in pages() {
         for link in links(&read(&page)) {
@@ -515,7 +515,7 @@ fn every_variable_of_a_command_is_set_on_the_same_page() {
 }
 
 #[test]
-fn the_mail_in_the_readme_is_one_that_is_sent() {
+fn the_mail_in_the_readme_is_a_real_one() {
     let readme = read("README.md");
     let shown = fenced(&section(&readme, "The mail"), "text").concat();
     let (subject, shown) = shown.split_once("\n\n").expect("a subject and a text");

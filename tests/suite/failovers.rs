@@ -306,7 +306,7 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_started_where_it_is() {
+    async fn is_started_in_place() {
         let stage = stage_of_last_member(&[], Capacity::Available);
 
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
@@ -348,7 +348,7 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_a_cold_standby_that_a_dead_run_did_not_come_to_start() {
+    async fn is_started_if_it_is_a_cold_standby_that_a_dead_run_did_not_start() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
@@ -420,7 +420,7 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn that_runs_by_then_was_not_to_be_started() {
+    async fn that_somebody_else_starts_does_not_need_the_permission_to_start_it() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold);
         let simulator = stage.simulator.clone();
@@ -784,7 +784,7 @@ mod an_attach_that_is_refused {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_not_asked_for_again_before_the_interface_was_seen() {
+    async fn is_not_repeated_before_the_interface_has_been_read() {
         let stage = stage(stopped_holder().timings(Timings::realistic()));
         let mut first: Option<Duration> = None;
         stage.simulator.disrupt(move |call| {
@@ -806,7 +806,7 @@ mod an_attach_that_is_refused {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_asked_for_again_with_growing_pauses() {
+    async fn is_repeated_with_growing_pauses() {
         let stage = stage(stopped_holder().timings(Timings::realistic()));
         stage.simulator.disrupt(|call| {
             let is_meant = call.action == "AttachNetworkInterface" && !call.dry_run && call.now.as_secs() < 25;
@@ -984,7 +984,7 @@ mod a_holder_that_runs {
     }
 }
 
-mod strangers {
+mod non_members {
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -1004,7 +1004,7 @@ mod strangers {
 
     #[tokio::test(start_paused = true)]
     async fn that_hold_the_interface_keep_it_and_are_reported_once() {
-        let held = simulator::trio().interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+        let held = simulator::trio().interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1));
         let stage = stage(held);
 
         let first = stage.invoke(event("schedule")).await.expect("a report");
@@ -1072,7 +1072,7 @@ mod refusals {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tell_of_a_missing_interface_once() {
+    async fn report_a_missing_interface_once() {
         let stage = stage(simulator::pair());
         stage.simulator.world(|world| world.delete_interface(names::INTERFACE));
 
@@ -1202,7 +1202,7 @@ mod errors_of_ec2 {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttling_is_sat_out() {
+    async fn throttling_is_waited_out() {
         let stage = stage(stopped_holder());
         for action in
             ["DescribeNetworkInterfaces", "DescribeInstances", "DetachNetworkInterface", "AttachNetworkInterface"]
@@ -1250,7 +1250,7 @@ mod errors_of_ec2 {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_member_that_ec2_does_not_know_anymore_is_no_obstacle() {
+    async fn a_member_that_no_longer_exists_does_not_prevent_a_move() {
         let changes = [("TOKEN_SERVER_INSTANCE_IDS", "i-0aaaaaaaaaaaaaaa1,i-0123456789abcdef0,i-0bbbbbbbbbbbbbbb2")];
         let stage = stage_with(stopped_holder(), &changes);
 
@@ -1275,17 +1275,17 @@ mod errors_of_ec2 {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_interface_that_somebody_put_on_a_stranger_in_between_is_left_there() {
+    async fn an_interface_that_was_attached_to_a_non_member_meanwhile_is_left_there() {
         let scenario = simulator::trio().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(scenario);
         stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
-            world.act(AttachNetworkInterface::to(names::STRANGER, names::INTERFACE, 1)).expect("it is free");
+            world.act(AttachNetworkInterface::to(names::NON_MEMBER, names::INTERFACE, 1)).expect("it is free");
         });
 
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
-        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STRANGER));
+        assert_eq!(holder(&stage.simulator).as_deref(), Some(names::NON_MEMBER));
     }
 }
 
@@ -1321,7 +1321,7 @@ mod checks_and_repairs {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_repaired_when_nothing_may_be() {
+    async fn nothing_is_repaired_when_no_repair_is_allowed() {
         let broken = simulator::pair()
             .interface(names::INTERFACE, |interface| interface.delete_on_termination())
             .address(names::ALLOCATION, |address| address.free())
@@ -1370,7 +1370,7 @@ mod checks_and_repairs {
     }
 }
 
-mod owed_reports {
+mod pending_reports {
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -1450,7 +1450,7 @@ mod owed_reports {
     }
 }
 
-mod owed_reports_after_what_others_did {
+mod pending_reports_after_actions_of_others {
     use super::*;
 
     /// The license interface moved to the standby, and SNS was down.
@@ -1464,15 +1464,15 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tell_where_the_interface_went_even_if_somebody_has_given_it_to_a_stranger_since() {
-        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
-        let stage = stage(stranger.timings(Timings::realistic()));
+    async fn say_where_the_interface_went_even_if_it_is_on_a_non_member_by_then() {
+        let non_member = stopped_holder().instance(names::NON_MEMBER, |non_member| non_member.running());
+        let stage = stage(non_member.timings(Timings::realistic()));
         stage.simulator.always("Publish", Disruption::internal_error());
         stage.invoke(event("holder-stopped")).await.expect_err("the report is owed");
         stage.simulator.calm();
         stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
         tokio::time::sleep(Duration::from_secs(10)).await;
-        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::NON_MEMBER, 1)).expect("it is free");
         tokio::time::sleep(Duration::from_secs(10)).await;
 
         let report = stage.invoke(event("schedule")).await.expect("a report");
@@ -1490,15 +1490,15 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn do_not_hide_that_a_killed_run_left_it_with_a_stranger() {
-        let stranger = stopped_holder().instance(names::STRANGER, |stranger| stranger.running());
-        let stage = stage(stranger.timings(Timings::realistic()));
+    async fn say_that_a_killed_run_left_the_interface_on_a_non_member() {
+        let non_member = stopped_holder().instance(names::NON_MEMBER, |non_member| non_member.running());
+        let stage = stage(non_member.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
         tokio::time::sleep(Duration::from_secs(10)).await;
         stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
         tokio::time::sleep(Duration::from_secs(10)).await;
-        stage.simulator.world(|world| world.attach(names::INTERFACE, names::STRANGER, 1)).expect("it is free");
+        stage.simulator.world(|world| world.attach(names::INTERFACE, names::NON_MEMBER, 1)).expect("it is free");
         tokio::time::sleep(Duration::from_secs(300)).await;
 
         stage.invoke(event("schedule")).await.expect("a report");
@@ -1544,7 +1544,7 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn are_not_settled_by_what_was_reported_before() {
+    async fn are_not_settled_by_an_earlier_report() {
         let stage = stage(simulator::pair());
         let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::STANDBY, names::HOLDER);
         note(&stage, "eni-attach-0bbbbbbbbbbbbbbb2", "0000000000b1", format!("{value} reported=yes"));
@@ -1561,12 +1561,12 @@ mod owed_reports_after_what_others_did {
     #[tokio::test(start_paused = true)]
     async fn are_not_settled_by_the_report_of_a_move_that_was_refused() {
         let free = simulator::pair().interface(names::INTERFACE, |interface| interface.free());
-        let stage = stage(free.instance(names::STRANGER, |stranger| stranger.running()));
+        let stage = stage(free.instance(names::NON_MEMBER, |non_member| non_member.running()));
         let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::HOLDER, names::STANDBY);
         note(&stage, names::ATTACHMENT, "0000000000b2", value);
         // After the permission to attach was asked for.
         stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
-            world.attach(names::INTERFACE, names::STRANGER, 1).expect("it is free");
+            world.attach(names::INTERFACE, names::NON_MEMBER, 1).expect("it is free");
         });
 
         let report = stage.invoke(event("schedule")).await.expect("a report");
@@ -1579,7 +1579,7 @@ mod owed_reports_after_what_others_did {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn are_not_settled_on_an_answer_that_is_older_than_what_their_run_may_have_done() {
+    async fn are_not_settled_on_an_answer_that_may_be_older_than_the_last_change_of_their_run() {
         let stage = stage(simulator::pair().interface(names::INTERFACE, |interface| interface.free()));
         let until = stage.now() + Duration::from_secs(25);
         let value = format!("to={} busy-until={}", names::STANDBY, until.format("%Y-%m-%dT%H:%M:%SZ"));
@@ -1637,7 +1637,7 @@ mod retirements {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn of_a_running_holder_are_told_once_and_move_nothing() {
+    async fn of_a_running_holder_are_reported_once_and_move_nothing() {
         let stage = stage(simulator::pair());
 
         let first = stage.invoke(event("holder-health-retirement")).await.expect("a report");
@@ -1657,7 +1657,7 @@ mod retirements {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn with_another_date_are_told_again() {
+    async fn with_another_date_are_reported_again() {
         let stage = stage(simulator::pair());
         stage.invoke(event("holder-health-retirement")).await.expect("a report");
         let mut postponed = event("holder-health-retirement");
@@ -1670,7 +1670,7 @@ mod retirements {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_a_holder_that_fails_already_are_told_with_its_failover() {
+    async fn of_a_holder_that_has_failed_are_reported_with_its_failover() {
         let stage = stage(stopped_holder());
 
         let report = stage.invoke(event("holder-health-retirement")).await.expect("a report");
@@ -1719,10 +1719,10 @@ mod requests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn for_somebody_who_is_no_member_are_refused() {
+    async fn for_an_instance_that_is_not_a_member_are_refused() {
         let stage = stage(simulator::trio());
 
-        let request = json!({"action": "failover", "to": names::STRANGER});
+        let request = json!({"action": "failover", "to": names::NON_MEMBER});
         let report = stage.invoke(request.clone()).await.expect("a report");
         stage.invoke(request).await.expect("a report");
 

@@ -125,7 +125,7 @@ const HINTS: [Hint; 18] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn no_hint_moves_anything_on_a_pair_that_is_well_and_each_is_told_once() {
+async fn no_hint_moves_the_interface_of_a_healthy_pair_and_each_is_reported_once() {
     for Hint { document, outcome, reason, looks, announced, says } in HINTS {
         let stage = stage(simulator::pair(), &[]);
         let first = answer(&stage, event(document)).await;
@@ -186,7 +186,7 @@ async fn one_announcement_from_two_regions_on_two_pages_and_in_any_order_is_mail
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_that_spot_is_about_to_take_away_is_not_viable() {
+async fn a_standby_that_ec2_is_about_to_reclaim_is_not_viable() {
     let spot = || simulator::pair().instance(names::STANDBY, |standby| standby.spot());
     let warned = answer(&stage(spot(), &[]), event("standby-spot-interruption")).await;
     assert_eq!((warned.outcome, warned.viable_standbys), (Outcome::NoAction, Some(0)));
@@ -235,7 +235,7 @@ async fn checks_that_fail_and_pass(system: Check, instance: Check, changes: &[(&
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reboot_or_a_recovery_moves_the_interface_once_at_most_and_never_back() {
+async fn a_reboot_or_a_recovery_moves_the_interface_at_most_once_and_never_back() {
     for (system, instance, then) in [
         // EC2 sends no state change for a reboot, and a `running` for a recovery on other hardware.
         (Check::Ok, Check::Impaired, "holder-alarm-status-check-ok"),
@@ -271,7 +271,7 @@ fn starts(simulator: &Simulator) -> Vec<String> {
 const REASON_OF_EC2: &str = "Client.InternalError: Client error on launch";
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_that_stops_after_its_start_is_told_with_the_reason_of_ec2_and_the_next_one_is_started() {
+async fn a_standby_that_stops_after_its_start_is_reported_with_ec2s_reason_and_the_next_one_is_started() {
     let stage = stage(locked(&[names::STANDBY]), &[MEMBERS_WITH_THIRD]);
     let first = answer(&stage, event("holder-stopped")).await;
     let second = answer(&stage, event("standby-stopped")).await;
@@ -286,7 +286,7 @@ async fn a_standby_that_stops_after_its_start_is_told_with_the_reason_of_ec2_and
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_every_start_ends_so_the_mail_says_why() {
+async fn the_mail_gives_ec2s_reason_when_every_standby_stops_after_its_start() {
     let locked = locked(&[names::STANDBY, names::THIRD]).instance(names::HOLDER, |holder| holder.running());
     let stage = stage(locked, &[MEMBERS_WITH_THIRD]);
     stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it runs");

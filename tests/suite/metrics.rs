@@ -67,7 +67,7 @@ fn the_metrics_are_those_that_alarms_and_dashboard_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_healthy_pair_counts_its_standbys_and_nothing_bad() {
+async fn a_healthy_pair_counts_its_standbys_and_no_findings() {
     let answer = answer(simulator::pair(), "schedule").await;
     let mut expected =
         json!({"Moves": 0, "FailedMoves": 0, "Refusals": 0, "ViableStandbys": 1, "CriticalFindings": 0, "Paused": 0});
@@ -141,9 +141,9 @@ async fn only_a_move_that_was_begun_is_a_failed_move_when_the_time_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plan_counts_nothing_and_neither_does_what_concerns_nobody() {
+async fn a_plan_and_an_ignored_event_count_nothing() {
     let planned = answer(simulator::pair(), "operator-plan").await;
     assert_eq!(line("license-eu", now(), now(), &planned), None);
-    let stranger = counted(&answer(simulator::pair(), "stranger-stopped").await);
-    assert_eq!(stranger.as_object().expect("an object").keys().collect::<Vec<_>>(), ["EventAge"]);
+    let non_member = counted(&answer(simulator::pair(), "stranger-stopped").await);
+    assert_eq!(non_member.as_object().expect("an object").keys().collect::<Vec<_>>(), ["EventAge"]);
 }

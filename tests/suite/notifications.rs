@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use simulator::names::{HOLDER, INTERFACE, STANDBY, STRANGER, TOPIC};
+use simulator::names::{HOLDER, INTERFACE, NON_MEMBER, STANDBY, TOPIC};
 use token_failover::decide::checks::check;
 use token_failover::model::check::{CheckResult, Checks};
 use token_failover::model::code::Code;
@@ -144,7 +144,7 @@ fn the_mail_of_a_move_behind_a_closed_port_says_that_it_does_not_work_and_how_to
 }
 
 #[test]
-fn the_mail_of_a_repair_says_what_was_mended() {
+fn the_mail_of_a_repair_says_what_was_repaired() {
     let config = standard::config(&[]);
     let plain = report(&config, &reachable_pair());
     let report = Report {
@@ -158,7 +158,7 @@ fn the_mail_of_a_repair_says_what_was_mended() {
 }
 
 #[test]
-fn the_mail_of_a_refusal_without_a_viable_standby_names_what_stands_in_each_ones_way() {
+fn the_mail_of_a_refusal_without_a_viable_standby_names_the_obstacle_of_each_standby() {
     let config = standard::config(&[]);
     let stopped = reachable_pair().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped);
     let standbys = [Standby {
@@ -199,7 +199,7 @@ fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
 }
 
 #[test]
-fn the_mail_of_a_move_that_another_run_owed_does_not_claim_to_know_more_than_it_does() {
+fn the_mail_of_a_pending_report_claims_only_what_is_known() {
     let config = standard::config(&[]);
     let movement = Movement { forced: None, standby_started: None, duration_ms: None, ..movement() };
     let report = Report {
@@ -255,7 +255,7 @@ fn the_subject_is_outcome_name_and_hostid() {
 }
 
 #[test]
-fn the_subject_of_what_was_done_in_vain_says_so() {
+fn the_subject_says_that_the_token_server_does_not_work_after_all() {
     let config = standard::config(&[]);
     let subject = |outcome, expected_to_work| {
         notification(&config, &Report { outcome, expected_to_work, ..moved(&config, &on_standby()) }).subject
@@ -349,7 +349,7 @@ fn protocols(notification: &Notification) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn every_protocol_gets_what_its_reader_can_use() {
+fn every_protocol_gets_the_form_that_its_reader_can_use() {
     let config = standard::config(&[]);
     let report = moved(&config, &on_standby());
     let notification = notification(&config, &report);
@@ -608,12 +608,12 @@ fn every_refusal() -> Vec<Refusal> {
     let error = || denied("ec2:AttachNetworkInterface");
     vec![
         Refusal::InterfaceMissing,
-        Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id },
+        Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id },
         Refusal::HeldByStranger { holder: None, attachment_id: attachment().id },
         Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state: None },
         Refusal::NoViableStandby,
         Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Impaired },
-        Refusal::TargetNotAMember { target: parsed(STRANGER) },
+        Refusal::TargetNotAMember { target: parsed(NON_MEMBER) },
         Refusal::TooManyMoves { moves: vec![now()] },
         Refusal::PermissionDenied(error()),
         Refusal::AmbiguousAnswer(error()),
@@ -697,7 +697,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     findings.extend(sent.into_iter().flat_map(|command_id| {
         let error = Some("ssm:SendCommand: InvalidInstanceId: Instances not in a valid state".to_owned());
         let record =
-            |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..woken() };
+            |result| ActivationRecord { command_id: command_id.clone(), result, error: error.clone(), ..activated() };
         let results = [ActivationResult::Failed, ActivationResult::Unfinished];
         results.into_iter().filter_map(move |result| advisor.activation(&record(result), false)).collect::<Vec<_>>()
     }));
@@ -714,7 +714,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
 const DOCUMENT: &str = "token-failover-restart";
 
 /// The token server was woken on the standby.
-fn woken() -> ActivationRecord {
+fn activated() -> ActivationRecord {
     ActivationRecord {
         document: parsed(DOCUMENT),
         instance_id: parsed(STANDBY),
@@ -727,7 +727,7 @@ fn woken() -> ActivationRecord {
 }
 
 #[test]
-fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
+fn a_mail_says_whether_the_token_server_was_activated_and_answers() {
     let config = standard::config(&[]);
     let probe =
         |port, result, error: Option<&str>| Probe { port, result, duration_ms: 3, error: error.map(str::to_owned) };
@@ -735,7 +735,7 @@ fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
     let fine = Report {
         checks: checks(CheckResult::Ok),
         probes: vec![probe(27007, CheckResult::Ok, None), probe(27008, CheckResult::Ok, None)],
-        activation: Some(woken()),
+        activation: Some(activated()),
         ..moved(&config, &on_standby())
     };
     let mail = text(&fine);
@@ -753,7 +753,7 @@ fn a_mail_says_whether_the_token_server_was_woken_and_answers() {
             probe(27007, CheckResult::Ok, None),
             probe(27008, CheckResult::Failed, Some("connection refused")),
         ],
-        activation: Some(ActivationRecord { result: ActivationResult::Failed, ..woken() }),
+        activation: Some(ActivationRecord { result: ActivationResult::Failed, ..activated() }),
         ..fine.clone()
     };
     let mail = text(&bad);
@@ -842,16 +842,16 @@ fn the_reason_of_a_refusal_and_the_cause_of_a_move_fit_into_the_middle_of_a_sent
 }
 
 #[test]
-fn a_strangers_interface_is_detached_by_the_attachment_that_was_seen() {
+fn the_command_to_detach_from_a_non_member_names_the_observed_attachment() {
     let config = standard::config(&[]);
-    let refusal = Refusal::HeldByStranger { holder: Some(parsed(STRANGER)), attachment_id: attachment().id };
+    let refusal = Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id };
     let finding = Advisor::new(&config).refusal(&refusal, &[]).remove(0);
     let command = "aws ec2 detach-network-interface --attachment-id eni-attach-0aaaaaaaaaaaaaaa1 --region eu-west-1";
     assert_eq!(finding.remedy.lines().last(), Some(command));
 }
 
 #[test]
-fn an_interface_that_is_attached_to_nothing_is_to_be_attached_to_a_standby_that_can_take_it() {
+fn the_command_to_attach_a_free_interface_names_a_standby_that_can_take_it() {
     let config = standard::config(&[]);
     let standby = |id, verdict| Standby { instance_id: parsed(id), verdict };
     let attach = |standbys: &[Standby]| {
@@ -875,7 +875,7 @@ fn an_interface_that_is_attached_to_nothing_is_to_be_attached_to_a_standby_that_
 // ---- Where the interface is ----
 
 #[test]
-fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_was_read() {
+fn the_mail_names_the_holder_with_its_state_if_that_was_read() {
     let config = standard::config(&[]);
     let on = |id: &str| reachable_pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(id)));
     let nothing = reachable_pair().with_interface(|interface| interface.attachment = None);
@@ -890,7 +890,7 @@ fn the_holder_is_whatever_the_interface_is_attached_to_with_its_state_where_it_w
             holder(STANDBY, Some(InstanceState::Running)),
             Some("Attached to: i-0bbbbbbbbbbbbbbb2 (running)"),
         ),
-        (&on(STRANGER), holder(STRANGER, None), Some("(state unknown)")),
+        (&on(NON_MEMBER), holder(NON_MEMBER, None), Some("(state unknown)")),
         (&unread, holder(HOLDER, None), Some("Attached to: i-0aaaaaaaaaaaaaaa1 (state unknown)")),
         (&nothing, None, Some("Attached to: NOTHING")),
         (&gone, None, None),
@@ -927,7 +927,7 @@ fn a_command_of_a_remedy_has_a_line_of_its_own_in_the_mail() {
 }
 
 #[test]
-fn what_was_not_checked_names_the_hostid_and_the_sources() {
+fn the_unchecked_facts_include_the_hostid_and_the_sources() {
     let not_checked = |changes: &[(&str, &str)], observation: &Observation| {
         let config = standard::config(changes);
         let mail = text(&report(&config, observation));

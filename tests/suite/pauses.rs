@@ -134,7 +134,7 @@ fn a_pause_is_written_as_it_is_read() {
 }
 
 #[test]
-fn a_tag_pauses_from_when_it_is_written_until_no_answer_can_be_older_than_its_end() {
+fn a_tag_pauses_the_function_until_no_answer_can_be_older_than_its_end() {
     let week = "until=2026-11-18T21:29:54Z since=2026-11-11T21:29:54Z";
     for (value, asked_at, holds) in [
         (week, "2026-11-11T21:29:54Z", true),
@@ -164,7 +164,7 @@ fn a_tag_pauses_from_when_it_is_written_until_no_answer_can_be_older_than_its_en
 }
 
 #[test]
-fn each_news_of_a_pause_is_told_once_and_by_whoever_made_it_first() {
+fn each_change_of_a_pause_is_reported_once_and_first_by_the_run_that_made_it() {
     const PAUSE: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z reason=new disks";
     const RESUMED: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z resumed=2026-11-11T22:00:00Z";
     const TOLD_SET: &str = "until=2026-11-12T01:00:00Z since=2026-11-11T21:00:00Z told=set";
@@ -202,7 +202,7 @@ fn each_news_of_a_pause_is_told_once_and_by_whoever_made_it_first() {
 // ---- The plan ----
 
 #[test]
-fn a_pause_holds_back_everybody_but_an_operator_who_asks_for_a_failover() {
+fn a_pause_stops_everything_except_an_operators_failover() {
     let config = standard::config(&[]);
     let paused = |holder: InstanceState| {
         let value = "until=2026-11-12T01:29:54Z since=2026-11-11T21:29:54Z";
@@ -242,7 +242,7 @@ fn a_pause_holds_back_everybody_but_an_operator_who_asks_for_a_failover() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_while_it_is_paused_too() {
+fn failed_reads_are_reported_during_a_pause() {
     let mut observation = pair();
     observation.instances = Reading::Unreadable(unreachable("ec2:DescribeInstances"));
     if let Reading::Known(Some(interface)) = &mut observation.interface {
@@ -282,10 +282,10 @@ async fn a_pause_is_remembered_on_the_interface_mailed_and_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_paused_nothing_is_moved_started_repaired_or_woken() {
-    let wakes = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+async fn during_a_pause_nothing_is_moved_started_repaired_or_activated() {
+    let activation = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
     let scenario = simulator::pair().interface(names::INTERFACE, |interface| interface.delete_on_termination());
-    let stage = stage_with(scenario, &wakes);
+    let stage = stage_with(scenario, &activation);
     answer(&stage, pause()).await;
     let messages = stage.simulator.messages().len();
     stage.simulator.world(|world| world.disassociate(names::ALLOCATION)).expect("it is there");
@@ -309,7 +309,7 @@ async fn while_paused_nothing_is_moved_started_repaired_or_woken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_coming_end_and_its_end_are_mailed_once_and_then_it_acts() {
+async fn the_coming_end_and_the_end_of_a_pause_are_mailed_once_and_then_the_function_acts() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
@@ -346,7 +346,7 @@ async fn its_coming_end_and_its_end_are_mailed_once_and_then_it_acts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_run_after_the_end_says_so_even_if_there_is_nothing_else_to_say() {
+async fn the_first_run_after_a_pause_mails_its_end_even_if_it_has_nothing_else_to_report() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     sleep(4 * HOUR + MINUTE).await;
@@ -369,7 +369,7 @@ async fn a_pause_that_is_set_shortly_before_its_end_is_not_announced_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume_ends_it_at_once_and_is_mailed() {
+async fn resume_ends_a_pause_at_once_and_is_mailed() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     sleep(HOUR).await;
@@ -386,7 +386,7 @@ async fn resume_ends_it_at_once_and_is_mailed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn resume_without_a_pause_says_so_and_tells_nobody() {
+async fn resume_without_a_pause_says_so_and_mails_nothing() {
     let stage = stage(simulator::pair());
     let report = answer(&stage, resume()).await;
     assert_eq!((said(&report), &report["pause"]), (("no-action", "not-paused"), &Value::Null));
@@ -408,7 +408,7 @@ async fn resume_does_not_believe_one_answer_that_may_be_older_than_the_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_answer_that_the_interface_does_not_exist_keeps_nobody_from_pausing_or_resuming() {
+async fn one_answer_that_the_interface_does_not_exist_does_not_prevent_a_pause_or_a_resume() {
     let stage = stage(simulator::pair());
     for (request, expected) in [(pause(), ("paused", "pause-set")), (resume(), ("resumed", "resumed"))] {
         stage.simulator.fail_next("DescribeNetworkInterfaces", 1, Disruption::Forgotten);
@@ -418,7 +418,7 @@ async fn one_answer_that_the_interface_does_not_exist_keeps_nobody_from_pausing_
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operators_failover_moves_it_all_the_same_and_the_pause_goes_on() {
+async fn an_operators_failover_moves_the_interface_during_a_pause_and_the_pause_continues() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
 
@@ -433,7 +433,7 @@ async fn an_operators_failover_moves_it_all_the_same_and_the_pause_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_pause_takes_the_place_of_the_old_one_and_is_mailed() {
+async fn a_new_pause_replaces_the_old_one_and_is_mailed() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     sleep(4 * HOUR - 5 * MINUTE).await;
@@ -459,7 +459,7 @@ async fn a_new_pause_takes_the_place_of_the_old_one_and_is_mailed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_mailed_is_mailed_by_the_next_run() {
+async fn the_next_run_mails_a_pause_that_could_not_be_mailed() {
     let stage = stage(simulator::pair());
     let sns_fails = || {
         stage.simulator.disrupt(|call| {
@@ -497,7 +497,7 @@ async fn what_could_not_be_mailed_is_mailed_by_the_next_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mark_that_cannot_be_written_does_not_cost_a_mail_a_minute() {
+async fn a_tag_that_cannot_be_written_does_not_cause_a_mail_every_minute() {
     let stage = stage(simulator::pair());
     answer(&stage, pause()).await;
     sleep(3 * HOUR + 50 * MINUTE).await;
@@ -526,7 +526,7 @@ async fn a_pause_that_is_set_while_another_one_ends_is_not_removed_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_that_nobody_understands_pauses_nothing_and_is_mailed_and_removed() {
+async fn an_invalid_tag_pauses_nothing_and_is_mailed_and_removed() {
     for value in [
         "",
         "until tomorrow",
@@ -569,7 +569,7 @@ async fn plans_say_that_it_is_paused_and_what_would_be_done_without() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_audit_says_that_nobody_watches() {
+async fn an_audit_says_that_the_function_is_paused() {
     let stage = stage(simulator::pair());
     let before = answer(&stage, event("operator-audit")).await;
     answer(&stage, pause()).await;
@@ -592,10 +592,10 @@ async fn an_audit_says_that_nobody_watches() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_run_owes_that_died_before_the_pause_is_reported_while_it_is_paused() {
-    let wakes = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+async fn the_pending_report_of_a_run_that_died_before_the_pause_is_published_during_it() {
+    let activation = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
     let scenario = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
-    let stage = stage_with(scenario, &wakes);
+    let stage = stage_with(scenario, &activation);
     stage.simulator.disrupt(|call| {
         let is_gone = ["SendCommand", "Publish"].contains(&&*call.action);
         if is_gone { Disruption::error(503, "Unavailable") } else { Disruption::None }
@@ -619,7 +619,7 @@ async fn what_a_run_owes_that_died_before_the_pause_is_reported_while_it_is_paus
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
+async fn a_pause_ends_in_the_future_and_within_a_week() {
     let now = at("2026-11-11T21:29:54Z");
     let after = |delta: TimeDelta| json!((now + delta).to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     for (until, end) in [
@@ -664,7 +664,7 @@ async fn a_pause_has_an_end_that_is_ahead_and_within_a_week() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_cannot_be_written_is_no_pause_and_the_answer_says_so() {
+async fn the_answer_says_that_a_pause_could_not_be_written() {
     let stage = stage(simulator::pair());
     stage.simulator.deny("CreateTags");
     let report = answer(&stage, pause()).await;
@@ -676,7 +676,7 @@ async fn a_pause_that_cannot_be_written_is_no_pause_and_the_answer_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_is_measured() {
+async fn a_pause_has_a_metric() {
     let stage = stage(simulator::pair());
     let measured = async |document: Value| {
         let answer = stage.invoke(document).await;
@@ -691,7 +691,7 @@ async fn a_pause_is_measured() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reason_keeps_to_what_a_tag_may_hold() {
+async fn a_reason_keeps_only_characters_that_a_tag_may_hold() {
     let stage = stage(simulator::pair());
     let reason = format!("disks & fans\nuntil=never <b> {}", "x".repeat(400));
     let report = answer(&stage, json!({"action": "pause", "reason": reason})).await;

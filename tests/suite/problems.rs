@@ -104,7 +104,7 @@ fn recover(stage: &Stage, instance: &str) {
 }
 
 /// The interface is attached to nothing, and EC2 refuses every attach.
-fn nobody_takes_it() -> Stage {
+fn every_attach_refused() -> Stage {
     let stage = stage(simulator::pair().interface(names::INTERFACE, |interface| interface.free()));
     stage.simulator.disrupt(|call| {
         let refused = call.action == "AttachNetworkInterface" && !call.dry_run;
@@ -117,7 +117,7 @@ fn nobody_takes_it() -> Stage {
 
 #[tokio::test(start_paused = true)]
 async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and_the_move_that_ends_it_says_so() {
-    let stage = nobody_takes_it();
+    let stage = every_attach_refused();
     schedule(&stage, 0..60).await;
     assert_eq!(mails(&stage), ["FAILED"]);
     let owed = tags(&stage).keys().filter(|key| key.contains(":owed:")).count();
@@ -135,7 +135,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
 
 #[tokio::test(start_paused = true)]
 async fn an_interface_that_somebody_attaches_by_hand_after_an_hour_is_mailed_once_more() {
-    let stage = nobody_takes_it();
+    let stage = every_attach_refused();
     schedule(&stage, 0..60).await;
 
     stage.simulator.world(|world| world.attach(names::INTERFACE, names::HOLDER, 1)).expect("it is free");
@@ -220,7 +220,7 @@ async fn a_problem_that_lasts_is_mailed_again_every_six_hours_with_the_time_at_w
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_problem_of_which_only_the_last_standby_changes_is_another_one() {
+async fn a_problem_in_which_only_the_last_standby_changes_is_a_new_problem() {
     let missing: Vec<String> = (0..10).map(|number| format!("i-0{number:016x}")).collect();
     let members = format!("{},{},{}", names::HOLDER, missing.join(","), names::STANDBY);
     let stage = stage_with(nobody_viable(), &[("TOKEN_SERVER_INSTANCE_IDS", &members)]);
@@ -274,7 +274,7 @@ async fn a_problem_that_could_not_be_published_is_mailed_by_the_next_run_that_ca
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_problem_that_cannot_be_written_down_is_mailed_once_by_each_process() {
+async fn a_problem_that_cannot_be_noted_is_mailed_once_by_each_process() {
     let stage = stage(nobody_viable());
     stage.simulator.deny("CreateTags");
     schedule(&stage, 0..20).await;
@@ -303,7 +303,7 @@ async fn the_end_of_a_problem_is_mailed_once_even_if_its_tag_cannot_be_removed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_process_has_mailed_no_other_mails_again_and_what_one_has_ended_begins_anew_for_all() {
+async fn all_processes_share_what_was_mailed_about_a_problem_and_its_end() {
     let first = stage(nobody_viable());
     let second = another_process(&first.simulator, &[]);
     schedule(&first, 0..3).await;
@@ -323,12 +323,12 @@ async fn what_one_process_has_mailed_no_other_mails_again_and_what_one_has_ended
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_gets_an_answer_each_time_and_a_wish_that_was_refused_is_no_problem() {
+async fn an_operator_gets_an_answer_each_time_and_a_refused_request_is_not_a_problem() {
     let stage = stage(simulator::pair().instance(names::STANDBY, |standby| standby.impaired()));
     for number in 0..3 {
         let report = invoke(&stage, json!({"action": "failover"}), number).await.expect("a report");
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
-        let target = json!({"action": "failover", "to": names::STRANGER});
+        let target = json!({"action": "failover", "to": names::NON_MEMBER});
         let report = invoke(&stage, target, number + 10).await.expect("a report");
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "target-not-a-member"));
     }
@@ -405,7 +405,7 @@ async fn a_failover_succeeds_whatever_dates_the_tags_hold() {
 // ---- A FIFO topic ----
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_that_publishes_the_second_of_two_owed_reports_is_not_taken_for_the_first_by_a_fifo_topic() {
+async fn a_fifo_topic_does_not_take_a_retry_with_the_second_of_two_pending_reports_for_the_first() {
     let topic = format!("{}.fifo", names::TOPIC);
     let scenario = simulator::pair().topic(&topic, |topic| topic.email("ops@example.com"));
     let stage = stage_with(scenario, &[("NOTIFICATION_TOPIC_ARN", &topic)]);
@@ -448,7 +448,7 @@ fn remembered(digest_of: &str, mailed: Option<DateTime<Utc>>) -> Remembered {
 }
 
 #[test]
-fn what_is_said_depends_on_what_was_mailed_when_and_on_what_the_run_came_to() {
+fn a_mail_depends_on_the_last_mail_and_its_time_and_on_the_outcome_of_the_run() {
     let ago = |time: TimeDelta| remembered("a", Some(now() - time));
     let (fresh, second) = (ago(TimeDelta::hours(1)), TimeDelta::seconds(1));
     let other = Problem::new(Reason::CallRejected, ["a"]);
@@ -526,7 +526,7 @@ fn the_tag_and_the_process_remember_together() {
 }
 
 #[test]
-fn a_problem_is_told_apart_by_its_code_and_its_details_in_a_tag_of_few_letters() {
+fn a_short_tag_distinguishes_problems_by_code_and_details() {
     let problems = [
         Problem::new(Reason::NoViableStandby, ["a", "b"]),
         Problem::new(Reason::NoViableStandby, ["b", "a"]),

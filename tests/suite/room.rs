@@ -128,7 +128,7 @@ async fn a_standby_with_as_many_interfaces_as_its_type_can_have_is_viable_once_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_limit_is_comes_after_the_move_and_never_holds_it_up() {
+async fn the_limit_is_read_after_the_move_and_never_delays_it() {
     let third = |changes: Disruption| {
         let scenario = simulator::trio()
             .instance(names::HOLDER, |holder| holder.stopped())

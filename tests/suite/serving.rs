@@ -31,7 +31,7 @@ fn stopped_holder() -> Scenario {
 }
 
 /// The same with a standby that has to be woken.
-fn sleeping_standby() -> Scenario {
+fn inactive_standby() -> Scenario {
     stopped_holder().instance(names::STANDBY, |standby| standby.token_server_on_command())
 }
 
@@ -116,7 +116,7 @@ mod after_a_move {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_server_that_does_not_come_is_told_after_ninety_seconds_and_moves_nothing() {
+    async fn a_token_server_that_does_not_start_is_reported_after_ninety_seconds_and_moves_nothing() {
         let stage =
             stage(stopped_holder().instance(names::STANDBY, |standby| standby.without_token_server()), &[PROBE]);
         let began = Instant::now();
@@ -199,7 +199,7 @@ mod at_other_times {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_audit_tries_the_ports_and_a_plan_does() {
+    async fn an_audit_and_a_plan_try_the_ports() {
         for (document, outcome) in [("operator-audit", Outcome::Audited), ("operator-plan", Outcome::Planned)] {
             let stage = stage(simulator::pair(), &[PROBE]);
             let report = stage.invoke(event(document)).await.expect("a report");
@@ -216,7 +216,7 @@ mod at_other_times {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_server_that_is_being_restarted_is_no_finding_of_an_audit() {
+    async fn a_token_server_that_is_being_restarted_is_not_a_finding_of_an_audit() {
         let stage = stage(simulator::pair(), &[PROBE]);
         stage.simulator.world(|world| world.kill_token_server(names::HOLDER)).expect("it exists");
         stage.simulator.at(Duration::from_secs(3), |world| world.start_token_server(names::HOLDER).expect("it exists"));
@@ -225,12 +225,12 @@ mod at_other_times {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_asked_where_nobody_can_answer() {
-        let stranger = simulator::pair()
-            .instance(names::STRANGER, |stranger| stranger)
-            .interface(names::INTERFACE, |interface| interface.on(names::STRANGER, 1));
+    async fn no_port_is_tried_where_no_token_server_can_answer() {
+        let non_member = simulator::pair()
+            .instance(names::NON_MEMBER, |non_member| non_member)
+            .interface(names::INTERFACE, |interface| interface.on(names::NON_MEMBER, 1));
         let stopped = simulator::pair().instance(names::HOLDER, |holder| holder.stopped());
-        for (world, is_attached) in [(simulator::pair(), false), (stopped, true), (stranger, true)] {
+        for (world, is_attached) in [(simulator::pair(), false), (stopped, true), (non_member, true)] {
             let stage = stage(world, &[PROBE]);
             if !is_attached {
                 stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
@@ -255,9 +255,9 @@ mod at_other_times {
     async fn from_outside(scenario: Scenario, request: Value) -> (Report, Duration) {
         let simulator = scenario.build();
         let config = standard::config(&[]);
-        let doors = support::below::doors(&simulator, &config.topic.to_string());
+        let ports = support::below::ports(&simulator, &config.topic.to_string());
         let prober = Prober::outside(support::connecting_to(&simulator));
-        let function = Failover::new(config, doors, Box::new(|_| ())).probing(prober);
+        let function = Failover::new(config, ports, Box::new(|_| ())).probing(prober);
         let began = Instant::now();
         let report = function.handle(token_failover::act::failover::Invocation {
             payload: request,
@@ -297,8 +297,8 @@ mod a_standby_that_runs {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn is_woken_once_it_has_the_interface() {
-        let stage = stage(sleeping_standby(), &[ACTIVATION, PARAMETERS, PROBE]);
+    async fn is_activated_once_it_has_the_interface() {
+        let stage = stage(inactive_standby(), &[ACTIVATION, PARAMETERS, PROBE]);
         let report = moved(&stage).await;
         let commands = stage.simulator.commands();
         let [command] = commands.as_slice() else { panic!("one command: {commands:?}") };
@@ -310,10 +310,10 @@ mod a_standby_that_runs {
         let attached = first(&stage.simulator, "AttachNetworkInterface");
         assert!(command.sent_at > attached && command.sent_at < first(&stage.simulator, "Publish"));
 
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!((woken.result, woken.status.as_deref()), (ActivationResult::Done, Some("Success")));
-        assert_eq!(woken.command_id.as_ref().map(ToString::to_string).as_ref(), Some(&command.id));
-        assert!((1500..3000).contains(&woken.duration_ms), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!((activated.result, activated.status.as_deref()), (ActivationResult::Done, Some("Success")));
+        assert_eq!(activated.command_id.as_ref().map(ToString::to_string).as_ref(), Some(&command.id));
+        assert!((1500..3000).contains(&activated.duration_ms), "{activated:?}");
         assert_eq!((report.checks.listening, report.findings.len()), (CheckResult::Ok, 0));
         let steps = [step(&report, Step::Activate), step(&report, Step::AwaitActivation)];
         assert_eq!(steps, [Some(StepResult::Done); 2]);
@@ -324,14 +324,14 @@ mod a_standby_that_runs {
 
     #[tokio::test(start_paused = true)]
     async fn is_left_alone_without_the_setting() {
-        let stage = stage(sleeping_standby(), &[PROBE]);
+        let stage = stage(inactive_standby(), &[PROBE]);
         let report = moved(&stage).await;
         assert_eq!((report.activation, report.checks.listening), (None, CheckResult::Failed));
         assert!(stage.simulator.journal().iter().all(|call| call.service != simulator::world::Service::Ssm));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_not_told_to_wake_if_it_was_started_for_the_interface() {
+    async fn is_not_activated_if_it_was_started_for_the_interface() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold.timings(Timings::realistic()), &[ACTIVATION]);
         let report = moved(&stage).await;
@@ -339,7 +339,7 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_woken_if_somebody_else_had_started_it_before_the_interface_came() {
+    async fn is_activated_if_somebody_else_had_started_it_before_the_interface_arrived() {
         let cold = simulator::cold_standby()
             .instance(names::HOLDER, |holder| holder.stopped())
             .instance(names::STANDBY, |standby| standby.token_server_on_command());
@@ -354,7 +354,7 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn that_does_not_wake_is_told() {
+    async fn that_cannot_be_activated_is_reported() {
         use ActivationResult::{Failed, Unfinished};
         use Severity::{Critical, Warning};
         type Change = fn(Scenario) -> Scenario;
@@ -372,13 +372,17 @@ mod a_standby_that_runs {
             (lost, Failed, "", "activation-failed", Critical, Expectation::No),
         ];
         for (change, result, status, code, severity, expectation) in cases {
-            let stage = stage(change(sleeping_standby()), &[ACTIVATION]);
+            let stage = stage(change(inactive_standby()), &[ACTIVATION]);
             let began = Instant::now();
             let report = moved(&stage).await;
             assert!(began.elapsed() < Duration::from_secs(75), "{code}: {:?}", began.elapsed());
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.status.as_deref().unwrap_or_default()), (result, status), "{woken:?}");
-            assert!(woken.error.is_some(), "{woken:?}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!(
+                (activated.result, activated.status.as_deref().unwrap_or_default()),
+                (result, status),
+                "{activated:?}"
+            );
+            assert!(activated.error.is_some(), "{activated:?}");
             assert_eq!(finding(&report, code).map(|(severity, _)| severity), Some(severity), "{:?}", report.findings);
             assert_eq!(report.expected_to_work, expectation, "{code} {status}");
             assert!(!serde_json::to_string(&report).expect("JSON").contains(names::COMMAND_ERROR_OUTPUT));
@@ -407,32 +411,32 @@ mod a_standby_that_runs {
             (Disruption::DropAfter, Unfinished, "activation-unfinished", 1),
         ];
         for (disruption, result, code, commands) in cases {
-            let stage = stage(sleeping_standby(), &[ACTIVATION]);
+            let stage = stage(inactive_standby(), &[ACTIVATION]);
             stage.simulator.always("SendCommand", disruption.clone());
             let report = moved(&stage).await;
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.command_id.as_ref()), (result, None), "{disruption:?}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!((activated.result, activated.command_id.as_ref()), (result, None), "{disruption:?}");
             assert!(finding(&report, code).is_some(), "{disruption:?}: {:?}", report.findings);
             assert_eq!(stage.simulator.commands().len(), commands, "{disruption:?}");
         }
-        let stage = stage(sleeping_standby(), &[ACTIVATION]);
+        let stage = stage(inactive_standby(), &[ACTIVATION]);
         stage.simulator.always("GetCommandInvocation", Disruption::Deny);
         let report = moved(&stage).await;
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!(woken.result, Unfinished, "that it was sent is known, and no more");
-        assert!(woken.error.as_ref().is_some_and(|error| error.contains("AccessDenied")), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!(activated.result, Unfinished, "that it was sent is known, and no more");
+        assert!(activated.error.as_ref().is_some_and(|error| error.contains("AccessDenied")), "{activated:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_told_once_more_if_systems_manager_throttles_or_does_not_hear_from_it_yet() {
+    async fn is_sent_the_command_again_if_systems_manager_throttles_or_does_not_see_its_agent_yet() {
         let cases =
             [("throttled", Disruption::Throttle), ("not heard of", Disruption::error(400, "InvalidInstanceId"))];
         for (name, disruption) in cases {
-            let stage = stage(sleeping_standby(), &[ACTIVATION, PROBE]);
+            let stage = stage(inactive_standby(), &[ACTIVATION, PROBE]);
             stage.simulator.fail_next("SendCommand", 3, disruption);
             let report = moved(&stage).await;
-            let woken = report.activation.as_ref().expect("what came of it");
-            assert_eq!((woken.result, woken.error.as_deref()), (ActivationResult::Done, None), "{name}");
+            let activated = report.activation.as_ref().expect("what came of it");
+            assert_eq!((activated.result, activated.error.as_deref()), (ActivationResult::Done, None), "{name}");
             assert_eq!((calls(&stage.simulator, "SendCommand"), stage.simulator.commands().len()), (4, 1), "{name}");
             assert_eq!((report.checks.listening, report.findings.len()), (CheckResult::Ok, 0), "{name}");
         }
@@ -441,7 +445,7 @@ mod a_standby_that_runs {
     #[tokio::test(start_paused = true)]
     async fn is_awaited_no_longer_than_the_invocation_has_time() {
         for seconds in [8, 20, 60] {
-            let scenario = sleeping_standby().instance(names::STANDBY, |standby| standby.command_never_ends());
+            let scenario = inactive_standby().instance(names::STANDBY, |standby| standby.command_never_ends());
             let stage = stage(scenario, &[ACTIVATION, PROBE]);
             let deadline = Instant::now() + Duration::from_secs(seconds);
             let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(seconds)).await;
@@ -452,20 +456,20 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_told_to_be_asleep_if_the_time_is_over_before_the_command_is_sent() {
-        let scenario = sleeping_standby().address(names::ALLOCATION, |address| address.free());
+    async fn is_reported_as_not_activated_if_the_time_is_over_before_the_command_is_sent() {
+        let scenario = inactive_standby().address(names::ALLOCATION, |address| address.free());
         let stage = stage(scenario, &[ACTIVATION, ("FAILOVER_REPAIR", "elastic-ip")]);
         stage.simulator.always("AssociateAddress", Disruption::Hang);
         let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(6)).await.expect("a report");
         assert_eq!((report.outcome, stage.simulator.commands().len()), (Outcome::Moved, 0));
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert_eq!(woken.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert_eq!(activated.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_woken_again_when_it_gets_the_interface_back() {
+    async fn is_activated_again_when_it_gets_the_interface_back() {
         let stage = stage(simulator::pair().timings(Timings::realistic()), &[ACTIVATION]);
         let full = Disruption::error(400, "AttachmentLimitExceeded");
         stage.simulator.disrupt(move |call| {
@@ -534,8 +538,8 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_it_to_the_next_one_to_wake_the_token_server() {
-        let stage = killed_before_waking(sleeping_standby(), &[ACTIVATION, PROBE]).await;
+    async fn leaves_the_activation_to_the_next_run() {
+        let stage = killed_before_waking(inactive_standby(), &[ACTIVATION, PROBE]).await;
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!(stage.simulator.commands().len(), 1);
         assert_eq!((report.outcome, report.checks.listening), (Outcome::NoAction, CheckResult::Ok));
@@ -547,8 +551,8 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn leaves_nothing_to_an_audit_which_wakes_nobody() {
-        let stage = killed_before_waking(sleeping_standby(), &[ACTIVATION]).await;
+    async fn leaves_no_activation_to_an_audit() {
+        let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.invoke(event("operator-audit")).await.expect("a report");
         assert!(stage.simulator.commands().is_empty());
         assert_eq!(owed(&stage.simulator).len(), 1, "the report of the move is not told before it is complete");
@@ -563,9 +567,9 @@ mod a_run_that_dies {
     #[tokio::test(start_paused = true)]
     async fn or_cannot_publish_does_not_have_the_token_server_restarted_every_minute() {
         // The first run wakes it and cannot publish; then one dies before, and the next wakes it and cannot publish.
-        let first = stage(sleeping_standby(), &[ACTIVATION]);
+        let first = stage(inactive_standby(), &[ACTIVATION]);
         cannot_publish(&first, "holder-stopped").await;
-        let second = killed_before_waking(sleeping_standby(), &[ACTIVATION]).await;
+        let second = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         for stage in [first, second] {
             for _ in 0..3 {
                 cannot_publish(&stage, "schedule").await;
@@ -585,7 +589,7 @@ mod a_run_that_dies {
 
     #[tokio::test(start_paused = true)]
     async fn or_cannot_send_the_command_leaves_it_to_the_run_that_publishes() {
-        let stage = stage(sleeping_standby(), &[ACTIVATION, PROBE]);
+        let stage = stage(inactive_standby(), &[ACTIVATION, PROBE]);
         stage.simulator.always("SendCommand", Disruption::Throttle);
         cannot_publish(&stage, "holder-stopped").await;
         assert!(stage.simulator.commands().is_empty() && owed(&stage.simulator).len() == 1);
@@ -597,12 +601,12 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn or_cannot_publish_leaves_it_to_the_next_one_to_tell_that_waking_failed_and_nothing_is_sent_twice() {
+    async fn or_cannot_publish_leaves_the_report_of_a_failed_activation_to_the_next_run_and_nothing_is_sent_twice() {
         type Change = fn(Scenario) -> Scenario;
         let fails: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_fails());
         let never_ends: Change = |scenario| scenario.instance(names::STANDBY, |standby| standby.command_never_ends());
         for change in [fails, never_ends] {
-            let stage = stage(change(sleeping_standby()), &[ACTIVATION]);
+            let stage = stage(change(inactive_standby()), &[ACTIVATION]);
             cannot_publish(&stage, "holder-stopped").await;
             stage.simulator.calm();
             let report = stage.invoke(event("schedule")).await.expect("a report");
@@ -625,9 +629,9 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_not_taken_for_one_that_is_just_waking_the_token_server() {
+    async fn is_not_taken_for_one_that_is_activating_the_token_server() {
         let slow = Timings { command: Duration::from_secs(40), ..Timings::realistic() };
-        let stage = killed_before_waking(sleeping_standby().timings(slow), &[ACTIVATION]).await;
+        let stage = killed_before_waking(inactive_standby().timings(slow), &[ACTIVATION]).await;
         // Two runs overlap while the command of the first is under way.
         let (first, second) = tokio::join!(stage.invoke(event("schedule")), async {
             sleep(Duration::from_secs(20)).await;
@@ -642,8 +646,8 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn in_the_middle_of_that_for_another_one_is_told_and_the_token_server_is_not_restarted() {
-        let stage = killed_before_waking(sleeping_standby(), &[ACTIVATION]).await;
+    async fn during_the_activation_for_another_run_is_reported_and_the_token_server_is_not_restarted() {
+        let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.simulator.fail_next("SendCommand", 1, Disruption::Hang);
         let killed = timeout(Duration::from_secs(2), stage.invoke(event("schedule"))).await;
         assert!(killed.is_err(), "the second run was killed as well");
@@ -666,13 +670,13 @@ mod a_run_that_dies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn and_whose_note_cannot_be_written_anymore_is_told_and_wakes_nobody() {
-        let stage = killed_before_waking(sleeping_standby(), &[ACTIVATION]).await;
+    async fn and_whose_note_can_no_longer_be_written_is_reported_and_activates_nothing() {
+        let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.simulator.deny("CreateTags");
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert!(stage.simulator.commands().is_empty(), "nothing is sent that could not be remembered");
-        let woken = report.activation.as_ref().expect("what came of it");
-        assert!(woken.error.as_ref().is_some_and(|error| error.contains("ec2:CreateTags")), "{woken:?}");
+        let activated = report.activation.as_ref().expect("what came of it");
+        assert!(activated.error.as_ref().is_some_and(|error| error.contains("ec2:CreateTags")), "{activated:?}");
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
     }
@@ -690,7 +694,7 @@ mod an_audit {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn says_whether_a_standby_could_be_woken() {
+    async fn says_whether_a_standby_could_be_activated() {
         let (stage, fine) = audit(simulator::pair()).await;
         assert_eq!(fine.reason.as_str(), "ready", "{:?}", fine.findings);
         assert_eq!(calls(&stage.simulator, "DescribeDocument"), 1);

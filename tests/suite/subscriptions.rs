@@ -73,7 +73,7 @@ async fn only_a_confirmed_subscription_counts_and_without_one_nothing_is_ready()
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_nobody_gets_the_reports_is_counted_and_its_remedy_says_why_no_mail_tells_it() {
+async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mail_reports_it() {
     let ways: [(&[(&str, Standing)], &str); 4] = [
         (&[], "has no subscription, so no one receives the reports."),
         (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no one receives the reports."),

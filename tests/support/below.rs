@@ -1,4 +1,4 @@
-//! The doors to EC2, SNS and Systems Manager below the wire: the same calls, without the SDK.
+//! The ports to EC2, SNS and Systems Manager below the wire: the same calls, without the SDK.
 //!
 //! What the package `token-failover-aws` makes of answers and errors, and what the SDK makes of its retries and time-outs, is done
 //! again here, so that a world can be played a hundred times faster. `parity` shows that both lanes do the same.
@@ -47,13 +47,13 @@ pub(crate) struct BelowSns(pub(crate) Simulator, pub(crate) String);
 #[derive(Debug, Clone)]
 pub(crate) struct BelowSsm(pub(crate) Simulator);
 
-/// The doors to a simulator, and to one of its topics.
-pub(crate) fn doors(simulator: &Simulator, topic: &str) -> (BelowEc2, BelowSns, BelowSsm) {
+/// The ports to a simulator, and to one of its topics.
+pub(crate) fn ports(simulator: &Simulator, topic: &str) -> (BelowEc2, BelowSns, BelowSsm) {
     (BelowEc2(simulator.clone()), BelowSns(simulator.clone(), topic.to_owned()), BelowSsm(simulator.clone()))
 }
 
 /// As in `token_failover_aws::retries` and `timeouts`.
-const MOST_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(20);
 
@@ -63,7 +63,7 @@ async fn ask<O: Operation + Clone>(
     simulator: &Simulator,
     action: &'static str,
     operation: O,
-    most_attempts: u32,
+    max_attempts: u32,
     meaning_of: fn(&str) -> Meaning,
 ) -> Result<O::Answer, CallError> {
     let attempts = async {
@@ -80,7 +80,7 @@ async fn ask<O: Operation + Clone>(
                 Ok(Err(simulator::CallError::Dropped)) | Err(_) => (None, true),
             };
             attempt += 1;
-            if !again || attempt == most_attempts {
+            if !again || attempt == max_attempts {
                 return Err(sorted(action, error, meaning_of));
             }
             sleep(Duration::from_millis(50 << attempt).min(Duration::from_secs(1))).await;
@@ -126,7 +126,7 @@ impl BelowEc2 {
         action: &'static str,
         operation: O,
     ) -> Result<O::Answer, CallError> {
-        ask(&self.0, action, operation, MOST_ATTEMPTS, Meaning::of_ec2_code).await
+        ask(&self.0, action, operation, MAX_ATTEMPTS, Meaning::of_ec2_code).await
     }
 }
 
@@ -529,7 +529,7 @@ impl Sns for BelowSns {
             group_id: fifo.map(|fifo| fifo.group_id.clone()),
             deduplication_id: fifo.map(|fifo| fifo.deduplication_id.clone()),
         };
-        ask(&self.0, "sns:Publish", publish, MOST_ATTEMPTS, meaning_of_sns_code).await.map(drop)
+        ask(&self.0, "sns:Publish", publish, MAX_ATTEMPTS, meaning_of_sns_code).await.map(drop)
     }
 
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
@@ -537,7 +537,7 @@ impl Sns for BelowSns {
         let mut subscriptions = Vec::new();
         loop {
             let action = "sns:ListSubscriptionsByTopic";
-            let page = match ask(&self.0, action, list.clone(), MOST_ATTEMPTS, meaning_of_sns_code).await {
+            let page = match ask(&self.0, action, list.clone(), MAX_ATTEMPTS, meaning_of_sns_code).await {
                 Ok(page) => page,
                 Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
                 Err(error) => return Err(error),
@@ -573,7 +573,7 @@ impl BelowSsm {
         action: &'static str,
         operation: O,
     ) -> Result<O::Answer, CallError> {
-        ask(&self.0, action, operation, MOST_ATTEMPTS, meaning_of_ssm_code).await
+        ask(&self.0, action, operation, MAX_ATTEMPTS, meaning_of_ssm_code).await
     }
 }
 

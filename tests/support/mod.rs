@@ -43,9 +43,9 @@ impl Stage {
     /// A stage with its own recorder.
     pub(crate) fn recorded(simulator: Simulator, changes: &[(&str, &str)], recorder: Box<Recorder>) -> Self {
         let config = config(changes);
-        let doors = below::doors(&simulator, &config.topic.to_string());
+        let ports = below::ports(&simulator, &config.topic.to_string());
         let probes = config.probe;
-        let function = Failover::new(config, doors, recorder);
+        let function = Failover::new(config, ports, recorder);
         let function = if probes { function.probing(Prober::inside(connecting_to(&simulator))) } else { function };
         // The instances of the events folder fail on this day.
         let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");

@@ -12,7 +12,7 @@ from translate import translate
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "token-failover"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0f1e2d3c-0000-4000-8000-000000000004"
-HOLDER, STANDBY, STRANGER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
+HOLDER, STANDBY, NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 INTERFACE = "eni-0ddddddddddddddd1"
 
 PSEUDO_PARAMETERS = {

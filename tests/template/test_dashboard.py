@@ -37,7 +37,7 @@ class Alarms(unittest.TestCase):
     def alarms(self, **parameters):
         return deploy(**parameters).of_type("AWS::CloudWatch::Alarm")
 
-    def test_each_looks_at_one_metric_with_a_threshold_and_knows_what_silence_means(self):
+    def test_each_has_one_metric_a_threshold_and_a_treatment_of_missing_data(self):
         seen = {
             name: (
                 it["Namespace"], it["MetricName"], it["Statistic"], it["ComparisonOperator"], it["Threshold"],
@@ -60,7 +60,7 @@ class Alarms(unittest.TestCase):
             seen,
         )
 
-    def test_each_looks_at_our_own_resources(self):
+    def test_each_monitors_a_resource_of_the_stack(self):
         for parameters, server in (({}, "eni-0ddddddddddddddd1"), ({"TokenServerName": "license-eu"}, "license-eu")):
             ours = {"Name": "TokenServer", "Value": server}
             function = {"Name": "FunctionName", "Value": "token-failover-Failover"}
@@ -84,7 +84,7 @@ class Alarms(unittest.TestCase):
             if alarm["MetricName"] in slowest:
                 self.assertGreaterEqual(alarm["Period"] * alarm["EvaluationPeriods"], slowest[alarm["MetricName"]], name)
 
-    def test_all_go_to_the_topic_and_those_that_can_end_by_themselves_say_so(self):
+    def test_all_are_published_to_the_topic_and_those_that_can_clear_also_publish_ok(self):
         alarms = self.alarms()
         self.assertEqual({name: [TOPIC] for name in alarms}, {name: it["AlarmActions"] for name, it in alarms.items()})
         self.assertEqual(
@@ -92,20 +92,20 @@ class Alarms(unittest.TestCase):
             {name for name, it in alarms.items() if it.get("OKActions") == [TOPIC]},
         )
 
-    def test_a_topic_of_ones_own_gets_them_too(self):
+    def test_an_existing_topic_receives_them(self):
         topic = "arn:aws:sns:eu-west-1:123456789012:on-call"
         self.assertEqual({(topic,)}, {tuple(it["AlarmActions"]) for it in self.alarms(NotificationTopicArn=topic).values()})
 
-    def test_a_topic_in_another_region_gets_none_and_the_outputs_say_so(self):
+    def test_a_topic_in_another_region_receives_none_and_the_output_says_so(self):
         # CloudWatch refuses an alarm whose topic is in another Region.
         here, there = (f"arn:aws:sns:{region}:123456789012:on-call" for region in (REGION, "us-east-1"))
         for topic, watchdog, actions, told in [
             ("", "true", [TOPIC], TOPIC),
             (here, "true", [here], here),
-            (here, "false", None, "nowhere, because WatchdogAlarms is false; the dashboard shows them"),
+            (here, "false", None, "none, because WatchdogAlarms is false; the dashboard shows the alarms"),
             (
                 there, "true", None,
-                "nowhere, because CloudWatch publishes only to topics of its own Region; the dashboard shows them",
+                "none, because CloudWatch publishes only to topics in its own Region; the dashboard shows the alarms",
             ),
         ]:
             stack = deploy(NotificationTopicArn=topic, WatchdogAlarms=watchdog)
@@ -113,7 +113,7 @@ class Alarms(unittest.TestCase):
             self.assertEqual([actions] * 7, [alarm.get("AlarmActions") for alarm in alarms])
             self.assertEqual(told, stack.outputs["AlarmTopic"])
 
-    def test_they_can_be_kept_from_the_topic(self):
+    def test_a_parameter_keeps_them_from_the_topic(self):
         silent = self.alarms(WatchdogAlarms="false")
         self.assertEqual(set(self.alarms()), set(silent))
         self.assertEqual([], [name for name, it in silent.items() if {"AlarmActions", "OKActions"} & it.keys()])
@@ -168,10 +168,10 @@ class Dashboard(unittest.TestCase):
         for widget in self.widgets("log"):
             self.assertNotIn(" like ", widget["query"])
 
-    def test_it_lists_what_the_audits_found_last(self):
+    def test_it_lists_the_findings_of_the_last_audits(self):
         closed, topic = finding("port-closed", "sg-1"), finding("topic-silent", TOPIC, "warning")
         for style in (COMPACT, WITH_BLANKS):
-            rows = insights.run(self.query("What the audits found"), [
+            rows = insights.run(self.query("Findings of the hourly audits"), [
                 line("audited", "findings", closed, style=style),
                 line("no-action", "holder-healthy", finding("unseen", "sg-2"), style=style),
                 line("audited", "findings", closed, topic, style=style),
@@ -184,10 +184,10 @@ class Dashboard(unittest.TestCase):
             self.assertEqual([{"@timestamp": 2} | closed, {"@timestamp": 2} | topic], rows)
             self.assertEqual([columns, columns], [list(row) for row in rows])
 
-    def test_it_lists_what_happened_last(self):
+    def test_it_lists_the_last_events(self):
         move = {"from": "i-0aaaaaaaaaaaaaaa1", "to": "i-0bbbbbbbbbbbbbbb2", "durationMs": 4400}
         for style in (COMPACT, WITH_BLANKS):
-            rows = insights.run(self.query("What happened last"), [
+            rows = insights.run(self.query("Last events"), [
                 line("moved", "holder-stopped", move=move, style=style),
                 line("refused", "no-viable-standby", style=style),
                 line("no-action", "holder-healthy", style=style),
@@ -216,7 +216,7 @@ class Dashboard(unittest.TestCase):
                 rows,
             )
 
-    def test_it_lists_what_failed(self):
+    def test_it_lists_the_failures(self):
         failure = {"level": "ERROR", "type": "failure", "failure": {"errorType": "Unreachable", "message": "no answer"}}
         records = [
             {"time": "2026-11-11T21:35:00Z", "type": "platform.report", "record": {"status": status}}
@@ -225,11 +225,12 @@ class Dashboard(unittest.TestCase):
         for style in (COMPACT, WITH_BLANKS):
             success, *failed = (json.dumps(record, **style) for record in records)
             lines = [json.dumps(failure, **style), line("moved", "holder-stopped", style=style), success, *failed]
-            rows = insights.run(self.query("What failed"), lines)[1]
+            rows = insights.run(self.query("Failures"), lines)[1]
             self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
 
-    def test_what_no_mail_can_say_is_seen_without_mail(self):
-        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of findings.
+    def test_a_topic_without_subscriptions_is_shown_without_mail(self):
+        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of
+        # findings.
         for watchdog in ("true", "false"):
             stack = deploy(WatchdogAlarms=watchdog)
             [alarm] = [
@@ -238,13 +239,14 @@ class Dashboard(unittest.TestCase):
             [widget] = self.widgets("alarm", WatchdogAlarms=watchdog)
             self.assertIn(f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:token-failover-{alarm}", widget["alarms"])
         silent = finding("no-subscription", TOPIC)
-        rows = insights.run(self.query("What the audits found"), [line("audited", "findings", silent)])[1]
+        rows = insights.run(self.query("Findings of the hourly audits"), [line("audited", "findings", silent)])[1]
         self.assertEqual([{"@timestamp": 0} | silent], rows)
 
 
 class Patterns(unittest.TestCase):
-    def test_every_pattern_over_the_log_is_one_of_json_fields(self):
-        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for words.
+    def test_every_pattern_over_the_log_compares_json_fields(self):
+        # CloudWatch Logs User Guide, "Filter pattern syntax": in braces it compares fields, otherwise it searches for
+        # words.
         patterns = {
             name: it["FilterPattern"]
             for kind in ("AWS::Logs::MetricFilter", "AWS::Logs::SubscriptionFilter")

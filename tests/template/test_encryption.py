@@ -51,12 +51,12 @@ class Encryption(unittest.TestCase):
         self.assertEqual(dict.fromkeys(QUEUES, (STACK_KEY, None)) | {"Reports": STACK_KEY}, encryption(stack))
         self.assertTrue(stack.resources["StackKey"]["EnableKeyRotation"])
 
-    def test_a_key_of_ones_own_replaces_it(self):
+    def test_a_given_key_replaces_it(self):
         stack = deploy(EncryptionKeyArn=OWN_KEY)
         self.assertEqual(dict.fromkeys(QUEUES, (OWN_KEY, None)) | {"Reports": OWN_KEY}, encryption(stack))
         self.assertEqual({}, stack.of_type("AWS::KMS::Key"))
 
-    def test_without_a_key_the_queues_are_encrypted_all_the_same(self):
+    def test_without_a_key_sqs_encrypts_the_queues(self):
         stack = deploy(EncryptionKeyArn="none")
         self.assertEqual(dict.fromkeys(QUEUES, (None, True)) | {"Reports": None}, encryption(stack))
         self.assertEqual({}, stack.of_type("AWS::KMS::Key"))

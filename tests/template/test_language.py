@@ -98,7 +98,7 @@ class Functions(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(set(), {function for function, _ in functions(rule)} - IN_RULES)
 
-    def test_conditions_use_only_their_functions_and_take_texts_apart_only_to_compare_them(self):
+    def test_conditions_use_only_their_functions_and_split_strings_only_to_compare_them(self):
         for name, condition in every(TEMPLATES, "Conditions"):
             with self.subTest(name):
                 used = list(functions(condition))
@@ -113,7 +113,7 @@ class Functions(unittest.TestCase):
                 named = {argument for function, argument in functions(template[section]) if function == "Ref"}
                 self.assertEqual(set(), named - template["Parameters"].keys() - {"AWS::Region"}, (file, section))
 
-    def test_and_and_or_join_two_to_ten(self):
+    def test_and_and_or_have_two_to_ten_arguments(self):
         for file, template in TEMPLATES.items():
             for section in ("Rules", "Conditions"):
                 joined = [argument for function, argument in functions(template[section]) if function in ("Fn::And", "Fn::Or")]
@@ -125,7 +125,7 @@ class Functions(unittest.TestCase):
                 if function in ("Fn::Split", "Fn::Select"):
                     self.assertIsInstance(argument[0], (str, int), (file, argument))
 
-    def test_the_emulator_finds_nothing_to_refuse_and_would_find_a_function_that_rules_do_not_know(self):
+    def test_the_emulator_accepts_the_rules_and_refuses_an_unknown_function(self):
         # MiniStack's checks of a template, whose wording was taken from real accounts. It cannot make all of the pair.
         checks = (engine._validate_template_limits, engine._validate_template_statics)
         for template in TEMPLATES.values():
@@ -140,7 +140,7 @@ class Functions(unittest.TestCase):
 
 
 class Parameters(unittest.TestCase):
-    def test_no_parameter_fails_an_update_because_what_it_named_is_gone(self):
+    def test_no_parameter_fails_an_update_because_its_resource_is_gone(self):
         # CloudFormation looks up a value of an AWS-specific type at every update, also one that was taken from before. An
         # instance may be terminated any day; a VPC and a subnet cannot be deleted while the interface is in them.
         specific = {
@@ -156,7 +156,7 @@ class Parameters(unittest.TestCase):
             specific,
         )
 
-    def test_java_reads_every_pattern_as_python_does(self):
+    def test_every_pattern_means_the_same_in_java_and_python(self):
         # In Java, a bracket within brackets opens another class, and && intersects two. (?P is Python's alone.
         for name, declared in every(TEMPLATES, "Parameters"):
             pattern = declared.get("AllowedPattern", "")
@@ -164,7 +164,7 @@ class Parameters(unittest.TestCase):
                 self.assertNotRegex(inside, r"(?<!\\)\[(?!$)|&&", name)
             self.assertNotIn("(?P", pattern, name)
 
-    def test_a_value_that_fails_is_explained(self):
+    def test_every_pattern_has_a_constraint_description(self):
         for name, declared in every(TEMPLATES, "Parameters"):
             self.assertEqual("AllowedPattern" in declared, "ConstraintDescription" in declared, name)
 
@@ -187,23 +187,23 @@ class Resources(unittest.TestCase):
         policies = {name: resource.get("DeletionPolicy") for name, resource in every(TEMPLATES, "Resources")}
         self.assertEqual(set(), set(policies.values()) - {None, "RetainExceptOnCreate"}, policies)
 
-    def test_what_replaces_keeps_or_deletes(self):
+    def test_update_replace_policies_have_allowed_values(self):
         # RetainExceptOnCreate is a value of DeletionPolicy alone.
         policies = {name: resource.get("UpdateReplacePolicy") for name, resource in every(TEMPLATES, "Resources")}
         self.assertEqual(set(), set(policies.values()) - {None, "Retain", "Delete"}, policies)
 
-    def test_what_is_made_refers_to_nothing_that_is_not(self):
+    def test_no_created_resource_refers_to_one_that_is_not_created(self):
         # deployment.py refuses such a reference.
         self.assertEqual(864, sum(1 for _ in stacks()))
 
-    def test_iam_gives_the_names(self):
+    def test_iam_chooses_the_names(self):
         # A name of one's own needs CAPABILITY_NAMED_IAM.
         self.assertIn('capabilities = "CAPABILITY_IAM"', (ROOT / "samconfig.toml").read_text())
         for name, resource in every(TEMPLATES, "Resources"):
             if resource["Type"].startswith("AWS::IAM::"):
                 self.assertEqual(set(), resource["Properties"].keys() & {"RoleName", "InstanceProfileName"}, name)
 
-    def test_alarms_have_periods_that_cloudwatch_knows(self):
+    def test_alarms_have_periods_that_cloudwatch_accepts(self):
         # PutMetricAlarm: 10, 20, 30 or a multiple of 60 seconds, and at most a day for all periods together, or a week if one
         # is at least an hour.
         for name, alarm in deploy().of_type("AWS::CloudWatch::Alarm").items():
@@ -212,7 +212,7 @@ class Resources(unittest.TestCase):
             self.assertLessEqual(span, 604_800 if period >= 3600 else 86_400, name)
             self.assertLessEqual(len(alarm["AlarmDescription"]), 1024, name)
 
-    def test_names_and_descriptions_are_what_their_services_take(self):
+    def test_services_accept_the_names_and_descriptions(self):
         stack = deploy(FailoverActivationDocument="restart-service")
         [dashboard] = stack.of_type("AWS::CloudWatch::Dashboard").values()
         self.assertRegex(dashboard["DashboardName"], r"^[A-Za-z0-9_-]{1,255}$")
@@ -226,13 +226,13 @@ class Resources(unittest.TestCase):
 
 
 class Outputs(unittest.TestCase):
-    def test_every_value_is_a_text(self):
+    def test_every_value_is_a_string(self):
         for stack in stacks():
             self.assertEqual({}, {name: it for name, it in stack.outputs.items() if not isinstance(it, str) or not it})
 
 
 class Quotas(unittest.TestCase):
-    def test_texts_and_names_have_the_lengths_that_cloudformation_takes(self):
+    def test_strings_and_names_have_lengths_that_cloudformation_accepts(self):
         for file, template in TEMPLATES.items():
             self.assertLessEqual(len(template["Description"].encode()), 1024, file)
         for section, most in (("Parameters", 4000), ("Outputs", 1024)):
@@ -241,14 +241,14 @@ class Quotas(unittest.TestCase):
                 self.assertLessEqual(len(entry.get("Description", "").encode()), most, name)
                 self.assertLessEqual(len(entry.get("ConstraintDescription", "")), 4000, name)
 
-    def test_each_template_fits_into_the_way_in_which_it_is_sent(self):
+    def test_each_template_fits_the_way_in_which_it_is_sent(self):
         # `aws cloudformation deploy` puts the file into the call, which takes 51,200 bytes; SAM puts it into a bucket, from
         # which CloudFormation takes 1 MB, if it is told to.
         self.assertLess((ROOT / "deploy" / "pair.yaml").stat().st_size, 51_200)
         self.assertLess((ROOT / "template.yaml").stat().st_size, 1_000_000)
         self.assertIn("resolve_s3 = true", (ROOT / "samconfig.toml").read_text())
 
-    def test_the_largest_stack_has_patterns_that_eventbridge_takes(self):
+    def test_the_largest_stack_has_patterns_that_eventbridge_accepts(self):
         # EventBridge User Guide, "Quotas": 2,048 characters.
         members = ",".join(f"i-{number:017x}" for number in range(20))
         for name, rule in deploy(TokenServerInstanceIds=members).of_type("AWS::Events::Rule").items():

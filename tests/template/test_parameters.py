@@ -42,7 +42,7 @@ class Parameters(unittest.TestCase):
         [declared] = re.findall(r"pub const VARIABLES: [^=]+= \[([^\]]+)\];", (ROOT / "src" / "model" / "config.rs").read_text())
         self.assertEqual(re.findall(r'"([A-Z_]+)"', declared), list(deploy().environment))
 
-    def test_no_repair_is_an_empty_list(self):
+    def test_no_repairs_are_an_empty_list(self):
         self.assertEqual("", deploy(FailoverRepair="none").environment["FAILOVER_REPAIR"])
 
     def test_an_existing_topic_replaces_our_own(self):
@@ -61,7 +61,7 @@ class Parameters(unittest.TestCase):
             self.assertEqual([region, region], [it["Region"] for it in subscriptions])
         self.assertEqual([False, False], ["Region" in it for it in deploy(**addresses).of_type("AWS::SNS::Subscription").values()])
 
-    def test_each_address_has_a_subscription_of_its_own(self):
+    def test_each_address_has_its_own_subscription(self):
         first, second = {"NotificationEmail": "ops@example.com"}, {"SecondNotificationEmail": "boss@example.com"}
         for given, expected in [
             ({}, {}),
@@ -98,7 +98,7 @@ class Parameters(unittest.TestCase):
             json.loads(parameters)
             deploy(FailoverActivationDocument="AWS-RunShellScript", FailoverActivationParameters=parameters)
 
-    def test_wrong_values_fail_at_deploy(self):
+    def test_invalid_values_fail_at_deployment(self):
         for parameter, value in [
             ("TokenServerInterfaceId", "eni-0ddddddddddddddd"),
             ("TokenServerInterfaceId", "ENI-0ddddddddddddddd1"),
@@ -178,7 +178,7 @@ class Parameters(unittest.TestCase):
             with self.subTest(parameter=parameter, value=value), self.assertRaisesRegex(ValueError, f"^{parameter}: "):
                 deploy(**{parameter: value})
 
-    def test_what_does_not_go_together_fails_at_deploy(self):
+    def test_contradicting_values_fail_at_deployment(self):
         subnets, groups = {"FunctionSubnetIds": SUBNETS[0]}, {"FunctionSecurityGroupIds": GROUP}
         parameters = {"FailoverActivationParameters": '{"Service":["lmgrd"]}'}
         for rule, wrong, right in [
@@ -203,7 +203,7 @@ class Parameters(unittest.TestCase):
                     deploy(**wrong)
                 deploy(**wrong | right)
 
-    def test_the_function_is_in_a_vpc_only_if_it_is_asked_for(self):
+    def test_the_function_is_in_a_vpc_only_if_subnets_are_given(self):
         self.assertNotIn("VpcConfig", deploy().resources["Failover"])
         stack = deploy(FunctionSubnetIds=",".join(SUBNETS), FunctionSecurityGroupIds=GROUP)
         self.assertEqual(
@@ -216,10 +216,10 @@ class Parameters(unittest.TestCase):
         stack = deploy(TokenServerProbe="true", FunctionSubnetIds=SUBNETS[0], FunctionSecurityGroupIds=GROUP)
         self.assertEqual("true", stack.environment["TOKEN_SERVER_PROBE"])
 
-    def test_a_document_of_ones_own_is_passed_on_with_its_parameters(self):
+    def test_a_given_document_is_passed_on_with_its_parameters(self):
         parameters = '{"Service":["lmgrd"]}'
-        stack = deploy(FailoverActivationDocument="wake-token-server", FailoverActivationParameters=parameters)
-        self.assertEqual("wake-token-server", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
+        stack = deploy(FailoverActivationDocument="activate-token-server", FailoverActivationParameters=parameters)
+        self.assertEqual("activate-token-server", stack.environment["FAILOVER_ACTIVATION_DOCUMENT"])
         self.assertEqual(parameters, stack.environment["FAILOVER_ACTIVATION_PARAMETERS"])
         self.assertEqual({}, stack.of_type("AWS::SSM::Document"))
 

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from deployment import ACCOUNT, HOLDER, INTERFACE, REGION, ROOT, STANDBY, STRANGER, deploy
+from deployment import ACCOUNT, HOLDER, INTERFACE, REGION, ROOT, STANDBY, NON_MEMBER, deploy
 
 ALLOCATION, GROUP = "eipalloc-0eeeeeeeeeeeeeee1", "sg-0fffffffffffffff1"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -49,8 +49,8 @@ LAMBDA_INTERFACE_ARN = f"{EC2}:network-interface/eni-0ccccccccccccccc1"
 # The same kind of resource, but not ours.
 FOREIGN = {
     INTERFACE_ARN: f"{EC2}:network-interface/eni-09999999999999999",
-    HOLDER_ARN: f"{EC2}:instance/{STRANGER}",
-    STANDBY_ARN: f"{EC2}:instance/{STRANGER}",
+    HOLDER_ARN: f"{EC2}:instance/{NON_MEMBER}",
+    STANDBY_ARN: f"{EC2}:instance/{NON_MEMBER}",
     ADDRESS_ARN: f"{EC2}:elastic-ip/eipalloc-09999999999999999",
     GROUP_ARN: f"{EC2}:security-group/sg-09999999999999999",
     TOPIC: f"arn:aws:sns:{REGION}:{ACCOUNT}:payroll",
@@ -238,7 +238,7 @@ class Role(unittest.TestCase):
         contexts = (TAGGING | BY_EC2, BY_SNS, IN_REGION)
         self.assertEqual(called, set().union(*(allowed_actions(document, context) for context in contexts)))
 
-    def test_what_was_not_asked_for_is_not_allowed(self):
+    def test_a_permission_that_no_setting_needs_is_not_granted(self):
         always = {
             "ec2:AttachNetworkInterface", "ec2:CreateTags", "ec2:DeleteTags", "ec2:DescribeInstanceAttribute",
             "ec2:DetachNetworkInterface", "ec2:GetManagedPrefixListEntries", "ec2:ModifyNetworkInterfaceAttribute",
@@ -275,7 +275,7 @@ class Role(unittest.TestCase):
             ("ec2:DescribeNetworkInterfaces", "*", context) for context in (IN_REGION, FROM_CODE)
         ])
 
-    def test_lambda_finds_the_permission_to_disconnect_in_the_form_that_it_demands(self):
+    def test_the_permission_to_disconnect_has_the_form_that_lambda_requires(self):
         # Lambda Developer Guide, "Required IAM permissions" for access to a VPC: one interface, or everything.
         [statement] = [one for one in policy(**IN_VPC)["Statement"] if one["Sid"] == "LambdaDisconnects"]
         self.assertEqual("ec2:DeleteNetworkInterface", statement["Action"])
@@ -285,7 +285,7 @@ class Role(unittest.TestCase):
         shared = f"arn:aws:ec2:{REGION}:999999999999:subnet/{SUBNET}"
         self.assert_decisions("Allowed", policy(**IN_VPC), [("ec2:CreateNetworkInterface", shared, IN_REGION)])
 
-    def test_nobody_can_delete_the_license_interface_or_change_its_addresses(self):
+    def test_the_role_cannot_delete_the_license_interface_or_change_its_addresses(self):
         actions = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
         requests = [(action, INTERFACE_ARN, context) for action in actions for context in (IN_REGION, FROM_CODE, TAGGING)]
         # The last is as if somebody had allowed it in another policy of the role.
@@ -303,7 +303,7 @@ class Role(unittest.TestCase):
         ])
         self.assert_decisions("ImplicitlyDenied", document, [
             ("ssm:SendCommand", resource, FROM_CODE) for resource in (
-                another, DOCUMENT_OF_AWS, f"{EC2}:instance/{STRANGER}",
+                another, DOCUMENT_OF_AWS, f"{EC2}:instance/{NON_MEMBER}",
                 f"arn:aws:ssm:{REGION}:{ACCOUNT}:managed-instance/mi-09999999999999999", "arn:aws:s3:::payroll",
             )
         ])
@@ -311,8 +311,8 @@ class Role(unittest.TestCase):
             (action, DOCUMENT, FROM_CODE) for action in ("ssm:UpdateDocument", "ssm:DeleteDocument", "ssm:GetDocument")
         ])
 
-    def test_a_document_of_the_account_or_of_aws_is_the_only_one(self):
-        for name in ("wake-token-server", "AWS-RunShellScript"):
+    def test_only_the_given_document_of_the_account_or_of_aws_can_be_sent(self):
+        for name in ("activate-token-server", "AWS-RunShellScript"):
             document = policy(FailoverActivationDocument=name)
             own, of_aws = (f"arn:aws:ssm:{REGION}:{account}:document/{name}" for account in (ACCOUNT, ""))
             actions = ("ssm:SendCommand", "ssm:DescribeDocument")
@@ -325,7 +325,7 @@ class Role(unittest.TestCase):
                 )
             ])
 
-    def test_the_policy_fits_into_a_role_whatever_is_chosen(self):
+    def test_the_policy_fits_into_a_role_with_every_parameter_set(self):
         # IAM counts 10,240 characters without white space for all policies inside a role.
         members = [f"i-{number:017x}" for number in range(20)]
         choices = EVERYTHING | {
@@ -354,7 +354,7 @@ class Role(unittest.TestCase):
             ("ec2:ModifyNetworkInterfaceAttribute", f"{EC2}:subnet/subnet-0aaaaaaaaaaaaaaa1", IN_REGION),
         ])
 
-    def test_keys_are_of_no_use_except_through_their_service(self):
+    def test_keys_can_be_used_only_through_their_service(self):
         self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING), [
             ("kms:CreateGrant", VOLUME_KEY, BY_EC2 | {"kms:GrantIsForAWSResource": "false"}),
             ("kms:CreateGrant", VOLUME_KEY, BY_EC2 | BY_SNS),
@@ -375,14 +375,14 @@ class Role(unittest.TestCase):
         ])
         self.assert_decisions("ImplicitlyDenied", document, [(use, key, BY_SNS) for use in uses])
 
-    def test_an_existing_topic_is_the_only_one(self):
+    def test_only_the_existing_topic_can_be_published_to(self):
         existing = f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call.fifo"
         document = policy(NotificationTopicArn=existing)
         actions = ("sns:Publish", "sns:ListSubscriptionsByTopic")
         self.assert_decisions("Allowed", document, [(action, existing, {}) for action in actions])
         self.assert_decisions("ImplicitlyDenied", document, [(action, TOPIC, {}) for action in actions])
 
-    def test_the_policy_linter_finds_nothing_but_what_is_explained_here(self):
+    def test_the_policy_linter_finds_only_what_is_explained_here(self):
         # It expects one statement to name all resources that a call names. Ours name them in several, and the tests above
         # show that the calls are allowed. So it must find exactly those, and for each one a statement that completes it.
         split = {
@@ -406,7 +406,7 @@ class Role(unittest.TestCase):
                 found.add(mismatch["action"])
         self.assertEqual(split, found)
 
-    def test_any_number_of_members(self):
+    def test_the_role_covers_every_number_of_members(self):
         members = [f"i-{number:017x}" for number in range(1, 8)]
         document = policy(TokenServerInstanceIds=",".join(members), FailoverActivationDocument="restart-service")
         actions = ("ec2:AttachNetworkInterface", "ssm:SendCommand")

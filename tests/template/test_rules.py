@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deployment import HOLDER, REGION, ROOT, STACK_ID, STRANGER, deploy, stack_status
+from deployment import HOLDER, REGION, ROOT, STACK_ID, NON_MEMBER, deploy, stack_status
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
@@ -136,7 +136,7 @@ class Rules(unittest.TestCase):
         )
         self.assertEqual([], rules("UPDATE_COMPLETE", STACK_ID.replace(":stack/", ":stack/payroll-")))
 
-    def test_every_scheduled_change_of_ec2_reaches_the_function_and_nothing_else_of_health_does(self):
+    def test_of_aws_health_only_scheduled_changes_of_ec2_reach_the_function(self):
         def rules(**changes):
             event = json.loads((ROOT / "events" / "holder-health-stop.json").read_text())
             event["detail"] |= changes
@@ -155,7 +155,7 @@ class Rules(unittest.TestCase):
         ):
             self.assertEqual([], rules(**changes), changes)
 
-    def test_alarms_of_this_account_and_region_may_call_the_function_and_nobody_else_may_but_the_rules(self):
+    def test_only_the_rules_and_alarms_of_this_account_and_region_may_invoke_the_function(self):
         function = deploy().resources["AlarmsMayCall"]["FunctionName"]
         permissions = deploy().of_type("AWS::Lambda::Permission").values()
         others = [it for it in permissions if it["Principal"] != "events.amazonaws.com"]
@@ -169,8 +169,8 @@ class Rules(unittest.TestCase):
         # Each of the rules' own permissions names its rule.
         self.assertTrue(all("SourceArn" in it for it in permissions))
 
-    def test_an_alarm_about_a_stranger_matches_nothing(self):
-        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, STRANGER)
+    def test_an_alarm_about_a_non_member_matches_no_rule(self):
+        event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, NON_MEMBER)
         self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
 
     def test_a_broken_pattern_is_refused(self):
@@ -184,7 +184,7 @@ class Rules(unittest.TestCase):
         self.assertEqual("rate(1 minute)", self.rules["FailoverReconcile"]["ScheduleExpression"])
         self.assertEqual({"Arn", "Id", "RetryPolicy", "DeadLetterConfig"}, set(target))
 
-    def test_an_audit_is_asked_for_by_schedule_and_after_a_deployment(self):
+    def test_an_audit_runs_on_schedule_and_after_a_deployment(self):
         request = json.loads((ROOT / "events" / "operator-audit.json").read_text())
         self.assertEqual("rate(1 hour)", self.rules["FailoverAudit"]["ScheduleExpression"])
         self.assertEqual(
@@ -195,7 +195,7 @@ class Rules(unittest.TestCase):
             },
         )
 
-    def test_no_event_is_lost_in_silence(self):
+    def test_every_lost_event_goes_to_a_queue(self):
         stack = deploy()
         queue = stack.resources["UndeliveredEventsFromOurRules"]["PolicyDocument"]["Statement"][0]
         targets = [target for rule in self.rules.values() for target in rule["Targets"]]

@@ -26,7 +26,7 @@ def check(answer):
 
 
 class SamVersion(unittest.TestCase):
-    def test_a_version_that_builds_rust_without_a_question_is_accepted(self):
+    def test_a_version_that_builds_rust_without_the_beta_option_is_accepted(self):
         for version in ("1.156.0", "1.156.1", "1.170.0", "1.1000.0", "2.0.0"):
             with self.subTest(version=version):
                 done = check(f"SAM CLI, version {version}")
@@ -42,12 +42,12 @@ class SamVersion(unittest.TestCase):
                     done.stderr,
                 )
 
-    def test_what_is_no_sam_is_refused(self):
+    def test_a_program_that_is_not_sam_is_refused(self):
         done = check("usage: sam")
         self.assertNotEqual(0, done.returncode)
         self.assertIn("does not say its version", done.stderr)
 
-    def test_the_build_asks_for_the_version_first(self):
+    def test_the_build_checks_the_version_first(self):
         planned = make("--dry-run", "--always-make", "package").stdout
         self.assertLess(planned.index("sam --version"), planned.index("sam build"))
 

@@ -6,10 +6,10 @@ use token_failover_aws::{SdkEc2, SdkSns, SdkSsm};
 use crate::harness::{Lane, play, soak, story, variable};
 use crate::wire;
 
-/// How many worlds a plain test run plays. `LAWS_WORLDS` asks for a twentieth of that.
+/// The number of worlds in a test run, unless `LAWS_WORLDS` is set: then it is a twentieth of that.
 const WORLDS: u64 = 11_600;
 
-/// Through the SDK's clients and over the wire.
+/// The lane through the SDK's clients and over the wire.
 #[derive(Debug, Clone, Copy)]
 struct Sdk;
 
@@ -26,10 +26,10 @@ impl Lane for Sdk {
         true
     }
 
-    fn doors(self, simulator: &Simulator, seed: u64) -> (SdkEc2, SdkSns, SdkSsm) {
-        // The jitter of the SDK's retries comes from here.
+    fn ports(self, simulator: &Simulator, seed: u64) -> (SdkEc2, SdkSns, SdkSsm) {
+        // This generator determines the jitter of the SDK's retries.
         fastrand::seed(seed);
-        wire::doors(simulator)
+        wire::ports(simulator)
     }
 }
 
@@ -41,7 +41,7 @@ fn hold_through_the_sdk_and_over_the_wire() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_story() {
+fn the_same_seed_gives_the_same_story() {
     for seed in 0..40 {
         let (one, other) = (play(seed, Sdk, true), play(seed, Sdk, true));
         assert_eq!(one.story, other.story, "seed {seed}");

@@ -1,5 +1,5 @@
-//! What the SDK and the wire make of it: the same calls and meanings as below the wire, pages, status checks, damaged answers,
-//! and the laws once more. In one binary: aws-sdk-ec2 takes long to link.
+//! Tests through the SDK and over the wire: the same calls and meanings as below the wire, pages, status checks,
+//! damaged answers, and the laws once more. They are one binary, because aws-sdk-ec2 takes long to link.
 
 #[path = "../../../tests/support/damage.rs"]
 mod damage;

@@ -1,4 +1,4 @@
-//! Answers that come on pages: each reader takes all of them, or says that there are more. None takes a part for the whole.
+//! Answers with pages: each reader reads all of them or fails, and never takes a part for the whole.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ const READERS: [&str; 7] = [
 
 const LIST: &str = "pl-0123456789abcdef0";
 
-/// The pair with so many of everything that is listed, and with one on each page.
+/// The pair with `count` entries in every list, one on each page.
 fn many(count: usize) -> Scenario {
     let assumptions = Assumptions { page_limit: Some(1), ..Assumptions::default() };
     let mut scenario = Scenario::empty()
@@ -45,14 +45,14 @@ fn many(count: usize) -> Scenario {
     scenario
 }
 
-fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
+fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     aws::clients(&sdk_config(simulator), &config(&[]))
 }
 
-/// How many of so many a reader finds.
+/// The number of entries that a reader finds.
 async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
     let simulator = many(count).build();
-    let (ec2, sns, ssm) = doors(&simulator);
+    let (ec2, sns, ssm) = ports(&simulator);
     let ids: Vec<String> = (0..count).map(|n| format!("0{n:016x}")).collect();
     match reader {
         "instances_in" => ec2.instances_in(names::VPC, names::ZONE).await.map(|found| found.len()),
@@ -73,7 +73,7 @@ async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
             let members = ids.iter().map(|id| parsed(&format!("i-{id}"))).collect();
             ssm.reachable_agents(&members).await.map(|found| found.len())
         }
-        other => panic!("{other} is no reader"),
+        other => panic!("unknown reader {other}"),
     }
 }
 
@@ -85,7 +85,7 @@ async fn several_pages_are_read_to_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_pages_than_are_read_are_an_error_and_never_a_shorter_list() {
+async fn more_pages_than_the_limit_are_an_error_and_never_a_shorter_list() {
     for reader in READERS {
         let error = found(reader, 40).await.expect_err(reader);
         assert_eq!(error.meaning, Meaning::Contradiction, "{reader}: {error}");

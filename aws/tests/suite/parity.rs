@@ -1,4 +1,4 @@
-//! Below the wire and through the SDK the same calls are made.
+//! The same calls are made below the wire and through the SDK.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::standard;
 use crate::support::below;
 use crate::wire;
 
-/// What is called, how it ends, and what comes of it.
-async fn calls<E, S, M>(simulator: &Simulator, doors: (E, S, M)) -> Vec<String>
+/// The calls, their outcomes, and the outcome of the run.
+async fn calls<E, S, M>(simulator: &Simulator, ports: (E, S, M)) -> Vec<String>
 where
     E: Ec2,
     S: Sns,
     M: Ssm,
 {
     let config = standard::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
-    let function = Failover::new(config, doors, Box::new(|_| ()));
+    let function = Failover::new(config, ports, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),
         request_id: "5e1b6a9e-0000-4000-8000-000000000001".to_owned(),
@@ -34,7 +34,7 @@ where
         Err(failure) => failure.error_type().to_owned(),
     };
     let calls = simulator.journal();
-    // How long the SDK pauses is random, so polls are told once however many there were.
+    // The SDK's pauses are random, so repeated polls count as one.
     let mut calls: Vec<String> = calls.iter().map(ToString::to_string).collect();
     calls.dedup();
     calls.push(answer);
@@ -60,21 +60,22 @@ fn scenarios() -> [Scenario; 6] {
 async fn the_same_calls_are_made_in_both_lanes() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
         let simulator = scenario.clone().build();
-        let below = calls(&simulator, below::doors(&simulator, names::TOPIC)).await;
+        let below = calls(&simulator, below::ports(&simulator, names::TOPIC)).await;
         let simulator = scenario.build();
-        let through_the_sdk = calls(&simulator, wire::doors(&simulator)).await;
-        // What only the report needs is read while EC2 attaches the interface, and again where that is done sooner.
+        let through_the_sdk = calls(&simulator, wire::ports(&simulator)).await;
+        // The function makes the reads for the report while EC2 attaches the interface, and repeats them if the attach
+        // is faster.
         let reads = ["DescribeSecurityGroupRules", "DescribeAddresses", "GetManagedPrefixListEntries"];
         let is_for_the_report = |call: &&String| reads.iter().any(|read| call.starts_with(read));
         let needed = |calls: &[String]| -> Vec<String> {
             calls.iter().filter(|call| !is_for_the_report(call)).cloned().collect()
         };
         assert_eq!(needed(&below), needed(&through_the_sdk), "scenario {number}");
-        assert!(below.len() > 3, "scenario {number} is about something: {below:?}");
+        assert!(below.len() > 3, "scenario {number} makes calls: {below:?}");
     }
 }
 
-/// What a disrupted attach and a disrupted read mean, how often they were tried, and that it did not take too long.
+/// The meanings of a disrupted attach and a disrupted read, and the number of attempts. Checks the total time.
 async fn failures<E: Ec2>(simulator: &Simulator, ec2: E, disruption: Disruption) -> [(Meaning, usize); 2] {
     simulator.disrupt(move |_| disruption.clone());
     let attach = Attach {
@@ -105,10 +106,10 @@ async fn the_same_failures_mean_the_same_in_both_lanes() {
         Disruption::Hang,
     ] {
         let simulator = simulator::pair().build();
-        let (ec2, ..) = below::doors(&simulator, names::TOPIC);
+        let (ec2, ..) = below::ports(&simulator, names::TOPIC);
         let below = failures(&simulator, ec2, disruption.clone()).await;
         let simulator = simulator::pair().build();
-        let (ec2, ..) = wire::doors(&simulator);
+        let (ec2, ..) = wire::ports(&simulator);
         let through_the_sdk = failures(&simulator, ec2, disruption.clone()).await;
         assert_eq!(below, through_the_sdk, "{disruption:?}");
     }

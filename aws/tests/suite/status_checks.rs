@@ -1,4 +1,4 @@
-//! The three status checks of EC2, as they come over the wire: system, instance, and attached EBS.
+//! The three status checks of EC2 over the wire: system, instance, and attached EBS.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::standard::{event, parsed};
 use crate::support::Stage;
 use crate::wire::sdk_config;
 
-/// Everything that the attached EBS check may say; `None`: nothing at all.
+/// Every value of the attached EBS check. `None`: the check is absent.
 const ATTACHED_EBS: [Option<Check>; 7] = [
     None,
     Some(Check::Ok),
@@ -31,7 +31,7 @@ fn stage(scenario: Scenario) -> Stage {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_failing_check_of_three_is_a_failure_and_the_third_objects_in_no_other_way() {
+async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
     let others = [Check::Initializing, Check::InsufficientData, Check::NotApplicable, Check::Other("uncertain")];
     for first in [Check::Ok, Check::Impaired].into_iter().chain(others) {
         for second in [Check::Ok, Check::Impaired].into_iter().chain(others) {
@@ -58,7 +58,7 @@ async fn one_failing_check_of_three_is_a_failure_and_the_third_objects_in_no_oth
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_loses_the_interface_when_a_volume_fails_and_for_nothing_else_that_the_check_says() {
+async fn a_holder_loses_the_interface_only_if_its_attached_ebs_check_is_impaired() {
     for check in ATTACHED_EBS {
         let stage = stage(simulator::pair().instance(names::HOLDER, |holder| holder.attached_ebs(check)));
 
@@ -86,7 +86,7 @@ async fn a_standby_whose_volume_fails_does_not_get_the_interface() {
         let report = stage.invoke(event("schedule")).await.expect("a report");
 
         let expected = match check {
-            // The holder is stopped, and better than a standby that fails.
+            // The stopped holder is better than a standby with failing checks.
             Some(Check::Impaired) => (Outcome::Started, "holder-stopped"),
             _ => (Outcome::Moved, "holder-stopped"),
         };

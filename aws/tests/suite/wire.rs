@@ -1,4 +1,4 @@
-//! The doors through the SDK's clients and over the wire.
+//! The ports through the SDK's clients and over the wire.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::config::retry::{RetryPartition, TokenBucket};
@@ -20,8 +20,8 @@ pub(crate) fn sdk_config(simulator: &Simulator) -> SdkConfig {
         .build()
 }
 
-/// Doors whose clients share their quota of retries with no other world, so that what happens follows from the seed alone.
-pub(crate) fn doors(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
+/// Ports whose clients have a quota of retries of their own, so that the result follows from the seed alone.
+pub(crate) fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     let sdk = sdk_config(simulator);
     let quota = |service| RetryPartition::custom(service).token_bucket(TokenBucket::default()).build();
     let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_partition(quota("ec2")).build();

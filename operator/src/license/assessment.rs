@@ -1,4 +1,4 @@
-//! What will go wrong with a license file when the license interface moves.
+//! The findings of a license file: what will fail when the license interface moves.
 
 use token_failover::model::config::PortRange;
 use token_failover::model::finding::{Finding, FindingCode, Severity};
@@ -6,29 +6,28 @@ use token_failover::model::ids::MacAddress;
 
 use crate::license::file::{Host, Hostid, License, Server, Vendor};
 
-/// Where `lmgrd` listens if its port is not given: on the first of these that is free. Clients try them all.
+/// The ports of `lmgrd` without a port in the file: it listens on the first free one, and clients try them all.
 /// Source: License Administration Guide, *SERVER Lines*.
 const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 27009 };
 /// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
 const VIRTUAL_MACHINES: u32 = 2;
-/// So many names or numbers in a row are enough for a person.
-const MOST_NAMED: usize = 10;
+/// The maximum number of names or numbers in a list for people.
+const MAX_NAMED: usize = 10;
 
 impl License {
-    /// The MAC address that the license is bound to, if there is one SERVER line that names just one.
+    /// The MAC address to which the license is bound, if the only SERVER line has exactly one.
     pub fn mac_address(&self) -> Option<MacAddress> {
         let [server] = self.servers.as_slice() else { return None };
         let [Hostid::Mac(mac)] = server.hostids.as_slice() else { return None };
         Some(*mac)
     }
 
-    /// The MAC address as FlexNet writes it: 12 lower-case digits, as for `TOKEN_SERVER_HOSTID`.
+    /// The MAC address in FlexNet's form, 12 lower-case digits, as for `TOKEN_SERVER_HOSTID`.
     pub fn hostid(&self) -> Option<String> {
         self.mac_address().map(MacAddress::hostid)
     }
 
-    /// The ports on which clients look for `lmgrd` and the vendor daemons, as far as the file fixes them: in ascending order,
-    /// and each port only once.
+    /// The ports of `lmgrd` and of the vendor daemons that the file determines, in ascending order and each only once.
     pub fn ports(&self) -> Vec<PortRange> {
         let one = |port| PortRange { first: port, last: port };
         let lmgrd = self.servers.iter().map(|server| server.port.map_or(DEFAULT_PORTS, one));
@@ -47,17 +46,17 @@ impl License {
         ports
     }
 
-    /// The same as a value of `TOKEN_SERVER_PORTS`; `None` if there is no port at all.
+    /// The ports as a value of `TOKEN_SERVER_PORTS`, or `None` without any port.
     pub fn ports_setting(&self) -> Option<String> {
         let ports: Vec<String> = self.ports().iter().map(ToString::to_string).collect();
         Some(ports.join(",")).filter(|ports| !ports.is_empty())
     }
 
-    /// What will go wrong, the worst first. With the MAC address of the license interface, also whether it is the one that
-    /// the license names.
+    /// The findings, the worst first. With the MAC address of the license interface, they include a MAC address that
+    /// the license does not name.
     pub fn assess(&self, mac: Option<MacAddress>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        // A license of one machine has neither token server nor ports.
+        // A node-locked license has neither a token server nor ports.
         if self.servers.is_empty() {
             findings.push(Finding::new(
                 FindingCode::NoServerLine,
@@ -210,7 +209,7 @@ impl License {
         )
     }
 
-    /// A port next to that of `lmgrd` which nothing in the file uses.
+    /// A port close to that of `lmgrd` that is unused in the file.
     fn free_port(&self) -> u16 {
         let lmgrd = self.servers.iter().find_map(|server| server.port).unwrap_or(27007);
         let used = |port: u16| {
@@ -242,16 +241,16 @@ fn line(number: usize) -> String {
     format!("line {number}")
 }
 
-/// The first ones of a list, and how many there are besides.
+/// The first items of a list, and the number of the others.
 fn some_of(items: &[String]) -> String {
-    let some = items.get(..MOST_NAMED).unwrap_or(items).join(", ");
-    match items.len().checked_sub(MOST_NAMED) {
+    let some = items.get(..MAX_NAMED).unwrap_or(items).join(", ");
+    match items.len().checked_sub(MAX_NAMED) {
         None | Some(0) => some,
         Some(more) => format!("{some} and {more} more"),
     }
 }
 
-/// What is wrong with what the server is recognized by.
+/// The faults of the hostid.
 fn hostids(server: &Server) -> Vec<Finding> {
     let macs = server.hostids.iter().filter(|hostid| matches!(hostid, Hostid::Mac(_))).count();
     if macs > 1 {
@@ -313,7 +312,7 @@ fn hostids(server: &Server) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with where the server is.
+/// The faults of the host.
 fn place(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
     let rename = "Write a name that every client resolves to the address of the license interface, and restart the token \

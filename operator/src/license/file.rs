@@ -1,29 +1,29 @@
-//! The license file of a token server, as far as it says where the token server runs.
+//! The part of a license file that names the token server.
 //!
-//! Such a file is read for its SERVER, VENDOR (or DAEMON) and USE_SERVER lines. All other lines are the license itself,
-//! which is nobody's business: nothing of them is kept, and no error quotes anything from the file, because a lost line
-//! break can bring a license onto any line.
+//! The reader uses the SERVER, VENDOR (or DAEMON) and USE_SERVER lines. All other lines are the license itself, which
+//! is confidential: the reader keeps nothing of them, and no error quotes the file, because a lost line break can bring
+//! license text onto any line.
 //!
-//! The grammar is that of the FlexNet Publisher License Administration Guide, pages *SERVER Lines*, *VENDOR Lines*,
-//! *`USE_SERVER` Line*, *Special Hostids* and *License File Format Overview*; where the guide is silent, what is in use is
-//! accepted.
+//! The grammar follows the FlexNet Publisher License Administration Guide, pages *SERVER Lines*, *VENDOR Lines*,
+//! *`USE_SERVER` Line*, *Special Hostids* and *License File Format Overview*. Where the guide is silent, the reader
+//! accepts what existing files use.
 
 use std::fmt;
 
 use serde::Serialize;
 use token_failover::model::ids::MacAddress;
 
-/// What a license file says about its token server.
+/// The token server in a license file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct License {
-    /// The SERVER lines: none for a license of one machine, one, or three for a redundant set.
+    /// The SERVER lines: none for a node-locked license, one for a token server, three for a redundant set.
     pub servers: Vec<Server>,
     /// The VENDOR and DAEMON lines.
     pub vendors: Vec<Vendor>,
-    /// Whether there is a USE_SERVER line, which sends clients to the token server.
+    /// Whether the file has a USE_SERVER line, which sends clients to the token server.
     pub use_server: bool,
-    /// The numbers of the lines that were not understood, or only in part.
+    /// The numbers of the lines that were not fully understood.
     pub not_understood: Vec<usize>,
 }
 
@@ -31,11 +31,11 @@ pub struct License {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Server {
-    /// The number of the line; the first one has number 1.
+    /// The number of the line, counted from 1.
     pub line: usize,
-    /// The name under which `lmgrd` sends clients to the vendor daemon.
+    /// The host name to which `lmgrd` sends clients for the vendor daemon.
     pub host: Host,
-    /// What the machine is recognized by; one, or a list.
+    /// The hostid of the machine, or a list of hostids.
     pub hostids: Vec<Hostid>,
     /// The port of `lmgrd`.
     pub port: Option<u16>,
@@ -49,9 +49,9 @@ pub struct Server {
 pub enum Host {
     /// A host name or an IP address.
     Named(String),
-    /// The word `this_host`, which stands for whatever machine it is.
+    /// The keyword `this_host`, which stands for any machine.
     ThisHost,
-    /// A template's placeholder that nobody has replaced.
+    /// A placeholder of the vendor's template that has not been replaced.
     Placeholder,
 }
 
@@ -65,17 +65,17 @@ impl fmt::Display for Host {
     }
 }
 
-/// What a machine is recognized by.
+/// The hostid, by which FlexNet recognizes a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hostid {
     /// A MAC address.
     Mac(MacAddress),
-    /// Any machine will do.
+    /// Any machine.
     Any,
-    /// A hostid of this kind, such as `INTERNET`; its value is not kept.
+    /// A hostid of this kind, such as `INTERNET`. The reader does not keep its value.
     Other(String),
-    /// Nothing that a hostid looks like.
+    /// Not a hostid.
     Unknown,
 }
 
@@ -87,11 +87,11 @@ pub struct Vendor {
     pub line: usize,
     /// The name of the vendor daemon.
     pub name: String,
-    /// Where its program is. What cannot be printed is replaced by question marks.
+    /// The path of its program, with question marks for unprintable characters.
     pub path: Option<String>,
-    /// Where its options file is, in the same way.
+    /// The path of its options file, in the same way.
     pub options: Option<String>,
-    /// The port of the vendor daemon; without one it takes another port at each start.
+    /// The port of the vendor daemon. Without one, the daemon uses another port at each start.
     pub port: Option<u16>,
 }
 
@@ -99,9 +99,9 @@ pub struct Vendor {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{problem}", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
 pub struct LicenseError {
-    /// The number of the line, where it is about one.
+    /// The number of the line, if the error is about one line.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
 }
 
@@ -112,67 +112,67 @@ impl LicenseError {
     }
 }
 
-/// What can be wrong with a license file. No text of the file is in it.
+/// A problem of a license file. It has no text of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("the file is empty")]
     Empty,
-    /// It is too large to be one.
+    /// The file is too large for a license file.
     #[error("the file has more than {} KiB", LARGEST_FILE / 1024)]
     TooLarge,
-    /// It is a file of another kind.
+    /// The file is of another kind.
     #[error("the file is {0}, not a license file")]
     OtherKind(&'static str),
-    /// It is text, but two bytes a letter.
+    /// The file is text in UTF-16.
     #[error("the file is text in UTF-16")]
     Utf16,
-    /// It has a byte that no text has.
+    /// The file has a byte that does not occur in text.
     #[error("the line has a byte that does not occur in text, so this is not a license file")]
     NotText,
-    /// It is a text, but has no line of a license file.
+    /// The file is text, but has no line of a license file.
     #[error("no line of the file belongs to a license file")]
     NotALicense,
-    /// A line that is too long to be read.
+    /// A line beyond the limit.
     #[error("the line has more than {LONGEST_LINE} bytes")]
     LineTooLong,
     /// More SERVER or VENDOR lines than any license has.
-    #[error("the file has more than {MOST_LINES} SERVER and VENDOR lines")]
+    #[error("the file has more than {MAX_LINES} SERVER and VENDOR lines")]
     TooManyLines,
-    /// A quotation mark that is never closed.
+    /// A quotation mark that is not closed.
     #[error("a quotation mark is not closed")]
     OpenQuote,
-    /// A blank that is none for FlexNet.
+    /// A space that FlexNet does not accept.
     #[error("the line has a space that FlexNet does not accept, such as a no-break space")]
     OddBlank,
-    /// A line that has run into another one.
+    /// Two merged lines.
     #[error("the line runs into another line of the license")]
     LinesJoined,
     /// A SERVER line without a host.
     #[error("the SERVER line has no host")]
     NoHost,
-    /// A SERVER line whose host is no host.
+    /// A SERVER line with an invalid host.
     #[error("the host of the SERVER line is neither a host name nor an IP address")]
     WrongHost,
     /// A SERVER line without a hostid.
     #[error("the SERVER line has no hostid")]
     NoHostid,
-    /// What stands after the hostid is no port.
+    /// A SERVER line with an invalid port.
     #[error("the port of the SERVER line is not a number from 1 to 65535")]
     WrongServerPort,
     /// A VENDOR line without a name.
     #[error("the VENDOR line does not name a vendor daemon")]
     NoVendorName,
-    /// A VENDOR line whose name is no name.
+    /// A VENDOR line with an invalid name.
     #[error("the name on the VENDOR line is not a valid name of a vendor daemon")]
     WrongVendorName,
-    /// The port of the vendor daemon is no port.
+    /// A VENDOR line with an invalid port.
     #[error("the port of the VENDOR line is not a number from 1 to 65535")]
     WrongVendorPort,
     /// An option without its value.
     #[error("an option of the VENDOR line has no value")]
     NoValue,
-    /// The same thing said twice.
+    /// A repeated option.
     #[error("the VENDOR line gives its options file or its port twice")]
     SaidTwice,
     /// More words than a VENDOR line has.
@@ -225,18 +225,18 @@ impl From<Problem> for LicenseError {
     }
 }
 
-/// The largest file that is read. License files of many products have some ten thousand bytes.
+/// The size limit of a file. License files of many products have about ten thousand bytes.
 pub const LARGEST_FILE: usize = 1024 * 1024;
-/// The longest SERVER or VENDOR line that is read, with its continuations. Lines of other kinds may be longer.
+/// The length limit of a SERVER or VENDOR line with its continuations. Other lines may be longer.
 const LONGEST_LINE: usize = 4096;
-/// How many SERVER and VENDOR lines are read.
-const MOST_LINES: usize = 64;
+/// The maximum number of SERVER and VENDOR lines.
+const MAX_LINES: usize = 64;
 
-/// The keywords of the lines that are the license. Their lines are skipped.
+/// The keywords of license lines, which the reader skips.
 const LICENSE_KEYWORDS: [&str; 5] = ["FEATURE", "INCREMENT", "PACKAGE", "UPGRADE", "FEATURESET"];
-/// The keywords of the lines that are read.
+/// The keywords of the lines that the reader uses.
 const SERVER_KEYWORDS: [&str; 4] = ["SERVER", "VENDOR", "DAEMON", "USE_SERVER"];
-/// Attributes of the lines that are the license.
+/// Attributes of license lines.
 const LICENSE_ATTRIBUTES: [&str; 32] = [
     "ASSET_INFO",
     "AUTH",
@@ -275,14 +275,14 @@ const LICENSE_ATTRIBUTES: [&str; 32] = [
 impl License {
     /// Reads a license file.
     ///
-    /// Keywords are recognized in any case. If the file has a line `START_LICENSE`, only what stands between such a line and
-    /// `END_LICENSE` is read, so that a whole mail can be given. A SERVER or VENDOR line that says the same again, as in a
-    /// file that was put together from several, is left out.
+    /// Keywords may be in upper or lower case. If the file has a line `START_LICENSE`, the reader uses only the lines
+    /// between `START_LICENSE` and `END_LICENSE`, so that the file may be a whole mail. A repeated SERVER or VENDOR
+    /// line, as in a file that was merged from several, counts once.
     ///
     /// # Errors
     ///
-    /// The first thing that keeps the file from being understood. What can be understood but will not work is left to
-    /// [`License::assess`].
+    /// The first problem that keeps the file from being understood. [`License::assess`] finds entries that are
+    /// understood but will not work.
     pub fn parse(bytes: &[u8]) -> Result<Self, LicenseError> {
         let text = text(bytes)?;
         let mut license =
@@ -303,11 +303,11 @@ impl License {
         if is_license { Ok(license) } else { Err(Problem::NotALicense.into()) }
     }
 
-    /// Reads one line, and says whether it is one of a license file.
+    /// Reads one line. Returns whether it belongs to a license file.
     fn read(&mut self, line: &Line) -> Result<bool, Problem> {
         let keyword = line.text.split_ascii_whitespace().next().unwrap_or_default();
         if is_one_of(keyword, &LICENSE_KEYWORDS) {
-            // A text that begins with the same word is not yet a license: all these lines have four words or more.
+            // Other text may begin with the same keyword. A license line has at least four words.
             return Ok(line.text.split_ascii_whitespace().nth(3).is_some());
         }
         if !is_one_of(keyword, &SERVER_KEYWORDS) {
@@ -317,7 +317,7 @@ impl License {
         if line.text.len() > LONGEST_LINE {
             return Err(Problem::LineTooLong);
         }
-        if self.servers.len() + self.vendors.len() == MOST_LINES {
+        if self.servers.len() + self.vendors.len() == MAX_LINES {
             return Err(Problem::TooManyLines);
         }
         let words = words(&line.text)?;
@@ -349,7 +349,8 @@ impl License {
 }
 
 impl Server {
-    /// Reads `host hostid [port] [option]…`, and says whether all of it was understood: new releases add options.
+    /// Reads `host hostid [port] [option]…`. Returns whether all of it was understood, because new releases add
+    /// options.
     fn from_words(line: usize, words: &[String]) -> Result<(Self, bool), Problem> {
         let (host, rest) = words.split_first().ok_or(Problem::NoHost)?;
         let host = Host::from_word(host)?;
@@ -366,7 +367,7 @@ impl Server {
             && ServerOption::from_word(word).is_none()
             && (key_and_value(word).is_none() || is_key(word, "PORT"))
         {
-            // `TCP:27007` is the form of very old files.
+            // Very old files have the form `TCP:27007`.
             let number = match word.split_once(':') {
                 Some((protocol, number)) if protocol.eq_ignore_ascii_case("TCP") => number,
                 _ => word,
@@ -397,7 +398,7 @@ impl ServerOption {
         if word.eq_ignore_ascii_case("PRIMARY_IS_MASTER") || is_key(word, "HEARTBEAT_INTERVAL") {
             return Some(Self::WithoutEffectHere);
         }
-        // The guide of 2026 R1 writes PLAT on one page and PLATE on another.
+        // The guide of 2026 R1 has PLAT on one page and PLATE on another.
         let (key, value) = key_and_value(word)?;
         let platforms = number(value).filter(|_| is_one_of(key, &["PLAT", "PLATE"]))?;
         Some(Self::Platforms(platforms))
@@ -412,7 +413,7 @@ impl Host {
         if word.starts_with('<') || word.ends_with('>') {
             return Ok(Self::Placeholder);
         }
-        // RFC 1035, and the underscore that some hosts have in spite of it.
+        // RFC 1035, and the underscore that some hosts have although it is not allowed.
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
                 && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -434,7 +435,7 @@ impl Hostid {
         }
         if let Some((key, value)) = key_and_value(word) {
             let key = key.to_ascii_uppercase();
-            // The value of another kind can look like a MAC address and be none: `ID=` and `COMPOSITE=` have 12 digits.
+            // The value of another kind can look like a MAC address: `ID=` and `COMPOSITE=` have 12 digits.
             let is_mac = key.ends_with("HOSTID") || is_one_of(&key, &["ETHER", "ETHERNET"]);
             return match value.parse() {
                 Ok(mac) if is_mac => Self::Mac(mac),
@@ -451,7 +452,7 @@ impl Hostid {
 }
 
 impl Vendor {
-    /// Reads `name [path] [[OPTIONS=]file] [[PORT=]port]`, and says whether all of it was understood.
+    /// Reads `name [path] [[OPTIONS=]file] [[PORT=]port]`. Returns whether all of it was understood.
     fn from_words(line: usize, words: &[String]) -> Result<(Self, bool), Problem> {
         let (name, rest) = words.split_first().ok_or(Problem::NoVendorName)?;
         if is_one_of(name, &LICENSE_KEYWORDS) || rest.iter().any(|word| is_of_another_line(word)) {
@@ -464,7 +465,7 @@ impl Vendor {
         }
         let mut vendor = Self { line, name: name.clone(), path: None, options: None, port: None };
         let mut is_all_understood = true;
-        // What has no key is told apart by its place, and a port also by being a number.
+        // Values without a key are recognized by their position, and a port also because it is a number.
         let mut places = 0;
         for word in rest {
             let is_bare_key = is_one_of(word, &["PORT", "OPTIONS"]);
@@ -505,7 +506,7 @@ impl Vendor {
     }
 }
 
-/// The file as text. A byte order mark is left out; bytes in another encoding than UTF-8 become question marks later.
+/// The file as text, without a byte order mark. Bytes in an encoding other than UTF-8 become question marks later.
 fn text(bytes: &[u8]) -> Result<String, LicenseError> {
     const OTHER_KINDS: [(&[u8], &str); 4] = [
         (b"%PDF", "a PDF document"),
@@ -523,7 +524,7 @@ fn text(bytes: &[u8]) -> Result<String, LicenseError> {
         return Err(Problem::Utf16.into());
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // DOS ended its texts with 0x1a.
+    // DOS ended text files with 0x1a.
     let is_text = |b: u8| matches!(b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a | 0x20..=0x7e | 0x80..);
     if let Some(at) = bytes.iter().position(|b| !is_text(*b)) {
         let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default());
@@ -533,7 +534,7 @@ fn text(bytes: &[u8]) -> Result<String, LicenseError> {
     if text.trim().is_empty() { Err(Problem::Empty.into()) } else { Ok(text) }
 }
 
-/// The lines as an editor shows them, whichever system has written them.
+/// The lines as an editor shows them, with the line endings of any system.
 fn physical_lines(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').flat_map(|line| line.trim_end_matches('\r').split('\r'))
 }
@@ -554,14 +555,14 @@ impl Line {
         self.is_comment() || self.text.trim().is_empty()
     }
 
-    /// Whether there is nothing but this word, in a comment or between dashes perhaps.
+    /// Whether the line has only this word, possibly in a comment or between dashes.
     fn is_marker(&self, word: &str) -> bool {
         let is_ornament = |c: char| c.is_whitespace() || matches!(c, '#' | '-' | '=' | '*');
         self.text.trim_matches(is_ornament).eq_ignore_ascii_case(word)
     }
 }
 
-/// Puts lines together that a backslash at the end continues. A comment is not continued: it may well end in a path.
+/// Joins lines that end in a backslash with the next line. A comment is not continued, because it may end in a path.
 fn logical_lines(text: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut continues = false;
@@ -584,7 +585,7 @@ fn logical_lines(text: &str) -> Vec<Line> {
     lines
 }
 
-/// Cuts a line at its blanks. What stands between quotation marks stays together; the marks themselves are left out.
+/// Splits a line at its spaces. Text between quotation marks stays together, without the marks.
 fn words(line: &str) -> Result<Vec<String>, Problem> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -609,7 +610,7 @@ fn is_one_of(word: &str, words: &[&str]) -> bool {
     words.iter().any(|other| other.eq_ignore_ascii_case(word))
 }
 
-/// Splits `KEY=value`. A path may have an equals sign, but not after a mere word.
+/// Splits `KEY=value`. A path may have an equals sign, but not right after a single word.
 fn key_and_value(word: &str) -> Option<(&str, &str)> {
     let is_key = |key: &str| {
         (1..=32).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
@@ -621,7 +622,7 @@ fn is_key(word: &str, wanted: &str) -> bool {
     key_and_value(word).is_some_and(|(key, _)| key.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether the word, or a part of it, can only have come here from another line, because a line break is missing.
+/// Whether the word, or a part of it, can only come from another line, because a line break is missing.
 fn is_of_another_line(word: &str) -> bool {
     let is_part_of_key = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_attribute = word.match_indices('=').any(|(at, _)| {
@@ -639,7 +640,7 @@ fn port(text: &str) -> Option<u16> {
     number(text).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0)
 }
 
-/// The text with a question mark for whatever could do something to a terminal.
+/// The string with a question mark for every character that a terminal might interpret.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
 }

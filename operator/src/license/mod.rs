@@ -1,4 +1,4 @@
-//! License files: what is read of them, and what will go wrong with them. Nothing else of a file is kept.
+//! License files: reads the lines that name the token server, and finds faults in them. Keeps nothing else of a file.
 
 mod assessment;
 mod file;

@@ -1,7 +1,7 @@
-//! License files: what is read of them, what will go wrong with them, and that nothing of the license itself is ever told.
+//! License files: the reader, the findings, and that no message reveals license text.
 //!
-//! Every value in `tests/licenses` is invented. All text that belongs to a license has the letters `qzx` in it, in either
-//! case, and nothing else has.
+//! Every value in `tests/licenses` is invented. All license text contains the letters `qzx` in upper or lower case, and
+//! no other text does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::standard;
 use crate::standard::parsed;
 
-/// How many license files a plain test run damages.
+/// The number of damaged license files in a test run.
 const LICENSES: u64 = 200_000;
 const MAC: &str = "02:73:ae:2a:dc:81";
 const OTHER_MAC: &str = "02:73:ae:2a:dc:82";
@@ -35,7 +35,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 }
 
 fn file(name: &str) -> Vec<u8> {
-    files().remove(name).unwrap_or_else(|| panic!("there is no {name}"))
+    files().remove(name).unwrap_or_else(|| panic!("no file {name}"))
 }
 
 #[track_caller]
@@ -43,7 +43,7 @@ fn read(text: impl AsRef<[u8]>) -> License {
     License::parse(text.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A license with these lines, which are the first ones of the file.
+/// A license that begins with these lines.
 #[track_caller]
 fn with_lines(lines: &str) -> License {
     read(format!("{lines}\nFEATURE QZXTS MOSEKLM 11.1 31-dec-2027 4 SIGN=QZX\n"))
@@ -79,7 +79,7 @@ fn told(findings: &[Finding]) -> Vec<(Severity, &str, &str)> {
         .collect()
 }
 
-/// The same of a file, for the interface that its license was made for.
+/// The findings of a file, for the interface that its license names.
 #[track_caller]
 fn assert_told(license: &License, expected: &[(Severity, &str, &str)]) {
     assert_eq!(told(&license.assess(Some(parsed(MAC)))), expected);
@@ -93,7 +93,7 @@ fn assert_refused(text: impl AsRef<[u8]>, line: impl Into<Option<usize>>, proble
 
 use Severity::{Critical, Info, Warning};
 
-// ---- What is read ----
+// ---- The reader ----
 
 #[test]
 fn the_header_of_a_floating_license_says_where_the_token_server_runs() {
@@ -111,7 +111,7 @@ fn the_header_of_a_floating_license_says_where_the_token_server_runs() {
 }
 
 #[test]
-fn line_ends_marks_and_blanks_of_other_systems_change_nothing() {
+fn line_endings_byte_order_marks_and_spaces_make_no_difference() {
     for name in ["crlf", "old-mac", "byte-order-mark", "tabs"] {
         assert_eq!(read(file(name)), license(), "{name}");
     }
@@ -123,7 +123,7 @@ fn line_ends_marks_and_blanks_of_other_systems_change_nothing() {
 }
 
 #[test]
-fn a_backslash_continues_a_line_but_no_comment() {
+fn a_backslash_continues_a_line_but_not_a_comment() {
     let license = read(file("continued"));
     let vendor =
         Vendor { line: 5, path: some("/opt/mosek/MOSEKLM"), options: some("/opt/mosek/mosek.opt"), ..vendor() };
@@ -137,7 +137,7 @@ fn keywords_and_options_may_be_in_any_case() {
 }
 
 #[test]
-fn of_a_mail_only_what_stands_between_the_marks_is_read() {
+fn only_the_part_of_a_mail_between_the_marks_is_read() {
     let expected = License {
         servers: vec![Server { line: 8, ..server() }],
         vendors: vec![Vendor { line: 10, ..vendor() }],
@@ -151,7 +151,7 @@ fn of_a_mail_only_what_stands_between_the_marks_is_read() {
 }
 
 #[test]
-fn a_line_that_is_there_twice_counts_once_and_several_vendors_are_told() {
+fn a_repeated_line_counts_once_and_several_vendors_are_reported() {
     let license = read(file("two-blocks"));
     let solver = Vendor {
         line: 15,
@@ -171,7 +171,7 @@ fn a_line_that_is_there_twice_counts_once_and_several_vendors_are_told() {
 }
 
 #[test]
-fn paths_options_and_ports_may_be_told_by_their_place_or_by_their_key() {
+fn paths_options_and_ports_may_be_positional_or_named() {
     let positional = read(file("positional"));
     let mosek = Vendor { line: 2, path: some("/opt/mosek/MOSEKLM"), ..vendor() };
     let solver = Vendor {
@@ -199,14 +199,14 @@ fn paths_options_and_ports_may_be_told_by_their_place_or_by_their_key() {
 }
 
 #[test]
-fn what_cannot_be_printed_becomes_a_question_mark() {
+fn an_unprintable_character_becomes_a_question_mark() {
     let path = |license: License| license.vendors.into_iter().next().and_then(|vendor| vendor.path);
     assert_eq!(path(read(file("latin-1"))), some("C:\\Lizenzen f?r alle\\MOSEKLM.exe"));
     assert_eq!(path(with_lines("VENDOR MOSEKLM /opt/für/\u{202e}\u{9b}31m")), some("/opt/für/??31m"));
 }
 
 #[test]
-fn every_form_of_a_hostid_is_told_from_the_others() {
+fn every_form_of_a_hostid_is_recognized() {
     let mac = || Hostid::Mac(parsed(MAC));
     let other = |kind: &str| Hostid::Other(kind.to_owned());
     let forms = [
@@ -249,16 +249,16 @@ fn a_host_is_a_name_an_address_this_host_or_a_placeholder() {
 }
 
 #[test]
-fn options_of_a_server_may_stand_where_the_port_is_missing() {
+fn a_server_line_without_a_port_may_have_options() {
     let license = with_lines("SERVER license.example.com 0273ae2adc81 HEARTBEAT_INTERVAL=30 plat=6");
     assert_eq!(license.servers, [Server { port: None, platforms: Some(6), ..server() }]);
     assert_eq!(license.not_understood, Vec::<usize>::new());
 }
 
-// ---- What will go wrong ----
+// ---- The findings ----
 
 #[test]
-fn a_license_for_this_host_and_any_machine_without_ports_is_told_all_of_it() {
+fn a_license_for_this_host_and_any_machine_without_ports_gets_every_finding() {
     let license = read(file("this-host"));
     let expected = [
         (Critical, "vendor-port-not-fixed", "line 2"),
@@ -272,15 +272,15 @@ fn a_license_for_this_host_and_any_machine_without_ports_is_told_all_of_it() {
 }
 
 #[test]
-fn without_a_port_of_lmgrd_all_that_clients_search_have_to_be_open() {
+fn without_a_port_of_lmgrd_every_port_that_clients_try_must_be_open() {
     let license = read(file("no-port"));
     assert_told(&license, &[(Warning, "server-port-missing", "line 1")]);
-    // 27008 is one of them, and a port that is named twice would be no setting.
+    // 27008 is one of them, and a setting must not name a port twice.
     assert_eq!(license.ports_setting().as_deref(), Some("27000-27009"));
 }
 
 #[test]
-fn for_three_servers_an_interface_is_the_wrong_tool() {
+fn a_license_for_three_servers_does_not_need_a_moving_interface() {
     let license = read(file("three-servers"));
     assert_eq!(license.servers.len(), 3);
     assert_eq!(license.mac_address(), None);
@@ -293,7 +293,7 @@ fn for_three_servers_an_interface_is_the_wrong_tool() {
 }
 
 #[test]
-fn a_number_in_the_place_of_the_path_fixes_no_port() {
+fn a_number_instead_of_the_path_sets_no_port() {
     let license = read(file("port-for-path"));
     assert_told(&license, &[(Critical, "vendor-port-not-fixed", "line 2")]);
     let finding = license.assess(None).into_iter().next().expect("a finding");
@@ -305,7 +305,7 @@ fn a_number_in_the_place_of_the_path_fixes_no_port() {
 }
 
 #[test]
-fn another_mac_address_than_the_licenses_is_critical() {
+fn a_mac_address_that_differs_from_the_license_is_critical() {
     let license = read(file("floating"));
     assert_eq!(
         license.assess(Some(parsed(OTHER_MAC))),
@@ -325,7 +325,7 @@ fn another_mac_address_than_the_licenses_is_critical() {
 }
 
 #[test]
-fn any_mac_address_of_a_list_will_do() {
+fn any_mac_address_of_a_list_is_accepted() {
     let license = with_lines(
         "SERVER license.example.com \"0273ae2adc81 0273ae2adc82\" 27007\nUSE_SERVER\nVENDOR MOSEKLM port=27008",
     );
@@ -338,7 +338,7 @@ fn any_mac_address_of_a_list_will_do() {
 }
 
 #[test]
-fn a_hostid_that_is_no_mac_address_does_not_move_with_the_interface() {
+fn a_hostid_that_is_not_a_mac_address_does_not_move_with_the_interface() {
     let forms = [
         ("INTERNET=10.0.1.50", Warning, "The hostid is an IP address, not a MAC address."),
         ("HOSTNAME=license", Critical, "The hostid is of type HOSTNAME, not a MAC address"),
@@ -353,7 +353,7 @@ fn a_hostid_that_is_no_mac_address_does_not_move_with_the_interface() {
 }
 
 #[test]
-fn a_host_to_which_no_client_finds_is_told() {
+fn a_host_that_clients_cannot_find_is_reported() {
     assert_told(&read(file("template")), &[(Critical, "host-placeholder", "line 1")]);
     for host in ["localhost", "LocalHost", "127.0.0.1", "::1"] {
         let license = with_lines(&format!("SERVER {host} 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008"));
@@ -369,7 +369,7 @@ fn a_license_of_one_machine_has_no_token_server() {
 }
 
 #[test]
-fn daemons_that_are_missing_or_stand_in_each_others_way_are_told() {
+fn missing_daemons_and_port_conflicts_are_reported() {
     let header = "SERVER license.example.com 0273ae2adc81 27007\n";
     assert_told(&with_lines(header), &[(Critical, "no-vendor-line", "license file")]);
     let same_as_lmgrd = with_lines(&format!("{header}VENDOR MOSEKLM port=27007"));
@@ -385,7 +385,7 @@ fn daemons_that_are_missing_or_stand_in_each_others_way_are_told() {
 }
 
 #[test]
-fn the_port_to_write_is_one_that_nothing_in_the_file_uses() {
+fn the_suggested_port_is_unused_in_the_file() {
     let license = with_lines(
         "SERVER license 0273ae2adc81 27020\nVENDOR MOSEKLM\nVENDOR solver port=27021\nVENDOR other port=27022",
     );
@@ -397,7 +397,7 @@ fn the_port_to_write_is_one_that_nothing_in_the_file_uses() {
 }
 
 #[test]
-fn what_is_not_understood_is_told_by_its_line_number_alone() {
+fn an_unknown_line_is_reported_by_its_number_only() {
     let license = read(file("future"));
     assert_eq!(license.not_understood, [1, 2, 3, 8]);
     let expected = [(Warning, "virtual-machines-excluded", "line 1"), (Info, "lines-not-understood", "line 1")];
@@ -415,10 +415,10 @@ fn what_is_not_understood_is_told_by_its_line_number_alone() {
     );
 }
 
-// ---- What is no license file ----
+// ---- Other files ----
 
 #[test]
-fn another_kind_of_file_is_named() {
+fn a_file_of_another_kind_is_recognized() {
     for text in ["", "\n \r\n\t", "\u{feff}"] {
         assert_refused(text, None, Problem::Empty);
     }
@@ -436,7 +436,7 @@ fn another_kind_of_file_is_named() {
 }
 
 #[test]
-fn a_file_or_a_line_that_is_far_too_long_is_refused_and_one_that_is_not_is_read() {
+fn a_file_or_a_line_beyond_the_limit_is_refused() {
     let mut text =
         "SERVER license.example.com 0273ae2adc81 27007\nUSE_SERVER\nVENDOR MOSEKLM port=27008\nFEATURE a b c "
             .to_owned();
@@ -457,7 +457,7 @@ fn a_file_or_a_line_that_is_far_too_long_is_refused_and_one_that_is_not_is_read(
 }
 
 #[test]
-fn a_line_that_is_not_right_is_refused_with_its_number() {
+fn an_invalid_line_is_refused_with_its_number() {
     let wrong = [
         ("SERVER", Problem::NoHost),
         ("SERVER \"\" 0273ae2adc81", Problem::WrongHost),
@@ -505,7 +505,7 @@ fn a_line_that_is_not_right_is_refused_with_its_number() {
 }
 
 #[test]
-fn lines_that_have_run_into_each_other_are_refused_without_a_word_of_them() {
+fn merged_lines_are_refused_without_being_quoted() {
     for name in ["line-break-lost", "backslash-too-many"] {
         let error = License::parse(&file(name)).expect_err("lines are joined");
         assert_eq!(error.to_string(), "line 2: the line runs into another line of the license");
@@ -532,9 +532,9 @@ fn an_error_is_a_sentence_with_its_line_and_a_hint() {
     );
 }
 
-// ---- What holds of every file ----
+// ---- Rules for every file ----
 
-/// Everything that a program could show of a file, whether it could be read or not.
+/// Everything that a program could show about a file, readable or not.
 fn outputs(input: &[u8]) -> String {
     match License::parse(input) {
         Err(error) => format!("{error}\n{}\n{error:?}", error.hint()),
@@ -547,7 +547,7 @@ fn outputs(input: &[u8]) -> String {
     }
 }
 
-/// The lines of a file from which something may be told, in a simpler way than the one that is tested.
+/// The lines of a file that the program may use, found in a simpler way than the tested one.
 fn tellable(input: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(input).to_ascii_lowercase().replace('\r', "\n").replace('"', "");
     let mut lines: Vec<String> = Vec::new();
@@ -559,7 +559,7 @@ fn tellable(input: &[u8]) -> Vec<String> {
             Some(last) if continues => *last += &format!(" {line}"),
             _ => lines.push(line.to_owned()),
         }
-        // A second carriage return of the same line end is no line of its own.
+        // A second carriage return belongs to the same line ending.
         continues = goes_on || (continues && line.is_empty());
     }
     let is_tellable = |line: &String| {
@@ -573,17 +573,17 @@ fn has_license_text(text: &str) -> bool {
     text.to_ascii_lowercase().contains("qzx")
 }
 
-/// Whatever was made of an input, it tells nothing of the license, and what it tells can be used.
+/// Checks that the output for an input reveals no license text and can be used.
 #[track_caller]
 fn assert_harmless(input: &[u8], number: u64) -> bool {
     let shown = || String::from_utf8_lossy(input).into_owned();
     let begin = Instant::now();
     let output = outputs(input);
-    // A thousand times as long as it takes, for the sake of a machine that is busy.
+    // A thousand times the usual time, for a busy machine.
     assert!(begin.elapsed() < Duration::from_secs(2), "input {number} took {:?}: {}", begin.elapsed(), shown());
     assert!(output.len() < 200_000, "input {number} becomes {} bytes", output.len());
     if has_license_text(&output) {
-        // The damage has made a SERVER or VENDOR line of it.
+        // The damage has turned the license text into a SERVER or VENDOR line.
         let lines = tellable(input);
         assert!(lines.iter().any(|line| has_license_text(line)), "input {number}: {output}\nof\n{}", shown());
         let joined = [" feature ", " increment ", "sign="];
@@ -611,15 +611,15 @@ fn assert_harmless(input: &[u8], number: u64) -> bool {
 }
 
 #[test]
-fn no_file_tells_anything_of_its_license() {
+fn no_message_reveals_license_text() {
     for (name, file) in files() {
-        assert!(has_license_text(&String::from_utf8_lossy(&file)), "{name} has no license text to tell");
+        assert!(has_license_text(&String::from_utf8_lossy(&file)), "{name} has no license text");
         assert!(!has_license_text(&outputs(&file)), "{name}: {}", outputs(&file));
     }
 }
 
 #[test]
-fn no_damaged_license_file_tells_anything_of_its_license() {
+fn no_message_about_a_damaged_file_reveals_license_text() {
     let corpus: Vec<Vec<u8>> = files().into_values().collect();
     let pieces = [
         "SERVER ",
@@ -663,12 +663,12 @@ fn no_damaged_license_file_tells_anything_of_its_license() {
         let input = damage(&mut dice, &original, &pieces);
         understood += u64::from(assert_harmless(&input, number));
     }
-    assert!(understood > tried / 100, "hardly anything was understood: {understood}");
+    assert!(understood > tried / 100, "too few inputs were understood: {understood}");
     print_figure("license files", tried, understood);
 }
 
 #[test]
-fn the_worst_files_of_the_largest_size_take_no_time_to_speak_of() {
+fn the_worst_files_of_the_largest_size_are_read_quickly() {
     let pieces: [&str; 12] = [
         "\n",
         "\r",

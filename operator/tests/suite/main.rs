@@ -1,4 +1,4 @@
-//! The operator's command, and what it reads of license files.
+//! Tests of the operator's command and of the reader of license files.
 
 #[path = "../../../tests/support/damage.rs"]
 mod damage;

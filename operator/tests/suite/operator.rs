@@ -15,17 +15,17 @@ use crate::standard::root;
 
 const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
 
-/// AWS on a port of its own, a token server on an address of its own, and a folder to work in.
+/// A simulated AWS on its own port, a token server on its own address, and a working folder.
 struct Desk {
     simulator: Simulator,
     endpoint: String,
     folder: PathBuf,
-    /// The private address of the interface: one of this machine's own, so that nothing goes out of it.
+    /// The private address of the interface: a loopback address, so that no packet leaves this machine.
     address: String,
     token_server: Vec<TcpListener>,
 }
 
-/// Tells the addresses of the desks apart.
+/// Gives each desk its own address.
 static DESKS: AtomicU8 = AtomicU8::new(1);
 
 impl Desk {
@@ -42,12 +42,12 @@ impl Desk {
         Self { simulator, endpoint, folder, address, token_server }
     }
 
-    /// Somebody stops the token server.
+    /// Stops the token server.
     fn stop_token_server(&mut self) {
         self.token_server.clear();
     }
 
-    /// Runs the command with nobody at the keyboard and no environment but this.
+    /// Runs the command without a terminal and with only this environment.
     fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_token-failover"))
             .args(arguments)
@@ -88,7 +88,7 @@ const INIT: [&str; 9] = [
     "ops@example.com",
 ];
 
-/// A desk whose folder has the parameters already.
+/// A desk whose folder already has the parameters.
 fn prepared(name: &str, scenario: Scenario) -> Desk {
     let desk = Desk::new(name, scenario);
     let output = desk.run(&INIT);
@@ -97,7 +97,7 @@ fn prepared(name: &str, scenario: Scenario) -> Desk {
 }
 
 #[test]
-fn init_finds_what_can_be_seen_and_writes_the_parameters_of_the_stack() {
+fn init_discovers_the_resources_and_writes_the_parameters_of_the_stack() {
     let desk = prepared("init", simulator::pair());
     let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
     for parameter in [
@@ -116,7 +116,7 @@ fn init_finds_what_can_be_seen_and_writes_the_parameters_of_the_stack() {
 }
 
 #[test]
-fn init_overwrites_nothing_without_being_told_and_keeps_what_else_is_in_the_file() {
+fn init_overwrites_only_with_an_option_and_keeps_the_rest_of_the_file() {
     let desk = Desk::new("init-again", simulator::pair());
     let file = desk.folder.join("samconfig.toml");
     let before = "# ours\nversion = 0.1\n\n[default.deploy.parameters]\nstack_name = \"licenses\"\nparameter_overrides = \"A=1\"\n";
@@ -134,7 +134,7 @@ fn init_overwrites_nothing_without_being_told_and_keeps_what_else_is_in_the_file
 }
 
 #[test]
-fn init_asks_only_for_what_it_cannot_see() {
+fn init_asks_only_for_values_that_it_cannot_discover() {
     let alone = Desk::new("init-alone", simulator::pair().instance(names::STANDBY, |standby| standby.terminated()));
     let output = alone.run(&INIT);
     assert_eq!(status(&output), Some(2));
@@ -153,7 +153,7 @@ fn init_asks_only_for_what_it_cannot_see() {
 }
 
 #[test]
-fn audit_tells_what_is_wrong_by_its_exit_status_and_changes_nothing() {
+fn audit_reports_findings_in_its_exit_status_and_changes_nothing() {
     let desk = prepared("audit", simulator::pair());
     let fine = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
@@ -170,7 +170,7 @@ fn audit_tells_what_is_wrong_by_its_exit_status_and_changes_nothing() {
 }
 
 #[test]
-fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
+fn audit_reports_a_topic_without_subscriptions() {
     let desk = prepared("nobody-subscribed", simulator::pair());
     desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
     let audited = desk.run(&["--set", TOPIC, "audit"]);
@@ -179,7 +179,7 @@ fn audit_says_that_nobody_gets_the_reports_which_no_mail_can() {
 }
 
 #[test]
-fn plan_and_audit_end_badly_for_a_warning_and_not_for_what_is_only_good_to_know() {
+fn plan_and_audit_fail_for_a_warning_but_not_for_information() {
     use token_failover::model::finding::Severity;
     let worlds: [(Severity, Scenario, &str); 3] = [
         (Severity::Info, simulator::pair(), "TOKEN_SERVER_CLIENTS="),
@@ -209,7 +209,7 @@ fn plan_and_audit_end_badly_for_a_warning_and_not_for_what_is_only_good_to_know(
 }
 
 #[test]
-fn failover_moves_and_publishes_only_if_somebody_says_yes() {
+fn failover_moves_and_publishes_only_after_confirmation() {
     let desk = prepared("failover", simulator::pair());
     let nobody = desk.run(&["--set", TOPIC, "failover"]);
     assert_eq!(status(&nobody), Some(2));
@@ -224,14 +224,14 @@ fn failover_moves_and_publishes_only_if_somebody_says_yes() {
     }
     assert_eq!(desk.simulator.messages().len(), 1);
     let again = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
-    assert_eq!(status(&again), Some(0), "it has it already: {}", stdout(&again));
+    assert_eq!(status(&again), Some(0), "the target already has the interface: {}", stdout(&again));
 
-    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::STRANGER, "--yes"]);
+    let refused = desk.run(&["--set", TOPIC, "failover", "--to", names::NON_MEMBER, "--yes"]);
     assert_eq!(status(&refused), Some(1), "{}", stdout(&refused));
 }
 
 #[test]
-fn pause_and_resume_are_marked_published_and_said() {
+fn pause_and_resume_are_tagged_published_and_printed() {
     let desk = prepared("pause", simulator::pair());
     let tag = || desk.simulator.world(|world| world.tag(names::INTERFACE, "token-failover:paused").map(str::to_owned));
 
@@ -267,7 +267,7 @@ fn pause_and_resume_are_marked_published_and_said() {
 }
 
 #[test]
-fn a_pause_without_a_right_end_is_refused_with_what_is_right() {
+fn a_pause_with_an_invalid_end_is_refused_with_the_valid_forms() {
     let desk = prepared("pause-until", simulator::pair());
     for until in ["8d", "tomorrow", "2020-01-01T00:00:00Z", ""] {
         let refused = desk.run(&["--set", TOPIC, "pause", "--until", until]);
@@ -278,7 +278,7 @@ fn a_pause_without_a_right_end_is_refused_with_what_is_right() {
 }
 
 #[test]
-fn a_pause_needs_no_name_of_a_document_that_the_stack_has_made() {
+fn pause_does_not_need_the_name_of_the_stacks_document() {
     let desk = prepared("pause-document", simulator::pair());
     let document = "FAILOVER_ACTIVATION_DOCUMENT=restart-service";
     let paused = desk.run(&["--set", TOPIC, "--set", document, "pause"]);
@@ -287,7 +287,7 @@ fn a_pause_needs_no_name_of_a_document_that_the_stack_has_made() {
 }
 
 #[test]
-fn a_failover_that_is_denied_in_the_middle_shows_what_was_done_and_where_the_interface_is() {
+fn a_failover_that_is_denied_halfway_shows_its_steps_and_the_place_of_the_interface() {
     let desk = prepared("denied-in-the-middle", simulator::pair());
     desk.simulator.deny("DetachNetworkInterface");
 
@@ -310,9 +310,9 @@ fn a_failover_that_is_denied_in_the_middle_shows_what_was_done_and_where_the_int
 }
 
 #[test]
-fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
-    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
-    let desk = prepared("document", asleep);
+fn failover_needs_the_name_of_the_stacks_document() {
+    let inactive = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
+    let desk = prepared("document", inactive);
     let file = desk.folder.join("samconfig.toml");
     let written = fs::read_to_string(&file).expect("init wrote it");
     let word = "parameter_overrides = '";
@@ -338,9 +338,9 @@ fn failover_needs_the_name_of_a_document_that_the_stack_has_made() {
 }
 
 #[test]
-fn a_failover_after_which_the_token_server_is_not_woken_has_not_ended_well() {
-    let asleep = simulator::pair().instance(names::STANDBY, |standby| standby.command_fails());
-    let desk = prepared("not-woken", asleep);
+fn a_failover_fails_if_the_token_server_is_not_activated() {
+    let inactive = simulator::pair().instance(names::STANDBY, |standby| standby.command_fails());
+    let desk = prepared("not-activated", inactive);
     let document = format!("FAILOVER_ACTIVATION_DOCUMENT={}", names::DOCUMENT);
     let moved = desk.run(&["--set", TOPIC, "--set", &document, "failover", "--yes"]);
     assert_eq!(status(&moved), Some(1), "{}", stderr(&moved));
@@ -348,7 +348,7 @@ fn a_failover_after_which_the_token_server_is_not_woken_has_not_ended_well() {
 }
 
 #[test]
-fn what_cannot_be_told_is_one_sentence_and_a_hint() {
+fn an_error_is_one_sentence_and_a_hint() {
     let desk = prepared("trouble", simulator::pair());
     let no_topic = desk.run(&["plan"]);
     assert_eq!(status(&no_topic), Some(2));
@@ -363,7 +363,7 @@ fn what_cannot_be_told_is_one_sentence_and_a_hint() {
     assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
 }
 
-/// What the command says that could not be told, without its colors, and nothing on standard output.
+/// The error of the command without its colors. Checks that standard output is empty.
 #[track_caller]
 fn assert_untold(output: &Output, problem: &str, hint: &str) {
     let text = stderr(output);
@@ -375,7 +375,7 @@ fn assert_untold(output: &Output, problem: &str, hint: &str) {
 }
 
 #[test]
-fn whatever_keeps_the_command_from_telling_is_said_in_a_sentence_whichever_task_it_was() {
+fn every_task_explains_its_failure_in_one_sentence() {
     for task in ["audit", "plan", "init"] {
         let ask = |desk: &Desk| {
             let again = [&INIT[..], &["--yes"]].concat();
@@ -397,7 +397,7 @@ fn whatever_keeps_the_command_from_telling_is_said_in_a_sentence_whichever_task_
             assert_untold(&ask(&desk), problem, "sign in again");
         }
         desk.simulator.calm();
-        // Another account and another Region are told in the same way, for EC2 does not tell them apart.
+        // EC2 gives the same answer for another account and another Region, so the error covers both.
         desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
         let problem = "eni-0ddddddddddddddd1 was not found in eu-west-1 in this account";
         assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
@@ -417,7 +417,7 @@ fn the_first_line_of_progress_comes_before_the_first_answer() {
     }
 }
 
-/// Runs the command with these files of AWS's own instead of credentials in the environment.
+/// Runs the command with these AWS configuration files instead of credentials in the environment.
 fn with_aws_files(desk: &Desk, config: &str) -> Output {
     let file = desk.folder.join("aws-config");
     fs::write(&file, config).expect("written");
@@ -429,7 +429,7 @@ fn with_aws_files(desk: &Desk, config: &str) -> Output {
 }
 
 #[test]
-fn credentials_of_a_process_are_taken() {
+fn credentials_of_a_process_are_used() {
     let desk = prepared("process", simulator::pair());
     let answer = r#"{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"not a secret"}"#;
     fs::write(desk.folder.join("credentials.json"), answer).expect("written");
@@ -439,7 +439,7 @@ fn credentials_of_a_process_are_taken() {
 }
 
 #[test]
-fn a_session_of_iam_identity_center_that_has_ended_is_told() {
+fn an_expired_session_of_iam_identity_center_is_reported() {
     let desk = prepared("sso", simulator::pair());
     let config = "[default]\nsso_session = ops\nsso_account_id = 123456789012\nsso_role_name = ops\n\n[sso-session ops]\n\
                   sso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n";
@@ -466,7 +466,7 @@ fn a_token_server_that_does_not_answer_is_a_finding() {
     desk.stop_token_server();
     let refused = desk.run(&["--set", TOPIC, "plan"]);
     assert_eq!(status(&refused), Some(1), "{}", stderr(&refused));
-    // Whoever refuses may be another machine with the same private address, so it is told and nothing is concluded.
+    // Another machine with the same private address may have refused, so the report has no conclusion.
     let expected = format!(
         "warning   The token server does not answer at {address} on TCP 27007, 27008 (connection refused), as seen from here. \
          [ports-not-answering]"
@@ -513,7 +513,7 @@ fn license_file(name: &str) -> String {
 }
 
 #[test]
-fn a_license_file_is_read_for_what_it_names_and_none_of_its_license_is_printed() {
+fn license_prints_what_the_file_names_and_none_of_its_license_text() {
     let desk = Desk::new("license", simulator::pair());
     let fine = desk.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
     assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
@@ -550,7 +550,7 @@ fn init_takes_ports_and_hostid_from_the_license_file() {
     assert!(written.contains("TokenServerHostid=\"0273ae2adc81\""), "{written}");
 }
 
-/// The log of the function for one invocation, as its lines are.
+/// The log lines of one invocation of the function.
 fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
     use std::sync::{Arc, Mutex};
     use token_failover::act::run::Record;
@@ -579,7 +579,7 @@ fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_log_is_planned_again_and_a_plan_that_differs_is_told() {
+fn replay_reports_a_plan_that_differs_from_the_log() {
     let desk = Desk::new("replay", simulator::pair());
     let mut lines = log_of(simulator::pair().instance(names::HOLDER, |holder| holder.stopped()), "holder-stopped");
     let write = |lines: &[Value]| {
@@ -616,7 +616,7 @@ fn completions_and_the_manual_are_printed() {
     }
 }
 
-/// The same line, in which every port answers within a millisecond.
+/// The line with one millisecond for the answer of every port.
 fn with_equal_times(line: &str) -> String {
     let pieces = line.split(" in ").map(|piece| match piece.split_once(" ms") {
         Some((time, rest)) if time.bytes().all(|b| b.is_ascii_digit()) => format!("1 ms{rest}"),
@@ -625,7 +625,7 @@ fn with_equal_times(line: &str) -> String {
     pieces.collect::<Vec<_>>().join(" in ")
 }
 
-/// What a person sees who runs the commands one after the other, with the times made equal.
+/// The output of the commands, run one after the other, with equal times.
 fn transcript() -> String {
     let desk = Desk::new("transcript", simulator::pair());
     let topic = TOPIC.to_owned();
@@ -640,7 +640,7 @@ fn transcript() -> String {
         let output = desk.run(arguments);
         text.push_str(&format!("$ token-failover {}\n{}{}\n", arguments.join(" "), stderr(&output), stdout(&output)));
     }
-    // The token server has an address of this machine, and the subnet's is what a person sees.
+    // The token server has a loopback address. The transcript shows the address in the subnet.
     let text = text.replace(&desk.address, names::PRIVATE_IP);
     let is_run = |word: &str| word.starts_with("token-failover:owed:");
     let lines = text.lines().map(|line| {
@@ -660,7 +660,7 @@ fn transcript() -> String {
 }
 
 #[test]
-fn the_transcript_in_the_documentation_is_what_is_printed() {
+fn the_transcript_in_the_documentation_is_the_real_output() {
     let document = fs::read_to_string(root().join("docs/operator.md")).expect("the document");
     let shown =
         document.split("```console\n").nth(1).and_then(|rest| rest.split("\n```").next()).expect("a transcript");

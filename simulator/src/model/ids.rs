@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_names_the_same_things() {
+    fn the_same_seed_gives_the_same_ids() {
         let (mut one, mut other) = (Ids::from_seed(7), Ids::from_seed(7));
         for _ in 0..100 {
             let id = one.resource(&ATTACHMENT);

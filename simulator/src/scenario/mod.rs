@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resized_instance_takes_what_its_new_type_takes() {
+    fn a_resized_instance_has_the_limits_of_its_new_type() {
         let mut world = pair().interface(names::INTERFACE, |interface| interface.free()).world();
         world.set_instance_type(names::STANDBY, "t3.micro").unwrap();
         assert_eq!(world.region().instance(names::STANDBY).unwrap().interface_limit, 2);

@@ -40,7 +40,7 @@ pub fn primary() -> Scenario {
 
 /// The pair and a third instance, stopped, and a stranger.
 pub fn trio() -> Scenario {
-    pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::STRANGER, |instance| instance)
+    pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::NON_MEMBER, |instance| instance)
 }
 
 impl Scenario {

@@ -545,7 +545,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_takes_effect_half_way() {
+    async fn a_call_takes_effect_halfway_through_its_latency() {
         let simulator = pair().timings(Timings::realistic()).build();
         simulator.call(detach()).await.unwrap();
         assert_eq!(simulator.now(), milliseconds(30));
@@ -587,7 +587,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sns_refuses_in_its_own_words() {
+    async fn sns_refuses_with_its_own_codes() {
         let simulator = pair().build();
         simulator.fail_next("Publish", 1, Disruption::Deny);
         simulator.fail_next("Publish", 1, Disruption::Throttle);
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn systems_manager_refuses_in_its_own_words_too() {
+    async fn systems_manager_refuses_with_its_own_codes() {
         let simulator = pair().build();
         let send = || SendCommand::to(names::STANDBY, names::DOCUMENT);
         for (disruption, expected) in
@@ -623,7 +623,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_takes_its_time_and_is_no_call() {
+    async fn a_connection_takes_time_and_is_not_a_call() {
         let simulator = pair().timings(Timings::realistic()).build();
         simulator.disrupt(|_| Disruption::Hang);
         simulator.at(milliseconds(40), |world| world.kill_token_server(names::HOLDER).unwrap());
@@ -651,7 +651,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_call_takes_effect_when_nobody_waits_for_it_any_longer() {
+    async fn a_late_call_takes_effect_after_the_caller_has_given_up() {
         let simulator = pair().build();
         simulator.fail_next("DetachNetworkInterface", 1, Disruption::Late(seconds(20)));
         assert_eq!(simulator.call(detach()).await.unwrap_err(), CallError::Dropped);
@@ -675,7 +675,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stale_read_shows_what_was() {
+    async fn a_stale_read_returns_an_earlier_state() {
         let simulator = pair().build();
         tokio::time::sleep(seconds(10)).await;
         simulator.call(detach()).await.unwrap();
@@ -717,7 +717,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_disrupts_knows_the_call() {
+    async fn a_disruption_receives_the_call() {
         let simulator = pair().build();
         simulator.disrupt(|call| {
             let is_meant = call.nth == 2 && call.parameters.get("InstanceId") == Some(names::STANDBY);
@@ -730,7 +730,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn others_act_at_their_time_and_around_calls() {
+    async fn actions_of_others_happen_at_a_time_or_around_a_call() {
         let simulator = pair().timings(Timings { stop: seconds(6), ..Timings::default() }).build();
         simulator.at(seconds(5), |world| world.stop(names::HOLDER).unwrap());
         simulator.on_call("DescribeInstances", 2, When::Before, |world| world.start(names::HOLDER).unwrap());
@@ -776,7 +776,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn concurrent_calls_have_turns_even_without_latency() {
+    async fn concurrent_calls_take_turns_even_without_latency() {
         let simulator = pair().build();
         simulator.call(detach()).await.unwrap();
         let attach = |id| simulator.call(AttachNetworkInterface::to(id, names::INTERFACE, 1));
@@ -787,7 +787,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reset_forgets_everything() {
+    async fn a_reset_restores_the_scenario() {
         let simulator = pair().build();
         simulator.deny("CreateTags");
         simulator.call(detach()).await.unwrap();

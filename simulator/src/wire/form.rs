@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_over_is_an_unknown_parameter() {
+    fn an_unused_parameter_is_unknown() {
         let mut form = Form::parse(b"InstanceId=i-1&InstanceType=m5.large");
         form.take("InstanceId");
         assert_eq!(form.finish().unwrap_err().code, "UnknownParameter");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_number_is_an_invalid_value_and_a_missing_one_a_missing_parameter() {
+    fn an_invalid_number_is_an_invalid_value_and_a_missing_one_a_missing_parameter() {
         let mut form = Form::parse(b"DeviceIndex=one&Force=yes");
         assert_eq!(form.require_parsed::<u32>("DeviceIndex").unwrap_err().code, "InvalidParameterValue");
         assert_eq!(form.require_parsed::<u32>("DeviceIndex").unwrap_err().code, "MissingParameter");

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_of_ec2() {
+    async fn an_answer_of_ec2_on_the_wire() {
         let simulator = pair().build();
         let body = format!("Action=DetachNetworkInterface&Version=2016-11-15&AttachmentId={}", names::ATTACHMENT);
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_ec2() {
+    async fn an_error_of_ec2_on_the_wire() {
         let simulator = pair().build();
         let body = "Action=DescribeNetworkInterfaces&Version=2016-11-15&NetworkInterfaceId.1=eni-0aaaaaaaaaaaaaaa9";
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_and_an_error_of_sns() {
+    async fn an_answer_and_an_error_of_sns_on_the_wire() {
         let simulator = pair().build();
         let publish = |topic: &str| format!("Action=Publish&Version=2010-03-31&Message=m&TopicArn={topic}");
         let (status, body) = post(&simulator, &publish(names::TOPIC)).await;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_instance_on_the_wire_says_what_may_be_done_to_it() {
+    async fn an_instance_on_the_wire_has_auto_recovery_and_its_source_dest_check() {
         let simulator = pair()
             .instance(names::STANDBY, |instance| {
                 instance.auto_recovery(crate::world::AutoRecovery::Disabled).without_source_dest_check()
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_read_knows_is_an_unknown_parameter() {
+    async fn a_parameter_that_a_read_does_not_have_is_unknown() {
         let simulator = pair().build();
         let attribute = format!("&InstanceId={}&Attribute=disableApiTermination", names::HOLDER);
         for (action, parameters) in [
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_comes_in_is_answered() {
+    async fn every_request_is_answered() {
         let simulator = pair().build();
         for body in [
             "",
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_disrupted_call_is_disrupted_on_the_wire_too() {
+    async fn a_disruption_applies_on_the_wire() {
         let simulator = pair().build();
         let body = "Action=DescribeInstances&Version=2016-11-15";
         simulator.fail_next("DescribeInstances", 1, Disruption::DropAfter);
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn however_garbled_a_request_is_it_is_answered() {
+    async fn a_garbled_request_is_answered() {
         let simulator = pair().build();
         let bodies = [
             "Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag:a&Filter.1.Value.1=b*&MaxResults=5",

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_leaves_what_it_was_on_unless_that_is_forbidden() {
+    fn an_address_leaves_its_interface_unless_reassociation_is_forbidden() {
         let mut world = pair().world();
         let target = primary_of(names::STANDBY);
         let mut request = AssociateAddress::with_interface(names::ALLOCATION, &target);
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn by_instance_id_it_must_be_clear_which_interface_is_meant() {
+    fn an_association_by_instance_id_needs_a_single_interface() {
         let mut world = pair().address(OTHER, |address| address).world();
         let by_instance = |id: &str| AssociateAddress {
             allocation_id: OTHER.to_owned(),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_world_around_the_interface_has_to_allow_it() {
+    fn an_association_needs_an_internet_gateway_and_an_instance_in_a_stable_state() {
         let free = |world: crate::Scenario| world.address(names::ALLOCATION, |address| address.free());
         let request = AssociateAddress::with_interface(names::ALLOCATION, names::INTERFACE);
 
@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn an_association_ends_once() {
+    fn an_association_is_removed_once() {
         let mut world = pair().world();
         world.act(DisassociateAddress::of(names::ASSOCIATION)).unwrap();
         assert_eq!(on(&world, names::ALLOCATION), None);
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_not_there_is_not_found() {
+    fn a_missing_address_is_not_found() {
         let mut world = pair().world();
         assert_eq!(code(world.act(DescribeAddresses::of(OTHER))), "InvalidAllocationID.NotFound");
         let by_ip = DescribeAddresses { public_ips: vec!["203.0.113.99".to_owned()], ..DescribeAddresses::default() };

@@ -20,7 +20,7 @@ const DEFAULT_TIMEOUT: u64 = 3600;
 /// In characters (service model, `Comment`).
 const LONGEST_COMMENT: usize = 100;
 /// Instances of one request (service model, `InstanceIdList`).
-const MOST_INSTANCES: usize = 50;
+const MAX_INSTANCES: usize = 50;
 
 #[derive(Debug, Clone, Default)]
 pub struct SendCommand {
@@ -118,8 +118,8 @@ impl SendCommand {
     /// The constraints of the service model on what is given.
     fn check_form(&self) -> Result<(), ApiError> {
         documents::check_name("DocumentName", &self.document_name)?;
-        if !(1..=MOST_INSTANCES).contains(&self.instance_ids.len()) {
-            return Err(ApiError::validation("InstanceIds", &format!("have length between 1 and {MOST_INSTANCES}")));
+        if !(1..=MAX_INSTANCES).contains(&self.instance_ids.len()) {
+            return Err(ApiError::validation("InstanceIds", &format!("have length between 1 and {MAX_INSTANCES}")));
         }
         self.instance_ids.iter().try_for_each(|id| check_instance_id("InstanceIds", id))?;
         if self.timeout_seconds.is_some_and(|seconds| !TIMEOUTS.contains(&seconds)) {
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn without_any_time_a_command_is_over_at_the_next_look() {
+    fn a_command_without_duration_has_ended_at_the_next_read() {
         let mut world = pair().world();
         let id = send(&mut world);
         assert_eq!(world.commands()[0].status, CommandStatus::Pending);
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn each_instance_has_commands_end_in_its_own_way() {
+    fn an_instance_determines_how_its_commands_end() {
         for (behavior, expected) in [
             (CommandBehavior::Succeeds, ("Success", "Success", 0)),
             (CommandBehavior::Fails, ("Failed", "Failed", 1)),
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_stops_has_failed_what_it_ran() {
+    fn a_command_fails_when_its_instance_stops() {
         let mut world = pair().instance(names::STANDBY, InstanceSpec::command_never_ends).world();
         let id = send(&mut world);
         world.advance(milliseconds(1));
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_interrupts_never_ends() {
+    fn a_command_that_a_crash_interrupts_never_ends() {
         let mut world = pair().timings(Timings { command: milliseconds(3000), ..Timings::default() }).world();
         let id = send(&mut world);
         world.advance(milliseconds(2000));
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_without_an_agent_that_answers_takes_no_command() {
+    fn an_instance_without_a_responding_agent_accepts_no_command() {
         let mut world = pair().world();
         let refused = |change: &dyn Fn(&mut World)| {
             let mut world = world.clone();
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_those_of_the_document() {
+    fn only_parameters_of_the_document_are_accepted() {
         let mut world = pair()
             .document(names::DOCUMENT, |document| document.required_parameter("Unit"))
             .document("recovery", |document| document.document_type("Automation"))
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_constraint_is_refused() {
+    fn a_request_that_violates_a_constraint_is_refused() {
         let mut world = pair().world();
         let valid = || SendCommand::to(names::STANDBY, names::DOCUMENT);
         let twice = vec![names::STANDBY.to_owned(), names::STANDBY.to_owned()];
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_goes_to_several_instances_and_changes_no_other_names() {
+    fn a_command_goes_to_several_instances_and_leaves_other_ids_as_they_are() {
         let mut world = pair().world();
         let ids = vec![names::HOLDER.to_owned(), names::STANDBY.to_owned()];
         let sent = world.act(SendCommand { instance_ids: ids, ..SendCommand::to("", names::DOCUMENT) }).unwrap();

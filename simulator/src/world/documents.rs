@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_can_be_missing_or_go() {
+    fn a_document_can_be_missing_or_be_deleted() {
         let missing = Err("InvalidDocument".to_owned());
         assert_eq!(describe(&mut pair().without_document(names::DOCUMENT).world(), names::DOCUMENT), missing);
         let mut world = pair().world();

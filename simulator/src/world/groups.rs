@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_missing_lets_the_request_fail() {
+    fn a_missing_group_fails_the_request() {
         let mut world = pair().security_group(names::CLIENT_GROUP, |group| group).world();
         let both = || DescribeSecurityGroups::of([names::GROUP, names::CLIENT_GROUP]);
         assert_eq!(world.act(both()).unwrap().items.len(), 2);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_found_by_what_is_in_them() {
+    fn groups_are_found_by_their_contents() {
         let mut world = pair().world();
         for (name, value, expected) in [
             ("group-name", "default", vec![names::DEFAULT_GROUP]),

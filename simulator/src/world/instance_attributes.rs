@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_protected_instance_keeps_those_of_its_zone_alive_and_no_others() {
+    fn a_protected_instance_blocks_the_termination_of_instances_in_its_zone_only() {
         let mut world = crate::trio()
             .instance(names::HOLDER, InstanceSpec::disable_api_termination)
             .instance(names::THIRD, |instance| instance.zone("eu-west-1b", names::OTHER_SUBNET))
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_and_instance_have_to_exist() {
+    fn attribute_and_instance_must_exist() {
         let mut world = pair().world();
         let missing = DescribeInstanceAttribute::disable_api_termination("i-0aaaaaaaaaaaaaaa9");
         assert_eq!(code(world.act(missing)), "InvalidInstanceID.NotFound");

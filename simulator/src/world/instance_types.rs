@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_described_is_what_an_attach_is_held_to() {
+    fn an_attach_has_the_limits_that_are_described() {
         for limit in 1..=16 {
             let mut scenario = pair().instance(names::STANDBY, |instance| instance.interface_limit(limit));
             for n in 0..16 {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn types_that_do_not_exist_are_all_named() {
+    fn an_error_names_every_type_that_does_not_exist() {
         let mut world = pair().world();
         let error = world.act(DescribeInstanceTypes::of(["t3.small", "t3.huge", "x"])).unwrap_err();
         assert_eq!(

@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_in_an_earlier_state_is_not_done_in_a_later_one() {
+    fn a_pending_stop_is_dropped_when_the_instance_is_terminated() {
         let mut world =
             pair().timings(Timings { stop: seconds(6), shutdown: seconds(1), ..Timings::default() }).world();
         world.stop(names::HOLDER).unwrap();
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn if_one_instance_cannot_be_started_none_is() {
+    fn no_instance_is_started_if_one_cannot_be() {
         let mut world = crate::cold_standby().instance(names::THIRD, |instance| instance.terminated()).world();
         let ids = [names::STANDBY, names::THIRD].map(str::to_owned).to_vec();
         assert_eq!(code(world.act(StartInstances { instance_ids: ids, dry_run: false })), "IncorrectInstanceState");
@@ -688,7 +688,7 @@ mod tests {
     }
 
     #[test]
-    fn instances_are_found_by_what_is_true_of_them_and_of_their_interfaces() {
+    fn instances_are_found_by_their_properties_and_those_of_their_interfaces() {
         let mut world = pair()
             .instance(names::STANDBY, |instance| {
                 instance.auto_recovery(AutoRecovery::Disabled).without_source_dest_check()

@@ -621,7 +621,7 @@ mod tests {
     }
 
     #[test]
-    fn zone_vpc_and_network_card_have_to_fit() {
+    fn zone_vpc_and_network_card_must_match() {
         let elsewhere = |spec: crate::InstanceSpec| spec.zone("eu-west-1b", "subnet-0bbbbbbbbbbbbbbb2");
         let mut world = pair()
             .interface(names::INTERFACE, |interface| interface.free())
@@ -636,7 +636,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_has_to_be_running_or_stopped() {
+    fn an_attach_needs_a_running_or_stopped_instance() {
         for state in [
             InstanceState::Pending,
             InstanceState::Running,
@@ -786,7 +786,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_looks_at_what_is_named_and_changes_nothing() {
+    fn a_dry_run_checks_the_named_resources_and_changes_nothing() {
         let mut world = pair().world();
         let revision = world.revision();
         let mut detach = DetachNetworkInterface::of(names::ATTACHMENT);
@@ -800,7 +800,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_choose_by_what_the_interface_is_and_where_it_is() {
+    fn filters_match_the_properties_and_the_attachment_of_an_interface() {
         let mut world = pair().interface(names::INTERFACE, |interface| interface.tag("Name", "license")).world();
         for (name, value, expected) in [
             ("network-interface-id", names::INTERFACE, 1),
@@ -830,7 +830,7 @@ mod tests {
     }
 
     #[test]
-    fn all_filters_have_to_match_and_one_that_does_not_exist_is_refused() {
+    fn all_filters_must_match_and_an_unknown_one_is_refused() {
         let mut world = pair().world();
         let mut selection = Selection::filter("attachment.instance-id", [names::HOLDER, names::STANDBY]);
         selection.filters.push(Filter::new("attachment.device-index", ["1"]));

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_does_not_run_is_not_heard_of() {
+    fn an_instance_that_does_not_run_loses_its_connection() {
         let seconds = Duration::from_secs;
         let timings = Timings { stop: seconds(6), boot: seconds(8), ..Timings::default() };
         let mut world = pair().instance(names::HOLDER, InstanceSpec::without_agent).timings(timings).world();
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_choose_and_wrong_ones_are_refused() {
+    fn filters_match_and_invalid_ones_are_refused() {
         let mut world = pair().instance(names::HOLDER, InstanceSpec::agent_lost).world();
         let filter = |name: &str, value: &str| DescribeInstanceInformation {
             filters: vec![Filter::new(name, [value])],

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_called_the_world_stays_whole() {
+    fn no_call_breaks_the_invariants_of_the_world() {
         for seed in 0..200 {
             let mut random = Ids::from_seed(seed);
             let mut world = crate::trio()

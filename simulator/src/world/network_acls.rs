@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn acls_are_found_by_what_is_in_them() {
+    fn acls_are_found_by_their_contents() {
         let mut world = pair()
             .network_acl(names::NETWORK_ACL, |acl| {
                 acl.subnet(names::SUBNET).allow_inbound_tcp(100, 27007..=27008, "2001:db8::/32")

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_says_that_it_would_be_allowed_whatever_the_state_of_what_it_names() {
+    fn a_dry_run_succeeds_whatever_the_state_of_the_resource() {
         let requests = dry_runs(names::STANDBY, names::INTERFACE, names::ATTACHMENT);
         let expected: Vec<_> =
             requests.iter().map(|request| (request.action(), "DryRunOperation".to_owned())).collect();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_can_be_made_to_need_the_right_state() {
+    fn a_dry_run_can_be_set_to_check_the_state() {
         let assumptions = Assumptions { dry_run_needs_state: true, ..Assumptions::default() };
         let broken = pair().instance(names::STANDBY, crate::InstanceSpec::terminated).assumptions(assumptions);
         let expected = [
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_needs_what_it_names_to_be_there() {
+    fn a_dry_run_needs_existing_resources() {
         let requests = dry_runs("i-0aaaaaaaaaaaaaaa9", "eni-0aaaaaaaaaaaaaaa9", "eni-attach-0aaaaaaaaaaaaaaa9");
         let expected = [
             ("AttachNetworkInterface", "InvalidNetworkInterfaceID.NotFound"),
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permission_is_looked_at_before_anything_else() {
+    async fn permission_is_checked_first() {
         let simulator = pair().build();
         simulator.disrupt(|_| Disruption::Deny);
         for request in dry_runs("i-9", "eni-9", "eni-attach-9") {
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_about_sns_can_be_read_as_it_was() {
+    fn only_reads_of_sns_are_always_current() {
         let mut world = pair().world();
         let now = std::time::Duration::from_secs(10);
         world.advance(now);

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_out_can_be_missing_or_lead_nowhere() {
+    fn the_default_route_can_be_missing_or_a_blackhole() {
         let default_route = |world: &World| {
             let table = world.region().route_table_of(names::SUBNET).unwrap().clone();
             table.routes.iter().find(|route| route.destination.to_string() == "0.0.0.0/0").map(|route| route.state)
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_found_by_what_is_in_them() {
+    fn tables_are_found_by_their_contents() {
         let mut world = pair()
             .route_table(names::ROUTE_TABLE, |table| {
                 table.subnet(names::OTHER_SUBNET).route("::/0", "eigw-1").blackhole("0.0.0.0/0", "nat-1")

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_rules_all_are_added_or_none() {
+    fn several_rules_are_added_together_or_not_at_all() {
         let mut world = pair().world();
         let mut request = AuthorizeSecurityGroupIngress::tcp(names::GROUP, 27007..=27008, "192.168.0.0/24");
         request.permissions[0].ipv4.push(("10.0.0.0/16".to_owned(), None));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_has_to_make_sense() {
+    fn an_invalid_rule_is_refused() {
         let mut world = pair().world();
         for cidr in ["10.0.0.0/33", "10.0.0.0", "everywhere", ""] {
             let request = AuthorizeSecurityGroupIngress::tcp(names::GROUP, 1..=2, cidr);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subnet_is_there_because_something_is_in_it() {
+    fn a_subnet_exists_if_something_is_in_it() {
         let mut world =
             pair().instance(names::STANDBY, |instance| instance.zone("eu-west-1b", names::OTHER_SUBNET)).world();
         let seen: Vec<_> = world

@@ -232,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn somebody_gets_the_messages_of_the_pair() {
+    fn the_pair_has_a_confirmed_subscription() {
         let mut world = pair().world();
         assert_eq!(subscriptions(&mut world), [email(names::SUBSCRIBER, Standing::Confirmed)]);
         assert_eq!(attributes(&mut world), expected("1", "0", "0"));
     }
 
     #[test]
-    fn nobody_or_nobody_yet_gets_them() {
+    fn a_topic_can_have_no_subscription_or_only_a_pending_one() {
         let mut world = pair().topic(names::TOPIC, TopicSpec::no_subscriptions).world();
         assert_eq!(subscriptions(&mut world), []);
         assert_eq!(attributes(&mut world), expected("0", "0", "0"));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_comes_is_confirmed_and_goes() {
+    fn a_subscription_is_added_confirmed_and_removed() {
         let mut world = pair().topic(names::TOPIC, TopicSpec::no_subscriptions).world();
         world.subscribe(names::TOPIC, "email", "a@example.com").unwrap();
         world.subscribe(names::TOPIC, "sqs", "arn:aws:sqs:eu-west-1:123456789012:q").unwrap();
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_missing_is_not_found() {
+    fn a_missing_topic_is_not_found() {
         let mut world = pair().without_topic(names::TOPIC).world();
         let not_found = (404, "NotFound".to_owned());
         assert_eq!(refusal(world.act(GetTopicAttributes::of(names::TOPIC))), not_found);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn encryption_and_order_are_attributes_where_there_is_any() {
+    fn a_topic_has_attributes_for_its_key_and_its_order() {
         let fifo = "arn:aws:sns:eu-west-1:123456789012:t.fifo";
         let mut world = pair()
             .topic(names::TOPIC, |topic| topic.kms_master_key_id("alias/token-failover"))

@@ -8,7 +8,7 @@ use super::{
 use crate::model::ApiError;
 
 /// "Tag your Amazon EC2 resources", EC2 User Guide: at most 50 tags for each resource, values of up to 256 characters.
-const MOST_TAGS: usize = 50;
+const MAX_TAGS: usize = 50;
 const LONGEST_VALUE: usize = 256;
 /// "Tag keys [...] accept a maximum of 127 Unicode characters. May not begin with `aws:`" (service model, `Tag$Key`).
 /// The guide says 128; the stricter one holds here.
@@ -63,10 +63,10 @@ impl Change for CreateTags {
         for resource in &self.resources {
             let present = world.region().tags(resource)?;
             let new = self.tags.iter().filter(|(key, _)| !present.contains_key(key)).count();
-            if present.len() + new > MOST_TAGS {
+            if present.len() + new > MAX_TAGS {
                 return Err(ApiError::client(
                     "TagLimitExceeded",
-                    format!("The maximum number of tags ({MOST_TAGS}) for '{resource}' has been reached"),
+                    format!("The maximum number of tags ({MAX_TAGS}) for '{resource}' has been reached"),
                 ));
             }
         }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn without_tags_all_are_deleted() {
+    fn a_delete_without_tags_deletes_all() {
         let mut world = pair().interface(names::INTERFACE, |eni| eni.tag("a", "1").tag("b", "2")).world();
         world.act(DeleteTags { resources: vec![names::INTERFACE.to_owned()], ..DeleteTags::default() }).unwrap();
         assert!(world.interface(names::INTERFACE).unwrap().tags.is_empty());
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_resource_has_to_be_there_and_all_of_them() {
+    fn every_tagged_resource_must_exist() {
         let mut world = pair().world();
         let mut request = CreateTags::on(names::INTERFACE, "k", "v");
         request.resources.push("i-0aaaaaaaaaaaaaaa9".to_owned());

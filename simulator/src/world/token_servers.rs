@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn it_leaves_with_the_interface_and_comes_a_while_after_it() {
+    fn the_token_server_stops_with_the_interface_and_starts_some_time_after_its_arrival() {
         let timings =
             Timings { detach: seconds(2), attach: seconds(1), token_server: seconds(5), ..Timings::default() };
         let mut world = pair().timings(timings).world();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn it_leaves_with_the_instance_and_comes_a_while_after_it() {
+    fn the_token_server_stops_with_the_instance_and_starts_some_time_after_it() {
         let timings = Timings { stop: seconds(6), boot: seconds(8), token_server: seconds(5), ..Timings::default() };
         let mut world = pair().timings(timings).world();
         world.stop(names::HOLDER).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_standby_may_have_to_be_woken_each_time_that_the_interface_comes() {
+    fn a_running_standby_may_need_activation_each_time_the_interface_arrives() {
         let mut world = both(InstanceSpec::token_server_on_command).world();
         assert_eq!(answer(&mut world, 0), Ok(()), "the holder has it since its boot");
         // Sent too early.
@@ -266,21 +266,21 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_began_before_the_interface_came_wakes_nothing() {
+    fn a_command_that_began_before_the_interface_arrived_activates_nothing() {
         let timings = Timings { command: seconds(3), token_server: seconds(1), ..Timings::default() };
         let mut world = both(InstanceSpec::token_server_on_command).timings(timings).world();
-        let wake = |world: &mut World| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap();
-        wake(&mut world);
+        let activate = |world: &mut World| world.act(SendCommand::to(names::STANDBY, names::DOCUMENT)).unwrap();
+        activate(&mut world);
         world.advance(seconds(2));
         move_to(&mut world, names::STANDBY);
         assert_eq!(answer(&mut world, 10), Err(Refusal::Refused));
-        wake(&mut world);
+        activate(&mut world);
         assert_eq!(answer(&mut world, 13), Err(Refusal::Refused));
         assert_eq!(answer(&mut world, 14), Ok(()));
     }
 
     #[test]
-    fn a_command_that_fails_wakes_nothing() {
+    fn a_failed_command_activates_nothing() {
         let mut world = both(|instance| instance.token_server_on_command().command_fails()).world();
         move_to(&mut world, names::STANDBY);
         send(&mut world, names::STANDBY);
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn there_may_be_none_or_a_firewall_or_a_machine_that_hangs() {
+    fn an_instance_can_have_no_token_server_or_a_firewall_or_hang() {
         let mut world = both(InstanceSpec::without_token_server).world();
         send(&mut world, names::HOLDER);
         assert_eq!(answer(&mut world, 1), Err(Refusal::Refused));
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn it_dies_and_is_started_again() {
+    fn a_killed_token_server_can_be_started_again() {
         let mut world = pair().timings(Timings { token_server: seconds(5), ..Timings::default() }).world();
         world.kill_token_server(names::HOLDER).unwrap();
         assert_eq!(answer(&mut world, 1), Err(Refusal::Refused));

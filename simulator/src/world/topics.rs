@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_is_not_there_is_not_found_and_nonsense_is_no_topic() {
+    fn a_missing_topic_is_not_found_and_an_invalid_arn_is_refused() {
         let mut world = pair().world();
         let to = |arn: &str| Publish { topic_arn: arn.to_owned(), ..publish("m") };
         assert_eq!(refusal(world.act(to("arn:aws:sns:eu-west-1:123456789012:other"))), (404, "NotFound".to_owned()));

@@ -11,12 +11,12 @@ use self::seeds::FAILED_ONCE;
 use crate::harness::{Lane, play, soak, story, variable};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
-/// How many worlds a plain test run plays. `LAWS_WORLDS` asks for another number.
+/// The number of worlds in a test run, unless `LAWS_WORLDS` sets another.
 const WORLDS: u64 = 128_400;
-/// How many worlds a plain test run plays that nobody has played before.
+/// The number of new worlds in a test run, unless `LAWS_WORLDS` sets another.
 const FRESH_WORLDS: u64 = 2_000;
 
-/// Below the wire.
+/// The lane below the wire.
 #[derive(Debug, Clone, Copy)]
 struct Below;
 
@@ -33,8 +33,8 @@ impl Lane for Below {
         false
     }
 
-    fn doors(self, simulator: &Simulator, _seed: u64) -> (BelowEc2, BelowSns, BelowSsm) {
-        below::doors(simulator, names::TOPIC)
+    fn ports(self, simulator: &Simulator, _seed: u64) -> (BelowEc2, BelowSns, BelowSsm) {
+        below::ports(simulator, names::TOPIC)
     }
 }
 
@@ -44,16 +44,16 @@ fn hold_under_every_fault() {
     soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS), Below);
 }
 
-/// Each run looks where no run has looked. A seed that breaks a law is printed with its story; it belongs into `seeds`.
+/// Plays worlds that no test run has played before. Add a seed that breaks a law to `seeds`.
 #[test]
-fn hold_in_worlds_that_nobody_has_played_before() {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+fn hold_in_new_worlds() {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     let from = variable("LAWS_FROM").unwrap_or(since.as_secs() * 100_000);
     soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Below);
 }
 
 #[test]
-fn hold_where_they_were_broken_once() {
+fn hold_for_the_seeds_that_once_broke_one() {
     let mut broken = String::new();
     for (seed, what) in FAILED_ONCE {
         let played = play(*seed, Below, false);
@@ -65,7 +65,7 @@ fn hold_where_they_were_broken_once() {
 }
 
 #[test]
-fn the_same_seed_is_the_same_story() {
+fn the_same_seed_gives_the_same_story() {
     for seed in 0..40 {
         let (one, other) = (play(seed, Below, true), play(seed, Below, true));
         assert_eq!(one.story, other.story, "seed {seed}");

@@ -1,4 +1,4 @@
-//! Requests to the function, served here.
+//! Serves the requests to the function in this process.
 
 use std::future::Future;
 use std::time::{Duration, SystemTime};
@@ -24,10 +24,10 @@ use tokio::time::Instant;
 use crate::ended::{Ended, Trouble};
 use crate::show;
 
-/// As long as Lambda would give.
+/// The time that Lambda would give.
 const TIME: Duration = Duration::from_secs(300);
 
-/// Serves a request, shows what happens while it does, and prints the report.
+/// Serves a request, shows its progress, and prints the report.
 pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, Trouble> {
     let report = serve(config, request)?;
     if json {
@@ -37,8 +37,8 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     let denied = report.findings.iter().find(|finding| is_denied && finding.code == FindingCode::PermissionDenied);
     let trouble =
         denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
-    // A person whose credentials do not suffice is told that alone, where the rest of the report says nothing but that. What was
-    // changed, or was to be, comes with the whole report.
+    // If the credentials do not suffice, and the rest of the report says only that, the operator sees only that error.
+    // With changes, made or intended, the operator sees the whole report.
     if let Some(trouble) = trouble {
         if !has_tried(&report) {
             return Err(trouble);
@@ -58,7 +58,7 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
         | Outcome::Resumed
         | Outcome::Resolved => worst < Some(Severity::Critical),
         Outcome::Audited => report.reason == Reason::Ready,
-        // What would be done is worth a look, be it a move or a start.
+        // An intended move or start needs the operator's attention.
         Outcome::Planned => {
             let does_something = report.steps.iter().any(|step| step.result == StepResult::Planned);
             !does_something && worst < Some(Severity::Warning)
@@ -68,7 +68,7 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     Ok(if is_well { Ended::Well } else { Ended::Badly })
 }
 
-/// Whether anything was asked of EC2 that changes more than the function's own notes.
+/// Whether the run asked EC2 for a change other than of the function's own tags.
 fn has_tried(report: &Report) -> bool {
     report.steps.iter().any(|record| {
         let only_notes = matches!(
@@ -86,7 +86,7 @@ fn has_tried(report: &Report) -> bool {
     })
 }
 
-/// What a failover would do, in one sentence; `None`: it would move nothing.
+/// The effect of a failover in one sentence, or `None` if it would move nothing.
 pub(crate) fn plan_of(config: Config, request: &Value) -> Result<Option<String>, Trouble> {
     let report = serve(config, request)?;
     Ok(report.movement.as_ref().map(|_| report.summary.clone()))
@@ -95,9 +95,9 @@ pub(crate) fn plan_of(config: Config, request: &Value) -> Result<Option<String>,
 fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
     on_runtime(async {
         let (sdk, _) = look_up(&config.interface_id, config.region.clone()).await?;
-        let doors = aws::clients(&sdk, &config);
+        let ports = aws::clients(&sdk, &config);
         let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
-        let failover = Failover::new(config, doors, Box::new(progress)).probing(prober);
+        let failover = Failover::new(config, ports, Box::new(progress)).probing(prober);
         let now: DateTime<Utc> = SystemTime::now().into();
         let invocation = Invocation {
             payload: request.clone(),
@@ -109,14 +109,14 @@ fn serve(config: Config, request: &Value) -> Result<Report, Trouble> {
     })
 }
 
-/// Asks for the interface before anything else: whatever is wrong with credentials, Region or account shows here, and can be
-/// said in the words of somebody who has mistyped them.
+/// Reads the interface first. A mistake in the credentials, the Region or the account shows here, and the error can
+/// name it.
 pub(crate) async fn look_up(
     interface: &NetworkInterfaceId,
     region: Option<String>,
 ) -> Result<(SdkConfig, NetworkInterface), Trouble> {
     anstream::eprintln!("asking EC2 about {interface} ...");
-    // The Region of the settings, where they name one, is the one that is meant.
+    // A Region in the settings comes first.
     let sdk = aws::sdk_config_in(region).await;
     let Some(region) = sdk.region().map(ToString::to_string) else {
         let hint = "Set AWS_REGION, or pass --set AWS_REGION=eu-west-1.";
@@ -133,7 +133,7 @@ pub(crate) async fn look_up(
     }
 }
 
-/// Runs what waits for AWS.
+/// Runs a future that waits for AWS.
 pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
@@ -141,7 +141,7 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T, Trouble>>) -> R
     runtime.block_on(work)
 }
 
-/// What happens, while it happens.
+/// Prints the progress of the run.
 fn progress(record: Record<'_>) {
     match record {
         Record::Begun(step, resource) => anstream::eprintln!("  {step} {resource} ..."),
@@ -157,7 +157,7 @@ fn progress(record: Record<'_>) {
     }
 }
 
-/// What a person who stands at a keyboard has to know: nobody else tries it again.
+/// The error for an operator, who must retry: Lambda does not.
 fn trouble(failure: Failure) -> Trouble {
     let text = failure.to_string();
     match failure {
@@ -167,7 +167,7 @@ fn trouble(failure: Failure) -> Trouble {
     }
 }
 
-/// A call that had no answer, or not the one that was hoped for.
+/// A call without an answer, or with an error.
 pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
     let CallError { action, message, code, .. } = &error;
     if let Some(problem) = of_credentials(message) {
@@ -193,8 +193,8 @@ pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
     }
 }
 
-/// Error codes by which AWS says that it does not know who asks. EC2's documentation has AuthFailure under the same heading
-/// as a missing permission. Source: "Error codes for the Amazon EC2 API".
+/// Error codes for unknown or invalid credentials. EC2's documentation lists AuthFailure under the same heading as a
+/// missing permission. Source: "Error codes for the Amazon EC2 API".
 const NOT_ACCEPTED: [&str; 8] = [
     "AuthFailure",
     "ExpiredToken",
@@ -206,7 +206,7 @@ const NOT_ACCEPTED: [&str; 8] = [
     "UnrecognizedClientException",
 ];
 
-/// What is wrong with the credentials, by what the SDK says when it has none to sign a request with.
+/// The fault of the credentials, from the SDK's error when it has none to sign a request.
 fn of_credentials(message: &str) -> Option<String> {
     let lower = message.to_ascii_lowercase();
     if lower.contains("no credentials") || lower.contains("no providers in chain") {

@@ -1,15 +1,15 @@
-//! How the command ended: well, badly, or in trouble.
+//! The end of the command: success, findings, or an error.
 
-/// How it ended.
+/// The end of the command, which determines its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// All is as it should be.
+    /// Success, without findings.
     Well,
-    /// There are findings, or something was refused or failed.
+    /// Findings, a refusal, or a failure.
     Badly,
 }
 
-/// Why it could not be told: one sentence, and what to do.
+/// An error of the command: one sentence, and what to do.
 #[derive(Debug)]
 pub(crate) struct Trouble {
     pub(crate) problem: String,

@@ -1,4 +1,4 @@
-//! What the function has left behind: reports and log lines.
+//! Reads reports and log lines of the function from files.
 
 use std::io::Read;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(crate) fn report(file: &Path, json: bool) -> Result<Ended, Trouble> {
     Ok(Ended::Well)
 }
 
-/// Plans every observation in a log again.
+/// Plans every observation in a log again and compares the plans.
 pub(crate) fn replay(file: &Path, json: bool) -> Result<Ended, Trouble> {
     let text = read(file)?;
     let mut setting: Option<(Config, Intent)> = None;
@@ -91,17 +91,17 @@ fn read(file: &Path) -> Result<String, Trouble> {
     text.map_err(|error| Trouble::new(format!("{}: {error}", file.display()), ""))
 }
 
-/// The JSON documents in a text: one, or one a line. Lines that are none are left out, as CloudWatch and tools put some
-/// between.
+/// The JSON documents in a string: one document, or one on each line. Other lines are skipped, because CloudWatch and
+/// tools add some.
 fn documents(text: &str) -> Vec<Value> {
     match serde_json::from_str(text) {
         Ok(document) => vec![document],
-        // Some tools print the time of a line before it.
+        // Some tools print a timestamp before each line.
         Err(_) => text.lines().filter_map(|line| serde_json::from_str(&line[line.find('{')?..]).ok()).collect(),
     }
 }
 
-/// The report in a document, however deep SNS and SQS have wrapped it.
+/// The report in a document, through any layers of SNS and SQS.
 fn find_report(document: &Value, depth: usize) -> Option<Report> {
     if depth > 4 {
         return None;
@@ -109,7 +109,7 @@ fn find_report(document: &Value, depth: usize) -> Option<Report> {
     if document.get("schemaVersion").is_some() {
         return serde_json::from_value(document.clone()).ok();
     }
-    // A log line, SNS's envelope, SQS's answer, and the message of a topic with one text for each protocol.
+    // A log line, SNS's envelope, SQS's answer, and a message with one string for each protocol.
     ["report", "Message", "Body", "body", "Messages", "Records", "Sns", "lambda", "sqs"].iter().find_map(|field| {
         match document.get(field)? {
             Value::String(inner) => find_report(&serde_json::from_str(inner).ok()?, depth + 1),

@@ -1,4 +1,4 @@
-//! From the license interface to the parameters of the stack: whatever can be seen is not asked for.
+//! Derives the parameters of the stack from the license interface, and asks only for values that EC2 does not show.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 use crate::asked;
 use crate::ended::{Ended, Trouble};
 
-/// What cannot be seen.
+/// The values that EC2 does not show.
 #[derive(Debug, Args)]
 pub(crate) struct Wishes {
     /// The license interface: the one whose MAC address the license names.
@@ -43,7 +43,7 @@ pub(crate) struct Wishes {
     yes: bool,
 }
 
-/// Looks, shows what it found, and writes the parameters.
+/// Reads EC2, shows the values, and writes the parameters.
 pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     let license = wishes.license.as_deref().map(crate::license::read).transpose()?;
     let found = look(wishes)?;
@@ -76,7 +76,7 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     Ok(if findings.is_empty() { Ended::Well } else { Ended::Badly })
 }
 
-/// What EC2 says.
+/// The answers of EC2.
 struct Found {
     interface: NetworkInterface,
     /// The other instances in the interface's zone and VPC.
@@ -123,7 +123,8 @@ fn parameters(
     let members: Vec<String> = holder.into_iter().chain(standbys).map(|id| id.to_string()).collect();
     let mut parameters =
         vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
-    // What the license names is what has to be; without one, what the interface has is what will be asked for.
+    // The hostid of the license file comes first. Without a license file, the hostid is the MAC address of the
+    // interface.
     let hostid = license.and_then(License::hostid).unwrap_or_else(|| interface.mac_address.hostid());
     parameters.push(("TokenServerHostid", hostid));
     let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
@@ -136,7 +137,7 @@ fn parameters(
     Ok(parameters)
 }
 
-/// Writes the parameters into the file of SAM, and leaves everything else in it as it is.
+/// Writes the parameters into SAM's file, and keeps the rest of the file.
 fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: bool) -> Result<(), Trouble> {
     let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
     let text = match std::fs::read_to_string(file) {

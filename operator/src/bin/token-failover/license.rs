@@ -1,4 +1,4 @@
-//! What a license file says of its token server. Nothing else of the file is ever printed.
+//! Prints the token server of a license file and the findings. Prints nothing else of the file.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) fn read(file: &Path) -> Result<License, Trouble> {
     License::parse(&bytes).map_err(|error| Trouble::new(format!("{}: {error}", file.display()), error.hint()))
 }
 
-/// Says what the file names, and what will go wrong with it.
+/// Prints what the file names, and its findings.
 pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json: bool) -> Result<Ended, Trouble> {
     let license = read(file)?;
     let mac = interface.map(mac_of).transpose()?;

@@ -1,7 +1,8 @@
-//! `token-failover`: the operator's command. It asks what the function is asked, with the operator's own credentials.
+//! `token-failover`: the operator's command. It serves the requests of the function with the operator's own
+//! credentials.
 //!
-//! Data goes to standard output, everything else to standard error. The exit status is 0 if all is as it should be, 1 if there
-//! are findings or a refusal, and 2 if it could not be told.
+//! Data goes to standard output, everything else to standard error. The exit status is 0 for success, 1 for findings or
+//! a refusal, and 2 for an error of the command.
 
 #![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
 
@@ -76,7 +77,8 @@ enum Task {
     },
     /// Keep the function from changing anything for a while, and publish the pause. Your own failover still works.
     Pause {
-        /// A time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, at most a week ahead. Default: four hours.
+        /// A time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, at most a week ahead. Default: four
+        /// hours.
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         /// The reason, for the report.
@@ -162,7 +164,7 @@ fn run(command: Command) -> Result<Ended, Trouble> {
     }
 }
 
-/// Shows the plan, asks, and moves.
+/// Shows the plan, asks for confirmation, and moves the interface.
 fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, json: bool) -> Result<Ended, Trouble> {
     let request = |dry_run: bool| {
         let mut request = json!({"action": "failover", "dryRun": dry_run});

@@ -1,4 +1,4 @@
-//! The settings of the function, from where an operator has them.
+//! The settings of the function, from SAM's file, the environment and the command line.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use toml_edit::{DocumentMut, Item, Value};
 
 use crate::ended::Trouble;
 
-/// Where the settings come from.
+/// The sources of the settings.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
     /// The file with the stack's parameters, as written by `sam deploy --guided`.
@@ -20,14 +20,14 @@ pub(crate) struct Source {
     set: Vec<String>,
 }
 
-/// What the settings are needed for.
+/// The use of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To look, and to tell.
+    /// To read and report.
     Look,
     /// To move the interface.
     Move,
-    /// To pause the function, or to end that: nobody is woken.
+    /// To pause the function or end a pause. No token server is activated.
     Pause,
 }
 
@@ -35,7 +35,7 @@ const ACTIVATION: &str = "FAILOVER_ACTIVATION_DOCUMENT";
 const ACTIVATION_PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
 
 impl Source {
-    /// The settings: of the file, over them the environment, over that what was set.
+    /// The settings. The environment overrides the file, and `--set` overrides both.
     pub(crate) fn config(&self, purpose: Purpose) -> Result<Config, Trouble> {
         let mut variables = self.of_file()?;
         let known = |name: &str| VARIABLES.contains(&name) || name == "AWS_REGION";
@@ -50,8 +50,8 @@ impl Source {
             };
             variables.insert(name.to_owned(), value.to_owned());
         }
-        // The template's word for a document that the stack makes. Its name is in the outputs of the stack, and not in its
-        // parameters.
+        // The template's value for a document that the stack creates. The name of the document is an output of the
+        // stack.
         if variables.get(ACTIVATION).is_some_and(|document| document == "restart-service") {
             let give = format!("Pass the stack's output ActivationDocument: --set {ACTIVATION}=NAME");
             match purpose {
@@ -90,7 +90,7 @@ impl Source {
     }
 }
 
-/// The parameters in the file of SAM as environment variables of the function.
+/// The parameters in SAM's file as environment variables of the function.
 fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
     let parameters = document.get("default").and_then(|part| part.get("deploy")?.get("parameters"));
@@ -108,7 +108,7 @@ fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
         .map(|(name, value)| (variable(name), value.to_owned()))
         .filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty())
         .collect();
-    // The template's word for a repair of nothing; the function's is no word at all.
+    // The template's value for no repairs. The function's value is the empty string.
     if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
         variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
     }

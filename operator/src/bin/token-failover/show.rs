@@ -9,14 +9,14 @@ use token_failover::tell::notification;
 
 use crate::ended::Trouble;
 
-/// Something is wrong.
+/// The style of a problem.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 const GOOD: Style = AnsiColor::Green.on_default();
 
 const LISTENING: &str = "ports answer";
 
-/// Prints something as JSON.
+/// Prints a value as JSON.
 pub(crate) fn document(value: &impl Serialize) -> Result<(), Trouble> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Trouble::new(format!("the result could not be written as JSON: {error}"), ""))?;
@@ -24,7 +24,7 @@ pub(crate) fn document(value: &impl Serialize) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Prints a report: first what a person asks for, then the details.
+/// Prints a report: first the summary, then the details.
 pub(crate) fn report(report: &Report) {
     let server = &report.token_server;
     anstream::println!("{}\n", report.summary);
@@ -87,7 +87,7 @@ pub(crate) fn report(report: &Report) {
     findings(&report.findings);
 }
 
-/// How findings of a severity look.
+/// The style of a severity.
 pub(crate) fn style(severity: Severity) -> Style {
     match severity {
         Severity::Critical => BAD,

@@ -1,8 +1,8 @@
-//! The judge: is told of everything that happens, and knows the laws.
+//! The checker receives everything that happens in a world and applies the laws.
 //!
-//! A law is about what a run may do by what it knew, so the judge keeps for every run what it read, and judges every call
-//! that changes something at the moment at which the run decides to make it. Against what was true in the world it judges
-//! as well, but then allows for answers that were old.
+//! A law limits what a run may do with what it knows. The checker therefore records what each run has read, and checks
+//! every change at the moment at which the run decides to make it. It also checks the change against the true state of
+//! the world; that check allows for answers that were old.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -21,8 +21,8 @@ use token_failover::model::observation::{AttachmentStatus, Instance, InstanceSta
 use token_failover::model::report::{Outcome, Report};
 use token_failover::model::tags::REFUSED;
 
-use super::drama::{Act, Drama, Fault, Kill, What, called};
 use super::play::epoch;
+use super::scenario::{Act, Fault, Kill, Request, Scenario, called};
 
 /// The tag that holds a pause.
 const PAUSED: &str = "token-failover:paused";
@@ -30,19 +30,19 @@ const PAUSED: &str = "token-failover:paused";
 /// A law that was broken.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
-    /// Its number in the design.
+    /// Its number in ARCHITECTURE.md.
     pub(crate) law: u8,
     pub(crate) what: String,
 }
 
-/// What was counted.
+/// The figures of one world or of many.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) invocations: u64,
     pub(crate) killed: u64,
     /// Runs that asked EC2 to move the interface.
     pub(crate) failovers: u64,
-    /// Those of them in whose world a call failed, an invocation was killed or somebody else acted.
+    /// Those in whose world a call failed, an invocation was killed or somebody else acted.
     pub(crate) failovers_with_faults: u64,
     pub(crate) calls: u64,
     pub(crate) messages: u64,
@@ -70,62 +70,63 @@ impl Tally {
     }
 }
 
-/// One invocation, and what it knows.
+/// One invocation, and everything that it knows.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) what: What,
+    pub(crate) what: Request,
     pub(crate) began: Duration,
     pub(crate) deadline: Duration,
     pub(crate) kill: Option<Kill>,
     pub(crate) killed: bool,
     pub(crate) ended_at: Option<Duration>,
-    /// Counts the calls at its doors.
+    /// The number of calls that it has made.
     pub(crate) calls: u64,
-    /// Its call at the door is to be the last one, and takes effect late.
+    /// The call that it is making is its last one and takes effect late.
     pub(crate) dies_calling: bool,
-    /// Whether any of its calls was disturbed.
+    /// A fault hit at least one of its calls.
     pub(crate) disturbed: bool,
-    /// The last answer about the interface, and whether the last question got one.
+    /// The last answer about the interface, and whether the last read failed.
     interface: Option<Option<NetworkInterface>>,
     interface_failed: bool,
     has_seen_interface: bool,
-    /// Since when every answer says that the interface does not exist.
+    /// The time since which every answer has said that the interface does not exist.
     missing_since: Option<Duration>,
-    /// The last answer about all members, and whether the last question got one.
+    /// The last answer about all members, and whether the last read failed.
     instances: Option<Vec<Instance>>,
     instances_failed: bool,
-    /// `None`: the last question got no answer.
+    /// `None` if the last read failed.
     checks: Option<BTreeMap<InstanceId, StatusChecks>>,
-    /// Where it saw the interface, and when last, by attachment.
+    /// By attachment: the instance on which it saw the interface, and the last time that it did.
     seen_attached: BTreeMap<String, (InstanceId, Duration)>,
-    /// Members that it saw viable, and members that it saw alive.
+    /// Members that it has seen viable, and members that it has seen alive.
     seen_viable: BTreeSet<InstanceId>,
     seen_alive: BTreeSet<InstanceId>,
-    /// Attachments that it asked to end, and when last, and that it asked for.
+    /// Attachments that it asked EC2 to end, each with the time of the last request.
     pub(crate) left: BTreeMap<String, Duration>,
+    /// Attachments that it created.
     pub(crate) made: BTreeSet<String>,
-    /// Attachments that it saw come to an end.
+    /// Attachments that it has seen end.
     gone: BTreeSet<String>,
     /// Instances to which it asked EC2 to attach the interface.
-    aims: BTreeSet<InstanceId>,
+    targets: BTreeSet<InstanceId>,
     /// Members from which it took the interface.
     pub(crate) took_from: Vec<InstanceId>,
-    /// An attach was refused because the interface is in use, and it has not looked since.
-    has_to_look: bool,
+    /// EC2 refused its attach because the interface is in use, and it has not read the interface since.
+    must_read_again: bool,
     pub(crate) note_failed: bool,
     pub(crate) changes: Vec<String>,
     pub(crate) published: u64,
-    /// How many messages, and notes of which problem they were about, it does not know to have got out.
+    /// The number of messages, and of notes about the mailed problem, whose success it does not know.
     pub(crate) unsure: u32,
-    /// What it has written down of a problem.
+    /// The note of a problem that it has written.
     remembered: Option<String>,
     moves: bool,
-    /// Whether it has asked for a token server to be woken.
-    woke: bool,
+    /// It has sent the command that activates a token server.
+    activated: bool,
 }
 
 impl Run {
-    fn new(what: What, began: Duration, deadline: Duration, kill: Option<Kill>) -> Self {
+    fn new(what: Request, began: Duration, deadline: Duration, kill: Option<Kill>) -> Self {
         Self {
             what,
             began,
@@ -149,20 +150,20 @@ impl Run {
             left: BTreeMap::new(),
             made: BTreeSet::new(),
             gone: BTreeSet::new(),
-            aims: BTreeSet::new(),
+            targets: BTreeSet::new(),
             took_from: Vec::new(),
-            has_to_look: false,
+            must_read_again: false,
             note_failed: false,
             changes: Vec::new(),
             published: 0,
             unsure: 0,
             remembered: None,
             moves: false,
-            woke: false,
+            activated: false,
         }
     }
 
-    /// The note of a problem is there.
+    /// The note of a problem has been written.
     pub(crate) fn remembers(&mut self, value: &str) {
         self.unsure -= 1;
         self.remembered = Some(value.to_owned());
@@ -173,20 +174,20 @@ impl Run {
     }
 }
 
-/// The interface arrived somewhere.
+/// One arrival of the interface on an instance.
 #[derive(Debug, Clone)]
-pub(crate) struct Landing {
+pub(crate) struct Arrival {
     pub(crate) at: Duration,
     pub(crate) attachment: String,
     pub(crate) from: Option<String>,
     pub(crate) to: String,
-    /// The run that attached it; none: somebody else.
+    /// The run that attached it; `None` if it was somebody else.
     pub(crate) by: Option<usize>,
-    /// Whether the instance ran already.
+    /// The instance was already running.
     pub(crate) ran: bool,
 }
 
-/// Something was published.
+/// A published report.
 #[derive(Debug, Clone)]
 pub(crate) struct Published {
     pub(crate) at: Duration,
@@ -197,16 +198,16 @@ pub(crate) struct Published {
     pub(crate) attachment: Option<String>,
 }
 
-/// A pause, as it is on the interface.
+/// A pause, as the tag of the interface has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pause {
     value: String,
-    /// When it was written.
+    /// The time at which the tag was written.
     set_at: Duration,
-    /// Since when the function has been paused, by this one or those that it has replaced.
+    /// The time since which the function has been paused, by this pause or by those that it replaced.
     since: Duration,
     until: Duration,
-    /// When an operator ended it, by what the tag says: a call that takes effect late may write it once more.
+    /// The time in the tag at which an operator ended it. A call that takes effect late may write the tag again.
     resumed: Option<Duration>,
 }
 
@@ -220,21 +221,21 @@ impl Pause {
     }
 }
 
-/// A problem was published, by the run of this number.
+/// A mail about a problem, published by the run of this number.
 #[derive(Debug, Clone)]
-struct Complaint {
-    /// The reason, and what stands in each standby's way.
+struct ProblemMail {
+    /// The reason, and the obstacle for each standby.
     problem: String,
     by: usize,
-    /// Whether it had seen the interface, on which it is to be written down.
+    /// The run had seen the interface, and so could write its note there.
     could_write: bool,
 }
 
-/// What is true of a member, over time.
+/// The true state of a member over time.
 #[derive(Debug, Clone, Default)]
-struct Fortune {
+struct History {
     healthy_since: Option<Duration>,
-    /// It was healthy before anything happened, and ever since.
+    /// It was healthy before anything happened and has been since.
     from_the_start: bool,
     is_viable: bool,
     was_viable_at: Option<Duration>,
@@ -242,52 +243,52 @@ struct Fortune {
     was_alive_at: Option<Duration>,
 }
 
-/// All that the judge knows.
-pub(crate) struct Judge {
-    drama: Drama,
+/// Everything that the checker knows about one world.
+pub(crate) struct Checker {
+    scenario: Scenario,
     narrates: bool,
     story: Vec<(Duration, String)>,
     told: HashMap<(Option<usize>, String), (Duration, String)>,
     pub(crate) runs: Vec<Run>,
-    /// Which run made a call.
+    /// The run that made each call.
     by: HashMap<u64, Option<usize>>,
     faults: HashMap<u64, (Fault, Disruption)>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) tally: Tally,
-    fortunes: BTreeMap<&'static str, Fortune>,
-    /// Where the interface was attached last.
+    histories: BTreeMap<&'static str, History>,
+    /// The instance to which the interface was attached last.
     place: Option<String>,
-    landed: Option<String>,
-    /// Attachments by who asked for them.
+    arrived: Option<String>,
+    /// By attachment: the run that created it.
     attachments: HashMap<String, Option<usize>>,
-    pub(crate) landings: Vec<Landing>,
+    pub(crate) arrivals: Vec<Arrival>,
     pub(crate) published: Vec<Published>,
-    /// The message that was published last, if it was about a problem that lasts.
-    complaint: Option<Complaint>,
-    /// When it was told that a token server may not have been woken.
-    pub(crate) told_asleep: Vec<Duration>,
-    /// When a token server was to be woken, and where.
-    pub(crate) wakings: Vec<(Duration, String)>,
-    /// The pause that the interface has now, and all that it ever had.
+    /// The last published message, if it was about a problem that lasts.
+    problem_mail: Option<ProblemMail>,
+    /// The times of reports that a token server may not have been activated.
+    pub(crate) told_inactive: Vec<Duration>,
+    /// The times and instances of accepted activation commands.
+    pub(crate) activations: Vec<(Duration, String)>,
+    /// The current pause of the interface, and all pauses that it has had.
     pause: Option<Pause>,
     pauses: Vec<Pause>,
     messages: usize,
     pub(crate) last_change: Duration,
     last_act: Duration,
-    /// Somebody else has set DeleteOnTermination of this attachment.
+    /// Attachments whose DeleteOnTermination somebody else has set.
     pub(crate) tampered: BTreeSet<String>,
-    /// The interface was gone at some time.
+    /// The interface did not exist at some time.
     pub(crate) is_gone: bool,
-    /// Nobody acts anymore, and no call fails.
+    /// The faults and the actions of others have ended.
     pub(crate) is_over: bool,
-    troubled: bool,
+    was_disturbed: bool,
     revision: u64,
 }
 
-impl Judge {
-    pub(crate) fn new(drama: Drama, narrates: bool) -> Self {
+impl Checker {
+    pub(crate) fn new(scenario: Scenario, narrates: bool) -> Self {
         Self {
-            drama,
+            scenario,
             narrates,
             story: Vec::new(),
             told: HashMap::new(),
@@ -296,24 +297,24 @@ impl Judge {
             faults: HashMap::new(),
             violations: Vec::new(),
             tally: Tally::default(),
-            fortunes: BTreeMap::new(),
+            histories: BTreeMap::new(),
             place: None,
-            landed: None,
+            arrived: None,
             is_gone: false,
             is_over: false,
             attachments: HashMap::new(),
-            landings: Vec::new(),
+            arrivals: Vec::new(),
             published: Vec::new(),
-            complaint: None,
-            told_asleep: Vec::new(),
-            wakings: Vec::new(),
+            problem_mail: None,
+            told_inactive: Vec::new(),
+            activations: Vec::new(),
             pause: None,
             pauses: Vec::new(),
             messages: 0,
             last_change: Duration::ZERO,
             last_act: Duration::ZERO,
             tampered: BTreeSet::new(),
-            troubled: false,
+            was_disturbed: false,
             revision: 0,
         }
     }
@@ -325,7 +326,7 @@ impl Judge {
         }
     }
 
-    /// The story, with what is repeated told once.
+    /// The story. A line that repeats is printed once, with a count.
     pub(crate) fn story(&self) -> String {
         let mut text = String::new();
         let mut lines = self.story.iter().peekable();
@@ -362,31 +363,31 @@ impl Judge {
         }
     }
 
-    /// The curtain rises.
+    /// Records the state of the world at the start.
     pub(crate) fn begins(&mut self, world: &World) {
         let attachment = world.attachment_of(names::INTERFACE);
         self.place = attachment.map(|attachment| attachment.instance_id.clone());
-        self.landed = attachment.map(|attachment| attachment.id.clone());
-        self.look_at(Duration::ZERO, world);
+        self.arrived = attachment.map(|attachment| attachment.id.clone());
+        self.observe_members(Duration::ZERO, world);
     }
 
-    /// Whether a member was unhealthy at some time after this one.
+    /// Whether a member was unhealthy at some time after `since`.
     pub(crate) fn has_recovered_since(&self, member: &str, since: Duration) -> bool {
-        let fortune = self.fortunes.get(member);
-        fortune.is_some_and(|fortune| fortune.healthy_since.is_none_or(|healthy| healthy > since))
+        let history = self.histories.get(member);
+        history.is_some_and(|history| history.healthy_since.is_none_or(|healthy| healthy > since))
     }
 
-    /// Nobody acts anymore, and no call fails. The failovers until now are those that count.
+    /// Ends the faults and the actions of others. Only failovers until now count.
     pub(crate) fn ends(&mut self) {
         self.is_over = true;
-        if self.troubled {
+        if self.was_disturbed {
             self.tally.failovers_with_faults = self.tally.failovers;
         }
     }
 
     // ---- Invocations ----
 
-    pub(crate) fn begin(&mut self, what: &What, now: Duration, time: Duration, kill: Option<Kill>) -> usize {
+    pub(crate) fn begin(&mut self, what: &Request, now: Duration, time: Duration, kill: Option<Kill>) -> usize {
         let number = self.runs.len();
         self.tell(now, || format!("[{number}] INVOKED: {what}, with {time:?} to go"));
         self.runs.push(Run::new(what.clone(), now, now + time, kill));
@@ -399,10 +400,10 @@ impl Judge {
         self.runs[number].killed = true;
         self.runs[number].ended_at = Some(now);
         self.tally.killed += 1;
-        self.troubled = true;
+        self.was_disturbed = true;
     }
 
-    /// Law 10: it answers before its deadline.
+    /// Law 10: an invocation answers before its deadline.
     pub(crate) fn answered(&mut self, number: usize, now: Duration, answer: &Result<Report, Failure>) {
         self.tell(now, || match answer {
             Ok(report) => format!("[{number}] ANSWERED: {} ({}): {}", report.outcome, report.reason, report.summary),
@@ -410,15 +411,19 @@ impl Judge {
         });
         self.runs[number].ended_at = Some(now);
         let deadline = self.runs[number].deadline;
-        self.hold(10, now, now < deadline, || format!("[{number}] answered at {now:?}, its deadline was {deadline:?}"));
+        self.hold(10, now, now < deadline, || {
+            format!("[{number}] answered at {now:?}, and its deadline was {deadline:?}")
+        });
         let what = self.runs[number].what.clone();
-        if matches!(what, What::Pause { .. } | What::Resume) {
+        if matches!(what, Request::Pause { .. } | Request::Resume) {
             let understood = !matches!(answer, Err(Failure::InvalidRequest(_)));
-            self.hold(15, now, understood, || format!("[{number}] does not understand: {what}"));
+            self.hold(15, now, understood, || format!("[{number}] did not understand: {what}"));
             let said = answer.as_ref().is_ok_and(|report| report.outcome.to_string() == "paused");
             let began = self.runs[number].began;
             let is_so = self.pauses.iter().any(|pause| pause.set_at >= began);
-            self.hold(15, now, !said || is_so, || format!("[{number}] says that it is paused, and it is not"));
+            self.hold(15, now, !said || is_so, || {
+                format!("[{number}] answered that the function is paused, and it is not")
+            });
         }
         let dry = self.runs[number].what.is_dry();
         if let (true, Ok(report)) = (dry, answer) {
@@ -429,11 +434,11 @@ impl Judge {
 
     pub(crate) fn overran(&mut self, number: usize, now: Duration) {
         self.runs[number].ended_at = Some(now);
-        self.troubled = true;
-        self.break_law(10, now, format!("[{number}] has not answered when its time is over"));
+        self.was_disturbed = true;
+        self.break_law(10, now, format!("[{number}] did not answer before its deadline"));
     }
 
-    /// Whether anybody else did anything while this run was at work.
+    /// Whether another run was active, or somebody else acted, while this run was active.
     pub(crate) fn has_rival(&self, number: usize) -> bool {
         let began = self.runs[number].began;
         let others = self.runs.iter().enumerate().filter(|(other, _)| *other != number);
@@ -456,10 +461,10 @@ impl Judge {
         }
         run.has_seen_interface |= matches!(seen, Ok(Some(_)));
         run.interface_failed = seen.is_err();
-        run.has_to_look = false;
+        run.must_read_again = false;
         let is_doubtful = run.missing_since.is_some_and(|since| now < since + Duration::from_secs(15));
         if let Some(interface) = seen.as_ref().ok().filter(|_| !is_doubtful) {
-            // What was seen to leave, and what was there and is not anymore, is shown again only by an old answer.
+            // An attachment that was detaching, or has disappeared, appears again only in an old answer.
             let attachment = |seen: &Option<NetworkInterface>| seen.as_ref()?.attachment.clone();
             let present = attachment(interface);
             let before = run.interface.as_ref().and_then(attachment);
@@ -468,7 +473,7 @@ impl Judge {
             run.seen_attached.extend(attached.and_then(|at| Some((at.id.to_string(), (at.instance_id?, now)))));
             let leaving = present.filter(|present| present.status == AttachmentStatus::Detaching);
             run.gone.extend([left, leaving].into_iter().flatten().map(|attachment| attachment.id.to_string()));
-            // So was what the interface, seen free, says itself that it was about to leave.
+            // The same holds for the attachments that the pending reports of a free interface name.
             let free = interface.as_ref().filter(|interface| interface.attachment.is_none());
             let notes = free.into_iter().flat_map(|interface| interface.tags.keys());
             run.gone.extend(notes.filter_map(|key| {
@@ -477,11 +482,11 @@ impl Judge {
             }));
             run.interface = Some(interface.clone());
         }
-        self.judge_standbys(number);
+        self.check_standbys(number);
     }
 
     pub(crate) fn saw_instances(&mut self, number: usize, asked: usize, seen: &Result<Vec<Instance>, CallError>) {
-        let all = asked == self.drama.members.len();
+        let all = asked == self.scenario.members.len();
         let run = &mut self.runs[number];
         match seen {
             Ok(instances) if all => run.instances = Some(instances.clone()),
@@ -497,17 +502,17 @@ impl Judge {
         if all {
             run.instances_failed = seen.is_err();
         }
-        self.judge_standbys(number);
+        self.check_standbys(number);
     }
 
     pub(crate) fn saw_checks(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>) {
         self.runs[number].checks = seen.as_ref().ok().cloned();
-        self.judge_standbys(number);
+        self.check_standbys(number);
     }
 
-    /// Remembers which members this run has seen viable.
-    fn judge_standbys(&mut self, number: usize) {
-        let (start_standby, index) = (self.drama.start_standby, self.drama.device_index);
+    /// Records the members that this run has seen viable.
+    fn check_standbys(&mut self, number: usize) {
+        let (start_standby, index) = (self.scenario.start_standby, self.scenario.device_index);
         let run = &mut self.runs[number];
         let (Some(Some(interface)), Some(instances)) = (&run.interface, &run.instances) else { return };
         for instance in instances {
@@ -520,7 +525,7 @@ impl Judge {
             let fits = instance.availability_zone == interface.availability_zone
                 && instance.vpc_id.as_ref() == Some(&interface.vpc_id)
                 && instance
-                    .interface_at(i32::try_from(index).expect("a small number"))
+                    .interface_at(i32::try_from(index).expect("a small index"))
                     .is_none_or(|taken| taken.id == interface.id);
             if able && fits {
                 run.seen_viable.insert(instance.id.clone());
@@ -533,37 +538,39 @@ impl Judge {
 
     // ---- What a run decides to do ----
 
-    /// Whatever changes something: law 11.
+    /// Law 11: a dry run and a plan change nothing.
     pub(crate) fn changes(&mut self, number: usize, now: Duration, what: String) {
         let run = &mut self.runs[number];
         run.changes.push(what.clone());
-        // An audit publishes, and keeps its own marks.
+        // An audit publishes and writes its own tags.
         let is_mark = what.starts_with("publish") || what.starts_with("write") || what.starts_with("remove");
-        let may_change = !run.what.is_dry() && (run.what != What::Audit || is_mark);
-        self.hold(11, now, may_change, || format!("[{number}] was to change nothing: {what}"));
+        let may_change = !run.what.is_dry() && (run.what != Request::Audit || is_mark);
+        self.hold(11, now, may_change, || format!("[{number}] must change nothing: {what}"));
         if !is_mark {
-            self.judge_change_while_paused(number, now, &what);
+            self.check_change_while_paused(number, now, &what);
         }
     }
 
-    /// Law 15: while it is paused, nothing but an operator's failover changes EC2. A run that had begun goes on, and an answer
-    /// may be older than the pause.
-    fn judge_change_while_paused(&mut self, number: usize, now: Duration, what: &str) {
-        let slack = self.drama.faults.stale.unwrap_or_default();
+    /// Law 15: during a pause, only an operator's failover changes EC2. A run that began before the pause continues,
+    /// and an answer may be older than the pause.
+    fn check_change_while_paused(&mut self, number: usize, now: Duration, what: &str) {
+        let slack = self.scenario.faults.stale.unwrap_or_default();
         let run = &self.runs[number];
         let held = |pause: &&Pause| pause.is_in_force(now) && run.began > pause.since + slack;
         let Some(until) = self.pause.as_ref().filter(held).map(|pause| pause.until) else { return };
         let may = run.what.is_operators_failover();
-        self.hold(15, now, may, || format!("[{number}] changes something, and it is paused until {until:?}: {what}"));
+        self.hold(15, now, may, || {
+            format!("[{number}] makes a change while the function is paused until {until:?}: {what}")
+        });
     }
 
-    /// Until when the function is paused.
+    /// The time at which the current pause ends.
     pub(crate) fn paused_until(&self) -> Option<Duration> {
         self.pause.as_ref().map(Pause::ended_at)
     }
 
-    /// Law 15: no pause is taken away before it is over, or before somebody was told.
-    fn look_at_pause(&mut self, now: Duration, world: &World) {
+    /// Law 15: no pause is removed before it is over and its end has been mailed.
+    fn observe_pause(&mut self, now: Duration, world: &World) {
         let value = world.tag(names::INTERFACE, PAUSED);
         if value == self.pause.as_ref().map(|pause| pause.value.as_str()) {
             return;
@@ -573,16 +580,14 @@ impl Judge {
             if let Some(before) = before.filter(|_| !self.is_gone) {
                 let ended = before.ended_at();
                 let told = self.published.iter().any(|mail| mail.outcome == "resumed" && mail.at >= ended);
-                self.hold(15, now, told, || {
-                    format!("a pause is removed, and nobody was told that it is over: {before:?}")
-                });
+                self.hold(15, now, told, || format!("a pause was removed before its end was mailed: {before:?}"));
             }
             return;
         };
         let word = |name: &str| value.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         let time = |name: &str| {
             let time: DateTime<Utc> = word(name)?.parse().expect("a time");
-            Some((time - epoch()).to_std().expect("a time of the play"))
+            Some((time - epoch()).to_std().expect("a time after the epoch"))
         };
         let until = time("until").expect("a pause has an end");
         let since = before.filter(|before| before.is_in_force(now)).map_or(now, |before| before.since);
@@ -594,27 +599,27 @@ impl Judge {
         self.pause = Some(pause);
     }
 
-    /// Law 15, when all is quiet: every pause was told, and none is left.
-    pub(crate) fn judge_pauses(&mut self, now: Duration) {
+    /// Law 15, when everything is quiet: every pause was mailed, and none is left.
+    pub(crate) fn check_pauses(&mut self, now: Duration) {
         if self.is_gone {
             return;
         }
         for pause in self.pauses.clone() {
             let is_about_it = |mail: &&Published| matches!(mail.outcome.as_str(), "paused" | "resumed");
-            // A call that takes effect late may write a pause once more whose end was told already.
+            // A call that takes effect late may write a pause again whose end has been mailed already.
             let first = self.pauses.iter().filter(|other| other.value == pause.value);
             let set_at = first.map(|first| first.set_at).min().unwrap_or(pause.set_at);
             let told = self.published.iter().filter(is_about_it).any(|mail| mail.at >= set_at);
-            self.hold(15, now, told, || format!("nobody was told of a pause: {pause:?}"));
+            self.hold(15, now, told, || format!("a pause was not mailed: {pause:?}"));
         }
         let left = self.pause.clone();
         self.hold(15, now, left.is_none(), || format!("a pause that is over is still on the interface: {left:?}"));
     }
 
-    /// Whatever changes EC2, tags apart: law 4.
+    /// Law 4: no change in EC2, except of tags, before the interface and the members were read.
     fn has_read(&mut self, number: usize, now: Duration, what: &str) {
         let run = &self.runs[number];
-        // One answer that it does not exist is no reason to give it up.
+        // A single answer that the interface does not exist does not end a move.
         let may_exist = run.missing_since.is_none_or(|since| now < since + Duration::from_secs(15));
         let has_read = run.has_seen_interface && may_exist && run.instances.is_some();
         let could_read = run.moves || !(run.interface_failed || run.instances_failed);
@@ -633,20 +638,22 @@ impl Judge {
         self.hold(6, now, observed.is_some(), || format!("[{number}] did not observe the attachment: {what}"));
         let Some(observed) = observed else { return };
         let Some(holder) = observed.instance_id.clone() else { return };
-        let is_member = self.drama.is_member(holder.as_str());
-        self.hold(3, now, is_member, || format!("[{number}] takes the interface from {holder}, no member: {what}"));
-        // It may give back what it brought there itself, or wanted to bring there when another run did.
+        let is_member = self.scenario.is_member(holder.as_str());
+        self.hold(3, now, is_member, || {
+            format!("[{number}] takes the interface from {holder}, which is not a member: {what}")
+        });
+        // A run may give back an interface that it attached itself, or wanted to attach there when another run did.
         let run = &self.runs[number];
-        let is_own = run.made.contains(id) || run.aims.contains(&holder);
-        self.judge_detach_of_healthy(number, now, &holder, observed.status, is_own, &what);
+        let is_own = run.made.contains(id) || run.targets.contains(&holder);
+        self.check_detach_of_healthy(number, now, &holder, observed.status, is_own, &what);
         let is_leaving = observed.status == AttachmentStatus::Detaching;
-        self.judge_detach_without_standby(number, now, &holder, is_leaving, is_own, &what);
+        self.check_detach_without_standby(number, now, &holder, is_leaving, is_own, &what);
         self.runs[number].left.insert(id.to_owned(), now);
         self.runs[number].took_from.push(holder);
     }
 
-    /// Law 1.
-    fn judge_detach_of_healthy(
+    /// Law 1: no detach from a healthy holder.
+    fn check_detach_of_healthy(
         &mut self,
         number: usize,
         now: Duration,
@@ -659,13 +666,13 @@ impl Judge {
         if run.what.is_operators_failover() || status != AttachmentStatus::Attached {
             return;
         }
-        let is_announced = matches!(run.what, What::Spot { instance } if instance == holder.as_str());
+        let is_announced = matches!(run.what, Request::Spot { instance } if instance == holder.as_str());
         let is_healthy = match run.instance(holder.as_str()) {
             None => false,
             Some(instance) if is_announced && instance.spot => false,
             Some(instance) => match &instance.state {
                 InstanceState::Running => match run.checks.as_ref().and_then(|checks| checks.get(holder)) {
-                    Some(StatusChecks::Impaired) => !self.drama.on_impaired,
+                    Some(StatusChecks::Impaired) => !self.scenario.on_impaired,
                     _ => true,
                 },
                 InstanceState::Pending => !is_own,
@@ -675,22 +682,23 @@ impl Judge {
         };
         let name = called(holder.as_str()).to_owned();
         self.hold(1, now, !is_healthy, || format!("[{number}] has seen {name} healthy: {what}"));
-        // A limit of no moves at all leaves the interface where it is.
-        let may_move = !self.drama.may_not_move || is_own;
+        // A limit of zero moves leaves the interface where it is.
+        let may_move = !self.scenario.may_not_move || is_own;
         self.hold(7, now, may_move, || format!("[{number}] moves it although no automatic move is allowed: {what}"));
-        // And whatever it has seen: not of a holder that was healthy for longer than any answer was old.
-        let slack = self.drama.faults.stale.unwrap_or_default();
-        let since = self.fortunes.get(holder.as_str()).and_then(|fortune| fortune.healthy_since);
+        // Whatever the run has seen, it does not take the interface from a holder that was healthy for longer than the
+        // age of any answer.
+        let slack = self.scenario.faults.stale.unwrap_or_default();
+        let since = self.histories.get(holder.as_str()).and_then(|history| history.healthy_since);
         let began = self.runs[number].began.saturating_sub(slack);
-        let from_the_start = self.fortunes.get(holder.as_str()).is_some_and(|fortune| fortune.from_the_start);
+        let from_the_start = self.histories.get(holder.as_str()).is_some_and(|history| history.from_the_start);
         let was_always = since.is_some_and(|since| since < began) || (from_the_start && slack.is_zero());
         self.hold(1, now, !was_always || is_announced || is_own, || {
             format!("[{number}] takes the interface from {name}, healthy since {since:?}: {what}")
         });
     }
 
-    /// Law 2.
-    fn judge_detach_without_standby(
+    /// Law 2: no detach without a viable standby.
+    fn check_detach_without_standby(
         &mut self,
         number: usize,
         now: Duration,
@@ -700,20 +708,23 @@ impl Judge {
         what: &str,
     ) {
         let run = &self.runs[number];
-        // An interface that is leaving may also come back.
+        // An interface that is detaching may also go back to the same member.
         let others = |seen: &BTreeSet<InstanceId>| seen.iter().any(|member| member != holder || is_leaving);
-        // What it attached itself and could not start may also go back where it came from.
+        // An interface that the run attached to a standby it could not start may also go back to the former holder.
         let seen = others(&run.seen_viable) || (is_own && others(&run.seen_alive));
-        let slack = self.drama.faults.stale.unwrap_or_default();
+        let slack = self.scenario.faults.stale.unwrap_or_default();
         let began = run.began.saturating_sub(slack);
-        let existed = self.fortunes.iter().any(|(member, fortune)| {
-            let was_there = fortune.is_viable || fortune.was_viable_at.is_some_and(|at| at >= began);
-            // The answers of one look are not of one moment, so what was seen may never have been true at once.
-            let may_have_seemed = fortune.is_alive || fortune.was_alive_at.is_some_and(|at| at >= began);
+        let existed = self.histories.iter().any(|(member, history)| {
+            let was_there = history.is_viable || history.was_viable_at.is_some_and(|at| at >= began);
+            // The answers of one observation are from different moments, so the state that they show together may never
+            // have been true.
+            let may_have_seemed = history.is_alive || history.was_alive_at.is_some_and(|at| at >= began);
             (*member != holder.as_str() || is_leaving) && (was_there || may_have_seemed)
         });
-        self.hold(2, now, seen, || format!("[{number}] has seen no viable standby: {what}"));
-        self.hold(2, now, existed || is_own, || format!("[{number}] detaches, and no viable standby exists: {what}"));
+        self.hold(2, now, seen, || format!("[{number}] has not seen a viable standby: {what}"));
+        self.hold(2, now, existed || is_own, || {
+            format!("[{number}] detaches although no viable standby exists: {what}")
+        });
     }
 
     pub(crate) fn attaches(&mut self, number: usize, now: Duration, attach: &Attach) {
@@ -722,17 +733,17 @@ impl Judge {
         self.changes(number, now, what.clone());
         self.has_read(number, now, &what);
         self.moves(number);
-        let is_right = self.drama.is_member(target)
+        let is_right = self.scenario.is_member(target)
             && attach.interface_id.as_str() == names::INTERFACE
-            && u32::from(attach.device_index) == self.drama.device_index;
+            && u32::from(attach.device_index) == self.scenario.device_index;
         self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
         let has_seen = !self.runs[number].interface_failed;
         self.hold(4, now, has_seen, || format!("[{number}] could not read the interface: {what}"));
         let run = &mut self.runs[number];
-        run.aims.insert(attach.instance_id.clone());
-        let looked = !run.has_to_look;
+        run.targets.insert(attach.instance_id.clone());
+        let looked = !run.must_read_again;
         self.hold(6, now, looked, || {
-            format!("[{number}] was told that the interface is in use and has not looked since: {what}")
+            format!("[{number}] has not read the interface since EC2 answered that it is in use: {what}")
         });
         let run = &self.runs[number];
         let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
@@ -744,12 +755,12 @@ impl Judge {
         self.hold(6, now, is_free, || format!("[{number}] has seen the interface in use: {what}"));
     }
 
-    /// The answer to an attach.
-    pub(crate) fn attached(&mut self, number: usize, answer: &Result<AttachmentId, CallError>) {
+    /// Records the answer to an attach.
+    pub(crate) fn attach_answered(&mut self, number: usize, answer: &Result<AttachmentId, CallError>) {
         if let Err(error) = answer
             && error.meaning == Meaning::InUse
         {
-            self.runs[number].has_to_look = true;
+            self.runs[number].must_read_again = true;
         }
     }
 
@@ -765,34 +776,34 @@ impl Judge {
         self.changes(number, now, what);
     }
 
-    /// A token server is woken where the interface was seen.
-    pub(crate) fn wakes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
-        let what = format!("wake {}", called(instance.as_str()));
+    /// Law 13: a token server is activated only on a member where the run has seen the interface.
+    pub(crate) fn activates(&mut self, number: usize, now: Duration, instance: &InstanceId) {
+        let what = format!("activate {}", called(instance.as_str()));
         self.changes(number, now, what.clone());
-        // An old answer may have come since, so what counts is that the run has not taken it away again. What it asked to end and
-        // saw there when no answer could be old anymore was not taken away.
+        // An old answer may have arrived since, so the check asks only whether the run has ended the attachment. If the
+        // run saw it again after all old answers had expired, the detach did not take effect.
         let run = &self.runs[number];
         let has_stayed =
             |id: &str, seen: Duration| run.left.get(id).is_none_or(|asked| seen >= *asked + Duration::from_secs(15));
         let is_there = run.seen_attached.iter().any(|(id, (at, seen))| at == instance && has_stayed(id, *seen));
-        let is_right = is_there && self.drama.is_member(instance.as_str());
-        self.hold(13, now, is_right, || format!("[{number}] has not seen the interface there: {what}"));
+        let is_right = is_there && self.scenario.is_member(instance.as_str());
+        self.hold(13, now, is_right, || format!("[{number}] has not seen the interface on that member: {what}"));
     }
 
-    /// The command was accepted: once by each run at most.
-    pub(crate) fn woke(&mut self, number: usize, now: Duration, instance: &InstanceId) {
-        let first = !self.runs[number].woke;
-        self.hold(13, now, first, || format!("[{number}] wakes {} twice", called(instance.as_str())));
-        self.runs[number].woke = true;
-        self.wakings.push((now, instance.to_string()));
+    /// Law 13: each run sends at most one activation command.
+    pub(crate) fn activated(&mut self, number: usize, now: Duration, instance: &InstanceId) {
+        let first = !self.runs[number].activated;
+        self.hold(13, now, first, || format!("[{number}] activates {} twice", called(instance.as_str())));
+        self.runs[number].activated = true;
+        self.activations.push((now, instance.to_string()));
     }
 
     // ---- What happens to calls ----
 
-    /// A fault is about to hit a call.
+    /// Records a fault that is about to hit a call.
     pub(crate) fn disturbs(&mut self, call: &CallInfo, number: Option<usize>, fault: Fault, disruption: &Disruption) {
         *self.tally.faults.entry(fault).or_default() += 1;
-        self.troubled = true;
+        self.was_disturbed = true;
         if let Some(number) = number {
             self.runs[number].disturbed = true;
         }
@@ -801,18 +812,18 @@ impl Judge {
         }
     }
 
-    /// Somebody else is about to act.
+    /// Records an action of somebody else that is about to happen.
     pub(crate) fn acts(&mut self, act: &Act, world: &World) {
         self.tell(world.now(), || format!("*** {act}"));
         self.tally.acts += 1;
         self.last_act = world.now();
-        self.troubled |= world.now() > Duration::ZERO;
+        self.was_disturbed |= world.now() > Duration::ZERO;
         if let (Act::DeleteOnTermination, Some(attachment)) = (act, world.attachment_of(names::INTERFACE)) {
             self.tampered.insert(attachment.id.clone());
         }
     }
 
-    /// Everything that happens in the world.
+    /// Receives everything that happens in the world.
     pub(crate) fn observe(&mut self, now: Duration, moment: &Moment<'_>, world: &World, number: Option<usize>) {
         match moment {
             Moment::Before(info) => {
@@ -829,16 +840,16 @@ impl Judge {
         if world.revision() != self.revision {
             self.revision = world.revision();
             self.last_change = now;
-            self.look_at_interface(now, world);
-            self.look_at_pause(now, world);
-            self.look_at(now, world);
+            self.observe_interface(now, world);
+            self.observe_pause(now, world);
+            self.observe_members(now, world);
         }
     }
 
-    /// A line with short names instead of ids.
+    /// The line with short names instead of ids.
     fn readable(&self, line: &str) -> String {
         let mut line = line.replace(&format!(" NetworkInterfaceId={}", names::INTERFACE), "");
-        for id in self.drama.members.iter().chain([&names::STRANGER]) {
+        for id in self.scenario.members.iter().chain([&names::NON_MEMBER]) {
             line = line.replace(id, called(id));
         }
         line
@@ -858,7 +869,7 @@ impl Judge {
                 let place = place.map(|at| format!("{} {} {}", called(&at.instance_id), at.status.name(), at.id));
                 let _ = write!(line, "   (true: {})", place.unwrap_or_else(|| "free".to_owned()));
             }
-            // A run that polls is told once until something happens.
+            // Polling is reported once until something changes.
             let is_read = call.action.starts_with("Describe") && call.outcome == CallOutcome::Ok;
             let key = (number, call.action.to_string());
             let is_told = is_read && self.told.get(&key) == Some(&(self.last_change, line.clone()));
@@ -883,10 +894,10 @@ impl Judge {
             if let Some(number) = number {
                 self.runs[number].made.insert(attachment.id.clone());
             }
-            // Times of zero attach at once, at the next step of the world.
+            // With a duration of zero, the attachment exists at the next step of the world.
             let target = attachment.instance_id.clone();
-            let is_member = self.drama.is_member(&target);
-            self.hold(3, now, is_member, || format!("{target} has received the interface"));
+            let is_member = self.scenario.is_member(&target);
+            self.hold(3, now, is_member, || format!("{target} received the interface and is not a member"));
         }
         if call.service == Service::Sns {
             self.observe_message(now, number, world);
@@ -900,35 +911,35 @@ impl Judge {
         }
     }
 
-    /// The interface may have arrived somewhere.
-    fn look_at_interface(&mut self, now: Duration, world: &World) {
+    /// Records an arrival of the interface.
+    fn observe_interface(&mut self, now: Duration, world: &World) {
         self.is_gone |= world.interface(names::INTERFACE).is_none();
         let Some(attachment) = world.attachment_of(names::INTERFACE) else { return };
-        if attachment.status == TrueStatus::Attached && self.landed.as_ref() != Some(&attachment.id) {
-            self.landed = Some(attachment.id.clone());
+        if attachment.status == TrueStatus::Attached && self.arrived.as_ref() != Some(&attachment.id) {
+            self.arrived = Some(attachment.id.clone());
             let by = self.attachments.get(&attachment.id).copied().flatten();
             let to = attachment.instance_id.clone();
             let from = self.place.replace(to.clone());
             let ran = world.region().instance(&to).is_ok_and(|instance| instance.state == TrueState::Running);
-            self.landings.push(Landing { at: now, attachment: attachment.id.clone(), from, to, by, ran });
+            self.arrivals.push(Arrival { at: now, attachment: attachment.id.clone(), from, to, by, ran });
         }
     }
 
-    /// Law 16: the same problem is not mailed again, unless something else was in between, or whoever mailed it first did not know
-    /// that, could not write it down, or was not done with it when the other run began; or that
-    /// was overwritten. No world lasts for six hours.
-    fn judge_complaint(&mut self, now: Duration, by: usize, report: &Value, tag: Option<&str>) {
+    /// Law 16: the same problem is not mailed twice in a row. It may be mailed again if the first run did not know that
+    /// its mail went out, could not write its note, had not ended when the second run began, or if its note was
+    /// overwritten. No world lasts the six hours after which a problem is mailed again.
+    fn check_repeated_mail(&mut self, now: Duration, by: usize, report: &Value, tag: Option<&str>) {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let reason = text(&report["reason"]);
-        // A move, and what an operator asks for, is told each time.
+        // A move is mailed each time, and so is the answer to an operator's request.
         let repairs = ["keep ", "disassociate ", "associate ", "authorize "];
         let changes = &self.runs[by].changes;
         let has_repaired = changes.iter().any(|change| repairs.iter().any(|repair| change.starts_with(repair)));
         let is_asked = ["failover", "pause", "resume"].iter().any(|kind| report["trigger"]["kind"] == *kind);
         let is_told_anyway = !report["move"].is_null() || is_asked || has_repaired || reason == "report-was-owed";
         let lasts = ["refused", "failed"].contains(&text(&report["outcome"]).as_str()) && !is_told_anyway;
-        let before = self.complaint.take();
-        // What goes out late, when its run has ended, was written down before what was mailed in the meantime.
+        let before = self.problem_mail.take();
+        // A mail that goes out after its run has ended belongs before the mails of the meantime.
         let is_late = self.runs[by].ended_at.is_some_and(|ended| ended < now);
         if !lasts || is_late {
             return;
@@ -938,23 +949,23 @@ impl Judge {
         let obstacles = findings.filter(|finding| codes.iter().any(|code| finding["code"] == *code));
         let obstacles: BTreeSet<String> = obstacles.map(|finding| text(&finding["message"])).collect();
         let problem = format!("{reason} {obstacles:?}");
-        let slack = self.drama.faults.stale.unwrap_or_default();
+        let slack = self.scenario.faults.stale.unwrap_or_default();
         let run = &self.runs[by];
         let has_seen = !run.interface_failed && !self.is_gone;
-        let knew = |before: &Complaint| {
+        let knew = |before: &ProblemMail| {
             let first = &self.runs[before.by];
             let wrote = before.could_write && first.unsure == 0 && !first.killed;
             let Some(ended) = first.ended_at.filter(|_| has_seen && wrote) else { return false };
-            // Another run, or a call that takes effect late, may have written something else since, or removed it.
+            // Another run, or a call that takes effect late, may have overwritten or removed the note.
             let is_there = first.remembered.is_none() || first.remembered.as_deref() == tag;
             is_there && ended + slack < run.began
         };
         if let Some(before) = before.filter(knew) {
             self.hold(16, now, before.problem != problem, || {
-                format!("[{by}] mails again what [{}] has mailed: {problem}", before.by)
+                format!("[{by}] mails the same problem as [{}]: {problem}", before.by)
             });
         }
-        self.complaint = Some(Complaint { problem, by, could_write: has_seen });
+        self.problem_mail = Some(ProblemMail { problem, by, could_write: has_seen });
     }
 
     fn observe_message(&mut self, now: Duration, by: Option<usize>, world: &World) {
@@ -968,29 +979,30 @@ impl Judge {
         let outcome = message.attributes.get("outcome").map(|outcome| outcome.value.clone()).unwrap_or_default();
         let mut published =
             Published { at: now, outcome, reason: String::new(), from: None, to: None, attachment: None };
-        let tells = ["standby-not-started", "returned-to-former-holder"];
-        let says_where = published.outcome == "moved" || tells.iter().any(|tale| message.message.contains(tale));
-        if self.drama.wakes
+        let codes_with_a_place = ["standby-not-started", "returned-to-former-holder"];
+        let says_where =
+            published.outcome == "moved" || codes_with_a_place.iter().any(|code| message.message.contains(code));
+        if self.scenario.needs_activation
             && ["activation-failed", "activation-unfinished"].iter().any(|code| message.message.contains(code))
         {
-            self.told_asleep.push(now);
+            self.told_inactive.push(now);
         }
-        // Law 14: what cannot be taken back is true.
+        // Law 14: an interface is published as missing only if it is.
         if message.message.contains("interface-missing") {
             let is_true = self.is_gone;
-            self.hold(14, now, is_true, || "published as missing, and the interface was there all the time".to_owned());
+            self.hold(14, now, is_true, || "published as missing, but the interface always existed".to_owned());
         }
-        let is_complaint = ["refused", "failed"].contains(&published.outcome.as_str());
-        if !is_complaint {
-            self.complaint = None;
+        let is_problem = ["refused", "failed"].contains(&published.outcome.as_str());
+        if !is_problem {
+            self.problem_mail = None;
         }
-        if says_where || is_complaint || self.narrates {
+        if says_where || is_problem || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
-            let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a text")).expect("a report");
+            let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a string")).expect("a report");
             if let Some(by) = by {
                 let interface = world.interface(names::INTERFACE);
                 let tag = interface.and_then(|interface| interface.tags.get(REFUSED)).map(String::as_str);
-                self.judge_complaint(now, by, &report, tag);
+                self.check_repeated_mail(now, by, &report, tag);
             }
             let text = |value: &Value| value.as_str().map(str::to_owned);
             published.reason = text(&report["reason"]).unwrap_or_default();
@@ -1007,53 +1019,53 @@ impl Judge {
         if let Some(number) = by {
             self.runs[number].published += 1;
         }
-        // Law 8, the second half: what is said to have moved is where it is said to be.
+        // Law 8, second half: a report of a move is true.
         if published.outcome == "moved" {
-            let landed = self.landings.iter().any(|landing| {
-                Some(&landing.to) == published.to.as_ref()
-                    && published.attachment.as_ref().is_none_or(|attachment| landing.attachment == *attachment)
+            let arrived = self.arrivals.iter().any(|arrival| {
+                Some(&arrival.to) == published.to.as_ref()
+                    && published.attachment.as_ref().is_none_or(|attachment| arrival.attachment == *attachment)
             });
-            let is_true = landed && published.from != published.to;
-            self.hold(8, now, is_true, || format!("published as moved, and it is not true: {published:?}"));
+            let is_true = arrived && published.from != published.to;
+            self.hold(8, now, is_true, || format!("published as moved, but that is not true: {published:?}"));
         }
         self.published.push(published);
     }
 
-    /// How the members are, and since when.
-    fn look_at(&mut self, now: Duration, world: &World) {
-        let is_first = self.fortunes.is_empty();
+    /// Records the true state of the members.
+    fn observe_members(&mut self, now: Duration, world: &World) {
+        let is_first = self.histories.is_empty();
         let region = world.region();
         let interface = world.interface(names::INTERFACE);
-        for member in &self.drama.members {
+        for member in &self.scenario.members {
             let instance = region.instance(member).ok();
             let is_healthy = instance.is_some_and(|instance| {
-                instance.state == TrueState::Running && !(self.drama.on_impaired && instance.is_impaired())
+                instance.state == TrueState::Running && !(self.scenario.on_impaired && instance.is_impaired())
             });
             let is_viable = instance.is_some_and(|instance| {
                 let able = match instance.state {
                     TrueState::Running => !instance.is_impaired(),
-                    TrueState::Stopped => self.drama.start_standby,
+                    TrueState::Stopped => self.scenario.start_standby,
                     _ => false,
                 };
                 let taken = region.interfaces_of(member).into_iter().any(|other| {
                     other.id != names::INTERFACE
-                        && other.attachment.as_ref().is_some_and(|at| at.device_index == self.drama.device_index)
+                        && other.attachment.as_ref().is_some_and(|at| at.device_index == self.scenario.device_index)
                 });
                 able && !taken && interface.is_some_and(|eni| eni.availability_zone == instance.availability_zone)
             });
-            let fortune = self.fortunes.entry(member).or_default();
-            fortune.from_the_start = is_healthy && (fortune.from_the_start || is_first);
-            fortune.healthy_since = if is_healthy { fortune.healthy_since.or(Some(now)) } else { None };
-            if is_viable || fortune.is_viable {
-                fortune.was_viable_at = Some(now);
+            let history = self.histories.entry(member).or_default();
+            history.from_the_start = is_healthy && (history.from_the_start || is_first);
+            history.healthy_since = if is_healthy { history.healthy_since.or(Some(now)) } else { None };
+            if is_viable || history.is_viable {
+                history.was_viable_at = Some(now);
             }
             let is_alive =
                 instance.is_some_and(|instance| matches!(instance.state, TrueState::Running | TrueState::Stopped));
-            if is_alive || fortune.is_alive {
-                fortune.was_alive_at = Some(now);
+            if is_alive || history.is_alive {
+                history.was_alive_at = Some(now);
             }
-            fortune.is_alive = is_alive;
-            fortune.is_viable = is_viable;
+            history.is_alive = is_alive;
+            history.is_viable = is_viable;
         }
     }
 }

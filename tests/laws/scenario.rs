@@ -1,4 +1,4 @@
-//! What is drawn from a seed: a world, what goes wrong with calls, what others do, and when the function is invoked.
+//! A scenario, drawn from a seed: a world, the faults of calls, the actions of others, and the invocations.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::region::Capacity;
 use simulator::world::{Assumptions, Timings, World};
-use simulator::{Disruption, Scenario, names};
+use simulator::{Disruption, names};
 
 use crate::dice::Dice;
 
@@ -15,20 +15,20 @@ pub(crate) const FOURTH: &str = "i-0ddddddddddddddd4";
 pub(crate) const OTHER_ZONE: &str = "eu-west-1b";
 pub(crate) const MEMBERS: [&str; 4] = [names::HOLDER, names::STANDBY, names::THIRD, FOURTH];
 
-/// What a world is about.
+/// The kinds of scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
-    /// Nothing goes wrong but the holder, and there is one invocation.
+    /// Only the holder fails, and there is one invocation.
     Ordinary,
-    /// Nothing goes wrong but the holder; several invocations overlap.
+    /// Only the holder fails, and several invocations overlap.
     Overlapping,
     /// Calls fail.
     FailingCalls,
     /// Invocations are killed.
     Killed,
-    /// Others change the world meanwhile.
+    /// Others change the world.
     OtherActors,
-    /// Everything at once.
+    /// All of this at once.
     Storm,
 }
 
@@ -46,9 +46,9 @@ impl Kind {
     }
 }
 
-/// All of it. Everything follows from the seed.
+/// A scenario. The seed determines all of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Drama {
+pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) kind: Kind,
     pub(crate) variables: Vec<(String, String)>,
@@ -59,28 +59,28 @@ pub(crate) struct Drama {
     /// An attach takes a minute or more.
     pub(crate) attaches_slowly: bool,
     pub(crate) repairs_termination: bool,
-    /// The limit on moves is none at all.
+    /// The limit on moves is zero.
     pub(crate) may_not_move: bool,
-    /// Some instance can't be started.
+    /// At least one instance cannot be started.
     pub(crate) lacks_capacity: bool,
     pub(crate) device_index: u32,
-    /// A standby that runs is to be woken.
-    pub(crate) wakes: bool,
-    /// Somebody pauses the function.
+    /// A standby that is already running needs activation.
+    pub(crate) needs_activation: bool,
+    /// An operator pauses the function.
     pub(crate) pauses: bool,
-    pub(crate) scenario: Scenario,
-    /// The world in words.
-    pub(crate) setting: Vec<String>,
+    pub(crate) world: simulator::Scenario,
+    /// The world in words, for the story.
+    pub(crate) description: Vec<String>,
     pub(crate) faults: Faults,
-    pub(crate) acts: Vec<Cue>,
+    pub(crate) acts: Vec<Intervention>,
     pub(crate) entries: Vec<Entry>,
-    /// The most time that passes at a door before a call and after it, in milliseconds.
-    pub(crate) dawdling: u64,
-    /// The dice of whatever is thrown while it is played.
+    /// The longest delay before a call and after it, in milliseconds.
+    pub(crate) max_delay_ms: u64,
+    /// The dice for everything that is drawn while the scenario is played.
     pub(crate) dice: Dice,
 }
 
-/// Something that somebody else does.
+/// An action of somebody else.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Start(&'static str),
@@ -89,7 +89,7 @@ pub(crate) enum Act {
     Crash(&'static str),
     Impair(&'static str),
     Heal(&'static str),
-    /// A volume no longer completes its reads and writes.
+    /// A volume stops completing reads and writes.
     LoseVolume(&'static str),
     Capacity(&'static str, Capacity),
     DetachByHand,
@@ -101,16 +101,16 @@ pub(crate) enum Act {
     DeleteInterface,
 }
 
-/// When somebody does something.
+/// An action with its time.
 #[derive(Debug, Clone)]
-pub(crate) enum Cue {
+pub(crate) enum Intervention {
     At(Duration, Act),
     Near { action: &'static str, nth: u64, before: bool, act: Act },
 }
 
 impl Act {
     pub(crate) fn perform(&self, world: &mut World, device_index: u32) {
-        // What EC2 refuses to others does not happen; that is no concern of the function.
+        // If EC2 refuses the action, nothing happens.
         let _ = match self {
             Self::Start(id) => world.start(id),
             Self::Stop(id) => world.stop(id),
@@ -140,14 +140,14 @@ impl Act {
     }
 }
 
-/// `holder`, `standby` and so on for the ids, so that a story can be read.
+/// A short name for an instance in a story.
 pub(crate) fn called(id: &str) -> &str {
     match id {
         names::HOLDER => "A",
         names::STANDBY => "B",
         names::THIRD => "C",
         FOURTH => "D",
-        names::STRANGER => "the stranger",
+        names::NON_MEMBER => "the non-member",
         other => other,
     }
 }
@@ -165,8 +165,8 @@ impl fmt::Display for Act {
             Self::Capacity(id, capacity) => write!(f, "the capacity for {} is {capacity:?}", called(id)),
             Self::DetachByHand => write!(f, "somebody detaches the interface by hand"),
             Self::AttachByHand(id) => write!(f, "somebody attaches the interface to {} by hand", called(id)),
-            Self::TakeAddressOff => write!(f, "somebody takes the Elastic IP off"),
-            Self::MoveAddressTo(id) => write!(f, "somebody puts the Elastic IP on {}", called(id)),
+            Self::TakeAddressOff => write!(f, "somebody disassociates the Elastic IP"),
+            Self::MoveAddressTo(id) => write!(f, "somebody moves the Elastic IP to {}", called(id)),
             Self::DeleteOnTermination => write!(f, "somebody sets DeleteOnTermination"),
             Self::CloseTheGroup => write!(f, "somebody revokes all rules of the security group"),
             Self::DeleteInterface => write!(f, "somebody deletes the interface"),
@@ -174,7 +174,7 @@ impl fmt::Display for Act {
     }
 }
 
-impl fmt::Display for Cue {
+impl fmt::Display for Intervention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(at, act) => write!(f, "after {at:?} {act}"),
@@ -185,18 +185,18 @@ impl fmt::Display for Cue {
     }
 }
 
-/// What goes wrong with calls.
+/// The faults of calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults {
     pub(crate) denied: Vec<&'static str>,
     pub(crate) storms: Vec<Storm>,
     pub(crate) points: Vec<Point>,
-    /// For how long after a change a read may be answered from before it.
+    /// How long after a change a read may still return the state before it.
     pub(crate) stale: Option<Duration>,
 }
 
 impl Faults {
-    /// In words.
+    /// The faults in words, for the story.
     pub(crate) fn lines(&self) -> Vec<String> {
         let denied = self.denied.iter().map(|action| format!("the role may not {action}"));
         let storms = self.storms.iter().map(|storm| {
@@ -212,7 +212,7 @@ impl Faults {
     }
 }
 
-/// For a while, some of the calls fail.
+/// A time during which a share of the calls fails.
 #[derive(Debug, Clone)]
 pub(crate) struct Storm {
     pub(crate) over: Over,
@@ -222,7 +222,7 @@ pub(crate) struct Storm {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// The nth call of an action fails, and so do those that follow it.
+/// The calls of an action from number `first` to number `last` fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
     pub(crate) action: &'static str,
@@ -253,7 +253,7 @@ impl Over {
     }
 }
 
-/// One thing that can go wrong with a call.
+/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Fault {
     Throttle,
@@ -266,7 +266,7 @@ pub(crate) enum Fault {
     Slow,
     Nonsense,
     Stale,
-    /// A read is answered as if nothing of what it asks for existed.
+    /// A read is answered as if the resource did not exist.
     Forgotten,
     Deny,
 }
@@ -302,21 +302,21 @@ impl Fault {
     }
 }
 
-/// One invocation, with those that follow from it.
+/// One invocation, with its retries.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) at: Duration,
-    pub(crate) what: What,
-    /// How much time it has.
+    pub(crate) what: Request,
+    /// The time until its deadline.
     pub(crate) time: Duration,
     pub(crate) kill: Option<Kill>,
-    /// Whether Lambda tries it again if it fails: so it does with all that EventBridge sends.
+    /// Whether Lambda retries it after a failure, as it does with every event from EventBridge.
     pub(crate) retried: bool,
 }
 
-/// What the function is asked.
+/// The request in an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Request {
     State {
         instance: &'static str,
         state: &'static str,
@@ -337,14 +337,14 @@ pub(crate) enum What {
         to: Option<&'static str>,
         dry_run: bool,
     },
-    /// For so long from now.
+    /// A pause that ends after this time.
     Pause {
         lasts: Duration,
     },
     Resume,
 }
 
-impl What {
+impl Request {
     pub(crate) fn is_dry(&self) -> bool {
         matches!(self, Self::Plan | Self::Reconcile { dry_run: true } | Self::Failover { dry_run: true, .. })
     }
@@ -399,7 +399,7 @@ impl What {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::State { instance, state } => write!(f, "event: {} is {state}", called(instance)),
@@ -423,15 +423,15 @@ impl fmt::Display for What {
     }
 }
 
-/// How an invocation is killed.
+/// The moment at which an invocation is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kill {
     After(Duration),
     /// Before its nth call is sent.
     BeforeCall(u64),
-    /// When the answer to its nth call is there.
+    /// When the answer to its nth call has arrived.
     AfterCall(u64),
-    /// Right after its nth call was sent, which takes effect a little later.
+    /// Right after its nth call has been sent. The call takes effect a little later.
     DuringCall(u64),
 }
 
@@ -452,47 +452,47 @@ fn actions() -> Vec<&'static str> {
     [&CHANGES[..], &READS].concat()
 }
 
-impl Drama {
-    /// `is_brief`: with short waits and few invocations, for a lane where every call costs.
+impl Scenario {
+    /// `is_brief`: with short waits and few invocations, for the lane through the SDK, where a call takes longer.
     pub(crate) fn of(seed: u64, is_brief: bool) -> Self {
-        let mut drama = Self { seed, ..Writer::new(seed, is_brief).write() };
-        // Not thrown, so that the seeds of older worlds stay what they were.
+        let mut scenario = Self { seed, ..Generator::new(seed, is_brief).generate() };
+        // These variations follow from the seed without the dice, so that older seeds keep their worlds.
         if seed % 13 == 9 {
-            let dry = drama.entries.iter_mut().filter(|entry| entry.what.is_dry());
-            dry.for_each(|entry| entry.what = What::Audit);
+            let dry = scenario.entries.iter_mut().filter(|entry| entry.what.is_dry());
+            dry.for_each(|entry| entry.what = Request::Audit);
         }
-        drama.add_slow_attaches(is_brief);
-        drama.add_hanging_reads();
-        drama.add_single_wrong_answers();
-        drama.draw_attached_ebs();
+        scenario.add_slow_attaches(is_brief);
+        scenario.add_hanging_reads();
+        scenario.add_single_wrong_answers();
+        scenario.draw_attached_ebs();
         if seed % 7 == 6 {
-            drama.wakes = true;
-            drama.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
-            drama.setting.push("a standby that runs is woken".to_owned());
-            if seed.is_multiple_of(5) && drama.kind.has_faults() {
-                drama.faults.denied.push("SendCommand");
+            scenario.needs_activation = true;
+            scenario.variables.push(("FAILOVER_ACTIVATION_DOCUMENT".to_owned(), names::DOCUMENT.to_owned()));
+            scenario.description.push("a standby that is already running needs activation".to_owned());
+            if seed.is_multiple_of(5) && scenario.kind.has_faults() {
+                scenario.faults.denied.push("SendCommand");
             }
         }
         if seed % 11 == 3 {
-            drama.pauses = true;
-            drama.setting.push("somebody pauses the function".to_owned());
-            drama.draw_pauses(is_brief);
+            scenario.pauses = true;
+            scenario.description.push("an operator pauses the function".to_owned());
+            scenario.draw_pauses(is_brief);
         }
-        drama
+        scenario
     }
 
-    /// An attach that takes up to ten minutes; where every call costs, up to two.
+    /// An attach that takes up to ten minutes, or up to two if `is_brief`.
     fn add_slow_attaches(&mut self, is_brief: bool) {
         if self.seed % 17 == 13 && self.kind != Kind::Ordinary {
-            let most = if is_brief { 120_000 } else { 600_000 };
-            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, most);
-            self.scenario = self.scenario.clone().with_timings(|timings| timings.attach = attach);
+            let max = if is_brief { 120_000 } else { 600_000 };
+            let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, max);
+            self.world = self.world.clone().with_timings(|timings| timings.attach = attach);
             self.attaches_slowly = attach >= Duration::from_secs(60);
-            self.setting.push(format!("an attach takes {attach:?}"));
+            self.description.push(format!("an attach takes {attach:?}"));
         }
     }
 
-    /// What only the report needs is never answered.
+    /// Reads that only the report needs are never answered.
     fn add_hanging_reads(&mut self) {
         if self.seed % 19 == 7 && self.kind.has_faults() {
             for action in ["DescribeSecurityGroupRules", "GetManagedPrefixListEntries", "DescribeAddresses"] {
@@ -502,8 +502,8 @@ impl Drama {
         }
     }
 
-    /// Now and then a read does not find what is there, and a role that is scoped by resource is told that it may not detach
-    /// what is gone.
+    /// A few single reads find nothing, and EC2 denies the detach of an attachment that is gone, as it does for a role
+    /// that is scoped by resource.
     fn add_single_wrong_answers(&mut self) {
         if matches!(self.seed % 23, 6 | 12) && self.kind.has_faults() {
             let mut dice = Dice::new(self.seed ^ 0xf097);
@@ -513,27 +513,26 @@ impl Drama {
                     self.faults.points.insert(0, Point { action, first: nth, last: nth, fault: Fault::Forgotten });
                 }
             }
-            self.scenario =
-                self.scenario.clone().with_assumptions(|assumed| assumed.gone_attachment_is_unauthorized = true);
+            self.world = self.world.clone().with_assumptions(|assumed| assumed.gone_attachment_is_unauthorized = true);
         }
     }
 
-    /// What the third status check says, from the seed alone: in one world of eleven a volume is what is impaired, in two
-    /// the check says something of some members that is no objection.
+    /// Sets the attached EBS status check. In one world of eleven, the impaired part is a volume. In two of eleven, the
+    /// check of some members reports something that is not an objection.
     fn draw_attached_ebs(&mut self) {
         use simulator::world::Check::{Impaired, Initializing, InsufficientData, NotApplicable, Ok};
         let harmless = [None, Some(NotApplicable), Some(Initializing), Some(InsufficientData)];
         match self.seed % 11 {
             3 => {
-                for cue in &mut self.acts {
-                    let (Cue::At(_, act) | Cue::Near { act, .. }) = cue;
+                for intervention in &mut self.acts {
+                    let (Intervention::At(_, act) | Intervention::Near { act, .. }) = intervention;
                     if let Act::Impair(id) = act {
                         *act = Act::LoseVolume(id);
                     }
                 }
                 for id in self.members.clone() {
-                    self.setting.push(format!("if a check of {} fails, it is the attached EBS one", called(id)));
-                    self.scenario = self.scenario.clone().instance(id, |spec| {
+                    self.description.push(format!("if a check of {} fails, it is the attached EBS one", called(id)));
+                    self.world = self.world.clone().instance(id, |spec| {
                         if spec.is_impaired() { spec.checks(Ok, Ok).attached_ebs(Some(Impaired)) } else { spec }
                     });
                 }
@@ -542,17 +541,18 @@ impl Drama {
                 for (position, id) in self.members.clone().into_iter().enumerate() {
                     let check =
                         harmless[(usize::try_from(self.seed / 11 % 4).expect("few") + position) % harmless.len()];
-                    self.setting.push(format!("the attached EBS status check of {} is {check:?}", called(id)));
-                    self.scenario = self.scenario.clone().instance(id, |spec| spec.attached_ebs(check));
+                    self.description.push(format!("the attached EBS status check of {} is {check:?}", called(id)));
+                    self.world = self.world.clone().instance(id, |spec| spec.attached_ebs(check));
                 }
             }
             _ => {}
         }
     }
 
-    /// Somebody pauses the function, and perhaps resumes it, or changes the time; it is called before, meanwhile and after.
+    /// An operator pauses the function, and may resume it or change the end of the pause. It is invoked before, during
+    /// and after the pause.
     fn draw_pauses(&mut self, is_brief: bool) {
-        // Dice of their own, for the same reason.
+        // Separate dice, for the same reason.
         let mut dice = Dice::new(self.seed ^ 0x7061_7573_6500);
         let time = Duration::from_secs(300);
         let has_kills = self.kind.has_kills();
@@ -571,27 +571,27 @@ impl Drama {
         let within = |dice: &mut Dice| {
             begins + dice.milliseconds(1_000, u64::try_from(lasts.as_millis()).expect("short") + 60_000)
         };
-        let mut entries = vec![(begins, What::Pause { lasts })];
+        let mut entries = vec![(begins, Request::Pause { lasts })];
         match dice.below(5) {
-            0 | 1 => entries.push((within(&mut dice), What::Resume)),
+            0 | 1 => entries.push((within(&mut dice), Request::Resume)),
             2 => {
                 let lasts = Duration::from_secs(dice.pick(&[5, 300, 1_500]));
-                entries.push((within(&mut dice), What::Pause { lasts }));
+                entries.push((within(&mut dice), Request::Pause { lasts }));
             }
             _ => {}
         }
         for _ in 0..dice.between(1, if is_brief { 2 } else { 6 }) {
             let what = match dice.below(10) {
-                0 => What::Failover { to: None, dry_run: false },
-                1 => What::Audit,
-                2 | 3 => What::State { instance: names::HOLDER, state: "stopped" },
-                4 => What::Reconcile { dry_run: false },
-                _ => What::Schedule,
+                0 => Request::Failover { to: None, dry_run: false },
+                1 => Request::Audit,
+                2 | 3 => Request::State { instance: names::HOLDER, state: "stopped" },
+                4 => Request::Reconcile { dry_run: false },
+                _ => Request::Schedule,
             };
             entries.push((within(&mut dice), what));
         }
         for (at, what) in entries {
-            let retried = matches!(what, What::State { .. } | What::Schedule);
+            let retried = matches!(what, Request::State { .. } | Request::Schedule);
             let kill = kill(&mut dice);
             self.entries.push(Entry { at, what, time, kill, retried });
         }
@@ -602,15 +602,15 @@ impl Drama {
     }
 }
 
-struct Writer {
+struct Generator {
     dice: Dice,
-    setting: Vec<String>,
-    acts: Vec<Cue>,
+    description: Vec<String>,
+    acts: Vec<Intervention>,
     lacks_capacity: bool,
     is_brief: bool,
 }
 
-/// In what state an instance is when the curtain rises.
+/// The state of an instance at the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Condition {
     Running,
@@ -623,26 +623,26 @@ enum Condition {
     Terminated,
 }
 
-impl Writer {
+impl Generator {
     fn new(seed: u64, is_brief: bool) -> Self {
-        Self { dice: Dice::new(seed), setting: Vec::new(), acts: Vec::new(), lacks_capacity: false, is_brief }
+        Self { dice: Dice::new(seed), description: Vec::new(), acts: Vec::new(), lacks_capacity: false, is_brief }
     }
 
-    fn write(mut self) -> Drama {
+    fn generate(mut self) -> Scenario {
         let kind = self.kind();
         let count = usize::try_from(self.dice.pick(&[2, 2, 2, 3, 3, 4])).expect("few");
         let members: Vec<&'static str> = MEMBERS[..count].to_vec();
         let device_index = u32::try_from(self.dice.pick(&[1, 1, 1, 2])).expect("few");
         let timings = self.timings();
-        let scenario = self.world(kind, &members, device_index, timings);
+        let world = self.world(kind, &members, device_index, timings);
         let (variables, flags) = self.configuration(&members, device_index);
         let entries = self.entries(kind, &members);
         let faults = if kind.has_faults() { self.faults() } else { Faults::default() };
         if kind.has_actors() {
             self.actors(&members);
         }
-        let dawdling = self.dice.pick(if self.is_brief { &[0, 0, 5, 5] } else { &[0, 0, 20, 200] });
-        Drama {
+        let max_delay_ms = self.dice.pick(if self.is_brief { &[0, 0, 5, 5] } else { &[0, 0, 20, 200] });
+        Scenario {
             seed: 0,
             kind,
             variables,
@@ -655,14 +655,14 @@ impl Writer {
             may_not_move: flags.may_not_move,
             lacks_capacity: self.lacks_capacity,
             device_index,
-            wakes: false,
+            needs_activation: false,
             pauses: false,
-            scenario,
-            setting: self.setting,
+            world,
+            description: self.description,
             faults,
             acts: self.acts,
             entries,
-            dawdling,
+            max_delay_ms,
             dice: self.dice.split(),
         }
     }
@@ -683,8 +683,8 @@ impl Writer {
         let timings = match chance {
             0..30 => Timings::default(),
             30..60 => {
-                let most = if self.is_brief { 150 } else { 600 };
-                let mut quick = || self.dice.milliseconds(0, most);
+                let max = if self.is_brief { 150 } else { 600 };
+                let mut quick = || self.dice.milliseconds(0, max);
                 Timings {
                     call: quick() / 20,
                     detach: quick(),
@@ -700,11 +700,11 @@ impl Writer {
             60..70 => Timings { checks: Duration::ZERO, ..Timings::realistic() },
             70..80 => Timings::realistic(),
             _ => {
-                // Mostly short, sometimes long.
-                let mut up_to = |most: u64| {
-                    let most = self.dice.between(0, most);
-                    let most = self.dice.between(0, most);
-                    self.dice.milliseconds(0, most)
+                // Mostly short times, sometimes long ones.
+                let mut up_to = |max: u64| {
+                    let max = self.dice.between(0, max);
+                    let max = self.dice.between(0, max);
+                    self.dice.milliseconds(0, max)
                 };
                 Timings {
                     call: up_to(500),
@@ -719,11 +719,17 @@ impl Writer {
                 }
             }
         };
-        self.setting.push(format!("{timings:?}"));
+        self.description.push(format!("{timings:?}"));
         timings
     }
 
-    fn world(&mut self, kind: Kind, members: &[&'static str], device_index: u32, timings: Timings) -> Scenario {
+    fn world(
+        &mut self,
+        kind: Kind,
+        members: &[&'static str],
+        device_index: u32,
+        timings: Timings,
+    ) -> simulator::Scenario {
         use Condition::{Hung, Impaired, Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
         let plain = kind == Kind::Ordinary;
         let assumptions = if plain {
@@ -739,15 +745,15 @@ impl Writer {
                 ..Assumptions::default()
             }
         };
-        self.setting.push(format!("{assumptions:?}"));
-        let mut scenario = simulator::pair().timings(timings).assumptions(assumptions);
-        // Where the interface is.
+        self.description.push(format!("{assumptions:?}"));
+        let mut world = simulator::pair().timings(timings).assumptions(assumptions);
+        // The place of the interface.
         let place = if plain { 0 } else { self.dice.below(100) };
         let is_primary = (70..76).contains(&place);
         let holder = match place {
             0..70 => Some(members[0]),
             70..76 => Some(members[0]),
-            76..79 => Some(names::STRANGER),
+            76..79 => Some(names::NON_MEMBER),
             _ => None,
         };
         for (position, id) in members.iter().enumerate() {
@@ -784,21 +790,21 @@ impl Writer {
                 _ => Capacity::Available,
             };
             self.lacks_capacity |= capacity != Capacity::Available;
-            self.setting.push(format!(
+            self.description.push(format!(
                 "{} is {condition:?}{}{}{}{}{}{}",
                 called(id),
                 if holds { ", and has the interface" } else { "" },
                 if is_primary && holds { " as its primary one" } else { "" },
                 if elsewhere { ", in another zone" } else { "" },
-                if is_full { ", with no room for an interface" } else { "" },
+                if is_full { ", without room for an interface" } else { "" },
                 if is_taken { ", with the device index taken" } else { "" },
                 match capacity {
                     Capacity::Available => "",
-                    Capacity::RefusedAtOnce => ", with no capacity to start it",
-                    Capacity::LostLater => ", with no capacity after it was started",
+                    Capacity::RefusedAtOnce => ", without capacity to start it",
+                    Capacity::LostLater => ", without capacity after the start",
                 },
             ));
-            scenario = scenario.instance(id, |mut spec| {
+            world = world.instance(id, |mut spec| {
                 spec = match condition {
                     Running | Stopping | ShuttingDown | Terminated => spec,
                     Impaired => spec.impaired(),
@@ -821,7 +827,7 @@ impl Writer {
             });
             if is_taken {
                 let other = format!("eni-2{}", &id[3..]);
-                scenario = scenario.interface(&other, |spec| spec.on(id, device_index));
+                world = world.interface(&other, |spec| spec.on(id, device_index));
             }
             let begin = match condition {
                 Stopping => Some(Act::Stop(id)),
@@ -829,49 +835,51 @@ impl Writer {
                 ShuttingDown | Terminated => Some(Act::Terminate(id)),
                 _ => None,
             };
-            self.acts.extend(begin.map(|act| Cue::At(Duration::ZERO, act)));
+            self.acts.extend(begin.map(|act| Intervention::At(Duration::ZERO, act)));
         }
         let deletes = !plain && !is_primary && self.dice.percent(10);
-        let dies = self.acts.iter().any(|cue| matches!(cue, Cue::At(_, Act::Terminate(id)) if Some(*id) == holder));
-        scenario = scenario.instance(names::STRANGER, |spec| spec).interface(names::INTERFACE, |mut spec| {
+        let dies = self
+            .acts
+            .iter()
+            .any(|intervention| matches!(intervention, Intervention::At(_, Act::Terminate(id)) if Some(*id) == holder));
+        world = world.instance(names::NON_MEMBER, |spec| spec).interface(names::INTERFACE, |mut spec| {
             spec = match holder {
                 Some(id) => spec.on(id, if is_primary { 0 } else { device_index }),
                 None => spec.free(),
             };
-            // An interface that goes with its dying holder is a short story.
+            // EC2 would delete the interface with its terminated holder, and the scenario would end there.
             if deletes && !dies { spec.delete_on_termination() } else { spec }
         });
         match holder {
-            Some(names::STRANGER) => self.setting.push("a stranger has the interface".to_owned()),
-            None => self.setting.push("the interface is attached to nothing".to_owned()),
+            Some(names::NON_MEMBER) => self.description.push("the interface is attached to a non-member".to_owned()),
+            None => self.description.push("the interface is attached to nothing".to_owned()),
             _ => {}
         }
         if deletes && !dies {
-            self.setting.push("DeleteOnTermination is true".to_owned());
+            self.description.push("DeleteOnTermination is true".to_owned());
         }
         let address = if plain { 0 } else { self.dice.below(100) };
         match address {
             0..80 => {}
             80..88 => {
-                self.setting.push("the Elastic IP is nowhere".to_owned());
-                scenario = scenario.address(names::ALLOCATION, |spec| spec.free());
+                self.description.push("the Elastic IP is not associated".to_owned());
+                world = world.address(names::ALLOCATION, |spec| spec.free());
             }
             88..94 => {
-                self.setting.push("the Elastic IP is on B's primary interface".to_owned());
-                scenario =
-                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STANDBY)));
+                self.description.push("the Elastic IP is on B's primary interface".to_owned());
+                world = world.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STANDBY)));
             }
             _ => {
-                self.setting.push("the Elastic IP is with the stranger".to_owned());
-                scenario =
-                    scenario.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::STRANGER)));
+                self.description.push("the Elastic IP is with the non-member".to_owned());
+                world =
+                    world.address(names::ALLOCATION, |spec| spec.on(&names::primary_interface_of(names::NON_MEMBER)));
             }
         }
         if !plain && self.dice.percent(10) {
-            self.setting.push("the security group is closed".to_owned());
-            scenario = scenario.security_group(names::GROUP, |group| group.no_rules());
+            self.description.push("the security group is closed".to_owned());
+            world = world.security_group(names::GROUP, |group| group.no_rules());
         }
-        scenario.seed(self.dice.next())
+        world.seed(self.dice.next())
     }
 
     fn configuration(&mut self, members: &[&str], device_index: u32) -> (Vec<(String, String)>, Flags) {
@@ -910,29 +918,29 @@ impl Writer {
             variables.push(("TOKEN_SERVER_ALLOCATION_ID", names::ALLOCATION.to_owned()));
         }
         let words = variables[6..12].iter().map(|(name, value)| format!("{name}={value}"));
-        self.setting.push(words.collect::<Vec<_>>().join(" "));
+        self.description.push(words.collect::<Vec<_>>().join(" "));
         let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         (variables, flags)
     }
 
-    fn what(&mut self, members: &[&'static str]) -> What {
+    fn request(&mut self, members: &[&'static str]) -> Request {
         let instance = if self.dice.percent(65) { members[0] } else { self.dice.pick(members) };
         match self.dice.below(100) {
-            // An event that EC2 does not agree with is looked into for ten seconds.
-            0..40 if self.is_brief => What::Schedule,
+            // If the event and EC2 disagree, the function reads EC2 again for ten seconds.
+            0..40 if self.is_brief => Request::Schedule,
             0..55 => {
                 let states = ["stopping", "stopped", "stopped", "shutting-down", "terminated", "running", "pending"];
-                What::State { instance, state: self.dice.pick(&states) }
+                Request::State { instance, state: self.dice.pick(&states) }
             }
-            55..60 => What::Spot { instance },
-            60..65 => What::Alarm { instance },
-            65..80 => What::Schedule,
-            80..84 => What::Reconcile { dry_run: false },
-            84..86 => What::Reconcile { dry_run: true },
-            86..89 => What::Plan,
-            89..91 => What::Failover { to: None, dry_run: true },
-            91..97 => What::Failover { to: None, dry_run: false },
-            _ => What::Failover { to: Some(self.dice.pick(members)), dry_run: false },
+            55..60 => Request::Spot { instance },
+            60..65 => Request::Alarm { instance },
+            65..80 => Request::Schedule,
+            80..84 => Request::Reconcile { dry_run: false },
+            84..86 => Request::Reconcile { dry_run: true },
+            86..89 => Request::Plan,
+            89..91 => Request::Failover { to: None, dry_run: true },
+            91..97 => Request::Failover { to: None, dry_run: false },
+            _ => Request::Failover { to: Some(self.dice.pick(members)), dry_run: false },
         }
     }
 
@@ -945,7 +953,7 @@ impl Writer {
         if kind == Kind::Ordinary {
             let time = Duration::from_secs(300);
             let at = self.dice.milliseconds(0, 3_000);
-            return vec![Entry { at, what: What::Schedule, time, kill: None, retried: true }];
+            return vec![Entry { at, what: Request::Schedule, time, kill: None, retried: true }];
         }
         let count =
             if self.is_brief { self.dice.pick(&[1, 1, 1, 2]) } else { self.dice.pick(&[1, 1, 1, 2, 2, 2, 3, 4, 5]) };
@@ -955,8 +963,8 @@ impl Writer {
         for _ in 0..count {
             let at = self.dice.milliseconds(0, spread);
             let repeats = !entries.is_empty() && self.dice.percent(35);
-            let what = if repeats { self.dice.pick(&entries).what } else { self.what(members) };
-            let retried = !matches!(what, What::Failover { .. } | What::Plan | What::Reconcile { .. });
+            let what = if repeats { self.dice.pick(&entries).what } else { self.request(members) };
+            let retried = !matches!(what, Request::Failover { .. } | Request::Plan | Request::Reconcile { .. });
             let time = if kind == Kind::Overlapping { Duration::from_secs(300) } else { time(&mut self.dice) };
             let kill = (kind.has_kills() && self.dice.percent(if entries.is_empty() { 90 } else { 50 })).then(|| {
                 match self.dice.below(6) {
@@ -972,7 +980,7 @@ impl Writer {
             for minute in 1..=self.dice.between(1, 3) {
                 let at = Duration::from_secs(60 * minute);
                 let time = Duration::from_secs(300);
-                entries.push(Entry { at, what: What::Schedule, time, kill: None, retried: true });
+                entries.push(Entry { at, what: Request::Schedule, time, kill: None, retried: true });
             }
         }
         entries
@@ -1001,7 +1009,7 @@ impl Writer {
             let percent = self.dice.pick(&[5, 20, 50, 100]);
             let kinds =
                 if self.dice.percent(60) { vec![self.dice.pick(&Fault::TRANSIENT)] } else { Fault::TRANSIENT.to_vec() };
-            // Where every call costs, a storm is short, so that fewer calls are spent on it.
+            // Short storms cost fewer calls.
             let (from, length) = if self.is_brief { (from / 20, length / 50) } else { (from, length) };
             faults.storms.push(Storm { over, from, until: from + length, percent, faults: kinds });
         }
@@ -1039,23 +1047,28 @@ impl Writer {
                 13 | 14 => Act::AttachByHand(member),
                 15 => {
                     if self.dice.percent(80) {
-                        Act::AttachByHand(names::STRANGER)
+                        Act::AttachByHand(names::NON_MEMBER)
                     } else {
                         Act::DeleteInterface
                     }
                 }
                 16 => Act::TakeAddressOff,
-                17 => Act::MoveAddressTo(self.dice.pick(&[names::STANDBY, names::STRANGER])),
+                17 => Act::MoveAddressTo(self.dice.pick(&[names::STANDBY, names::NON_MEMBER])),
                 18 => Act::DeleteOnTermination,
                 _ => Act::CloseTheGroup,
             };
-            let cue = if self.dice.percent(40) {
-                Cue::At(self.dice.milliseconds(0, 60_000), act)
+            let intervention = if self.dice.percent(40) {
+                Intervention::At(self.dice.milliseconds(0, 60_000), act)
             } else {
                 let action = self.dice.pick(&actions());
-                Cue::Near { action, nth: self.dice.pick(&[1, 1, 2, 2, 3, 5, 8]), before: self.dice.percent(50), act }
+                Intervention::Near {
+                    action,
+                    nth: self.dice.pick(&[1, 1, 2, 2, 3, 5, 8]),
+                    before: self.dice.percent(50),
+                    act,
+                }
             };
-            self.acts.push(cue);
+            self.acts.push(intervention);
         }
     }
 }

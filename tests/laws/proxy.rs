@@ -1,4 +1,4 @@
-//! The doors through which the function goes out, with the judge beside them.
+//! A proxy between the function and each port. It kills and delays runs, and asks the checker before each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -23,12 +23,12 @@ use token_failover::model::tags::REFUSED;
 use token_failover::ports::{CommandState, Ec2, Sns, Ssm};
 use tokio::time::sleep;
 
-use super::drama::Kill;
-use super::judge::Judge;
+use super::checker::Checker;
+use super::scenario::Kill;
 use crate::dice::Dice;
 
 tokio::task_local! {
-    /// The run that is being polled.
+    /// The number of the run that is being polled.
     pub(crate) static RUN: usize;
 }
 
@@ -36,42 +36,42 @@ pub(crate) fn current_run() -> Option<usize> {
     RUN.try_with(|run| *run).ok()
 }
 
-/// What all doors and observers of one world share.
+/// The state that all proxies and observers of one world share: the checker and the dice.
 #[derive(Clone)]
-pub(crate) struct Court {
-    judge: Arc<Mutex<Judge>>,
+pub(crate) struct Watch {
+    checker: Arc<Mutex<Checker>>,
     dice: Arc<Mutex<Dice>>,
-    dawdling: u64,
+    max_delay_ms: u64,
 }
 
-impl Court {
-    pub(crate) fn new(judge: Judge, dice: Dice, dawdling: u64) -> Self {
-        Self { judge: Arc::new(Mutex::new(judge)), dice: Arc::new(Mutex::new(dice)), dawdling }
+impl Watch {
+    pub(crate) fn new(checker: Checker, dice: Dice, max_delay_ms: u64) -> Self {
+        Self { checker: Arc::new(Mutex::new(checker)), dice: Arc::new(Mutex::new(dice)), max_delay_ms }
     }
 
-    /// Not to be held while the simulator is used, which tells the judge what happens.
-    pub(crate) fn judge(&self) -> MutexGuard<'_, Judge> {
-        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Do not hold the guard during a call of the simulator: the simulator's observer locks the checker, too.
+    pub(crate) fn checker(&self) -> MutexGuard<'_, Checker> {
+        self.checker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn dice(&self) -> MutexGuard<'_, Dice> {
         self.dice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn dawdle(&self) {
-        if self.dawdling > 0 {
-            let time = self.dice().below(self.dawdling + 1);
+    async fn delay(&self) {
+        if self.max_delay_ms > 0 {
+            let time = self.dice().below(self.max_delay_ms + 1);
             if time > 0 {
                 sleep(Duration::from_millis(time)).await;
             }
         }
     }
 
-    /// Whoever makes a call is on the way to the door.
-    async fn enter(&self) {
+    /// Counts the call, kills the run if it is to die here, and delays the call.
+    async fn before_call(&self) {
         let dies = {
-            let mut judge = self.judge();
-            let run = &mut judge.runs[RUN.get()];
+            let mut checker = self.checker();
+            let run = &mut checker.runs[RUN.get()];
             run.calls += 1;
             match run.kill {
                 Some(Kill::BeforeCall(nth)) if nth == run.calls => run.killed = true,
@@ -83,14 +83,14 @@ impl Court {
         if dies {
             pending::<()>().await;
         }
-        self.dawdle().await;
+        self.delay().await;
     }
 
-    /// The answer is there.
-    async fn leave(&self) {
+    /// Kills the run if it is to die with this answer, and delays the answer.
+    async fn after_call(&self) {
         let dies = {
-            let mut judge = self.judge();
-            let run = &mut judge.runs[RUN.get()];
+            let mut checker = self.checker();
+            let run = &mut checker.runs[RUN.get()];
             if matches!(run.kill, Some(Kill::AfterCall(nth)) if nth <= run.calls) {
                 run.killed = true;
             }
@@ -99,96 +99,96 @@ impl Court {
         if dies {
             pending::<()>().await;
         }
-        self.dawdle().await;
+        self.delay().await;
     }
 }
 
-/// A door with the judge beside it.
+/// Passes each call on to `inner`, and reports it to the checker.
 #[derive(Clone)]
-pub(crate) struct Door<D> {
+pub(crate) struct Proxy<D> {
     inner: D,
-    court: Court,
+    watch: Watch,
     simulator: Simulator,
 }
 
-impl<D> Door<D> {
-    pub(crate) fn new(inner: D, court: Court, simulator: Simulator) -> Self {
-        Self { inner, court, simulator }
+impl<D> Proxy<D> {
+    pub(crate) fn new(inner: D, watch: Watch, simulator: Simulator) -> Self {
+        Self { inner, watch, simulator }
     }
 
-    /// What has happened until now has happened; then the judge decides.
-    fn decide(&self, judge: impl FnOnce(&mut Judge, usize, Duration)) {
+    /// Lets everything happen that is due, and then checks the decision of the run.
+    fn check(&self, check: impl FnOnce(&mut Checker, usize, Duration)) {
         self.simulator.world(|_| ());
         let now = self.simulator.now();
-        judge(&mut self.court.judge(), RUN.get(), now);
+        check(&mut self.watch.checker(), RUN.get(), now);
     }
 
-    fn learn(&self, learn: impl FnOnce(&mut Judge, usize)) {
-        learn(&mut self.court.judge(), RUN.get());
+    fn learn(&self, learn: impl FnOnce(&mut Checker, usize)) {
+        learn(&mut self.watch.checker(), RUN.get());
     }
 }
 
-impl<D: Ec2> Ec2 for Door<D> {
+impl<D: Ec2> Ec2 for Proxy<D> {
     async fn network_interface(&self, id: &NetworkInterfaceId) -> Result<Option<NetworkInterface>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.network_interface(id).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         let now = self.simulator.now();
-        self.learn(|judge, run| judge.saw_interface(run, now, &answer));
+        self.learn(|checker, run| checker.saw_interface(run, now, &answer));
         answer
     }
 
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.instances(ids).await;
-        self.court.leave().await;
-        self.learn(|judge, run| judge.saw_instances(run, ids.len(), &answer));
+        self.watch.after_call().await;
+        self.learn(|checker, run| checker.saw_instances(run, ids.len(), &answer));
         answer
     }
 
     async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.status_checks(ids).await;
-        self.court.leave().await;
-        self.learn(|judge, run| judge.saw_checks(run, &answer));
+        self.watch.after_call().await;
+        self.learn(|checker, run| checker.saw_checks(run, &answer));
         answer
     }
 
     async fn address(&self, id: &AllocationId) -> Result<Option<Address>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.address(id).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn ingress_rules(&self, groups: &[SecurityGroupId]) -> Result<Vec<IngressRule>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.ingress_rules(groups).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn prefix_list(&self, id: &PrefixListId) -> Result<Vec<IpNet>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.prefix_list(id).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
-        self.decide(|judge, run, now| judge.attaches(run, now, attach));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.attaches(run, now, attach));
+        self.watch.before_call().await;
         let answer = self.inner.attach(attach).await;
-        self.learn(|judge, run| judge.attached(run, &answer));
-        self.court.leave().await;
+        self.learn(|checker, run| checker.attach_answered(run, &answer));
+        self.watch.after_call().await;
         answer
     }
 
     async fn detach(&self, attachment: &AttachmentId, force: bool) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.detaches(run, now, attachment, force));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.detaches(run, now, attachment, force));
+        self.watch.before_call().await;
         let answer = self.inner.detach(attachment, force).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
@@ -197,42 +197,42 @@ impl<D: Ec2> Ec2 for Door<D> {
         interface: &NetworkInterfaceId,
         attachment: &AttachmentId,
     ) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.repairs(run, now, format!("keep {attachment}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.repairs(run, now, format!("keep {attachment}")));
+        self.watch.before_call().await;
         let answer = self.inner.keep_on_termination(interface, attachment).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        self.decide(|judge, run, now| judge.repairs(run, now, format!("start {instance}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.repairs(run, now, format!("start {instance}")));
+        self.watch.before_call().await;
         let answer = self.inner.start(instance).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn disassociate_address(&self, association: &AssociationId) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.repairs(run, now, format!("disassociate {association}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.repairs(run, now, format!("disassociate {association}")));
+        self.watch.before_call().await;
         let answer = self.inner.disassociate_address(association).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn associate_address(&self, address: &AllocationId, interface: &NetworkInterfaceId) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.repairs(run, now, format!("associate {address}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.repairs(run, now, format!("associate {address}")));
+        self.watch.before_call().await;
         let answer = self.inner.associate_address(address, interface).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn authorize_ingress(&self, ingress: &Ingress) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.repairs(run, now, format!("authorize {ingress:?}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.repairs(run, now, format!("authorize {ingress:?}")));
+        self.watch.before_call().await;
         let answer = self.inner.authorize_ingress(ingress).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
@@ -243,25 +243,25 @@ impl<D: Ec2> Ec2 for Door<D> {
     ) -> Result<(), CallError> {
         let is_note = tags.iter().any(|(key, value)| key.contains(":owed:") && value.contains("busy-until"));
         let remembered = tags.get(REFUSED);
-        self.decide(|judge, run, now| judge.changes(run, now, format!("write {tags:?}")));
-        self.learn(|judge, run| judge.runs[run].unsure += u32::from(remembered.is_some()));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.changes(run, now, format!("write {tags:?}")));
+        self.learn(|checker, run| checker.runs[run].unsure += u32::from(remembered.is_some()));
+        self.watch.before_call().await;
         let answer = self.inner.write_tags(interface, tags).await;
         if is_note && answer.is_err() {
-            self.learn(|judge, run| judge.runs[run].note_failed = true);
+            self.learn(|checker, run| checker.runs[run].note_failed = true);
         }
-        self.court.leave().await;
+        self.watch.after_call().await;
         if let Some(value) = remembered.filter(|_| answer.is_ok()) {
-            self.learn(|judge, run| judge.runs[run].remembers(value));
+            self.learn(|checker, run| checker.runs[run].remembers(value));
         }
         answer
     }
 
     async fn delete_tags(&self, interface: &NetworkInterfaceId, keys: &[String]) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.changes(run, now, format!("remove {keys:?}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.changes(run, now, format!("remove {keys:?}")));
+        self.watch.before_call().await;
         let answer = self.inner.delete_tags(interface, keys).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
@@ -270,108 +270,108 @@ impl<D: Ec2> Ec2 for Door<D> {
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.changes(run, now, format!("remove {tags:?}")));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.changes(run, now, format!("remove {tags:?}")));
+        self.watch.before_call().await;
         let answer = self.inner.delete_tags_if(interface, tags).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn may(&self, change: &Change) -> Result<(), CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.may(change).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn interface_limits(&self, types: &BTreeSet<String>) -> Result<BTreeMap<String, InterfaceLimits>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.interface_limits(types).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn is_protected(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.is_protected(instance).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn routes(&self, subnet: &str, vpc: &str) -> Result<Vec<Route>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.routes(subnet, vpc).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn acl_entries(&self, subnet: &str) -> Result<Vec<AclEntry>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.acl_entries(subnet).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn security_groups(&self, ids: &BTreeSet<SecurityGroupId>) -> Result<BTreeSet<SecurityGroupId>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.security_groups(ids).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 }
 
-impl<D: Sns> Sns for Door<D> {
+impl<D: Sns> Sns for Proxy<D> {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
-        self.decide(|judge, run, now| judge.changes(run, now, format!("publish {}", notification.subject)));
-        self.court.enter().await;
-        // Whoever gives up waiting does not know either.
-        self.learn(|judge, run| judge.runs[run].unsure += 1);
+        self.check(|checker, run, now| checker.changes(run, now, format!("publish {}", notification.subject)));
+        self.watch.before_call().await;
+        // A run that stops waiting for the answer does not know, either.
+        self.learn(|checker, run| checker.runs[run].unsure += 1);
         let answer = self.inner.publish(notification).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         if answer.is_ok() {
-            self.learn(|judge, run| judge.runs[run].unsure -= 1);
+            self.learn(|checker, run| checker.runs[run].unsure -= 1);
         }
         answer
     }
 
     async fn subscriptions(&self) -> Result<Option<Vec<Subscription>>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.subscriptions().await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 }
 
-impl<D: Ssm> Ssm for Door<D> {
+impl<D: Ssm> Ssm for Proxy<D> {
     async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
-        self.decide(|judge, run, now| judge.wakes(run, now, instance));
-        self.court.enter().await;
+        self.check(|checker, run, now| checker.activates(run, now, instance));
+        self.watch.before_call().await;
         let answer = self.inner.send_command(activation, instance).await;
         if answer.is_ok() {
-            self.decide(|judge, run, now| judge.woke(run, now, instance));
+            self.check(|checker, run, now| checker.activated(run, now, instance));
         }
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn command(&self, command: &CommandId, instance: &InstanceId) -> Result<Option<CommandState>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.command(command, instance).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.has_document(name).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 
     async fn reachable_agents(&self, instances: &BTreeSet<InstanceId>) -> Result<BTreeSet<InstanceId>, CallError> {
-        self.court.enter().await;
+        self.watch.before_call().await;
         let answer = self.inner.reachable_agents(instances).await;
-        self.court.leave().await;
+        self.watch.after_call().await;
         answer
     }
 }
