@@ -11,8 +11,7 @@ use crate::act::run::Run;
 use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{Tally, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
-use crate::decide::pending::report::PendingChange;
-use crate::decide::pending::{Close, Due, Event, TagChanges};
+use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
 use crate::decide::problem;
 use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
 use crate::decide::publication::{self, Facts};
@@ -33,7 +32,6 @@ use crate::model::report::{
 use crate::model::request::{Trigger, TriggerKind};
 use crate::model::tags::{ANNOUNCED, AUDITED, REFUSED, tag_value};
 use crate::ports::{Ec2, Ports, Sns};
-use crate::tell::summary::place;
 use crate::tell::{audit, summary};
 
 impl<P: Ports> Failover<P> {
@@ -99,7 +97,9 @@ impl<P: Ports> Failover<P> {
     ) -> Result<(), CallError> {
         // A move that another run owes and that ends the problem says so itself.
         let mut to_append = match decision {
-            Decision::Resolve(over) if work.pending.due.iter().any(|due| self.tells_a_move(due)) => Some(over.clone()),
+            Decision::Resolve(over) if work.pending.due.iter().any(|due| due.tells_a_move(&self.config.members)) => {
+                Some(over.clone())
+            }
             _ => None,
         };
         if to_append.is_none() && (is_due || *decision != Decision::Nothing) {
@@ -195,7 +195,7 @@ impl<P: Ports> Failover<P> {
                 verdict(Outcome::Refused, refusal.code(), summary::refused(&refusal))
             }
             RunOutcome::Started(instance, cause) => {
-                verdict(Outcome::Started, cause.code(), summary::started(&instance))
+                verdict(Outcome::Started, cause.code(), summary::started(&instance, run.holder()))
             }
             RunOutcome::Audited { viable } => self.audited(viable, run, work),
             RunOutcome::HolderNotStarted(instance) => {
@@ -346,13 +346,6 @@ impl<P: Ports> Failover<P> {
         problem::decide(remembered.as_ref(), now, state, told_anyway)
     }
 
-    /// Whether a report that is owed is that of a move.
-    fn tells_a_move(&self, due: &Due) -> bool {
-        let PendingChange::Move { from, .. } = &due.report.change else { return false };
-        let is_new = due.to.as_ref().is_some_and(|to| self.config.is_member(to)) && *from != due.to;
-        is_new && !due.report.reported
-    }
-
     /// Remembers what was published, so that the same is not published again.
     async fn remember<const N: usize>(
         &self,
@@ -447,7 +440,7 @@ impl<P: Ports> Failover<P> {
             }
             if !due.report.reported {
                 let mut report = self.due_report(&due, report);
-                let end = to_append.clone().filter(|_| self.tells_a_move(&due)).map(Decision::Append);
+                let end = to_append.clone().filter(|_| due.tells_a_move(&self.config.members)).map(Decision::Append);
                 word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
                 // Whichever run comes to publish it, it is the same report.
                 self.publish(run, &report, &due.report.key).await?;
@@ -560,60 +553,15 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// The report that another run has left. That run alone knew if the detach was forced, and how long the move took.
+    /// The report that another run has left.
     fn due_report(&self, due: &Due, report: &Report) -> Report {
-        let Due { report: pending, to, attachment_id } = due;
-        let started = pending.started.map(|started| started.format(" at %Y-%m-%d %H:%M:%S UTC").to_string());
-        let when = started.unwrap_or_default();
-        let (outcome, summary, movement) = match (&pending.change, to) {
-            (PendingChange::Repair { what }, _) => {
-                let summary = format!(
-                    "Repairs that began{when} ({}) may have been made. The run that began them could not report them. See the \
-                     checks.",
-                    what.join(", ")
-                );
-                (Outcome::Repaired, summary, None)
-            }
-            (PendingChange::Start { .. }, to) => {
-                let summary = format!(
-                    "{} was stopped. A run began to start it in place{when} but could not report it. The instance is running \
-                     now.",
-                    place(to.as_ref())
-                );
-                (Outcome::Started, summary, None)
-            }
-            (PendingChange::Move { from, .. }, Some(to)) if from.as_ref() == Some(to) => {
-                let summary = format!(
-                    "A move that began{when} was not completed: the interface is back on {to}. The run that tried the move \
-                     could not report it."
-                );
-                (Outcome::Failed, summary, None)
-            }
-            (PendingChange::Move { from, .. }, Some(to)) if self.config.is_member(to) => {
-                let summary = format!(
-                    "The license interface moved from {} to {to}. The move began{when}. The run that made it could not report \
-                     it.",
-                    place(from.as_ref())
-                );
-                let movement = Movement {
-                    from: from.clone(),
-                    to: to.clone(),
-                    attachment_id: attachment_id.clone(),
-                    forced: None,
-                    standby_started: None,
-                    duration_ms: None,
-                };
-                (Outcome::Moved, summary, Some(movement))
-            }
-            (PendingChange::Move { from, .. }, to) => {
-                let summary = format!(
-                    "A move of the license interface from {} began{when}, and the run that made it could not report how it \
-                     ended. The interface has since been attached to {}, which is not a member.",
-                    place(from.as_ref()),
-                    to.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string)
-                );
-                (Outcome::Failed, summary, None)
-            }
+        let came_to = due.outcome(&self.config.members);
+        let summary = summary::due(due, &came_to);
+        let (outcome, movement) = match came_to {
+            DueOutcome::Repaired => (Outcome::Repaired, None),
+            DueOutcome::Started => (Outcome::Started, None),
+            DueOutcome::Moved(movement) => (Outcome::Moved, Some(movement)),
+            DueOutcome::CameBack(_) | DueOutcome::LeftTheMembers => (Outcome::Failed, None),
         };
         let reason = Reason::ReportWasOwed.into();
         Report { outcome, reason, summary, movement, steps: Vec::new(), ..report.clone() }

@@ -225,6 +225,7 @@ impl Config {
     ///
     /// All problems at once. A variable that begins with `TOKEN_SERVER_` or `FAILOVER_` and is not known is one of them:
     /// it is a misspelled setting that would otherwise be silently without effect.
+    // Longer than others: one statement for each setting, in the order of the documentation.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), problems: Vec::new() };
         let interface_id: Option<NetworkInterfaceId> =

@@ -941,6 +941,7 @@ impl<'a> Advisor<'a> {
         ))
     }
 
+    // Longer than others: one arm for each place where the address can be.
     fn elastic_ip(&self, interface: &NetworkInterface, address: &CheckedAddress) -> Option<Finding> {
         let associate = |allocation: &AllocationId| {
             self.command(&format!(
@@ -1024,19 +1025,7 @@ impl<'a> Advisor<'a> {
                 "Fix these first. The next report names the others.".to_owned(),
             ));
         }
-        findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| {
-            Finding::new(
-                FindingCode::SecurityGroupNotChecked,
-                &group,
-                format!(
-                    "A prefix list could not be read, so it is unknown whether {} is open to {}.",
-                    tcp(gap),
-                    to(gap)
-                ),
-                "Grant the function's role ec2:GetManagedPrefixListEntries on the prefix lists in the rules."
-                    .to_owned(),
-            )
-        }));
+        findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| undecided(&group, gap)));
         findings.extend(coverage.open_to_world.iter().take(MOST_OF_A_KIND).map(|ports| {
             Finding::new(
                 FindingCode::SecurityGroupOpenToWorld,
@@ -1077,6 +1066,16 @@ impl<'a> Advisor<'a> {
         let message = format!("{} is closed to {}.", tcp(gap), to(gap));
         Finding::new(FindingCode::SecurityGroupPortClosed, group, message, command)
     }
+}
+
+/// A prefix list could not be read.
+fn undecided(group: &str, gap: &Gap) -> Finding {
+    Finding::new(
+        FindingCode::SecurityGroupNotChecked,
+        group,
+        format!("A prefix list could not be read, so it is unknown whether {} is open to {}.", tcp(gap), to(gap)),
+        "Grant the function's role ec2:GetManagedPrefixListEntries on the prefix lists in the rules.".to_owned(),
+    )
 }
 
 fn tcp(gap: &Gap) -> String {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::decide::pause::{News, NewsKind, of};
+use crate::decide::pending::{Due, DueOutcome};
 use crate::decide::plan::unpaused;
 use crate::decide::problem;
 use crate::decide::problem::Remembered;
@@ -93,11 +94,18 @@ pub(crate) fn refused(refusal: &Refusal) -> String {
     format!("The interface was not moved: {}.", refusal.in_words())
 }
 
-/// That the holder was started where it is.
-pub(crate) fn started(instance: &InstanceId) -> String {
+/// That an instance was started in place. `holder` is the instance that has the interface now.
+pub fn started(instance: &InstanceId, holder: Option<&InstanceId>) -> String {
+    let because = "was started in place because it was stopped and no standby was ready to take the interface";
+    if holder == Some(instance) {
+        return format!("{instance}, which holds the license interface, {because}.");
+    }
+    let now = match holder {
+        Some(holder) => format!("is now on {holder}"),
+        None => "is now attached to nothing".to_owned(),
+    };
     format!(
-        "{instance}, which holds the license interface, was started in place because it was stopped and no standby was ready \
-         to take the interface."
+        "{instance}, which held the license interface, {because}. Meanwhile another run moved the interface: it {now}."
     )
 }
 
@@ -107,6 +115,43 @@ pub(crate) fn arriving(to: &InstanceId) -> String {
         "EC2 accepted the request to attach the license interface to {to} and is still attaching it. The next run continues \
          from there."
     )
+}
+
+/// What came of a change that another run has left to report.
+pub fn due(due: &Due, came_to: &DueOutcome) -> String {
+    let started = due.report.started.map(|started| started.format(" at %Y-%m-%d %H:%M:%S UTC").to_string());
+    let when = started.unwrap_or_default();
+    let (_, from) = due.report.departure();
+    match came_to {
+        DueOutcome::Repaired => {
+            let what = due.report.repairs().join(", ");
+            format!(
+                "Repairs that began{when} ({what}) may have been made. The run that began them could not report them. See the \
+                 checks."
+            )
+        }
+        DueOutcome::Started => format!(
+            "{} was stopped. A run began to start it in place{when} but could not report it. The instance is running now.",
+            place(due.to.as_ref())
+        ),
+        DueOutcome::Moved(movement) => format!(
+            "The license interface moved from {} to {}. The move began{when}. The run that made it could not report it.",
+            place(from),
+            movement.to
+        ),
+        DueOutcome::CameBack(to) => format!(
+            "A move that began{when} was not completed: the interface is back on {to}. The run that tried the move could not \
+             report it."
+        ),
+        DueOutcome::LeftTheMembers => {
+            let to = due.to.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
+            format!(
+                "A move of the license interface from {} began{when}, and the run that made it could not report how it ended. \
+                 The interface has since been attached to {to}, which is not a member.",
+                place(from)
+            )
+        }
+    }
 }
 
 /// What AWS has announced to do to these members.

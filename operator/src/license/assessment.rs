@@ -139,31 +139,8 @@ impl License {
         );
         for (index, vendor) in self.vendors.iter().enumerate() {
             let before = self.vendors.get(..index).unwrap_or_default();
-            if before.iter().any(|other| other.name == vendor.name) {
-                findings.push(Finding::new(
-                    FindingCode::VendorRepeated,
-                    line(vendor.line),
-                    format!("The vendor daemon {} already has a line.", vendor.name),
-                    format!("Keep only one of the lines of {}.", vendor.name),
-                ));
-            }
-            let Some(port) = vendor.port else { continue };
-            let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
-            let is_anothers = before.iter().any(|other| other.port == Some(port) && other.name != vendor.name);
-            if is_lmgrds || is_anothers {
-                findings.push(Finding::new(
-                    FindingCode::PortUsedTwice,
-                    line(vendor.line),
-                    format!(
-                        "{} has port {port}, which another daemon uses, so {} cannot start.",
-                        vendor.name, vendor.name
-                    ),
-                    format!(
-                        "Give the vendor daemon another port, such as {}, and restart the token server.",
-                        self.free_port()
-                    ),
-                ));
-            }
+            findings.extend(repeated(vendor, before));
+            findings.extend(self.port_used_twice(vendor, before));
         }
         let mut names: Vec<String> = self.vendors.iter().map(|vendor| vendor.name.clone()).collect();
         names.sort_unstable();
@@ -182,6 +159,23 @@ impl License {
             ));
         }
         findings
+    }
+
+    fn port_used_twice(&self, vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
+        let port = vendor.port?;
+        let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
+        let is_anothers = before.iter().any(|other| other.port == Some(port) && other.name != vendor.name);
+        (is_lmgrds || is_anothers).then(|| {
+            Finding::new(
+                FindingCode::PortUsedTwice,
+                line(vendor.line),
+                format!("{} has port {port}, which another daemon uses, so {} cannot start.", vendor.name, vendor.name),
+                format!(
+                    "Give the vendor daemon another port, such as {}, and restart the token server.",
+                    self.free_port()
+                ),
+            )
+        })
     }
 
     fn port_not_fixed(&self, vendor: &Vendor) -> Finding {
@@ -267,49 +261,66 @@ fn hostids(server: &Server) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for hostid in &server.hostids {
-        let finding = match hostid {
-            Hostid::Mac(_) => continue,
-            Hostid::Any => Finding::new(
-                FindingCode::HostidNotAMac,
-                line(server.line),
-                "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. Only \
-                 the addresses move with the interface."
-                    .to_owned(),
-                "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-            )
-            .as_severe_as(Severity::Warning),
-            Hostid::Other(kind) if kind == "INTERNET" => Finding::new(
-                FindingCode::HostidNotAMac,
-                line(server.line),
-                "The hostid is an IP address, not a MAC address. It moves with the interface only if it is the interface's \
-                 private address."
-                    .to_owned(),
-                "Compare it with the private address of the license interface, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-            )
-            .as_severe_as(Severity::Warning),
-            Hostid::Other(kind) => Finding::new(
-                FindingCode::HostidNotAMac,
-                line(server.line),
-                format!(
-                    "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token \
-                     server will refuse to serve the license on another instance."
-                ),
-                "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
-            ),
-            Hostid::Unknown => Finding::new(
-                FindingCode::HostidNotAMac,
-                line(server.line),
-                "The hostid does not look like a hostid. It may be a placeholder from a template.".to_owned(),
-                "Use the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
-                 license interface."
-                    .to_owned(),
-            ),
-        };
+        let Some(finding) = not_a_mac(hostid, server) else { continue };
         if !findings.contains(&finding) {
             findings.push(finding);
         }
     }
     findings
+}
+
+/// `before`: the vendor daemons on the lines before.
+fn repeated(vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
+    before.iter().any(|other| other.name == vendor.name).then(|| {
+        Finding::new(
+            FindingCode::VendorRepeated,
+            line(vendor.line),
+            format!("The vendor daemon {} already has a line.", vendor.name),
+            format!("Keep only one of the lines of {}.", vendor.name),
+        )
+    })
+}
+
+/// The finding of a hostid that is not a MAC address.
+fn not_a_mac(hostid: &Hostid, server: &Server) -> Option<Finding> {
+    Some(match hostid {
+        Hostid::Mac(_) => return None,
+        Hostid::Any => Finding::new(
+            FindingCode::HostidNotAMac,
+            line(server.line),
+            "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. Only \
+             the addresses move with the interface."
+                .to_owned(),
+            "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
+        )
+        .as_severe_as(Severity::Warning),
+        Hostid::Other(kind) if kind == "INTERNET" => Finding::new(
+            FindingCode::HostidNotAMac,
+            line(server.line),
+            "The hostid is an IP address, not a MAC address. It moves with the interface only if it is the interface's \
+             private address."
+                .to_owned(),
+            "Compare it with the private address of the license interface, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
+        )
+        .as_severe_as(Severity::Warning),
+        Hostid::Other(kind) => Finding::new(
+            FindingCode::HostidNotAMac,
+            line(server.line),
+            format!(
+                "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token \
+                 server will refuse to serve the license on another instance."
+            ),
+            "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
+        ),
+        Hostid::Unknown => Finding::new(
+            FindingCode::HostidNotAMac,
+            line(server.line),
+            "The hostid does not look like a hostid. It may be a placeholder from a template.".to_owned(),
+            "Use the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
+             license interface."
+                .to_owned(),
+        ),
+    })
 }
 
 /// The faults of the host.

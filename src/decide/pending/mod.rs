@@ -35,6 +35,7 @@ use crate::decide::pending::report::{Activation, PendingChange, PendingReport, S
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, AttachmentStatus, Instance, NetworkInterface, Observation};
 use crate::model::outcome::{Boot, Reach};
+use crate::model::report::Movement;
 
 /// A run's view of all pending reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,6 +61,21 @@ pub struct Due {
     pub to: Option<InstanceId>,
     /// By which attachment.
     pub attachment_id: Option<AttachmentId>,
+}
+
+/// What came of the change that another run has left to report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueOutcome {
+    /// Repairs may have been made.
+    Repaired,
+    /// The holder runs.
+    Started,
+    /// The interface is on this member. That run alone knew if the detach was forced, and how long the move took.
+    Moved(Movement),
+    /// The interface is back where it was.
+    CameBack(InstanceId),
+    /// The interface is attached to something that is not a member.
+    LeftTheMembers,
 }
 
 /// What EC2 shows, and how far this run has gone.
@@ -409,6 +425,32 @@ impl Due {
             }
         };
         Some(Self { report: report.clone(), to, attachment_id })
+    }
+
+    /// What came of the change.
+    pub fn outcome(&self, members: &[InstanceId]) -> DueOutcome {
+        let from = match &self.report.change {
+            PendingChange::Repair { .. } => return DueOutcome::Repaired,
+            PendingChange::Start { .. } => return DueOutcome::Started,
+            PendingChange::Move { from, .. } => from,
+        };
+        match &self.to {
+            Some(to) if from.as_ref() == Some(to) => DueOutcome::CameBack(to.clone()),
+            Some(to) if members.contains(to) => DueOutcome::Moved(Movement {
+                from: from.clone(),
+                to: to.clone(),
+                attachment_id: self.attachment_id.clone(),
+                forced: None,
+                standby_started: None,
+                duration_ms: None,
+            }),
+            _ => DueOutcome::LeftTheMembers,
+        }
+    }
+
+    /// Whether its report says for the first time that the interface moved.
+    pub fn tells_a_move(&self, members: &[InstanceId]) -> bool {
+        !self.report.reported && matches!(self.outcome(members), DueOutcome::Moved(_))
     }
 }
 

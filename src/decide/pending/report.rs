@@ -194,6 +194,14 @@ impl PendingReport {
         }
     }
 
+    /// The repairs that it is about.
+    pub fn repairs(&self) -> &[String] {
+        match &self.change {
+            PendingChange::Repair { what } => what,
+            PendingChange::Move { .. } | PendingChange::Start { .. } => &[],
+        }
+    }
+
     /// Whether it is about a move.
     pub fn is_move(&self) -> bool {
         matches!(self.change, PendingChange::Move { .. })

@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use token_failover::model::check::CheckResult;
 use token_failover::model::finding::{Finding, Severity};
-use token_failover::model::report::{ActivationResult, Expectation, Report};
+use token_failover::model::report::{ActivationRecord, ActivationResult, Expectation, Report};
 use token_failover::tell::notification;
 
 use crate::ended::Trouble;
@@ -53,6 +53,14 @@ pub(crate) fn report(report: &Report) {
     anstream::println!("interface  {} on {holder}", server.network_interface_id);
     anstream::println!("MAC        {mac}, hostid {hostid}");
     anstream::println!("address    {private}, public {public}");
+    checks(report);
+    if let Some(record) = &report.activation {
+        activation(record);
+    }
+    findings(&report.findings);
+}
+
+fn checks(report: &Report) {
     let checks = report.checks;
     let checks = [
         ("hostid", checks.hostid),
@@ -72,19 +80,15 @@ pub(crate) fn report(report: &Report) {
         let details = if name == LISTENING { notification::ports(&report.probes) } else { String::new() };
         anstream::println!("check      {name:<20} {style}{word}{style:#}{details}");
     }
-    if let Some(activation) = &report.activation {
-        let (word, style) = match activation.result {
-            ActivationResult::Done => ("activated", GOOD),
-            ActivationResult::Failed => ("NOT ACTIVATED", BAD),
-            ActivationResult::Unfinished => ("not activated yet", DOUBTFUL),
-        };
-        anstream::println!(
-            "server     {style}{word}{style:#} on {} by {}",
-            activation.instance_id,
-            activation.document
-        );
-    }
-    findings(&report.findings);
+}
+
+fn activation(record: &ActivationRecord) {
+    let (word, style) = match record.result {
+        ActivationResult::Done => ("activated", GOOD),
+        ActivationResult::Failed => ("NOT ACTIVATED", BAD),
+        ActivationResult::Unfinished => ("not activated yet", DOUBTFUL),
+    };
+    anstream::println!("server     {style}{word}{style:#} on {} by {}", record.instance_id, record.document);
 }
 
 /// The style of a severity.
