@@ -8,7 +8,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use token_failover::model::config::Config;
-use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::MacAddress;
 use token_failover_operator::license::{Host, Hostid, LARGEST_FILE, License, LicenseError, Problem, Server, Vendor};
 
@@ -311,7 +311,7 @@ fn a_mac_address_that_differs_from_the_license_is_critical() {
         license.assess(Some(parsed(OTHER_MAC))),
         [Finding {
             severity: Critical,
-            code: "hostid-mismatch".to_owned(),
+            code: FindingCode::HostidMismatch.into(),
             message: "The license names the hostid 0273ae2adc81, but the interface has 0273ae2adc82. The token server will \
                       refuse to serve the license."
                 .to_owned(),
