@@ -13,7 +13,7 @@ use crate::decide::audit::{Tally, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
 use crate::decide::problem;
-use crate::decide::problem::{Decision, Memory, Problem, Remembered, State};
+use crate::decide::problem::{Decision, LastMail, Memory, Problem, State};
 use crate::decide::publication::{self, Facts};
 use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
@@ -117,9 +117,9 @@ impl<P: Ports> Failover<P> {
         }
         // What others owe is left to the next run by whoever does maintenance, who may not have the settings to wake a token server.
         if close != Close::Maintenance {
-            let owes_the_end = to_append.is_some();
+            let had_to_append = to_append.is_some();
             let settled = self.publish_due(run, work, report, &mut to_append, changes).await;
-            *has_ended |= owes_the_end && to_append.is_none();
+            *has_ended |= had_to_append && to_append.is_none();
             settled?;
         }
         // Of that move nothing was to be told after all.
@@ -277,9 +277,9 @@ impl<P: Ports> Failover<P> {
     }
 
     /// What the run came to, as far as problems go.
-    fn state(&self, run: &Run<'_, P::Ec2>, ending: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
+    fn state(&self, run: &Run<'_, P::Ec2>, outcome: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
         let is_repaired = work.to_repair == work.repaired;
-        State::Problem(match ending {
+        State::Problem(match outcome {
             // What an operator wished for and did not get is an answer, and nothing that lasts.
             RunOutcome::Refused(_) if trigger.kind == TriggerKind::Failover && run.reach == Reach::Untouched => {
                 return State::Open;
@@ -431,7 +431,7 @@ impl<P: Ports> Failover<P> {
         run: &mut Run<'_, P::Ec2>,
         work: &mut Work,
         report: &Report,
-        to_append: &mut Option<Remembered>,
+        to_append: &mut Option<LastMail>,
         changes: &mut TagChanges,
     ) -> Result<(), CallError> {
         for due in work.pending.to_publish(run.scene(), self.config.activation.is_some()) {

@@ -12,9 +12,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::act::function::Failover;
-use crate::act::prober::Patience;
+use crate::act::prober::ProbeTimeout;
 use crate::act::repair::Seeing;
-use crate::act::run::{Clock, Doubt, REACHABILITY_PATIENCE, Record, Run, first_of, pause_after_look};
+use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
@@ -24,7 +24,7 @@ use crate::decide::pending::report::{Activation, PendingReport, RunName, begun_m
 use crate::decide::plan;
 use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
 use crate::decide::remembered::Remembered;
-use crate::decide::request::{Concern, concern, parse};
+use crate::decide::request::{Relevance, parse, relevance};
 use crate::model::change;
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure, unreadable};
@@ -73,7 +73,7 @@ impl<P: Ports> Failover<P> {
                 return Ok(self.report(&mut run, verdict, trigger, None));
             }
         };
-        if concern(&self.config, &request) == Concern::NotAMember {
+        if relevance(&self.config, &request) == Relevance::NotAMember {
             let named = request.trigger.instance_id.as_deref().unwrap_or("The instance");
             let summary = format!("{named} is not a member of this token server, so nothing was checked.");
             let verdict = Verdict { outcome: Outcome::NoAction, reason: Reason::NotAMember, summary, movement: None };
@@ -109,7 +109,7 @@ impl<P: Ports> Failover<P> {
         let rehearsal = async {
             let (action, standbys) = self.look_and_plan(run, &request.intent, false).await;
             run.read_reachability().await;
-            self.probe(run, Patience::NONE).await;
+            self.probe(run, ProbeTimeout::NONE).await;
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
@@ -197,7 +197,7 @@ impl<P: Ports> Failover<P> {
         }));
         let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
         if matches!(action, Action::Keep { .. } | Action::Refuse(_)) {
-            let _ = timeout(REACHABILITY_PATIENCE, rules.as_mut()).await;
+            let _ = timeout(REACHABILITY_TIMEOUT, rules.as_mut()).await;
         }
         if let Some(read) = rules.as_mut().take_output().flatten() {
             run.rules_ahead = Some((groups.clone(), read));
@@ -223,12 +223,12 @@ impl<P: Ports> Failover<P> {
         next: FollowUp,
         is_paused: bool,
     ) {
-        let to_wake = self.to_wake(run, work, &outcome).filter(|_| !is_paused);
+        let to_activate = self.to_activate(run, work, &outcome).filter(|_| !is_paused);
         let has_moved = matches!(&outcome, RunOutcome::Move(ended, _) if ended.may_serve().is_some());
         work.outcome = Some(outcome);
         // The deadline may come before it is sent, and then this is what is to be told.
         if let Some((activation, instance)) =
-            self.config.activation.as_ref().zip(to_wake.as_ref().filter(|_| has_moved))
+            self.config.activation.as_ref().zip(to_activate.as_ref().filter(|_| has_moved))
         {
             run.activation = Some(ActivationRecord {
                 result: ActivationResult::Failed,
@@ -244,16 +244,16 @@ impl<P: Ports> Failover<P> {
             self.repair(run, work).await;
         }
         if is_paused {
-            self.leave_asleep(run, work);
+            self.leave_inactive(run, work);
         }
-        if let Some(instance) = &to_wake {
-            self.wake_once(run, work, instance).await;
+        if let Some(instance) = &to_activate {
+            self.activate_once(run, work, instance).await;
         }
-        let has_woken = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
-        if next.awaits_ports || has_woken {
+        let has_activated = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
+        if next.awaits_ports || has_activated {
             self.probe_after_a_move(run).await;
         } else if work.pending.has_unreported_move() {
-            self.probe(run, Patience::RESTART).await;
+            self.probe(run, ProbeTimeout::RESTART).await;
         }
         // An answer may be older than the repair. What waits for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
@@ -262,9 +262,9 @@ impl<P: Ports> Failover<P> {
 
     /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
     /// of a run that could not do it anymore.
-    fn to_wake(&self, run: &Run<'_, P::Ec2>, work: &Work, ending: &RunOutcome) -> Option<InstanceId> {
+    fn to_activate(&self, run: &Run<'_, P::Ec2>, work: &Work, outcome: &RunOutcome) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
-        let instance = match ending {
+        let instance = match outcome {
             RunOutcome::Move(ended, _) => ended.may_serve().filter(|_| ended.boot() == Some(Boot::Earlier))?,
             RunOutcome::Kept(_) | RunOutcome::Refused(_) => {
                 work.pending.inactive_on_holder(run.scene()).next()?;
@@ -276,7 +276,7 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Wakes the token server, and remembers that, so that no later run does it again.
-    async fn wake_once(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, instance: &InstanceId) {
+    async fn activate_once(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
         match work.pending.activation_begun(run.scene()) {
             // Another run is at it, and tells what comes of it.
@@ -293,8 +293,8 @@ impl<P: Ports> Failover<P> {
                     ..ActivationRecord::open(activation, instance)
                 });
             }
-            None => match self.note_waking(run, work, instance).await {
-                Ok(()) => self.wake(run, activation, instance).await,
+            None => match self.note_activation(run, work, instance).await {
+                Ok(()) => self.activate(run, activation, instance).await,
                 Err(error) => {
                     let is_transient = error.is_transient();
                     run.activation = Some(ActivationRecord {
@@ -317,7 +317,7 @@ impl<P: Ports> Failover<P> {
 
     /// Notes in the pending reports of other runs that their token server is about to be activated. It must not be restarted
     /// again by every later run, so nothing is sent that could not be remembered.
-    async fn note_waking(
+    async fn note_activation(
         &self,
         run: &mut Run<'_, P::Ec2>,
         work: &mut Work,
@@ -349,7 +349,7 @@ impl<P: Ports> Failover<P> {
             return Ok(());
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
-        self.probe(run, Patience::RESTART).await;
+        self.probe(run, ProbeTimeout::RESTART).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = judge(&self.config, observation, &action, &standbys, &readiness);
@@ -422,12 +422,7 @@ impl<P: Ports> Failover<P> {
 
     /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
     /// answer is acted upon, unless it is doubtful.
-    async fn look_and_plan(
-        &self,
-        run: &mut Run<'_, P::Ec2>,
-        intent: &Intent,
-        patience: bool,
-    ) -> (Action, Vec<Standby>) {
+    async fn look_and_plan(&self, run: &mut Run<'_, P::Ec2>, intent: &Intent, waits: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         let mut doubt = Doubt::default();
         loop {
@@ -442,7 +437,7 @@ impl<P: Ports> Failover<P> {
             } else {
                 doubt = Doubt::default();
                 // Where there is no patience, or no time, nothing else is waited for.
-                looked_for = if last_chance || !patience { Duration::MAX } else { looked_for };
+                looked_for = if last_chance || !waits { Duration::MAX } else { looked_for };
                 plan = plan::plan(&self.config, observation, intent, looked_for);
             }
             run.record(Record::Planned(&plan, looked_for));

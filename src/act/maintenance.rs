@@ -27,7 +27,7 @@ use crate::ports::{Ec2, Ports};
 use crate::tell::summary;
 
 /// For so long an answer that shows no pause is not believed by whoever wants to end one.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<P: Ports> Failover<P> {
     /// Sets a pause, in the place of the one that there may be.
@@ -69,7 +69,7 @@ impl<P: Ports> Failover<P> {
                 return Ok(());
             }
             let tag = run.interface().and_then(|interface| interface.tags.get(PAUSED)).cloned();
-            if tag.is_some() || began.elapsed() >= PATIENCE {
+            if tag.is_some() || began.elapsed() >= PAUSE_TIMEOUT {
                 break tag;
             }
             // The answer may be older than the pause.
@@ -193,7 +193,7 @@ impl<P: Ports> Failover<P> {
 
     /// A token server that another run brought here and did not come to wake is not woken while it is paused. That is told, so
     /// that the report of the move need not wait for the end of the pause.
-    pub(crate) fn leave_asleep(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
+    pub(crate) fn leave_inactive(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let Some(activation) = &self.config.activation else { return };
         let Some(instance) = run.running_member().cloned() else { return };
         if work.pending.inactive_on_holder(run.scene()).next().is_none() {

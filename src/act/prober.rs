@@ -64,10 +64,10 @@ pub async fn connect_over_tcp(address: SocketAddr) -> Result<(), Unanswered> {
 }
 
 /// How long one connect may take: long enough for the operating system to ask a second time.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many ports are tried. A token server has two; a range may be as wide as a person has written it.
-const MOST_PORTS: usize = 32;
+const MAX_PORTS: usize = 32;
 
 /// The pause before a command or a port is asked after again. A daemon takes some seconds to start, and a machine half a minute.
 pub(crate) fn pause(waited: Duration) -> Duration {
@@ -76,12 +76,12 @@ pub(crate) fn pause(waited: Duration) -> Duration {
 
 /// For how long a port that does not answer is tried again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct ProbeTimeout {
     refused: Duration,
     silent: Duration,
 }
 
-impl Patience {
+impl ProbeTimeout {
     /// One look.
     pub(crate) const NONE: Self = Self { refused: Duration::ZERO, silent: Duration::ZERO };
     /// A token server that is just being restarted is none that fails.
@@ -103,7 +103,7 @@ impl Patience {
 
 /// The ports, as far as they are tried.
 pub(crate) fn ports_to_try(ports: &[PortRange]) -> Vec<u16> {
-    ports.iter().flat_map(|range| range.first..=range.last).take(MOST_PORTS).collect()
+    ports.iter().flat_map(|range| range.first..=range.last).take(MAX_PORTS).collect()
 }
 
 /// A port and how it answered last.
@@ -120,14 +120,14 @@ impl Prober {
         &self,
         address: IpAddr,
         ports: &[u16],
-        patience: Patience,
+        timeout: ProbeTimeout,
         ends: Instant,
     ) -> Vec<Probe> {
         let began = Instant::now();
         let mut tried: Vec<Tried> = self.try_once(address, ports, ends).await;
         loop {
             let is_worth_it = |tried: &&Tried| match &tried.answer {
-                Some(Err(unanswered)) => began.elapsed() < patience.of(unanswered),
+                Some(Err(unanswered)) => began.elapsed() < timeout.of(unanswered),
                 Some(Ok(())) | None => false,
             };
             let again: Vec<u16> = tried.iter().filter(is_worth_it).map(|tried| tried.port).collect();
@@ -147,7 +147,7 @@ impl Prober {
     async fn try_once(&self, address: IpAddr, ports: &[u16], ends: Instant) -> Vec<Tried> {
         let tries = ports.iter().map(|port| async {
             let began = Instant::now();
-            let enough = began + CONNECT_PATIENCE;
+            let enough = began + CONNECT_TIMEOUT;
             let connected = timeout_at(enough.min(ends), (self.connect)(SocketAddr::new(address, *port))).await;
             let answer = match connected {
                 Ok(answer) => Some(answer),

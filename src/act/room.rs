@@ -15,7 +15,7 @@ use crate::model::tags::LIMITS;
 use crate::ports::Ec2;
 
 /// How long the report waits for the limits.
-const LIMITS_PATIENCE: Duration = Duration::from_secs(5);
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The code by which EC2 refuses an attach to an instance that has all the interfaces that its type can have.
 /// Source: "Error codes for the Amazon EC2 API".
@@ -44,7 +44,7 @@ impl<E: Ec2> Run<'_, E> {
         let interface = &self.config.interface_id;
         let names = types.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
         let noting = async {
-            let read = timeout(LIMITS_PATIENCE, ec2.interface_limits(&types)).await;
+            let read = timeout(LIMITS_TIMEOUT, ec2.interface_limits(&types)).await;
             let gave_up = |why| CallError::gave_up("ec2:DescribeInstanceTypes", why);
             let limits = read.unwrap_or_else(|_| Err(gave_up("there was no answer in time".to_owned())))?;
             if limits.is_empty() {

@@ -432,7 +432,7 @@ fn with_status_checks(
 }
 
 /// How long the reads that only the report needs may take, all together. An audit asks again.
-pub(crate) const REACHABILITY_PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const REACHABILITY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The answer, or that there was none in time.
 async fn within<T>(
@@ -444,7 +444,7 @@ async fn within<T>(
         action: action.to_owned(),
         meaning: Meaning::Unreachable,
         code: None,
-        message: format!("no answer within {} seconds", REACHABILITY_PATIENCE.as_secs()),
+        message: format!("no answer within {} seconds", REACHABILITY_TIMEOUT.as_secs()),
         request_id: None,
     };
     timeout_at(ends, read).await.unwrap_or_else(|_| Err(too_late()))
@@ -459,7 +459,7 @@ pub(crate) async fn read_reachability<E: Ec2>(
     wanted: Option<&AllocationId>,
     rules: Option<ReadRules>,
 ) -> Reachability {
-    let ends = Instant::now() + REACHABILITY_PATIENCE;
+    let ends = Instant::now() + REACHABILITY_TIMEOUT;
     let missing = wanted.filter(|wanted| !has_address(interface, wanted));
     let rules = async {
         match rules {

@@ -3,7 +3,7 @@
 //! Neither decides where the interface is. What is found is told, and that is all.
 
 use crate::act::function::Failover;
-use crate::act::prober::{Patience, pause, ports_to_try};
+use crate::act::prober::{ProbeTimeout, pause, ports_to_try};
 use crate::act::run::Run;
 use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
@@ -14,16 +14,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long a command may take on the instance. Starting a daemon takes seconds.
-const ACTIVATION_PATIENCE: Duration = Duration::from_secs(60);
+const ACTIVATION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long the agent of an instance may take to be heard of. It registers within seconds of a boot.
-const AGENT_PATIENCE: Duration = Duration::from_secs(30);
+const AGENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<P: Ports> Failover<P> {
     /// Has Systems Manager wake the token server, and waits for the end of that.
-    pub(crate) async fn wake(&self, run: &mut Run<'_, P::Ec2>, activation: &Activation, instance: &InstanceId) {
+    pub(crate) async fn activate(&self, run: &mut Run<'_, P::Ec2>, activation: &Activation, instance: &InstanceId) {
         let began = Instant::now();
-        let ends = (began + ACTIVATION_PATIENCE).min(run.clock.waiting_ends());
+        let ends = (began + ACTIVATION_TIMEOUT).min(run.clock.waiting_ends());
         let mut record = ActivationRecord::open(activation, instance);
         // On record before it is sent, because the deadline may come in between.
         run.activation = Some(record.clone());
@@ -31,7 +31,7 @@ impl<P: Ports> Failover<P> {
             Ok(command) => {
                 record.command_id = Some(command.clone());
                 run.activation = Some(record.clone());
-                self.await_woken(run, &command, &mut record, ends).await
+                self.await_activation(run, &command, &mut record, ends).await
             }
             // What had no answer may have been sent all the same.
             Err(error) => {
@@ -64,13 +64,13 @@ impl<P: Ports> Failover<P> {
                     ..CallError::gave_up("ssm:SendCommand", message)
                 });
             };
-            let patience = match sent.as_ref().err().map(|error| error.meaning) {
-                Some(Meaning::Throttled) => ACTIVATION_PATIENCE,
-                Some(Meaning::WrongState) => AGENT_PATIENCE,
+            let timeout = match sent.as_ref().err().map(|error| error.meaning) {
+                Some(Meaning::Throttled) => ACTIVATION_TIMEOUT,
+                Some(Meaning::WrongState) => AGENT_TIMEOUT,
                 _ => Duration::ZERO,
             };
             let pause = pause(began.elapsed());
-            if began.elapsed() + pause >= patience || Instant::now() + pause >= ends {
+            if began.elapsed() + pause >= timeout || Instant::now() + pause >= ends {
                 return sent;
             }
             sleep(pause).await;
@@ -78,7 +78,7 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Waits for the end of the command. Returns why it is not known to have succeeded.
-    async fn await_woken(
+    async fn await_activation(
         &self,
         run: &mut Run<'_, P::Ec2>,
         command: &CommandId,
@@ -132,12 +132,12 @@ impl<P: Ports> Failover<P> {
     /// Tries the ports after a move, until they answer.
     pub(crate) async fn probe_after_a_move(&self, run: &mut Run<'_, P::Ec2>) {
         if let Some(prober) = &self.prober {
-            self.probe(run, Patience::after_a_move(prober.is_inside)).await;
+            self.probe(run, ProbeTimeout::after_a_move(prober.is_inside)).await;
         }
     }
 
     /// Tries the ports, if somebody could be there to answer: a member that has the interface and runs, or will in a moment.
-    pub(crate) async fn probe(&self, run: &mut Run<'_, P::Ec2>, patience: Patience) {
+    pub(crate) async fn probe(&self, run: &mut Run<'_, P::Ec2>, timeout: ProbeTimeout) {
         let Some(prober) = &self.prober else { return };
         let address = run.interface().and_then(|interface| interface.private_ip_address);
         let Some((holder, address)) = run.running_member().cloned().zip(address) else { return };
@@ -145,7 +145,7 @@ impl<P: Ports> Failover<P> {
         let ends = run.clock.waiting_ends();
         let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
         let step = run.begin(Step::Probe, format!("{address} TCP {}", names.join(",")));
-        run.probes = prober.try_ports(address.into(), &ports, patience, ends).await;
+        run.probes = prober.try_ports(address.into(), &ports, timeout, ends).await;
         let finding = run.advisor().ports_not_answering(&holder, address, &run.probes, prober.is_inside);
         let failed = finding.as_ref().map(|finding| CallError::gave_up("TCP", finding.message.clone()));
         run.end(step, failed.as_ref());

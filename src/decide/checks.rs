@@ -42,7 +42,7 @@ pub enum CheckedAddress {
     /// It is with a member, or on another private address of the interface: it may be moved over.
     OnMember(Address, AssociationId),
     /// It is with somebody else.
-    OnStranger(Address),
+    OnNonMember(Address),
 }
 
 /// The Elastic IP that must be on the interface: the configured one, or else the one that was on it `before` a move.
@@ -108,7 +108,7 @@ fn check_address(
     if on_interface || with_member {
         CheckedAddress::OnMember(address.clone(), place.association_id.clone())
     } else {
-        CheckedAddress::OnStranger(address.clone())
+        CheckedAddress::OnNonMember(address.clone())
     }
 }
 
@@ -186,7 +186,7 @@ pub fn is_made(repair: &Repair, checked: &Checked) -> bool {
 }
 
 /// How many ingress rules one run adds at most.
-const MOST_RULES_AT_ONCE: usize = 10;
+const MAX_RULES_AT_ONCE: usize = 10;
 
 /// The repairs that are needed and allowed.
 pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked) -> Vec<Repair> {
@@ -212,7 +212,7 @@ pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked)
     {
         // A gap without a client is nobody's: nothing says whom to let in, and the whole world is never the answer.
         // A few at a time: the next run goes on with the others.
-        repairs.extend(coverage.gaps.iter().take(MOST_RULES_AT_ONCE).filter_map(|gap| {
+        repairs.extend(coverage.gaps.iter().take(MAX_RULES_AT_ONCE).filter_map(|gap| {
             let ingress = Ingress { group_id: group.clone(), ports: gap.ports, client: gap.client.clone()? };
             Some(Repair::OpenPorts(ingress))
         }));

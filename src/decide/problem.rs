@@ -42,7 +42,7 @@ impl Problem {
 
 /// A problem that was mailed, as the interface remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
+pub struct LastMail {
     /// Which one; what an earlier version has written has no digest, and is no problem of this one.
     pub problem: Problem,
     /// When it was mailed first; `None`: not known.
@@ -51,7 +51,7 @@ pub struct Remembered {
     pub mailed: Option<DateTime<Utc>>,
 }
 
-impl Remembered {
+impl LastMail {
     /// Reads the tag's value. Whatever it has become, something was mailed.
     pub fn read(value: &str) -> Self {
         let mut words = value.split(' ');
@@ -91,21 +91,21 @@ pub enum Memory {
     /// A problem that it has mailed last.
     Mailed {
         /// Which one.
-        remembered: Remembered,
+        remembered: LastMail,
         /// Whether the interface was told.
         written: bool,
     },
     /// The end of a problem, which it has mailed last.
-    Ended(Remembered),
+    Ended(LastMail),
 }
 
 impl Memory {
     /// What was mailed last, by the tag and by what this process knows. `tag` is `None` where there was no interface to see.
-    pub fn resolve(&self, tag: Option<Option<&str>>, now: DateTime<Utc>) -> Option<Remembered> {
-        let tag = tag.map(|value| value.map(Remembered::read));
+    pub fn resolve(&self, tag: Option<Option<&str>>, now: DateTime<Utc>) -> Option<LastMail> {
+        let tag = tag.map(|value| value.map(LastMail::read));
         // An answer may be older than what this process has written.
-        let age = |remembered: &Remembered| remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
-        let may_be_unseen = |remembered: &Remembered| age(remembered).is_some_and(|age| age < OLDEST_ANSWER_DELTA);
+        let age = |remembered: &LastMail| remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
+        let may_be_unseen = |remembered: &LastMail| age(remembered).is_some_and(|age| age < OLDEST_ANSWER_DELTA);
         match (self, tag) {
             // A tag that could not be removed, or an answer from before it was.
             (Self::Ended(ended), Some(Some(tag))) if *ended == tag => None,
@@ -142,16 +142,16 @@ pub enum Decision {
     /// Nothing of problems is said, and what is remembered stays.
     Nothing,
     /// The report of this problem is published.
-    Tell(Remembered),
+    Tell(LastMail),
     /// The report of a success is published anyway, and says that it ends this problem. Then it is forgotten.
-    Append(Remembered),
+    Append(LastMail),
     /// A report is published that this problem is over. Then it is forgotten.
-    Resolve(Remembered),
+    Resolve(LastMail),
 }
 
 /// Decides what is said of a problem, by what was mailed last. `told_anyway`: the run's report is published whatever is
 /// remembered.
-pub fn decide(remembered: Option<&Remembered>, now: DateTime<Utc>, state: &State, told_anyway: bool) -> Decision {
+pub fn decide(remembered: Option<&LastMail>, now: DateTime<Utc>, state: &State, told_anyway: bool) -> Decision {
     match (state, remembered) {
         (State::Open, _) | (State::Well, None) => Decision::Nothing,
         (State::Well, Some(over)) if told_anyway => Decision::Append(over.clone()),
@@ -166,7 +166,7 @@ pub fn decide(remembered: Option<&Remembered>, now: DateTime<Utc>, state: &State
             let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
             let is_past = |since: &DateTime<Utc>| *since < now;
             let since = since.filter(is_past).unwrap_or(now);
-            Decision::Tell(Remembered { problem: problem.clone(), since: Some(since), mailed: Some(now) })
+            Decision::Tell(LastMail { problem: problem.clone(), since: Some(since), mailed: Some(now) })
         }
     }
 }

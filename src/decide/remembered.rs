@@ -35,7 +35,7 @@ const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 const FAILED_STARTS_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// A value of [`NOT_STARTED`] has room for so many members.
-const MOST_NOT_STARTED: usize = 5;
+const MAX_NOT_STARTED: usize = 5;
 
 /// Everything that the interface remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ pub struct Remembered {
     pub moves: Vec<DateTime<Utc>>,
     /// The members that could not be started.
     pub not_started: BTreeMap<InstanceId, FailedStarts>,
-    /// The problem that was mailed last, as [`crate::decide::problem::Remembered`] reads it.
+    /// The problem that was mailed last, as [`crate::decide::problem::LastMail`] reads it.
     pub refused: Option<String>,
     /// The announcements that were published, as [`announced_with`] writes them.
     pub announced: Option<String>,
@@ -119,7 +119,7 @@ impl Remembered {
         }
         let mut failed: Vec<(InstanceId, FailedStarts)> = not_started.into_iter().collect();
         failed.sort_by_key(|(_, failed)| std::cmp::Reverse(failed.last));
-        failed.truncate(MOST_NOT_STARTED);
+        failed.truncate(MAX_NOT_STARTED);
         let words = failed.iter().map(|(member, FailedStarts { times, last })| {
             format!("{member}={}@{}", (*times).min(99), last.to_rfc3339_opts(SecondsFormat::Secs, true))
         });

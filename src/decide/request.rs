@@ -1,4 +1,4 @@
-//! What an invocation asks for: JSON → [`Request`] → [`Concern`].
+//! What an invocation asks for: JSON → [`Request`] → [`Relevance`].
 //!
 //! An event is a hint to look, never an order. So little of it is kept: which instance it names, and whether it claims
 //! that the instance fails. EventBridge may deliver an event twice, late or out of order; nothing here depends on it.
@@ -15,7 +15,7 @@ use crate::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError
 
 /// Whether a request concerns this token server, decided without any call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Concern {
+pub enum Relevance {
     /// Look at EC2.
     Ours,
     /// Every instance that the event names is a stranger.
@@ -23,12 +23,12 @@ pub enum Concern {
 }
 
 /// Decides whether the request concerns the configured token server.
-pub fn concern(config: &Config, request: &Request) -> Concern {
+pub fn relevance(config: &Config, request: &Request) -> Relevance {
     let instances = request.intent.instances();
     if instances.is_empty() || instances.iter().any(|instance| config.is_member(instance)) {
-        Concern::Ours
+        Relevance::Ours
     } else {
-        Concern::NotAMember
+        Relevance::NotAMember
     }
 }
 

@@ -210,7 +210,7 @@ pub const VARIABLES: [&str; 17] = [
 ];
 
 /// Twelve time stamps of moves are what fits into the tag that remembers them.
-const MOST_MOVES_PER_HOUR: u32 = 12;
+const MAX_MOVES_PER_HOUR: u32 = 12;
 
 /// The device indexes of the largest instance types stay far below this.
 const HIGHEST_DEVICE_INDEX: u16 = 255;
@@ -257,7 +257,7 @@ impl Config {
             0..=240,
             "a number of seconds from 0 (never force) to 240",
         );
-        let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MOST_MOVES_PER_HOUR, "a number from 0 to 12");
+        let max_moves = reader.number("FAILOVER_MAX_MOVES_PER_HOUR", 0..=MAX_MOVES_PER_HOUR, "a number from 0 to 12");
         let repair = reader.repair();
         let activation = reader.activation();
         let region = reader.value("AWS_REGION").map(str::to_owned);

@@ -26,7 +26,7 @@ pub(crate) const HOW_TO_END_IT: &str =
     "End the pause:\ntoken-failover resume\nOr invoke the function with {\"action\":\"resume\"}.";
 
 /// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
-const MOST_OF_A_KIND: usize = 10;
+const MAX_OF_A_KIND: usize = 10;
 
 /// Where all of a report is that does not fit into a message.
 const WHOLE_REPORT: &str = "The whole report is in the function's log, in the line of type report.";
@@ -989,7 +989,7 @@ impl<'a> Advisor<'a> {
                 ),
                 associate(&address.allocation_id),
             ),
-            CheckedAddress::OnStranger(address) => Finding::new(
+            CheckedAddress::OnNonMember(address) => Finding::new(
                 FindingCode::ElasticIpWithStranger,
                 &address.allocation_id,
                 format!(
@@ -1016,8 +1016,8 @@ impl<'a> Advisor<'a> {
         };
         let group = interface.groups.first().map_or_else(|| interface.id.to_string(), ToString::to_string);
         let mut findings: Vec<Finding> =
-            coverage.gaps.iter().take(MOST_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
-        if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MOST_OF_A_KIND) {
+            coverage.gaps.iter().take(MAX_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
+        if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MAX_OF_A_KIND) {
             findings.push(Finding::new(
                 FindingCode::SecurityGroupPortClosed,
                 &group,
@@ -1025,8 +1025,8 @@ impl<'a> Advisor<'a> {
                 "Fix these first. The next report names the others.".to_owned(),
             ));
         }
-        findings.extend(coverage.undecided.iter().take(MOST_OF_A_KIND).map(|gap| undecided(&group, gap)));
-        findings.extend(coverage.open_to_world.iter().take(MOST_OF_A_KIND).map(|ports| {
+        findings.extend(coverage.undecided.iter().take(MAX_OF_A_KIND).map(|gap| undecided(&group, gap)));
+        findings.extend(coverage.open_to_world.iter().take(MAX_OF_A_KIND).map(|ports| {
             Finding::new(
                 FindingCode::SecurityGroupOpenToWorld,
                 &group,

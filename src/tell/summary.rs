@@ -6,7 +6,7 @@ use crate::decide::pause::{News, NewsKind, of};
 use crate::decide::pending::{Due, DueOutcome};
 use crate::decide::plan::unpaused;
 use crate::decide::problem;
-use crate::decide::problem::Remembered;
+use crate::decide::problem::LastMail;
 use crate::model::config::Config;
 use crate::model::ids::InstanceId;
 use crate::model::observation::Observation;
@@ -197,7 +197,7 @@ pub fn news(news: &News) -> String {
 pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
     use problem::Decision;
     match decision {
-        Decision::Tell(Remembered { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
+        Decision::Tell(LastMail { since: Some(since), mailed, .. }) if Some(*since) != *mailed => {
             format!("{summary} This problem has lasted since {}.", in_words(*since))
         }
         Decision::Append(over) => format!("{summary} This ends the problem {}{}.", over.problem.code, since(over)),
@@ -211,6 +211,6 @@ pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
 }
 
 /// `, since 2026-11-11 21:29:54 UTC`, where that is known.
-fn since(over: &Remembered) -> String {
+fn since(over: &LastMail) -> String {
     over.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
 }

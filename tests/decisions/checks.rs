@@ -164,7 +164,7 @@ fn a_strangers_elastic_ip_is_not_stolen() {
         place(None, Some(NON_MEMBER), None),
         place(None, None, None),
     ] {
-        let found = CheckedAddress::OnStranger(address(place.clone()));
+        let found = CheckedAddress::OnNonMember(address(place.clone()));
         assert_eq!(elsewhere(known(place)), (found, CheckResult::Failed, Vec::new()));
     }
 }

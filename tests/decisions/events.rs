@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use simulator::names;
-use token_failover::decide::request::{Concern, concern, parse};
+use token_failover::decide::request::{Relevance, parse, relevance};
 use token_failover::model::config::Config;
 use token_failover::model::pause::End;
 use token_failover::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind};
@@ -477,29 +477,29 @@ fn of_the_folders_requests_only_the_strangers_does_not_concern_us() {
     let config = standard::config(&[]);
     let strange: Vec<&str> = expectations()
         .into_iter()
-        .filter(|(_, expected)| matches!(expected, Ok(Parsed::Request(request)) if concern(&config, request) == Concern::NotAMember))
+        .filter(|(_, expected)| matches!(expected, Ok(Parsed::Request(request)) if relevance(&config, request) == Relevance::NotAMember))
         .map(|(name, _)| name)
         .collect();
     assert_eq!(strange, ["stranger-stopped"]);
 }
 
-// ---- Concern ----
+// ---- Relevance ----
 
 #[test]
 fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
     let config: Config = standard::config(&[]);
-    let concerned = |intent| concern(&config, &Request { trigger: bare(TriggerKind::Alarm), intent, dry_run: false });
+    let concerned = |intent| relevance(&config, &Request { trigger: bare(TriggerKind::Alarm), intent, dry_run: false });
     let looks = |instances: &[&str]| Intent::Look {
         instances: instances.iter().copied().map(parsed).collect(),
         reported_failing: true,
     };
     let evacuates = |instance| Intent::Evacuate { instance: parsed(instance), until: DateTime::<Utc>::MAX_UTC };
 
-    assert_eq!(concerned(looks(&[names::HOLDER])), Concern::Ours);
-    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::STANDBY])), Concern::Ours);
-    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::THIRD])), Concern::NotAMember);
-    assert_eq!(concerned(evacuates(names::STANDBY)), Concern::Ours);
-    assert_eq!(concerned(evacuates(names::NON_MEMBER)), Concern::NotAMember);
+    assert_eq!(concerned(looks(&[names::HOLDER])), Relevance::Ours);
+    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::STANDBY])), Relevance::Ours);
+    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::THIRD])), Relevance::NotAMember);
+    assert_eq!(concerned(evacuates(names::STANDBY)), Relevance::Ours);
+    assert_eq!(concerned(evacuates(names::NON_MEMBER)), Relevance::NotAMember);
 }
 
 #[test]
@@ -514,7 +514,7 @@ fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
         Intent::Resume,
     ] {
         let request = Request { trigger: bare(TriggerKind::Failover), intent, dry_run: false };
-        assert_eq!(concern(&config, &request), Concern::Ours, "{request:?}");
+        assert_eq!(relevance(&config, &request), Relevance::Ours, "{request:?}");
     }
 }
 

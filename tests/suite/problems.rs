@@ -11,7 +11,7 @@ use simulator::world::region::Check;
 use simulator::world::{CreateTags, Timings};
 use simulator::{Disruption, Scenario, Simulator, names};
 use token_failover::act::failover::Invocation;
-use token_failover::decide::problem::{Decision, Memory, Problem, REMINDER, Remembered, State, decide};
+use token_failover::decide::problem::{Decision, LastMail, Memory, Problem, REMINDER, State, decide};
 use token_failover::model::failure::Failure;
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report};
@@ -443,8 +443,8 @@ fn problem(digest_of: &str) -> Problem {
 }
 
 /// A problem that began ten hours ago and was mailed last at this time.
-fn remembered(digest_of: &str, mailed: Option<DateTime<Utc>>) -> Remembered {
-    Remembered { problem: problem(digest_of), since: Some(now() - TimeDelta::hours(10)), mailed }
+fn remembered(digest_of: &str, mailed: Option<DateTime<Utc>>) -> LastMail {
+    LastMail { problem: problem(digest_of), since: Some(now() - TimeDelta::hours(10)), mailed }
 }
 
 #[test]
@@ -452,10 +452,10 @@ fn a_mail_depends_on_the_last_mail_and_its_time_and_on_the_outcome_of_the_run() 
     let ago = |time: TimeDelta| remembered("a", Some(now() - time));
     let (fresh, second) = (ago(TimeDelta::hours(1)), TimeDelta::seconds(1));
     let other = Problem::new(Reason::CallRejected, ["a"]);
-    let again = Remembered { mailed: Some(now()), ..fresh.clone() };
-    let first = |problem: &Problem| Remembered { problem: problem.clone(), since: Some(now()), mailed: Some(now()) };
-    let tell = |told: &Remembered| Decision::Tell(told.clone());
-    let changed = Remembered { problem: problem("b"), ..again.clone() };
+    let again = LastMail { mailed: Some(now()), ..fresh.clone() };
+    let first = |problem: &Problem| LastMail { problem: problem.clone(), since: Some(now()), mailed: Some(now()) };
+    let tell = |told: &LastMail| Decision::Tell(told.clone());
+    let changed = LastMail { problem: problem("b"), ..again.clone() };
     let is = |problem: &Problem| State::Problem(problem.clone());
     let same = is(&problem("a"));
     for (what, before, state, told_anyway, expected) in [
@@ -479,7 +479,7 @@ fn a_mail_depends_on_the_last_mail_and_its_time_and_on_the_outcome_of_the_run() 
         ("another code", Some(&fresh), is(&other), false, tell(&first(&other))),
         (
             "an earlier version's",
-            Some(&Remembered::read("no-viable-standby i-0: x")),
+            Some(&LastMail::read("no-viable-standby i-0: x")),
             same,
             false,
             tell(&first(&problem("a"))),
@@ -500,7 +500,7 @@ fn the_tag_and_the_process_remember_together() {
     let old = remembered("a", Some(now() - TimeDelta::hours(1)));
     let new = remembered("b", Some(now() - TimeDelta::minutes(1)));
     let just_now = remembered("b", Some(now() - TimeDelta::seconds(5)));
-    let mailed = |remembered: &Remembered, written| Memory::Mailed { remembered: remembered.clone(), written };
+    let mailed = |remembered: &LastMail, written| Memory::Mailed { remembered: remembered.clone(), written };
     let (tag, newer_tag) = (old.value(), new.value());
     let (tag, newer_tag) = (Some(Some(tag.as_str())), Some(Some(newer_tag.as_str())));
     for (what, memory, tag, expected) in [
@@ -537,10 +537,10 @@ fn a_short_tag_distinguishes_problems_by_code_and_details() {
     let digests: BTreeSet<&str> = problems.iter().map(|problem| problem.digest.as_str()).collect();
     assert_eq!(digests.len(), problems.len());
     let remembered =
-        Remembered { since: None, mailed: Some(now()), problem: Problem::new(Reason::TooManyMoves, ["é"; 500]) };
+        LastMail { since: None, mailed: Some(now()), problem: Problem::new(Reason::TooManyMoves, ["é"; 500]) };
     let value = remembered.value();
     assert_eq!(value, format!("too-many-moves {} mailed=2026-11-11T21:29:54Z", remembered.problem.digest));
-    assert_eq!((tag_value(&value), Remembered::read(&value)), (value.clone(), remembered));
+    assert_eq!((tag_value(&value), LastMail::read(&value)), (value.clone(), remembered));
 }
 
 proptest! {
@@ -548,8 +548,8 @@ proptest! {
     fn no_value_of_the_tag_makes_the_reader_panic_or_keeps_a_problem_from_being_mailed(
         value in prop_oneof!["\\PC{0,80}", "[a-z-]{0,20} [0-9a-f]{16} since=[+-]26214[0-4]-12-31T23:59:59Z mailed=[0-9TZ:-]{0,30}"],
     ) {
-        let known = Remembered::read(&value);
-        prop_assert_eq!(Remembered::read(&tag_value(&known.value())), known.clone());
+        let known = LastMail::read(&value);
+        prop_assert_eq!(LastMail::read(&tag_value(&known.value())), known.clone());
         let state = State::Problem(Problem::new(Reason::TooManyMoves, ["y"]));
         prop_assert!(matches!(decide(Some(&known), now(), &state, false), Decision::Tell(_)));
         let said = [decide(Some(&known), now(), &State::Well, false), decide(Some(&known), now(), &State::Well, true)];
