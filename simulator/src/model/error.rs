@@ -1,4 +1,4 @@
-//! What EC2, SNS and Systems Manager answer when they refuse.
+//! Refusals of EC2, SNS and Systems Manager.
 
 use std::borrow::Cow;
 
