@@ -218,7 +218,10 @@ mod tests {
                 assert!(region.interface(&association.interface_id).is_ok(), "on nothing: {association:?}");
             }
         }
-        assert!(region.interface(names::INTERFACE).is_ok(), "an interface without DeleteOnTermination is never deleted");
+        assert!(
+            region.interface(names::INTERFACE).is_ok(),
+            "an interface without DeleteOnTermination is never deleted"
+        );
         for command in world.commands() {
             assert_eq!(command.status.is_over(), command.ended_at.is_some(), "{command:?}");
             assert!(command.started_at.is_none_or(|start| start >= command.sent_at), "{command:?}");
