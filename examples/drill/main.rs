@@ -93,9 +93,10 @@ fn request(arguments: &[String]) -> Result<Request, String> {
         arguments.iter().map(String::as_str).partition(|text| text.starts_with('-'));
     let scenario = match names.as_slice() {
         [] => &SCENARIOS[0],
-        [name] => scenarios::named(name)
-            .ok_or_else(|| format!("there is no scenario {name:?}; --list lists the scenarios"))?,
-        [_, second, ..] => return Err(format!("only one scenario at a time: {second:?} is one too many")),
+        [name] => {
+            scenarios::named(name).ok_or_else(|| format!("unknown scenario {name:?}; --list lists the scenarios"))?
+        }
+        [_, second, ..] => return Err(format!("only one scenario at a time: {second:?} is the second")),
     };
     match (flags.as_slice(), names.is_empty()) {
         ([], _) => Ok(Request::Play(scenario)),
@@ -182,7 +183,7 @@ fn show(scenario: &'static Scenario) -> bool {
     }
     if played.mails.is_empty() {
         print_heading("Mail");
-        println!("None: nothing was changed, and nothing has to be changed.");
+        println!("None: nothing was changed, and no change is needed.");
     }
     println!();
     print_whereabouts(&played);

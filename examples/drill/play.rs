@@ -117,7 +117,7 @@ impl Run {
         let answer = self.stage.invoke(event(self.document)).await;
         let (what, bad) = match &answer {
             Ok(report) => (format!("answer: {} ({})", report.outcome, report.reason), false),
-            Err(failure) => (format!("fail with {}, so that Lambda tries again", failure.error_type()), true),
+            Err(failure) => (format!("fail with {}, so that Lambda retries", failure.error_type()), true),
         };
         timeline.say(self.who, what, bad);
         answer

@@ -144,14 +144,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sleeping-standby",
-        title: "The standby runs, and its token server has to be activated",
+        title: "The standby is running, and its token server needs activation",
         world: || pair().instance(names::STANDBY, |standby| standby.token_server_on_command()).timings(timings()),
         settings: &[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT), ("TOKEN_SERVER_PROBE", "true")],
         ..HOLDER_STOPS
     },
     Scenario {
         name: "audit",
-        title: "An audit finds by day why the next failover would not work",
+        title: "An audit finds in advance why the next failover would fail",
         world: || pair().topic(names::TOPIC, |topic| topic.pending_email("late@example.com")).timings(timings()),
         incident: |world| {
             world.set_checks(names::STANDBY, Check::Ok, Check::Impaired).expect("the standby is there");
@@ -178,7 +178,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "hung-holder",
-        title: "The holder hangs and does not let go: only a forced detach succeeds",
+        title: "The holder hangs and keeps the interface: only a forced detach succeeds",
         settings: &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "2")],
         incident: |world| world.crash(names::HOLDER).expect("the holder is there"),
         acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],
@@ -186,7 +186,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "spot-interruption",
-        title: "The holder is a Spot Instance that EC2 takes back in two minutes",
+        title: "The holder is a Spot Instance that EC2 reclaims in two minutes",
         world: || pair().instance(names::HOLDER, |holder| holder.spot()).timings(timings()),
         incident: nothing,
         acts: &[one(&[("holder-spot-interruption", Report(Moved, "spot-interruption"))])],
@@ -225,7 +225,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "last-server",
-        title: "No standby can take over: the stopped holder is started where it is",
+        title: "No standby can take over: the stopped holder is started in place",
         world: || {
             let alone = pair().instance(names::STANDBY, |standby| standby.impaired());
             alone.instance(names::HOLDER, |holder| holder.stopped()).timings(timings())

@@ -299,7 +299,7 @@ fn attached(status: token_failover::model::observation::AttachmentStatus) -> &'s
 
 fn planned(plan: &Plan) -> String {
     match &plan.decision {
-        Decision::Act(Action::Keep { reason }) => format!("decide: nothing has to move ({})", reason.code()),
+        Decision::Act(Action::Keep { reason }) => format!("decide: no move needed ({})", reason.code()),
         Decision::Act(Action::Refuse(refusal)) => format!("decide: refuse ({})", refusal.code()),
         Decision::Act(Action::CannotTell(error)) => format!("decide: nothing, EC2 cannot be read ({})", error.action),
         Decision::Act(Action::Move(planned)) => {
@@ -311,7 +311,7 @@ fn planned(plan: &Plan) -> String {
             format!("decide: move the interface to {} ({})", targets.join(", else to "), planned.cause.code())
         }
         Decision::Act(Action::Start(start)) => {
-            format!("decide: start the {} where it is ({})", role(start.instance_id.as_str()), start.cause.code())
+            format!("decide: start the {} in place ({})", role(start.instance_id.as_str()), start.cause.code())
         }
         Decision::LookAgain { reason, at_most } => {
             let why = match reason {

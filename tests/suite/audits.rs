@@ -1,4 +1,4 @@
-//! Audits: for every finding a world that has it, and the healthy pair, which has none of them.
+//! Audits: a world for every finding, and the healthy pair, which has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +25,7 @@ async fn audit(stage: &Stage) -> Report {
     stage.invoke(event("operator-audit")).await.expect("a report")
 }
 
-/// The pair without what is only good to know.
+/// The pair without findings of severity `info`.
 fn quiet_pair() -> Scenario {
     let member = |scenario: Scenario, id| {
         scenario.instance(id, |member| {
@@ -40,7 +40,7 @@ fn codes(report: &Report) -> BTreeSet<String> {
     report.findings.iter().map(|finding| finding.code.clone()).collect()
 }
 
-/// A world with one thing wrong, and the code by which an audit says so.
+/// A world with one fault, and the code of its finding.
 struct Fault {
     code: &'static str,
     severity: Severity,
@@ -54,7 +54,7 @@ const fn fault(code: &'static str, severity: Severity, world: fn(Scenario) -> Sc
 
 use Severity::{Critical, Info, Warning};
 
-/// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
+/// All faults of a world at rest. A finding that needs a failing call has its own test below.
 const FAULTS: &[Fault] = &[
     fault("held-by-stranger", Critical, |world| {
         let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
@@ -144,10 +144,10 @@ async fn a_complete_pair_is_ready_and_has_no_findings() {
     assert_eq!(report.summary, "The next failover would work: 1 of 1 standbys can take the interface.");
     assert_eq!((report.findings.as_slice(), report.viable_standbys), (&[][..], Some(1)));
     assert_eq!(report.expected_to_work, Expectation::Yes);
-    assert_eq!((report.movement, report.steps.len()), (None, 2), "it publishes and remembers that, and no more");
+    assert_eq!((report.movement, report.steps.len()), (None, 2), "it only publishes and writes its own tag");
     let changes = stage.simulator.changes();
     assert!(changes.len() == 2 && changes[0].starts_with("Publish"), "{changes:?}");
-    assert!(changes[1].contains("token-failover:audited"), "its own mark alone: {changes:?}");
+    assert!(changes[1].contains("token-failover:audited"), "only its own tag: {changes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +171,7 @@ async fn every_fault_has_its_finding_and_none_appears_without_its_fault() {
         assert_eq!(report.reason.starts_with("ready"), ready, "{code}");
         let is_own = |change: &String| change.starts_with("Publish") || change.contains("token-failover:audited");
         let marked = stage.simulator.changes().iter().all(is_own);
-        assert!(marked, "{code}: an audit changes nothing but its own mark: {:?}", stage.simulator.changes());
+        assert!(marked, "{code}: an audit changes only its own tag: {:?}", stage.simulator.changes());
     }
 }
 
@@ -285,7 +285,7 @@ async fn the_first_audit_carries_the_mac_address_and_the_same_findings_are_publi
     assert_eq!(stage.simulator.messages().len(), 2, "the findings have changed once");
     stage.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Ok)).expect("it exists");
     audit(&stage).await;
-    assert_eq!(stage.simulator.messages().len(), 3, "that all is well again is news as well");
+    assert_eq!(stage.simulator.messages().len(), 3, "a recovery is published, too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +328,11 @@ async fn an_audit_moves_nothing_and_keeps_the_note_of_a_refusal() {
 
     assert_eq!((report.outcome, report.viable_standbys), (Outcome::Audited, Some(0)));
     assert!(codes(&report).contains("holder-failed") && codes(&report).contains("no-viable-standby"));
-    assert_eq!(stage.simulator.messages().len(), 2, "the audit, and not the same refusal again");
+    assert_eq!(
+        stage.simulator.messages().len(),
+        2,
+        "the audit is published, and the same refusal is not published again"
+    );
     let moved = stage.simulator.journal().iter().any(|call| {
         ["AttachNetworkInterface", "DetachNetworkInterface", "StartInstances"].contains(&&*call.action) && !call.dry_run
     });
@@ -364,7 +368,7 @@ async fn unusual_worlds_give_findings_and_no_panic() {
     }
 }
 
-/// Every code that stands in the sources as the code of a finding.
+/// The code of every finding in the sources.
 fn codes_in_the_sources() -> BTreeSet<String> {
     let root = env!("CARGO_MANIFEST_DIR");
     let mut codes = BTreeSet::new();
@@ -387,7 +391,7 @@ fn codes_in_the_sources() -> BTreeSet<String> {
             }
         }
     }
-    // What is announced has its code where it is sorted.
+    // The codes of announcements are in another file, where they are sorted.
     let event = fs::read_to_string(format!("{}/src/model/request.rs", env!("CARGO_MANIFEST_DIR"))).expect("a source");
     let announced = event.split("fn finding_code(").nth(1).and_then(|rest| rest.split("\n    }\n").next());
     let literals = announced.expect("the codes of announcements").split('"').skip(1).step_by(2);
@@ -402,7 +406,7 @@ fn the_table_of_findings_in_the_documentation_names_every_code_and_no_other() {
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     let named: Vec<String> = rows.map(str::to_owned).collect();
     let in_table: BTreeSet<String> = named.iter().cloned().collect();
-    assert_eq!(named.len(), in_table.len(), "a code stands in the table twice");
+    assert_eq!(named.len(), in_table.len(), "the table has a code twice");
     let in_sources = codes_in_the_sources();
     assert!(in_sources.len() > 40, "the sources were not understood: {in_sources:?}");
     assert_eq!(in_table, in_sources);
