@@ -1,12 +1,13 @@
-//! How long a failover takes.
+//! The benchmark: the duration of a failover.
 //!
 //! ```text
 //! cargo bench --bench failover                    a table
 //! cargo bench --bench failover -- --json          the same as JSON
 //! ```
 //!
-//! The table is in the simulator's time, which is exact and the same on every machine. Only the last line, how many
-//! failovers a second the function and the simulator make in this process, depends on the machine and the profile.
+//! The table is in the simulator's time, which is exact and the same on every machine. Only the last line depends on
+//! the machine and the profile: the number of failovers a second that the function and the simulator make in this
+//! process.
 
 mod measurements;
 #[expect(dead_code, reason = "the tests use more of it")]
@@ -26,7 +27,7 @@ use crate::standard::event;
 use crate::support::Stage;
 use measurements::{BOOT, Measurement, SITUATIONS, Situation, measure, timings};
 
-/// For how long failovers are counted.
+/// The time for which failovers are counted.
 const COUNTED_FOR: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--json" => as_json = true,
-            // cargo bench says it to every benchmark.
+            // cargo bench passes this argument to every benchmark.
             "--bench" => {}
             other => {
                 eprintln!("error: {other} is not known\n\nUsage: cargo bench --bench failover [-- --json]");
@@ -88,14 +89,14 @@ fn print_table(situations: &[Measurement]) {
     println!("\nThe limits are for a standby that runs; one that has to boot may publish {} s later.", BOOT.as_secs());
 }
 
-/// Runs on a clock that jumps to the next thing that happens.
+/// Runs on a clock that jumps to the next event.
 fn paused<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
     runtime.block_on(work)
 }
 
-/// Whole failovers one after the other, each in a new world, in real time. As in Lambda, the clients are made once.
+/// Whole failovers in real time, one after the other, each in a new world. As in Lambda, the clients are built once.
 fn failovers_per_second() -> f64 {
     let Situation { world, document, .. } = SITUATIONS[0];
     let document = event(document);

@@ -1,4 +1,4 @@
-//! What is measured: whole invocations over the simulator, on its clock, so that the machine does not matter.
+//! The measurements: whole invocations on the simulator's clock, so that the machine does not matter.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,43 +17,43 @@ pub(crate) fn timings() -> Timings {
     Timings { call, detach, attach, boot: BOOT, ..Timings::default() }
 }
 
-/// How long a stopped standby takes to run once it is started.
+/// The boot time of a stopped standby.
 pub(crate) const BOOT: Duration = Duration::from_secs(8);
 
-/// What one invocation took, in milliseconds of the simulator's clock, and in calls.
+/// The cost of one invocation, in milliseconds of the simulator's clock and in calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Measurement {
-    /// What was measured.
+    /// The name of the situation.
     pub(crate) name: &'static str,
-    /// What came of it.
+    /// The outcome.
     pub(crate) outcome: Outcome,
-    /// From the invocation until EC2's answer that it attaches the interface; null: it was not attached.
+    /// From the invocation until EC2's answer to the attach. Null: the interface was not attached.
     pub(crate) attach_accepted_ms: Option<u64>,
-    /// From the invocation until SNS's answer that it has the report; null: nothing was published.
+    /// From the invocation until SNS's answer to the report. Null: no report was published.
     pub(crate) published_ms: Option<u64>,
     /// From the invocation to its answer.
     pub(crate) answered_ms: u64,
     /// Calls of EC2, without polls.
     pub(crate) calls: usize,
-    /// Reads that only look whether what was asked for has happened.
+    /// Reads that only check whether a change has taken effect.
     pub(crate) polls: usize,
-    /// How often the function had to wait for answers before it could go on, without polls.
+    /// The number of times that the function waited for answers, without polls.
     pub(crate) waves: usize,
-    /// The calls that were no polls, in order, those of one wave in one text.
+    /// The calls in order, without polls. The calls of one wave are one string.
     pub(crate) order: Vec<String>,
 }
 
-/// What is measured.
+/// A situation to measure.
 #[derive(Clone, Copy)]
 pub(crate) struct Situation {
-    /// What it is called.
+    /// Its name.
     pub(crate) name: &'static str,
     /// The world before the invocation.
     pub(crate) world: fn() -> Scenario,
-    /// The document of the folder `events` that is sent.
+    /// The document of the folder `events` for the invocation.
     pub(crate) document: &'static str,
-    /// Whether the process has served the same before, as it usually has.
+    /// Whether the process has served the same request before, which is usual.
     pub(crate) warm: bool,
 }
 
@@ -82,7 +82,7 @@ pub(crate) const SITUATIONS: [Situation; 6] = [
     Situation { name: "healthy, audit", world: pair, document: "operator-audit", warm: true },
 ];
 
-/// Measures one situation. Needs tokio's clock, paused.
+/// Measures one situation. Needs tokio's paused clock.
 pub(crate) async fn measure(situation: Situation) -> Measurement {
     let Situation { name, world, document, warm } = situation;
     let simulator = world().timings(timings()).build();
@@ -96,7 +96,7 @@ pub(crate) async fn measure(situation: Situation) -> Measurement {
     let answered = simulator.now() - began;
 
     let journal = simulator.journal();
-    // A call takes effect half way; its answer needs the other half.
+    // A call takes effect after half of its latency. The answer takes the other half.
     let answer_to = |action: &str| {
         let call = journal.iter().find(|call| call.action == action && !call.dry_run)?;
         Some(milliseconds(call.at + timings().call / 2 - began))
@@ -114,7 +114,7 @@ pub(crate) async fn measure(situation: Situation) -> Measurement {
             let dry_run = if call.dry_run { " (dry run)" } else { "" };
             format!("{}{dry_run}", call.action)
         });
-        // The order within a wave is the SDK's business.
+        // The SDK decides the order within a wave.
         names.collect::<BTreeSet<String>>().into_iter().collect::<Vec<String>>().join(" + ")
     };
     Measurement {

@@ -1,8 +1,9 @@
-//! The drill: whole failovers with no AWS account.
+//! The drill: whole failovers without an AWS account.
 //!
-//! A token server and its standby live in the simulator. The drill invokes the function with a document of the folder `events`,
-//! and prints the timeline as it happens, then the report and the mail. No AWS SDK is needed: the function makes typed calls of
-//! the simulator, and the tests of `aws/` show that the SDK's clients make the same.
+//! The simulator has a token server and its standby. The drill invokes the function with a document of the folder
+//! `events`, prints the timeline as it happens, and then the report and the mail. It does not need the AWS SDK: the
+//! function makes typed calls to the simulator, and the tests in `aws/` show that the SDK's clients make the same
+//! calls.
 //!
 //! ```text
 //! cargo run --example drill                       a failover, in real time
@@ -12,7 +13,7 @@
 //! cargo run --example drill -- NAME --json        the report as JSON
 //! ```
 //!
-//! It exits with 0 if everything ended as expected, with 1 if not, and with 2 if it was called wrongly.
+//! The exit status is 0 if everything ended as expected, 1 if not, and 2 for an invalid command line.
 
 mod play;
 mod scenarios;
@@ -47,7 +48,7 @@ NAME      play this scenario instead of the first
 --list    list the scenarios
 --all     play all scenarios without waiting, one line each; fails if one does not end as expected";
 
-/// No line is longer.
+/// The maximum length of a line.
 const WIDTH: usize = 100;
 
 const BOLD: Style = Style::new().bold();
@@ -56,7 +57,7 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 
-/// What was asked for.
+/// The request on the command line.
 enum Request {
     Help,
     List,
@@ -92,9 +93,10 @@ fn request(arguments: &[String]) -> Result<Request, String> {
         arguments.iter().map(String::as_str).partition(|text| text.starts_with('-'));
     let scenario = match names.as_slice() {
         [] => &SCENARIOS[0],
-        [name] => scenarios::named(name)
-            .ok_or_else(|| format!("there is no scenario {name:?}; --list lists the scenarios"))?,
-        [_, second, ..] => return Err(format!("only one scenario at a time: {second:?} is one too many")),
+        [name] => {
+            scenarios::named(name).ok_or_else(|| format!("unknown scenario {name:?}; --list lists the scenarios"))?
+        }
+        [_, second, ..] => return Err(format!("only one scenario at a time: {second:?} is the second")),
     };
     match (flags.as_slice(), names.is_empty()) {
         ([], _) => Ok(Request::Play(scenario)),
@@ -139,7 +141,7 @@ fn print_json(scenario: &'static Scenario) -> bool {
     for (_, answer) in &played.answers {
         let document = match answer {
             Ok(report) => serde_json::to_string_pretty(report),
-            // What Lambda answers to the caller of a failed invocation.
+            // Lambda's answer to the caller of a failed invocation.
             Err(failure) => serde_json::to_string_pretty(
                 &json!({ "errorType": failure.error_type(), "errorMessage": failure.to_string() }),
             ),
@@ -158,7 +160,7 @@ fn on_clock(scenario: &'static Scenario, paused: bool, sink: impl FnMut(&Entry) 
     runtime.block_on(play(scenario, Box::new(sink)))
 }
 
-/// Plays a scenario in real time and prints everything that there is to see.
+/// Plays a scenario in real time and prints its timeline, reports and mails.
 fn show(scenario: &'static Scenario) -> bool {
     println!("{BOLD}{}{BOLD:#}: {}.\n", scenario.name, scenario.title);
     for sentence in introduction(scenario) {
@@ -181,7 +183,7 @@ fn show(scenario: &'static Scenario) -> bool {
     }
     if played.mails.is_empty() {
         print_heading("Mail");
-        println!("None: nothing was changed, and nothing has to be changed.");
+        println!("None: nothing was changed, and no change is needed.");
     }
     println!();
     print_whereabouts(&played);
@@ -206,7 +208,7 @@ fn print_entry(entry: &Entry) {
     }
 }
 
-/// Which function it was matters only where there are several.
+/// The name of the function, if there are several.
 fn heading(text: &str, who: Who) -> String {
     match who {
         Who::Function(Some(number)) => format!("{text} of function {number}"),
@@ -280,7 +282,7 @@ fn print_report(who: Who, report: &Report) {
     }
 }
 
-/// Prints a mail as the e-mail protocol delivers it, in a frame.
+/// Prints a mail as SNS delivers it by email, in a frame.
 fn print_mail(mail: &Mail) {
     let rule = "─".repeat(WIDTH - 1);
     println!("{FAINT}┌{rule}{FAINT:#}");
@@ -326,7 +328,7 @@ fn print_wrapped(text: &str) {
     }
 }
 
-/// Breaks a line between words. What follows is indented as the line is.
+/// Breaks a line between words, with the same indentation.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let indent: String = text.chars().take_while(|c| *c == ' ').collect();
     let mut lines = vec![indent.clone()];

@@ -1,4 +1,4 @@
-//! Plays a scenario: builds the world, lets the misfortune happen, invokes the real function, and judges the end.
+//! Plays a scenario: builds the world, causes the failure, invokes the real function, and checks the end.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use super::timeline::{Sink, Timeline, Who, role};
 use crate::standard::event;
 use crate::support::Stage;
 
-/// What a drill came to.
+/// The result of a drill.
 pub(crate) struct Played {
-    /// What came of each invocation, in order, and which function it was.
+    /// The answer of each invocation in order, with the number of its function.
     pub(crate) answers: Vec<(Who, Result<Report, Failure>)>,
-    /// What was published.
+    /// The published messages.
     pub(crate) mails: Vec<Mail>,
-    /// Where the interface is, and its MAC address; `None`: it does not exist.
+    /// The holder of the interface, and its MAC address. `None`: the interface does not exist.
     pub(crate) interface: Option<(Option<String>, String)>,
-    /// Everything that did not end as it should.
+    /// Every difference from the expected end.
     pub(crate) problems: Vec<String>,
 }
 
-/// A notification as the e-mail protocol delivers it.
+/// A notification as SNS delivers it by email.
 pub(crate) struct Mail {
     /// The subject.
     pub(crate) subject: String,
@@ -37,7 +37,7 @@ pub(crate) struct Mail {
     pub(crate) body: String,
 }
 
-/// Introduces the world in which a scenario begins, in sentences.
+/// Describes the world at the start of a scenario.
 pub(crate) fn introduction(scenario: &Scenario) -> Vec<String> {
     let world = (scenario.world)().world();
     let is_member = |id: &str| members(scenario).any(|member| member == id);
@@ -67,7 +67,7 @@ pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
     let simulator = (scenario.world)().epoch(epoch).build();
     let timeline = Timeline::new(&simulator, sink);
     let stages: Vec<Vec<Run>> = scenario.acts.iter().map(|act| runs(scenario, act, &simulator, &timeline)).collect();
-    // Making the SDK's clients takes a while. The clock starts now.
+    // Building the functions takes time. The clock starts now.
     simulator.reset();
     simulator.observe(timeline.observer());
     (scenario.disruption)(&simulator);
@@ -83,7 +83,7 @@ pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
             let function = if runs.len() > 1 { run.who.to_string() } else { format!("the {}", run.who) };
             timeline.say(Who::Event, format!("events/{}.json invokes {function}", run.document), false);
         }
-        // EC2 does what is due when somebody looks. Looking all the time shows it when it happens.
+        // The simulator performs due processes when it is read. Constant reads show each one in time.
         let ticking = async {
             loop {
                 sleep(Duration::from_millis(5)).await;
@@ -92,7 +92,7 @@ pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
         };
         let answers = tokio::select! {
             answers = future::join_all(runs.iter().map(|run| run.answer(&timeline))) => answers,
-            () = ticking => unreachable!("it never ends"),
+            () = ticking => unreachable!("the ticks never end"),
         };
         played.problems.extend(surprise(act, &answers));
         played.answers.extend(runs.iter().map(|run| run.who).zip(answers));
@@ -106,7 +106,7 @@ pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
     played
 }
 
-/// One invocation: its document, and the function that it goes to.
+/// One invocation: its document and its function.
 struct Run {
     document: &'static str,
     who: Who,
@@ -118,14 +118,15 @@ impl Run {
         let answer = self.stage.invoke(event(self.document)).await;
         let (what, bad) = match &answer {
             Ok(report) => (format!("answer: {} ({})", report.outcome, report.reason), false),
-            Err(failure) => (format!("fail with {}, so that Lambda tries again", failure.error_type()), true),
+            Err(failure) => (format!("fail with {}, so that Lambda retries", failure.error_type()), true),
         };
         timeline.say(self.who, what, bad);
         answer
     }
 }
 
-/// The invocations of an act. What comes in at once Lambda runs in several environments, so each has its own function.
+/// The invocations of an act. Lambda runs simultaneous invocations in several environments, so each has its own
+/// function.
 fn runs(scenario: &Scenario, act: &'static Act, simulator: &Simulator, timeline: &Timeline) -> Vec<Run> {
     let run = |(index, (document, _)): (usize, &(&'static str, Expected))| {
         let number = (act.invocations.len() > 1).then_some(index + 1);
@@ -140,7 +141,7 @@ fn runs(scenario: &Scenario, act: &'static Act, simulator: &Simulator, timeline:
 fn epoch(scenario: &Scenario) -> DateTime<Utc> {
     let documents = scenario.acts.iter().flat_map(|act| act.invocations).map(|(name, _)| event(name));
     let times = documents.filter_map(|document| document.get("time")?.as_str()?.parse().ok());
-    // An operator's request has no time.
+    // The request of an operator has no time.
     times.min().unwrap_or_else(|| "2026-11-11T21:29:54Z".parse().expect("a time"))
 }
 
@@ -156,7 +157,7 @@ fn mail(message: simulator::world::Message) -> Mail {
     Mail { subject: message.subject.unwrap_or_default(), body }
 }
 
-/// How the answers differ from those that were expected.
+/// The differences from the expected answers.
 fn surprise(act: &Act, answers: &[Result<Report, Failure>]) -> Vec<String> {
     let pairs = act.invocations.iter().zip(answers);
     let surprises = pairs.filter(|((_, expected), answer)| !expected.is_met_by(answer.as_ref()));
@@ -196,7 +197,7 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// What is wrong with the end of a drill, apart from the answers.
+/// The faults at the end of a drill, except those of the answers.
 fn wrong_end(scenario: &Scenario, played: &Played, moves: usize) -> Vec<String> {
     let mut problems = Vec::new();
     let holder = played.interface.as_ref().map(|(holder, _)| holder.as_deref());

@@ -1,4 +1,4 @@
-//! What the drill can play: one world, one misfortune and one expectation each.
+//! The scenarios of the drill: each has a world, a failure and an expectation.
 
 use std::time::Duration;
 
@@ -9,53 +9,53 @@ use token_failover::model::report::Outcome;
 
 /// One scenario.
 pub(crate) struct Scenario {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// What it is about, in one line.
+    /// Its description in one line.
     pub(crate) title: &'static str,
     /// The world before anything happens.
     pub(crate) world: fn() -> simulator::Scenario,
-    /// Settings of the function that differ from those of the standard pair.
+    /// The settings of the function that differ from those of the standard pair.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// What happens to the world just before the event.
+    /// The change of the world just before the event.
     pub(crate) incident: fn(&mut World),
-    /// What goes wrong with the calls.
+    /// The faults of the calls.
     pub(crate) disruption: fn(&Simulator),
-    /// What the function is invoked with, one act after the other.
+    /// The invocations, one act after the other.
     pub(crate) acts: &'static [Act],
-    /// Where the interface must be in the end.
+    /// The place of the interface at the end.
     pub(crate) ends_on: Place,
-    /// How often it must have been attached.
+    /// The expected number of attaches.
     pub(crate) moves: usize,
-    /// How many notifications must have been published.
+    /// The expected number of notifications.
     pub(crate) mails: usize,
 }
 
-/// One or more invocations at once.
+/// One or more simultaneous invocations.
 pub(crate) struct Act {
-    /// Documents of the folder `events`, each with what must come of it.
+    /// Documents of the folder `events`, each with the expected answer.
     pub(crate) invocations: &'static [(&'static str, Expected)],
-    /// What changes before it.
+    /// The change of the world before the act.
     pub(crate) before: fn(&Simulator),
 }
 
-/// What must come of an invocation.
+/// The expected answer of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// A report with this outcome and reason.
     Report(Outcome, &'static str),
-    /// A report that it was moved, by this run or by another one.
+    /// A report that the interface was moved, by this run or by another one.
     MovedByOneOfUs,
-    /// A failed invocation, which Lambda repeats, with this type of error.
+    /// A failed invocation, which Lambda retries, with this type of error.
     Failure(&'static str),
 }
 
-/// Where the interface can be.
+/// The place of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// On an instance.
+    /// Attached to an instance.
     On(&'static str),
-    /// Nowhere: it does not exist.
+    /// The interface does not exist.
     Lost,
 }
 
@@ -63,8 +63,8 @@ use Expected::{Failure, MovedByOneOfUs, Report};
 use Outcome::{Audited, Moved, NoAction, Planned, Refused, Started};
 use Place::{Lost, On};
 
-/// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting are
-/// shortened, so that nobody has to wait for half a minute.
+/// EC2's times in the drill. Detaching and attaching take as long as people report. Stopping, terminating and booting
+/// are shorter, so that the reader does not wait for half a minute.
 fn timings() -> Timings {
     Timings {
         boot: Duration::from_secs(2),
@@ -83,12 +83,12 @@ fn stop_the_holder(world: &mut World) {
     world.stop(names::HOLDER).expect("the holder runs");
 }
 
-/// One invocation after nothing else.
+/// A single invocation without a change before it.
 const fn one(invocation: &'static [(&'static str, Expected)]) -> Act {
     Act { invocations: invocation, before: calm }
 }
 
-/// Disrupts the next calls of an action that are meant, and leaves those alone that only ask for permission.
+/// Disrupts the next calls of an action, except dry runs.
 fn disrupt_next(simulator: &Simulator, action: &'static str, calls: usize, disruption: Disruption) {
     let mut left = calls;
     simulator.disrupt(move |call| {
@@ -100,7 +100,7 @@ fn disrupt_next(simulator: &Simulator, action: &'static str, calls: usize, disru
     });
 }
 
-/// A stopped or stopping holder, a running standby, nothing else wrong: what most scenarios begin from.
+/// The holder stops, and a running standby takes over: the basis of most scenarios.
 const HOLDER_STOPS: Scenario = Scenario {
     name: "holder-stops",
     title: "The holder is stopped, and a standby runs",
@@ -122,7 +122,7 @@ const HOLDER_STOPPED: Scenario = Scenario {
     ..HOLDER_STOPS
 };
 
-/// The holder is as healthy as can be.
+/// The holder is healthy.
 const HEALTHY: Scenario = Scenario {
     world: || pair().timings(timings()),
     incident: nothing,
@@ -132,7 +132,7 @@ const HEALTHY: Scenario = Scenario {
     ..HOLDER_STOPS
 };
 
-/// All scenarios; the first is played unless another is named.
+/// All scenarios. The first is the default.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     HOLDER_STOPS,
     Scenario {
@@ -144,14 +144,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "sleeping-standby",
-        title: "The standby runs, and its token server has to be activated",
+        title: "The standby is running, and its token server needs activation",
         world: || pair().instance(names::STANDBY, |standby| standby.token_server_on_command()).timings(timings()),
         settings: &[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT), ("TOKEN_SERVER_PROBE", "true")],
         ..HOLDER_STOPS
     },
     Scenario {
         name: "audit",
-        title: "An audit finds by day why the next failover would not work",
+        title: "An audit finds in advance why the next failover would fail",
         world: || pair().topic(names::TOPIC, |topic| topic.pending_email("late@example.com")).timings(timings()),
         incident: |world| {
             world.set_checks(names::STANDBY, Check::Ok, Check::Impaired).expect("the standby is there");
@@ -178,7 +178,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "hung-holder",
-        title: "The holder hangs and does not let go: only a forced detach succeeds",
+        title: "The holder hangs and keeps the interface: only a forced detach succeeds",
         settings: &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "2")],
         incident: |world| world.crash(names::HOLDER).expect("the holder is there"),
         acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],
@@ -186,7 +186,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "spot-interruption",
-        title: "The holder is a Spot Instance that EC2 takes back in two minutes",
+        title: "The holder is a Spot Instance that EC2 reclaims in two minutes",
         world: || pair().instance(names::HOLDER, |holder| holder.spot()).timings(timings()),
         incident: nothing,
         acts: &[one(&[("holder-spot-interruption", Report(Moved, "spot-interruption"))])],
@@ -225,7 +225,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "last-server",
-        title: "No standby can take over: the stopped holder is started where it is",
+        title: "No standby can take over: the stopped holder is started in place",
         world: || {
             let alone = pair().instance(names::STANDBY, |standby| standby.impaired());
             alone.instance(names::HOLDER, |holder| holder.stopped()).timings(timings())

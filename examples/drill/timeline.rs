@@ -1,4 +1,4 @@
-//! The timeline: what EC2 does, what the function does, and when, as it happens.
+//! The timeline: every step of EC2 and of the function, with its time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,16 +13,16 @@ use token_failover::model::observation::{Observation, Reading, StatusChecks};
 use token_failover::model::plan::{Action, Decision, LookReason, Plan};
 use token_failover::model::report::{Step, StepRecord, StepResult};
 
-/// Who does something.
+/// The actor of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// EC2 by itself, or because it was asked to.
+    /// EC2, by itself or for a call.
     Ec2,
     /// SNS.
     Sns,
-    /// Whoever invokes the function.
+    /// The caller of the function.
     Event,
-    /// The function; where several run, which one.
+    /// The function, with its number if there are several.
     Function(Option<usize>),
 }
 
@@ -41,20 +41,20 @@ impl fmt::Display for Who {
 /// One line of the timeline.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// The time since the event.
+    /// The time since the start.
     pub(crate) at: Duration,
-    /// Who does it.
+    /// The actor.
     pub(crate) who: Who,
-    /// What is done.
+    /// The step.
     pub(crate) what: String,
-    /// Whether it goes against somebody's will.
+    /// Whether it is a failure.
     pub(crate) bad: bool,
 }
 
 /// Receives the lines.
 pub(crate) type Sink = Box<dyn FnMut(&Entry) + Send>;
 
-/// The timeline of one drill. Copies write to the same one.
+/// The timeline of one drill. Clones write to the same timeline.
 #[derive(Clone)]
 pub(crate) struct Timeline {
     simulator: Simulator,
@@ -63,13 +63,13 @@ pub(crate) struct Timeline {
 
 struct Shared {
     scene: Scene,
-    /// The last thing that each function said it saw, and planned, which is said again only if it changes.
+    /// The last observation and plan of each function, which are printed again only if they change.
     said: BTreeMap<(usize, &'static str), String>,
     sink: Sink,
 }
 
 impl Timeline {
-    /// A timeline of what happens in this simulator, by its clock.
+    /// A timeline of this simulator, by its clock.
     pub(crate) fn new(simulator: &Simulator, sink: Sink) -> Self {
         let shared = Shared { scene: simulator.world(|world| Scene::of(world)), said: BTreeMap::new(), sink };
         Self { simulator: simulator.clone(), shared: Arc::new(Mutex::new(shared)) }
@@ -81,7 +81,7 @@ impl Timeline {
         self.with(|shared| shared.say(at, who, what.into(), bad));
     }
 
-    /// Adds what has changed in the world.
+    /// Adds the changes of the world.
     pub(crate) fn look(&self, at: Duration, world: &World) {
         self.with(|shared| shared.look(at, world));
     }
@@ -99,7 +99,7 @@ impl Timeline {
         }
     }
 
-    /// Follows a run of the function. `number` tells several functions apart.
+    /// Follows a run of the function. `number` distinguishes several functions.
     pub(crate) fn recorder(&self, number: Option<usize>) -> Box<Recorder> {
         let timeline = self.clone();
         Box::new(move |record| {
@@ -126,8 +126,8 @@ impl Shared {
         self.scene = now;
     }
 
-    /// The calls that change something show in what changes, and refusals in the function's own lines. What is left is what
-    /// the SDK deals with before the function hears of it.
+    /// Changes of the world show the successful calls, and the lines of the function show the refusals. This shows the
+    /// errors that the SDK retries, which the function does not see.
     fn call(&mut self, at: Duration, call: &Call) {
         let who = if call.action == "Publish" { Who::Sns } else { Who::Ec2 };
         match &call.outcome {
@@ -176,20 +176,20 @@ impl Shared {
     }
 }
 
-/// The codes that the SDK tries again by itself.
+/// The codes that the SDK retries.
 const TRANSIENT: [&str; 4] = ["RequestLimitExceeded", "Throttling", "InternalError", "Unavailable"];
 
-/// What the timeline watches in the world.
+/// The part of the world that the timeline shows.
 #[derive(Clone)]
 struct Scene {
     instances: BTreeMap<String, (InstanceState, bool)>,
-    /// `None`: it does not exist.
+    /// `None`: the interface does not exist.
     interface: Option<Attachment>,
-    /// The interface that the Elastic IP is on.
+    /// The interface with the Elastic IP.
     address: Option<String>,
 }
 
-/// The instance, and how far the attach or detach is; `None`: attached to nothing.
+/// The instance, and the progress of the attach or detach. `None`: attached to nothing.
 type Attachment = Option<(String, AttachmentStatus, bool)>;
 
 impl Scene {
@@ -238,7 +238,7 @@ impl Scene {
     }
 }
 
-/// What an instance of the drill is called.
+/// The name of an instance in the drill.
 pub(crate) fn role(id: &str) -> &str {
     match id {
         names::HOLDER => "holder",
@@ -299,7 +299,7 @@ fn attached(status: token_failover::model::observation::AttachmentStatus) -> &'s
 
 fn planned(plan: &Plan) -> String {
     match &plan.decision {
-        Decision::Act(Action::Keep { reason }) => format!("decide: nothing has to move ({})", reason.code()),
+        Decision::Act(Action::Keep { reason }) => format!("decide: no move needed ({})", reason.code()),
         Decision::Act(Action::Refuse(refusal)) => format!("decide: refuse ({})", refusal.code()),
         Decision::Act(Action::CannotTell(error)) => format!("decide: nothing, EC2 cannot be read ({})", error.action),
         Decision::Act(Action::Move(planned)) => {
@@ -311,7 +311,7 @@ fn planned(plan: &Plan) -> String {
             format!("decide: move the interface to {} ({})", targets.join(", else to "), planned.cause.code())
         }
         Decision::Act(Action::Start(start)) => {
-            format!("decide: start the {} where it is ({})", role(start.instance_id.as_str()), start.cause.code())
+            format!("decide: start the {} in place ({})", role(start.instance_id.as_str()), start.cause.code())
         }
         Decision::LookAgain { reason, at_most } => {
             let why = match reason {
@@ -330,7 +330,7 @@ fn planned(plan: &Plan) -> String {
     }
 }
 
-/// What a step sets out to do.
+/// The intention of a step.
 fn begun(step: Step, resource: &str) -> String {
     match step {
         Step::NoteDebt => "note on the interface that a report is pending".to_owned(),
@@ -359,7 +359,7 @@ fn begun(step: Step, resource: &str) -> String {
     }
 }
 
-/// What a step came to, where that does not go without saying.
+/// The result of a step, unless it is obvious.
 fn ended(record: &StepRecord) -> Option<String> {
     let resource = record.resource.as_str();
     let step = record.step.to_string().replace('-', " ");
@@ -392,7 +392,7 @@ fn code(error: &str) -> Option<&str> {
     (!code.contains(' ')).then_some(code)
 }
 
-/// What went wrong on the way, without what only a programmer needs: the SDK adds its own structure in parentheses.
+/// The error of a call without the SDK's structure in parentheses, which only a programmer needs.
 fn message(error: &str) -> &str {
     let message = error.split_once(": ").map_or(error, |(_, message)| message);
     message.split_once(" (").map_or(message, |(message, _)| message)

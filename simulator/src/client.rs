@@ -1,4 +1,4 @@
-//! In process: the simulator as the HTTP client of the AWS SDK.
+//! The simulator in process, as the HTTP client of the AWS SDK.
 
 use std::io;
 
@@ -23,8 +23,8 @@ use crate::{
 };
 
 impl Simulator {
-    /// The simulator as the HTTP client of an SDK client, on tokio's clock, which may be paused. This crate does not depend on
-    /// the SDK's clients, so what follows is tried by those who do:
+    /// The simulator as the HTTP client of an SDK client, on tokio's clock, which may be paused. This crate does not
+    /// depend on the SDK's clients, so the example is not compiled here:
     ///
     /// ```text
     /// let config = aws_sdk_ec2::Config::builder()

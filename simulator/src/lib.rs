@@ -1,9 +1,9 @@
 //! A small, correct simulator of the part of EC2, SNS and Systems Manager that token-failover uses, and of the token
 //! servers on its instances.
 //!
-//! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in
-//! process and on tokio's paused clock, or over loopback. Its rules are AWS's documented rules, each with its source in
-//! a doc comment; what AWS does not document is marked "Assumed", and where it matters a test can assume the opposite
+//! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in process
+//! and on tokio's paused clock, or over loopback. Its rules are AWS's documented rules, each with its source in a doc
+//! comment. A rule without a source is marked "Assumed"; where it matters, a test can assume the opposite
 //! ([`world::Assumptions`]).
 //!
 //! # Floors
@@ -15,16 +15,16 @@
 //!   a test below the wire ─────────────┘
 //! ```
 //!
-//! Each floor imports only from those to its right, and no files import one another in a circle; `tests/floors.rs` holds
-//! them to it. From the ground up:
+//! Each floor imports only from those to its right, and no files import one another in a circle. `tests/floors.rs`
+//! checks both. From the ground up:
 //!
 //! - [`names`]: the names in the standard worlds.
-//! - `model`: what there is: plain values, and what each can tell of itself.
-//! - [`world`]: what the calls do to it. Typed and synchronous; time comes in as data. It hands on the values, too.
-//! - `scenario`: the [`Scenario`]: the description of a world, which builds it; and worlds to start from.
+//! - `model`: the resources as plain values.
+//! - [`world`]: the effects of the calls. Typed and synchronous; time comes in as data. It re-exports the values.
+//! - `scenario`: the [`Scenario`], which describes a world and builds it, and the standard worlds.
 //! - `simulation`: the [`Simulator`], which plays a scenario: its world with a clock, latency,
 //!   [disruptions](Disruption), other actors, observers and a journal.
-//! - `wire`: forms and JSON to requests, answers to XML and JSON.
+//! - `wire`: parses forms and JSON into requests, and writes answers as XML and JSON.
 //! - `client` and `server`: the wire in process and over loopback.
 //!
 //! # A world, and calls on it
@@ -73,18 +73,18 @@
 //!
 //! # What an audit finds
 //!
-//! The pair has nothing wrong with it. A test that wants something else says so, and somebody can break it later:
+//! The pair has no faults. A test adds faults to the scenario, or breaks the world later:
 //!
 //! ```
 //! use simulator::{names, world::{AutoRecovery, RouteState}};
 //!
 //! let mut world = simulator::pair()
-//!     // No room: as many interfaces as the type takes are attached. `interface(…, |eni| eni.on(names::STANDBY, 1))`
-//!     // takes the device index instead.
+//!     // No room: the instance has as many interfaces as its type can have. With
+//!     // `interface(…, |eni| eni.on(names::STANDBY, 1))` another interface takes the device index instead.
 //!     .instance(names::STANDBY, |instance| instance.interface_limit(1).subnet(names::OTHER_SUBNET))
 //!     .instance(names::HOLDER, |instance| instance.disable_api_termination().auto_recovery(AutoRecovery::Disabled))
 //!     .interface(names::INTERFACE, |interface| interface.without_source_dest_check())
-//!     // A table of its own, without a way out.
+//!     // The subnet's own table, without a default route.
 //!     .route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET))
 //!     // The way back to the clients is blocked.
 //!     .network_acl(names::DEFAULT_NETWORK_ACL, |acl| acl.deny_outbound_tcp(90, 1024..=65535, "0.0.0.0/0"))
@@ -97,16 +97,17 @@
 //! # Ok::<(), simulator::world::ApiError>(())
 //! ```
 //!
-//! # Commands, and the token servers that they wake
+//! # Commands, and the token servers that they activate
 //!
-//! Systems Manager knows the instances and takes commands for them. The token server runs where the license interface
-//! is; a standby that runs already may have to be woken by a command first. What listens can be tried like a TCP port:
+//! Systems Manager knows the instances and accepts commands for them. The token server runs on the instance that has
+//! the license interface; a standby that is already running may need a command to activate it. A test can try its ports
+//! like TCP ports:
 //!
 //! ```
 //! use simulator::{names, world::{CommandStatus, GetCommandInvocation, Refusal, SendCommand}};
 //!
 //! let mut world = simulator::pair()
-//!     // Or `without_token_server`, or `firewalled`: then there is silence.
+//!     // Or `without_token_server`, or `firewalled`, which drops packets.
 //!     .instance(names::STANDBY, |instance| instance.token_server_on_command())
 //!     // Or `without_agent`, `agent_lost`, `command_never_ends`, `command_never_delivered`.
 //!     .instance(names::HOLDER, |instance| instance.command_fails())
@@ -133,11 +134,11 @@
 //! # Ok::<(), simulator::world::ApiError>(())
 //! ```
 //!
-//! [`Simulator::connect`] does the same on tokio's clock, and [`Simulator::connections`] has what was tried.
+//! [`Simulator::connect`] does the same on tokio's clock, and [`Simulator::connections`] lists the attempts.
 //!
-//! # Below everything
+//! # Without a clock
 //!
-//! A [`World`](world::World) alone, with time as data, is the fastest: `scenario.world()`, then
+//! A [`World`](world::World) alone, with time as data, is fastest: `scenario.world()`, then
 //! [`World::call`](world::World::call).
 
 mod client;

@@ -1,4 +1,4 @@
-//! Over loopback: the simulator as a server for other processes, with a control surface beside the services.
+//! The simulator over loopback, as a server for other processes, with a control surface next to the services.
 
 use std::io;
 
@@ -19,7 +19,7 @@ use crate::{
     world::World,
 };
 
-/// Where the control surface is; everything else is AWS.
+/// The path of the control surface. All other paths are AWS.
 const CONTROL: &str = "/_simulator/";
 
 impl Simulator {
@@ -31,17 +31,17 @@ impl Simulator {
     /// |---|---|
     /// | `GET /_simulator/journal` | every call, in order |
     /// | `GET /_simulator/world` | instances, interfaces, addresses |
-    /// | `GET /_simulator/messages` | what was published to SNS |
-    /// | `GET /_simulator/commands` | what was sent with Systems Manager, once for each instance |
-    /// | `POST /_simulator/instances/{id}/{start,stop,terminate,crash}` | somebody does that |
-    /// | `POST /_simulator/reset` | starts again |
+    /// | `GET /_simulator/messages` | the messages published to SNS |
+    /// | `GET /_simulator/commands` | the commands sent with Systems Manager, one for each instance |
+    /// | `POST /_simulator/instances/{id}/{start,stop,terminate,crash}` | does this to the instance |
+    /// | `POST /_simulator/reset` | restores the scenario |
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             let simulator = self.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request| respond(&simulator, request));
-                // The client's connection is the client's affair, and some are meant to die.
+                // Errors of a connection are ignored: tests break some connections on purpose.
                 let _ =
                     hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             });
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::{Disruption, names, pair, world::SendCommand};
 
-    /// Serves a pair, sends each request over a connection of its own, and answers what came back.
+    /// Serves a pair, sends each request over its own connection, and returns the answers.
     async fn exchange(requests: &[(&str, &str)], prepare: impl FnOnce(&Simulator)) -> Vec<String> {
         let simulator = pair().build();
         prepare(&simulator);
@@ -230,7 +230,7 @@ mod tests {
             );
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut answer = String::new();
-            // A connection that dies is an answer too.
+            // A closed connection is an answer, too.
             let _ = stream.read_to_string(&mut answer).await;
             answers.push(answer);
         }

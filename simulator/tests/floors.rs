@@ -5,7 +5,7 @@ mod imports;
 
 use std::path::{Path, PathBuf};
 
-/// From the ground up. The program in bin sees only what lib.rs has.
+/// From the ground up. The program in `bin` uses only the public items of lib.rs.
 const FLOORS: [&[&str]; 7] =
     [&["names"], &["model"], &["world"], &["scenario"], &["simulation"], &["wire"], &["client", "server"]];
 

@@ -1,4 +1,4 @@
-//! Audits: for every finding a world that has it, and the healthy pair, which has none of them.
+//! Audits: a world for every finding, and the healthy pair, which has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +24,7 @@ async fn audit(stage: &Stage) -> Report {
     stage.invoke(event("operator-audit")).await.expect("a report")
 }
 
-/// The pair without what is only good to know.
+/// The pair without findings of severity `info`.
 fn quiet_pair() -> Scenario {
     let member = |scenario: Scenario, id| {
         scenario.instance(id, |member| {
@@ -39,7 +39,7 @@ fn codes(report: &Report) -> BTreeSet<String> {
     report.findings.iter().map(|finding| finding.code.to_string()).collect()
 }
 
-/// A world with one thing wrong, and the code by which an audit says so.
+/// A world with one fault, and the code of its finding.
 struct Fault {
     code: &'static str,
     severity: Severity,
@@ -53,7 +53,7 @@ const fn fault(code: &'static str, severity: Severity, world: fn(Scenario) -> Sc
 
 use Severity::{Critical, Info, Warning};
 
-/// Everything that can be wrong in a world at rest. What needs a call that fails has a test of its own below.
+/// All faults of a world at rest. A finding that needs a failing call has its own test below.
 const FAULTS: &[Fault] = &[
     fault("held-by-stranger", Critical, |world| {
         let world = world.instance(names::NON_MEMBER, |non_member| non_member.running());
@@ -143,10 +143,10 @@ async fn a_complete_pair_is_ready_and_has_no_findings() {
     assert_eq!(report.summary, "The next failover would work: 1 of 1 standbys can take the interface.");
     assert_eq!((report.findings.as_slice(), report.viable_standbys), (&[][..], Some(1)));
     assert_eq!(report.expected_to_work, Expectation::Yes);
-    assert_eq!((report.movement, report.steps.len()), (None, 2), "it publishes and remembers that, and no more");
+    assert_eq!((report.movement, report.steps.len()), (None, 2), "it only publishes and writes its own tag");
     let changes = stage.simulator.changes();
     assert!(changes.len() == 2 && changes[0].starts_with("Publish"), "{changes:?}");
-    assert!(changes[1].contains("token-failover:audited"), "its own mark alone: {changes:?}");
+    assert!(changes[1].contains("token-failover:audited"), "only its own tag: {changes:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,7 +170,7 @@ async fn every_fault_has_its_finding_and_none_appears_without_its_fault() {
         assert_eq!(report.reason.as_str().starts_with("ready"), ready, "{code}");
         let is_own = |change: &String| change.starts_with("Publish") || change.contains("token-failover:audited");
         let marked = stage.simulator.changes().iter().all(is_own);
-        assert!(marked, "{code}: an audit changes nothing but its own mark: {:?}", stage.simulator.changes());
+        assert!(marked, "{code}: an audit changes only its own tag: {:?}", stage.simulator.changes());
     }
 }
 
@@ -285,7 +285,7 @@ async fn the_first_audit_carries_the_mac_address_and_the_same_findings_are_publi
     assert_eq!(stage.simulator.messages().len(), 2, "the findings have changed once");
     stage.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Ok)).expect("it exists");
     audit(&stage).await;
-    assert_eq!(stage.simulator.messages().len(), 3, "that all is well again is news as well");
+    assert_eq!(stage.simulator.messages().len(), 3, "a recovery is published, too");
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +328,11 @@ async fn an_audit_moves_nothing_and_keeps_the_note_of_a_refusal() {
 
     assert_eq!((report.outcome, report.viable_standbys), (Outcome::Audited, Some(0)));
     assert!(codes(&report).contains("holder-failed") && codes(&report).contains("no-viable-standby"));
-    assert_eq!(stage.simulator.messages().len(), 2, "the audit, and not the same refusal again");
+    assert_eq!(
+        stage.simulator.messages().len(),
+        2,
+        "the audit is published, and the same refusal is not published again"
+    );
     let moved = stage.simulator.journal().iter().any(|call| {
         ["AttachNetworkInterface", "DetachNetworkInterface", "StartInstances"].contains(&&*call.action) && !call.dry_run
     });

@@ -1,4 +1,4 @@
-//! What a failover may cost, in the simulator's time and in calls. The benchmark prints the same measurements.
+//! The limits on a failover, in the simulator's time and in calls. The benchmark prints the same measurements.
 
 #[path = "../../benches/failover/measurements.rs"]
 mod measurements;
@@ -11,7 +11,8 @@ async fn measured(name: &str) -> Measurement {
     measure(*situation).await
 }
 
-/// From the design: 2.3 s to the accepted attach, of which EC2's detach is 2 s; 3.6 s to the published report; 12 calls.
+/// From the design: 2.3 s to the accepted attach, of which EC2's detach is 2 s; 3.6 s to the published report; 12
+/// calls.
 fn assert_within(measured: &Measurement, attach_accepted_ms: u64, published_ms: u64) {
     assert_eq!(measured.outcome, Outcome::Moved);
     assert!(measured.attach_accepted_ms.is_some_and(|ms| ms <= attach_accepted_ms), "{measured:#?}");
@@ -102,7 +103,7 @@ async fn an_audit_of_a_healthy_pair_costs_three_waves_of_reads_and_changes_nothi
                      run) + DescribeInstanceAttribute + DescribeInstanceTypes + DescribeNetworkAcls + DescribeRouteTables + \
                      DescribeSecurityGroupRules + DetachNetworkInterface (dry run) + ModifyNetworkInterfaceAttribute (dry \
                      run) + StartInstances (dry run)";
-    // A subnet without a route table of its own has the main one, and only asking shows that.
+    // A subnet without its own route table uses the main one, which needs a second read.
     assert_eq!(measured.order, [LOOK, questions, "DescribeRouteTables"]);
     assert!(measured.waves <= 3 && measured.answered_ms < 1_000, "{measured:#?}");
     assert_eq!((measured.polls, measured.attach_accepted_ms, measured.published_ms), (0, None, None));

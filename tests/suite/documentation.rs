@@ -1,4 +1,4 @@
-//! The operators' documents say what the code does: every name in them exists, and every name that exists is in them.
+//! The operators' documents match the code: every name in them exists, and they have every name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,14 +30,14 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A source file without its comments and attributes, which have words of their own.
+/// A source file without its comments and attributes, which may have other names.
 fn source(path: &str) -> String {
     let text = read(path);
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//") && !line.trim_start().starts_with("#["));
     code.collect::<Vec<_>>().join("\n")
 }
 
-/// From each line with these words to the brace that closes what it opens.
+/// Each block that a line with this text opens, up to its closing brace.
 fn blocks(source: &str, opening: &str) -> String {
     let lines: Vec<&str> = source.lines().collect();
     let mut found = String::new();
@@ -47,17 +47,17 @@ fn blocks(source: &str, opening: &str) -> String {
         let block = lines[index..].iter().take_while(|line| **line != end);
         found.extend(block.flat_map(|line| [line, "\n"]));
     }
-    assert!(!found.is_empty(), "nothing is called {opening}");
+    assert!(!found.is_empty(), "no block begins with {opening}");
     found
 }
 
-/// The string literals that are nothing but these characters.
+/// The string literals that have only these characters.
 fn literals(source: &str, fits: impl Fn(char) -> bool) -> BTreeSet<String> {
     let pieces = source.split('"').filter(|piece| piece.starts_with(|c: char| c.is_ascii_alphabetic()));
     pieces.filter(|piece| piece.chars().all(&fits)).map(str::to_owned).collect()
 }
 
-/// The literals in kebab-case, single words among them.
+/// The literals in kebab-case, including single words.
 fn words(source: &str) -> BTreeSet<String> {
     literals(source, |c| c.is_ascii_lowercase() || c == '-')
 }
@@ -74,7 +74,7 @@ fn error_types() -> BTreeSet<String> {
     types
 }
 
-/// What follows these words, up to a comma or the end of the statement.
+/// The text after `after`, up to a comma or the end of the statement.
 fn first_arguments(source: &str, after: &str) -> String {
     let calls = source.split(after).skip(1);
     calls.map(|call| call.split([',', ';']).next().unwrap_or_default().to_owned() + "\n").collect()
@@ -87,7 +87,7 @@ fn alarms() -> BTreeSet<String> {
     alarms.map(|pair| pair[0].trim().trim_end_matches(':').to_owned()).collect()
 }
 
-/// The document with its blocks of commands and samples left empty, so that a comment in them is no heading.
+/// The document with empty code blocks, so that a comment in them is not a heading.
 fn prose(document: &str) -> String {
     let mut fenced = false;
     let lines = document.lines().map(|line| {
@@ -99,7 +99,7 @@ fn prose(document: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The blocks of one language.
+/// The code blocks of one language.
 fn fenced(document: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut block: Option<(bool, String)> = None;
@@ -114,7 +114,7 @@ fn fenced(document: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The headings outside of blocks, with their level and their line.
+/// The headings outside of code blocks, with their level and their line.
 fn headings(document: &str) -> Vec<(usize, usize, String)> {
     let heading = |(index, line): (usize, &str)| {
         let level = line.chars().take_while(|c| *c == '#').count();
@@ -124,11 +124,11 @@ fn headings(document: &str) -> Vec<(usize, usize, String)> {
     prose(document).lines().enumerate().filter_map(heading).collect()
 }
 
-/// What stands under a heading, up to the next one of its level or above.
+/// The section of a heading, up to the next heading of its level or above.
 fn section(document: &str, title: &str) -> String {
     let headings = headings(document);
     let place = headings.iter().position(|(_, _, other)| other == title);
-    let place = place.unwrap_or_else(|| panic!("there is no heading {title}"));
+    let place = place.unwrap_or_else(|| panic!("no heading {title}"));
     let (level, begin, _) = &headings[place];
     let end = headings[place + 1..].iter().find(|(other, _, _)| other <= level).map(|(_, line, _)| *line);
     let lines: Vec<&str> = document.lines().collect();
@@ -142,7 +142,7 @@ fn table(text: &str, header: &str) -> Vec<Vec<String>> {
     let rows = rows.take_while(|line| line.starts_with('|'));
     let cells = |row: &str| row.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
     let rows: Vec<Vec<String>> = rows.map(cells).collect();
-    assert!(!rows.is_empty(), "there is no table of {header}");
+    assert!(!rows.is_empty(), "no table of {header}");
     rows
 }
 
@@ -159,7 +159,7 @@ fn named(rows: &[Vec<String>]) -> BTreeSet<String> {
     different
 }
 
-/// The entries of the runbook with what they say.
+/// The entries of the runbook with their text.
 fn entries(runbook: &str) -> BTreeMap<String, String> {
     let mut entries = BTreeMap::new();
     for (_, _, title) in headings(runbook).iter().filter(|(level, _, _)| *level == 3) {
@@ -202,7 +202,7 @@ fn the_tables_of_findings_have_every_code_once_with_the_severities_that_it_can_h
 fn the_runbook_has_every_reason_for_an_unreadable_license_file_and_no_others() {
     let problems = blocks(&read("operator/src/license/file.rs"), "pub enum Problem");
     let text = |line: &str| Some(line.trim().strip_prefix("#[error(\"")?.split('"').next()?.to_owned());
-    // Where a text has a value put in, the runbook has dots.
+    // The runbook has dots in place of an inserted value.
     let dotted = |text: String| text.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("…");
     let texts: BTreeSet<String> = problems.lines().filter_map(text).map(dotted).collect();
     assert!(texts.contains("the file is empty"), "{texts:?}");
@@ -234,7 +234,7 @@ fn the_index_of_the_runbook_leads_to_every_entry_once() {
     assert_eq!(words, entries);
 }
 
-/// Given all the defaults of a table as values, the function is configured as it is without any of them.
+/// Checks that the function has the same configuration with all defaults of a table as without them.
 #[track_caller]
 fn assert_defaults(rows: &[Vec<String>]) {
     let variables: Vec<String> = rows.iter().flat_map(|row| quoted(&row[0])).collect();
@@ -259,7 +259,7 @@ fn assert_defaults(rows: &[Vec<String>]) {
         (quoted(&row[0]).concat(), default)
     });
     let defaults: Vec<(String, String)> = defaults.collect();
-    // An empty value counts as not set, so it would stand for every default.
+    // An empty value counts as unset, so it would match every default.
     let empty: Vec<&str> =
         defaults.iter().filter(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str()).collect();
     assert_eq!(
@@ -328,8 +328,8 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Reports that have all fields between them: a move that an operator asked for, an announcement, an audit that found
-/// something, a pause; with everything that may be asked for.
+/// Reports that together have all fields: a move that an operator requested, an announcement, an audit with findings,
+/// and a pause.
 async fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
     for document in ["operator-failover", "holder-health-retirement", "operator-audit"] {
@@ -382,7 +382,7 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     let mut lines = words(&first_arguments(&source("function/src/main.rs"), "line(\"INFO\", "));
     lines.extend(words(&first_arguments(&source("function/src/main.rs"), "line(\"DEBUG\", ")));
     lines.extend(words(&first_arguments(&source("function/src/main.rs"), "line(\"ERROR\", ")));
-    // These two have more at their root than their type.
+    // These two have more fields at their root than their type.
     lines.extend(["metrics", "plan"].map(str::to_owned));
     assert_eq!(named(&table(&section(&reference, "Log lines"), "type")), lines);
 
@@ -424,14 +424,14 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// Where the links of a document lead.
+/// The targets of the links in a document.
 fn links(document: &str) -> Vec<String> {
     let text = prose(document);
     let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     links.map(str::to_owned).collect()
 }
 
-/// A heading as a link names it.
+/// The anchor of a heading.
 fn slug(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' '));
     kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
@@ -449,7 +449,7 @@ fn every_link_between_the_documents_has_a_target() {
                 link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
             let folder = Path::new(&page).parent().expect("a folder");
             let target = if path.is_empty() { PathBuf::from(&page) } else { folder.join(path) };
-            assert!(root().join(&target).exists(), "{page}: {link} leads nowhere");
+            assert!(root().join(&target).exists(), "{page}: the target of {link} does not exist");
             if let Some(anchor) = anchor {
                 let document = fs::read_to_string(root().join(&target)).expect("a document");
                 let found = headings(&document).iter().any(|(_, _, title)| slug(title) == anchor);
@@ -461,7 +461,7 @@ fn every_link_between_the_documents_has_a_target() {
     assert!(followed > 200, "{followed}");
 }
 
-/// A document of the pages that the function is to be invoked with, and where it stands.
+/// A payload for the function in a document, with its place.
 fn payloads() -> Vec<(String, Value)> {
     let mut payloads = Vec::new();
     for page in pages() {
@@ -472,7 +472,7 @@ fn payloads() -> Vec<(String, Value)> {
             payloads.extend(values.map(|value| (page.clone(), value)));
         }
         for block in fenced(&document, "sh") {
-            // What the shell puts in is an instance.
+            // The shell inserts the id of an instance.
             let block = block.replace("'\"$MEMBER\"'", names::STANDBY);
             for text in block.split("'{\"").skip(1) {
                 let text = format!("{{\"{}", text.split('\'').next().unwrap_or_default());
@@ -522,7 +522,7 @@ fn the_mail_in_the_readme_is_a_real_one() {
     assert_eq!(subject, "Subject: MOVED: license-eu (hostid 0273ae2adc81)");
     let snapshot = read("tests/suite/snapshots/mail-moved.snap");
     let sent = snapshot.splitn(3, "---\n").nth(2).expect("a text below the head of the snapshot");
-    // On a page lines have to be shorter than in a mail.
+    // Lines on a page must be shorter than in a mail.
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(shown), words(sent));
 }

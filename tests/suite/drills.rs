@@ -1,4 +1,4 @@
-//! Every scenario of the drill ends as the drill says that it must.
+//! Every scenario of the drill ends as expected.
 
 #[path = "../../examples/drill/play.rs"]
 mod play;

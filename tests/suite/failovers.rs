@@ -1,6 +1,6 @@
-//! Whole failovers: a document goes in, the function calls the simulated EC2, and a report and a mail come out.
+//! Whole failovers: the function receives a document, calls the simulated EC2, and produces a report and a mail.
 //!
-//! Each test asserts every change that was asked for, in order, so that it also asserts that nothing else was.
+//! Each test asserts every requested change in order, and so that there was no other.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ const MEMBERS_WITH_THIRD: (&str, &str) =
 const NOTE: &str = "CreateTags note";
 const DETACH: &str = "Detach eni-attach-0aaaaaaaaaaaaaaa1";
 const ATTACH_TO_STANDBY: &str = "Attach i-0bbbbbbbbbbbbbbb2 at 1";
-/// The note that the move was made, where it does not count against the limit as well.
+/// The note of a move that does not count against the limit.
 const ARRIVAL: &str = "CreateTags arrival";
 const COUNT: &str = "CreateTags moves";
-/// The note of how many interfaces an instance of a type can have.
+/// The note of a limit on the interfaces of an instance type.
 const LIMITS: &str = "CreateTags limits";
 const SETTLE: &str = "DeleteTags";
 
@@ -57,7 +57,7 @@ fn id(id: &str) -> InstanceId {
     id.parse().expect("an instance id")
 }
 
-/// Every call that was to change something, each in a few words. Dry runs change nothing and are not among them.
+/// Every call for a change, in a short form, without dry runs.
 fn story(simulator: &Simulator) -> Vec<String> {
     let calls = simulator.journal();
     let changing = calls.iter().filter(|call| {
@@ -241,7 +241,7 @@ mod a_holder_that_failed {
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
         let calls = story(&stage.simulator);
         let mut starts: Vec<&String> = calls.iter().filter(|call| call.starts_with("Start")).collect();
-        // The SDK tries again what EC2 answers with a server error.
+        // The SDK retries a call after a server error.
         starts.dedup();
         let refused = format!("Start {} -> InsufficientInstanceCapacity", names::STANDBY);
         assert_eq!(starts, [&refused, &format!("Start {}", names::HOLDER)]);
@@ -353,7 +353,11 @@ mod a_stopped_holder_without_a_viable_standby {
         let stage = stage(cold.timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
-        assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY], "before it could start the standby");
+        assert_eq!(
+            story(&stage.simulator),
+            [NOTE, DETACH, ATTACH_TO_STANDBY],
+            "the run died before it started the standby"
+        );
         stage.simulator.world(|world| world.terminate(names::HOLDER)).expect("it is stopped");
         tokio::time::sleep(Duration::from_secs(300)).await;
         stage.simulator.clear_journal();
@@ -365,7 +369,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let subjects: Vec<String> =
             stage.simulator.messages().iter().filter_map(|message| message.subject.clone()).collect();
         let named = |outcome: &str| format!("{outcome}: license-eu (hostid 0273ae2adc81)");
-        assert_eq!(subjects, [named("STARTED"), named("MOVED")], "the move of the dead run is reported as well");
+        assert_eq!(subjects, [named("STARTED"), named("MOVED")], "the move of the dead run is reported, too");
         assert_eq!(calls(&stage.simulator, "DetachNetworkInterface"), 0);
     }
 
@@ -383,8 +387,8 @@ mod a_stopped_holder_without_a_viable_standby {
             reasons.push(report.reason.to_string());
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
-        assert_eq!(tried[..4], [0, 1, 3, 7], "after one minute, two, four");
-        assert!(tried.windows(2).all(|pair| pair[1] - pair[0] <= 6), "and then about every five: {tried:?}");
+        assert_eq!(tried[..4], [0, 1, 3, 7], "the pauses are one, two and four minutes");
+        assert!(tried.windows(2).all(|pair| pair[1] - pair[0] <= 6), "after that, about five minutes: {tried:?}");
         assert_eq!(reasons[0], "holder-not-started");
         assert!(stage.simulator.messages().len() <= 2, "{:?}", stage.simulator.messages());
         assert!(story(&stage.simulator).contains(&START_REFUSED.to_owned()));
@@ -399,7 +403,7 @@ mod a_stopped_holder_without_a_viable_standby {
             }
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
-        assert!(started.is_some(), "it is started within five minutes of there being capacity");
+        assert!(started.is_some(), "it is started within five minutes after there is capacity");
         assert_eq!(state_of(&stage, names::HOLDER), running());
     }
 
@@ -425,7 +429,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let stage = stage(cold);
         let simulator = stage.simulator.clone();
         let mut has_seen = false;
-        // Somebody starts it, and the role may not.
+        // Somebody else starts it, and the role may not.
         stage.simulator.disrupt(move |call| {
             if call.action != "StartInstances" || call.dry_run {
                 return Disruption::None;
@@ -442,7 +446,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let report = stage.invoke(event("holder-stopped")).await.expect("a report");
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"));
-        assert_eq!(codes(&report), [""; 0], "nothing is wrong with it");
+        assert_eq!(codes(&report), [""; 0], "there are no findings");
         assert_eq!(state_of(&stage, names::STANDBY), running());
     }
 
@@ -513,7 +517,7 @@ mod a_stopped_holder_without_a_viable_standby {
         let stage = stage_of_last_member(&[], Capacity::Available);
         let killed = tokio::time::timeout(Duration::from_millis(500), stage.invoke(event("schedule"))).await;
         assert!(killed.is_err(), "the run was killed");
-        assert_eq!(calls(&stage.simulator, "StartInstances"), 1, "after it had started the holder");
+        assert_eq!(calls(&stage.simulator, "StartInstances"), 1, "the run died after it had started the holder");
         tokio::time::sleep(Duration::from_secs(300)).await;
         stage.simulator.clear_journal();
 
@@ -593,7 +597,7 @@ mod a_slow_attach {
             for attach in [290, 330, 450, 600] {
                 let stage = stage(scenario(attach, cold).instance(names::HOLDER, |holder| holder.stopped()));
 
-                let failure = stage.invoke(event("holder-stopped")).await.expect_err("it is not done");
+                let failure = stage.invoke(event("holder-stopped")).await.expect_err("the run times out");
                 assert_eq!(failure.error_type(), "DeadlineReached", "{attach} s");
                 let said = mail(&stage.simulator, 0);
                 assert!(said.contains("still attaching it"), "{attach} s: {said}");
@@ -609,7 +613,7 @@ mod a_slow_attach {
                 let mut expected = vec![named("FAILED")];
                 expected.extend(cold.then(|| named("STARTED")));
                 expected.push(named("MOVED"));
-                // A run that finds it attaching, and nobody at work, refuses to touch it.
+                // A run that finds the interface attaching, without an active run, does not change anything.
                 seen.retain(|subject| *subject != named("REFUSED"));
                 assert_eq!(seen, expected, "{attach} s, cold: {cold}");
                 assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{attach} s, cold: {cold}");
@@ -643,7 +647,7 @@ mod one_answer {
 
     #[tokio::test(start_paused = true)]
     async fn that_the_interface_does_not_exist_is_not_believed() {
-        // At whatever moment of the failover it comes.
+        // At every moment of the failover.
         for nth in 1..30 {
             let stage = stage(stopped_holder().timings(Timings::realistic()));
             stage.simulator.disrupt(move |call| {
@@ -779,7 +783,7 @@ mod an_attach_that_is_refused {
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::THIRD));
         let to_standby = story(&stage.simulator);
         let to_standby = to_standby.iter().filter(|call| call.starts_with(ATTACH_TO_STANDBY)).count();
-        assert!(to_standby <= 2, "it was asked {to_standby} times");
+        assert!(to_standby <= 2, "{to_standby} attaches to the standby");
         assert!(report.movement.and_then(|movement| movement.duration_ms).is_some_and(|took| took < 20_000));
     }
 
@@ -817,21 +821,21 @@ mod an_attach_that_is_refused {
 
         assert_eq!(report.outcome, Outcome::Moved);
         let asked = story(&stage.simulator).iter().filter(|call| call.starts_with(ATTACH_TO_STANDBY)).count();
-        assert!((4..=16).contains(&asked), "it was asked {asked} times in 25 seconds");
+        assert!((4..=16).contains(&asked), "{asked} attaches in 25 seconds");
     }
 }
 
 mod reads_for_the_report {
     use super::*;
 
-    /// When each change took effect, by its name.
+    /// The time at which each change took effect, by its name.
     fn times(stage: &Stage) -> Vec<(String, Duration)> {
         let is_change = |action: &str| {
             ["DetachNetworkInterface", "AttachNetworkInterface", "StartInstances", "CreateTags"].contains(&action)
         };
         let calls = stage.simulator.journal().into_iter();
         let changes = calls.filter(|call| is_change(&call.action) && !call.dry_run);
-        // What was published is written down once it was published, and that may wait.
+        // The note of the publication follows the publication, and may wait.
         changes.take(4).map(|call| (call.action.to_string(), call.at)).collect()
     }
 
@@ -870,7 +874,7 @@ mod reads_for_the_report {
                 assert_eq!(hanging, usual, "cold: {cold}, warm: {warm}");
                 assert!(usual.len() >= 4, "{usual:?}");
                 let took = stage.simulator.now() - usual[0].1;
-                assert!(took < Duration::from_secs(60), "the report comes soon after: {took:?}");
+                assert!(took < Duration::from_secs(60), "the report follows soon: {took:?}");
             }
         }
     }
@@ -889,8 +893,8 @@ mod a_holder_that_runs {
             assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "event-outdated"), "{name}");
             assert_eq!(story(&stage.simulator), Vec::<String>::new());
             assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
-            assert!(stage.simulator.now() >= Duration::from_secs(10), "it looked for a while");
-            assert!(stage.simulator.now() <= Duration::from_secs(11), "and not forever");
+            assert!(stage.simulator.now() >= Duration::from_secs(10), "it read EC2 for some time");
+            assert!(stage.simulator.now() <= Duration::from_secs(11), "it stopped reading after ten seconds");
         }
     }
 
@@ -1052,7 +1056,7 @@ mod refusals {
         assert_eq!(report.outcome, Outcome::Moved);
         assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, COUNT, PUBLISH_MOVED, SETTLE]);
         let left: Vec<String> = tags(&stage.simulator).into_iter().map(|(key, _)| key).collect();
-        assert_eq!(left, ["token-failover:moves"], "the refusal is forgotten and nothing is owed");
+        assert_eq!(left, ["token-failover:moves"], "the note of the refusal is removed and no report is pending");
     }
 
     #[tokio::test(start_paused = true)]
@@ -1258,7 +1262,7 @@ mod errors_of_ec2 {
 
         assert_eq!(report.outcome, Outcome::Moved);
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
-        assert_eq!(calls(&stage.simulator, "DescribeInstanceStatus"), 2, "asked again for those that exist");
+        assert_eq!(calls(&stage.simulator, "DescribeInstanceStatus"), 2, "it reads the existing ones again");
     }
 
     #[tokio::test(start_paused = true)]
@@ -1397,12 +1401,15 @@ mod pending_reports {
         let stage = stage(stopped_holder().timings(Timings::realistic()));
         let killed = tokio::time::timeout(Duration::from_millis(2800), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
-        assert_eq!(calls(&stage.simulator, "AttachNetworkInterface"), 2, "after its attach");
+        assert_eq!(calls(&stage.simulator, "AttachNetworkInterface"), 2, "the run died after its attach");
         assert!(stage.simulator.messages().is_empty());
 
         tokio::time::sleep(Duration::from_secs(60)).await;
         stage.invoke(event("schedule")).await.expect("a report");
-        assert!(stage.simulator.messages().is_empty(), "until its time is over, the run that moved may still report");
+        assert!(
+            stage.simulator.messages().is_empty(),
+            "until its deadline, the run that moved the interface may still report"
+        );
         tokio::time::sleep(Duration::from_secs(300)).await;
         stage.invoke(event("schedule")).await.expect("a report");
         stage.invoke(event("schedule")).await.expect("a report");
@@ -1453,7 +1460,7 @@ mod pending_reports {
 mod pending_reports_after_actions_of_others {
     use super::*;
 
-    /// The license interface moved to the standby, and SNS was down.
+    /// The license interface has moved to the standby while SNS was down.
     async fn moved_and_not_told(changes: &[(&str, &str)]) -> Stage {
         let stage = stage_with(stopped_holder().timings(Timings::realistic()), changes);
         stage.simulator.always("Publish", Disruption::internal_error());
@@ -1564,7 +1571,7 @@ mod pending_reports_after_actions_of_others {
         let stage = stage(free.instance(names::NON_MEMBER, |non_member| non_member.running()));
         let value = format!("from={} to={} started=2026-11-11T21:20:00Z", names::HOLDER, names::STANDBY);
         note(&stage, names::ATTACHMENT, "0000000000b2", value);
-        // After the permission to attach was asked for.
+        // After the dry run of the attach.
         stage.simulator.on_call("AttachNetworkInterface", 2, When::Before, |world| {
             world.attach(names::INTERFACE, names::NON_MEMBER, 1).expect("it is free");
         });
@@ -1584,12 +1591,12 @@ mod pending_reports_after_actions_of_others {
         let until = stage.now() + Duration::from_secs(25);
         let value = format!("to={} busy-until={}", names::STANDBY, until.format("%Y-%m-%dT%H:%M:%SZ"));
         note(&stage, "detached", "0000000000b2", value);
-        // The run waits 20 seconds for the other one, and these answers for 10.
+        // The run waits 20 seconds for the other one, and 10 seconds for these answers.
         stage.simulator.always("DescribeSecurityGroupRules", Disruption::Hang);
         let moved = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((moved.outcome, holder(&stage.simulator).as_deref()), (Outcome::Moved, Some(names::HOLDER)));
         assert!(stage.now() > until);
-        // Meanwhile an operator has taken it away, and the other run has got it.
+        // Meanwhile an operator has detached the interface, and the other run has attached it.
         stage.simulator.calm();
         stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
         stage.simulator.world(|world| world.attach(names::INTERFACE, names::STANDBY, 1)).expect("it is free");
@@ -1727,7 +1734,7 @@ mod requests {
         stage.invoke(request).await.expect("a report");
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "target-not-a-member"));
-        assert_eq!(stage.simulator.messages().len(), 2, "somebody who asks gets an answer each time");
+        assert_eq!(stage.simulator.messages().len(), 2, "an operator gets an answer each time");
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
     }
 
@@ -1814,7 +1821,7 @@ mod deadlines {
             let answer = stage.invoke_within(event("schedule"), Duration::from_secs(seconds)).await;
 
             assert!(stage.simulator.now() <= Duration::from_secs(seconds), "{seconds}: {:?}", stage.simulator.now());
-            assert_eq!(answer.expect_err("it is not done").error_type(), "DeadlineReached", "{seconds}");
+            assert_eq!(answer.expect_err("the run times out").error_type(), "DeadlineReached", "{seconds}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What each hint comes to: the documents of alarms, of AWS Health and of Spot on a pair that is well, and sequences of
-//! events with what EC2 says at each step.
+//! Hints: the documents of alarms, AWS Health and Spot on a healthy pair, and sequences of events with EC2's state at
+//! each step.
 //!
-//! A hint is never an order, so each test asserts where the interface is, every change of EC2, and who got mail.
+//! A hint is never an order, so each test asserts the place of the interface, every change of EC2, and every mail.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn holder(simulator: &Simulator) -> Option<String> {
     simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
 }
 
-/// The calls that changed something else than what the interface remembers. What EC2 refused changed nothing.
+/// The successful changes of EC2, except of tags.
 fn changes(simulator: &Simulator) -> Vec<String> {
     let calls = simulator.journal();
     let changing = calls.iter().filter(|call| {
@@ -53,16 +53,16 @@ async fn answer(stage: &Stage, document: Value) -> Report {
     stage.invoke(document).await.expect("a report")
 }
 
-/// What a document comes to on a pair that is well.
+/// The expected result of a document on a healthy pair.
 struct Hint {
     document: &'static str,
     outcome: Outcome,
     reason: &'static str,
-    /// Whether EC2 is asked at all.
+    /// Whether the function calls EC2.
     looks: bool,
-    /// The announcement, and of which instance.
+    /// The announcement and its instance.
     announced: Option<(&'static str, &'static str)>,
-    /// What the mail says of it.
+    /// The text of it in the mail.
     says: &'static str,
 }
 
@@ -82,11 +82,12 @@ const fn announced(document: &'static str, code: &'static str, of: &'static str,
 const RETIRES: &str = "AWS will retire the hardware of i-0aaaaaaaaaaaaaaa1 on 2026-11-26 13:00 UTC";
 
 const HINTS: [Hint; 18] = [
-    // The claim that a check fails is one about the holder, so EC2 is asked again before it is believed.
+    // The alarm claims that a check of the holder fails, so the function reads EC2 again before it believes EC2.
     looked("holder-alarm-status-check", "event-outdated"),
     looked("holder-alarm-attached-ebs-check", "event-outdated"),
     looked("holder-alarm-calls-function", "event-outdated"),
-    // Load is no failure, an alarm on a standby is none of the holder, and a composite alarm names nobody.
+    // Load is not a failure, an alarm on a standby does not concern the holder, and a composite alarm names no
+    // instance.
     looked("holder-alarm-cpu", "holder-healthy"),
     looked("standby-alarm-status-check", "holder-healthy"),
     looked("composite-alarm-calls-function", "holder-healthy"),
@@ -175,7 +176,7 @@ async fn one_announcement_from_two_regions_on_two_pages_and_in_any_order_is_mail
     let mails: Vec<String> = (0..stage.simulator.messages().len()).map(|index| mail(&stage.simulator, index)).collect();
     assert_eq!(mails.len(), 2, "{mails:?}");
     assert!(mails[0].contains("stop i-0aaaaaaaaaaaaaaa1 on") && mails[1].contains("stop i-0bbbbbbbbbbbbbbb2 on"));
-    // Another kind of announcement for the same moment is another one, and so is another moment.
+    // Another kind of announcement for the same time is a new one, and so is the same kind for another time.
     answer(&stage, event("holder-health-reboot")).await;
     answer(&stage, event("holder-health-stop")).await;
     let mut postponed = event("holder-health-stop");
@@ -191,7 +192,7 @@ async fn a_standby_that_ec2_is_about_to_reclaim_is_not_viable() {
     let warned = answer(&stage(spot(), &[]), event("standby-spot-interruption")).await;
     assert_eq!((warned.outcome, warned.viable_standbys), (Outcome::NoAction, Some(0)));
 
-    // The holder has failed as well: there is nothing to gain from a server that is gone within two minutes.
+    // The holder has failed, too, but a move to an instance that is gone within two minutes gains nothing.
     let failed = spot().instance(names::HOLDER, |holder| holder.stopped());
     let stage_of_failed = stage(failed, &[("FAILOVER_START_STANDBY", "false")]);
     let report = answer(&stage_of_failed, event("standby-spot-interruption")).await;
@@ -200,7 +201,7 @@ async fn a_standby_that_ec2_is_about_to_reclaim_is_not_viable() {
     assert_eq!((obstacle.code.as_str(), obstacle.resource.as_deref()), ("standby-not-viable", Some(names::STANDBY)));
     assert!(obstacle.message.contains("EC2 is reclaiming it"), "{}", obstacle.message);
 
-    // A warning for an instance that is none of Spot's is a mistake, and one that is past has come to nothing.
+    // A warning for an instance that is not a Spot Instance is a mistake, and a warning for a past time had no effect.
     let on_demand = answer(&stage(simulator::pair(), &[]), event("standby-spot-interruption")).await;
     assert_eq!(on_demand.viable_standbys, Some(1));
     let past = stage(spot(), &[]).beginning_at("2026-11-14T13:44:00Z".parse().expect("a time"));
@@ -222,7 +223,7 @@ async fn the_same_event_twice_is_one_move_and_one_mail() {
     assert_eq!(stage.simulator.messages().len(), 1);
 }
 
-/// The holder's alarm says `ALARM`, with these checks, and then that all is well, with the checks of a healthy instance.
+/// The alarm of the holder goes to `ALARM` with these checks, and then to `OK` with the checks of a healthy instance.
 async fn checks_that_fail_and_pass(system: Check, instance: Check, changes: &[(&str, &str)], then: &str) -> Stage {
     let stage = stage(simulator::pair(), changes);
     stage.simulator.world(|world| world.set_checks(names::HOLDER, system, instance)).expect("it exists");
@@ -237,7 +238,7 @@ async fn checks_that_fail_and_pass(system: Check, instance: Check, changes: &[(&
 #[tokio::test(start_paused = true)]
 async fn a_reboot_or_a_recovery_moves_the_interface_at_most_once_and_never_back() {
     for (system, instance, then) in [
-        // EC2 sends no state change for a reboot, and a `running` for a recovery on other hardware.
+        // EC2 sends no state change for a reboot, and `running` for a recovery on other hardware.
         (Check::Ok, Check::Impaired, "holder-alarm-status-check-ok"),
         (Check::Impaired, Check::Ok, "holder-running"),
         (Check::Impaired, Check::Impaired, "holder-running"),
@@ -261,7 +262,7 @@ fn locked(members: &[&str]) -> Scenario {
     members.iter().fold(cold, |scenario, member| scenario.instance(member, |instance| instance.volume_locked()))
 }
 
-/// Which instances were started, in order.
+/// The started instances, in order.
 fn starts(simulator: &Simulator) -> Vec<String> {
     let calls = simulator.journal();
     let starts = calls.iter().filter(|call| call.action == "StartInstances" && !call.dry_run);

@@ -1,4 +1,5 @@
-//! Whole failovers, audits, mails and the laws, over the simulator and below the wire, so that nothing here needs the SDK.
+//! Whole failovers, audits, mails and the laws, over the simulator and below the wire. None of these tests needs the
+//! SDK.
 
 #[path = "../support/dice.rs"]
 mod dice;

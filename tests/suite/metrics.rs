@@ -1,4 +1,4 @@
-//! Metrics: what CloudWatch counts, and that it can read the line.
+//! Metrics: the values, and the form of the line that CloudWatch reads.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn answer(scenario: Scenario, document: &str) -> Result<Report, Failure> {
     stage.invoke(event(document)).await
 }
 
-/// The line, taken apart: the names of the metrics that it declares, and their values.
+/// The declared metrics of a line, with their values.
 fn counted(answer: &Result<Report, Failure>) -> Value {
     let line = line("license-eu", now(), now() + TimeDelta::seconds(4), answer).expect("a line");
     let directive = &line["_aws"]["CloudWatchMetrics"][0];
@@ -46,7 +46,7 @@ fn counted(answer: &Result<Report, Failure>) -> Value {
     }
     let mut values = line.as_object().expect("an object").clone();
     values.retain(|name, _| METRICS.iter().any(|(metric, _)| metric == name));
-    assert_eq!(values.len(), declared.len(), "what has a value is declared");
+    assert_eq!(values.len(), declared.len(), "every value is declared");
     Value::Object(values)
 }
 
@@ -84,7 +84,7 @@ async fn a_move_counts_with_its_duration() {
     assert!(duration > 1_000, "{duration}");
     assert_eq!((&counted["Moves"], &counted["MoveDuration"]), (&json!(1), &json!(duration)));
     assert_eq!((&counted["FailedMoves"], &counted["Refusals"]), (&json!(0), &json!(0)));
-    assert_eq!(counted.get("ViableStandbys"), None, "who could take it now was not asked");
+    assert_eq!(counted.get("ViableStandbys"), None, "the standbys were not read");
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,11 +106,11 @@ async fn an_interface_that_is_attached_to_nothing_is_a_failed_move() {
         _ => Disruption::None,
     });
     let answer = stage.invoke(event("schedule")).await;
-    assert_eq!(answer.as_ref().expect_err("nobody has it").error_type(), "InterfaceNotAttached");
+    assert_eq!(answer.as_ref().expect_err("it is attached to nothing").error_type(), "InterfaceNotAttached");
     assert_eq!(counted(&answer), json!({"FailedMoves": 1}));
 }
 
-/// The answer to an invocation that is cut off: once these calls were made, no call is answered anymore.
+/// The answer to an invocation in which no call is answered after these calls.
 async fn cut_off(scenario: Scenario, payload: Value, after: Option<&'static str>) -> Result<Report, Failure> {
     let stage = Stage::recorded(scenario.timings(Timings::realistic()).build(), &[], Box::new(|_| ()));
     let mut hangs = after.is_none();
@@ -119,7 +119,7 @@ async fn cut_off(scenario: Scenario, payload: Value, after: Option<&'static str>
         hangs |= after.is_some_and(|after| call.action == after && !call.dry_run);
         if hung { Disruption::Hang } else { Disruption::None }
     });
-    // The SDK gives up on a call after 20 seconds, so the time has to end before that.
+    // The SDK gives up on a call after 20 seconds, so the deadline must be before that.
     stage.invoke_within(payload, Duration::from_secs(15)).await
 }
 

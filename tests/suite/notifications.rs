@@ -1,4 +1,4 @@
-//! The notification: the mail as its reader sees it, and what a program gets.
+//! The notification: the mail for people, and the message for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ use crate::world::{Change, attachment, denied, now, parsed, reachable_pair, tcp,
 
 const RUN: &str = "5e1b6a9e-0000-4000-8000-000000000001";
 
-/// A report about this world, with what its checks say and nothing else. The tests add what happened.
+/// A report about this world with its checks. The tests add the rest.
 fn report(config: &Config, observation: &Observation) -> Report {
     let interface = observation.interface();
     let checked = interface.map(|interface| check(config, observation, interface, config.allocation_id.as_ref()));
@@ -104,7 +104,7 @@ fn moved(config: &Config, observation: &Observation) -> Report {
     }
 }
 
-/// A report of a refusal, as the function writes it.
+/// The report of a refusal.
 fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standbys: &[Standby]) -> Report {
     let plain = report(config, observation);
     let mut findings = Advisor::new(config).refusal(refusal, standbys);
@@ -117,8 +117,8 @@ fn refused(config: &Config, observation: &Observation, refusal: &Refusal, standb
 
 // ---- The mail ----
 
-/// Compares the mail with the accepted one in `snapshots/`. `INSTA_UPDATE=always cargo test --test suite` accepts what it
-/// is now.
+/// Compares the mail with the accepted one in `snapshots/`. `INSTA_UPDATE=always cargo test --test suite` accepts the
+/// current one.
 #[track_caller]
 fn assert_mail(name: &str, report: &Report) {
     let mut settings = insta::Settings::clone_current();
@@ -343,7 +343,7 @@ fn a_fifo_topic_gets_one_group_for_each_interface_and_one_message_for_each_repor
 
 // ---- The message ----
 
-/// The text of each protocol.
+/// The message for each protocol.
 fn protocols(notification: &Notification) -> BTreeMap<String, String> {
     serde_json::from_str(&notification.message).expect("an object of strings")
 }
@@ -454,7 +454,7 @@ fn the_document_of_a_move_tells_it_with_its_steps_and_findings() {
     );
 }
 
-/// The size that SNS counts: the message and its attributes, in bytes. The attributes' type is `String`.
+/// The size that SNS counts: the message and its attributes, in bytes. The type of the attributes is `String`.
 fn size(notification: &Notification) -> usize {
     let attributes = notification.attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
     notification.message.len() + attributes.sum::<usize>()
@@ -474,10 +474,10 @@ fn a_report_of_hundreds_of_closed_ports_fits_into_a_message() {
     assert!(size(&notification(&config, &report)) < 256 * 1024);
 }
 
-/// What SNS takes at most, with all that it counts. Source: SNS API Reference, *Publish*.
+/// The size limit of SNS. Source: SNS API Reference, *Publish*.
 const LARGEST: usize = 256 * 1024;
 
-/// As many findings as one likes, of every severity in turn, with texts of this length in letters of several bytes.
+/// Any number of findings of alternating severities, with strings of this length in characters of several bytes.
 fn many_findings(count: usize, length: usize, letter: &str) -> Vec<Finding> {
     let severities = [Severity::Info, Severity::Critical, Severity::Warning];
     let finding = |number: usize| Finding {
@@ -551,7 +551,7 @@ proptest! {
         steps in prop_oneof![0usize..20, 0usize..3000], letter in prop_oneof![Just("é"), Just("\u{1F4A5}"), Just("\""), Just("\u{1}"), Just("x")],
         fifo: bool,
     ) {
-        // What is drawn stays within what a test can hold in memory.
+        // The numbers stay within the memory of a test.
         let findings = findings.min(20_000_000 / (length + 1));
         let topic = if fifo { format!("{TOPIC}.fifo") } else { TOPIC.to_owned() };
         let config = standard::config(&[("NOTIFICATION_TOPIC_ARN", &topic)]);
@@ -603,7 +603,7 @@ fn ten_findings_of_a_kind_are_written_out_and_the_others_are_counted() {
 
 // ---- Findings ----
 
-/// Every refusal that there is.
+/// Every refusal.
 fn every_refusal() -> Vec<Refusal> {
     let error = || denied("ec2:AttachNetworkInterface");
     vec![
@@ -621,7 +621,7 @@ fn every_refusal() -> Vec<Refusal> {
     ]
 }
 
-/// Every finding that there is.
+/// Every finding.
 fn every_finding(config: &Config) -> Vec<Finding> {
     let advisor = Advisor::new(config);
     let error = || denied("ec2:AttachNetworkInterface");
@@ -713,7 +713,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
 
 const DOCUMENT: &str = "token-failover-restart";
 
-/// The token server was woken on the standby.
+/// The token server was activated on the standby.
 fn activated() -> ActivationRecord {
     ActivationRecord {
         document: parsed(DOCUMENT),
@@ -867,12 +867,12 @@ fn the_command_to_attach_a_free_interface_names_a_standby_that_can_take_it() {
     let terminated = || standby(HOLDER, Verdict::NotViable(Obstacle::Terminated));
     assert_eq!(attach(&[terminated(), standby(STANDBY, Verdict::Stopped)]), command(STANDBY));
     assert_eq!(attach(&[standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)]), command(HOLDER));
-    // Where nobody can, the most preferred member is as good as any.
+    // If no standby can take it, the remedy names the most preferred member.
     assert_eq!(attach(&[terminated()]), command(HOLDER));
     assert_eq!(attach(&[]), command(HOLDER));
 }
 
-// ---- Where the interface is ----
+// ---- The place of the interface ----
 
 #[test]
 fn the_mail_names_the_holder_with_its_state_if_that_was_read() {

@@ -1,6 +1,6 @@
-//! Maintenance: somebody pauses the function, and while it is paused nothing but an operator's failover changes EC2.
+//! Pauses: an operator pauses the function, and during the pause only an operator's failover changes EC2.
 //!
-//! Requests and answers are JSON here, as whoever asks writes and reads them.
+//! Requests and answers are JSON, as for an operator.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn holder(simulator: &Simulator) -> Option<String> {
     simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
 }
 
-/// Every call since the last look that was to change something.
+/// Every requested change since the last check.
 fn story(simulator: &Simulator) -> Vec<String> {
     let calls = simulator.journal();
     simulator.clear_journal();
@@ -81,7 +81,7 @@ fn story(simulator: &Simulator) -> Vec<String> {
         .collect()
 }
 
-/// Outcome and reason of each message since the last look.
+/// Outcome and reason of each message since the last check.
 fn told(simulator: &Simulator, from: usize) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let messages = simulator.messages();
@@ -95,7 +95,7 @@ fn told(simulator: &Simulator, from: usize) -> Vec<(String, String)> {
 
 fn mail(simulator: &Simulator, index: usize) -> String {
     let message: Value = serde_json::from_str(&simulator.messages()[index].message).expect("a JSON object");
-    message["email"].as_str().expect("a text for mail").to_owned()
+    message["email"].as_str().expect("a message for email").to_owned()
 }
 
 fn pair_of(outcome: &str, reason: &str) -> (String, String) {
@@ -106,7 +106,7 @@ const PAUSE_MAIL: &str = "PAUSED: license-eu (hostid 0273ae2adc81)";
 const RESUMED_MAIL: &str = "RESUMED: license-eu (hostid 0273ae2adc81)";
 const MOVED_MAIL: &str = "MOVED: license-eu (hostid 0273ae2adc81)";
 
-// ---- What a tag means ----
+// ---- The meaning of a tag ----
 
 fn at(time: &str) -> DateTime<Utc> {
     time.parse().expect("a time")
@@ -138,7 +138,7 @@ fn a_tag_pauses_the_function_until_no_answer_can_be_older_than_its_end() {
     let week = "until=2026-11-18T21:29:54Z since=2026-11-11T21:29:54Z";
     for (value, asked_at, holds) in [
         (week, "2026-11-11T21:29:54Z", true),
-        // Another machine's clock may be behind.
+        // The clock of another machine may be behind.
         (week, "2026-11-11T20:29:54Z", true),
         (week, "2026-11-10T21:29:53Z", false),
         (week, "2026-11-18T21:29:54Z", true),
@@ -157,7 +157,7 @@ fn a_tag_pauses_the_function_until_no_answer_can_be_older_than_its_end() {
     ] {
         let held = in_force(&tags(&[(PAUSED, value)]), at(asked_at));
         assert_eq!(held.is_some(), holds, "{value} at {asked_at}");
-        // Neither does anything else fail at the end of the calendar.
+        // Other functions must not fail at the end of the calendar, either.
         let news = news(&tags(&[(PAUSED, value)]), at(asked_at), true);
         assert!(news.is_some_and(|news| !summary::news(&news).is_empty()), "{value} at {asked_at}");
     }
@@ -469,7 +469,7 @@ async fn the_next_run_mails_a_pause_that_could_not_be_mailed() {
     sns_fails();
     let failure = stage.invoke(pause()).await.expect_err("SNS does not answer");
     assert!(matches!(failure, Failure::NotificationNotPublished { .. }), "{failure:?}");
-    assert!(tag(&stage.simulator, PAUSED).is_some(), "it is paused all the same");
+    assert!(tag(&stage.simulator, PAUSED).is_some(), "the function is paused nevertheless");
     assert_eq!(tag(&stage.simulator, PAUSED_TOLD), None);
     stage.simulator.calm();
     sleep(MINUTE).await;

@@ -1,4 +1,4 @@
-//! Problems over time: what is mailed while one lasts, when it changes, and when it is over.
+//! Problems over time: the mails while a problem lasts, when it changes, and when it is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -38,7 +38,7 @@ fn another_process(simulator: &Simulator, changes: &[(&str, &str)]) -> Stage {
     Stage::recorded(simulator.clone(), changes, Box::new(|_| ()))
 }
 
-/// An invocation of its own, with five minutes to go.
+/// An invocation with its own id and a deadline in five minutes.
 async fn invoke(stage: &Stage, payload: Value, number: u32) -> Result<Report, Failure> {
     let invocation = Invocation {
         payload,
@@ -49,7 +49,8 @@ async fn invoke(stage: &Stage, payload: Value, number: u32) -> Result<Report, Fa
     stage.function.handle(invocation).await
 }
 
-/// The schedule in these minutes. What fails is tried again by Lambda, after a minute and after two more, under its own id.
+/// The scheduled runs in these minutes. Lambda retries a failed invocation after one minute and after two more, with
+/// the same id.
 async fn schedule(stage: &Stage, minutes: Range<u32>) {
     let mut retries: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for minute in minutes {
@@ -65,7 +66,7 @@ async fn schedule(stage: &Stage, minutes: Range<u32>) {
     }
 }
 
-/// The subjects of all mails, without what they have in common.
+/// The subjects of all mails, without their common part.
 fn mails(stage: &Stage) -> Vec<String> {
     let messages = stage.simulator.messages();
     let subjects = messages.iter().map(|message| message.subject.clone().unwrap_or_default());
@@ -92,7 +93,7 @@ fn tags(stage: &Stage) -> BTreeMap<String, String> {
     })
 }
 
-/// Nobody can take the interface of a holder that was stopped.
+/// No standby can take the interface of a stopped holder.
 fn nobody_viable() -> Scenario {
     simulator::pair()
         .instance(names::HOLDER, |holder| holder.impaired())
@@ -113,7 +114,7 @@ fn every_attach_refused() -> Stage {
     stage
 }
 
-// ---- An hour of it ----
+// ---- A problem for an hour ----
 
 #[tokio::test(start_paused = true)]
 async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and_the_move_that_ends_it_says_so() {
@@ -121,7 +122,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
     schedule(&stage, 0..60).await;
     assert_eq!(mails(&stage), ["FAILED"]);
     let owed = tags(&stage).keys().filter(|key| key.contains(":owed:")).count();
-    assert_eq!(owed, 1, "the notes of all those runs are about one move: {:?}", tags(&stage));
+    assert_eq!(owed, 1, "the notes of all these runs are about one move: {:?}", tags(&stage));
 
     stage.simulator.calm();
     schedule(&stage, 60..63).await;
@@ -237,7 +238,7 @@ async fn a_problem_in_which_only_the_last_standby_changes_is_a_new_problem() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_move_that_leaves_the_interface_where_it_was_is_mailed_once() {
-    // A limit of moves that this never reaches, and a holder that fails for as long as it has the interface.
+    // The limit on moves is high enough, and the holder fails for as long as it has the interface.
     let changes = [("FAILOVER_MAX_MOVES_PER_HOUR", "12")];
     let stage = stage_with(simulator::pair().instance(names::HOLDER, |holder| holder.impaired()), &changes);
     stage.simulator.disrupt(|call| {
@@ -252,7 +253,7 @@ async fn a_failed_move_that_leaves_the_interface_where_it_was_is_mailed_once() {
     assert!(tags(&stage).keys().all(|key| !key.contains(":owed:")), "{:?}", tags(&stage));
 }
 
-// ---- Nothing is lost, and nothing is told twice ----
+// ---- No mail is lost, and none is sent twice ----
 
 #[tokio::test(start_paused = true)]
 async fn a_problem_that_could_not_be_published_is_mailed_by_the_next_run_that_can() {
@@ -418,7 +419,7 @@ async fn a_fifo_topic_does_not_take_a_retry_with_the_second_of_two_pending_repor
         sleep(MINUTE).await;
     }
     stage.simulator.calm();
-    // SNS takes one message and fails then.
+    // SNS accepts one message and then fails.
     let mut taken = false;
     stage.simulator.disrupt(move |call| {
         let fails = call.action == "Publish" && std::mem::replace(&mut taken, true);

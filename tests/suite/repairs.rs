@@ -1,4 +1,4 @@
-//! Repairs: what is said to be repaired, EC2 has said after the repair.
+//! Repairs: a report claims a repair only after EC2 has confirmed it.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use token_failover::model::report::{Outcome, Report};
 use crate::standard::event;
 use crate::support::Stage;
 
-/// A world with one thing to repair.
+/// A world that needs one repair.
 struct Broken {
-    /// The repair, as the settings name it.
+    /// The name of the repair in the settings.
     setting: &'static str,
-    /// The call that makes it.
+    /// The call that makes the repair.
     action: &'static str,
-    /// The call that shows what came of it.
+    /// The read that confirms it.
     look: &'static str,
     world: fn(Scenario) -> Scenario,
     result: fn(&Report) -> CheckResult,
@@ -45,7 +45,7 @@ const BROKEN: [Broken; 3] = [
     },
 ];
 
-/// A stage on which, once the repair was made, the look is disrupted so many times.
+/// A stage on which this number of reads after the repair is disrupted.
 fn stage(broken: &Broken, times: usize, disruption: Disruption) -> Stage {
     let world = (broken.world)(simulator::pair());
     let repair = "elastic-ip,delete-on-termination,security-group";
@@ -91,7 +91,7 @@ async fn that_an_old_answer_does_not_show_yet_are_looked_at_again() {
     for broken in &BROKEN {
         for disruption in [Disruption::Stale(Duration::from_secs(3)), Disruption::internal_error()] {
             let stage = stage(broken, 6, disruption.clone());
-            // So that there is an older world to answer from.
+            // Stale answers need an earlier state of the world.
             tokio::time::sleep(Duration::from_secs(10)).await;
 
             let report = stage.invoke(event("schedule")).await.expect("a report");

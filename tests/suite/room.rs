@@ -1,4 +1,4 @@
-//! Room for the interface on a standby: network cards, and how many interfaces an instance of its type can have.
+//! Room for the interface on a standby: network cards, and the limit on interfaces of an instance type.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn holder(stage: &Stage) -> Option<String> {
     stage.simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
 }
 
-/// The instances to which the interface was to be attached, dry runs left out.
+/// The targets of the attaches, without dry runs.
 fn attaches(stage: &Stage) -> Vec<String> {
     let journal = stage.simulator.journal();
     let attaches = journal.iter().filter(|call| call.action == "AttachNetworkInterface" && !call.dry_run);
@@ -42,14 +42,14 @@ async fn a_minute_later(stage: &Stage) -> Result<Report, Failure> {
     stage.invoke(event("schedule")).await
 }
 
-/// A stopped holder that cannot be started, and a standby that has all the interfaces that its type can have.
+/// A stopped holder that cannot be started, and a standby with as many interfaces as its type can have.
 fn full_standby() -> Scenario {
     simulator::pair()
         .instance(names::HOLDER, |holder| holder.stopped().capacity(Capacity::RefusedAtOnce))
         .instance(names::STANDBY, |standby| standby.interface_limit(1))
 }
 
-/// The type of the standby, as the simulator made it for its limit.
+/// The type of the standby, which the simulator created for this limit.
 fn standby_type(stage: &Stage) -> String {
     stage.simulator.world(|world| world.region().instance(names::STANDBY).expect("it exists").instance_type.clone())
 }
@@ -88,7 +88,7 @@ async fn a_standby_that_was_full_is_not_tried_again_while_it_is() {
     }
     assert_eq!(limits(&stage), Some(format!("{}=1", standby_type(&stage))));
 
-    // A larger type has room, and nothing has to be forgotten for that.
+    // A larger type has room. The note about the smaller type may stay.
     stage.simulator.world(|world| world.set_instance_type(names::STANDBY, "t3.small")).expect("it exists");
     let moved = a_minute_later(&stage).await.expect("a report");
     assert_eq!((moved.outcome, holder(&stage).as_deref()), (Outcome::Moved, Some(names::STANDBY)));

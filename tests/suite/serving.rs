@@ -1,5 +1,5 @@
-//! Is the license served? Waking the token server, and trying its ports: what is asked, what is told, and that neither moves
-//! anything.
+//! The token server: its activation and its ports. The tests assert the calls and the reports, and that neither causes
+//! a move.
 
 use std::time::Duration;
 
@@ -25,12 +25,12 @@ fn stage(scenario: Scenario, changes: &[(&str, &str)]) -> Stage {
     Stage::recorded(scenario.build(), changes, Box::new(|_| ()))
 }
 
-/// A pair whose holder was stopped, and whose standby serves by itself once it has the interface.
+/// A pair with a stopped holder and a standby whose token server starts by itself once the standby has the interface.
 fn stopped_holder() -> Scenario {
     simulator::pair().instance(names::HOLDER, |holder| holder.stopped()).timings(Timings::realistic())
 }
 
-/// The same with a standby that has to be woken.
+/// The same pair with a standby that needs activation.
 fn inactive_standby() -> Scenario {
     stopped_holder().instance(names::STANDBY, |standby| standby.token_server_on_command())
 }
@@ -47,12 +47,12 @@ fn holder(simulator: &Simulator) -> Option<String> {
     simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
 }
 
-/// How often an action was called in earnest.
+/// The number of calls of an action, without dry runs.
 fn calls(simulator: &Simulator, action: &str) -> usize {
     simulator.journal().iter().filter(|call| call.action == action && !call.dry_run).count()
 }
 
-/// When an action was first called in earnest.
+/// The time of the first call of an action, without dry runs.
 fn first(simulator: &Simulator, action: &str) -> Duration {
     let calls = simulator.journal();
     let call = calls.iter().find(|call| call.action == action && !call.dry_run);
@@ -131,7 +131,7 @@ mod after_a_move {
         assert_eq!(step(&report, Step::Probe), Some(StepResult::Failed));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING: license-eu"));
 
-        // The holder runs, so it keeps the interface, whether its token server answers or not.
+        // A running holder keeps the interface, even if its token server does not answer.
         let tried = stage.simulator.connections().len();
         let next = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((next.outcome, next.checks.listening), (Outcome::NoAction, CheckResult::NotChecked));
@@ -160,7 +160,7 @@ mod after_a_move {
                 _ => spec.firewalled(),
             });
             for seconds in [5, 20, 60] {
-                // In five seconds too little time is left to call it silence.
+                // Five seconds are not enough to conclude that the port does not answer.
                 let is_told = standby == "refuses" || seconds > 5;
                 let told = if is_told { CheckResult::Failed } else { CheckResult::NotChecked };
                 let stage = stage(scenario.clone(), &[PROBE]);
@@ -251,7 +251,7 @@ mod at_other_times {
         assert_eq!(finding(&report, "ports-not-answering"), None);
     }
 
-    /// From a place that may be outside of the VPC, as that of the operator's command.
+    /// Ports tried from a place that may be outside of the VPC, as by the operator's command.
     async fn from_outside(scenario: Scenario, request: Value) -> (Report, Duration) {
         let simulator = scenario.build();
         let config = standard::config(&[]);
@@ -286,7 +286,7 @@ mod at_other_times {
 
         let refusing = simulator::pair().instance(names::HOLDER, |holder| holder.without_token_server());
         let (report, _) = from_outside(refusing, json!({"action": "plan"})).await;
-        // It may be another machine of the same private address that refuses.
+        // Another machine with the same private address may have refused.
         let message = "The token server does not answer at 10.0.1.50 on TCP 27007, 27008 (connection refused), as seen from here.";
         assert_eq!(finding(&report, "ports-not-answering"), Some((Severity::Warning, message)));
         assert_eq!((report.checks.listening, report.expected_to_work), (CheckResult::Failed, Expectation::Yes));
@@ -310,7 +310,7 @@ mod a_standby_that_runs {
         let attached = first(&stage.simulator, "AttachNetworkInterface");
         assert!(command.sent_at > attached && command.sent_at < first(&stage.simulator, "Publish"));
 
-        let activated = report.activation.as_ref().expect("what came of it");
+        let activated = report.activation.as_ref().expect("the record of the activation");
         assert_eq!((activated.result, activated.status.as_deref()), (ActivationResult::Done, Some("Success")));
         assert_eq!(activated.command_id.as_ref().map(ToString::to_string).as_ref(), Some(&command.id));
         assert!((1500..3000).contains(&activated.duration_ms), "{activated:?}");
@@ -319,7 +319,10 @@ mod a_standby_that_runs {
         assert_eq!(steps, [Some(StepResult::Done); 2]);
         let published = &stage.simulator.messages()[0].message;
         assert!(published.contains("Token server activated on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done"));
-        assert!(!published.contains(names::COMMAND_OUTPUT), "what a command prints may be anything");
+        assert!(
+            !published.contains(names::COMMAND_OUTPUT),
+            "a report has no output of a command, which may be anything"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -344,7 +347,7 @@ mod a_standby_that_runs {
             .instance(names::HOLDER, |holder| holder.stopped())
             .instance(names::STANDBY, |standby| standby.token_server_on_command());
         let stage = stage(cold.timings(Timings::realistic()), &[ACTIVATION, PROBE]);
-        // It was up long before, and this run has not seen that.
+        // It has been running for some time, but this run has not read that.
         stage.simulator.world(|world| world.start(names::STANDBY)).expect("it is stopped");
         sleep(Duration::from_secs(60)).await;
         stage.simulator.fail_next("DescribeInstances", 1, Disruption::Stale(Duration::from_secs(70)));
@@ -376,7 +379,7 @@ mod a_standby_that_runs {
             let began = Instant::now();
             let report = moved(&stage).await;
             assert!(began.elapsed() < Duration::from_secs(75), "{code}: {:?}", began.elapsed());
-            let activated = report.activation.as_ref().expect("what came of it");
+            let activated = report.activation.as_ref().expect("the record of the activation");
             assert_eq!(
                 (activated.result, activated.status.as_deref().unwrap_or_default()),
                 (result, status),
@@ -403,7 +406,7 @@ mod a_standby_that_runs {
     #[tokio::test(start_paused = true)]
     async fn is_moved_to_although_systems_manager_does_not_answer() {
         use ActivationResult::{Failed, Unfinished};
-        // Without an answer it is not known whether the command was sent, and it is not sent once more.
+        // Without an answer, the function does not know whether the command was sent, and does not send it again.
         let cases = [
             (Disruption::Deny, Failed, "activation-failed", 0),
             (Disruption::Throttle, Failed, "activation-failed", 0),
@@ -414,7 +417,7 @@ mod a_standby_that_runs {
             let stage = stage(inactive_standby(), &[ACTIVATION]);
             stage.simulator.always("SendCommand", disruption.clone());
             let report = moved(&stage).await;
-            let activated = report.activation.as_ref().expect("what came of it");
+            let activated = report.activation.as_ref().expect("the record of the activation");
             assert_eq!((activated.result, activated.command_id.as_ref()), (result, None), "{disruption:?}");
             assert!(finding(&report, code).is_some(), "{disruption:?}: {:?}", report.findings);
             assert_eq!(stage.simulator.commands().len(), commands, "{disruption:?}");
@@ -422,8 +425,8 @@ mod a_standby_that_runs {
         let stage = stage(inactive_standby(), &[ACTIVATION]);
         stage.simulator.always("GetCommandInvocation", Disruption::Deny);
         let report = moved(&stage).await;
-        let activated = report.activation.as_ref().expect("what came of it");
-        assert_eq!(activated.result, Unfinished, "that it was sent is known, and no more");
+        let activated = report.activation.as_ref().expect("the record of the activation");
+        assert_eq!(activated.result, Unfinished, "the function knows only that the command was sent");
         assert!(activated.error.as_ref().is_some_and(|error| error.contains("AccessDenied")), "{activated:?}");
     }
 
@@ -435,7 +438,7 @@ mod a_standby_that_runs {
             let stage = stage(inactive_standby(), &[ACTIVATION, PROBE]);
             stage.simulator.fail_next("SendCommand", 3, disruption);
             let report = moved(&stage).await;
-            let activated = report.activation.as_ref().expect("what came of it");
+            let activated = report.activation.as_ref().expect("the record of the activation");
             assert_eq!((activated.result, activated.error.as_deref()), (ActivationResult::Done, None), "{name}");
             assert_eq!((calls(&stage.simulator, "SendCommand"), stage.simulator.commands().len()), (4, 1), "{name}");
             assert_eq!((report.checks.listening, report.findings.len()), (CheckResult::Ok, 0), "{name}");
@@ -462,7 +465,7 @@ mod a_standby_that_runs {
         stage.simulator.always("AssociateAddress", Disruption::Hang);
         let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(6)).await.expect("a report");
         assert_eq!((report.outcome, stage.simulator.commands().len()), (Outcome::Moved, 0));
-        let activated = report.activation.as_ref().expect("what came of it");
+        let activated = report.activation.as_ref().expect("the record of the activation");
         assert_eq!(activated.error.as_deref(), Some("the invocation ran out of time before the command was sent"));
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
@@ -481,7 +484,7 @@ mod a_standby_that_runs {
         assert_eq!(report.reason.as_str(), "returned-to-former-holder");
         let commands = stage.simulator.commands();
         assert_eq!(commands.iter().map(|one| one.instance_id.as_str()).collect::<Vec<_>>(), [names::HOLDER]);
-        assert_eq!(report.activation.expect("what came of it").result, ActivationResult::Done);
+        assert_eq!(report.activation.expect("the record of the activation").result, ActivationResult::Done);
     }
 
     #[tokio::test(start_paused = true)]
@@ -497,7 +500,7 @@ mod a_standby_that_runs {
             if call.action != "AttachNetworkInterface" || call.dry_run || !is_standby {
                 return Disruption::None;
             }
-            // The holder has stopped by now, and somebody starts it.
+            // The holder has stopped by now, and somebody else starts it.
             let simulator = simulator.clone();
             tokio::spawn(async move { simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped") });
             full.clone()
@@ -509,14 +512,14 @@ mod a_standby_that_runs {
         assert_eq!(calls(&stage.simulator, "StartInstances"), 0);
         let commands = stage.simulator.commands();
         assert_eq!(commands.iter().map(|one| one.instance_id.as_str()).collect::<Vec<_>>(), [names::HOLDER]);
-        assert_eq!(report.activation.expect("what came of it").result, ActivationResult::Done);
+        assert_eq!(report.activation.expect("the record of the activation").result, ActivationResult::Done);
     }
 }
 
 mod a_run_that_dies {
     use super::*;
 
-    /// A run that is killed once it has attached the interface and noted it, before it has woken anybody.
+    /// Kills a run after it has attached the interface and noted that, before the activation.
     async fn killed_before_waking(scenario: Scenario, changes: &[(&str, &str)]) -> Stage {
         let stage = stage(scenario, changes);
         stage.simulator.fail_next("SendCommand", 1, Disruption::Hang);
@@ -547,7 +550,11 @@ mod a_run_that_dies {
         assert!(subject(&stage.simulator).starts_with("MOVED: "));
 
         stage.invoke(event("schedule")).await.expect("a report");
-        assert_eq!((stage.simulator.commands().len(), calls(&stage.simulator, "Publish")), (1, 1), "once is enough");
+        assert_eq!(
+            (stage.simulator.commands().len(), calls(&stage.simulator, "Publish")),
+            (1, 1),
+            "one command and one attempt to publish"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -555,7 +562,7 @@ mod a_run_that_dies {
         let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.invoke(event("operator-audit")).await.expect("a report");
         assert!(stage.simulator.commands().is_empty());
-        assert_eq!(owed(&stage.simulator).len(), 1, "the report of the move is not told before it is complete");
+        assert_eq!(owed(&stage.simulator).len(), 1, "the report of the move is not published before it is complete");
         stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
         let subjects: Vec<Option<String>> =
@@ -566,7 +573,8 @@ mod a_run_that_dies {
 
     #[tokio::test(start_paused = true)]
     async fn or_cannot_publish_does_not_have_the_token_server_restarted_every_minute() {
-        // The first run wakes it and cannot publish; then one dies before, and the next wakes it and cannot publish.
+        // The first run activates the token server and cannot publish. Then one run dies before the activation, and the
+        // next one activates it and cannot publish.
         let first = stage(inactive_standby(), &[ACTIVATION]);
         cannot_publish(&first, "holder-stopped").await;
         let second = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
@@ -624,7 +632,11 @@ mod a_run_that_dies {
         cannot_publish(&stage, "holder-stopped").await;
         stage.simulator.calm();
         let report = stage.invoke(event("schedule")).await.expect("a report");
-        assert_eq!((stage.simulator.commands().len(), report.activation), (0, None), "it serves since it was started");
+        assert_eq!(
+            (stage.simulator.commands().len(), report.activation),
+            (0, None),
+            "it has been serving since its start"
+        );
         assert_eq!((stage.simulator.messages().len(), owed(&stage.simulator).len()), (1, 0));
     }
 
@@ -632,14 +644,14 @@ mod a_run_that_dies {
     async fn is_not_taken_for_one_that_is_activating_the_token_server() {
         let slow = Timings { command: Duration::from_secs(40), ..Timings::realistic() };
         let stage = killed_before_waking(inactive_standby().timings(slow), &[ACTIVATION]).await;
-        // Two runs overlap while the command of the first is under way.
+        // Two runs overlap while the command of the first one is running.
         let (first, second) = tokio::join!(stage.invoke(event("schedule")), async {
             sleep(Duration::from_secs(20)).await;
             assert!(owed(&stage.simulator).iter().all(|note| note.contains("waking-until=")));
             stage.invoke(event("operator-reconcile")).await
         });
         let (first, second) = (first.expect("a report"), second.expect("a report"));
-        assert_eq!(first.activation.expect("it was woken").result, ActivationResult::Done);
+        assert_eq!(first.activation.expect("it was activated").result, ActivationResult::Done);
         assert_eq!((second.outcome, second.activation), (Outcome::NoAction, None));
         assert_eq!((stage.simulator.commands().len(), calls(&stage.simulator, "Publish")), (1, 1));
         assert_eq!(owed(&stage.simulator), Vec::<String>::new());
@@ -650,7 +662,7 @@ mod a_run_that_dies {
         let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.simulator.fail_next("SendCommand", 1, Disruption::Hang);
         let killed = timeout(Duration::from_secs(2), stage.invoke(event("schedule"))).await;
-        assert!(killed.is_err(), "the second run was killed as well");
+        assert!(killed.is_err(), "the second run was killed, too");
         assert!(
             owed(&stage.simulator).iter().all(|note| note.contains("waking-until=")),
             "{:?}",
@@ -660,7 +672,7 @@ mod a_run_that_dies {
         sleep(Duration::from_secs(300)).await;
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (0, 0));
-        assert_eq!(report.activation.expect("what is known").result, ActivationResult::Unfinished);
+        assert_eq!(report.activation.expect("the record of the activation").result, ActivationResult::Unfinished);
         let message = &stage.simulator.messages()[0].message;
         assert!(
             message.contains("another run sent the command or was about to, and could not report the result"),
@@ -674,8 +686,8 @@ mod a_run_that_dies {
         let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.simulator.deny("CreateTags");
         let report = stage.invoke(event("schedule")).await.expect("a report");
-        assert!(stage.simulator.commands().is_empty(), "nothing is sent that could not be remembered");
-        let activated = report.activation.as_ref().expect("what came of it");
+        assert!(stage.simulator.commands().is_empty(), "no command is sent without a note");
+        let activated = report.activation.as_ref().expect("the record of the activation");
         assert!(activated.error.as_ref().is_some_and(|error| error.contains("ec2:CreateTags")), "{activated:?}");
         assert_eq!(finding(&report, "activation-failed").map(|(severity, _)| severity), Some(Severity::Critical));
         assert!(subject(&stage.simulator).starts_with("MOVED BUT NOT WORKING"));
@@ -689,7 +701,7 @@ mod an_audit {
         let stage = stage(scenario, &[ACTIVATION]);
         let report = stage.invoke(event("operator-audit")).await.expect("a report");
         assert_eq!(report.outcome, Outcome::Audited);
-        assert!(stage.simulator.commands().is_empty(), "an audit wakes nobody");
+        assert!(stage.simulator.commands().is_empty(), "an audit activates nothing");
         (stage, report)
     }
 

@@ -1,4 +1,4 @@
-//! Who gets the reports: only a confirmed subscription does, and where there is none no mail can say so.
+//! Subscriptions: only a confirmed one receives the reports, and without one no mail can report that.
 
 use serde_json::Value;
 use simulator::{Scenario, names};
@@ -11,7 +11,7 @@ use crate::support::Stage;
 
 const COLLEAGUE: &str = "colleague@example.com";
 
-/// How an address stands with the topic.
+/// The state of an address's subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Confirmed,

@@ -1,7 +1,7 @@
 //! The ports to EC2, SNS and Systems Manager below the wire: the same calls, without the SDK.
 //!
-//! What the package `token-failover-aws` makes of answers and errors, and what the SDK makes of its retries and time-outs, is done
-//! again here, so that a world can be played a hundred times faster. `parity` shows that both lanes do the same.
+//! The ports translate answers and errors as the package `token-failover-aws` does, and imitate the SDK's retries and
+//! timeouts. So a world can be played a hundred times faster. `parity` shows that both lanes do the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub(crate) struct BelowSns(pub(crate) Simulator, pub(crate) String);
 #[derive(Debug, Clone)]
 pub(crate) struct BelowSsm(pub(crate) Simulator);
 
-/// The ports to a simulator, and to one of its topics.
+/// The ports to a simulator and to one of its topics.
 pub(crate) fn ports(simulator: &Simulator, topic: &str) -> (BelowEc2, BelowSns, BelowSsm) {
     (BelowEc2(simulator.clone()), BelowSns(simulator.clone(), topic.to_owned()), BelowSsm(simulator.clone()))
 }
@@ -57,8 +57,8 @@ const MAX_ATTEMPTS: u32 = 5;
 const ATTEMPT: Duration = Duration::from_secs(5);
 const OPERATION: Duration = Duration::from_secs(20);
 
-/// Makes a call as the SDK does: up to five attempts with a growing pause between, five seconds for each and twenty for
-/// all. The pause is the middle of what the SDK's jitter makes of it.
+/// Makes a call as the SDK does: up to five attempts with growing pauses, with timeouts of five seconds for each and
+/// twenty for all. A pause is the mean of the SDK's random pause.
 async fn ask<O: Operation + Clone>(
     simulator: &Simulator,
     action: &'static str,
@@ -95,7 +95,7 @@ fn is_tried_again(error: &ApiError) -> bool {
         || matches!(&*error.code, "RequestLimitExceeded" | "Throttling" | "ThrottlingException")
 }
 
-/// As `aws::call_error` sorts them.
+/// Sorts errors as `aws::call_error` does.
 fn sorted(action: &'static str, error: Option<ApiError>, meaning_of: fn(&str) -> Meaning) -> CallError {
     let meaning = match &error {
         None => Meaning::Unreachable,
@@ -281,7 +281,7 @@ impl Ec2 for BelowEc2 {
     }
 
     async fn attach(&self, attach: &Attach) -> Result<AttachmentId, CallError> {
-        // As through the SDK: an attach is never tried again behind the function's back.
+        // As in the SDK's client, an attach is never retried: the function must know about a lost answer.
         let request = attach_request(attach, false);
         let attached = ask(&self.0, "ec2:AttachNetworkInterface", request, 1, Meaning::of_ec2_code).await?;
         Ok(AttachmentId::new(attached.attachment_id))
@@ -301,7 +301,7 @@ impl Ec2 for BelowEc2 {
     }
 
     async fn start(&self, instance: &InstanceId) -> Result<bool, CallError> {
-        // As through the SDK: a start is never tried again behind the function's back.
+        // As in the SDK's client, a start is never retried: the function must know about a lost answer.
         let start = StartInstances::of(instance.as_str());
         let changes = ask(&self.0, "ec2:StartInstances", start, 1, Meaning::of_ec2_code).await?;
         Ok(changes.iter().any(|change| change.previous == region::InstanceState::Stopped))

@@ -1,4 +1,4 @@
-//! What comes from outside, damaged on purpose, each time from a seed. `FUZZ_INPUTS` asks for more of each kind.
+//! Damages external input, each time from a seed. `FUZZ_INPUTS` sets a larger number of inputs of each kind.
 
 use std::io::Write as _;
 
@@ -11,11 +11,11 @@ pub(crate) fn inputs(usual: u64) -> u64 {
 
 pub(crate) fn print_figure(what: &str, tried: u64, understood: u64) {
     let line = format!("\nFuzzed: {tried} {what}, {understood} of them understood\n");
-    // Not by a macro, whose output the test harness would keep to itself.
+    // The test harness captures the output of `eprintln!`.
     std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
 }
 
-/// Damages a text in a few places: cut, doubled, overwritten, or given a piece that means something.
+/// Damages a string in a few places: cuts, doubles, overwrites, or inserts a meaningful piece.
 pub(crate) fn damage(dice: &mut Dice, text: &[u8], pieces: &[&str]) -> Vec<u8> {
     let mut text = text.to_vec();
     for _ in 0..dice.between(1, 4) {

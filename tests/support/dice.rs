@@ -1,8 +1,8 @@
-//! Chance, from a seed: the same seed, the same throws.
+//! Random numbers from a seed: the same seed gives the same numbers.
 
 use std::time::Duration;
 
-/// SplitMix64, by Sebastiano Vigna: eight lines, and every seed is as good as another.
+/// SplitMix64, by Sebastiano Vigna: short, and good with every seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
@@ -21,7 +21,7 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Dice of their own, so that what one part throws does not depend on how often another part has thrown.
+    /// Separate dice, so that the numbers of one part do not depend on how many another part has drawn.
     pub(crate) fn split(&mut self) -> Self {
         Self::new(self.next())
     }
@@ -30,12 +30,12 @@ impl Dice {
         self.next() % n.max(1)
     }
 
-    /// From `low` to `high`, both included.
+    /// From `low` to `high`, inclusive.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
 
-    /// True that many times in a hundred.
+    /// True with this probability in percent.
     pub(crate) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }

@@ -1,28 +1,28 @@
-//! Reads which file of a crate imports which, and finds what runs against the order of its floors, or in a circle.
+//! Reads the imports of a crate, and finds those that break the order of its floors or form a circle.
 //!
-//! What the tests of a file import does not count: they begin with a scenario, whatever floor they stand on. A method
-//! that is called needs no import, so a call of one is not seen.
+//! Imports of tests in a file do not count, because tests on every floor begin with a scenario. A method call needs no
+//! import, so it is not found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The crate's modules by their paths, such as `world::instances`; that of lib.rs or main.rs is empty.
+/// The modules of the crate by their paths, such as `world::instances`. The path of lib.rs or main.rs is empty.
 type Sources = BTreeMap<String, String>;
-/// What each module imports, by its path.
+/// The imports of each module, by its path.
 pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 
-/// Every import from a floor that comes later than one's own. Those on one floor do not know each other. lib.rs hands all of
-/// them on, and nobody takes anything from there.
+/// Every import from a later floor. Modules on one floor do not import each other. lib.rs re-exports all of them, and
+/// no file may import from lib.rs.
 pub(crate) fn against_the_floors(root: &Path, floors: &[&[&str]]) -> Vec<String> {
     let imports = imports(&sources(root));
-    // lib.rs stands above all others.
+    // lib.rs is above all floors.
     let floor = |module: &str| match module {
         "" => floors.len(),
         _ => floors
             .iter()
             .position(|rooms| rooms.contains(&room(module)))
-            .unwrap_or_else(|| panic!("{module} is on no floor")),
+            .unwrap_or_else(|| panic!("{module} is not on a floor")),
     };
     let all = imports.iter().filter(|(from, _)| !from.is_empty());
     let all = all.flat_map(|(from, all)| all.iter().map(move |to| (from, to)));
@@ -30,7 +30,7 @@ pub(crate) fn against_the_floors(root: &Path, floors: &[&[&str]]) -> Vec<String>
     against.map(|(from, to)| format!("{} imports from {}", shown(from), shown(to))).collect()
 }
 
-/// Every file that imports, on whatever way, itself, with what it imports on that way.
+/// Every file that imports itself, directly or through others, with its imports on the way.
 pub(crate) fn circles(root: &Path) -> Vec<String> {
     let circles = in_circles(&imports(&sources(root)));
     let told = circles.iter().map(|(from, all)| {
@@ -40,12 +40,12 @@ pub(crate) fn circles(root: &Path) -> Vec<String> {
     told.collect()
 }
 
-/// Whether this file imports from that one.
+/// Whether the first file imports from the second.
 pub(crate) fn is_imported(root: &Path, from: &str, to: &str) -> bool {
     imports(&sources(root)).get(from).is_some_and(|all| all.contains(to))
 }
 
-/// The file or folder of `src` that a module belongs to.
+/// The file or folder of `src` that has the module.
 fn room(module: &str) -> &str {
     module.split("::").next().unwrap_or_default()
 }
@@ -61,7 +61,7 @@ fn sources(root: &Path) -> Sources {
     sources
 }
 
-/// Reads the files of a folder, whose own module is in its mod.rs.
+/// Reads the files of a folder. The module of the folder is its mod.rs.
 fn read(folder: &Path, module: &str, sources: &mut Sources) {
     for entry in fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("it can be listed").path();
@@ -92,7 +92,7 @@ pub(crate) fn without_tests(text: &str) -> String {
     format!("{before}\n{after}")
 }
 
-/// Words, `::`, and all other signs; no comments.
+/// Words, `::`, and all other characters, without comments.
 pub(crate) fn tokens(code: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     for line in code.lines() {
@@ -111,7 +111,7 @@ pub(crate) fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// All paths that begin in this crate. A module that is declared counts as imported.
+/// All paths that begin in this crate. A declared module counts as imported.
 pub(crate) fn paths(tokens: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     let mut rest = tokens;
@@ -128,7 +128,7 @@ pub(crate) fn paths(tokens: &[String]) -> Vec<Vec<String>> {
     paths
 }
 
-/// Takes a path, or a tree of them as in `use`, and returns what comes after it.
+/// Reads a path, or a tree of paths as in `use`, and returns the rest.
 fn tree<'a>(mut rest: &'a [String], stem: &[String], paths: &mut Vec<Vec<String>>) -> &'a [String] {
     let mut path = stem.to_vec();
     while let [segment, left @ ..] = rest {
@@ -151,7 +151,7 @@ fn tree<'a>(mut rest: &'a [String], stem: &[String], paths: &mut Vec<Vec<String>
     rest
 }
 
-/// What is in braces, and how it ends.
+/// The content of braces, and the rest.
 fn branches<'a>(mut rest: &'a [String], stem: &[String], paths: &mut Vec<Vec<String>>) -> &'a [String] {
     while let [next, left @ ..] = rest {
         match next.as_str() {
@@ -164,7 +164,7 @@ fn branches<'a>(mut rest: &'a [String], stem: &[String], paths: &mut Vec<Vec<Str
     rest
 }
 
-/// The innermost module on the way of a path. What a module hands on from another one counts as its own.
+/// The innermost module of a path. A re-export counts as an item of its module.
 fn resolve(module: &str, path: &[String], sources: &Sources) -> String {
     let mut at: Vec<&str> = module.split("::").filter(|name| !name.is_empty()).collect();
     for segment in path {
@@ -184,7 +184,7 @@ fn resolve(module: &str, path: &[String], sources: &Sources) -> String {
     at.join("::")
 }
 
-/// What is left once everything is taken away, again and again, that imports nothing or that nobody imports.
+/// The modules in circles: repeatedly removes every module that imports nothing or is imported by none.
 pub(crate) fn in_circles(imports: &Imports) -> Imports {
     let mut left = imports.clone();
     loop {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use self::below::{BelowEc2, BelowSns, BelowSsm};
 use crate::standard::config;
 
-/// A way to the simulated token servers.
+/// A connection to the simulated token servers.
 pub(crate) fn connecting_to(simulator: &Simulator) -> Box<Connect> {
     let simulator = simulator.clone();
     Box::new(move |address| {
@@ -47,12 +47,12 @@ impl Stage {
         let probes = config.probe;
         let function = Failover::new(config, ports, recorder);
         let function = if probes { function.probing(Prober::inside(connecting_to(&simulator))) } else { function };
-        // The instances of the events folder fail on this day.
+        // The events of the folder `events` are from this day.
         let epoch = "2026-11-11T21:29:54Z".parse().expect("a time");
         Self { simulator, function, epoch }
     }
 
-    /// The same stage on another day, at the beginning of the simulation.
+    /// The stage with another time at the beginning of the simulation.
     pub(crate) fn beginning_at(self, epoch: DateTime<Utc>) -> Self {
         Self { epoch, ..self }
     }
@@ -62,12 +62,12 @@ impl Stage {
         self.epoch + TimeDelta::from_std(self.simulator.now()).expect("a simulation is short")
     }
 
-    /// Invokes the function with five minutes to go.
+    /// Invokes the function with a deadline in five minutes.
     pub(crate) async fn invoke(&self, payload: Value) -> Result<Report, Failure> {
         self.invoke_within(payload, Duration::from_secs(300)).await
     }
 
-    /// Invokes the function with this much time to go.
+    /// Invokes the function with a deadline after this time.
     pub(crate) async fn invoke_within(&self, payload: Value, time: Duration) -> Result<Report, Failure> {
         let invocation = Invocation {
             payload,

@@ -5,7 +5,7 @@ use std::thread;
 
 use simulator::Simulator;
 
-/// Serves simulated AWS on a port of its own, for as long as the tests run. Returns its address.
+/// Serves the simulator on its own port until the tests end. Returns the address.
 pub(crate) fn served(simulator: Simulator) -> String {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What tests of all kinds begin with: the configuration of the standard pair, and the documents of the events folder.
+//! The configuration of the standard pair, and the documents of the folder `events`.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -9,18 +9,18 @@ use serde_json::Value;
 use simulator::names;
 use token_failover::model::config::Config;
 
-/// The folder of the project, whichever package's tests ask.
+/// The folder of the project, for the tests of every package.
 pub(crate) fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().find(|folder| folder.join("template.yaml").exists()).expect("the tests run in the project")
 }
 
-/// Parses what a test knows to be right.
+/// Parses a string that is known to be valid.
 pub(crate) fn parsed<T: FromStr<Err: Debug>>(text: &str) -> T {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error:?}"))
 }
 
-/// The configuration of the standard pair, with changes. A variable that is changed to `-` is left out.
+/// The variables of the standard pair, with changes. The value `-` removes a variable.
 pub(crate) fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
     let members = format!("{},{}", names::HOLDER, names::STANDBY);
     let standard = [
@@ -40,19 +40,19 @@ pub(crate) fn variables(changes: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The same, read.
+/// The parsed configuration of these variables.
 pub(crate) fn config(changes: &[(&str, &str)]) -> Config {
     Config::from_variables(variables(changes)).expect("the configuration of a test is right")
 }
 
-/// A document of the events folder.
+/// A document of the folder `events`.
 pub(crate) fn event(name: &str) -> Value {
     let path = root().join(format!("events/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of the documents of the events folder.
+/// The names of the documents of the folder `events`.
 pub(crate) fn documents() -> BTreeSet<String> {
     let entries = std::fs::read_dir(root().join("events")).expect("the folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));

@@ -1,5 +1,5 @@
-//! The standard pair as plain values: the license interface on a running holder, and a running standby. Tests take it and
-//! say what differs.
+//! The standard pair as plain values: the license interface on a running holder, and a running standby. Tests change
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ pub(crate) fn instance_id(text: &str) -> InstanceId {
     parsed(text)
 }
 
-/// When the standard pair was observed.
+/// The time of the observation.
 pub(crate) fn now() -> DateTime<Utc> {
     parsed("2026-11-11T21:29:54Z")
 }
 
-/// A running instance in the interface's zone whose status checks pass, with nothing but its primary interface.
+/// A running instance in the zone of the interface, with passing status checks and only its primary interface.
 pub(crate) fn instance(id: &str) -> Instance {
     Instance {
         id: parsed(id),
@@ -77,7 +77,7 @@ pub(crate) fn interface() -> NetworkInterface {
     }
 }
 
-/// The standard pair, all well. Who can reach the interface was not asked.
+/// The healthy standard pair. The security group rules have not been read.
 pub(crate) fn pair() -> Observation {
     let mut holder = instance(names::HOLDER);
     holder.interfaces.push(InstanceInterface { id: parsed(names::INTERFACE), device_index: 1, network_card_index: 0 });
@@ -89,7 +89,7 @@ pub(crate) fn pair() -> Observation {
     }
 }
 
-/// The standard pair and everybody who can reach it: both ports are open to all clients.
+/// The standard pair with security group rules: both ports are open to all clients.
 pub(crate) fn reachable_pair() -> Observation {
     let rule = tcp(27007, 27008, "10.0.0.0/16");
     let reachability =
@@ -97,7 +97,7 @@ pub(crate) fn reachable_pair() -> Observation {
     Observation { reachability: Some(reachability), ..pair() }
 }
 
-/// A rule that opens TCP ports to a range of addresses, `sg-…` or `pl-…`.
+/// A rule that opens TCP ports to a CIDR range, `sg-…` or `pl-…`.
 pub(crate) fn tcp(first: u16, last: u16, source: &str) -> IngressRule {
     let source = match source.get(..3) {
         Some("sg-") => RuleSource::SecurityGroup(parsed(source)),
@@ -107,7 +107,7 @@ pub(crate) fn tcp(first: u16, last: u16, source: &str) -> IngressRule {
     IngressRule { tcp_ports: Some((first, last)), source }
 }
 
-/// What differs from the standard pair.
+/// Changes of the standard pair.
 pub(crate) trait Change {
     /// The interface, which must be known.
     fn with_interface(self, change: impl FnOnce(&mut NetworkInterface)) -> Self;
@@ -117,7 +117,7 @@ pub(crate) trait Change {
     fn with_instance(self, id: &str, change: impl FnOnce(&mut Instance)) -> Self;
     /// All instances, which must be known.
     fn with_instances(self, change: impl FnOnce(&mut Vec<Instance>)) -> Self;
-    /// Who can reach the interface, which must have been asked.
+    /// The security group rules, which must have been read.
     fn with_reachability(self, change: impl FnOnce(&mut Reachability)) -> Self;
 }
 
@@ -153,7 +153,7 @@ pub(crate) fn attach(id: &str) -> Attach {
     Attach { interface_id: parsed(names::INTERFACE), instance_id: parsed(id), device_index: 1 }
 }
 
-/// EC2 was out of reach.
+/// The error of an EC2 that cannot be reached.
 pub(crate) fn unreachable(action: &str) -> CallError {
     CallError {
         action: action.to_owned(),
@@ -164,7 +164,7 @@ pub(crate) fn unreachable(action: &str) -> CallError {
     }
 }
 
-/// The role does not allow an action.
+/// The error of an action that the role does not allow.
 pub(crate) fn denied(action: &str) -> CallError {
     CallError {
         action: action.to_owned(),

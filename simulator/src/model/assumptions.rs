@@ -1,7 +1,7 @@
-//! What AWS's documentation does not say.
+//! Assumptions where AWS's documentation is silent.
 
-/// Points on which AWS's documentation is silent. The defaults are what seems likely; a test may turn each the other
-/// way, and a program that is right must work either way.
+/// Points on which AWS's documentation is silent. The defaults are the likely cases. A test may set each to the
+/// opposite, and a correct program must work either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Assumptions {
     /// `NetworkInterface.Status` shows `attaching` and `detaching`. The service model has these values; people report
@@ -16,23 +16,22 @@ pub struct Assumptions {
     /// A secondary interface can be detached in every state of its instance. The guide names `running` and `stopped`
     /// only, so that all others are refused by default.
     pub detach_in_every_state: bool,
-    /// After a forced detach the device index takes no other interface until the instance was stopped and started.
+    /// After a forced detach the device index takes no other interface until the instance has been stopped and started.
     /// The service model says "might not be able to"; by default it is.
     pub forced_detach_blocks_index: bool,
-    /// A new attachment has DeleteOnTermination true. AttachNetworkInterface has no parameter for it and its documentation
-    /// names no default; secondary sources say false, and that is the default here too.
+    /// A new attachment has DeleteOnTermination true. AttachNetworkInterface has no parameter for it and its
+    /// documentation names no default. Secondary sources say false, which is the default here.
     pub attach_deletes_on_termination: bool,
-    /// An attach to an instance of a type with several network cards has to name one. The service model says that the first
-    /// card is the default.
+    /// An attach to an instance of a type with several network cards must name one. The service model says that the
+    /// first card is the default.
     pub several_cards_need_an_index: bool,
-    /// A dry run of a change is refused with the error that the change itself would be refused with, instead of
-    /// `DryRunOperation` whatever the state of what it names. The service model says of `DryRun` only that it checks
-    /// permissions.
+    /// A dry run is refused with the same error as the change itself. By default the answer is `DryRunOperation`,
+    /// whatever the state of the resources. The service model says of `DryRun` only that it checks permissions.
     pub dry_run_needs_state: bool,
-    /// Detaching what is detached already is `UnauthorizedOperation` instead of `InvalidAttachmentID.NotFound`. A role
-    /// that is scoped by resource was seen to get that (terraform-provider-aws issue 46211).
+    /// Ending an attachment that is gone is `UnauthorizedOperation` instead of `InvalidAttachmentID.NotFound`. A role
+    /// that is scoped by resource got this answer (terraform-provider-aws issue 46211).
     pub gone_attachment_is_unauthorized: bool,
-    /// Pages have at most this many items, whatever was asked for, so that a small world has several. By default a
-    /// page is as full as it can be.
+    /// The maximum number of items on a page, whatever the request says, so that a small world has several pages. By
+    /// default a page is as full as it can be.
     pub page_limit: Option<usize>,
 }

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::names;
 
-/// Everything sent, in order, each command once for each of its instances.
+/// All sent commands in order, one entry for each instance of a command.
 pub(crate) type Commands = Vec<Command>;
 
-/// What becomes of the commands that are sent to an instance.
+/// How commands to an instance end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CommandBehavior {
     #[default]
@@ -15,7 +15,7 @@ pub enum CommandBehavior {
     Fails,
     /// They run forever. Assumed: no execution timeout of their documents ends them.
     NeverEnds,
-    /// The agent never takes them, though Systems Manager hears from it.
+    /// The agent never takes them, although it is connected to Systems Manager.
     NeverDelivered,
 }
 
@@ -70,22 +70,22 @@ impl CommandStatus {
 /// A command on one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The same on all instances of a command.
+    /// The id, the same on all instances of a command.
     pub id: String,
-    /// As it was given: a name or an ARN.
+    /// A name or an ARN, as in the request.
     pub document_name: String,
     pub instance_id: String,
     pub parameters: BTreeMap<String, Vec<String>>,
-    /// Empty if there is none.
+    /// The comment, or an empty string.
     pub comment: String,
-    /// For how long it may stay undelivered.
+    /// The time after which an undelivered command is dropped.
     pub timeout: Duration,
     pub sent_at: Duration,
-    /// When the agent began to run it.
+    /// The time at which the agent began to run it.
     pub started_at: Option<Duration>,
     pub ended_at: Option<Duration>,
     pub status: CommandStatus,
-    /// The attachment of the license interface to the instance, as it was when the command began.
+    /// The attachment of the license interface to the instance when the command began.
     pub(crate) license_attachment: Option<String>,
 }
 

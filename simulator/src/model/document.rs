@@ -1,21 +1,21 @@
-//! Systems Manager's documents, which say what a command does.
+//! Systems Manager's documents, which define commands.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-/// The documents of the account, and those of others that it may use, by name.
+/// The documents of the account, and those of other accounts that it may use, by name.
 pub(crate) type Documents = BTreeMap<String, Arc<Document>>;
 
-/// What `DocumentType` has to be for SendCommand.
+/// The `DocumentType` that SendCommand requires.
 pub(crate) const COMMAND: &str = "Command";
 
-/// A document, without its content: what a command does is the instance's affair, see
+/// A document without its content. The instance determines the effect of a command, see
 /// [`CommandBehavior`](super::CommandBehavior).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The ARN for a document that another account shares.
+    /// The ARN of a document that another account shares.
     pub name: String,
     /// `Command`, `Automation` and the like.
     pub document_type: String,
-    /// Its parameters, and whether each has to be given.
+    /// Its parameters, and whether each is required.
     pub parameters: BTreeMap<String, bool>,
 }

@@ -1,4 +1,4 @@
-//! What EC2, SNS and Systems Manager answer when they refuse.
+//! Refusals of EC2, SNS and Systems Manager.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ impl ApiError {
         Self { status, code: code.into(), message: message.into() }
     }
 
-    /// The client's mistake: "accompanied by a 400-series HTTP response code".
+    /// A mistake of the client: "accompanied by a 400-series HTTP response code".
     pub(crate) fn client(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(400, code, message)
     }
@@ -41,12 +41,12 @@ impl ApiError {
         Self::client("IncorrectInstanceState", message)
     }
 
-    /// SNS's word for every malformed argument of Publish (service model `sns`, `InvalidParameterException`).
+    /// SNS's code for every malformed argument of Publish (service model `sns`, `InvalidParameterException`).
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
         Self::client("InvalidParameter", format!("Invalid parameter: {}", message.into()))
     }
 
-    /// The answer to a dry run that is permitted: an error that means success.
+    /// The answer to a permitted dry run: an error that means success.
     ///
     /// Assumed: the status 412, seen in other emulators only.
     pub(crate) fn dry_run() -> Self {
@@ -87,8 +87,8 @@ impl ApiError {
         Self::client("Throttling", "Rate exceeded")
     }
 
-    /// `AccessDeniedException`, 400 ("Common Error Types", Systems Manager API Reference). What the resource in the
-    /// message would be is left out.
+    /// `AccessDeniedException`, 400 ("Common Error Types", Systems Manager API Reference). The message does not name a
+    /// resource.
     pub(crate) fn ssm_unauthorized(account: &str, action: &str) -> Self {
         Self::client(
             "AccessDeniedException",
@@ -104,8 +104,8 @@ impl ApiError {
         Self::client("ThrottlingException", "Rate exceeded")
     }
 
-    /// An input that breaks a constraint of its shape in the service model: `ValidationException`, 400 ("Common Error
-    /// Types", Systems Manager API Reference).
+    /// An input that violates a constraint of the service model: `ValidationException`, 400 ("Common Error Types",
+    /// Systems Manager API Reference).
     pub(crate) fn validation(member: &str, constraint: &str) -> Self {
         let start = "1 validation error detected: Value at";
         let message = format!("{start} '{member}' failed to satisfy constraint: Member must {constraint}");

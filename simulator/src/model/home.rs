@@ -1,10 +1,10 @@
-//! What never changes about a Region, and what follows from that.
+//! The constant facts of a Region, and values that follow from them.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What never changes about a Region.
+/// The constant facts of a Region.
 #[derive(Debug)]
 pub struct Home {
     pub account: String,
@@ -22,7 +22,7 @@ impl Home {
         time.unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The same as EC2 writes it.
+    /// The same in EC2's format.
     pub(crate) fn timestamp(&self, at: Duration) -> String {
         self.time(at).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     }

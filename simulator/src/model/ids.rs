@@ -1,10 +1,10 @@
-//! Resource ids: their form, the errors for a wrong one, and new ones from a seed.
+//! Resource ids: their form, the errors for invalid ones, and new ones from a seed.
 
 use super::error::ApiError;
 
 /// A kind of resource id.
 ///
-/// "Error codes for the Amazon EC2 API" publishes the codes, capital letters and all. Where it publishes no
+/// "Error codes for the Amazon EC2 API" publishes the codes with these capital letters. Where it publishes no
 /// `.Malformed` code, a malformed id is answered with `.NotFound` (assumed).
 pub(crate) struct IdKind {
     prefix: &'static str,
@@ -90,7 +90,7 @@ impl IdKind {
         })
     }
 
-    /// The error for an id that names nothing, or, before that, for one that could never name anything.
+    /// The error for a malformed id, and otherwise for an id of a resource that does not exist.
     pub(crate) fn missing(&self, id: &str) -> ApiError {
         self.check_form(id)
             .err()
@@ -98,8 +98,8 @@ impl IdKind {
     }
 }
 
-/// New ids, the same ones for the same seed: SplitMix64 (Steele, Lea, Flood 2014), which needs no dependency and
-/// whose quality is ample for names.
+/// New ids, the same for the same seed: SplitMix64 (Steele, Lea, Flood 2014), which needs no dependency and is good
+/// enough for names.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     state: u64,
@@ -118,7 +118,7 @@ impl Ids {
         z ^ (z >> 31)
     }
 
-    /// A resource id in the current long form: 17 digits, of which EC2 so far always sends a zero first.
+    /// A resource id in the current long form: 17 digits. So far, the first digit of EC2's ids is always zero.
     pub(crate) fn resource(&mut self, kind: &IdKind) -> String {
         format!("{}0{:016x}", kind.prefix, self.next())
     }

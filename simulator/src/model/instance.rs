@@ -1,4 +1,4 @@
-//! Instances: their states, status checks, and what becomes of what they are asked to do.
+//! Instances: their states, their status checks, and their response to requests.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,32 +20,31 @@ pub struct Instance {
     /// The attached EBS status check; `None`: EC2 does not show it.
     pub attached_ebs_check: Option<Check>,
     pub capacity: Capacity,
-    /// The key of its root volume may not be used: StartInstances succeeds, then the instance goes from `pending` back to
-    /// `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2 User
-    /// Guide).
+    /// EC2 may not use the key of its root volume: StartInstances succeeds, then the instance goes from `pending` back
+    /// to `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2
+    /// User Guide).
     pub volume_locked: bool,
-    /// The guest does not let go of its interfaces: a plain detach never ends, a forced one does.
+    /// The guest does not release its interfaces: a plain detach never ends, a forced one does.
     pub hung: bool,
-    /// How many interfaces the instance takes: as many as its type does (DescribeInstanceTypes,
-    /// `MaximumNetworkInterfaces`).
+    /// The maximum number of interfaces, which its type determines (DescribeInstanceTypes, `MaximumNetworkInterfaces`).
     pub interface_limit: usize,
     /// `MaintenanceOptions.AutoRecovery`. The simulator never recovers an instance.
     pub auto_recovery: AutoRecovery,
     /// Protected from TerminateInstances.
     pub disable_api_termination: bool,
-    /// Whether Systems Manager hears from the instance.
+    /// The agent of Systems Manager on the instance.
     pub agent: Agent,
-    /// What becomes of the commands that Systems Manager sends to it.
+    /// How commands to it end.
     pub command_behavior: CommandBehavior,
-    /// What starts the token server on it.
+    /// The way in which its token server starts.
     pub token_server: TokenServer,
-    /// Packets from outside never arrive, so that a connection to it is neither accepted nor refused.
+    /// Packets from outside are dropped, so that it neither accepts nor refuses connections.
     pub firewalled: bool,
     /// Device indexes that a forced detach left unusable until the next start, see
     /// [`Assumptions::forced_detach_blocks_index`](super::Assumptions::forced_detach_blocks_index).
     pub blocked_indexes: BTreeSet<u32>,
     pub tags: Tags,
-    /// Counts state changes, so that what was scheduled for an earlier state is not done in a later one.
+    /// Counts state changes, so that a transition that was scheduled in an earlier state is dropped.
     pub(crate) transition: u32,
 }
 
@@ -58,7 +57,8 @@ impl Instance {
         }
     }
 
-    /// The attached EBS status check (service model, `InstanceStatus$AttachedEbsStatus`), which not every instance shows.
+    /// The attached EBS status check (service model, `InstanceStatus$AttachedEbsStatus`), which not every instance
+    /// shows.
     pub fn attached_ebs(&self) -> Option<Check> {
         let is_running = self.state == InstanceState::Running;
         self.attached_ebs_check.map(|check| if is_running { check } else { Check::NotApplicable })
@@ -70,9 +70,10 @@ impl Instance {
         [Some(system), Some(own), self.attached_ebs()].contains(&Some(Check::Impaired))
     }
 
-    /// Whether Systems Manager hears from the agent now.
+    /// Whether the agent is connected to Systems Manager now.
     ///
-    /// Assumed: it does as soon as the instance runs, and notices at once when it does not; a hung instance is silent.
+    /// Assumed: it is as soon as the instance runs, and Systems Manager notices at once when it does not. The agent of
+    /// a hung instance is not connected.
     pub(crate) fn agent_answers(&self) -> bool {
         self.agent == Agent::Online && self.state == InstanceState::Running && !self.hung
     }
@@ -119,7 +120,7 @@ impl InstanceState {
     }
 }
 
-/// Why an instance is in its state (`StateReason` of the service model).
+/// The reason for the state of an instance (`StateReason` of the service model).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateReason {
     pub code: &'static str,
@@ -144,9 +145,9 @@ pub enum Check {
     Impaired,
     Initializing,
     InsufficientData,
-    /// What every instance shows that is not running.
+    /// The value for every instance that is not running.
     NotApplicable,
-    /// A value that the service model did not have when this was written.
+    /// A value that the service model did not have at the time of writing.
     Other(&'static str),
 }
 
@@ -162,7 +163,7 @@ impl Check {
         }
     }
 
-    /// The status of the `reachability` detail; absent where no check applies.
+    /// The status of the `reachability` detail. Absent where no check applies.
     pub fn reachability(self) -> Option<&'static str> {
         match self {
             Self::Ok => Some("passed"),
@@ -174,7 +175,7 @@ impl Check {
     }
 }
 
-/// What happens when the instance is started.
+/// The effect of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Capacity {
     #[default]
@@ -207,11 +208,11 @@ impl AutoRecovery {
 /// The agent of Systems Manager on an instance, which makes it a managed node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Agent {
-    /// None is installed, or it may not register: Systems Manager does not know the instance.
+    /// No agent is installed, or it may not register: Systems Manager does not know the instance.
     Missing,
-    /// It answers whenever the instance runs.
+    /// The agent is connected whenever the instance runs.
     #[default]
     Online,
-    /// It was heard of once, but is not any longer.
+    /// The agent has been connected once, but no longer is.
     Lost,
 }

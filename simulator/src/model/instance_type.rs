@@ -1,17 +1,17 @@
-//! Instance types: how many network interfaces an instance takes.
+//! Instance types: the maximum number of network interfaces.
 
 use super::error::ApiError;
 
-/// An instance type, as far as its network goes (service model, `NetworkInfo`).
+/// The network of an instance type (service model, `NetworkInfo`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceType {
     pub name: String,
-    /// How many interfaces each network card takes; the first card is the default one.
+    /// The maximum number of interfaces on each network card. The first card is the default.
     pub network_cards: Vec<usize>,
     pub ipv4_addresses_per_interface: usize,
 }
 
-/// Cards and addresses of some types, as DescribeInstanceTypes answers them ("Maximum IP addresses per network
+/// Cards and addresses of some types, as in DescribeInstanceTypes ("Maximum IP addresses per network
 /// interface", EC2 User Guide). Only the last two have more than one card.
 const CATALOG: &[(&str, &[usize], usize)] = &[
     ("t3.nano", &[2], 2),
@@ -35,7 +35,7 @@ const CATALOG: &[(&str, &[usize], usize)] = &[
 ];
 
 impl InstanceType {
-    /// What every new instance of a scenario is; it takes three interfaces.
+    /// The type of every new instance of a scenario, with three interfaces.
     pub const DEFAULT: &'static str = "t3.small";
 
     /// The types that every Region has.
@@ -47,18 +47,18 @@ impl InstanceType {
         })
     }
 
-    /// A type that does not exist at AWS, with one card, for limits that no type of the catalog has.
+    /// A type that does not exist in AWS, with one card, for limits that no type of the catalog has.
     pub(crate) fn with_interfaces(name: &str, interfaces: usize) -> Self {
         Self { name: name.to_owned(), network_cards: vec![interfaces], ipv4_addresses_per_interface: 4 }
     }
 
-    /// `MaximumNetworkInterfaces`: that of all cards together.
+    /// `MaximumNetworkInterfaces`: the sum over all cards.
     pub fn maximum_network_interfaces(&self) -> usize {
         self.network_cards.iter().sum()
     }
 }
 
-/// They are all named, whatever else was asked for.
+/// Names every unknown type of the request.
 pub(crate) fn no_such_types(names: &[&str]) -> ApiError {
     ApiError::client(
         "InvalidInstanceType",

@@ -13,7 +13,7 @@ pub struct Interface {
     pub availability_zone: String,
     pub subnet_id: String,
     pub vpc_id: String,
-    /// Groups of the interface itself; those of an instance are the groups of its primary interface.
+    /// Groups of the interface itself. The groups of an instance are those of its primary interface.
     pub groups: Vec<String>,
     pub source_dest_check: bool,
     pub attachment: Option<Attachment>,
@@ -33,7 +33,7 @@ pub struct Attachment {
     pub device_index: u32,
     pub network_card_index: u32,
     pub status: AttachmentStatus,
-    /// When the attachment was started, not when it was completed.
+    /// The time at which the attachment was started, not completed.
     pub attached_at: Duration,
     /// The flag belongs to the attachment: a new attachment starts with the default.
     pub delete_on_termination: bool,
@@ -46,7 +46,7 @@ impl Attachment {
     }
 }
 
-/// `Attachment.Status` of the service model; a `detached` attachment is not shown, so it is not kept.
+/// `Attachment.Status` of the service model. EC2 does not show a `detached` attachment, so it is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttachmentStatus {
     Attaching,

@@ -1,6 +1,6 @@
-//! What there is: the values of the simulated services, and what each of them can tell of itself.
+//! The resources of the simulated services as plain values.
 //!
-//! Nothing here knows an operation, or does anything by itself.
+//! Operations and processes are in [`world`](crate::world).
 
 mod address;
 mod assumptions;

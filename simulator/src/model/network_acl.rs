@@ -4,8 +4,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::tags::Tags;
 
-/// "Network ACLs are stateless": what answers a request has to be allowed by itself ("Network ACLs", VPC User Guide).
-/// Each subnet is associated with exactly one, and unlike with route tables that association is always shown.
+/// "Network ACLs are stateless": an ACL must also allow the answers to a request ("Network ACLs", VPC User Guide). Each
+/// subnet is associated with exactly one ACL, and unlike with route tables, EC2 always shows the association.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkAcl {
     pub id: String,
@@ -52,9 +52,9 @@ impl RuleAction {
 }
 
 impl NetworkAclEntry {
-    /// The number of the last entry, which denies what no other one matched: an asterisk in the console, this number in
-    /// the AWS CLI's example of describe-network-acls. Numbers of one's own end at 32766 (service model,
-    /// CreateNetworkAclEntry).
+    /// The number of the last entry, which denies everything that no other entry matches: an asterisk in the console,
+    /// this number in the AWS CLI's example of describe-network-acls. The numbers of other entries end at 32766
+    /// (service model, CreateNetworkAclEntry).
     pub const LAST: u16 = 32767;
 
     /// All traffic of a direction.
@@ -89,7 +89,7 @@ impl NetworkAcl {
         }
     }
 
-    /// The ACL that a VPC comes with, which allows everything at number 100.
+    /// The default ACL of a VPC, which allows everything at number 100.
     pub(crate) fn default_of(id: &str, vpc_id: &str) -> Self {
         let mut acl = Self { is_default: true, ..Self::custom(id, vpc_id) };
         for egress in [true, false] {

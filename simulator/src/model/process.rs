@@ -1,6 +1,6 @@
-//! What AWS does by itself.
+//! Processes of AWS.
 
-/// Something that AWS does by itself, when its time has come.
+/// A step that AWS takes by itself when it is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Process {
     /// `attaching` becomes `attached`.
@@ -15,12 +15,12 @@ pub enum Process {
     Stop { instance_id: String, transition: u32 },
     /// `shutting-down` becomes `terminated`.
     Terminate { instance_id: String, transition: u32 },
-    /// A terminated instance is not shown any longer.
+    /// A terminated instance is no longer listed.
     Forget { instance_id: String },
-    /// The agent of an instance gets a command, and begins to run it.
+    /// The agent of an instance receives a command and begins to run it.
     Deliver { command_id: String, instance_id: String },
-    /// A command is over.
+    /// A command ends.
     Finish { command_id: String, instance_id: String },
-    /// A command that was not delivered in time never will be.
+    /// A command that was not delivered in time is dropped.
     GiveUp { command_id: String, instance_id: String },
 }

@@ -22,8 +22,8 @@ use super::{
 
 /// Everything that EC2 knows about one account in one Region.
 ///
-/// The resources are shared (`Arc`), so that a copy of a whole Region costs a few hundred nanoseconds: answers hold
-/// resources as they were when they were read, and the past stays readable for stale answers.
+/// The resources are shared (`Arc`), so that a copy of a Region costs a few hundred nanoseconds. Answers keep the
+/// resources as they were when they were read, and stale answers can read the past.
 #[derive(Debug, Clone)]
 pub struct Region {
     pub(crate) home: Arc<Home>,
@@ -85,7 +85,7 @@ impl Region {
         find(&self.route_tables, id, &ids::ROUTE_TABLE)
     }
 
-    /// The table that decides about a subnet: its own, or else the main table of its VPC.
+    /// The route table of a subnet: its own, or else the main table of its VPC.
     pub fn route_table_of(&self, subnet_id: &str) -> Option<&Arc<RouteTable>> {
         let is_meant = |association: &RouteTableAssociation| association.subnet_id.as_deref() == Some(subnet_id);
         self.route_tables.values().find(|table| table.associations.iter().any(is_meant)).or_else(|| {
@@ -110,7 +110,8 @@ impl Region {
         self.addresses.values()
     }
 
-    /// The interfaces of an instance in the order of cards and device indexes, those on their way in or out included.
+    /// The interfaces of an instance in the order of cards and device indexes, including those that are attaching or
+    /// detaching.
     pub fn interfaces_of(&self, instance_id: &str) -> Vec<&Arc<Interface>> {
         let mut attached: Vec<_> =
             self.interfaces().filter(|interface| interface.is_attached_to(instance_id)).collect();
@@ -120,7 +121,7 @@ impl Region {
         attached
     }
 
-    /// The interface that has this attachment.
+    /// The interface with this attachment.
     pub fn attachment(&self, attachment_id: &str) -> Result<(&Arc<Interface>, &Attachment), ApiError> {
         self.interfaces()
             .find_map(|interface| {
@@ -161,7 +162,7 @@ impl Region {
         find_mut(&mut self.network_acls, id, &ids::NETWORK_ACL)
     }
 
-    /// The interface is gone, with all that depends on it: its Elastic IPs become free.
+    /// Removes the interface and frees its Elastic IPs.
     pub(crate) fn delete_interface(&mut self, id: &str) {
         self.interfaces.remove(id);
         for address in self.addresses.values_mut() {

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::tags::Tags;
 
-/// The main table of a VPC, or a table of its own for some subnets. "If a subnet is not explicitly associated with any
+/// The main table of a VPC, or a table for some subnets. "If a subnet is not explicitly associated with any
 /// route table, it is implicitly associated with the main route table" (service model, DescribeRouteTables).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTable {
@@ -26,7 +26,7 @@ impl RouteTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTableAssociation {
     pub id: String,
-    /// None is the association of the main table with its VPC.
+    /// `None` for the association of the main table with its VPC.
     pub subnet_id: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl RouteTableAssociation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pub destination: RouteDestination,
-    /// `local`, or the id of a gateway, an interface or the like, which says by its prefix what it is.
+    /// `local`, or the id of a gateway, an interface or another target. The prefix of the id tells its kind.
     pub target: String,
     pub state: RouteState,
 }

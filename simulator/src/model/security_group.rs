@@ -22,7 +22,7 @@ pub struct SecurityGroupRule {
     pub egress: bool,
     /// `tcp`, `udp`, `icmp`, `icmpv6`, another protocol's number, or `-1` for all.
     pub protocol: String,
-    /// Ports, or ICMP type and code; -1 is all.
+    /// Ports, or ICMP type and code. -1 means all.
     pub from_port: i32,
     pub to_port: i32,
     pub source: RuleSource,

@@ -1,33 +1,32 @@
-//! Who gets the messages of a topic.
+//! Subscriptions to a topic.
 
 use std::time::Duration;
 
-/// What is shown instead of the ARN of a subscription that nobody has confirmed ("ListSubscriptions", SNS API
-/// Reference).
+/// The value in place of the ARN of an unconfirmed subscription ("ListSubscriptions", SNS API Reference).
 const PENDING: &str = "PendingConfirmation";
 
-/// What is shown instead of the ARN of a subscription that was ended. Not in the API Reference; seen in public issues
+/// The value in place of the ARN of a deleted subscription. Not in the API Reference; seen in public issues
 /// (ansible/ansible#20086, xmidt-org/webpa-common#362).
 const DELETED: &str = "Deleted";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub topic_arn: String,
-    /// `email`, `sqs`, `https` and the like.
+    /// `email`, `sqs`, `https` and others.
     pub protocol: String,
     pub endpoint: String,
     pub standing: Standing,
     pub(crate) id: String,
 }
 
-/// How a subscription stands. Only a confirmed one gets messages.
+/// The state of a subscription. Only a confirmed one receives messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// An e-mail is confirmed by following the link in it ("Subscribing an email address to an Amazon SNS topic", SNS
-    /// Developer Guide).
+    /// The owner of an email address confirms with the link in an email ("Subscribing an email address to an Amazon SNS
+    /// topic", SNS Developer Guide).
     Pending,
     Confirmed,
-    /// Somebody has unsubscribed it at this time.
+    /// The subscription was deleted at this time.
     Deleted(Duration),
 }
 

@@ -1,8 +1,8 @@
-//! What takes time, and how long.
+//! The durations of processes.
 
 use std::time::Duration;
 
-/// How long each process takes. AWS publishes none of these times.
+/// The duration of each process. AWS publishes none of these times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
     /// A call over the network, there and back.
@@ -13,7 +13,7 @@ pub struct Timings {
     pub attach: Duration,
     /// `pending` until `running`.
     pub boot: Duration,
-    /// How long the status checks of a started instance stay `initializing`.
+    /// The time for which the status checks of a started instance stay `initializing`.
     pub checks: Duration,
     /// `stopping` until `stopped`.
     pub stop: Duration,
@@ -21,7 +21,7 @@ pub struct Timings {
     pub shutdown: Duration,
     /// From `terminated` until an interface with DeleteOnTermination false is `available`.
     pub release: Duration,
-    /// From SendCommand until the command is over; the first third of it passes until the agent has it.
+    /// From SendCommand until the command ends. The agent has it after the first third.
     pub command: Duration,
     /// From SendCommand until GetCommandInvocation knows the command.
     pub command_visible: Duration,
@@ -30,7 +30,7 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// Times of the size that people report, with status checks that run once a minute.
+    /// Times as people report them, with status checks once a minute.
     pub fn realistic() -> Self {
         Self {
             call: Duration::from_millis(30),

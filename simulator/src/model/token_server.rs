@@ -1,4 +1,4 @@
-//! The token servers on the instances: what starts them, and which were started.
+//! The token servers on the instances: their start, and those that are running.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,23 +7,23 @@ use crate::names;
 /// What starts the token server on an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TokenServer {
-    /// It is started at boot, and by something that watches for the license interface.
+    /// At boot, and by a program that watches for the license interface.
     #[default]
     ByItself,
-    /// It is started at boot, if the license interface is attached then. If that comes later, it takes a command: any
-    /// that was begun after that, and succeeds.
+    /// At boot, if the license interface is attached by then. Otherwise by any successful command that began after the
+    /// arrival of the interface.
     OnCommand,
-    /// There is none.
+    /// The instance has no token server.
     Missing,
 }
 
-/// Why there is no connection.
+/// The reason for a failed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The machine is there, but nothing listens.
+    /// The machine answers, but nothing listens.
     #[error("connection refused")]
     Refused,
-    /// Nobody says anything: no running instance has the address, or packets to it are dropped.
+    /// There is no answer: no running instance has the address, or packets to it are dropped.
     #[error("no answer")]
     Silent,
 }
@@ -36,7 +36,7 @@ pub(crate) struct TokenServers {
     pub(crate) started: BTreeMap<String, Started>,
 }
 
-/// A token server that was started, and is there for as long as the interface and the instance are.
+/// A started token server. It ends with the attachment of the interface or with the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Started {
     pub(crate) attachment_id: String,

@@ -1,10 +1,10 @@
-//! SNS: topics, and the messages that were published to them.
+//! SNS topics and the messages that were published to them.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::subscription::Subscription;
 
-/// All topics, and everything published, in order.
+/// All topics, and all published messages in order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Topics {
     pub(crate) by_arn: BTreeMap<String, Topic>,
@@ -19,7 +19,7 @@ pub(crate) struct Topic {
     pub(crate) subscriptions: Vec<Subscription>,
 }
 
-/// A message as subscribers get it.
+/// A message as subscribers receive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub id: String,
@@ -31,14 +31,14 @@ pub struct Message {
     pub attributes: BTreeMap<String, MessageAttribute>,
     pub group_id: Option<String>,
     pub deduplication_id: Option<String>,
-    /// Of FIFO topics.
+    /// For FIFO topics.
     pub sequence_number: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageAttribute {
     pub data_type: String,
-    /// The string, or the Base64 text of a binary value.
+    /// The string, or a binary value in Base64.
     pub value: String,
 }
 

@@ -1,4 +1,4 @@
-//! From a description to a world.
+//! Builds a world from its description.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -78,18 +78,18 @@ impl Scenario {
             .collect();
         for spec in &self.instances {
             let name = &spec.instance_type;
-            assert!(types.contains_key(name), "there is no type {name} for {}; see Scenario::instance_type", spec.id);
+            assert!(types.contains_key(name), "unknown type {name} of {}; see Scenario::instance_type", spec.id);
         }
         types
     }
 }
 
-/// The group of what names none, without rules.
+/// The group of an interface that names none, without rules.
 fn default_group() -> SecurityGroupSpec {
     SecurityGroupSpec::new(names::DEFAULT_GROUP).name("default")
 }
 
-/// What the network of a scenario is made of.
+/// The network of a scenario.
 struct Network {
     subnets: BTreeMap<String, Arc<Subnet>>,
     route_tables: BTreeMap<String, Arc<RouteTable>>,
@@ -97,8 +97,8 @@ struct Network {
 }
 
 impl Scenario {
-    /// The network as described, with what every VPC has: a main table, a default ACL, and each subnet that something
-    /// is in.
+    /// The described network with the defaults of every VPC: a main table, a default ACL, and each subnet that
+    /// something is in.
     fn network(&self) -> Network {
         let mut specs = self.subnets.clone();
         let of_instances = self.instances.iter().map(|i| (&i.subnet_id, &i.vpc_id, &i.availability_zone));

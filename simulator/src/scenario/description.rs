@@ -18,12 +18,12 @@ use crate::{
     names,
 };
 
-/// 2026-01-01T00:00:00Z, at which the clock of every simulation starts unless it is told otherwise.
+/// 2026-01-01T00:00:00Z, the time at which a simulation starts by default.
 const EPOCH: i64 = 1_767_225_600;
 
 /// Describes a world, then builds it.
 ///
-/// Everything has a default that makes sense, and naming a thing again changes it:
+/// Everything has a sensible default. Naming a resource again changes it:
 ///
 /// ```
 /// use simulator::{names, Scenario};
@@ -38,8 +38,7 @@ const EPOCH: i64 = 1_767_225_600;
 ///
 /// # Panics
 ///
-/// The methods that build panic if the description contradicts itself: a scenario is written by hand, and a wrong one
-/// is a mistake in the test.
+/// The building methods panic if the description contradicts itself, which is a mistake in the test.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     pub(super) seed: u64,
@@ -88,12 +87,12 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// A world without anything in it.
+    /// An empty world.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Adds or changes an instance. A new one is running and has a primary interface of its own.
+    /// Adds or changes an instance. A new one is running and has a primary interface.
     pub fn instance(mut self, id: &str, change: impl FnOnce(InstanceSpec) -> InstanceSpec) -> Self {
         let position = self.instances.len();
         upsert(&mut self.instances, |spec| spec.id == id, || InstanceSpec::new(id, position), change);
@@ -125,7 +124,7 @@ impl Scenario {
         self
     }
 
-    /// Adds or changes an instance type, by the number of interfaces that each of its network cards takes.
+    /// Adds or changes an instance type, by the maximum number of interfaces on each of its network cards.
     pub fn instance_type(mut self, name: &str, network_cards: &[usize]) -> Self {
         let made = InstanceType { network_cards: network_cards.to_vec(), ..InstanceType::with_interfaces(name, 0) };
         self.own_instance_types.push(made);
@@ -165,32 +164,33 @@ impl Scenario {
         self
     }
 
-    /// The interface whose MAC address the license is for; the token server runs only where it is. By default
-    /// [`names::INTERFACE`].
+    /// The interface whose MAC address the license names. The token server runs only on the instance that has it. The
+    /// default is [`names::INTERFACE`].
     pub fn license_interface(mut self, id: &str) -> Self {
         self.license_interface = id.to_owned();
         self
     }
 
-    /// The TCP ports of the token server; by default 27007 and 27008.
+    /// The TCP ports of the token server. The default is 27007 and 27008.
     pub fn token_server_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.token_server_ports = ports.into_iter().collect();
         self
     }
 
-    /// Adds or changes a subnet. Those that something is in are there anyway; a new one is in the standard VPC and zone.
+    /// Adds or changes a subnet. A subnet that something is in exists anyway. A new one is in the standard VPC and
+    /// zone.
     pub fn subnet(mut self, id: &str, change: impl FnOnce(SubnetSpec) -> SubnetSpec) -> Self {
         upsert(&mut self.subnets, |spec| spec.id == id, || SubnetSpec::new(id), change);
         self
     }
 
-    /// Adds or changes a route table. A new one has no route out of its VPC, and decides about no subnet;
-    /// [`names::MAIN_ROUTE_TABLE`] is there already and has one.
+    /// Adds or changes a route table. A new one has no route out of its VPC and is associated with no subnet.
+    /// [`names::MAIN_ROUTE_TABLE`] exists already and has a route to the internet.
     ///
     /// ```
     /// use simulator::names;
     ///
-    /// // The subnet has a table of its own, without a way out.
+    /// // The subnet has its own table, without a default route.
     /// let world = simulator::pair().route_table(names::ROUTE_TABLE, |table| table.subnet(names::SUBNET)).world();
     /// assert_eq!(world.region().route_table_of(names::SUBNET).unwrap().routes.len(), 1);
     /// ```
@@ -199,8 +199,8 @@ impl Scenario {
         self
     }
 
-    /// Adds or changes a network ACL. A new one denies everything, and decides about no subnet;
-    /// [`names::DEFAULT_NETWORK_ACL`] is there already and allows everything at number 100.
+    /// Adds or changes a network ACL. A new one denies everything and is associated with no subnet.
+    /// [`names::DEFAULT_NETWORK_ACL`] exists already and allows everything at number 100.
     pub fn network_acl(mut self, id: &str, change: impl FnOnce(NetworkAclSpec) -> NetworkAclSpec) -> Self {
         upsert(&mut self.network_acls, |spec| spec.id == id, || NetworkAclSpec::new(id), change);
         self
@@ -235,7 +235,7 @@ impl Scenario {
         self
     }
 
-    /// Names of new attachments, associations, messages and requests follow from the seed.
+    /// The ids of new attachments, associations, messages and requests follow from the seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self

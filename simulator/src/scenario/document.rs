@@ -20,13 +20,13 @@ impl DocumentSpec {
         Self { name: name.to_owned(), document_type: COMMAND.to_owned(), parameters: BTreeMap::new() }
     }
 
-    /// Has a default.
+    /// Adds a parameter with a default.
     pub fn parameter(mut self, name: &str) -> Self {
         self.parameters.insert(name.to_owned(), false);
         self
     }
 
-    /// Has no default.
+    /// Adds a parameter without a default.
     pub fn required_parameter(mut self, name: &str) -> Self {
         self.parameters.insert(name.to_owned(), true);
         self
@@ -37,7 +37,7 @@ impl DocumentSpec {
         self
     }
 
-    /// `Automation` and the like, of which no command can be made.
+    /// Sets another type, such as `Automation`, which SendCommand refuses.
     pub fn document_type(mut self, document_type: &str) -> Self {
         document_type.clone_into(&mut self.document_type);
         self

@@ -11,7 +11,7 @@ use crate::{
     names,
 };
 
-/// Begins the names of instance types that only take some number of interfaces.
+/// The prefix of instance types that exist only for their number of interfaces.
 pub(super) const MADE_UP_TYPE: &str = "simulated.";
 
 /// An instance of a [`Scenario`](super::Scenario).
@@ -85,13 +85,13 @@ impl InstanceSpec {
         self.state(InstanceState::Terminated).without_primary()
     }
 
-    /// A state of transition stays as it is: nothing ends it.
+    /// Sets a state. A transitional state never ends.
     pub fn state(mut self, state: InstanceState) -> Self {
         self.state = state;
         self
     }
 
-    /// Running, with a failed instance status check.
+    /// Running, with a failing instance status check.
     pub fn impaired(self) -> Self {
         self.checks(Check::Ok, Check::Impaired)
     }
@@ -106,7 +106,7 @@ impl InstanceSpec {
         [Some(self.checks.0), Some(self.checks.1), self.attached_ebs].contains(&Some(Check::Impaired))
     }
 
-    /// The attached EBS status check; `None`: EC2 does not show it.
+    /// The attached EBS status check. `None`: EC2 does not show it.
     pub fn attached_ebs(mut self, check: Option<Check>) -> Self {
         self.attached_ebs = check;
         self
@@ -123,7 +123,7 @@ impl InstanceSpec {
         self
     }
 
-    /// The key of its root volume may not be used, so that it stops again soon after each start.
+    /// EC2 may not use the key of its root volume, so it stops again soon after each start.
     pub fn volume_locked(mut self) -> Self {
         self.volume_locked = true;
         self
@@ -134,14 +134,14 @@ impl InstanceSpec {
         self
     }
 
-    /// One of the catalog or of [`Scenario::instance_type`](super::Scenario::instance_type).
+    /// A type of the catalog or of [`Scenario::instance_type`](super::Scenario::instance_type).
     pub fn instance_type(mut self, instance_type: &str) -> Self {
         self.instance_type = instance_type.to_owned();
         self
     }
 
-    /// Of a type that takes this many interfaces, the primary one included: `t3.micro` takes two, `t3.small` three,
-    /// `t3.xlarge` four. For other numbers there is `simulated.N`, which no AWS Region has.
+    /// A type with this maximum number of interfaces, including the primary one: `t3.micro` has two, `t3.small` three,
+    /// `t3.xlarge` four. Other numbers use `simulated.N`, which no AWS Region has.
     pub fn interface_limit(self, limit: usize) -> Self {
         match limit {
             2 => self.instance_type("t3.micro"),
@@ -194,7 +194,7 @@ impl InstanceSpec {
         self
     }
 
-    /// While it runs, it takes a command to start its token server once the license interface has come.
+    /// While it runs, only a command starts its token server after the license interface has arrived.
     pub fn token_server_on_command(self) -> Self {
         self.token_server(TokenServer::OnCommand)
     }
@@ -208,13 +208,13 @@ impl InstanceSpec {
         self
     }
 
-    /// A connection to it is neither accepted nor refused.
+    /// It neither accepts nor refuses connections.
     pub fn firewalled(mut self) -> Self {
         self.firewalled = true;
         self
     }
 
-    /// In another subnet of its Availability Zone; so is its primary interface.
+    /// In another subnet of its Availability Zone, together with its primary interface.
     pub fn subnet(mut self, subnet_id: &str) -> Self {
         self.subnet_id = subnet_id.to_owned();
         self
@@ -233,20 +233,20 @@ impl InstanceSpec {
         self
     }
 
-    /// Without an interface at index 0, to put another one there.
+    /// Without an interface at index 0, so that another one can be put there.
     pub fn without_primary(mut self) -> Self {
         self.has_primary = false;
         self
     }
 
-    /// The primary interface survives the instance. An interface made at launch does not by default (service model,
-    /// RunInstances).
+    /// The primary interface survives the instance. By default, an interface that was created at launch does not
+    /// (service model, RunInstances).
     pub fn keeps_primary(mut self) -> Self {
         self.primary_delete_on_termination = false;
         self
     }
 
-    /// The primary interface lets packets through that are not its own.
+    /// The primary interface forwards packets for other addresses.
     pub fn without_source_dest_check(mut self) -> Self {
         self.source_dest_check = false;
         self

@@ -70,7 +70,7 @@ impl InterfaceSpec {
         self
     }
 
-    /// A status of transition stays as it is: nothing ends it.
+    /// Sets a status. A transitional status never ends.
     pub fn attachment_status(mut self, status: AttachmentStatus) -> Self {
         self.status = status;
         self
@@ -81,7 +81,7 @@ impl InterfaceSpec {
         self
     }
 
-    /// It lets packets through that are not its own.
+    /// It forwards packets for other addresses.
     pub fn without_source_dest_check(mut self) -> Self {
         self.source_dest_check = false;
         self

@@ -1,7 +1,7 @@
-//! Worlds to start from.
+//! Descriptions of worlds, and the standard worlds.
 //!
-//! `description` has the [`Scenario`], which is described thing by thing; each kind of thing has a file. `building`
-//! makes a world of it, and `standard` has those that most tests begin with.
+//! `description` has the [`Scenario`]. Each kind of resource has a file. `building` builds the world, and `standard`
+//! has the worlds with which most tests begin.
 
 mod address;
 mod building;
@@ -41,7 +41,7 @@ mod tests {
         },
     };
 
-    /// What somebody finds who looks at the standby and at what the license interface needs.
+    /// The faults that an audit would find at the standby and around the license interface.
     #[derive(Debug, Clone, PartialEq, Eq)]
     struct Audit {
         room: usize,

@@ -50,7 +50,7 @@ impl SubnetSpec {
         self
     }
 
-    /// Without a network of its own it gets the next one of its VPC.
+    /// Without a CIDR block it gets the next one of its VPC.
     pub(super) fn build(&self, position: usize) -> Subnet {
         let next = || {
             let number = if self.id == names::SUBNET { 1 } else { u8::try_from(position + 2).unwrap_or(u8::MAX) };
@@ -96,13 +96,13 @@ impl RouteTableSpec {
         self
     }
 
-    /// It is the main table of its VPC.
+    /// Makes it the main table of its VPC.
     pub fn main(mut self) -> Self {
         self.main = true;
         self
     }
 
-    /// It decides about this subnet.
+    /// Associates it with this subnet.
     pub fn subnet(mut self, subnet_id: &str) -> Self {
         self.subnets.push(subnet_id.to_owned());
         self
@@ -113,7 +113,7 @@ impl RouteTableSpec {
         self.add(destination, target, RouteState::Active)
     }
 
-    /// The same, but the target is not there.
+    /// Adds a route whose target does not exist.
     pub fn blackhole(self, destination: &str, target: &str) -> Self {
         self.add(destination, target, RouteState::Blackhole)
     }
@@ -131,7 +131,7 @@ impl RouteTableSpec {
         table
     }
 
-    /// A route to an internet gateway leads nowhere in a VPC that has none.
+    /// A route to an internet gateway is a blackhole in a VPC without one.
     pub(super) fn build(&self, vpcs_without_gateway: &BTreeSet<String>) -> RouteTable {
         let mut routes = self.routes.clone();
         if vpcs_without_gateway.contains(&self.vpc_id) {
@@ -177,7 +177,7 @@ impl NetworkAclSpec {
         self
     }
 
-    /// It decides about this subnet.
+    /// Associates it with this subnet.
     pub fn subnet(mut self, subnet_id: &str) -> Self {
         self.subnets.push(subnet_id.to_owned());
         self
@@ -210,7 +210,7 @@ impl NetworkAclSpec {
         self
     }
 
-    /// What is left denies everything.
+    /// Removes all entries, so that the ACL denies everything.
     pub fn no_entries(mut self) -> Self {
         self.acl.entries.retain(|entry| entry.rule_number == NetworkAclEntry::LAST);
         self
@@ -222,7 +222,7 @@ pub(super) fn sibling(id: &str, prefix: &str) -> String {
     format!("{prefix}-{}", id.rsplit('-').next().unwrap_or_default())
 }
 
-/// The address with this last byte, in the first 256 of a network.
+/// The address with this last byte, among the first 256 of a network.
 fn address_in(network: Ipv4Net, host: u8) -> Ipv4Addr {
     let [a, b, c, _] = network.network().octets();
     let address = Ipv4Addr::new(a, b, c, host);

@@ -37,7 +37,7 @@ impl SecurityGroupSpec {
         self.rule("tcp", i32::from(*ports.start()), i32::from(*ports.end()), source)
     }
 
-    /// Everything from a source.
+    /// All traffic from a source.
     pub fn all_traffic(self, source: &str) -> Self {
         self.rule("-1", -1, -1, source)
     }

@@ -4,9 +4,9 @@ use super::{description::Scenario, instance::InstanceSpec};
 use crate::{model::Timings, names};
 
 /// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
-/// and a security group; see [`names`]. The subnet has a way to the internet, nothing is blocked, somebody gets what is
-/// published, both instances take commands, and there is a document for them. The token server runs wherever the
-/// license interface is. All times are zero.
+/// and a security group; see [`names`]. The subnet has a route to the internet, nothing is blocked, the topic has a
+/// confirmed subscription, both instances accept commands, and there is a document. The token server runs on the
+/// instance that has the license interface. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
         .instance(names::HOLDER, |instance| instance)
@@ -30,21 +30,20 @@ pub fn cold_standby() -> Scenario {
     pair().instance(names::STANDBY, InstanceSpec::stopped)
 }
 
-/// The pair, with the license interface as the primary interface of the holder: what one gets who follows the manual
-/// step by step.
+/// The pair, with the license interface as the primary interface of the holder, as after following the vendor's manual.
 pub fn primary() -> Scenario {
     pair()
         .instance(names::HOLDER, InstanceSpec::without_primary)
         .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 0))
 }
 
-/// The pair and a third instance, stopped, and a stranger.
+/// The pair, a stopped third instance, and a non-member.
 pub fn trio() -> Scenario {
     pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::NON_MEMBER, |instance| instance)
 }
 
 impl Scenario {
-    /// The scenarios that can be chosen by name, with realistic times.
+    /// The scenarios that have a name, with realistic times.
     pub fn named(name: &str) -> Option<Self> {
         let scenario = match name {
             "pair" => pair(),

@@ -16,12 +16,12 @@ impl TopicSpec {
         Self { arn: arn.to_owned(), kms_master_key_id: None, subscriptions: Vec::new() }
     }
 
-    /// An e-mail address that was confirmed.
+    /// A confirmed email address.
     pub fn email(self, address: &str) -> Self {
         self.subscription("email", address, true)
     }
 
-    /// An e-mail address whose owner has not followed the link yet.
+    /// An email address that its owner has not confirmed yet.
     pub fn pending_email(self, address: &str) -> Self {
         self.subscription("email", address, false)
     }

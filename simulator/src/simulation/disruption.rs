@@ -1,4 +1,4 @@
-//! Cruelty: what can happen to a call besides being answered.
+//! Disruptions of calls.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -7,7 +7,7 @@ use crate::{
     world::{Parameters, Service},
 };
 
-/// A call as it comes in, before anything has happened to it.
+/// A call as it arrives.
 #[derive(Debug, Clone)]
 pub struct CallInfo {
     /// Counts all calls, from 1.
@@ -21,10 +21,10 @@ pub struct CallInfo {
     pub parameters: Parameters,
 }
 
-/// What happens to a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Disruption {
-    /// It is answered as it should be.
+    /// The call is answered normally.
     #[default]
     None,
     /// The caller may not do this: `UnauthorizedOperation`, `AuthorizationError` of SNS, or `AccessDeniedException` of
@@ -32,27 +32,27 @@ pub enum Disruption {
     Deny,
     /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS, or `ThrottlingException` of Systems Manager.
     Throttle,
-    /// An error that the service has of its own.
+    /// An error of the service.
     Error { status: u16, code: String, message: String },
-    /// The connection dies before the call takes effect.
+    /// The connection closes before the call takes effect.
     DropBefore,
-    /// The lost answer: the call takes effect, then the connection dies.
+    /// A lost answer: the call takes effect, then the connection closes.
     DropAfter,
-    /// The connection dies, and the call takes effect that much later, when its caller has long stopped waiting.
+    /// The connection closes, and the call takes effect after this time, when its caller no longer waits.
     Late(Duration),
     /// The call takes no effect, and no answer ever comes.
     Hang,
-    /// The call takes effect in time, but the answer comes that much later.
+    /// The call takes effect in time, but the answer arrives this much later.
     Slow(Duration),
     /// The call takes no effect, and is answered with status 200 and a body that is neither XML nor
     /// JSON.
     Nonsense,
-    /// A read is answered from the world as it was that long ago ("Eventual consistency in the Amazon EC2 API").
-    /// Changes are answered as always, and so are SNS and Systems Manager's documents and commands.
+    /// A read returns the world of this long ago ("Eventual consistency in the Amazon EC2 API"). Changes are answered
+    /// normally, and so are SNS and the documents and commands of Systems Manager.
     Stale(Duration),
-    /// A read is answered as if no instance and no interface existed, and the next one as it should be: at times EC2
-    /// does not find for a moment what is there ("Eventual consistency in the Amazon EC2 API"). Changes are answered as
-    /// always, and so are SNS and Systems Manager's documents and commands.
+    /// A read finds no instance and no interface, and the next one is normal: EC2 sometimes does not find an existing
+    /// resource for a moment ("Eventual consistency in the Amazon EC2 API"). Changes are answered normally, and so are
+    /// SNS and the documents and commands of Systems Manager.
     Forgotten,
 }
 
@@ -66,7 +66,7 @@ impl Disruption {
         Self::error(500, "InternalError")
     }
 
-    /// The refusal that the disruption amounts to, if it is one.
+    /// The refusal, if the disruption is one.
     pub(crate) fn refusal(&self, account: &str, call: &CallInfo) -> Option<ApiError> {
         match (self, call.service) {
             (Self::Deny, Service::Ec2) => Some(ApiError::unauthorized(account, &call.action)),

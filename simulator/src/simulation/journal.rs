@@ -1,17 +1,18 @@
-//! What was called.
+//! The journal of calls.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::world::{Parameters, Service};
 
-/// One call, as it took effect or failed.
+/// One call that took effect or failed.
 ///
 /// Displayed as one line, without the time: `DetachNetworkInterface AttachmentId=eni-attach-0aaaaaaaaaaaaaaa1 -> ok`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The order in which the calls came in; the journal itself is in the order in which they took effect.
+    /// The position in the order in which the calls arrived. The journal itself is in the order in which they took
+    /// effect.
     pub sequence: u64,
-    /// When it took effect.
+    /// The time at which it took effect.
     pub at: Duration,
     pub service: Service,
     pub action: Cow<'static, str>,
@@ -39,11 +40,11 @@ impl fmt::Display for Call {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Ok,
-    /// The error's code.
+    /// The code of the error.
     Error(String),
     DroppedBefore,
     DroppedAfter,
-    /// The connection died, and the call took effect later, see [`Disruption::Late`](crate::Disruption::Late).
+    /// The connection closed, and the call took effect later, see [`Disruption::Late`](crate::Disruption::Late).
     Late,
     Hung,
     Nonsense,

@@ -1,4 +1,4 @@
-//! The simulator: a world, a clock, and everything that a test does to them.
+//! The simulator: a world, a clock, and the actions of a test on them.
 
 mod disruption;
 mod journal;
@@ -24,10 +24,9 @@ use crate::{
     world::{Answer, Operation, Parameters, Request, Service, World},
 };
 
-/// A simulated EC2, SNS and Systems Manager. Copies are the same simulator.
+/// A simulated EC2, SNS and Systems Manager. Clones are the same simulator.
 ///
-/// The closures that it is given run while the world is locked: they get the world, and must not use the simulator
-/// itself.
+/// Closures of a test run while the world is locked. They receive the world, and must not use the simulator itself.
 #[derive(Clone)]
 pub struct Simulator {
     shared: Arc<Mutex<Shared>>,
@@ -46,20 +45,20 @@ pub enum When {
     After,
 }
 
-/// What an observer is told of.
+/// The moments at which an observer is called.
 #[derive(Debug)]
 pub enum Moment<'a> {
     /// A call is about to take effect.
     Before(&'a CallInfo),
     /// A call took effect or failed.
     After(&'a Call),
-    /// AWS did something by itself.
+    /// AWS took a step by itself.
     Process(&'a Process),
     /// Somebody else changed the world: [`Simulator::at`], [`Simulator::on_call`], [`Simulator::world`].
     Actor,
 }
 
-/// Why a call has no answer.
+/// The reason for a call without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     #[error(transparent)]
@@ -80,16 +79,16 @@ impl CallError {
     }
 }
 
-/// A connection that somebody tried to make to an instance.
+/// An attempt to connect to an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection {
-    /// When it arrived, or would have.
+    /// The time at which it arrived or would have arrived.
     pub at: Duration,
     pub address: SocketAddr,
     pub outcome: Result<(), Refusal>,
 }
 
-/// A call as it arrives: it need not be one that makes sense.
+/// A call as it arrives. It may be invalid.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) service: Service,
@@ -106,11 +105,11 @@ impl From<Request> for Incoming {
 type Disruptor = Box<dyn FnMut(&CallInfo) -> Disruption + Send>;
 type Actor = Box<dyn FnOnce(&mut World) + Send>;
 
-/// What is to happen at a time.
+/// A scheduled event.
 enum Planned {
     /// Somebody else changes the world.
     Actor(Actor),
-    /// A call takes effect whose caller has long stopped waiting, see [`Disruption::Late`].
+    /// A call takes effect after its caller has stopped waiting, see [`Disruption::Late`].
     Late(CallInfo, Box<Request>),
 }
 type Observer = Box<dyn FnMut(Duration, &Moment<'_>, &World) + Send>;
@@ -132,7 +131,7 @@ struct Shared {
     journal: Vec<Call>,
     connections: Vec<Connection>,
     disruptors: Vec<Disruptor>,
-    /// By time and, within one moment, in the order in which it was announced.
+    /// Events by time and, at the same time, in the order in which they were scheduled.
     planned: BTreeMap<(Duration, u64), Planned>,
     announced: u64,
     reactions: Vec<Reaction>,
@@ -141,24 +140,24 @@ struct Shared {
 
 /// # Playing it
 impl Scenario {
-    /// A simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
+    /// Builds a simulator that starts from this world. Its clock starts now, so build it in the runtime that uses it.
     pub fn build(self) -> Simulator {
         Simulator::new(self)
     }
 }
 
-/// # Making one, and looking at it
+/// # Creating and reading a simulator
 impl Simulator {
     fn new(scenario: Scenario) -> Self {
         Self { shared: Arc::new(Mutex::new(Shared::new(scenario))) }
     }
 
-    /// A description of a world with nothing in it, see also [`pair`](crate::pair).
+    /// The description of an empty world, see also [`pair`](crate::pair).
     pub fn builder() -> Scenario {
         Scenario::empty()
     }
 
-    /// Starts again: the world, the clock and the journal are as at the beginning, and nothing is disrupted.
+    /// Restores the world, the clock and the journal of the beginning, and removes all disruptions.
     pub fn reset(&self) {
         let mut shared = self.lock();
         *shared = Shared::new(shared.scenario.clone());
@@ -169,7 +168,7 @@ impl Simulator {
         self.lock().now()
     }
 
-    /// Looks at the world as it is now, or changes it on somebody else's behalf.
+    /// Reads the world at the current time, or changes it as somebody else.
     pub fn world<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
         let mut shared = self.lock();
         let now = shared.now();
@@ -197,17 +196,17 @@ impl Simulator {
         self.lock().journal.clear();
     }
 
-    /// What was published to SNS, in order.
+    /// The messages published to SNS, in order.
     pub fn messages(&self) -> Vec<Message> {
         self.world(|world| world.messages().to_vec())
     }
 
-    /// What was sent with Systems Manager, once for each instance, in order.
+    /// The commands sent with Systems Manager, one for each instance, in order.
     pub fn commands(&self) -> Vec<Command> {
         self.world(|world| world.commands().to_vec())
     }
 
-    /// All connections that somebody tried to make, in order.
+    /// All attempts to connect, in order.
     pub fn connections(&self) -> Vec<Connection> {
         self.lock().connections.clone()
     }
@@ -216,15 +215,16 @@ impl Simulator {
         self.lock().request_ids.uuid()
     }
 
-    /// A panic of an observer ends its test. It leaves the world whole, so that other users of the lock can go on.
+    /// A panic of an observer ends its test. The world stays valid, so other users of the lock can continue.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// # Cruelty
+/// # Disruptions
 impl Simulator {
-    /// Decides about every call. Of several, the first that does not say [`Disruption::None`] decides.
+    /// Adds a closure that decides about every call. The first one with a result other than [`Disruption::None`]
+    /// counts.
     pub fn disrupt(&self, disruptor: impl FnMut(&CallInfo) -> Disruption + Send + 'static) {
         self.lock().disruptors.push(Box::new(disruptor));
     }
@@ -254,7 +254,7 @@ impl Simulator {
         });
     }
 
-    /// From now on, all calls are answered as they should be.
+    /// From now on, all calls are answered normally.
     pub fn calm(&self) {
         self.lock().disruptors.clear();
     }
@@ -270,7 +270,7 @@ impl Simulator {
         self.lock().reactions.push(reaction);
     }
 
-    /// Is told of everything that happens, so that a test can check laws at every step. It may panic.
+    /// Adds an observer of everything that happens, so that a test can check laws at every step. It may panic.
     pub fn observe(&self, observer: impl FnMut(Duration, &Moment<'_>, &World) + Send + 'static) {
         self.lock().observers.push(Box::new(observer));
     }
@@ -278,16 +278,16 @@ impl Simulator {
 
 /// # Calls
 impl Simulator {
-    /// Makes a call below the wire, with everything but the wire: latency, disruptions, observers, journal.
+    /// Makes a call below the wire, with latency, disruptions, observers and the journal.
     pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Answer, CallError> {
         let answer = self.take(operation.into().into()).await?;
         Ok(O::unwrap(answer).expect("a request is answered under its own name"))
     }
 
-    /// Connects to a TCP port at a private address, in the time of one call. Of silence it never returns: how long to
-    /// wait is the caller's affair.
+    /// Connects to a TCP port at a private address, in the time of one call. Without an answer it never returns; the
+    /// caller needs a timeout.
     ///
-    /// This is no call of AWS: it is not in the journal but in [`connections`](Self::connections), and is not
+    /// This is not a call of AWS: it is in [`connections`](Self::connections) instead of the journal, and is never
     /// disrupted.
     pub async fn connect(&self, address: SocketAddr) -> Result<(), Refusal> {
         let latency = self.lock().world.region().timings().call;
@@ -315,7 +315,7 @@ impl Simulator {
     }
 }
 
-/// Lets time pass. No time at all still lets others have their turn.
+/// Lets time pass. Even with a duration of zero, other tasks run.
 async fn pass(time: Duration) {
     if time.is_zero() {
         tokio::task::yield_now().await;
@@ -347,7 +347,7 @@ impl Shared {
         self.started.elapsed()
     }
 
-    /// The call has a number now, and its fate is decided.
+    /// Numbers the call and decides its fate.
     fn announce(&mut self, incoming: &Incoming) -> (CallInfo, Disruption, Duration) {
         self.sequence += 1;
         let nth = self.counts.entry((incoming.service, incoming.action.to_string())).or_default();
@@ -371,7 +371,7 @@ impl Shared {
         (info, disruption, self.world.region().timings().call)
     }
 
-    /// The call takes effect, or fails.
+    /// Lets the call take effect or fail.
     fn effect(&mut self, mut info: CallInfo, incoming: Incoming, disruption: &Disruption) -> Result<Answer, CallError> {
         let now = self.now();
         info.now = now;
@@ -436,8 +436,8 @@ impl Shared {
         self.planned.insert((time, self.announced), planned);
     }
 
-    /// Everything happens that is due until `now`: AWS's own processes and what others had planned, in order of time;
-    /// at the same time AWS comes first.
+    /// Performs everything that is due until `now`, in order of time: the processes of AWS and the scheduled actions of
+    /// others. At the same time, AWS comes first.
     fn settle(&mut self, now: Duration) {
         loop {
             let process_due = self.world.next_due().unwrap_or(Duration::MAX);
@@ -463,8 +463,7 @@ impl Shared {
         self.world.advance(now);
     }
 
-    /// A call takes effect, or would have been refused; nobody is there any longer to be told. It is in the journal once
-    /// more, this time with what it did.
+    /// Lets a late call take effect or fail, without an answer. It appears in the journal again, with its effect.
     fn take_effect_late(&mut self, info: CallInfo, request: &Request) {
         let now = self.world.now();
         let info = CallInfo { now, ..info };
@@ -478,7 +477,7 @@ impl Shared {
         self.record(&info, outcome, changed);
     }
 
-    /// Others react to a call.
+    /// Performs the actions of others that are tied to this call.
     fn react(&mut self, call: &CallInfo, when: When, now: Duration) {
         let is_meant = |reaction: &mut Reaction| {
             reaction.action == call.action && reaction.nth == call.nth && reaction.when == when
@@ -646,7 +645,7 @@ mod tests {
         let simulator = pair().timings(Timings { call: milliseconds(30), ..Timings::default() }).build();
         simulator.always("DetachNetworkInterface", Disruption::Slow(seconds(20)));
         let answer = tokio::time::timeout(seconds(5), simulator.call(detach())).await;
-        assert!(answer.is_err(), "the caller has lost patience");
+        assert!(answer.is_err(), "the caller has given up");
         assert_eq!(simulator.changes().len(), 1);
     }
 
@@ -660,7 +659,7 @@ mod tests {
         assert!(is_held());
         tokio::time::sleep(milliseconds(10)).await;
         assert!(!is_held());
-        // On record as it comes in, and again as it takes effect.
+        // The journal has it when it arrives, and again when it takes effect.
         let detach = |outcome| format!("DetachNetworkInterface AttachmentId={} -> {outcome}", names::ATTACHMENT);
         assert_eq!(lines(&simulator), [detach("late"), detach("ok")]);
     }
@@ -740,7 +739,7 @@ mod tests {
             states.push(simulator.call(DescribeInstances::of([names::HOLDER])).await.unwrap().items[0].state);
         }
         assert_eq!(states, [InstanceState::Stopping, InstanceState::Running, InstanceState::Running]);
-        assert!(simulator.changes().is_empty(), "these were no calls");
+        assert!(simulator.changes().is_empty(), "these were not calls");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use crate::model::ApiError;
 
-/// Parameters, each of which is taken out once it is understood, so that what is left over was not.
+/// The parameters. Each is removed once it has been read, so that the rest is unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     parameters: BTreeMap<String, String>,
-    /// What comes before the names in the whole form, for messages.
+    /// The prefix of the names in the whole form, for messages.
     prefix: String,
 }
 
@@ -25,7 +25,7 @@ impl Form {
         self.parameters.remove(name)
     }
 
-    /// A parameter without which the request makes no sense; one that is empty counts as missing.
+    /// A required parameter. An empty one counts as missing.
     pub(crate) fn require(&mut self, name: &str) -> Result<String, ApiError> {
         match self.take(name) {
             Some(value) if !value.is_empty() => Ok(value),
@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    /// A number or the like.
+    /// A parsed value, such as a number.
     pub(crate) fn take_parsed<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
         self.take(name)
             .map(|value| {
@@ -48,7 +48,7 @@ impl Form {
         self.take_parsed(name)?.ok_or_else(|| ApiError::missing_parameter(&format!("{}{name}", self.prefix)))
     }
 
-    /// `true` or `false`; absent is false.
+    /// `true` or `false`. An absent value is false.
     pub(crate) fn take_flag(&mut self, name: &str) -> Result<bool, ApiError> {
         Ok(self.take_parsed(name)?.unwrap_or(false))
     }
@@ -58,8 +58,8 @@ impl Form {
         self.take_forms(name).into_iter().filter_map(|mut form| form.take("")).collect()
     }
 
-    /// `Name.1.…`, `Name.2.…`, in the order of their numbers, each as a form of its own. The value of a bare `Name.1`
-    /// is under the empty name.
+    /// `Name.1.…`, `Name.2.…`, in the order of their numbers, each as its own form. The value of a bare `Name.1` has
+    /// the empty name.
     pub(crate) fn take_forms(&mut self, name: &str) -> Vec<Self> {
         let prefix = format!("{name}.");
         let mut forms: BTreeMap<u32, Self> = BTreeMap::new();
@@ -77,10 +77,10 @@ impl Form {
         forms.into_values().collect()
     }
 
-    /// Everything was understood.
+    /// Checks that every parameter has been read.
     ///
-    /// EC2 says `UnknownParameter` to what it does not know; the simulator also says so to what it does not simulate,
-    /// rather than ignore it in silence.
+    /// EC2 answers `UnknownParameter` to an unknown parameter. The simulator answers the same to a parameter that it
+    /// does not simulate.
     pub(crate) fn finish(&self) -> Result<(), ApiError> {
         match self.parameters.keys().next() {
             None => Ok(()),

@@ -6,16 +6,16 @@ use serde_json::{Map, Value};
 
 use crate::model::ApiError;
 
-/// Members, each of which is taken out once it is understood, so that what is left over was not.
+/// The members. Each is removed once it has been read, so that the rest is unknown.
 #[derive(Debug, Default)]
 pub(crate) struct Members {
     members: Map<String, Value>,
-    /// What comes before the names in the whole request, for messages.
+    /// The prefix of the names in the whole request, for messages.
     prefix: String,
 }
 
 impl Members {
-    /// `SerializationException`, 400, for what is no JSON object, and for members of another type than they have ("AWS
+    /// `SerializationException`, 400, for a body that is not a JSON object, and for a member of the wrong type ("AWS
     /// JSON 1.1 protocol", Smithy).
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice(body) {
@@ -24,7 +24,7 @@ impl Members {
         }
     }
 
-    /// A member that is absent or null.
+    /// An optional member, which may be absent or null.
     fn take(&mut self, name: &str) -> Option<Value> {
         self.members.remove(name).filter(|value| !value.is_null())
     }
@@ -41,7 +41,7 @@ impl Members {
         }
     }
 
-    /// A member without which the request makes no sense.
+    /// A required member.
     pub(crate) fn require_text(&mut self, name: &str) -> Result<String, ApiError> {
         self.take_text(name)?.ok_or_else(|| self.missing(name))
     }
@@ -53,7 +53,7 @@ impl Members {
         }
     }
 
-    /// A list; absent is empty.
+    /// A list. An absent one is empty.
     pub(crate) fn take_texts(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
         match self.take(name) {
             None => Ok(Vec::new()),
@@ -61,7 +61,7 @@ impl Members {
         }
     }
 
-    /// A map to lists; absent is empty.
+    /// A map to lists. An absent one is empty.
     pub(crate) fn take_lists(&mut self, name: &str) -> Result<BTreeMap<String, Vec<String>>, ApiError> {
         let lists = match self.take(name) {
             None => return Ok(BTreeMap::new()),
@@ -73,7 +73,7 @@ impl Members {
         lists.ok_or_else(|| self.wrong_type(name, "map to lists of strings"))
     }
 
-    /// A list of structures; absent is empty.
+    /// A list of structures. An absent one is empty.
     pub(crate) fn take_members(&mut self, name: &str) -> Result<Vec<Self>, ApiError> {
         let list = match self.take(name) {
             None => return Ok(Vec::new()),
@@ -93,10 +93,10 @@ impl Members {
         ApiError::validation(&format!("{}{name}", self.prefix), "not be null")
     }
 
-    /// Everything was understood.
+    /// Checks that every member has been read.
     ///
-    /// The protocol lets a service ignore what it does not know; the simulator says so instead, because it may be
-    /// something that it does not simulate.
+    /// The protocol lets a service ignore unknown members. The simulator refuses them, because it may not simulate
+    /// them.
     pub(crate) fn finish(&self) -> Result<(), ApiError> {
         match self.members.keys().next() {
             None => Ok(()),

@@ -17,10 +17,10 @@ use crate::{
     world::{Request, Service},
 };
 
-/// What the connection does with a request.
+/// The response of the connection.
 pub(crate) enum Reply {
     Answer(Response<Vec<u8>>),
-    /// The connection dies without an answer.
+    /// The connection closes without an answer.
     Dropped,
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
     Reply::Answer(response)
 }
 
-/// The action of a Query request, and the request if it makes sense.
+/// The action of a Query request, and the request if it is valid.
 fn query(service: Service, mut form: Form) -> (String, Result<Request, ApiError>) {
     let action = form.take("Action").unwrap_or_default();
     let version = form.take("Version");
@@ -85,9 +85,8 @@ fn query(service: Service, mut form: Form) -> (String, Result<Request, ApiError>
     (action, request.and_then(|request| form.finish().map(|()| request)))
 }
 
-/// All services can share one address. A request says which one it is for by its target, which only Systems Manager's
-/// have, or by its API version; failing that by the scope of its signature, by its host name, and last by an action
-/// that only SNS has.
+/// The service of a request. All services can share one address. A target means Systems Manager. Otherwise the API
+/// version tells the service, or else the scope of the signature, the host name, or an action that only SNS has.
 fn service_of(headers: &HeaderMap, form: &Form) -> Service {
     if !ssm::operation(headers).is_empty() {
         return Service::Ssm;
@@ -164,7 +163,7 @@ mod tests {
         assert_eq!(post(&simulator, &publish(absent)).await, (404, expected.to_owned()));
     }
 
-    /// What a read of EC2 answers, without what is around it.
+    /// The content of EC2's answer to a read.
     async fn read(simulator: &Simulator, action: &str, parameters: &str) -> String {
         let (status, body) = post(simulator, &format!("Action={action}&Version=2016-11-15{parameters}")).await;
         let start = format!(
@@ -488,7 +487,7 @@ mod tests {
                 }
             }
             let Reply::Answer(response) = answer(&simulator, &HeaderMap::new(), &body).await else {
-                panic!("nothing disrupts it");
+                panic!("the call is not disrupted");
             };
             assert!(matches!(response.status().as_u16(), 200 | 400 | 404), "{}", String::from_utf8_lossy(&body));
         }

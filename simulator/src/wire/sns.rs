@@ -103,7 +103,7 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
             });
             xml.text_if_any("NextToken", page.next_token.as_ref());
         }),
-        // SNS requests are those above, and every request is answered under its own name.
+        // SNS has only the requests above, and every request has an answer of its own name.
         _ => Vec::new(),
     }
 }

@@ -16,10 +16,10 @@ use crate::{
 };
 
 pub(crate) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
-/// What comes before the operation in the header `x-amz-target`.
+/// The prefix of the operation in the header `x-amz-target`.
 const TARGET: &str = "AmazonSSM.";
 
-/// The operation that a request names; empty if it names none of Systems Manager.
+/// The operation of a request, or an empty string if the request is not for Systems Manager.
 pub(crate) fn operation(headers: &HeaderMap) -> &str {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     target.strip_prefix(TARGET).unwrap_or_default()
@@ -47,7 +47,7 @@ pub(crate) fn request(operation: &str, body: &[u8]) -> Result<Request, ApiError>
     Ok(request)
 }
 
-/// A command for instances; `Targets` are not simulated.
+/// A command for instances. `Targets` are not simulated.
 fn send_command(members: &mut Members) -> Result<SendCommand, ApiError> {
     Ok(SendCommand {
         document_name: members.require_text("DocumentName")?,
@@ -79,7 +79,7 @@ pub(crate) fn answer(answer: &Answer) -> Vec<u8> {
         Answer::GetCommandInvocation(view) => invocation(view),
         Answer::DescribeInstanceInformation(page) => nodes(page),
         Answer::DescribeDocument(view) => json!({"Document": document(view)}),
-        // Systems Manager's requests are those above, and every request is answered under its own name.
+        // Systems Manager has only the requests above, and every request has an answer of its own name.
         _ => json!({}),
     };
     value.to_string().into_bytes()
@@ -105,7 +105,7 @@ fn command(sent: &SentCommand) -> Value {
     })
 }
 
-/// Times are empty strings while there are none (service model).
+/// A missing time is an empty string (service model).
 fn invocation(view: &InvocationView) -> Value {
     let time = |at: Option<Duration>| at.map(|at| view.home.timestamp(at)).unwrap_or_default();
     let ended_at = view.started_at.and(view.ended_at);
@@ -204,7 +204,7 @@ mod tests {
         headers
     }
 
-    /// The status and the body of an answer; the code of an error has to be in its header too.
+    /// The status and the body of an answer. The header must also have the code of an error.
     async fn post(simulator: &Simulator, operation: &str, body: &Value) -> (u16, Value) {
         let headers = headers(&format!("AmazonSSM.{operation}"));
         let Reply::Answer(response) = wire::answer(simulator, &headers, body.to_string().as_bytes()).await else {

@@ -2,7 +2,7 @@
 
 use quick_xml::escape::escape;
 
-/// An XML document that grows.
+/// A writer of an XML document.
 pub(crate) struct Xml {
     text: String,
 }
@@ -14,7 +14,7 @@ impl Xml {
         xml.text.into_bytes()
     }
 
-    /// An element with others in it.
+    /// An element with child elements.
     pub(crate) fn element(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
         self.open(name);
         content(self);
@@ -28,14 +28,14 @@ impl Xml {
         self.close(name);
     }
 
-    /// An element with text in it.
+    /// An element with text.
     pub(crate) fn text(&mut self, name: &str, value: impl ToString) {
         self.open(name);
         self.text.push_str(&escape(printable(&value.to_string())));
         self.close(name);
     }
 
-    /// An element with text in it, if there is any text.
+    /// An element with text, if there is any text.
     pub(crate) fn text_if_any(&mut self, name: &str, value: Option<impl ToString>) {
         if let Some(value) = value {
             self.text(name, value);

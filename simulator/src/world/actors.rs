@@ -1,5 +1,5 @@
-//! What others do to the world: people, Auto Scaling, the hardware. These are not calls of the program under test, so
-//! they are in no journal.
+//! Actions of others on the world: people, Auto Scaling, the hardware. They are not calls of the program under test, so
+//! the journal does not have them.
 
 use super::{
     instances::{StartInstances, StopInstances, TerminateInstances},
@@ -10,12 +10,12 @@ use super::{
 use crate::model::{ApiError, AutoRecovery, Capacity, Check, Timings};
 
 impl World {
-    /// Somebody else makes a call, now.
+    /// Makes a call as somebody else, now.
     pub fn act<O: Operation>(&mut self, operation: O) -> Result<O::Answer, ApiError> {
         self.call(self.now, operation)
     }
 
-    /// From now on, processes take other times; those that have begun already end when they would have.
+    /// Sets the durations of processes that begin from now on. Processes that have begun end at their time.
     pub fn set_timings(&mut self, timings: Timings) {
         self.region_mut().timings = timings;
     }
@@ -32,8 +32,8 @@ impl World {
         self.act(TerminateInstances::of(instance_id)).map(drop)
     }
 
-    /// The instance hangs: it stays `running`, its status checks fail, and it does not let go of its interfaces unless
-    /// it is forced to.
+    /// Makes the instance hang: it stays `running`, its status checks fail, and only a forced detach frees its
+    /// interfaces.
     pub fn crash(&mut self, instance_id: &str) -> Result<(), ApiError> {
         self.set_checks(instance_id, Check::Ok, Check::Impaired)?;
         self.set_hung(instance_id, true)
@@ -45,13 +45,13 @@ impl World {
         Ok(())
     }
 
-    /// What the attached EBS status check says: `Impaired` once a volume no longer completes its reads and writes.
+    /// Sets the attached EBS status check: `Impaired` means that a volume no longer completes reads and writes.
     pub fn set_attached_ebs(&mut self, instance_id: &str, check: Option<Check>) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.attached_ebs_check = check;
         Ok(())
     }
 
-    /// Whether a plain detach from the instance never ends.
+    /// Sets whether a plain detach from the instance never ends.
     pub fn set_hung(&mut self, instance_id: &str, hung: bool) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.hung = hung;
         Ok(())
@@ -62,7 +62,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody protects the instance from TerminateInstances, or ends that.
+    /// Sets the termination protection of the instance.
     pub fn set_disable_api_termination(&mut self, instance_id: &str, value: bool) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.disable_api_termination = value;
         Ok(())
@@ -73,7 +73,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody resizes the instance, whatever its state.
+    /// Changes the type of the instance, in any state.
     pub fn set_instance_type(&mut self, instance_id: &str, instance_type: &str) -> Result<(), ApiError> {
         let instance_type = self.region().instance_type(instance_type)?.clone();
         let instance = self.region_mut().instance_mut(instance_id)?;
@@ -95,7 +95,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody detaches the interface by hand.
+    /// Detaches the interface as somebody else.
     pub fn detach(&mut self, interface_id: &str) -> Result<(), ApiError> {
         match self.attachment_of(interface_id).map(|attachment| attachment.id.clone()) {
             Some(attachment_id) => self.act(DetachNetworkInterface::of(attachment_id)),
@@ -103,23 +103,23 @@ impl World {
         }
     }
 
-    /// Somebody attaches the interface by hand.
+    /// Attaches the interface as somebody else.
     pub fn attach(&mut self, interface_id: &str, instance_id: &str, device_index: u32) -> Result<(), ApiError> {
         self.act(AttachNetworkInterface::to(instance_id, interface_id, device_index)).map(drop)
     }
 
-    /// Somebody deletes the interface, attached or not: a program must survive what can't be.
+    /// Deletes the interface, even if it is attached, which EC2 would refuse: a program must survive it.
     pub fn delete_interface(&mut self, interface_id: &str) {
         self.region_mut().delete_interface(interface_id);
     }
 
-    /// The Elastic IP is taken off whatever it is on.
+    /// Disassociates the Elastic IP.
     pub fn disassociate(&mut self, allocation_id: &str) -> Result<(), ApiError> {
         self.region_mut().address_mut(allocation_id)?.association = None;
         Ok(())
     }
 
-    /// All rules of a group are revoked.
+    /// Revokes all rules of a group.
     pub fn revoke_rules(&mut self, group_id: &str) -> Result<(), ApiError> {
         self.region_mut().security_group_mut(group_id)?.rules.clear();
         Ok(())

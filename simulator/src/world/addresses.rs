@@ -10,12 +10,12 @@ use super::{
 };
 use crate::model::{Address, ApiError, Association, Home, InstanceState, Interface, Region, Tags, ids};
 
-/// An address as DescribeAddresses shows it: with the instance that it leads to.
+/// An address as in DescribeAddresses: with the instance of its interface.
 #[derive(Debug, Clone)]
 pub struct AddressView {
     pub address: Arc<Address>,
-    /// The instance to which the address's interface is attached. An Elastic IP on an attached interface counts as
-    /// the instance's ("Elastic IP addresses", EC2 User Guide).
+    /// The instance to which the interface of the address is attached. An Elastic IP on an attached interface counts as
+    /// an address of the instance ("Elastic IP addresses", EC2 User Guide).
     pub instance_id: Option<String>,
     pub(crate) home: Arc<Home>,
 }
@@ -106,7 +106,7 @@ pub struct AssociateAddress {
     pub instance_id: Option<String>,
     pub network_interface_id: Option<String>,
     pub private_ip_address: Option<String>,
-    /// Absent means true: "reassociation is automatic" (service model, AssociateAddress).
+    /// An absent value means true: "reassociation is automatic" (service model, AssociateAddress).
     pub allow_reassociation: Option<bool>,
     pub dry_run: bool,
 }
@@ -142,8 +142,8 @@ impl Ask for AssociateAddress {
 }
 
 impl AssociateAddress {
-    /// The interface that is meant. By instance id only an instance with exactly one interface can be meant, otherwise
-    /// the answer is `InvalidInstanceID` (service model, `InstanceId`; "Error codes for the Amazon EC2 API").
+    /// The target interface. An instance id is valid only for an instance with exactly one interface; otherwise the
+    /// answer is `InvalidInstanceID` (service model, `InstanceId`; "Error codes for the Amazon EC2 API").
     fn target<'a>(&self, region: &'a Region) -> Result<&'a Arc<Interface>, ApiError> {
         match (&self.network_interface_id, &self.instance_id) {
             (Some(_), Some(_)) => Err(ApiError::invalid_combination(
@@ -194,13 +194,13 @@ impl Change for AssociateAddress {
         self.private_ip(interface).map(drop)
     }
 
-    /// The address leaves whatever it was on, and an address that was on the target leaves it ("Elastic IP addresses":
+    /// The address leaves its interface, and another address leaves the target ("Elastic IP addresses":
     /// "the existing address is disassociated from the instance, but remains allocated to your account"). The VPC needs
     /// an internet gateway (`Gateway.NotAttached`), the instance must not be pending (`IncorrectInstanceState`), both
     /// from "Error codes for the Amazon EC2 API".
     ///
-    /// Assumed: the repeat of an association keeps its id, with AllowReassociation false as well; with false, an
-    /// address that is already on the target is in the way too.
+    /// Assumed: a repeated association keeps its id, also with AllowReassociation false. With false, another address on
+    /// the target is refused, too.
     fn change(&self, world: &mut World) -> Result<Associated, ApiError> {
         let region = world.region();
         let address = region.address(&self.allocation_id)?;
@@ -289,8 +289,8 @@ impl Change for DisassociateAddress {
         self.address(world.region()).map(drop)
     }
 
-    /// Assumed: repeating it is `InvalidAssociationID.NotFound`. The service model calls the operation idempotent, but
-    /// the association id names nothing any longer.
+    /// Assumed: a repeat is `InvalidAssociationID.NotFound`. The service model calls the operation idempotent, but the
+    /// association id no longer exists.
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
         let allocation_id = self.address(world.region())?.allocation_id.clone();
         world.region_mut().address_mut(&allocation_id)?.association = None;

@@ -1,4 +1,4 @@
-//! What is asked of a world: time passes first, then it answers.
+//! Calls to a world: time passes first, then the world answers.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -11,8 +11,8 @@ use crate::model::{ApiError, Refusal, Region};
 impl World {
     /// Lets time pass until `now`, then answers the request.
     ///
-    /// `now` is the time since the start of the simulation; an earlier time than that of the call before is taken as
-    /// the same time.
+    /// `now` is the time since the start of the simulation. A time before that of the previous call counts as the same
+    /// time.
     pub fn call<O: Operation>(&mut self, now: Duration, operation: O) -> Result<O::Answer, ApiError> {
         let answer = self.answer(now, &operation.into())?;
         Ok(O::unwrap(answer).expect("a request is answered under its own name"))
@@ -24,7 +24,7 @@ impl World {
         request.perform(self)
     }
 
-    /// The answer that EC2 would have given at an earlier time; changes are answered as always.
+    /// The answer that EC2 would have given at an earlier time. Changes are answered normally.
     pub(crate) fn answer_from_the_past(
         &mut self,
         now: Duration,
@@ -38,7 +38,7 @@ impl World {
         }
     }
 
-    /// The answer of EC2 while it finds no instance and no interface; changes are answered as always.
+    /// The answer of EC2 while it finds no instance and no interface. Changes are answered normally.
     pub(crate) fn answer_of_a_bare_region(&mut self, now: Duration, request: &Request) -> Result<Answer, ApiError> {
         self.advance(now);
         let bare = Region { instances: BTreeMap::new(), interfaces: BTreeMap::new(), ..self.region.clone() };

@@ -15,7 +15,7 @@ use crate::model::{ApiError, COMMAND, Command, CommandBehavior, CommandStatus, D
 
 /// In seconds (service model, `TimeoutSeconds`).
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 30..=2_592_000;
-/// In seconds. Assumed: an hour, which is what the console fills in.
+/// In seconds. Assumed: an hour, the default of the console.
 const DEFAULT_TIMEOUT: u64 = 3600;
 /// In characters (service model, `Comment`).
 const LONGEST_COMMENT: usize = 100;
@@ -66,10 +66,10 @@ impl Change for SendCommand {
 
     /// `InvalidDocument`, `InvalidParameters`, `DuplicateInstanceId` and `InvalidInstanceId` are 400 (service model).
     ///
-    /// `InvalidInstanceId` is also what an instance gets whose agent is not running or not registered. Its
+    /// `InvalidInstanceId` is also the answer for an instance whose agent is not running or not registered. Its
     /// documentation calls stopped instances valid; assumed: they are refused nevertheless, because their agent is not
-    /// heard of. Assumed too: the order of the checks, and that one instance which can't take the command lets the
-    /// whole request fail.
+    /// connected. Also assumed: the order of the checks, and that one instance that cannot take the command fails the
+    /// whole request.
     fn check(&self, world: &World) -> Result<(), ApiError> {
         self.check_form()?;
         let document = world.document(&self.document_name)?;
@@ -115,7 +115,7 @@ impl Change for SendCommand {
 }
 
 impl SendCommand {
-    /// The constraints of the service model on what is given.
+    /// Checks the constraints of the service model on the parameters.
     fn check_form(&self) -> Result<(), ApiError> {
         documents::check_name("DocumentName", &self.document_name)?;
         if !(1..=MAX_INSTANCES).contains(&self.instance_ids.len()) {
@@ -145,7 +145,7 @@ impl SendCommand {
     /// "You must specify values for all required parameters in the SSM document. You can only supply values to
     /// parameters defined in the SSM document" (service model, `InvalidParameters`).
     ///
-    /// Assumed: a document that is no command document is an `InvalidDocument`.
+    /// Assumed: a document that is not a command document is an `InvalidDocument`.
     fn check_parameters(&self, document: &Document) -> Result<(), ApiError> {
         if document.document_type != COMMAND {
             return Err(ApiError::client(
@@ -178,11 +178,11 @@ impl GetCommandInvocation {
     }
 }
 
-/// A command on one instance as GetCommandInvocation shows it.
+/// A command on one instance as in GetCommandInvocation.
 #[derive(Debug, Clone)]
 pub struct InvocationView {
     pub command: Command,
-    /// Since the command was started.
+    /// The time since the command was started.
     pub elapsed: Option<Duration>,
     pub(crate) home: Arc<Home>,
 }
@@ -205,9 +205,8 @@ impl Look for GetCommandInvocation {
     type Answer = InvocationView;
 
     /// `InvocationDoesNotExist`, 400: "The command ID and managed node ID you specified didn't match any invocations"
-    /// (service model). A command that was just sent is unknown too for a while, which public code waits for; for how
-    /// long is [`Timings::command_visible`](super::Timings). A command id has 36 characters (service model,
-    /// `CommandId`).
+    /// (service model). A command is also unknown for [`Timings::command_visible`](super::Timings) after it was sent;
+    /// public code waits for that. A command id has 36 characters (service model, `CommandId`).
     fn look(&self, world: &World) -> Result<InvocationView, ApiError> {
         if self.command_id.len() != 36 {
             return Err(ApiError::validation("CommandId", "have length equal to 36"));
@@ -234,12 +233,12 @@ impl Look for GetCommandInvocation {
 }
 
 impl World {
-    /// Every command that was sent, once for each of its instances, in order.
+    /// Every sent command, one entry for each of its instances, in order.
     pub fn commands(&self) -> &[Command] {
         &self.commands
     }
 
-    /// Commands that begin from now on behave in another way; one that runs may still fail or succeed.
+    /// Sets how commands end. A running command may still fail or succeed.
     pub fn set_command_behavior(&mut self, instance_id: &str, behavior: CommandBehavior) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.command_behavior = behavior;
         Ok(())
@@ -250,9 +249,9 @@ impl World {
         self.commands.iter_mut().rfind(|command| command.id == id && command.instance_id == instance_id)
     }
 
-    /// The agent takes the command, or nothing happens until its time is over.
+    /// The agent takes the command, or the command stays undelivered until its time is over.
     ///
-    /// Assumed: it is tried only once, so that an agent which comes back later does not get it.
+    /// Assumed: there is only one attempt, so an agent that connects later does not receive it.
     pub(crate) fn deliver_command(&mut self, id: &str, instance_id: &str) {
         let now = self.now;
         let instance = self.region.instance(instance_id).ok();
@@ -274,7 +273,7 @@ impl World {
         }
     }
 
-    /// The command is over, unless its instance hangs: then it never ends.
+    /// Ends the command. On an instance that hangs, it never ends.
     pub(crate) fn finish_command(&mut self, id: &str, instance_id: &str) {
         let now = self.now;
         let Some(instance) = self.region.instance(instance_id).ok().filter(|instance| !instance.hung) else { return };
@@ -300,7 +299,7 @@ impl World {
         }
     }
 
-    /// Assumed: what runs on an instance that stops has failed. What was not delivered yet never will be.
+    /// Assumed: a running command fails when its instance stops, and an undelivered command is dropped.
     pub(crate) fn fail_commands_on(&mut self, instance_id: &str) {
         let now = self.now;
         let runs =

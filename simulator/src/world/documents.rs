@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{ApiError, Document, Home};
 
-/// A document as DescribeDocument shows it.
+/// A document as in DescribeDocument.
 #[derive(Debug, Clone)]
 pub struct DocumentView {
     pub document: Arc<Document>,
@@ -17,7 +17,7 @@ pub struct DocumentView {
 }
 
 impl DocumentView {
-    /// The account that the document belongs to.
+    /// The account of the document.
     pub fn owner(&self) -> &str {
         self.document.name.split(':').nth(4).unwrap_or(&self.home.account)
     }
@@ -80,7 +80,7 @@ impl World {
         self.documents.insert(document.name.clone(), Arc::new(document));
     }
 
-    /// Somebody deletes the document. What runs already goes on.
+    /// Deletes the document. Running commands continue.
     pub fn delete_document(&mut self, name: &str) {
         self.revision += 1;
         self.documents.remove(name);

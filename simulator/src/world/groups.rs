@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroup, SecurityGroupRule, Tags};
 
-/// A group as DescribeSecurityGroups shows it.
+/// A group as in DescribeSecurityGroups.
 #[derive(Debug, Clone)]
 pub struct SecurityGroupView {
     pub group: Arc<SecurityGroup>,
@@ -29,13 +29,13 @@ impl Deref for SecurityGroupView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionView<'a> {
     pub protocol: &'a str,
-    /// Absent where the protocol is `-1`: all ports (assumed to be absent, not -1).
+    /// Absent for the protocol `-1`, which means all ports (assumed to be absent, not -1).
     pub ports: Option<(i32, i32)>,
     pub rules: Vec<&'a SecurityGroupRule>,
 }
 
 impl SecurityGroupView {
-    /// The rules of one direction, those of the same protocol and ports together, in the order in which they were made.
+    /// The rules of one direction, grouped by protocol and ports, in the order of their creation.
     pub fn permissions(&self, egress: bool) -> Vec<PermissionView<'_>> {
         let mut permissions: Vec<PermissionView<'_>> = Vec::new();
         for rule in self.rules.iter().filter(|rule| rule.egress == egress) {
@@ -66,7 +66,7 @@ fn port(rule: &SecurityGroupRule, port: i32) -> Option<String> {
     (rule.protocol != "-1").then(|| port.to_string())
 }
 
-/// The filters of DescribeSecurityGroups in the service model, but for those on outbound rules. "If using multiple
+/// The filters of DescribeSecurityGroups in the service model, except those on outbound rules. "If using multiple
 /// filters for rules, the results include security groups for which any combination of rules - not necessarily a
 /// single rule - match all filters".
 impl Filterable for SecurityGroupView {
@@ -126,7 +126,7 @@ impl Read for DescribeSecurityGroups {
 }
 
 impl World {
-    /// Somebody deletes the group, in use or not: a program must survive what can't be.
+    /// Deletes the group, even if it is in use, which EC2 would refuse: a program must survive it.
     pub fn delete_security_group(&mut self, group_id: &str) {
         self.region_mut().security_groups.remove(group_id);
     }

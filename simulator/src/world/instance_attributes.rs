@@ -1,4 +1,4 @@
-//! What protects an instance, and what EC2 may do to it: DescribeInstanceAttribute.
+//! Attributes of an instance: DescribeInstanceAttribute.
 
 use super::{
     kinds::{Ask, Read},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::model::{ApiError, Region};
 
-/// Asks for one attribute of one instance: "You can specify only one attribute at a time" (service model,
+/// Requests one attribute of one instance: "You can specify only one attribute at a time" (service model,
 /// DescribeInstanceAttribute). Only `disableApiTermination` is simulated.
 #[derive(Debug, Clone, Default)]
 pub struct DescribeInstanceAttribute {
@@ -44,7 +44,7 @@ impl Ask for DescribeInstanceAttribute {
 impl Read for DescribeInstanceAttribute {
     type Answer = InstanceAttributes;
 
-    /// Assumed: the code for an attribute that does not exist, and that a wrong attribute is found before a wrong id.
+    /// Assumed: the code for an unknown attribute, and that an unknown attribute is reported before an unknown id.
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
         if self.attribute != DISABLE_API_TERMINATION {
             return Err(ApiError::invalid_value(format!(

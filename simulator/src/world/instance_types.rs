@@ -11,8 +11,7 @@ use crate::model::{ApiError, InstanceType, Region, Tags, no_such_types};
 
 static NO_TAGS: Tags = Tags::new();
 
-/// The filters of DescribeInstanceTypes in the service model, as far as a simulated type has the attribute. There are
-/// none on tags.
+/// The filters of DescribeInstanceTypes in the service model that apply to a simulated type. There are none on tags.
 impl Filterable for InstanceType {
     const FILTERS: FilterTable<Self> = &[
         ("instance-type", |instance_type| one(&instance_type.name)),
@@ -32,7 +31,7 @@ impl Filterable for InstanceType {
 
 #[derive(Debug, Clone, Default)]
 pub struct DescribeInstanceTypes {
-    /// The ids of a type are its name.
+    /// The id of a type is its name.
     pub selection: Selection,
     pub dry_run: bool,
 }
@@ -56,7 +55,7 @@ impl Ask for DescribeInstanceTypes {
 impl Read for DescribeInstanceTypes {
     type Answer = Page<InstanceType>;
 
-    /// One name that does not exist lets the whole request fail, and the message names all of them (public issue
+    /// One unknown name fails the whole request, and the message names all unknown ones (public issue
     /// scylladb/scylla-cluster-tests#12419). The page size is 5 to 100 (service model, `DITMaxResults`).
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
         let unknown: Vec<&str> = self

@@ -14,11 +14,11 @@ use crate::model::{
     StateReason, Tags,
 };
 
-/// For how long a terminated instance can still be described: "usually less than one hour" ("Terminate Amazon EC2
+/// The time for which a terminated instance can be described: "usually less than one hour" ("Terminate Amazon EC2
 /// instances", EC2 User Guide).
 const TERMINATED_VISIBLE_FOR: Duration = Duration::from_secs(3600);
 
-/// An instance as a Describe call shows it: with its interfaces, the primary one first.
+/// An instance as in a Describe call: with its interfaces, the primary one first.
 #[derive(Debug, Clone)]
 pub struct InstanceView {
     pub instance: Arc<Instance>,
@@ -44,19 +44,19 @@ impl InstanceView {
         }
     }
 
-    /// That of the primary interface (assumed); a terminated instance has none.
+    /// The value of the primary interface (assumed). A terminated instance has none.
     pub fn source_dest_check(&self) -> Option<bool> {
         self.primary().map(|primary| primary.source_dest_check)
     }
 
-    /// Address, groups and the like of an instance are those of its primary interface.
+    /// The address, the groups and similar values of an instance are those of its primary interface.
     pub fn primary(&self) -> Option<&InterfaceView> {
         self.interfaces.iter().find(|interface| interface.attachment.as_ref().is_some_and(Attachment::is_primary))
     }
 }
 
-/// The filters of DescribeInstances in the service model, as far as a simulated instance has the attribute; those that
-/// begin with `network-interface.` are the interfaces' own.
+/// The filters of DescribeInstances in the service model that apply to a simulated instance. Those that begin with
+/// `network-interface.` apply to its interfaces.
 impl Filterable for InstanceView {
     const FILTERS: FilterTable<Self> = &[
         ("availability-zone", |instance| one(&instance.availability_zone)),
@@ -127,7 +127,7 @@ impl Read for DescribeInstances {
     }
 }
 
-/// An instance as DescribeInstanceStatus shows it.
+/// An instance as in DescribeInstanceStatus.
 #[derive(Debug, Clone)]
 pub struct InstanceStatusView {
     pub instance: Arc<Instance>,
@@ -171,7 +171,7 @@ pub struct DescribeInstanceStatus {
 }
 
 impl DescribeInstanceStatus {
-    /// The status of these instances, in whatever state they are.
+    /// The status of these instances in any state.
     pub fn of<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
         Self { selection: Selection::ids(ids), include_all_instances: true, dry_run: false }
     }
@@ -202,7 +202,7 @@ impl Read for DescribeInstanceStatus {
     }
 }
 
-/// What StartInstances, StopInstances and TerminateInstances answer for each instance.
+/// The answer of StartInstances, StopInstances and TerminateInstances for each instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateChange {
     pub instance_id: String,
@@ -239,7 +239,7 @@ macro_rules! instance_change {
 
 instance_change!(StartInstances);
 instance_change!(
-    /// `Force` and `SkipOsShutdown` are accepted on the wire and make no difference: how long a stop takes is
+    /// `Force` and `SkipOsShutdown` are accepted on the wire and have no effect. A stop takes
     /// [`Timings::stop`](super::Timings).
     StopInstances
 );
@@ -252,9 +252,9 @@ impl Change for StartInstances {
         check_instances(world, &self.instance_ids)
     }
 
-    /// Only a stopped instance can be started; for a pending or running one nothing is done.
+    /// Only a stopped instance can be started. A pending or running one stays as it is.
     ///
-    /// Assumed: the latter, and that one instance which can't be started lets the whole request fail.
+    /// Assumed: the latter, and that one instance that cannot be started fails the whole request.
     fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
         change_state(world, &self.instance_ids, |instance| match instance.state {
             InstanceState::Stopped if instance.capacity == Capacity::RefusedAtOnce => Err(no_capacity(instance)),
@@ -272,7 +272,7 @@ impl Change for StopInstances {
         check_instances(world, &self.instance_ids)
     }
 
-    /// Assumed: a pending instance can't be stopped; stopping what is stopping or stopped is accepted.
+    /// Assumed: a pending instance cannot be stopped, and a repeated stop is accepted.
     fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
         change_state(world, &self.instance_ids, |instance| match instance.state {
             InstanceState::Running => Ok(Some(InstanceState::Stopping)),
@@ -351,7 +351,7 @@ fn no_capacity(instance: &Instance) -> ApiError {
     )
 }
 
-/// Decides about all instances first, then changes those that have to change.
+/// Decides about all instances first, and then changes them.
 fn change_state(
     world: &mut World,
     ids: &[String],
@@ -370,7 +370,7 @@ fn change_state(
 }
 
 impl World {
-    /// Puts an instance into a state of transition and begins the process that ends it.
+    /// Puts an instance into a transitional state and begins the process that ends it.
     fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
         let (now, timings) = (self.now, self.region.timings);
         if state != InstanceState::Pending {
@@ -400,10 +400,10 @@ impl World {
         if unchanged { self.region_mut().instance_mut(id).ok() } else { None }
     }
 
-    /// The instance runs, in most cases on another host than before ("Stop and start Amazon EC2 instances", EC2 User
-    /// Guide): its checks begin anew, and its device indexes are free.
+    /// The instance runs, usually on another host ("Stop and start Amazon EC2 instances", EC2 User Guide): its checks
+    /// begin again, and its device indexes are free.
     ///
-    /// Assumed: it hangs no longer.
+    /// Assumed: it no longer hangs.
     pub(crate) fn complete_boot(&mut self, id: &str, transition: u32) {
         let checks_take = self.region.timings.checks;
         let Some(instance) = self.in_transition(id, transition) else { return };
@@ -429,7 +429,7 @@ impl World {
         }
     }
 
-    /// Checks that somebody has set meanwhile are left as they are.
+    /// Checks that somebody has set meanwhile stay as they are.
     pub(crate) fn complete_checks(&mut self, id: &str, transition: u32) {
         let Some(instance) = self.in_transition(id, transition) else { return };
         let attached_ebs = instance.attached_ebs_check.as_mut();
@@ -442,7 +442,7 @@ impl World {
 
     /// A stopped instance keeps its interfaces ("Stop and start Amazon EC2 instances", EC2 User Guide).
     ///
-    /// Assumed: a detach that hung comes to its end.
+    /// Assumed: a hanging detach ends.
     pub(crate) fn complete_stop(&mut self, id: &str, transition: u32) {
         let detach_takes = self.region.timings.detach;
         let Some(instance) = self.in_transition(id, transition) else { return };
@@ -455,8 +455,8 @@ impl World {
         }
     }
 
-    /// Interfaces with DeleteOnTermination go with the instance; the others become `available` some time later, the
-    /// primary one included. Until then they are `in-use` (public issues: AndrewGuenther/fck-nat#43,
+    /// Interfaces with DeleteOnTermination are deleted with the instance. The others, including the primary one, become
+    /// `available` some time later. Until then they are `in-use` (public issues: AndrewGuenther/fck-nat#43,
     /// hashicorp/terraform-provider-aws#27513).
     pub(crate) fn complete_terminate(&mut self, id: &str, transition: u32) {
         let release_takes = self.region.timings.release;
@@ -599,7 +599,7 @@ mod tests {
         }
         let early = world.attach(names::INTERFACE, names::STANDBY, 1);
         assert_eq!(code(early), "InvalidNetworkInterface.InUse");
-        // What is being released already can be detached as often as one likes, but not a primary interface.
+        // A secondary interface that is being released can be detached any number of times; a primary one cannot.
         world.act(DetachNetworkInterface::of(names::ATTACHMENT)).unwrap();
         let primary_attachment = world.attachment_of(&primary).unwrap().id.clone();
         assert_eq!(code(world.act(DetachNetworkInterface::of(primary_attachment))), "OperationNotPermitted");
@@ -703,7 +703,7 @@ mod tests {
             ("instance-id", names::STANDBY, vec![names::STANDBY]),
             ("maintenance-options.auto-recovery", "disabled", vec![names::STANDBY]),
             ("source-dest-check", "false", vec![names::STANDBY]),
-            // The group of the license interface is not that of the instance.
+            // The group of the license interface is not a group of the instance.
             ("instance.group-id", names::GROUP, vec![]),
         ] {
             let describe = DescribeInstances { selection: Selection::filter(name, [value]), dry_run: false };

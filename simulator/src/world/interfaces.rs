@@ -13,7 +13,7 @@ use crate::model::{
     Region, Tags, ids,
 };
 
-/// An interface as a Describe call shows it: with the Elastic IP that is on it.
+/// An interface as in a Describe call: with its Elastic IP.
 #[derive(Debug, Clone)]
 pub struct InterfaceView {
     pub interface: Arc<Interface>,
@@ -44,7 +44,7 @@ impl InterfaceView {
         }
     }
 
-    /// The Elastic IP and its association, which are there together or not at all.
+    /// The Elastic IP and its association. Both are present or both are absent.
     pub fn association(&self) -> Option<(&Address, &Association)> {
         let address = self.address.as_deref()?;
         Some((address, address.association.as_ref()?))
@@ -60,8 +60,7 @@ fn status(region: &Region, interface: &Interface) -> &'static str {
     }
 }
 
-/// The filters that the service model lists for DescribeNetworkInterfaces, as far as a simulated interface has the
-/// attribute.
+/// The filters of DescribeNetworkInterfaces in the service model that apply to a simulated interface.
 impl Filterable for InterfaceView {
     const FILTERS: FilterTable<Self> = &[
         ("addresses.association.owner-id", |eni| maybe(eni.association().map(|_| &eni.home.account))),
@@ -149,7 +148,7 @@ pub struct AttachNetworkInterface {
 }
 
 impl AttachNetworkInterface {
-    /// The network card; 0 unless another one is named.
+    /// The network card. The default is 0.
     fn card(&self) -> u32 {
         self.network_card_index.unwrap_or(0)
     }
@@ -197,7 +196,7 @@ impl Change for AttachNetworkInterface {
     /// free, in the instance's Availability Zone and VPC; the instance is running ("hot attach") or stopped ("warm
     /// attach"), has the device index free and room for one more interface.
     ///
-    /// Assumed: the order of the checks, and the codes for another VPC and for a wrong network card.
+    /// Assumed: the order of the checks, and the codes for another VPC and for an invalid network card.
     fn change(&self, world: &mut World) -> Result<Attached, ApiError> {
         let region = world.region();
         let interface = region.interface(&self.network_interface_id)?;
@@ -237,7 +236,7 @@ impl Change for AttachNetworkInterface {
 }
 
 impl AttachNetworkInterface {
-    /// Network card, device index and number of interfaces; interfaces still on their way out count.
+    /// Checks the network card, the device index and the number of interfaces. Detaching interfaces count.
     fn check_room(&self, region: &Region, instance: &Instance) -> Result<(), ApiError> {
         let instance_type = region.instance_type(&instance.instance_type)?;
         if self.network_card_index.is_none()
@@ -338,8 +337,8 @@ impl Change for DetachNetworkInterface {
     /// `network-interface-attachments`); a primary one never, whatever the state of its instance: public issues and
     /// code show `OperationNotPermitted` for running and for dying instances.
     ///
-    /// Assumed: an attachment that is `attaching` can't be detached yet (`IncorrectState`); detaching what is already
-    /// `detaching` is accepted and changes nothing, unless Force ends a detach that hung.
+    /// Assumed: an `attaching` attachment cannot be detached yet (`IncorrectState`). A repeated detach of a `detaching`
+    /// one is accepted and changes nothing, except that Force ends a hanging detach.
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
         let region = world.region();
         let (interface, attachment) = region.attachment(&self.attachment_id)?;
@@ -411,7 +410,7 @@ impl World {
         self.change_attached(attachment_id, |interface| interface.attachment = None);
     }
 
-    /// Changes the interface that has the attachment, if there still is one.
+    /// Changes the interface with the attachment, if it still exists.
     fn change_attached(&mut self, attachment_id: &str, change: impl FnOnce(&mut Interface)) {
         let Ok((interface, _)) = self.region.attachment(attachment_id) else { return };
         let id = interface.id.clone();
@@ -462,8 +461,8 @@ impl Ask for ModifyNetworkInterfaceAttribute {
 impl Change for ModifyNetworkInterfaceAttribute {
     type Answer = ();
 
-    /// The attachment has to be the interface's present one; groups have to exist and to be of the interface's VPC,
-    /// and there has to be one at least (service model, `Groups`).
+    /// The attachment must be the current one of the interface. There must be at least one group, and the groups must
+    /// exist in the VPC of the interface (service model, `Groups`).
     fn check(&self, world: &World) -> Result<(), ApiError> {
         let region = world.region();
         let interface = region.interface(&self.network_interface_id)?;

@@ -1,9 +1,9 @@
-//! The kinds of operations: a read, a look, a change.
+//! The kinds of operations: [`Read`], [`Look`] and [`Change`].
 
 use super::{parameters::Parameters, state::World};
 use crate::model::{ApiError, Region};
 
-/// What every request has.
+/// The common part of all requests.
 pub(crate) trait Ask {
     fn dry_run(&self) -> bool {
         false
@@ -11,13 +11,13 @@ pub(crate) trait Ask {
     fn parameters(&self) -> Parameters;
 }
 
-/// A request that changes nothing, so it can also be answered from the past.
+/// A request that changes nothing and can be answered from the past.
 pub(crate) trait Read: Ask {
     type Answer;
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError>;
 }
 
-/// A request that changes nothing, but of which no past is kept: it is always answered from the present. SNS and
+/// A request that changes nothing and is always answered from the present, because no past is kept for it. SNS and
 /// Systems Manager have no dry runs.
 pub(crate) trait Look: Ask {
     type Answer;
@@ -28,15 +28,15 @@ pub(crate) trait Look: Ask {
 pub(crate) trait Change: Ask {
     type Answer;
 
-    /// What is looked at before a dry run is answered: form and existence of what is named.
+    /// The checks of a dry run: the form and the existence of the named resources.
     ///
-    /// A dry run "checks whether you have the required permissions for the action, without actually making the
-    /// request" (service model, `DryRun`). Permissions are looked at before anything else; that is the simulation's
-    /// affair, see [`Disruption::Deny`](crate::Disruption::Deny).
+    /// A dry run "checks whether you have the required permissions for the action, without actually making the request"
+    /// (service model, `DryRun`). Permissions come first; the simulation checks them, see
+    /// [`Disruption::Deny`](crate::Disruption::Deny).
     ///
-    /// Assumed: the order of the rest. That a dry run needs existing resources follows from permissions being per
-    /// resource. Whether it also needs them to be in the right state, see
-    /// [`Assumptions::dry_run_needs_state`](crate::model::Assumptions::dry_run_needs_state).
+    /// Assumed: the order of the other checks. A dry run needs existing resources, because permissions are per
+    /// resource. See [`Assumptions::dry_run_needs_state`](crate::model::Assumptions::dry_run_needs_state) for their
+    /// state.
     fn check(&self, _world: &World) -> Result<(), ApiError> {
         Ok(())
     }

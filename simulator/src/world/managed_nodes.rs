@@ -1,4 +1,4 @@
-//! What Systems Manager knows of the instances: DescribeInstanceInformation.
+//! The instances in Systems Manager: DescribeInstanceInformation.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::model::{Agent, ApiError, Instance, InstanceState, Region, ids};
 
-/// An instance as DescribeInstanceInformation shows it.
+/// An instance as in DescribeInstanceInformation.
 #[derive(Debug, Clone)]
 pub struct ManagedNode {
     pub instance: Arc<Instance>,
@@ -63,8 +63,8 @@ impl Read for DescribeInstanceInformation {
     /// node ID that isn't valid or a node that you don't own, you receive an error" (service model). An instance that
     /// has no agent does not appear. `MaxResults` is from 5 to 50 (service model, `MaxResultsEC2Compatible`).
     ///
-    /// Assumed: the error is `InvalidInstanceId`; filters compare whole values; an instance on its way up or down is
-    /// shown as `ConnectionLost`. Of the filters, `InstanceIds`, `PingStatus` and `ResourceType` are simulated.
+    /// Assumed: the error is `InvalidInstanceId`; filters compare whole values; an instance that is starting or
+    /// stopping has `ConnectionLost`. Of the filters, `InstanceIds`, `PingStatus` and `ResourceType` are simulated.
     fn read(&self, region: &Region) -> Result<Self::Answer, ApiError> {
         for filter in &self.filters {
             check_filter(region, filter)?;
@@ -123,8 +123,8 @@ fn matches(node: &ManagedNode, filter: &Filter) -> bool {
 /// `ResourceType` of an instance (service model).
 pub(crate) const RESOURCE_TYPE: &str = "EC2Instance";
 
-/// The words are those of public issues (aws-samples/eks-security-compromised-cluster-remediation#12); which of many
-/// reasons it is they do not say.
+/// The message is from public issues (aws-samples/eks-security-compromised-cluster-remediation#12). It does not tell
+/// the reason.
 pub(crate) fn not_valid<'a>(ids: impl IntoIterator<Item = &'a String>) -> ApiError {
     let ids: Vec<&str> = ids.into_iter().map(String::as_str).collect();
     ApiError::client("InvalidInstanceId", format!("Instances [[{}]] not in a valid state for account", ids.join(", ")))
@@ -139,7 +139,7 @@ pub(crate) fn check_instance_id(member: &str, id: &str) -> Result<(), ApiError> 
 }
 
 impl World {
-    /// The agent is installed, removed, loses its connection or finds it again.
+    /// Sets the state of the agent.
     pub fn set_agent(&mut self, instance_id: &str, agent: Agent) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.agent = agent;
         Ok(())

@@ -1,17 +1,17 @@
 //! The world: EC2, SNS and Systems Manager as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
 //! data.
 //!
-//! From the ground up, each of these knows only what stands before it:
+//! From the ground up, each file uses only those before it:
 //!
-//! - `state`: the [`World`], and what was and is due in it.
-//! - `parameters`, `select` and `kinds`: what operations have in common. How calls are told apart; ids, filters and
-//!   pages; and what a read, a look and a change are.
+//! - `state`: the [`World`], with its past and its scheduled processes.
+//! - `parameters`, `select` and `kinds`: the common parts of operations. The parameters of calls for the journal; ids,
+//!   filters and pages; reads, looks and changes.
 //! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`,
 //!   `rules`, `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`,
-//!   `managed_nodes` and `commands`; and `token_servers`, which is what runs on the instances.
-//! - `operations`, the list of them all, which ties each request to its answer; and `processes`, what AWS does by
-//!   itself.
-//! - `calls`, what is asked of a world, and `actors`, what others do to it.
+//!   `managed_nodes` and `commands`; and `token_servers`, the programs on the instances.
+//! - `operations`, the list of all operations, which ties each request to its answer; and `processes`, the steps that AWS
+//!   takes by itself.
+//! - `calls`, the entry for calls, and `actors`, the actions of others.
 
 mod actors;
 mod addresses;
@@ -69,7 +69,7 @@ pub use self::{
     tags::{CreateTags, DeleteTags},
     topics::{CreateTopic, Publish, Published},
 };
-// What there is: the values that the operations read and change.
+// The values that the operations read and change.
 pub use crate::model::{
     Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
     Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface, Message,
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// A request that may or may not make sense.
+    /// A request that may be invalid.
     fn any_request(random: &mut Ids) -> Request {
         let mut one_of = |choices: &[&str]| choices[random.next() as usize % choices.len()].to_owned();
         let instances = [names::HOLDER, names::STANDBY, names::THIRD, "i-0aaaaaaaaaaaaaaa9"];
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// What is true of EC2 whatever is called.
+    /// Checks the invariants of EC2.
     fn check_laws(world: &World) {
         let region = world.region();
         let mut places = std::collections::BTreeSet::new();
@@ -218,7 +218,10 @@ mod tests {
                 assert!(region.interface(&association.interface_id).is_ok(), "on nothing: {association:?}");
             }
         }
-        assert!(region.interface(names::INTERFACE).is_ok(), "an interface that goes with no instance is never lost");
+        assert!(
+            region.interface(names::INTERFACE).is_ok(),
+            "an interface without DeleteOnTermination is never deleted"
+        );
         for command in world.commands() {
             assert_eq!(command.status.is_over(), command.ended_at.is_some(), "{command:?}");
             assert!(command.started_at.is_none_or(|start| start >= command.sent_at), "{command:?}");
@@ -245,7 +248,7 @@ mod tests {
             for _ in 0..200 {
                 now += Duration::from_millis(random.next() % 3000);
                 let mut request = any_request(&mut random);
-                // Half of the detaches name the attachment that is there.
+                // Half of the detaches name the existing attachment.
                 if let (Request::DetachNetworkInterface(detach), Some(attachment)) =
                     (&mut request, world.attachment_of(names::INTERFACE))
                     && now.as_millis().is_multiple_of(2)

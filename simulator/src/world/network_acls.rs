@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{ApiError, Home, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Region, Tags};
 
-/// A network ACL as DescribeNetworkAcls shows it.
+/// A network ACL as in DescribeNetworkAcls.
 #[derive(Debug, Clone)]
 pub struct NetworkAclView {
     pub acl: Arc<NetworkAcl>,
@@ -27,7 +27,7 @@ impl Deref for NetworkAclView {
     }
 }
 
-/// What a filter compares.
+/// The values that a filter compares.
 impl NetworkAclEntry {
     fn protocol_names(&self) -> Vec<String> {
         let name = match self.protocol.as_str() {
@@ -48,7 +48,7 @@ fn of_associations(acl: &NetworkAclView, fact: impl Fn(&NetworkAclAssociation) -
     acl.associations.iter().map(fact).collect()
 }
 
-/// The filters of DescribeNetworkAcls in the service model, as far as a simulated ACL has the attribute.
+/// The filters of DescribeNetworkAcls in the service model that apply to a simulated ACL.
 impl Filterable for NetworkAclView {
     const FILTERS: FilterTable<Self> = &[
         ("association.association-id", |acl| of_associations(acl, |association| association.id.clone())),
@@ -110,9 +110,9 @@ impl Read for DescribeNetworkAcls {
     }
 }
 
-/// # Other people's work on network ACLs
+/// # Actions of others on network ACLs
 impl World {
-    /// Somebody adds an entry, or replaces the one with its number.
+    /// Adds an entry, or replaces the one with its number.
     pub fn put_network_acl_entry(&mut self, acl_id: &str, entry: NetworkAclEntry) -> Result<(), ApiError> {
         self.region_mut().network_acl_mut(acl_id)?.put(entry);
         Ok(())
@@ -212,7 +212,7 @@ mod tests {
         let expected = (names::DEFAULT_NETWORK_ACL.to_owned(), true, lines);
         assert_eq!(acl_of(&mut world, names::SUBNET), expected);
 
-        // The same by somebody's hand.
+        // The same as an action of somebody else.
         let mut world = pair().world();
         let everywhere = IpNet::V4(Ipv4Net::default());
         for (egress, ports) in [(false, (27007, 27007)), (true, (1024, 65535))] {

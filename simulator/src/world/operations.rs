@@ -1,4 +1,4 @@
-//! All operations, as typed requests and answers, and which of their kinds each is.
+//! All operations as typed requests and answers, each with its kind.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::model::{ApiError, InstanceType, Region, Subscription};
 
-/// The service that an operation belongs to.
+/// The service of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
     Ec2,
@@ -55,7 +55,7 @@ impl fmt::Display for Service {
 pub trait Operation: Into<Request> {
     type Answer;
 
-    /// Takes the answer out of the enum; none if it answers another operation.
+    /// Takes the answer out of the enum, or returns `None` if it answers another operation.
     fn unwrap(answer: Answer) -> Option<Self::Answer>;
 }
 
@@ -65,7 +65,7 @@ macro_rules! operations {
         #[derive(Debug, Clone)]
         pub enum Request { $($name($name),)* }
 
-        /// The answer to a request, under the request's name.
+        /// The answer to a request, with the name of the request.
         #[derive(Debug, Clone)]
         pub enum Answer { $($name($answer),)* }
 
@@ -109,8 +109,8 @@ macro_rules! operations {
                 match self { $(Self::$name(request) => Ok(Answer::$name(operations!(@$kind request, world)?)),)* }
             }
 
-            /// The answer from a Region as it was some time ago; none for a request that changes something or is about
-            /// what no Region has: topics, documents, commands.
+            /// The answer from an earlier state of the Region. `None` for a change, and for topics, documents and
+            /// commands, which a Region does not have.
             pub(crate) fn read(&self, region: &Region) -> Option<Result<Answer, ApiError>> {
                 match self {
                     $(operations!(@pattern $kind $name request) => operations!(@past $kind $name request, region),)*

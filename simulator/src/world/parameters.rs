@@ -1,8 +1,8 @@
-//! What tells one call from another.
+//! The parameters of calls for the journal.
 
 use std::fmt;
 
-/// The parameters that tell one call from another, for the journal and for whoever decides about disruptions.
+/// The parameters that distinguish calls, for the journal and for disruptions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(&'static str, String)>);
 
@@ -31,7 +31,7 @@ impl Parameters {
         }
     }
 
-    /// A list in one value; nothing for an empty list.
+    /// A list as one value, or nothing for an empty list.
     pub(crate) fn and_list(self, name: &'static str, values: &[String]) -> Self {
         if values.is_empty() { self } else { self.and(name, values.join(",")) }
     }

@@ -1,4 +1,4 @@
-//! What AWS does by itself, at its time.
+//! The processes of AWS.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use super::state::World;
 use crate::model::Process;
 
 impl World {
-    /// Does everything that is due until `now`.
+    /// Takes all steps that are due until `now`.
     pub fn advance(&mut self, now: Duration) {
         while self.step(now).is_some() {}
         self.now = self.now.max(now);
     }
 
-    /// Does the next thing that is due until `now`, at its own time.
+    /// Takes the next step that is due until `now`, at its own time.
     pub(crate) fn step(&mut self, now: Duration) -> Option<Process> {
         let entry = self.agenda.first_entry()?;
         let (due, _) = *entry.key();
@@ -25,7 +25,7 @@ impl World {
         Some(process)
     }
 
-    /// When something will happen by itself.
+    /// The time of the next step.
     pub fn next_due(&self) -> Option<Duration> {
         self.agenda.keys().next().map(|(due, _)| *due)
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{ApiError, Home, Region, Route, RouteDestination, RouteState, RouteTable, Tags};
 
-/// A route table as DescribeRouteTables shows it.
+/// A route table as in DescribeRouteTables.
 #[derive(Debug, Clone)]
 pub struct RouteTableView {
     pub table: Arc<RouteTable>,
@@ -27,7 +27,7 @@ impl Deref for RouteTableView {
     }
 }
 
-/// What the filters compare.
+/// The values that the filters compare.
 impl Route {
     fn target_in(&self, member: &str) -> Option<String> {
         (self.target_member() == member).then(|| self.target.clone())
@@ -46,9 +46,9 @@ fn of_routes(table: &RouteTableView, fact: impl Fn(&Route) -> Option<String>) ->
     table.routes.iter().filter_map(fact).collect()
 }
 
-/// The filters of DescribeRouteTables in the service model, as far as a simulated table has the attribute. A subnet
-/// that is associated only implicitly is not found by `association.subnet-id`: "This command does not return the subnet
-/// ID for implicit associations".
+/// The filters of DescribeRouteTables in the service model that apply to a simulated table. `association.subnet-id`
+/// does not find an implicitly associated subnet: "This command does not return the subnet ID for implicit
+/// associations".
 impl Filterable for RouteTableView {
     const FILTERS: FilterTable<Self> = &[
         ("association.main", |table| table.associations.iter().flat_map(|a| one(a.is_main())).collect()),
@@ -84,7 +84,7 @@ pub struct DescribeRouteTables {
 }
 
 impl DescribeRouteTables {
-    /// The table with which the subnet is explicitly associated, if there is one.
+    /// The table with which the subnet is explicitly associated, if any.
     pub fn of_subnet(subnet_id: impl Into<String>) -> Self {
         Self { selection: Selection::filter("association.subnet-id", [subnet_id]), dry_run: false }
     }
@@ -116,15 +116,15 @@ impl Read for DescribeRouteTables {
     }
 }
 
-/// # Other people's work on route tables
+/// # Actions of others on route tables
 impl World {
-    /// The target of a route has gone, or is back.
+    /// Sets whether the target of a route is available.
     pub fn set_route_state(&mut self, table_id: &str, destination: &str, state: RouteState) -> Result<(), ApiError> {
         self.route_mut(table_id, destination)?.state = state;
         Ok(())
     }
 
-    /// Somebody sends a destination elsewhere.
+    /// Sets the target of a route.
     pub fn replace_route(&mut self, table_id: &str, destination: &str, target: &str) -> Result<(), ApiError> {
         let route = self.route_mut(table_id, destination)?;
         (route.target, route.state) = (target.to_owned(), RouteState::Active);

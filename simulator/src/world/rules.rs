@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{ApiError, Home, Region, RuleSource, SecurityGroupRule, Tags, ids};
 
-/// A rule as DescribeSecurityGroupRules shows it: with its group.
+/// A rule as in DescribeSecurityGroupRules: with its group.
 #[derive(Debug, Clone)]
 pub struct RuleView {
     pub rule: SecurityGroupRule,
@@ -145,8 +145,8 @@ impl Change for AuthorizeSecurityGroupIngress {
         self.rules(world.region()).map(drop)
     }
 
-    /// One rule for each source. If one of them is there already, none is added: `InvalidPermission.Duplicate`, also
-    /// for another way to write the same network.
+    /// Adds one rule for each source. If one of them already exists, none is added: `InvalidPermission.Duplicate`, also
+    /// for the same network in another notation.
     ///
     /// Assumed: all or nothing.
     fn change(&self, world: &mut World) -> Result<Self::Answer, ApiError> {
@@ -175,7 +175,7 @@ impl Change for AuthorizeSecurityGroupIngress {
 }
 
 impl AuthorizeSecurityGroupIngress {
-    /// The rules that the permissions amount to, without ids.
+    /// The rules of the permissions, without ids.
     fn rules(&self, region: &Region) -> Result<Vec<SecurityGroupRule>, ApiError> {
         if self.permissions.is_empty() {
             return Err(ApiError::missing_parameter("IpPermissions"));
@@ -220,7 +220,7 @@ impl IpPermission {
     /// "Specifying -1 or a protocol number other than tcp, udp, icmp, or icmpv6 allows traffic on all ports, regardless
     /// of any port range you specify" (service model, `IpPermission$IpProtocol`).
     ///
-    /// Assumed: the numbers of those four are stored under their names, and all ports are stored as -1.
+    /// Assumed: EC2 stores the names of these four instead of their numbers, and -1 for all ports.
     fn protocol_and_ports(&self) -> Result<(String, i32, i32), ApiError> {
         let protocol = match self.protocol.as_str() {
             "" => return Err(ApiError::missing_parameter("IpProtocol")),
@@ -251,7 +251,7 @@ impl IpPermission {
 }
 
 impl SecurityGroupRule {
-    /// The same rule, whatever its id and its description.
+    /// Whether two rules are the same, apart from their ids and descriptions.
     fn is_same(&self, other: &Self) -> bool {
         let key = |rule: &Self| (rule.egress, rule.protocol.clone(), rule.from_port, rule.to_port, rule.source.clone());
         key(self) == key(other)

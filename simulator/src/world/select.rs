@@ -1,12 +1,12 @@
-//! How Describe calls choose: ids, filters, pages.
+//! The selection of Describe calls: ids, filters, pages.
 
 use std::collections::BTreeSet;
 
 use super::parameters::Parameters;
 use crate::model::{ApiError, Assumptions, Tags};
 
-/// A filter: any of its values matches, and all filters of a request have to. Values are case-sensitive and take the
-/// wildcards `*` and `?` ("List and filter using the CLI and API", EC2 User Guide).
+/// A filter. One of its values must match, and all filters of a request must match. Values are case-sensitive and may
+/// have the wildcards `*` and `?` ("List and filter using the CLI and API", EC2 User Guide).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     pub name: String,
@@ -19,7 +19,7 @@ impl Filter {
     }
 }
 
-/// What every Describe call that has pages takes.
+/// The common parameters of Describe calls with pages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     pub ids: Vec<String>,
@@ -87,11 +87,11 @@ impl Selection {
 #[derive(Debug, Clone)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Present if there are more.
+    /// The token of the next page, if there is one.
     pub next_token: Option<String>,
 }
 
-/// A token is the position of the next item and a digest that keeps clients from making tokens of their own.
+/// A token is the position of the next item and a digest, so that clients cannot invent tokens.
 fn token_for(offset: usize) -> String {
     format!("{offset:016x}{:016x}", digest(offset))
 }
@@ -108,19 +108,19 @@ fn digest(offset: usize) -> u64 {
     (offset as u64 ^ 0x5bd1_e995_9d1b_54a5).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Takes from a resource the values that a filter is compared with: none if it lacks the attribute.
+/// Returns the values of a resource for a filter, or none if it lacks the attribute.
 pub(crate) type Facts<T> = Box<dyn Fn(&T) -> Vec<String>>;
 
 /// The filters of a kind of resource, by name.
 pub(crate) type FilterTable<T> = &'static [(&'static str, fn(&T) -> Vec<String>)];
 
-/// Something that filters can be applied to.
+/// A resource that can be filtered.
 pub(crate) trait Filterable: Sized + 'static {
     const FILTERS: FilterTable<Self>;
 
     fn tags(&self) -> &Tags;
 
-    /// None for a filter that the resource's Describe call does not have. `tag:KEY` and `tag-key` all of them have.
+    /// `None` for a filter that the Describe call does not have. All of them have `tag:KEY` and `tag-key`.
     fn facts(filter: &str) -> Option<Facts<Self>> {
         plain_facts(filter)
     }
@@ -139,7 +139,7 @@ pub(crate) fn plain_facts<T: Filterable>(filter: &str) -> Option<Facts<T>> {
     Some(Box::new(facts))
 }
 
-/// The values of an attribute that is always there.
+/// The values of an attribute that is always present.
 pub(crate) fn one(fact: impl ToString) -> Vec<String> {
     vec![fact.to_string()]
 }
@@ -149,9 +149,9 @@ pub(crate) fn maybe(fact: Option<impl ToString>) -> Vec<String> {
     fact.map(|fact| fact.to_string()).into_iter().collect()
 }
 
-/// What a selection chooses: the resources with its ids, or all, of which those remain that match its filters.
+/// The selected resources: those with the ids, or all, that match the filters.
 ///
-/// An id that names nothing is an error, and so is a filter that does not exist, even if there is nothing to filter.
+/// An unknown id is an error, and so is an unknown filter, even if there is nothing to filter.
 pub(crate) fn choose<'a, T: 'a, V: Filterable>(
     selection: &Selection,
     find: impl Fn(&str) -> Result<&'a T, ApiError>,
@@ -181,7 +181,7 @@ pub(crate) fn choose<'a, T: 'a, V: Filterable>(
     Ok(chosen)
 }
 
-/// Matches `*` against any characters and `?` against one, in time linear in the text for each `*`.
+/// Matches `*` against any characters and `?` against one, in linear time for each `*`.
 fn wildcard_match(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);

@@ -1,4 +1,4 @@
-//! The world itself: what there is now, what there was, and what is due.
+//! The state of the world: the present, the past, and the scheduled processes.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,12 +7,12 @@ use std::{
 
 use crate::model::{Attachment, Commands, Documents, Ids, Interface, Process, Region, TokenServers, Topics};
 
-/// How many changes back the past can be read.
+/// The number of past changes that stay readable.
 const HISTORY_LENGTH: usize = 512;
 
-/// Tells the seed of the subscriptions' ids from the others.
+/// Makes the seed of the subscription ids differ from the others.
 const SUBSCRIPTIONS: u64 = 0x5b5c;
-/// The same for the commands' ids.
+/// The same for the command ids.
 const COMMANDS: u64 = 0xc033;
 
 /// EC2, SNS and Systems Manager, for one account in one Region.
@@ -36,15 +36,15 @@ pub struct World {
     pub(super) commands: Commands,
     pub(super) token_servers: TokenServers,
     pub(super) ids: Ids,
-    /// Of their own, so that a topic more does not change the names of everything else.
+    /// A separate generator, so that another topic does not change all other ids.
     pub(super) subscription_ids: Ids,
     /// The same for commands.
     pub(super) command_ids: Ids,
     pub(super) now: Duration,
-    /// What AWS will do by itself, by time and, within one moment, in the order in which it was begun.
+    /// The scheduled processes of AWS by time and, at the same time, in the order in which they began.
     pub(super) agenda: BTreeMap<(Duration, u64), Process>,
     pub(super) begun: u64,
-    /// The Region as it was until a moment, oldest first.
+    /// Earlier states of the Region, each with its end, oldest first.
     pub(super) past: VecDeque<(Duration, Region)>,
     pub(super) revision: u64,
 }
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    /// AWS ends this by itself after that time.
+    /// Schedules a process of AWS that ends after this time.
     pub(super) fn begin(&mut self, takes: Duration, process: Process) {
         self.begun += 1;
         self.agenda.insert((self.now.saturating_add(takes), self.begun), process);
@@ -79,7 +79,7 @@ impl World {
         self.now
     }
 
-    /// Goes up with every change, whoever made it.
+    /// A number that grows with every change.
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -88,7 +88,7 @@ impl World {
         &self.region
     }
 
-    /// Every change of EC2's state goes through here, and so into the past.
+    /// Changes EC2's state and keeps the earlier one. Every change uses this method.
     pub(super) fn region_mut(&mut self) -> &mut Region {
         self.revision += 1;
         if self.past.back().is_none_or(|(until, _)| *until < self.now) {
@@ -100,7 +100,7 @@ impl World {
         &mut self.region
     }
 
-    /// The Region as it was `age` ago, or at the beginning if there was no such time.
+    /// The Region of `age` ago, or of the beginning if `age` is longer than the simulation.
     pub(super) fn region_before(&self, age: Duration) -> &Region {
         let then = self.now.checked_sub(age);
         let was_valid = |until: Duration| then.is_none_or(|then| until > then);

@@ -9,12 +9,12 @@ use super::{
 };
 use crate::model::{ApiError, Home, Region, Subnet, Tags};
 
-/// A subnet as DescribeSubnets shows it.
+/// A subnet as in DescribeSubnets.
 #[derive(Debug, Clone)]
 pub struct SubnetView {
     pub subnet: Arc<Subnet>,
-    /// "The number of unused private IPv4 addresses in the subnet" (service model, `Subnet`). AWS keeps five of each
-    /// subnet for itself ("Subnet CIDR blocks", VPC User Guide).
+    /// "The number of unused private IPv4 addresses in the subnet" (service model, `Subnet`). AWS reserves five in each
+    /// subnet ("Subnet CIDR blocks", VPC User Guide).
     pub available_ip_address_count: u32,
     pub(crate) home: Arc<Home>,
 }
@@ -27,7 +27,7 @@ impl Deref for SubnetView {
     }
 }
 
-/// Addresses that AWS keeps of each subnet.
+/// The number of addresses that AWS reserves in each subnet.
 const RESERVED: u32 = 5;
 
 impl SubnetView {
@@ -44,7 +44,7 @@ impl SubnetView {
     }
 }
 
-/// The filters of DescribeSubnets in the service model, as far as a simulated subnet has the attribute.
+/// The filters of DescribeSubnets in the service model that apply to a simulated subnet.
 impl Filterable for SubnetView {
     const FILTERS: FilterTable<Self> = &[
         ("availability-zone", |subnet| one(&subnet.availability_zone)),

@@ -1,4 +1,4 @@
-//! What a topic is, and who gets its messages: GetTopicAttributes, ListSubscriptionsByTopic.
+//! Attributes and subscriptions of a topic: GetTopicAttributes, ListSubscriptionsByTopic.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::model::{ApiError, Standing, Subscription, Topic};
 
 /// "Each call returns a limited list of subscriptions, up to 100" (service model, ListSubscriptionsByTopic).
 const SUBSCRIPTIONS_ON_A_PAGE: usize = 100;
-/// How long it is shown ("How do I recreate a 'Deleted' Amazon SNS topic subscription", AWS re:Post).
+/// The time for which a deleted subscription is listed ("How do I recreate a 'Deleted' Amazon SNS topic subscription",
+/// AWS re:Post).
 const DELETED_VISIBLE_FOR: Duration = Duration::from_secs(72 * 3600);
 
 impl Subscription {
@@ -55,8 +56,8 @@ impl Ask for GetTopicAttributes {
 impl Look for GetTopicAttributes {
     type Answer = TopicAttributes;
 
-    /// `KmsMasterKeyId` is there if the topic is encrypted, `FifoTopic` and `ContentBasedDeduplication` if it is a FIFO
-    /// topic (service model, `GetTopicAttributesResponse`).
+    /// An encrypted topic has `KmsMasterKeyId`, and a FIFO topic has `FifoTopic` and `ContentBasedDeduplication`
+    /// (service model, `GetTopicAttributesResponse`).
     fn look(&self, world: &World) -> Result<TopicAttributes, ApiError> {
         let topic = world.topic(&self.topic_arn)?;
         let count = |is_wanted: fn(&Standing) -> bool| {
@@ -119,10 +120,9 @@ impl Look for ListSubscriptionsByTopic {
     }
 }
 
-/// # Other people's work on topics
+/// # Actions of others on topics
 impl World {
-    /// Somebody subscribes an endpoint. An e-mail address or a URL then is pending; what is in AWS itself is confirmed
-    /// at once.
+    /// Subscribes an endpoint. An email address or a URL is pending at first. An endpoint in AWS is confirmed at once.
     pub fn subscribe(&mut self, topic_arn: &str, protocol: &str, endpoint: &str) -> Result<(), ApiError> {
         let confirmed = !matches!(protocol, "email" | "email-json" | "http" | "https");
         self.add_subscription(topic_arn, protocol, endpoint, confirmed)
@@ -147,7 +147,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody follows the link in the mail.
+    /// Confirms a subscription, as with the link in the email.
     pub fn confirm_subscription(&mut self, topic_arn: &str, endpoint: &str) -> Result<(), ApiError> {
         for subscription in &mut self.topic_mut(topic_arn)?.subscriptions {
             if subscription.endpoint == endpoint && subscription.standing == Standing::Pending {
@@ -157,7 +157,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody follows the other link, which is in every message. The entry stays for a while.
+    /// Deletes a subscription, as with the link in every message. The entry stays for some time.
     pub fn unsubscribe(&mut self, topic_arn: &str, endpoint: &str) -> Result<(), ApiError> {
         let now = self.now();
         let of_endpoint = |subscription: &&mut Subscription| subscription.endpoint == endpoint;
@@ -169,7 +169,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody deletes the topic and all its subscriptions.
+    /// Deletes the topic and all its subscriptions.
     pub fn delete_topic(&mut self, topic_arn: &str) {
         self.topics_mut().remove(topic_arn);
     }
@@ -265,9 +265,9 @@ mod tests {
         assert_eq!(attributes(&mut world), expected("1", "0", "1"));
         world.confirm_subscription(names::TOPIC, "a@example.com").unwrap();
         world.unsubscribe(names::TOPIC, "a@example.com").unwrap();
-        assert_eq!(subscriptions(&mut world), [gone, queue.clone()], "what is gone is not confirmed again");
+        assert_eq!(subscriptions(&mut world), [gone, queue.clone()], "a deleted subscription is not confirmed again");
         world.advance(DELETED_VISIBLE_FOR);
-        assert_eq!(subscriptions(&mut world), [queue], "and is shown for three days");
+        assert_eq!(subscriptions(&mut world), [queue], "a deleted subscription is listed for three days");
     }
 
     #[test]

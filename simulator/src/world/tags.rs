@@ -11,7 +11,7 @@ use crate::model::ApiError;
 const MAX_TAGS: usize = 50;
 const LONGEST_VALUE: usize = 256;
 /// "Tag keys [...] accept a maximum of 127 Unicode characters. May not begin with `aws:`" (service model, `Tag$Key`).
-/// The guide says 128; the stricter one holds here.
+/// The guide says 128. The simulator uses the stricter limit.
 const LONGEST_KEY: usize = 127;
 
 #[derive(Debug, Clone, Default)]
@@ -85,7 +85,7 @@ impl Change for CreateTags {
 #[derive(Debug, Clone, Default)]
 pub struct DeleteTags {
     pub resources: Vec<String>,
-    /// Keys with the value that the tag must have to be deleted, if that matters. No tags at all means all tags.
+    /// Keys, each with the value that the tag must have to be deleted, or `None` for any value. No tags means all tags.
     pub tags: Vec<(String, Option<String>)>,
     pub dry_run: bool,
 }
@@ -127,7 +127,7 @@ impl Change for DeleteTags {
     /// specify a tag key with an empty string as the tag value, we delete the tag only if its value is an empty string.
     /// If you omit this parameter, we delete all user-defined tags" (service model, DeleteTags).
     ///
-    /// Assumed: a tag that is not there is no error.
+    /// Assumed: a missing tag is not an error.
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
         for resource in &self.resources {
             let matches = |key: &str, value: &str| {

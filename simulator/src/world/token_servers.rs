@@ -1,7 +1,7 @@
-//! The token servers on the instances, lmgrd and its vendor daemon: whether a TCP port answers.
+//! The token servers on the instances, lmgrd and its vendor daemon, and connections to their TCP ports.
 //!
-//! A license is issued for the MAC address of one interface, so its token server runs only where that interface is.
-//! When it listens follows from when it was started; nothing is on the agenda for it.
+//! A license names the MAC address of one interface, so its token server runs only on the instance with that interface.
+//! The time of its start determines when it listens; no process is scheduled for it.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,14 +12,14 @@ use super::state::World;
 use crate::model::{ApiError, AttachmentStatus, InstanceState, Refusal, Started, TokenServer, TokenServers};
 
 impl World {
-    /// Connects to a TCP port at a private address as things are now, or says why not. How long somebody waits for
-    /// silence is their own affair.
+    /// Connects to a TCP port at a private address now, or returns the reason for the failure. The caller decides how
+    /// long to wait.
     ///
-    /// It answers if an interface with the address is attached to a running instance with a token server that listens
-    /// on the port: on all addresses of the instance, as lmgrd does.
+    /// The port answers if an interface with the address is attached to a running instance whose token server listens
+    /// on the port. It listens on all addresses of the instance, as lmgrd does.
     ///
-    /// Assumed: a hung instance is silent. Whether security groups and network ACLs let anyone through is left out,
-    /// because nothing says where the connection comes from; see [`set_firewalled`](Self::set_firewalled).
+    /// Assumed: a hung instance does not answer. Security groups and network ACLs are not considered, because the
+    /// source of the connection is unknown; see [`set_firewalled`](Self::set_firewalled).
     pub fn answers(&self, address: SocketAddr) -> Result<(), Refusal> {
         let IpAddr::V4(private_ip) = address.ip() else { return Err(Refusal::Silent) };
         let instance_id = self.attached_instance_with(private_ip).ok_or(Refusal::Silent)?;
@@ -31,8 +31,8 @@ impl World {
         if listens && self.token_servers.ports.contains(&address.port()) { Ok(()) } else { Err(Refusal::Refused) }
     }
 
-    /// The token server dies. It is started again as it would have been otherwise: with the instance or with the
-    /// interface, or by a command.
+    /// Kills the token server. It starts again in the usual way: with the instance, with the interface, or by a
+    /// command.
     pub fn kill_token_server(&mut self, instance_id: &str) -> Result<(), ApiError> {
         self.region.instance(instance_id)?;
         self.revision += 1;
@@ -40,7 +40,7 @@ impl World {
         Ok(())
     }
 
-    /// Somebody starts the token server by hand, which has no effect where the license interface is not.
+    /// Starts the token server as somebody else. Without the license interface, this has no effect.
     pub fn start_token_server(&mut self, instance_id: &str) -> Result<(), ApiError> {
         let is_running = self.region.instance(instance_id)?.state == InstanceState::Running;
         self.revision += 1;
@@ -52,7 +52,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether packets from outside never arrive at the instance.
+    /// Sets whether packets from outside are dropped.
     pub fn set_firewalled(&mut self, instance_id: &str, firewalled: bool) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.firewalled = firewalled;
         Ok(())
@@ -62,7 +62,7 @@ impl World {
         self.token_servers = token_servers;
     }
 
-    /// The token servers of a world that begins have been listening for long.
+    /// At the beginning of a world, token servers have been listening for a long time.
     pub(crate) fn begin_with_token_servers(&mut self) {
         let is_running = |id: &str| self.region.instance(id).is_ok_and(|it| it.state == InstanceState::Running);
         let license = self.attachment_of(&self.token_servers.license_interface);
@@ -71,7 +71,7 @@ impl World {
         }
     }
 
-    /// The instance runs now. Whatever ran on it before does not.
+    /// The instance has started, and processes from before have ended.
     pub(crate) fn start_token_server_at_boot(&mut self, instance_id: &str) {
         self.boot_token_server(instance_id, self.region.timings.token_server);
     }
@@ -87,7 +87,7 @@ impl World {
         }
     }
 
-    /// An interface is attached now; it may be the one that a token server waits for.
+    /// An interface has been attached. A token server may be waiting for it.
     pub(crate) fn start_token_server_with(&mut self, attachment_id: &str) {
         let Ok(license) = self.region.interface(&self.token_servers.license_interface) else { return };
         let Some(attachment) = license.attachment.as_ref().filter(|attachment| attachment.id == attachment_id) else {
@@ -101,9 +101,9 @@ impl World {
         }
     }
 
-    /// A command has succeeded that began while the license interface was attached.
+    /// A command that began while the license interface was attached has succeeded.
     ///
-    /// Assumed: it does not interrupt a token server that is there already.
+    /// Assumed: it does not interrupt a running token server.
     pub(crate) fn start_token_server_by_command(&mut self, instance_id: &str, attachment_id: String) {
         let is_there = self.token_server_of(instance_id).is_some();
         let has_server =
@@ -118,7 +118,7 @@ impl World {
         self.token_servers.started.insert(instance_id.to_owned(), Started { attachment_id, listens_from });
     }
 
-    /// The token server that was started with the present attachment of the license interface.
+    /// The token server that was started with the current attachment of the license interface.
     fn token_server_of(&self, instance_id: &str) -> Option<&Started> {
         let attachment_id = self.license_attachment_to(instance_id)?;
         self.token_servers.started.get(instance_id).filter(|started| started.attachment_id == attachment_id)
@@ -247,12 +247,12 @@ mod tests {
     #[test]
     fn a_running_standby_may_need_activation_each_time_the_interface_arrives() {
         let mut world = both(InstanceSpec::token_server_on_command).world();
-        assert_eq!(answer(&mut world, 0), Ok(()), "the holder has it since its boot");
-        // Sent too early.
+        assert_eq!(answer(&mut world, 0), Ok(()), "the holder has had it since its boot");
+        // The command is too early.
         send(&mut world, names::STANDBY);
         move_to(&mut world, names::STANDBY);
         assert_eq!(answer(&mut world, 0), Err(Refusal::Refused));
-        // Sent to the wrong one.
+        // The command goes to the wrong instance.
         send(&mut world, names::HOLDER);
         assert_eq!(answer(&mut world, 0), Err(Refusal::Refused));
         send(&mut world, names::STANDBY);
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(answer(&mut world, 11), Ok(()));
         world.start_token_server(names::STANDBY).unwrap();
         move_to(&mut world, names::STANDBY);
-        assert_eq!(answer(&mut world, 11), Err(Refusal::Refused), "where the interface was not, nothing was started");
+        assert_eq!(answer(&mut world, 11), Err(Refusal::Refused), "no token server starts without the interface");
         assert_eq!(answer(&mut world, 16), Ok(()));
         assert!(world.kill_token_server("i-0aaaaaaaaaaaaaaa9").is_err());
     }

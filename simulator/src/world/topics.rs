@@ -1,4 +1,4 @@
-//! Topics, and what is published to them: CreateTopic, Publish.
+//! Topics and their messages: CreateTopic, Publish.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -66,8 +66,8 @@ impl Change for CreateTopic {
     type Answer = String;
 
     /// "Topic names must be made up of only uppercase and lowercase ASCII letters, numbers, underscores, and hyphens,
-    /// and must be between 1 and 256 characters long"; that of a FIFO topic ends in `.fifo`. The topic's ARN is the
-    /// answer, also if it exists already (service model, CreateTopic).
+    /// and must be between 1 and 256 characters long"; the name of a FIFO topic ends in `.fifo`. The answer is the ARN
+    /// of the topic, even if it already exists (service model, CreateTopic).
     fn change(&self, world: &mut World) -> Result<String, ApiError> {
         let stem = match (self.fifo, self.name.strip_suffix(".fifo")) {
             (true, Some(stem)) => stem,
@@ -165,7 +165,7 @@ impl Publish {
             if characters == 0 || characters >= SUBJECT_LIMIT || subject.chars().any(char::is_control) {
                 return Err(ApiError::invalid_parameter("Subject"));
             }
-            // Assumed to hold still: an older rule about the first character, which let no space begin a subject.
+            // Assumed: an older rule still holds, by which a subject must not begin with a space.
             if subject.starts_with(char::is_whitespace) {
                 return Err(ApiError::invalid_parameter("Subject"));
             }
@@ -190,8 +190,8 @@ impl Publish {
 
     /// A JSON object with a string under `default` (service model, `MessageStructure`).
     ///
-    /// Assumed: another value that is no string is refused. The service model says both "Non-string values will cause
-    /// the key to be ignored" and that failure to validate any value fails the call; the stricter one holds here.
+    /// Assumed: a value that is not a string is refused. The service model says both "Non-string values will cause the
+    /// key to be ignored" and that failure to validate any value fails the call; the simulator uses the stricter rule.
     fn check_json(&self) -> Result<(), ApiError> {
         let error = |reason: &str| Err(ApiError::invalid_parameter(format!("Message Structure - {reason}")));
         match serde_json::from_str::<serde_json::Value>(&self.message) {
@@ -228,8 +228,8 @@ impl Publish {
         })
     }
 
-    /// FIFO topics need a group, and a deduplication id unless they make one from the content; a deduplication id is for
-    /// FIFO topics only, a group also for standard ones (service model, `PublishInput`).
+    /// FIFO topics need a group, and a deduplication id unless they derive one from the content. A deduplication id is
+    /// for FIFO topics only, a group also for standard topics (service model, `PublishInput`).
     fn check_order(&self, topic: &Topic) -> Result<(), ApiError> {
         let well_formed =
             |id: &str| !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
@@ -254,9 +254,9 @@ impl Publish {
         }
     }
 
-    /// What was answered when the same message was published to a FIFO topic within the interval.
+    /// The answer to the same message that was published to a FIFO topic within the interval.
     ///
-    /// Assumed: the scope of deduplication is the topic, and the answer is that of the first time.
+    /// Assumed: the scope of deduplication is the topic, and a repeat gets the first answer.
     fn earlier(&self, world: &World) -> Option<Published> {
         if !is_fifo(&self.topic_arn) {
             return None;
@@ -286,7 +286,7 @@ impl World {
         self.topics_mut().add(arn, kms_master_key_id);
     }
 
-    /// What was published, in order.
+    /// The published messages, in order.
     pub fn messages(&self) -> &[Message] {
         self.topics.messages()
     }

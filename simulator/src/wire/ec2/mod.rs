@@ -167,7 +167,7 @@ fn tags(form: &mut Form) -> Result<Vec<(String, Option<String>)>, ApiError> {
         .collect()
 }
 
-/// Parameters of StopInstances and TerminateInstances that make no difference to a simulated instance.
+/// Parameters of StopInstances and TerminateInstances that have no effect on a simulated instance.
 fn ignore_how_to_stop(form: &mut Form) -> Result<(), ApiError> {
     form.take_flag("Force")?;
     form.take_flag("SkipOsShutdown")?;
@@ -199,7 +199,7 @@ fn interface_attribute(form: &mut Form) -> Result<InterfaceAttribute, ApiError> 
     }
 }
 
-/// `IpPermissions`, or one permission from one network in parameters of their own.
+/// `IpPermissions`, or a single permission in separate parameters.
 fn permissions(form: &mut Form) -> Result<Vec<IpPermission>, ApiError> {
     let mut permissions = form
         .take_forms("IpPermissions")
@@ -235,7 +235,7 @@ fn sources(form: &mut Form, list: &str, name: &str) -> Result<Vec<(String, Optio
         .into_iter()
         .map(|mut form| {
             let source = (form.require(name)?, form.take("Description"));
-            // The owner of a group can be named; there is only one account.
+            // The owner of a group is ignored, because there is only one account.
             form.take("UserId");
             form.finish()?;
             Ok(source)
@@ -324,7 +324,7 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::DisassociateAddress(()) => document("DisassociateAddress", &done),
         Answer::CreateTags(()) => document("CreateTags", &done),
         Answer::DeleteTags(()) => document("DeleteTags", &done),
-        // SNS's and Systems Manager's own: no EC2 request is answered with them.
+        // Answers of SNS and Systems Manager, which no EC2 request has.
         Answer::CreateTopic(_)
         | Answer::Publish(_)
         | Answer::GetTopicAttributes(_)
@@ -366,7 +366,7 @@ fn network_interface(xml: &mut Xml, interface: &InterfaceView) {
     private_ip_addresses(xml, interface, true);
 }
 
-/// What DescribeNetworkInterfaces and DescribeInstances both say about an interface.
+/// The common part of an interface in DescribeNetworkInterfaces and DescribeInstances.
 fn interface_facts(xml: &mut Xml, interface: &InterfaceView) {
     xml.text("networkInterfaceId", &interface.id);
     xml.text("subnetId", &interface.subnet_id);
@@ -401,7 +401,7 @@ fn attachment_facts(xml: &mut Xml, interface: &InterfaceView) {
     }
 }
 
-/// DescribeInstances leaves out the ids (service model, `InstanceNetworkInterfaceAssociation`).
+/// DescribeInstances omits the ids (service model, `InstanceNetworkInterfaceAssociation`).
 fn association(xml: &mut Xml, interface: &InterfaceView, with_ids: bool) {
     if let Some((address, association)) = interface.association() {
         xml.element("association", |xml| {
@@ -425,7 +425,7 @@ fn private_ip_addresses(xml: &mut Xml, interface: &InterfaceView, with_ids: bool
     });
 }
 
-/// Each instance has a reservation of its own, as if it had been launched alone.
+/// Each instance has its own reservation, as if it had been launched alone.
 fn reservation(xml: &mut Xml, instance: &InstanceView) {
     xml.text("reservationId", format!("r-{}", instance.id.trim_start_matches("i-")));
     xml.text("ownerId", &instance.home.account);
@@ -558,7 +558,7 @@ fn security_group(xml: &mut Xml, group: &SecurityGroupView) {
     tag_set(xml, &group.tags);
 }
 
-/// Each kind of source has a list of its own, which is empty if there are none of the kind.
+/// Each kind of source has its own list, which may be empty.
 fn permission(xml: &mut Xml, permission: &PermissionView<'_>, home: &Home) {
     xml.text("ipProtocol", permission.protocol);
     if let Some((from, to)) = permission.ports {

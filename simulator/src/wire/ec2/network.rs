@@ -1,4 +1,4 @@
-//! What surrounds an interface: subnets, route tables, network ACLs.
+//! The network of an interface: subnets, route tables, network ACLs.
 
 use ipnet::IpNet;
 
