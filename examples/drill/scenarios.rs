@@ -178,7 +178,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "hung-holder",
-        title: "The holder hangs and keeps the interface: only a forced detach succeeds",
+        title: "The holder hangs: only a forced detach frees the interface",
         settings: &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "2")],
         incident: |world| world.crash(names::HOLDER).expect("the holder is there"),
         acts: &[one(&[("holder-alarm-status-check", Report(Moved, "holder-impaired"))])],

@@ -531,6 +531,8 @@ impl<P: Ports> Failover<P> {
             work.advance(run, Event::NotMade);
             return RunOutcome::Kept(KeepReason::HolderStarting);
         }
+        // Another run may have moved the interface meanwhile. If this read fails, the report says what was seen before.
+        let _ = run.look().await;
         // Its token server finds the interface at boot, whichever run brought the interface there.
         work.advance(run, Event::Activated(start.instance_id.clone(), Activation::Done));
         let mut notes: BTreeMap<String, String> = not_started(run, &remembered).into_iter().collect();

@@ -466,6 +466,31 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn that_loses_the_interface_while_it_starts_is_not_said_to_hold_it() {
+        let scenario = simulator::pair()
+            .with_timings(|timings| (timings.detach, timings.attach) = Default::default())
+            .instance(names::HOLDER, |holder| holder.stopped())
+            .instance(names::STANDBY, |standby| standby.impaired());
+        let stage = stage(scenario);
+        stage.simulator.on_call("StartInstances", 1, When::Before, |world| {
+            world.detach(names::INTERFACE).expect("it is attached");
+        });
+        stage.simulator.on_call("StartInstances", 1, When::After, |world| {
+            world.attach(names::INTERFACE, names::STANDBY, 1).expect("it is free");
+        });
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert_eq!(report.outcome, Outcome::Started);
+        let (holder, standby) = (names::HOLDER, names::STANDBY);
+        let summary = format!(
+            "{holder}, which held the license interface, was started in place because it was stopped and no standby was ready \
+             to take the interface. Meanwhile another run moved the interface: it is now on {standby}."
+        );
+        assert_eq!(report.summary, summary);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn is_left_alone_where_nothing_may_be_started() {
         let stage = stage_of_last_member(&[("FAILOVER_START_STANDBY", "false")], Capacity::Available);
 
