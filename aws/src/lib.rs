@@ -6,13 +6,21 @@ mod ec2;
 mod sns;
 mod ssm;
 
+use std::fmt;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
+use aws_sdk_ec2::config::{SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use token_failover::model::config::Config;
 
 pub use aws_config::SdkConfig;
@@ -20,23 +28,65 @@ pub use ec2::SdkEc2;
 pub use sns::SdkSns;
 pub use ssm::SdkSsm;
 
-/// Reads the SDK's own configuration: credentials, Region, endpoints.
-pub async fn sdk_config() -> SdkConfig {
-    sdk_config_in(None).await
-}
+const VERSION: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
 
-/// The same, in this Region if one is given.
-pub async fn sdk_config_in(region: Option<String>) -> SdkConfig {
-    let tls = tls::Provider::Rustls(CryptoMode::Ring);
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
-        .retry_config(retries())
-        .timeout_config(timeouts());
+/// The SDK's configuration on an operator's machine: credentials, Region and endpoints from all of the SDK's usual places. In
+/// this Region, if one is given.
+pub async fn operators_config(region: Option<String>) -> SdkConfig {
+    let loader =
+        aws_config::defaults(VERSION()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
     let loader = match region {
         Some(region) => loader.region(Region::new(region)),
         None => loader,
     };
     loader.load().await
+}
+
+/// The SDK's configuration in a Lambda function. `variable` reads the environment, where Lambda puts the credentials of the role
+/// and the Region. Source: Lambda Developer Guide, "Working with Lambda environment variables".
+///
+/// The SDK's usual places include profiles, SSO, STS and the metadata of instances and containers. The function has none of
+/// them, and without their code its deployment package is smaller.
+pub fn functions_config(variable: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static) -> SdkConfig {
+    let is_on = |name: &str| variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let config = SdkConfig::builder()
+        .behavior_version(VERSION())
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .region(variable("AWS_REGION").map(Region::new))
+        .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
+        .http_client(http_client())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SystemTimeSource::new())
+        .identity_cache(IdentityCache::lazy().build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
+        .retry_config(retries())
+        .timeout_config(timeouts());
+    let config = match variable("AWS_ENDPOINT_URL") {
+        Some(url) => config.endpoint_url(url),
+        None => config,
+    };
+    config.service_config(Environment(variable)).build()
+}
+
+/// Reads a service's own endpoint, such as `AWS_ENDPOINT_URL_EC2`.
+struct Environment<F>(F);
+
+impl<F: Fn(&str) -> Option<String> + Send + Sync> LoadServiceConfig for Environment<F> {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        (self.0)(&format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_")))
+    }
+}
+
+impl<F> fmt::Debug for Environment<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+fn http_client() -> SharedHttpClient {
+    let tls = tls::Provider::Rustls(CryptoMode::Ring);
+    aws_smithy_http_client::Builder::new().tls_provider(tls).build_https()
 }
 
 /// The clients of the three services, from the SDK's configuration. SNS publishes in the topic's own Region.

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 async fn main() -> Result<(), Error> {
     match Config::from_variables(std::env::vars()) {
         Ok(config) => {
-            let sdk = aws::sdk_config().await;
+            let sdk = aws::functions_config(|name| std::env::var(name).ok());
             let ports = aws::clients(&sdk, &config);
             let probes = config.probe;
             let failover = Failover::new(config, ports, Box::new(log));

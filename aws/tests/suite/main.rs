@@ -14,6 +14,7 @@ mod standard;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 
+mod environment;
 mod fuzz;
 mod laws;
 mod pages;

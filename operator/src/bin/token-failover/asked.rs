@@ -117,7 +117,7 @@ pub(crate) async fn look_up(
 ) -> Result<(SdkConfig, NetworkInterface), Trouble> {
     anstream::eprintln!("asking EC2 about {interface} ...");
     // A Region in the settings comes first.
-    let sdk = aws::sdk_config_in(region).await;
+    let sdk = aws::operators_config(region).await;
     let Some(region) = sdk.region().map(ToString::to_string) else {
         let hint = "Set AWS_REGION, or pass --set AWS_REGION=eu-west-1.";
         return Err(Trouble::new("no AWS Region is configured", hint));
