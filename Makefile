@@ -1,4 +1,4 @@
-# `make test` runs everything that has to pass. It needs Rust, Python 3.11, Node with npm, a C compiler and make. All other
+# `make test` runs everything that must pass. It needs Rust, Python 3.11, Node with npm, a C compiler and make. All other
 # tools are installed into .tools, and stay there for the next run.
 
 SHELL := bash
@@ -27,7 +27,7 @@ IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/i
 # ---- Everything ----
 
 .PHONY: test
-test: ## Run everything that has to pass: formatting, lints, tests, end to end, template, deployment, the pair
+test: ## Run everything that must pass: formatting, lints, tests, end to end, template, deployment, the pair
 	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit

@@ -86,7 +86,10 @@ fn print_table(situations: &[Measurement]) {
         ]);
     }
     row(["limit", "2.300", "3.600", "", "12", "", ""]);
-    println!("\nThe limits are for a standby that runs; one that has to boot may publish {} s later.", BOOT.as_secs());
+    println!(
+        "\nThe limits are for a running standby. With a standby that must boot, the report may follow {} s later.",
+        BOOT.as_secs()
+    );
 }
 
 /// Runs on a clock that jumps to the next event.

@@ -152,8 +152,8 @@ fn interface(world: &mut World) -> Option<(Option<String>, String)> {
 }
 
 fn mail(message: simulator::world::Message) -> Mail {
-    let texts: Value = serde_json::from_str(&message.message).unwrap_or_default();
-    let body = texts["email"].as_str().unwrap_or(&message.message).to_owned();
+    let protocols: Value = serde_json::from_str(&message.message).unwrap_or_default();
+    let body = protocols["email"].as_str().unwrap_or(&message.message).to_owned();
     Mail { subject: message.subject.unwrap_or_default(), body }
 }
 

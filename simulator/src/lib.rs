@@ -61,7 +61,7 @@
 //! use simulator::{Moment, When, names};
 //!
 //! let simulator = simulator::pair().build();
-//! // Somebody stops the holder after two seconds, and starts it again right before the first detach.
+//! // An operator stops the holder after two seconds, and starts it again right before the first detach.
 //! simulator.at(Duration::from_secs(2), |world| world.stop(names::HOLDER).unwrap());
 //! simulator.on_call("DetachNetworkInterface", 1, When::Before, |world| world.start(names::HOLDER).unwrap());
 //! // Whatever happens, only the pair holds the interface.

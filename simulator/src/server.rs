@@ -87,7 +87,7 @@ fn control(simulator: &Simulator, method: &Method, path: &str) -> Response<Full<
 }
 
 fn not_found(path: &str) -> (StatusCode, Value) {
-    (StatusCode::NOT_FOUND, json!({"code": "NotFound", "message": format!("there is no {CONTROL}{path}")}))
+    (StatusCode::NOT_FOUND, json!({"code": "NotFound", "message": format!("unknown path {CONTROL}{path}")}))
 }
 
 fn act(world: &mut World, instance_id: &str, deed: &str) -> Option<Result<(), ApiError>> {

@@ -1,6 +1,6 @@
-"""In place of lmgrd: notes that it was started and with what, listens, and has a child that listens in place of the vendor
-daemon. Ends on TERM, unless it is told to be stubborn. As lmgrd, it ends at once if the host on the SERVER line is not this
-machine.
+"""A stand-in for lmgrd: records its start and its arguments, listens, and has a child that listens in place of the vendor
+daemon. It ends on SIGTERM, except with the option `stubborn`. Like lmgrd, it ends at once if the host on the SERVER line
+is not this machine.
 
     lmgrd.py NOTES [ARGUMENT...]
 """
@@ -17,7 +17,7 @@ LMGRD, VENDOR = 27007, 27008
 
 
 def is_here(host):
-    """Whether a name leads to an address of this machine: only those can be bound."""
+    """Whether a name resolves to an address of this machine: only such an address can be bound."""
     if host.lower() == "this_host":
         return True
     try:
@@ -45,7 +45,7 @@ def vendor_daemon():
 
 
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-# One who asks `kill -0` after the death of the parent must not see the child as a zombie.
+# After the death of the parent, `kill -0` must not find the child as a zombie.
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 with Path(notes).open("a") as file:
     file.write(f"{os.getpid()} {' '.join(arguments)}\n")

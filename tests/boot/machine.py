@@ -1,7 +1,7 @@
-"""A machine on which the license interface comes and goes: a network namespace with real interfaces, real routes and the
-real script of deploy/boot, and an /etc of its own for /etc/hosts. What is not real: lmgrd is a stand-in that listens, and
-systemd is a few lines that do what the unit says: start, start again, stop, clean up. Neither systemd nor udev, DHCP, nor what the distributions configure by
-themselves is tried; the tests put in place by hand what those would bring."""
+"""A machine on which the license interface arrives and leaves: a network namespace with real interfaces, real routes and
+the real script of deploy/boot, and its own /etc for /etc/hosts. Two parts are stand-ins: lmgrd, which only listens, and
+systemd, a few lines that follow the unit: start, restart, stop, clean up. The tests do not run systemd, udev, DHCP or the
+configuration of the distributions; they create the same effects themselves."""
 
 import configparser
 import contextlib
@@ -26,18 +26,18 @@ BOOT = ROOT / "deploy" / "boot"
 SCRIPT = BOOT / "token-server"
 
 MAC = "02:73:ae:2a:dc:81"
-# Invented, as everything here. The line below SERVER stands for what must never be printed.
+# An invented license. The line below SERVER must never be printed.
 LICENSE = "SERVER lic1.example.com 0273AE2ADC81 27007\nUSE_SERVER\nVENDOR MOSEKLM port=27008\n" \
           "FEATURE PTS MOSEKLM 11 31-dec-2026 4 SIGN=\"secret\"\n"
 PORTS = (27007, 27008)
 
-# The machine's own interface, and the license interface, in one subnet.
+# The primary interface of the machine, and the license interface, in one subnet.
 FIRST = ("ens5", "10.0.1.10/24", "02:00:00:00:00:01")
 SECOND = ("ens6", "10.0.1.50/24", MAC, "10.0.1.1", 513)
 RULE = ("10.0.1.50", 27007, 32000)
 TABLE = [("default", "10.0.1.1", "ens6"), ("10.0.1.0/24", None, "ens6")]
 
-# Both distributions' shells: Amazon Linux 2023 has bash as sh, Ubuntu 24.04 has dash.
+# The shells of both distributions: Amazon Linux 2023 has bash as sh, Ubuntu 24.04 has dash.
 SHELLS = ("bash --posix", "dash")
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
@@ -53,13 +53,13 @@ def mount(source, target, flags):
 
 
 def enter_namespaces(etc):
-    """Nothing that is done from now on can touch the network, or /etc, of the machine that runs the tests. The folder `etc`
-    becomes /etc: there is no name server, and /etc/hosts comes first, as on both distributions."""
+    """Separates this process from the network and /etc of the machine that runs the tests. The folder `etc` becomes /etc:
+    there is no name server, and /etc/hosts comes first, as on both distributions."""
     user, group = os.getuid(), os.getgid()
     if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) == 0:
         pass
     elif LIBC.unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) == 0:
-        # Root, but only in here.
+        # Root, but only in this namespace.
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {user} 1")
         Path("/proc/self/gid_map").write_text(f"0 {group} 1")
@@ -87,8 +87,8 @@ def ip_json(*arguments):
 
 
 def eventually(expected, look, seconds=60):
-    """Looks until it sees what is expected, and says what it saw instead. It may miss a state that passes, so tests wait only
-    for states that last. The limit is generous because the machines that run the tests can be slow."""
+    """Waits for the expected value, and reports the last value if it does not appear. It may miss a passing state, so tests
+    wait only for states that last. The limit is generous, because the machines that run the tests can be slow."""
     deadline = time.monotonic() + seconds
     while (seen := look()) != expected:
         if time.monotonic() > deadline:
@@ -97,7 +97,7 @@ def eventually(expected, look, seconds=60):
 
 
 class Interface:
-    """A veth pair: one end is the machine's, the other stands for the subnet."""
+    """A veth pair: one end belongs to the machine, the other stands for the subnet."""
 
     def __init__(self, name, address, mac, gateway="10.0.1.1", metric=512):
         self.name, self.mac = name, mac
@@ -108,7 +108,7 @@ class Interface:
             self.configure(address, gateway, metric)
 
     def configure(self, address, gateway="10.0.1.1", metric=512):
-        """What DHCP brings."""
+        """Configures the interface as DHCP does."""
         ip("address", "add", address, "dev", self.name)
         if gateway:
             ip("route", "add", "default", "via", gateway, "dev", self.name, "metric", metric)
@@ -118,7 +118,7 @@ class Interface:
 
 
 def rules():
-    """Every rule but the kernel's own three, as (source, table, priority)."""
+    """Every rule except the kernel's own three, as (source, table, priority)."""
     return [(rule["src"], int(rule["table"]), rule["priority"]) for rule in ip_json("-4", "rule", "show")
             if rule["table"] not in ("local", "main", "default")]
 
@@ -127,19 +127,19 @@ def routes(table):
     try:
         found = ip_json("-4", "route", "show", "table", table)
     except subprocess.CalledProcessError:
-        # No route has ever been in it.
+        # The table has never had a route.
         return []
     return [(route["dst"], route.get("gateway"), route["dev"]) for route in found]
 
 
 def way_out(source, destination="192.0.2.7"):
-    """By which interface a packet leaves."""
+    """The interface by which a packet leaves."""
     [route] = ip_json("-4", "route", "get", destination, "from", source)
     return route["dev"]
 
 
 def changes_of_routing(seconds):
-    """What the kernel tells of changed rules and routes."""
+    """The kernel's messages about changed rules and routes."""
     monitor = subprocess.Popen(["ip", "-4", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
     time.sleep(seconds)
     monitor.terminate()
@@ -147,14 +147,14 @@ def changes_of_routing(seconds):
 
 
 def listening():
-    """The ports of the stand-in that are served now."""
+    """The ports on which the stand-in listens now."""
     lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     ports = {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A"}
     return tuple(port for port in PORTS if port in ports)
 
 
 class Unit(configparser.RawConfigParser):
-    """A unit file. Sections and settings as they are written there; none is repeated."""
+    """A unit file, with the spelling of its sections and settings. No setting is repeated."""
 
     def __init__(self, name):
         super().__init__(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
@@ -162,13 +162,13 @@ class Unit(configparser.RawConfigParser):
         self.read_string((BOOT / name).read_text())
 
     def command(self, setting):
-        """As it stands, but from the repository instead of where it would be installed."""
+        """The command of the unit, with the path in the repository instead of the installed one."""
         program, *arguments = shlex.split(self["Service"][setting])
         return [str(BOOT / Path(program).name), *arguments]
 
 
 class Machine:
-    """Has the boot files, a license, and a stand-in for lmgrd."""
+    """A machine with the boot files, a license, and a stand-in for lmgrd."""
 
     def __init__(self, shell="sh"):
         self.shell = shell
@@ -187,7 +187,7 @@ class Machine:
         }
         self.process = self.manager = None
         self.stopping = False
-        # With which status each run of the script has ended.
+        # The exit status of each run of the script.
         self.statuses = []
 
     def __enter__(self):
@@ -210,12 +210,12 @@ class Machine:
     # ---- The parts of systemd ----
 
     def call(self, *arguments):
-        """The script, once, to its end."""
+        """Runs the script once, to its end."""
         return subprocess.run([*self.shell.split(), str(SCRIPT), *arguments], env=self.environment, text=True,
                               capture_output=True, timeout=60)
 
     def start(self):
-        """`systemctl start`. From now on the unit is kept running as it asks for."""
+        """`systemctl start`. From now on the unit is restarted as it requires."""
         self.stopping = False
         self.launch()
         self.manager = threading.Thread(target=self.manage, daemon=True)
@@ -240,7 +240,7 @@ class Machine:
             self.launch()
 
     def kill_remains(self):
-        """What is still in the unit's control group when the script has ended. Here: what has the unit's environment."""
+        """The processes in the control group of the unit after the script has ended. Here: those with its environment."""
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -250,7 +250,7 @@ class Machine:
         return [*self.shell.split(), *Unit("token-server.service").command(setting)]
 
     def send_signal(self):
-        """What the udev rule does."""
+        """Sends the signal of the udev rule."""
         self.process.send_signal(signal.SIGUSR1)
 
     def stop(self):
@@ -261,10 +261,10 @@ class Machine:
         if self.manager:
             self.manager.join(timeout=60)
 
-    # ---- What can be seen ----
+    # ---- The state ----
 
     def processes(self):
-        """Everything that was started with this machine's settings and still runs."""
+        """Every running process that was started with the settings of this machine."""
         found = []
         mark = f"LICENSE_FILE={self.license}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
@@ -276,11 +276,11 @@ class Machine:
         return sorted(found)
 
     def lmgrds(self):
-        """The process ids of every lmgrd that was ever started, in order."""
+        """The process ids of every lmgrd so far, in order."""
         return [int(line.split()[0]) for line in self.starts.read_text().splitlines()]
 
     def vendor_daemon(self):
-        """The process id of what the last lmgrd started."""
+        """The process id of the child of the last lmgrd."""
         [lmgrd] = self.lmgrds()[-1:]
         [child] = Path(f"/proc/{lmgrd}/task/{lmgrd}/children").read_text().split()
         return int(child)
@@ -290,7 +290,7 @@ class Machine:
 
 
 def program_with_loader(path, loader):
-    """A program of this machine's kind that asks the kernel for a loader, and has nothing else in it."""
+    """A program for this kind of machine that only names a loader."""
     name = loader.encode() + b"\0"
     machine = {"x86_64": 62, "aarch64": 183}[platform.machine()]
     header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, machine, 1, 0x400000, 64, 0, 0, 64, 56, 1, 64, 0, 0)
@@ -300,7 +300,7 @@ def program_with_loader(path, loader):
 
 
 class TestCase(unittest.TestCase):
-    """The tests of one class share a network and an /etc, which each leaves as it found it."""
+    """The tests of one class share a network and an /etc. Each test restores both."""
 
     maxDiff = None
 

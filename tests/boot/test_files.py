@@ -1,4 +1,4 @@
-"""What is installed where, what is fetched, and whether the units, the udev rule and the script fit together.
+"""The installed files, the downloads, and the fit of the units, the udev rule and the script.
 
 The commands aws, systemctl, useradd, snap, udevadm and cloud-init are stand-ins.
 """
@@ -75,7 +75,7 @@ class Files(unittest.TestCase):
             "usr/tmp": "-> ../var/tmp",
         }
         cloud_init = {"etc/cloud/cloud.cfg.d/99-token-server.cfg": "644"}
-        # There is no LSB for arm64, so no program of arm64 asks for its loader.
+        # There is no LSB for arm64, so no arm64 program names its loader.
         loader = {"lib64/ld-lsb-x86-64.so.3": "-> ld-linux-x86-64.so.2"}
         for system, machine, more in [("amazon", "x86_64", loader), ("ubuntu", "x86_64", loader | cloud_init),
                                       ("amazon", "aarch64", {}), ("ubuntu", "aarch64", cloud_init)]:
@@ -177,7 +177,7 @@ class Files(unittest.TestCase):
                           "/usr/local/lib/token-server/token-server clean"),
                          tuple(service[name] for name in ("Restart", "KillMode", "ExecStart", "ExecStopPost")))
         self.assertEqual("0", Unit(SERVICE)["Unit"]["StartLimitIntervalSec"])
-        # lmgrd gets its time to end before systemd loses patience.
+        # lmgrd has its time to end before the timeout of systemd.
         default = re.search(r"LMGRD_STOP_SECONDS=\$\{LMGRD_STOP_SECONDS:-(\d+)\}", (BOOT / "token-server").read_text())
         self.assertLess(int(default[1]), int(service["TimeoutStopSec"]))
 
@@ -209,10 +209,10 @@ class Files(unittest.TestCase):
     def test_systemd_accepts_the_units(self):
         analyze = shutil.which("systemd-analyze")
         if analyze is None:
-            # Parsed they are anyway, by Unit.
+            # `Unit` parses them anyway.
             return
         for unit in (SERVICE, FILES):
-            # It also looks whether the programs are there, so they are named where they are in the repository.
+            # systemd-analyze also checks that the programs exist, so the units name them in the repository.
             text = (BOOT / unit).read_text().replace("/usr/local/lib/token-server/", f"{BOOT}/")
             (self.folder / unit).write_text(text)
             verified = subprocess.run([analyze, "verify", "--man=no", str(self.folder / unit)], capture_output=True, text=True)
@@ -220,13 +220,13 @@ class Files(unittest.TestCase):
             self.assertEqual([], own)
 
 def section(page, heading):
-    """Of a page of the documents, what is below a heading, to the next one."""
+    """The section of a document below a heading, up to the next heading."""
     text = (ROOT / "docs" / page).read_text()
     return re.split(r"^#+ ", text.split(f"{heading}\n", 1)[1], maxsplit=1, flags=re.M)[0]
 
 
 class ByHand(unittest.TestCase):
-    """What `install` does about the machine, the setup by hand says, and so does what an operator is sent to."""
+    """The instructions for a setup by hand have the same steps as `install`, and so do the pages for operators."""
 
     maxDiff = None
 
@@ -261,7 +261,7 @@ class ByHand(unittest.TestCase):
 
 
 class Started(TestCase):
-    """`install` on a machine: its /etc, /lib64 and /usr/local are folders of the test, and what it calls are stand-ins."""
+    """`install` on a machine: /etc, /lib64 and /usr/local are folders of the test, and the commands are stand-ins."""
 
     SERVED = ["systemctl daemon-reload", "systemctl enable token-server-files.service token-server.service",
               "systemctl restart token-server.service"]
@@ -278,7 +278,7 @@ class Started(TestCase):
             self.addCleanup(LIBC.umount2, os.fsencode(root / folder), MNT_DETACH)
         for name in Path("/lib64").glob("ld-linux*"):
             shutil.copy(name, root / "lib64")
-        # The loader of arm64 is in /lib; alternatives are how /usr/bin/awk is found.
+        # The loader of arm64 is in /lib, and /usr/bin/awk is found through alternatives.
         if Path("/etc/alternatives").is_dir():
             shutil.copytree("/etc/alternatives", root / "etc/alternatives", symlinks=True)
         (root / "dev/null").touch()
@@ -298,18 +298,16 @@ class Started(TestCase):
         for system, failing, without, complaints in [
             ("amazon", [], [], []),
             ("ubuntu", [], [], []),
-            ("ubuntu", [hook], [], ["install: cloud-init does not set up interfaces that come to a running machine; it does at the "
-                                    "next boot"]),
-            ("ubuntu", [], ["cloud-init"], ["install: cloud-init does not set up interfaces that come to a running machine; it does "
-                                            "at the next boot"]),
-            ("ubuntu", ["snap"], ["aws"], ["install: there is no AWS command line, so nothing can be fetched"]),
-            ("amazon", ["udevadm"], [], ["install: udev has not read its rules again; token-server looks every second anyway"]),
+            ("ubuntu", [hook], [], ["install: cloud-init will configure new interfaces only after the next boot"]),
+            ("ubuntu", [], ["cloud-init"], ["install: cloud-init will configure new interfaces only after the next boot"]),
+            ("ubuntu", ["snap"], ["aws"], ["install: the AWS CLI is missing, so MOSEK and the license cannot be downloaded"]),
+            ("amazon", ["udevadm"], [], ["install: udev did not reload its rules; token-server checks every second anyway"]),
             ("amazon", ["systemctl restart token-server-files"], [],
-             ["install: not everything could be fetched; see journalctl -u token-server-files"]),
+             ["install: a download failed; see journalctl -u token-server-files"]),
             ("ubuntu", [hook, "udevadm", "systemctl restart token-server-files"], [],
-             ["install: udev has not read its rules again; token-server looks every second anyway",
-              "install: cloud-init does not set up interfaces that come to a running machine; it does at the next boot",
-              "install: not everything could be fetched; see journalctl -u token-server-files"]),
+             ["install: udev did not reload its rules; token-server checks every second anyway",
+              "install: cloud-init will configure new interfaces only after the next boot",
+              "install: a download failed; see journalctl -u token-server-files"]),
         ]:
             with self.subTest(system, failing=failing, without=without):
                 status, said, asked = self.install(system, failing, without)

@@ -1,4 +1,4 @@
-"""The host on the SERVER line leads to the license interface, on the machine itself, because lmgrd ends if it does not."""
+"""On the machine, the host on the SERVER line resolves to the license interface. Otherwise lmgrd would end."""
 
 import os
 import time

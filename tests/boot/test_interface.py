@@ -1,4 +1,4 @@
-"""Which interface it is, and what an operator may ask by hand."""
+"""The selection of the license interface, and the commands for operators."""
 
 import signal
 import time

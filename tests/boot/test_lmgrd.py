@@ -1,4 +1,4 @@
-"""lmgrd runs where, and as long as, the license interface is."""
+"""lmgrd runs while the license interface is attached."""
 
 import os
 import platform
@@ -52,7 +52,7 @@ class Lmgrd(TestCase):
                     f"token-server: the license interface {MAC} is here as ens6; starting lmgrd",
                     WRITTEN,
                     "token-server: nothing else routes 10.0.1.50, so table 27007 does",
-                    "token-server: stopping lmgrd, as asked",
+                    "token-server: stopping lmgrd as requested",
                 ], machine.said())
 
     def test_lmgrd_gets_the_license_and_stays_in_the_foreground(self):
@@ -73,7 +73,7 @@ class Lmgrd(TestCase):
             eventually(starts + 1, lambda: len(machine.lmgrds()))
         self.assert_serving(machine, starts=4)
         self.assertEqual([1, 1, 1], machine.statuses)
-        # The script, its nap, and one lmgrd with one vendor daemon: nothing has piled up.
+        # The script, its sleep, and one lmgrd with one vendor daemon: no processes accumulate.
         eventually(4, lambda: len(machine.processes()))
 
     def test_an_lmgrd_that_cannot_run_is_retried(self):
@@ -92,9 +92,9 @@ class Lmgrd(TestCase):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
         program_with_loader(folder / "lsb", "/lib64/ld-of-nobody.so.3")
-        could_not = "could not be started: the loader, a library or an interpreter that it needs is not here; the line above names it"
+        could_not = "could not be started: the loader, a library or an interpreter that it needs is missing; the line above names it"
         for name, said in [
-            ("lsb", "could not be started: its loader /lib64/ld-of-nobody.so.3 is not here; the `install` of these boot files makes "
+            ("lsb", "could not be started: its loader /lib64/ld-of-nobody.so.3 is missing; the `install` of these boot files creates "
                     "the link that LSB programs need"),
             ("gone", could_not),
             ("missing", could_not),
@@ -135,19 +135,19 @@ class Lmgrd(TestCase):
         self.assertIn("token-server: lmgrd had to be killed", machine.said())
 
     def test_the_signal_of_the_udev_rule_makes_the_script_check_at_once(self):
-        # Without the rule, the script would look again after an hour.
+        # Without the rule, the script would check again after an hour.
         machine = self.machine(LOOK_SECONDS="3600")
         machine.start()
         eventually([f"token-server: waiting for the license interface {MAC}"], machine.said)
         for _ in range(5):
-            # A wake-up without a reason changes nothing.
+            # A signal without a change of interfaces changes nothing.
             machine.send_signal()
             time.sleep(0.05)
         self.assertEqual(1, len(machine.said()))
         Interface(*SECOND)
 
         def has_noticed():
-            # One that comes between two looks is not heard.
+            # A signal between two checks may be lost.
             machine.send_signal()
             return len(machine.said()) > 1
         eventually(True, has_noticed)

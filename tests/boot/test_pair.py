@@ -1,4 +1,4 @@
-"""deploy/pair.yaml, worked out for given parameters: what becomes of the interface, and what token-failover is told."""
+"""deploy/pair.yaml, evaluated for given parameters: the resources, and the outputs for token-failover."""
 
 import re
 import sys
@@ -24,7 +24,7 @@ IDS = {
 
 
 class Pair(Deployment):
-    """What the function's template does not have, too."""
+    """Adds the functions that template.yaml does not use."""
 
     def __init__(self, **parameters):
         super().__init__(PAIR, **{
@@ -50,7 +50,7 @@ class Pair(Deployment):
         return IDS[f"{name}.{attribute}"]
 
     def made_outputs(self):
-        """Those whose condition holds."""
+        """The resources whose condition is true."""
         return {name: value for name, value in self.outputs.items() if "Condition" not in self.template["Outputs"][name]
                 or self.condition(self.template["Outputs"][name]["Condition"])}
 
@@ -66,7 +66,7 @@ class PairTemplate(unittest.TestCase):
             resource = PAIR["Resources"][name]
             self.assertEqual(
                 ("RetainExceptOnCreate", "Retain"), (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]), name)
-        # The address stays where it is, unless it goes with the interface of a creation that failed.
+        # The address stays, except with the interface of a failed creation.
         association = PAIR["Resources"]["LicenseAddressOnInterface"]
         self.assertEqual(
             ("RetainExceptOnCreate", "Delete"), (association["DeletionPolicy"], association["UpdateReplacePolicy"]))
@@ -141,11 +141,11 @@ class PairTemplate(unittest.TestCase):
         self.assertEqual({}, Pair().of_type("AWS::EC2::SecurityGroupIngress"))
 
     def test_a_pair_without_clients_is_not_created(self):
-        with self.assertRaisesRegex(ValueError, "^SomebodyMayUseTheLicenses: "):
+        with self.assertRaisesRegex(ValueError, "^LicensesHaveClients: "):
             Pair(ClientCidr="")
 
     def test_the_two_daemons_cannot_share_a_port(self):
-        # EC2 refuses a group in which the same rule is twice.
+        # EC2 refuses a group with the same rule twice.
         with self.assertRaisesRegex(ValueError, "^PortsDiffer: "):
             Pair(LmgrdPort=27008)
 
@@ -187,7 +187,7 @@ class PairTemplate(unittest.TestCase):
     def test_no_group_has_the_same_rule_twice(self):
         for clients in ({}, {"ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}):
             rules = Pair(**clients).resources["LicenseAccess"]["SecurityGroupIngress"]
-            # EC2 does not count the description.
+            # The description does not make a rule different.
             seen = [tuple(sorted((key, it) for key, it in rule.items() if key != "Description")) for rule in rules]
             self.assertEqual(len(set(seen)), len(seen))
 

@@ -1,4 +1,4 @@
-"""What comes from an address of the license interface leaves by it."""
+"""Packets from an address of the license interface leave by this interface."""
 
 import time
 import unittest
@@ -13,7 +13,7 @@ class Routing(TestCase):
     def test_each_of_two_interfaces_in_one_subnet_answers_for_its_own_address(self):
         machine = self.machine()
         Interface(*SECOND)
-        # This is what is wrong without us: the answer of the license interface would leave by the other one.
+        # Without the script, the answer of the license interface would leave by the other interface.
         self.assertEqual(("ens5", "ens5"), (way_out("10.0.1.10"), way_out("10.0.1.50")))
         machine.start()
         eventually([RULE], rules)
@@ -33,13 +33,13 @@ class Routing(TestCase):
         Interface(*SECOND)
         machine.start()
         eventually([RULE], rules)
-        # systemd-networkd removes rules and routes that it does not know when it configures an interface again.
+        # systemd-networkd removes unknown rules and routes when it configures an interface again.
         ip("-4", "rule", "delete", "from", "10.0.1.50")
         ip("-4", "route", "flush", "table", 27007)
         eventually(([RULE], TABLE), lambda: (rules(), routes(27007)))
 
     def test_nothing_is_added_if_the_distribution_routes_the_address(self):
-        # As amazon-ec2-net-utils and as cloud-init with netplan do it.
+        # As amazon-ec2-net-utils does, and cloud-init with netplan.
         for name, table, priority in [("Amazon Linux 2023", 10001, 10001), ("Ubuntu 24.04", 101, 32765)]:
             with self.subTest(name), Machine() as machine:
                 Interface(*FIRST)
@@ -84,7 +84,7 @@ class Routing(TestCase):
         machine = self.machine()
         interface = Interface("ens6", None, MAC)
         machine.start()
-        # It is started without an address in the end, but nothing can come of it.
+        # After the timeout, lmgrd is started without an address, and ends.
         eventually(1, lambda: len(machine.lmgrds()))
         self.assertEqual([], rules())
         eventually(True, lambda: "token-server: ens6 has no address; the network configuration of this machine has not "

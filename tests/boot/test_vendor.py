@@ -1,4 +1,4 @@
-"""lmgrd lives on when the vendor daemon is dead, and serves nothing then."""
+"""lmgrd keeps running after its vendor daemon has died, but serves nothing."""
 
 import os
 import signal
@@ -54,7 +54,7 @@ class VendorDaemon(TestCase):
             ("VENDOR MOSEKLM port=\n", "2", False),
             ("VENDOR MOSEKLM port=70000\n", "2", False),
             ("# VENDOR MOSEKLM port=27009\n", "2", False),
-            # Who else is served would lose its licenses with one restart of lmgrd.
+            # A restart of lmgrd would also end the service of the other vendor daemons.
             ("VENDOR MOSEKLM port=27009\nVENDOR other port=27010\n", "2", False),
         ]:
             with self.subTest(lines=lines, timeout=timeout), Machine() as machine:

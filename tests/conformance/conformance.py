@@ -1,12 +1,12 @@
-"""Requests to the simulator from another SDK, with the answers that EC2, SNS and Systems Manager would give.
+"""Queries the simulator with another SDK, and compares the answers with those of EC2, SNS and Systems Manager.
 
-boto3 shares no code with the simulator or with the Rust SDK, so what it reads was written as AWS writes it.
+boto3 shares no code with the simulator or with the Rust SDK, so it shows that the simulator answers as AWS does.
 
     simulator --listen 127.0.0.1:4566 --scenario pair
     python conformance.py --endpoint http://127.0.0.1:4566
 
-Needs Python 3.11 and boto3. Each case starts from a world that was reset. Prints a line for each case and the sum;
-the exit code is 1 if a case failed.
+Needs Python 3.11 and boto3. Each case starts with a reset world. The output has a line for each case and the sum. The exit
+status is 1 if a case failed.
 """
 
 import argparse
@@ -57,7 +57,7 @@ class Aws:
             "region_name": "eu-west-1",
             "aws_access_key_id": "a",
             "aws_secret_access_key": "b",
-            # Wrong requests have to arrive, and each of them once.
+            # Invalid requests must reach the simulator, and each of them once.
             "config": Config(parameter_validation=False, retries={"total_max_attempts": 1}),
         }
         self.ec2 = boto3.client("ec2", **settings)
@@ -70,7 +70,7 @@ class Aws:
             return json.load(response)
 
     def raw(self, body: str) -> tuple[int, str]:
-        """A request that no SDK would make."""
+        """Sends a request that no SDK would send."""
         request = urllib.request.Request(self.endpoint, data=body.encode(), method="POST")
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
@@ -96,7 +96,7 @@ def equal(actual, expected):
 
 
 def refused(code: str, status: int, call: Callable, **arguments):
-    """The call fails with this code and HTTP status, and its answer has a request id."""
+    """Checks that the call fails with this code and HTTP status, and that the answer has a request id."""
     try:
         answer = call(**arguments)
     except ClientError as error:

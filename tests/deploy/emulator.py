@@ -1,7 +1,7 @@
-"""Starts MiniStack with two doors that AWS keeps shut: events of AWS's own services can be put, and the clock of the
-schedules can be set forward. And with conditions that take texts apart, as those of CloudFormation do.
+"""Starts MiniStack with three additions: tests can put events of AWS's own services, tests can set the clock of the
+schedules forward, and conditions can split strings, as in CloudFormation.
 
-    python emulator.py FILE     FILE holds the seconds by which the clock is ahead
+    python emulator.py FILE     FILE has the number of seconds by which the clock is ahead
 """
 
 import sys
@@ -22,19 +22,19 @@ eventbridge._now_ts = lambda: now() + float(AHEAD.read_text())
 evaluate_conditions = engine._evaluate_conditions
 
 
-def texts(value, parameters):
-    """A condition in which every function of texts is worked out already."""
+def strings(value, parameters):
+    """The condition with the results of all string functions."""
     if isinstance(value, list):
-        return [texts(item, parameters) for item in value]
+        return [strings(item, parameters) for item in value]
     if not isinstance(value, dict):
         return value
     if value.keys() & {"Fn::Select", "Fn::Split", "Fn::Join"} or value == {"Ref": "AWS::Region"}:
         return engine._resolve_refs(value, {}, parameters, {}, {}, "", "")
-    return {key: texts(item, parameters) for key, item in value.items()}
+    return {key: strings(item, parameters) for key, item in value.items()}
 
 
 def conditions_with_texts(template, parameters):
-    return evaluate_conditions(template | {"Conditions": texts(template.get("Conditions", {}), parameters)}, parameters)
+    return evaluate_conditions(template | {"Conditions": strings(template.get("Conditions", {}), parameters)}, parameters)
 
 
 for module in (changesets, handlers, stacks):

@@ -1,8 +1,8 @@
-"""The file that is deployed answers an event. It is made for another processor than this one, so QEMU runs it, under AWS's
-emulator of Lambda, against the project's simulator.
+"""The deployed file answers an event. It is built for arm64, so QEMU runs it, under AWS's emulator of Lambda, against the
+project's simulator.
 
-`make package` makes the file and then runs this; nothing else does. What it shows is that the file starts, speaks with
-Lambda's runtime interface and with EC2, and has no need of a library that it does not find. How fast it is cannot be seen.
+Only `make package` runs this test, after it has built the file. It shows that the file starts, works with Lambda's runtime
+interface and with EC2, and finds all its libraries. It does not show the speed.
 """
 
 import platform
@@ -26,7 +26,7 @@ def emulated(program):
 
 
 class Deployed(Function):
-    """The file that is deployed, in the place of the one built for this machine."""
+    """The deployed file instead of the one built for this machine."""
 
     def __init__(self, endpoint, **variables):
         super().__init__(endpoint, **variables)
@@ -38,7 +38,7 @@ class Arm64(unittest.TestCase):
 
     def test_it_is_built_for_arm64(self):
         header = BOOTSTRAP.read_bytes()[:20]
-        # ELF's number for the processor is AArch64's, 183.
+        # 183 is ELF's number for AArch64.
         self.assertEqual((b"\x7fELF", 183), (header[:4], int.from_bytes(header[18:20], "little")))
 
     def test_it_answers_an_event(self):

@@ -1,9 +1,9 @@
-"""template.yaml, deployed: an emulator of CloudFormation makes the stack, the stack's rules are fed with events and start
-the built function, and the function meets the project's simulator in place of EC2 and SNS.
+"""template.yaml as a deployed stack: an emulator of CloudFormation creates the stack, events invoke the built function
+through the rules of the stack, and the function calls the project's simulator instead of EC2 and SNS.
 
-The emulator is MiniStack. What it does not do is not tried here: it enforces no policy of the role, the key or the
-queues, it forgets the key of a topic, it calculates no alarm from the metrics in the log, it does not try again for
-EventBridge what the function failed on, so nothing reaches a dead-letter queue, and it ignores the processor.
+The emulator is MiniStack. It has limits: it enforces no policy of the role, the key or the queues, it ignores the key of
+a topic, it calculates no alarms from the metrics in the log, it does not retry failed invocations, so no message reaches
+a dead-letter queue, and it ignores the processor.
 """
 
 import json
@@ -31,7 +31,7 @@ STACK = "token-failover"
 
 
 class Emulator(Process):
-    """MiniStack. EC2 and SNS are the simulator's for whatever the function calls: it inherits this environment."""
+    """MiniStack. The function inherits this environment, so its calls of EC2 and SNS go to the simulator."""
 
     def __init__(self, folder, simulator):
         port = free_port()
@@ -47,7 +47,7 @@ class Emulator(Process):
         })
 
     def set_clock_ahead(self, seconds):
-        """Of the schedules only. The emulator counts from when it first looked at a rule, so it needs time for that."""
+        """Sets the clock of the schedules forward. The emulator counts from its first check of a rule, so it needs time for that."""
         time.sleep(1)
         written = self.ahead.with_suffix(".new")
         written.write_text(str(seconds))
@@ -61,7 +61,7 @@ class Emulator(Process):
 
 
 def packaged():
-    """The template as `sam deploy` sends it: with the place of the uploaded code, not yet translated."""
+    """The template as `sam deploy` sends it: with the location of the uploaded code, not yet translated."""
     template, faults = decode(str(ROOT / "template.yaml"))
     if faults:
         raise ValueError(faults)
@@ -89,7 +89,7 @@ class Deployment(unittest.TestCase):
 
     @classmethod
     def change(cls, kind, stack=STACK, **changed):
-        """Makes a change set as `sam deploy` does, carries it out, and returns what it contained."""
+        """Creates a change set as `sam deploy` does, executes it, and returns its changes."""
         cloudformation = cls.aws["cloudformation"]
         variables = cls.simulator.variables()
         parameters = {
@@ -100,12 +100,12 @@ class Deployment(unittest.TestCase):
             "TokenServerClients": variables["TOKEN_SERVER_CLIENTS"],
             "TokenServerAllocationId": variables["TOKEN_SERVER_ALLOCATION_ID"],
             "TokenServerHostid": variables["TOKEN_SERVER_HOSTID"],
-            # The simulator has this topic; the one that the stack would make is in the emulator.
+            # The simulator has this topic. A topic of the stack would be in the emulator.
             "NotificationTopicArn": variables["NOTIFICATION_TOPIC_ARN"],
-            # Slow enough never to come between the tests.
+            # Slow enough not to run during the tests.
             "ReconcileSchedule": "rate(10 minutes)",
         } | changed
-        # From the bucket, as SAM does: CloudFormation takes no more than 51,200 bytes in the call itself.
+        # From the bucket, as SAM does: CloudFormation allows only 51,200 bytes in the call itself.
         cls.aws["s3"].put_object(Bucket="code", Key="template.json", Body=packaged().encode())
         change_set = cloudformation.create_change_set(
             StackName=stack, ChangeSetName=f"change-{time.monotonic_ns()}", ChangeSetType=kind,
@@ -131,13 +131,13 @@ class Deployment(unittest.TestCase):
         self.logged_before = len(self.log())
 
     def log(self):
-        """All that the function has logged, in order."""
+        """All log lines of the function, in order."""
         pages = self.aws["logs"].get_paginator("filter_log_events").paginate(logGroupName=self.outputs["LogGroup"])
         events = [event for page in pages for event in page["events"]]
         return [event["message"] for event in sorted(events, key=lambda event: event["timestamp"])]
 
     def log_lines(self):
-        """What the function has logged since the test began."""
+        """The log lines of the function since the test began."""
         return self.log()[self.logged_before:]
 
     def reports(self):
@@ -145,11 +145,11 @@ class Deployment(unittest.TestCase):
         return [line["report"] for line in lines if line.get("type") == "report"]
 
     def reports_of(self, number, seconds=60):
-        """The reports since the test began, as soon as there are so many and no more follow."""
+        """The reports since the test began, as soon as there are this many and no more follow."""
         deadline = time.monotonic() + seconds
         while len(self.reports()) < number:
             lines = self.log_lines()
-            # An invocation that fails leaves no report, and the emulator does not try again.
+            # A failed invocation has no report, and the emulator does not retry it.
             if time.monotonic() > deadline or any('"type":"failure"' in line for line in lines):
                 raise RuntimeError(f"{number} reports are due:\n" + "\n".join(lines))
             time.sleep(0.1)
@@ -157,7 +157,7 @@ class Deployment(unittest.TestCase):
         return self.reports()
 
     def put(self, *documents):
-        """Puts events on the bus and returns the ids that they got there. Their time is set by the bus, too."""
+        """Puts events on the bus and returns their ids. The bus sets their ids and times."""
         entries = [
             {
                 "Source": it["source"], "DetailType": it["detail-type"], "Detail": json.dumps(it["detail"]),
@@ -178,7 +178,7 @@ class Deployment(unittest.TestCase):
         return json.loads((ROOT / "events" / f"{name}.json").read_text())
 
     def test_an_event_invokes_the_function_only_if_a_rule_matches(self):
-        # With the holder stopped indeed, a dozen runs at once are all the more reason for a single move.
+        # The holder is really stopped, and a dozen runs at once must make a single move.
         self.simulator.stop(self.simulator.holder)
         self.simulator.forget_calls()
         names = [path.stem for path in sorted((ROOT / "events").glob("*.json"))]
@@ -188,7 +188,7 @@ class Deployment(unittest.TestCase):
 
         expected = sorted(name for name, rule in EXPECTED.items() if rule)
         self.reports_of(len(expected))
-        # What counts is what was published: a run that an earlier test has started may be the one that moves.
+        # The test checks the published messages, because a run of an earlier test may make the move.
         deadline = time.monotonic() + 60
         while not self.simulator.published() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -209,7 +209,7 @@ class Deployment(unittest.TestCase):
         stack = self.stack["StackId"]
         for name, rule in EXPECTED.items():
             event = self.event(name)
-            # TestEventPattern asks for a whole event. AWS leaves these out of some of its own.
+            # TestEventPattern requires a whole event. Some of AWS's own events lack these fields.
             event = {"version": "0", "resources": []} | event
             self.assertEqual([rule] if rule else [], self.matching(rules, event), name)
         self.assertEqual(["FailoverDeployed"], self.matching(rules, stack_status("UPDATE_COMPLETE", stack)))
@@ -266,7 +266,7 @@ class Deployment(unittest.TestCase):
         self.put(*(stack_status(status, stack) for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")))
         [report] = self.reports_of(1)
         self.assertEqual(("audited", "audit"), (report["outcome"], report["trigger"]["kind"]))
-        # The same as an operator gets who asks.
+        # The same as the answer to an operator.
         asked = self.invoke(self.event("operator-audit"))
         self.assertEqual(report["findings"], asked["findings"])
 

@@ -1,7 +1,7 @@
-"""The two EC2s that the function is run against: the project's simulator, and moto, which is nobody's of ours.
+"""The two EC2s for the function: the project's simulator, and moto, an independent one.
 
-Both are set up and looked at with boto3, so that a mistake which our own client shares with our own simulator shows.
-Each offers the same pair of instances, and the ids under which it knows them.
+The tests set both up and read them with boto3, to find mistakes that our client and our simulator have in common. Each has
+the same pair of instances, with its own ids.
 """
 
 import base64
@@ -15,14 +15,13 @@ from botocore.config import Config
 
 from harness import CREDENTIALS, REGION, TARGET, Process, free_port, http, listens
 
-# The ids that the documents in events/ use.
+# The ids in the documents of events/.
 EVENT_HOLDER, EVENT_STANDBY, EVENT_NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 PRIVATE_ADDRESS = "10.0.1.50"
 
 
 class Published:
-    """One notification: its subject, the text that a person reads, the report that a program gets from a queue, and the
-    attributes that a subscription can filter by."""
+    """One notification: its subject, the text for people, the report for programs, and the attributes for filters."""
 
     def __init__(self, subject, message, delivered_to_queue, attributes):
         self.subject = subject
@@ -32,7 +31,7 @@ class Published:
 
 
 class Cloud:
-    """What both have in common."""
+    """The common part of both."""
 
     interface = holder = standby = non_member = allocation = topic = None
 
@@ -44,7 +43,7 @@ class Cloud:
         )
 
     def variables(self):
-        """The configuration of a function that protects this pair."""
+        """The configuration of a function for this pair."""
         return {
             "TOKEN_SERVER_INTERFACE_ID": self.interface,
             "TOKEN_SERVER_INSTANCE_IDS": f"{self.holder},{self.standby}",
@@ -105,11 +104,11 @@ class Simulator(Cloud, Process):
         return [call["action"] for call in http("GET", f"{self.endpoint}/_simulator/journal")[self.called_before:]]
 
     def commands(self):
-        """What Systems Manager was asked to run, in order."""
+        """The commands sent with Systems Manager, in order."""
         return http("GET", f"{self.endpoint}/_simulator/commands")
 
     def published(self):
-        """What was published since `forget_calls`, as it was sent and as programs receive it."""
+        """The messages published since `forget_calls`, as they were sent and as programs receive them."""
         messages = http("GET", f"{self.endpoint}/_simulator/messages")[self.published_before:]
         return [
             Published(
@@ -172,7 +171,7 @@ class Moto(Cloud, Process):
         return [request["Action"] for request in self._requests()]
 
     def published(self):
-        """What was published since `forget_calls`, as it was sent and as programs receive it."""
+        """The messages published since `forget_calls`, as they were sent and as programs receive them."""
         sent = [request for request in self._requests() if request["Action"] == "Publish"]
         received = [json.loads(delivery["Body"]) for delivery in self._deliveries()]
         # moto delivers no mail, so what a person would read is taken from the request.

@@ -2,9 +2,9 @@
 
     python cold_start.py target/release/token-failover-function
 
-The cold start is the time from the start of the process to its first request for an event. Lambda's own share, the
-sandbox and the download of the code, is not in it. The memory is the most that the process ever used, after one whole
-failover in the project's simulator, without the encryption of connections that EC2 and SNS ask for.
+The cold start is the time from the start of the process to its first request for an event. It does not include Lambda's
+own share, the sandbox and the download of the code. The memory is the maximum of the process after one whole failover in
+the project's simulator, without TLS, which EC2 and SNS require.
 """
 
 import json
@@ -105,7 +105,7 @@ def mebibytes_after_a_failover(binary):
         try:
             if not runtime_api.answered.wait(60):
                 raise TimeoutError("the function does not answer")
-            # The kernel's own high-water mark of this process. getrusage would count this Python in.
+            # The kernel's maximum for this process. getrusage would include Python.
             status = Path(f"/proc/{process.pid}/status").read_text()
         finally:
             process.kill()

@@ -1,5 +1,5 @@
 """Runs the built function as Lambda would: under AWS's Runtime Interface Emulator, on free ports of the loopback
-interface, with an environment of its own. Every process ends with the block that started it, whatever happens there."""
+interface, with its own environment. Every process ends with the block that started it, even after an exception."""
 
 import json
 import os
@@ -24,8 +24,7 @@ _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def free_port():
-    """A port on which nobody listens. It is below those that the system gives to outgoing connections, so none of these
-    can take it before whoever asked for it listens there."""
+    """A free port. It is below the ports for outgoing connections, so no connection can take it before the caller listens."""
     while True:
         port = random.randrange(15_000, 30_000)
         with socket.socket() as probe:
@@ -37,7 +36,7 @@ def free_port():
 
 
 def http(method, url, body=None, timeout=90):
-    """The body of the answer, parsed where it is JSON. An answer of 400 or more is an error that shows it."""
+    """The body of the answer, parsed if it is JSON. A status of 400 or more is an error with the body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
     try:
@@ -60,8 +59,8 @@ def listens(port):
 
 
 class Process:
-    """A process in a folder of its own, for as long as a block runs. The block begins when `ready` says so of what the
-    process has written. If the block ends with an exception, what the process wrote is shown."""
+    """A process in its own folder, for as long as a block runs. The block begins when `ready` accepts the output of the
+    process. If the block ends with an exception, the output is shown."""
 
     def __init__(self, command, ready, environment=None):
         self.command = [str(part) for part in command]

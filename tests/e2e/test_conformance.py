@@ -1,4 +1,4 @@
-"""The simulator speaks the wire formats of EC2, SNS and Systems Manager, not only our own client's idea of them: boto3 asks it."""
+"""boto3 queries the simulator, to show that its wire formats are those of EC2, SNS and Systems Manager."""
 
 import subprocess
 import sys

@@ -1,8 +1,7 @@
-"""The built function, end to end: an EventBridge document in, the interface on the standby and the MAC address out.
+"""The built function, end to end: from an EventBridge document to the interface on the standby and the report.
 
-The same cases run against the project's simulator and against moto. moto is a second opinion on the wire format, not
-on EC2's rules: it detaches at once, stops at once, and knows no state in between. Where it differs in a way that changes
-what a test can say, the test says so.
+The same cases run against the project's simulator and against moto. moto confirms the wire format, not EC2's rules: it
+detaches and stops at once, without transitional states. A comment marks each test in which this makes a difference.
 """
 
 import json
@@ -36,7 +35,7 @@ class Failover:
         return self.cloud.event(EVENTS / f"{name}.json")
 
     def changes(self):
-        """The calls that would change something."""
+        """The calls for changes."""
         return [call for call in self.cloud.calls() if not call.startswith(("Describe", "Get"))]
 
     def test_a_stopped_holder_loses_the_interface_to_the_standby(self):
@@ -50,7 +49,7 @@ class Failover:
         with self.function() as function:
             report = function.invoke(self.event("holder-stopped"))
 
-            # What really happened, seen by a client that is not ours.
+            # The state, read by an independent client.
             after = cloud.network_interface()
             self.assertEqual(cloud.standby, after["Attachment"]["InstanceId"])
             self.assertEqual("attached", after["Attachment"]["Status"])
@@ -61,7 +60,7 @@ class Failover:
             self.assertEqual(address["PublicIp"], after["Association"]["PublicIp"])
             self.assertEqual(cloud.interface, cloud.address()["NetworkInterfaceId"])
 
-            # What the report says about it.
+            # The report.
             self.assertEqual(1, report["schemaVersion"])
             self.assertEqual(("moved", "holder-stopped"), (report["outcome"], report["reason"]))
             self.assertTrue(report["summary"])
@@ -92,8 +91,8 @@ class Failover:
             self.assertEqual({"done"}, {step["result"] for step in report["steps"]})
             steps = [step["step"] for step in report["steps"]]
             self.assertLess(steps.index("detach"), steps.index("attach"))
-            # Against moto, `ok` for the group says little: it shows an interface the groups of its instance, too, so the
-            # check could not notice a port that is closed in the interface's own.
+            # Against moto, `ok` for the group proves little: moto adds the groups of the instance to an interface, so
+            # the check would not find a port that is closed in the group of the interface.
             self.assertEqual(
                 {
                     "hostid": "ok", "elasticIp": "ok", "securityGroup": "ok", "deleteOnTermination": "ok",
@@ -102,7 +101,7 @@ class Failover:
                 report["checks"],
             )
 
-            # What a person and a program are told.
+            # The mail and the message for programs.
             [published] = cloud.published()
             self.assertIn("moved", published.subject.lower())
             self.assertIn(hostid, published.subject)
@@ -116,7 +115,7 @@ class Failover:
                 {"outcome": "moved", "severity": "none", "tokenServer": "mosek", "hostid": hostid}, published.attributes
             )
 
-            # The same event again: nothing to do, and nothing to tell.
+            # The same event again: no change and no mail.
             cloud.forget_calls()
             again = function.invoke(self.event("holder-stopped"))
             self.assertEqual(("no-action", "holder-healthy"), (again["outcome"], again["reason"]))
@@ -209,7 +208,7 @@ class AgainstTheSimulator(Failover, unittest.TestCase):
     Cloud = Simulator
 
     def test_a_terminated_holder_loses_the_interface_to_the_standby(self):
-        # Not against moto, which leaves the interface attached to the dead instance forever.
+        # Not against moto, which leaves the interface attached to the terminated instance forever.
         cloud = self.cloud
         mac = cloud.network_interface()["MacAddress"]
         cloud.ec2.terminate_instances(InstanceIds=[cloud.holder])
@@ -221,9 +220,9 @@ class AgainstTheSimulator(Failover, unittest.TestCase):
 
 
 class Serving(unittest.TestCase):
-    """The function wakes a token server and tries its ports: sockets of this machine, in the place of lmgrd and MOSEKLM."""
+    """The function activates a token server and tries its ports: sockets of this machine in place of lmgrd and MOSEKLM."""
 
-    # Of this machine alone, so that nothing goes out of it.
+    # A loopback address, so that no packet leaves this machine.
     ADDRESS, PORTS = "127.27.201.50", (27007, 27008)
 
     def setUp(self):
@@ -275,7 +274,7 @@ class Serving(unittest.TestCase):
         self.assertFalse({"DetachNetworkInterface", "AttachNetworkInterface"} & set(self.earnest()))
 
     def earnest(self):
-        """The calls that were no dry runs."""
+        """The calls without dry runs."""
         journal = http("GET", f"{self.cloud.endpoint}/_simulator/journal")
         return [call["action"] for call in journal if not call["dryRun"]]
 

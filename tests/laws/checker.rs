@@ -42,13 +42,13 @@ pub(crate) struct Tally {
     pub(crate) killed: u64,
     /// Runs that asked EC2 to move the interface.
     pub(crate) failovers: u64,
-    /// Those in whose world a call failed, an invocation was killed or somebody else acted.
+    /// Those in whose world a call failed, an invocation was killed or another actor acted.
     pub(crate) failovers_with_faults: u64,
     pub(crate) calls: u64,
     pub(crate) messages: u64,
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
-    /// How often each law was applied.
+    /// The number of times that each law was applied.
     pub(crate) laws: [u64; 17],
 }
 
@@ -181,7 +181,7 @@ pub(crate) struct Arrival {
     pub(crate) attachment: String,
     pub(crate) from: Option<String>,
     pub(crate) to: String,
-    /// The run that attached it; `None` if it was somebody else.
+    /// The run that attached it; `None` for another actor.
     pub(crate) by: Option<usize>,
     /// The instance was already running.
     pub(crate) ran: bool,
@@ -275,7 +275,7 @@ pub(crate) struct Checker {
     messages: usize,
     pub(crate) last_change: Duration,
     last_act: Duration,
-    /// Attachments whose DeleteOnTermination somebody else has set.
+    /// Attachments whose DeleteOnTermination another actor has set.
     pub(crate) tampered: BTreeSet<String>,
     /// The interface did not exist at some time.
     pub(crate) is_gone: bool,
@@ -438,7 +438,7 @@ impl Checker {
         self.break_law(10, now, format!("[{number}] did not answer before its deadline"));
     }
 
-    /// Whether another run was active, or somebody else acted, while this run was active.
+    /// Whether another run was active, or another actor acted, while this run was active.
     pub(crate) fn has_rival(&self, number: usize) -> bool {
         let began = self.runs[number].began;
         let others = self.runs.iter().enumerate().filter(|(other, _)| *other != number);
@@ -812,7 +812,7 @@ impl Checker {
         }
     }
 
-    /// Records an action of somebody else that is about to happen.
+    /// Records an action of another actor that is about to happen.
     pub(crate) fn acts(&mut self, act: &Act, world: &World) {
         self.tell(world.now(), || format!("*** {act}"));
         self.tally.acts += 1;

@@ -462,7 +462,7 @@ where
             }
         };
         let attached = matches!(end.place, Place::Healthy | Place::NonMember | Place::Failed { .. });
-        // What arrived only after the last run had looked is for the next one.
+        // The next run deals with an interface that arrived after the last run began.
         let last_read = checker.runs.last().map(|run| run.began).unwrap_or_default();
         let has_read_since = checker.arrivals.last().is_none_or(|arrival| arrival.at <= last_read);
         if attached && answered && !end.is_open && has_read_since {
@@ -491,7 +491,7 @@ where
         if checker.is_gone || is_open {
             return;
         }
-        // What arrived only after the last run had looked is for the next one.
+        // The next run deals with an interface that arrived after the last run began.
         let last_read = checker.runs.last().map(|run| run.began).unwrap_or_default();
         // All arrivals that one run causes are one move: from the holder before its first attach to the target of its
         // last one.
@@ -515,7 +515,7 @@ where
                 let moved = published.outcome == "moved" || is_failed("standby-not-started", published);
                 let same = arrivals.iter().any(|arrival| published.attachment.as_ref() == Some(&arrival.attachment));
                 let later = published.at >= first.at;
-                // If somebody undid the move before it was reported, the report has other instances.
+                // If an operator undid the move before it was reported, the report has other instances.
                 let ends = [Some(&last.to), first.from.as_ref()];
                 let run = &checker.runs[by];
                 let found_it_free = published.from.is_none() && run.left.keys().all(|left| run.made.contains(left));

@@ -80,7 +80,7 @@ pub(crate) struct Scenario {
     pub(crate) dice: Dice,
 }
 
-/// An action of somebody else.
+/// An action of another actor.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Start(&'static str),
@@ -155,21 +155,21 @@ pub(crate) fn called(id: &str) -> &str {
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Start(id) => write!(f, "somebody starts {}", called(id)),
-            Self::Stop(id) => write!(f, "somebody stops {}", called(id)),
-            Self::Terminate(id) => write!(f, "somebody terminates {}", called(id)),
+            Self::Start(id) => write!(f, "an operator starts {}", called(id)),
+            Self::Stop(id) => write!(f, "an operator stops {}", called(id)),
+            Self::Terminate(id) => write!(f, "an operator terminates {}", called(id)),
             Self::Crash(id) => write!(f, "{} hangs; its status checks fail", called(id)),
             Self::Impair(id) => write!(f, "the status checks of {} fail", called(id)),
             Self::Heal(id) => write!(f, "the status checks of {} pass", called(id)),
             Self::LoseVolume(id) => write!(f, "the attached EBS status check of {} fails", called(id)),
             Self::Capacity(id, capacity) => write!(f, "the capacity for {} is {capacity:?}", called(id)),
-            Self::DetachByHand => write!(f, "somebody detaches the interface by hand"),
-            Self::AttachByHand(id) => write!(f, "somebody attaches the interface to {} by hand", called(id)),
-            Self::TakeAddressOff => write!(f, "somebody disassociates the Elastic IP"),
-            Self::MoveAddressTo(id) => write!(f, "somebody moves the Elastic IP to {}", called(id)),
-            Self::DeleteOnTermination => write!(f, "somebody sets DeleteOnTermination"),
-            Self::CloseTheGroup => write!(f, "somebody revokes all rules of the security group"),
-            Self::DeleteInterface => write!(f, "somebody deletes the interface"),
+            Self::DetachByHand => write!(f, "an operator detaches the interface by hand"),
+            Self::AttachByHand(id) => write!(f, "an operator attaches the interface to {} by hand", called(id)),
+            Self::TakeAddressOff => write!(f, "an operator disassociates the Elastic IP"),
+            Self::MoveAddressTo(id) => write!(f, "an operator moves the Elastic IP to {}", called(id)),
+            Self::DeleteOnTermination => write!(f, "an operator sets DeleteOnTermination"),
+            Self::CloseTheGroup => write!(f, "an operator revokes all rules of the security group"),
+            Self::DeleteInterface => write!(f, "an operator deletes the interface"),
         }
     }
 }

@@ -300,7 +300,7 @@ async fn the_mail_of_an_audit_says_what_to_do() {
     let message = &stage.simulator.messages()[0];
     assert_eq!(message.subject.as_deref(), Some("AUDITED BUT NOT READY: license-eu (hostid 0273ae2adc81)"));
     let document: serde_json::Value = serde_json::from_str(&message.message).expect("a JSON object");
-    insta::assert_snapshot!("mail-audited-not-ready", document["email"].as_str().expect("a text"));
+    insta::assert_snapshot!("mail-audited-not-ready", document["email"].as_str().expect("a string"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -387,7 +387,7 @@ async fn an_audit_with_more_findings_than_a_message_holds_is_still_published() {
     assert!(!codes(&report).contains("not-published"), "{:?}", codes(&report));
     let messages = stage.simulator.messages();
     assert_eq!(messages.len(), 1, "the same findings are mailed once");
-    let protocols: BTreeMap<String, String> = serde_json::from_str(&messages[0].message).expect("an object of texts");
+    let protocols: BTreeMap<String, String> = serde_json::from_str(&messages[0].message).expect("an object of strings");
     let document: Report = serde_json::from_str(&protocols["lambda"]).expect("a report");
     assert!(
         codes(&document).is_superset(&BTreeSet::from(["no-viable-standby", "findings-left-out"].map(str::to_owned)))

@@ -50,10 +50,10 @@ async fn the_timeline_tells_what_happens_in_order() {
     let tell = move |entry: &Entry| {
         let mark = if entry.bad { "!" } else { " " };
         let line = format!("{:<5} {:<8} {mark} {}", entry.at.as_millis(), entry.who, entry.what);
-        sink.lock().expect("nobody panics").push(line);
+        sink.lock().expect("no thread panics").push(line);
     };
     play(&SCENARIOS[0], Box::new(tell)).await;
-    let told = told.lock().expect("nobody panics").join("\n");
+    let told = told.lock().expect("no thread panics").join("\n");
     insta::assert_snapshot!(told, @r"
     0     EC2        holder: running → stopping
     0     event      events/holder-stopping.json invokes the function

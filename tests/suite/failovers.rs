@@ -113,7 +113,7 @@ fn codes(report: &Report) -> Vec<&str> {
 fn mail(simulator: &Simulator, index: usize) -> String {
     let messages = simulator.messages();
     let message: Value = serde_json::from_str(&messages[index].message).expect("a JSON object");
-    message["email"].as_str().expect("a text for mail").to_owned()
+    message["email"].as_str().expect("a message for email").to_owned()
 }
 
 mod a_holder_that_failed {
@@ -424,12 +424,12 @@ mod a_stopped_holder_without_a_viable_standby {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn that_somebody_else_starts_does_not_need_the_permission_to_start_it() {
+    async fn that_an_operator_starts_does_not_need_the_permission_to_start_it() {
         let cold = simulator::cold_standby().instance(names::HOLDER, |holder| holder.stopped());
         let stage = stage(cold);
         let simulator = stage.simulator.clone();
         let mut has_seen = false;
-        // Somebody else starts it, and the role may not.
+        // An operator starts it, and the role may not.
         stage.simulator.disrupt(move |call| {
             if call.action != "StartInstances" || call.dry_run {
                 return Disruption::None;
@@ -1194,7 +1194,7 @@ mod an_interface_attached_to_nothing {
             }
         });
 
-        let failure = stage.invoke(event("schedule")).await.expect_err("nobody has it");
+        let failure = stage.invoke(event("schedule")).await.expect_err("it is attached to nothing");
 
         assert_eq!(failure.error_type(), "InterfaceNotAttached");
         let both = [names::HOLDER, names::STANDBY].map(|to| format!("Attach {to} at 1 -> AttachmentLimitExceeded"));
@@ -1516,8 +1516,8 @@ mod pending_reports_after_actions_of_others {
             subjects,
             ["REFUSED: license-eu (hostid 0273ae2adc81)", "MOVED BUT NOT WORKING: license-eu (hostid 0273ae2adc81)"]
         );
-        let owed = mail(&stage.simulator, 1);
-        assert!(owed.contains("moved from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"), "{owed}");
+        let published = mail(&stage.simulator, 1);
+        assert!(published.contains("moved from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"), "{published}");
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 
@@ -1535,11 +1535,11 @@ mod pending_reports_after_actions_of_others {
 
         stage.invoke(event("schedule")).await.expect("a report");
 
-        let owed = mail(&stage.simulator, 1);
-        assert!(owed.starts_with("FAILED: license-eu"), "{owed}");
+        let published = mail(&stage.simulator, 1);
+        assert!(published.starts_with("FAILED: license-eu"), "{published}");
         let told =
             "could not report how it ended. The interface has since been attached to i-09999999999999999, which is not";
-        assert!(owed.contains(told), "{owed}");
+        assert!(published.contains(told), "{published}");
         assert_eq!(stage.simulator.messages().len(), 2);
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
@@ -1585,8 +1585,8 @@ mod pending_reports_after_actions_of_others {
         stage.invoke(event("schedule")).await.expect("a report");
 
         assert_eq!(stage.simulator.messages().len(), 1, "{:?}", tags(&stage.simulator));
-        let owed = mail(&stage.simulator, 0);
-        assert!(owed.contains("moved from i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1"), "{owed}");
+        let published = mail(&stage.simulator, 0);
+        assert!(published.contains("moved from i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1"), "{published}");
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 
@@ -1605,8 +1605,8 @@ mod pending_reports_after_actions_of_others {
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "held-by-stranger"));
         assert_eq!(stage.simulator.messages().len(), 2);
-        let owed = mail(&stage.simulator, 1);
-        assert!(owed.contains("A move of the license interface from i-0aaaaaaaaaaaaaaa1 began"), "{owed}");
+        let published = mail(&stage.simulator, 1);
+        assert!(published.contains("A move of the license interface from i-0aaaaaaaaaaaaaaa1 began"), "{published}");
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 
@@ -1630,8 +1630,8 @@ mod pending_reports_after_actions_of_others {
         stage.invoke(event("schedule")).await.expect("a report");
 
         assert_eq!(stage.simulator.messages().len(), 2, "{:?}", tags(&stage.simulator));
-        let owed = mail(&stage.simulator, 1);
-        assert!(owed.contains("moved from nothing to i-0bbbbbbbbbbbbbbb2"), "{owed}");
+        let published = mail(&stage.simulator, 1);
+        assert!(published.contains("moved from nothing to i-0bbbbbbbbbbbbbbb2"), "{published}");
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 

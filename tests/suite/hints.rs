@@ -46,7 +46,7 @@ fn findings(report: &Report) -> Vec<(&str, &str)> {
 fn mail(simulator: &Simulator, index: usize) -> String {
     let messages = simulator.messages();
     let message: Value = serde_json::from_str(&messages[index].message).expect("a JSON object");
-    message["email"].as_str().expect("a text for mail").to_owned()
+    message["email"].as_str().expect("a message for email").to_owned()
 }
 
 async fn answer(stage: &Stage, document: Value) -> Report {

@@ -355,7 +355,7 @@ fn every_protocol_gets_the_form_that_its_reader_can_use() {
     let notification = notification(&config, &report);
     let mut protocols = protocols(&notification);
     for people in ["default", "email"] {
-        assert_eq!(protocols.remove(people).expect("a text"), text(&report), "{people}");
+        assert_eq!(protocols.remove(people).expect("a string"), text(&report), "{people}");
     }
     assert_eq!(protocols.remove("sms").as_ref(), Some(&notification.subject));
     for program in ["sqs", "lambda", "http", "https"] {

@@ -82,8 +82,8 @@ fn story(simulator: &Simulator) -> Vec<String> {
 }
 
 /// Outcome and reason of each message since the last check.
-fn told(simulator: &Simulator, from: usize) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+fn mailed(simulator: &Simulator, from: usize) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let messages = simulator.messages();
     let reports = messages[from..].iter().map(|message| {
         let message: Value = serde_json::from_str(&message.message).expect("a JSON object");
@@ -305,7 +305,7 @@ async fn during_a_pause_nothing_is_moved_started_repaired_or_activated() {
     let answers: Vec<_> = answers.iter().map(said).collect();
     assert_eq!(answers, [("no-action", "paused"); 6]);
     assert_eq!(story(&stage.simulator), Vec::<String>::new());
-    assert_eq!(told(&stage.simulator, messages), []);
+    assert_eq!(mailed(&stage.simulator, messages), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +342,7 @@ async fn the_coming_end_and_the_end_of_a_pause_are_mailed_once_and_then_the_func
         pair_of("moved", "holder-stopped"),
         pair_of("resumed", "pause-ended"),
     ];
-    assert_eq!(told(&stage.simulator, 0), expected);
+    assert_eq!(mailed(&stage.simulator, 0), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,7 +356,7 @@ async fn the_first_run_after_a_pause_mails_its_end_even_if_it_has_nothing_else_t
     assert_eq!((said(&first), &first["pause"]), (("resumed", "pause-ended"), &Value::Null));
     assert!(first["summary"].as_str().is_some_and(|text| text.contains("2026-11-12 01:29:54 UTC")), "{first}");
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("no-action", "holder-healthy"));
-    assert_eq!(told(&stage.simulator, 1), [pair_of("resumed", "pause-ended")]);
+    assert_eq!(mailed(&stage.simulator, 1), [pair_of("resumed", "pause-ended")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -365,7 +365,7 @@ async fn a_pause_that_is_set_shortly_before_its_end_is_not_announced_twice() {
     answer(&stage, json!({"action": "pause", "until": "10m"})).await;
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("no-action", "paused"));
-    assert_eq!(told(&stage.simulator, 0), [pair_of("paused", "pause-set")]);
+    assert_eq!(mailed(&stage.simulator, 0), [pair_of("paused", "pause-set")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -455,7 +455,7 @@ async fn a_new_pause_replaces_the_old_one_and_is_mailed() {
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("no-action", "paused"));
     sleep(31 * MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("paused", "pause-ends-soon"));
-    assert_eq!(told(&stage.simulator, 1), [pair_of("paused", "pause-set"), pair_of("paused", "pause-ends-soon")]);
+    assert_eq!(mailed(&stage.simulator, 1), [pair_of("paused", "pause-set"), pair_of("paused", "pause-ends-soon")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -486,14 +486,14 @@ async fn the_next_run_mails_a_pause_that_could_not_be_mailed() {
     stage.invoke(resume()).await.expect_err("SNS does not answer");
     assert!(
         tag(&stage.simulator, PAUSED).is_some_and(|tag| tag.contains("resumed=")),
-        "it is over, and still to be told"
+        "the pause is over, and its end is not mailed yet"
     );
     stage.simulator.calm();
     sleep(MINUTE).await;
     assert_eq!(said(&answer(&stage, event("schedule")).await), ("resumed", "resumed"));
     let expected =
         [pair_of("paused", "pause-set"), pair_of("paused", "pause-ends-soon"), pair_of("resumed", "resumed")];
-    assert_eq!(told(&stage.simulator, 0), expected);
+    assert_eq!(mailed(&stage.simulator, 0), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -507,7 +507,7 @@ async fn a_tag_that_cannot_be_written_does_not_cause_a_mail_every_minute() {
         answer(&stage, event("schedule")).await;
         sleep(MINUTE).await;
     }
-    assert_eq!(told(&stage.simulator, 1), [pair_of("paused", "pause-ends-soon"), pair_of("resumed", "pause-ended")]);
+    assert_eq!(mailed(&stage.simulator, 1), [pair_of("paused", "pause-ends-soon"), pair_of("resumed", "pause-ended")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -542,7 +542,7 @@ async fn an_invalid_tag_pauses_nothing_and_is_mailed_and_removed() {
         let report = answer(&stage, event("schedule")).await;
 
         assert_eq!((said(&report), &report["pause"]), (("moved", "holder-stopped"), &Value::Null), "{value}");
-        assert_eq!(told(&stage.simulator, 1), [pair_of("resumed", "pause-not-understood")], "{value}");
+        assert_eq!(mailed(&stage.simulator, 1), [pair_of("resumed", "pause-not-understood")], "{value}");
         assert_eq!(tag(&stage.simulator, PAUSED), None, "{value}");
     }
 }
@@ -559,7 +559,7 @@ async fn plans_say_that_it_is_paused_and_what_would_be_done_without() {
     let failover = answer(&stage, event("operator-failover-dry-run")).await;
 
     assert_eq!((said(&plan), &plan["move"]), (("planned", "paused"), &Value::Null));
-    let summary = plan["summary"].as_str().expect("a text");
+    let summary = plan["summary"].as_str().expect("a string");
     for part in ["paused until 2026-11-12 01:29:54 UTC", "would move from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2"] {
         assert!(summary.contains(part), "{part}: {summary}");
     }
@@ -588,7 +588,7 @@ async fn an_audit_says_that_the_function_is_paused() {
         "{finding}"
     );
     assert!(finding["remedy"].as_str().is_some_and(|text| text.contains("token-failover resume")), "{finding}");
-    assert_eq!(told(&stage.simulator, 2), [], "the pause was mailed, and nothing else is new");
+    assert_eq!(mailed(&stage.simulator, 2), [], "the pause was mailed, and nothing else is new");
 }
 
 #[tokio::test(start_paused = true)]
@@ -609,13 +609,14 @@ async fn the_pending_report_of_a_run_that_died_before_the_pause_is_published_dur
 
     assert_eq!((said(&paused), said(&schedule)), (("paused", "pause-set"), ("no-action", "paused")));
     assert!(
-        told(&stage.simulator, 0).contains(&pair_of("moved", "report-was-owed")),
+        mailed(&stage.simulator, 0).contains(&pair_of("moved", "report-was-owed")),
         "{:?}",
-        told(&stage.simulator, 0)
+        mailed(&stage.simulator, 0)
     );
     assert_eq!(stage.simulator.commands().len(), 0);
-    let owed = told(&stage.simulator, 0).iter().position(|(_, reason)| reason == "report-was-owed").expect("a mail");
-    assert!(mail(&stage.simulator, owed).contains("[activation-failed]"), "{}", mail(&stage.simulator, owed));
+    let pending =
+        mailed(&stage.simulator, 0).iter().position(|(_, reason)| reason == "report-was-owed").expect("a mail");
+    assert!(mail(&stage.simulator, pending).contains("[activation-failed]"), "{}", mail(&stage.simulator, pending));
 }
 
 #[tokio::test(start_paused = true)]

@@ -75,7 +75,7 @@ fn mails(stage: &Stage) -> Vec<String> {
 
 fn protocol(stage: &Stage, index: usize, protocol: &str) -> String {
     let message: Value = serde_json::from_str(&stage.simulator.messages()[index].message).expect("a JSON object");
-    message[protocol].as_str().expect("a text").to_owned()
+    message[protocol].as_str().expect("a string").to_owned()
 }
 
 fn mail(stage: &Stage, index: usize) -> String {
@@ -121,8 +121,8 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
     let stage = every_attach_refused();
     schedule(&stage, 0..60).await;
     assert_eq!(mails(&stage), ["FAILED"]);
-    let owed = tags(&stage).keys().filter(|key| key.contains(":owed:")).count();
-    assert_eq!(owed, 1, "the notes of all these runs are about one move: {:?}", tags(&stage));
+    let pending = tags(&stage).keys().filter(|key| key.contains(":owed:")).count();
+    assert_eq!(pending, 1, "the notes of all these runs are about one move: {:?}", tags(&stage));
 
     stage.simulator.calm();
     schedule(&stage, 60..63).await;
@@ -135,7 +135,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interface_that_somebody_attaches_by_hand_after_an_hour_is_mailed_once_more() {
+async fn an_interface_that_an_operator_attaches_after_an_hour_is_mailed_once_more() {
     let stage = every_attach_refused();
     schedule(&stage, 0..60).await;
 
@@ -380,14 +380,14 @@ async fn a_problem_is_over_when_the_holder_runs_and_not_while_it_starts() {
 async fn a_failover_succeeds_whatever_dates_the_tags_hold() {
     for time in ["+262142-12-31T23:59:59Z", "-262143-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
         let stage = stage(simulator::pair().instance(names::HOLDER, |holder| holder.stopped()));
-        let owed = |place: &str| {
+        let pending = |place: &str| {
             let value = format!("from={} to={} started={time} busy-until={time}", names::HOLDER, names::STANDBY);
             (format!("token-failover:owed:{place}:0000000000b2"), value)
         };
         let tags = vec![
-            owed(names::ATTACHMENT),
-            owed("detached"),
-            owed("repair"),
+            pending(names::ATTACHMENT),
+            pending("detached"),
+            pending("repair"),
             ("token-failover:moves".to_owned(), [time; 3].join(" ")),
             (REFUSED.to_owned(), format!("no-viable-standby 0123456789abcdef since={time} mailed={time}")),
         ];

@@ -103,7 +103,7 @@ async fn a_standby_with_as_many_interfaces_as_its_type_can_have_is_viable_once_o
         .instance(names::STANDBY, |standby| standby.interface_limit(2))
         .interface(OTHER, |interface| interface.on(names::STANDBY, 2));
     let stage = stage(full);
-    let failure = stage.invoke(event("schedule")).await.expect_err("nobody has it");
+    let failure = stage.invoke(event("schedule")).await.expect_err("it is attached to nothing");
     assert_eq!(failure.error_type(), "InterfaceNotAttached");
     assert_eq!(attaches(&stage), [names::STANDBY]);
 

@@ -59,7 +59,7 @@ fn first(simulator: &Simulator, action: &str) -> Duration {
     call.unwrap_or_else(|| panic!("{action} was never called")).at
 }
 
-fn owed(simulator: &Simulator) -> Vec<String> {
+fn pending_reports(simulator: &Simulator) -> Vec<String> {
     simulator.world(|world| {
         let tags = world.interface(names::INTERFACE).into_iter().flat_map(|interface| interface.tags.iter());
         tags.filter(|(key, _)| key.contains(":owed:")).map(|(_, value)| value.clone()).collect()
@@ -169,7 +169,7 @@ mod after_a_move {
                 let report = report.unwrap_or_else(|failure| panic!("{standby}, {seconds} s: {failure}"));
                 assert!(Instant::now() < deadline, "{standby}, {seconds} s");
                 assert_eq!((report.outcome, report.checks.listening), (Outcome::Moved, told), "{standby}, {seconds} s");
-                assert_eq!((calls(&stage.simulator, "Publish"), owed(&stage.simulator).len()), (1, 0));
+                assert_eq!((calls(&stage.simulator, "Publish"), pending_reports(&stage.simulator).len()), (1, 0));
             }
         }
     }
@@ -342,7 +342,7 @@ mod a_standby_that_runs {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn is_activated_if_somebody_else_had_started_it_before_the_interface_arrived() {
+    async fn is_activated_if_an_operator_had_started_it_before_the_interface_arrived() {
         let cold = simulator::cold_standby()
             .instance(names::HOLDER, |holder| holder.stopped())
             .instance(names::STANDBY, |standby| standby.token_server_on_command());
@@ -389,7 +389,7 @@ mod a_standby_that_runs {
             assert_eq!(finding(&report, code).map(|(severity, _)| severity), Some(severity), "{:?}", report.findings);
             assert_eq!(report.expected_to_work, expectation, "{code} {status}");
             assert!(!serde_json::to_string(&report).expect("JSON").contains(names::COMMAND_ERROR_OUTPUT));
-            assert_eq!(owed(&stage.simulator), Vec::<String>::new());
+            assert_eq!(pending_reports(&stage.simulator), Vec::<String>::new());
         }
     }
 
@@ -454,7 +454,7 @@ mod a_standby_that_runs {
             let report = stage.invoke_within(event("holder-stopped"), Duration::from_secs(seconds)).await;
             assert!(Instant::now() < deadline, "{seconds} s");
             assert_eq!(report.expect("a report").outcome, Outcome::Moved);
-            assert_eq!((calls(&stage.simulator, "Publish"), owed(&stage.simulator).len()), (1, 0));
+            assert_eq!((calls(&stage.simulator, "Publish"), pending_reports(&stage.simulator).len()), (1, 0));
         }
     }
 
@@ -500,7 +500,7 @@ mod a_standby_that_runs {
             if call.action != "AttachNetworkInterface" || call.dry_run || !is_standby {
                 return Disruption::None;
             }
-            // The holder has stopped by now, and somebody else starts it.
+            // The holder has stopped by now, and an operator starts it.
             let simulator = simulator.clone();
             tokio::spawn(async move { simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped") });
             full.clone()
@@ -526,7 +526,7 @@ mod a_run_that_dies {
         let killed = timeout(Duration::from_secs(6), stage.invoke(event("holder-stopped"))).await;
         assert!(killed.is_err(), "the run was killed");
         assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY));
-        assert!(stage.simulator.commands().is_empty() && owed(&stage.simulator).len() == 1);
+        assert!(stage.simulator.commands().is_empty() && pending_reports(&stage.simulator).len() == 1);
         stage.simulator.calm();
         sleep(Duration::from_secs(300)).await;
         stage
@@ -546,7 +546,7 @@ mod a_run_that_dies {
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!(stage.simulator.commands().len(), 1);
         assert_eq!((report.outcome, report.checks.listening), (Outcome::NoAction, CheckResult::Ok));
-        assert_eq!((calls(&stage.simulator, "Publish"), owed(&stage.simulator).len()), (1, 0));
+        assert_eq!((calls(&stage.simulator, "Publish"), pending_reports(&stage.simulator).len()), (1, 0));
         assert!(subject(&stage.simulator).starts_with("MOVED: "));
 
         stage.invoke(event("schedule")).await.expect("a report");
@@ -562,9 +562,13 @@ mod a_run_that_dies {
         let stage = killed_before_waking(inactive_standby(), &[ACTIVATION]).await;
         stage.invoke(event("operator-audit")).await.expect("a report");
         assert!(stage.simulator.commands().is_empty());
-        assert_eq!(owed(&stage.simulator).len(), 1, "the report of the move is not published before it is complete");
+        assert_eq!(
+            pending_reports(&stage.simulator).len(),
+            1,
+            "the report of the move is not published before it is complete"
+        );
         stage.invoke(event("schedule")).await.expect("a report");
-        assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
+        assert_eq!((stage.simulator.commands().len(), pending_reports(&stage.simulator).len()), (1, 0));
         let subjects: Vec<Option<String>> =
             stage.simulator.messages().into_iter().map(|message| message.subject).collect();
         let moves = subjects.iter().flatten().filter(|subject| subject.starts_with("MOVED"));
@@ -584,13 +588,13 @@ mod a_run_that_dies {
             }
             assert_eq!(stage.simulator.commands().len(), 1);
             assert!(
-                owed(&stage.simulator).iter().all(|note| note.contains("woken=yes")),
+                pending_reports(&stage.simulator).iter().all(|note| note.contains("woken=yes")),
                 "{:?}",
-                owed(&stage.simulator)
+                pending_reports(&stage.simulator)
             );
             stage.simulator.calm();
             stage.invoke(event("schedule")).await.expect("a report");
-            assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
+            assert_eq!((stage.simulator.commands().len(), pending_reports(&stage.simulator).len()), (1, 0));
             assert!(subject(&stage.simulator).starts_with("MOVED: "));
         }
     }
@@ -600,11 +604,11 @@ mod a_run_that_dies {
         let stage = stage(inactive_standby(), &[ACTIVATION, PROBE]);
         stage.simulator.always("SendCommand", Disruption::Throttle);
         cannot_publish(&stage, "holder-stopped").await;
-        assert!(stage.simulator.commands().is_empty() && owed(&stage.simulator).len() == 1);
+        assert!(stage.simulator.commands().is_empty() && pending_reports(&stage.simulator).len() == 1);
         stage.simulator.calm();
         let report = stage.invoke(event("schedule")).await.expect("a report");
         assert_eq!((stage.simulator.commands().len(), report.checks.listening), (1, CheckResult::Ok));
-        assert_eq!((stage.simulator.messages().len(), owed(&stage.simulator).len()), (1, 0));
+        assert_eq!((stage.simulator.messages().len(), pending_reports(&stage.simulator).len()), (1, 0));
         assert!(subject(&stage.simulator).starts_with("MOVED: "));
     }
 
@@ -619,7 +623,7 @@ mod a_run_that_dies {
             stage.simulator.calm();
             let report = stage.invoke(event("schedule")).await.expect("a report");
             assert!(finding(&report, "activation-unfinished").is_some(), "{:?}", report.findings);
-            assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (1, 0));
+            assert_eq!((stage.simulator.commands().len(), pending_reports(&stage.simulator).len()), (1, 0));
             let message = &stage.simulator.messages()[0].message;
             assert!(message.contains("could not report the result"), "{message}");
         }
@@ -637,7 +641,7 @@ mod a_run_that_dies {
             (0, None),
             "it has been serving since its start"
         );
-        assert_eq!((stage.simulator.messages().len(), owed(&stage.simulator).len()), (1, 0));
+        assert_eq!((stage.simulator.messages().len(), pending_reports(&stage.simulator).len()), (1, 0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -647,14 +651,14 @@ mod a_run_that_dies {
         // Two runs overlap while the command of the first one is running.
         let (first, second) = tokio::join!(stage.invoke(event("schedule")), async {
             sleep(Duration::from_secs(20)).await;
-            assert!(owed(&stage.simulator).iter().all(|note| note.contains("waking-until=")));
+            assert!(pending_reports(&stage.simulator).iter().all(|note| note.contains("waking-until=")));
             stage.invoke(event("operator-reconcile")).await
         });
         let (first, second) = (first.expect("a report"), second.expect("a report"));
         assert_eq!(first.activation.expect("it was activated").result, ActivationResult::Done);
         assert_eq!((second.outcome, second.activation), (Outcome::NoAction, None));
         assert_eq!((stage.simulator.commands().len(), calls(&stage.simulator, "Publish")), (1, 1));
-        assert_eq!(owed(&stage.simulator), Vec::<String>::new());
+        assert_eq!(pending_reports(&stage.simulator), Vec::<String>::new());
     }
 
     #[tokio::test(start_paused = true)]
@@ -664,14 +668,14 @@ mod a_run_that_dies {
         let killed = timeout(Duration::from_secs(2), stage.invoke(event("schedule"))).await;
         assert!(killed.is_err(), "the second run was killed, too");
         assert!(
-            owed(&stage.simulator).iter().all(|note| note.contains("waking-until=")),
+            pending_reports(&stage.simulator).iter().all(|note| note.contains("waking-until=")),
             "{:?}",
-            owed(&stage.simulator)
+            pending_reports(&stage.simulator)
         );
         stage.simulator.calm();
         sleep(Duration::from_secs(300)).await;
         let report = stage.invoke(event("schedule")).await.expect("a report");
-        assert_eq!((stage.simulator.commands().len(), owed(&stage.simulator).len()), (0, 0));
+        assert_eq!((stage.simulator.commands().len(), pending_reports(&stage.simulator).len()), (0, 0));
         assert_eq!(report.activation.expect("the record of the activation").result, ActivationResult::Unfinished);
         let message = &stage.simulator.messages()[0].message;
         assert!(

@@ -93,10 +93,12 @@ async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mai
         assert_eq!(line["CriticalFindings"], Value::from(1), "{addresses:?}");
 
         let report = answer.expect("a report");
-        let [nobody, ..] = about_subscriptions(&report)[..] else { panic!("{addresses:?}: {:?}", report.findings) };
+        let [unsubscribed, ..] = about_subscriptions(&report)[..] else {
+            panic!("{addresses:?}: {:?}", report.findings)
+        };
         assert!(
-            nobody.message.ends_with(&message.replace("license-team@example.com", names::SUBSCRIBER)),
-            "{nobody:?}"
+            unsubscribed.message.ends_with(&message.replace("license-team@example.com", names::SUBSCRIBER)),
+            "{unsubscribed:?}"
         );
         for part in [
             "No mail can report this. The metric CriticalFindings, its alarm, the dashboard and token-failover audit do.",
@@ -105,9 +107,9 @@ async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mai
                 names::TOPIC
             ),
         ] {
-            assert!(nobody.remedy.contains(part), "{addresses:?}: {part}\n{}", nobody.remedy);
+            assert!(unsubscribed.remedy.contains(part), "{addresses:?}: {part}\n{}", unsubscribed.remedy);
         }
-        let subscribes = nobody.remedy.contains("aws sns subscribe --topic-arn");
+        let subscribes = unsubscribed.remedy.contains("aws sns subscribe --topic-arn");
         assert_eq!(subscribes, !addresses.iter().any(|(_, standing)| *standing == Pending), "{addresses:?}");
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn served(simulator: Simulator) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-            sender.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            sender.send(listener.local_addr().expect("an address")).expect("the caller waits");
             simulator.serve(listener).await.expect("the listener lives");
         });
     });

@@ -1,6 +1,6 @@
-"""What a stack contains once its parameters are filled in: CloudFormation's intrinsic functions, worked out here.
+"""Evaluates CloudFormation's intrinsic functions, to show the resources of a stack with given parameters.
 
-It knows the functions that template.yaml uses and refuses every other, so it cannot be wrong in silence.
+It knows the functions that template.yaml uses and refuses every other one.
 """
 
 import json
@@ -26,7 +26,7 @@ NO_VALUE = object()
 
 
 class Deployment:
-    """The resources of one stack, as CloudFormation would make them with these parameters."""
+    """The resources of one stack, as CloudFormation would create them with these parameters."""
 
     def __init__(self, template, **parameters):
         self.template = template
@@ -59,7 +59,7 @@ class Deployment:
 
     @property
     def environment(self):
-        """The function's environment variables, which Lambda keeps as texts."""
+        """The environment variables of the function, which are strings in Lambda."""
         variables = self.resources["Failover"]["Environment"]["Variables"]
         return {name: str(value) for name, value in variables.items()}
 
@@ -67,7 +67,7 @@ class Deployment:
         declared = self.template["Parameters"][name]
         value = given.get(name, declared.get("Default"))
         if value is None:
-            raise ValueError(f"{name} has no default, so it has to be given")
+            raise ValueError(f"{name} has no default, so it must be given")
         if declared["Type"].startswith("List<") or declared["Type"] == "CommaDelimitedList":
             return value.split(",")
         if value not in declared.get("AllowedValues", [value]):
@@ -77,7 +77,7 @@ class Deployment:
         if declared["Type"] == "Number":
             if not declared.get("MinValue", value) <= value <= declared.get("MaxValue", value):
                 raise ValueError(f"{name}: {value} is out of range")
-        # CloudFormation matches a pattern with the whole value.
+        # CloudFormation matches the pattern against the whole value.
         elif "AllowedPattern" in declared and not re.fullmatch(declared["AllowedPattern"], value):
             raise ValueError(f"{name}: {value!r} {declared['ConstraintDescription']}")
         return value
@@ -142,7 +142,8 @@ class Deployment:
         if name in self.parameters:
             return self.parameters[name]
         self._demand(name)
-        # The identity of a resource: an ARN for a topic, a URL for a queue, otherwise a name that begins with the stack's.
+        # The id of a resource: an ARN for a topic, a URL for a queue, and otherwise a name that begins with that of the
+        # stack.
         match self.template["Resources"][name]["Type"]:
             case "AWS::SNS::Topic":
                 return f"arn:aws:sns:{REGION}:{ACCOUNT}:{STACK}-{name}"
@@ -188,8 +189,8 @@ def deploy(**parameters):
 
 
 def stack_status(status, stack_id=STACK_ID):
-    """What CloudFormation sends when a stack reaches this status. The shape is that of the example in the CloudFormation
-    User Guide, "Stack Status Change event detail"."""
+    """The event that CloudFormation sends when a stack reaches this status. The form is that of the example in the
+    CloudFormation User Guide, "Stack Status Change event detail"."""
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",

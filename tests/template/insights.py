@@ -1,7 +1,7 @@
-"""Runs a query of CloudWatch Logs Insights over log lines, as far as the queries of the dashboard go.
+"""Runs the dashboard's queries of CloudWatch Logs Insights over log lines.
 
-It knows the commands that they use and refuses every other, so it cannot be wrong in silence. What it knows is from the
-CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
+It knows the commands that these queries use and refuses every other one. Source: CloudWatch Logs User Guide, "CloudWatch
+Logs Insights language query syntax".
 """
 
 import json
@@ -11,7 +11,7 @@ PATH = r"@?[A-Za-z]\w*(?:\.\w+)*"
 
 
 def run(query, lines):
-    """The log group that the query reads, and its rows, each a dictionary of the columns that it displays."""
+    """The log group of the query, and its rows, each a dictionary of the displayed columns."""
     source, *commands = (part.strip() for part in query.split(" | "))
     [group] = re.fullmatch(r"SOURCE '([^']+)'", source).groups()
     records = [{"@timestamp": number, "@message": line} for number, line in enumerate(lines)]
@@ -34,7 +34,7 @@ def run(query, lines):
                 path, direction = re.fullmatch(rf"({PATH}) (asc|desc)", argument).groups()
                 records.sort(key=lambda record: _value(path, record), reverse=direction == "desc")
             case "dedup":
-                # Only limit may follow. Of the same values the first is kept, so the order has to be settled.
+                # Only limit may follow. Of equal values the first is kept, so the rows must be sorted already.
                 if [command.split()[0] for command in commands] != ["limit"]:
                     raise ValueError("dedup is followed by something else than limit")
                 paths = argument.split(", ")
@@ -53,7 +53,7 @@ def run(query, lines):
 
 
 def _filter(argument, record):
-    """Comparisons with texts, joined by one kind of `and` or `or`."""
+    """Comparisons with strings, joined by either `and` or `or`."""
     joint = " and " if " and " in argument else " or "
     found = [_compare(test, record) for test in argument.split(joint)]
     return all(found) if joint == " and " else any(found)
@@ -82,7 +82,7 @@ def _add(field, records):
 
 
 def _json(text):
-    """Nothing, if the text is no JSON."""
+    """None if the string is not JSON."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:
@@ -90,7 +90,7 @@ def _json(text):
 
 
 def _items(value):
-    """Anything but a list counts as a list of one item."""
+    """A value that is not a list counts as a list of one item."""
     return value if isinstance(value, list) else [value]
 
 

@@ -1,4 +1,4 @@
-"""Alarms and dashboard: they look at what the function measures and logs, and say it to the right people."""
+"""Alarms and dashboard: their metrics, their queries of the log, and the topic of the alarms."""
 
 import json
 import re
@@ -17,14 +17,14 @@ COMPACT, WITH_BLANKS = {"separators": (",", ":"), "sort_keys": True}, {"indent":
 
 
 def line(outcome, reason, *findings, style=COMPACT, **more):
-    """A report, as the function logs it, in one spelling of JSON or the other."""
+    """A report as a log line of the function, with either spelling of JSON."""
     report = {"outcome": outcome, "reason": reason, "summary": f"{outcome}: {reason}", "findings": findings, "move": None}
     logged = {"time": "2026-11-11T21:30:00.000Z", "level": "INFO", "type": "report", "report": report | more}
     return json.dumps(logged, **style)
 
 
 def finding(code, resource, severity="critical"):
-    return {"severity": severity, "code": code, "resource": resource, "message": f"{code}!", "remedy": "mend it"}
+    return {"severity": severity, "code": code, "resource": resource, "message": f"{code}!", "remedy": "fix it"}
 
 
 def dashboard(**parameters):
@@ -78,7 +78,8 @@ class Alarms(unittest.TestCase):
             )
 
     def test_no_alarm_waits_less_than_the_slowest_schedule(self):
-        # Otherwise it would come and go with the schedule. An audit is every hour, and only it makes some findings.
+        # With a shorter period, an alarm would change with the schedule. An audit runs every hour, and only an audit
+        # makes some of the findings.
         slowest = {"ViableStandbys": 600, "CriticalFindings": 3600, "Invocations": 600}
         for name, alarm in self.alarms().items():
             if alarm["MetricName"] in slowest:
@@ -176,7 +177,7 @@ class Dashboard(unittest.TestCase):
                 line("no-action", "holder-healthy", finding("unseen", "sg-2"), style=style),
                 line("audited", "findings", closed, topic, style=style),
                 json.dumps({"type": "metrics", "report": {"outcome": "audited", "findings": [closed]}}, **style),
-                # Named in a text, which is no report.
+                # The name is in a string, and the line is not a report.
                 json.dumps({"type": "failure", "message": line("audited", "findings", closed)}, **style),
                 "START RequestId: 1",
             ])[1]
@@ -229,8 +230,7 @@ class Dashboard(unittest.TestCase):
             self.assertEqual([*reversed(failed), lines[0]], [row["@message"] for row in rows])
 
     def test_a_topic_without_subscriptions_is_shown_without_mail(self):
-        # Nobody has confirmed a subscription: an alarm shows it, with a topic or without, and so does the list of
-        # findings.
+        # Without a confirmed subscription, an alarm and the list of findings show it, with a topic or without.
         for watchdog in ("true", "false"):
             stack = deploy(WatchdogAlarms=watchdog)
             [alarm] = [

@@ -1,6 +1,6 @@
-"""The topic and the queues are encrypted, and who has to write to them can, but nobody else with their key.
+"""The topic and the queues are encrypted. The services that write to them can use the key, and no other service can.
 
-Decided by a simulator of IAM, as the role is.
+A simulator of IAM decides, as for the role.
 """
 
 import json
@@ -17,18 +17,18 @@ USES = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def decide(resource_policy, principal, requests):
-    """The decision on each (action, resource, context) that a service asks for."""
+    """The decision on each request (action, resource, context) of a service."""
     fields = ("action", "resource", "context")
     question = json.dumps({
         "resourcePolicy": resource_policy, "principal": principal,
         "requests": [dict(zip(fields, request)) for request in requests],
     })
-    # The simulator drops a part of an encryption context whose name is not literally the one in AWS's own list of keys.
+    # The simulator drops a part of an encryption context unless its name is literally in AWS's list of keys.
     return ask(json.loads(question.replace(QUEUE_ARN, "kms:EncryptionContext:${EncryptionContextKey}")))
 
 
 def encryption(stack):
-    """How topic and queues are encrypted."""
+    """The encryption of the topic and the queues."""
     topic = stack.resources["Reports"]
     return {
         "Reports": topic.get("KmsMasterKeyId"),

@@ -1,14 +1,14 @@
-"""What CloudFormation refuses and linters let through, in template.yaml as SAM translates it and in deploy/pair.yaml.
+"""Mistakes that CloudFormation refuses and linters accept, in template.yaml as SAM translates it and in deploy/pair.yaml.
 
-Looked for, with the CloudFormation and SAM documentation beside both templates, and tried below or in the file named:
+Both templates were compared with the CloudFormation and SAM documentation. These rules are tested below or in the named file:
 
-- Rules: nothing but Ref and the functions of rules, arguments of each.
+- Rules: only Ref and the functions of rules, and their arguments.
 - Conditions: which functions; two to ten arguments of And and Or; no reference to a resource.
-- Attributes of resources (Type, Condition, DependsOn, DeletionPolicy, UpdateReplacePolicy): texts, no functions; which
-  policy takes which value; nothing that a failed first creation leaves behind.
-- References to resources that are not made, from those that are, and from outputs, for every choice of the parameters.
-- Fn::Split and Fn::Select: a literal delimiter and index. Fn::FindInMap: keys that are there.
-- Outputs: texts that are not empty.
+- Attributes of resources (Type, Condition, DependsOn, DeletionPolicy, UpdateReplacePolicy): strings, no functions; the
+  values of each policy; nothing that a failed first creation leaves behind.
+- References from created resources and outputs to resources that are not created, for every choice of the parameters.
+- Fn::Split and Fn::Select: a literal delimiter and index. Fn::FindInMap: existing keys.
+- Outputs: strings that are not empty.
 - Parameters: types whose values can cease to exist; patterns that Java reads differently from Python; lengths; defaults
   that their own constraints allow (deployment.py).
 - Quotas: template, descriptions, names, sections; the template in the call itself or from a bucket; policies of a role
@@ -18,8 +18,8 @@ Looked for, with the CloudFormation and SAM documentation beside both templates,
   security groups: characters and lengths. EC2: the same rule twice in a group (test_pair.py).
 - Attributes of Fn::GetAtt and types of properties: cfn-lint knows them from the schemas of the resource types.
 
-Looked for and not there: Transform other than SAM's, Fn::ImportValue and exports, Fn::GetAZs, dynamic references, custom
-resources, nested stacks, creation and update policies.
+The templates do not have: a Transform other than SAM's, Fn::ImportValue and exports, Fn::GetAZs, dynamic references,
+custom resources, nested stacks, creation and update policies.
 """
 
 import copy
@@ -44,8 +44,8 @@ IN_RULES = {
 }
 # The same, "Condition functions", "Supported functions".
 IN_CONDITIONS = {"Ref", "Condition", "Fn::And", "Fn::Equals", "Fn::FindInMap", "Fn::Not", "Fn::Or"}
-# Not in that list, but in cfn-lint's of what CloudFormation takes as an argument of Fn::Equals, and in use for years.
-TEXTS_IN_CONDITIONS = {"Fn::Join", "Fn::Select", "Fn::Split"}
+# Not in that list, but in cfn-lint's list of arguments of Fn::Equals, and in use for years.
+STRINGS_IN_CONDITIONS = {"Fn::Join", "Fn::Select", "Fn::Split"}
 
 OWN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/33333333-0000-4000-8000-000000000003"
 CHOICES = {
@@ -57,7 +57,7 @@ CHOICES = {
     "FailoverRepair": ["none", "elastic-ip"],
     "FailoverStartStandby": ["true", "false"],
 }
-# These are on or off together, since no two of them meet in a resource.
+# These are set together, because no two of them affect the same resource.
 REST = {
     "TokenServerName": "license-eu", "NotificationEmail": "ops@example.com", "SecondNotificationEmail": "boss@example.com",
     "TokenServerAllocationId": "eipalloc-0eeeeeeeeeeeeeee1", "StandbyVolumeKeyArn": OWN_KEY, "ReservedConcurrency": "1",
@@ -66,7 +66,7 @@ REST = {
 
 
 def functions(value):
-    """Every use of an intrinsic function in it, outermost first: name and argument."""
+    """Every use of an intrinsic function in the value, outermost first: name and argument."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key.startswith("Fn::") or (len(value) == 1 and key in ("Ref", "Condition") and isinstance(item, str)):
@@ -78,7 +78,7 @@ def functions(value):
 
 
 def stacks():
-    """Stacks of template.yaml with every choice that decides what is made."""
+    """Stacks of template.yaml with every choice of parameters that affects the created resources."""
     for values in itertools.product(*CHOICES.values()):
         for rest in ({}, REST):
             yield deploy(**dict(zip(CHOICES, values)) | rest)
@@ -102,10 +102,10 @@ class Functions(unittest.TestCase):
         for name, condition in every(TEMPLATES, "Conditions"):
             with self.subTest(name):
                 used = list(functions(condition))
-                self.assertEqual(set(), {function for function, _ in used} - IN_CONDITIONS - TEXTS_IN_CONDITIONS)
+                self.assertEqual(set(), {function for function, _ in used} - IN_CONDITIONS - STRINGS_IN_CONDITIONS)
                 compared = [it for function, argument in used if function == "Fn::Equals" for it in functions(argument)]
-                texts = [it for it in used if it[0] in TEXTS_IN_CONDITIONS]
-                self.assertEqual([], [it for it in texts if it not in compared])
+                strings = [it for it in used if it[0] in STRINGS_IN_CONDITIONS]
+                self.assertEqual([], [it for it in strings if it not in compared])
 
     def test_rules_and_conditions_refer_to_parameters_and_nothing_else(self):
         for file, template in TEMPLATES.items():
@@ -126,13 +126,13 @@ class Functions(unittest.TestCase):
                     self.assertIsInstance(argument[0], (str, int), (file, argument))
 
     def test_the_emulator_accepts_the_rules_and_refuses_an_unknown_function(self):
-        # MiniStack's checks of a template, whose wording was taken from real accounts. It cannot make all of the pair.
+        # MiniStack checks templates with the messages of real accounts. It cannot create all of the pair.
         checks = (engine._validate_template_limits, engine._validate_template_statics)
         for template in TEMPLATES.values():
             for check in checks:
                 check(template)
         broken = copy.deepcopy(json.loads(json.dumps(PAIR)))
-        broken["Rules"]["SomebodyMayUseTheLicenses"]["Assertions"][0]["Assert"] = {
+        broken["Rules"]["LicensesHaveClients"]["Assertions"][0]["Assert"] = {
             "Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", [{"Ref": "ClientCidr"}]]}, ""]}],
         }
         with self.assertRaisesRegex(ValueError, r"not supported in the Rules block of the template: \[Fn::Join\]"):
@@ -141,8 +141,8 @@ class Functions(unittest.TestCase):
 
 class Parameters(unittest.TestCase):
     def test_no_parameter_fails_an_update_because_its_resource_is_gone(self):
-        # CloudFormation looks up a value of an AWS-specific type at every update, also one that was taken from before. An
-        # instance may be terminated any day; a VPC and a subnet cannot be deleted while the interface is in them.
+        # CloudFormation checks a value of an AWS-specific type at every update, even a previous value. An instance may
+        # be terminated at any time; a VPC and a subnet cannot be deleted while the interface is in them.
         specific = {
             (file, name): declared["Type"]
             for file, template in TEMPLATES.items() for name, declared in template["Parameters"].items()
@@ -157,7 +157,7 @@ class Parameters(unittest.TestCase):
         )
 
     def test_every_pattern_means_the_same_in_java_and_python(self):
-        # In Java, a bracket within brackets opens another class, and && intersects two. (?P is Python's alone.
+        # In Java, a bracket within brackets opens another class, and && intersects two. Only Python has (?P.
         for name, declared in every(TEMPLATES, "Parameters"):
             pattern = declared.get("AllowedPattern", "")
             for inside in re.findall(r"(?<!\\)\[((?:\\.|[^\]\\])*)\]", pattern):
@@ -188,7 +188,7 @@ class Resources(unittest.TestCase):
         self.assertEqual(set(), set(policies.values()) - {None, "RetainExceptOnCreate"}, policies)
 
     def test_update_replace_policies_have_allowed_values(self):
-        # RetainExceptOnCreate is a value of DeletionPolicy alone.
+        # Only DeletionPolicy has the value RetainExceptOnCreate.
         policies = {name: resource.get("UpdateReplacePolicy") for name, resource in every(TEMPLATES, "Resources")}
         self.assertEqual(set(), set(policies.values()) - {None, "Retain", "Delete"}, policies)
 
@@ -197,15 +197,15 @@ class Resources(unittest.TestCase):
         self.assertEqual(864, sum(1 for _ in stacks()))
 
     def test_iam_chooses_the_names(self):
-        # A name of one's own needs CAPABILITY_NAMED_IAM.
+        # A given name needs CAPABILITY_NAMED_IAM.
         self.assertIn('capabilities = "CAPABILITY_IAM"', (ROOT / "samconfig.toml").read_text())
         for name, resource in every(TEMPLATES, "Resources"):
             if resource["Type"].startswith("AWS::IAM::"):
                 self.assertEqual(set(), resource["Properties"].keys() & {"RoleName", "InstanceProfileName"}, name)
 
     def test_alarms_have_periods_that_cloudwatch_accepts(self):
-        # PutMetricAlarm: 10, 20, 30 or a multiple of 60 seconds, and at most a day for all periods together, or a week if one
-        # is at least an hour.
+        # PutMetricAlarm: 10, 20, 30 or a multiple of 60 seconds. All periods together last at most a day, or a week if
+        # a period is at least an hour.
         for name, alarm in deploy().of_type("AWS::CloudWatch::Alarm").items():
             period, span = alarm["Period"], alarm["Period"] * alarm["EvaluationPeriods"]
             self.assertTrue(period in (10, 20, 30) or period % 60 == 0, name)
@@ -242,8 +242,8 @@ class Quotas(unittest.TestCase):
                 self.assertLessEqual(len(entry.get("ConstraintDescription", "")), 4000, name)
 
     def test_each_template_fits_the_way_in_which_it_is_sent(self):
-        # `aws cloudformation deploy` puts the file into the call, which takes 51,200 bytes; SAM puts it into a bucket, from
-        # which CloudFormation takes 1 MB, if it is told to.
+        # `aws cloudformation deploy` puts the file into the call, which allows 51,200 bytes. SAM can put it into a
+        # bucket, from which CloudFormation reads up to 1 MB.
         self.assertLess((ROOT / "deploy" / "pair.yaml").stat().st_size, 51_200)
         self.assertLess((ROOT / "template.yaml").stat().st_size, 1_000_000)
         self.assertIn("resolve_s3 = true", (ROOT / "samconfig.toml").read_text())
@@ -255,7 +255,7 @@ class Quotas(unittest.TestCase):
             self.assertLess(len(json.dumps(rule.get("EventPattern"))), 2048, name)
 
     def test_usual_settings_leave_room_in_the_function_s_environment(self):
-        # Lambda takes 4,096 bytes for all variables together.
+        # Lambda allows 4,096 bytes for all variables together.
         members = ",".join(f"i-{number:017x}" for number in range(20))
         clients = ",".join(f"10.{number}.0.0/16" for number in range(64))
         environment = deploy(

@@ -1,4 +1,4 @@
-"""From parameters to the function's environment: a wrong value fails at deploy, a right one arrives."""
+"""Parameters and the environment of the function: an invalid value fails at deployment, a valid one arrives."""
 
 import json
 import re
@@ -53,7 +53,8 @@ class Parameters(unittest.TestCase):
         self.assertEqual(topic, stack.resources["ReportsByMail"]["TopicArn"])
 
     def test_a_topic_in_another_region_is_subscribed_to_there(self):
-        # SNS makes a subscription where the topic is; CloudFormation asks in the Region of the stack unless told otherwise.
+        # SNS creates a subscription in the Region of the topic. By default, CloudFormation calls SNS in the Region of
+        # the stack.
         addresses = {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "boss@example.com"}
         for region in ("us-east-1", REGION):
             stack = deploy(NotificationTopicArn=f"arn:aws:sns:{region}:123456789012:on-call", **addresses)
@@ -192,7 +193,7 @@ class Parameters(unittest.TestCase):
                 parameters | {"FailoverActivationDocument": "restart-service"}, {"FailoverActivationParameters": ""},
             ),
             (
-                # SNS has one subscription for each address, and a stack cannot make it twice.
+                # SNS has one subscription for each address, and a stack cannot create it twice.
                 "TwoAddressesDiffer",
                 {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "ops@example.com"},
                 {"SecondNotificationEmail": "boss@example.com"},
@@ -251,7 +252,7 @@ class Parameters(unittest.TestCase):
             stack = deploy(FailoverActivationDocument="restart-service", FailoverActivationService=service)
             [step] = stack.resources["RestartTokenServer"]["Content"]["mainSteps"]
             [command] = step["inputs"]["runCommand"]
-            # Nothing in it has to be quoted.
+            # No character needs quotes.
             self.assertEqual(shlex.join(["systemctl", "restart", service]), command)
 
     def test_two_to_twenty_instances_can_be_deployed(self):

@@ -1,7 +1,7 @@
-"""The function's role can do what the function does, on exactly its own resources, and nothing else.
+"""The role allows exactly the calls of the function, on its own resources.
 
-Decided by a simulator of IAM, not by IAM itself. EC2 asks for permission on every resource that a call names, so a call
-is allowed when it is allowed on each of them.
+A simulator of IAM decides, not IAM itself. EC2 requires permission on every resource that a call names, so a call is
+allowed if it is allowed on each of them.
 """
 
 import functools
@@ -43,7 +43,7 @@ HOLDER_ARN = f"{EC2}:instance/{HOLDER}"
 STANDBY_ARN = f"{EC2}:instance/{STANDBY}"
 ADDRESS_ARN = f"{EC2}:elastic-ip/{ALLOCATION}"
 GROUP_ARN = f"{EC2}:security-group/{GROUP}"
-# An interface that Lambda makes for the function.
+# An interface that Lambda creates for the function.
 LAMBDA_INTERFACE_ARN = f"{EC2}:network-interface/eni-0ccccccccccccccc1"
 
 # The same kind of resource, but not ours.
@@ -75,7 +75,7 @@ DESCRIBES = [
 ]
 PREFIX_LIST = f"arn:aws:ec2:{REGION}:aws:prefix-list/pl-0123456789abcdef0"
 IN_REGION = {"ec2:Region": REGION, "aws:RequestedRegion": REGION}
-# What is in the context of every call of the function's code, and of those that Lambda makes for its logs, and in no other:
+# This key is in the context of every call of the function's code and of Lambda's calls for its logs, and in no other:
 # Lambda Developer Guide, "Using source function ARN to control function access behavior".
 FROM_CODE = IN_REGION | {"lambda:SourceFunctionArn": FUNCTION}
 TAGGING = FROM_CODE | {"aws:TagKeys": ["token-failover:owed"]}
@@ -83,7 +83,7 @@ BY_EC2 = {"kms:GrantIsForAWSResource": "true", "kms:ViaService": f"ec2.{REGION}.
 BY_SNS = {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}
 BY_SQS = {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}
 
-# What the function calls with every permission there is: action, every resource that the call names, context.
+# The calls of the function with all settings: action, every resource that the call names, context.
 CALLS = [
     ("ec2:GetManagedPrefixListEntries", [PREFIX_LIST], FROM_CODE),
     ("ec2:DescribeInstanceAttribute", [HOLDER_ARN], FROM_CODE),
@@ -106,7 +106,7 @@ CALLS = [
     ("ssm:DescribeInstanceInformation", ["*"], FROM_CODE),
     ("ssm:DescribeDocument", [DOCUMENT], FROM_CODE),
 ]
-# What Lambda does under this role to connect the function to the VPC. The function's code must not.
+# The calls of Lambda under this role to connect the function to the VPC. The code of the function must not make them.
 CONNECTING = [
     (
         "ec2:CreateNetworkInterface",
@@ -117,8 +117,8 @@ CONNECTING = [
     ("ec2:DeleteNetworkInterface", [LAMBDA_INTERFACE_ARN], IN_REGION),
     ("ec2:DescribeSubnets", ["*"], IN_REGION),
 ]
-# What AWS does under this role and nothing in the function's code: Lambda connects it, writes the logs and hands over what
-# failed, EC2 starts an instance with an encrypted volume, SNS and SQS encrypt.
+# The actions that only AWS uses under this role: Lambda connects the function, writes the logs and sends failed
+# invocations, EC2 starts an instance with an encrypted volume, SNS and SQS encrypt.
 ON_BEHALF = CONNECTING + [
     ("logs:CreateLogStream", [LOG_STREAM], FROM_CODE),
     ("logs:PutLogEvents", [LOG_STREAM], FROM_CODE),
@@ -135,7 +135,7 @@ CALLS += ON_BEHALF
 
 
 def calls_in_the_code():
-    """The IAM actions of all operations of the SDK that the code calls, found in its text."""
+    """The IAM actions of all SDK operations that the source code calls."""
     found = set()
     for path in (ROOT / "aws" / "src").rglob("*.rs"):
         text = re.sub(r"//.*", "", path.read_text())
@@ -159,7 +159,7 @@ def ask(question):
 
 @functools.cache
 def answer(question):
-    """Going through all actions takes seconds, so nothing is asked twice."""
+    """The decisions are cached, because all actions take seconds."""
     simulator = ["node", Path(__file__).with_name("simulate.mjs")]
     return subprocess.run(simulator, input=question, text=True, stdout=subprocess.PIPE, check=True).stdout
 
@@ -168,18 +168,18 @@ def decide(document, requests):
     """The decision on each (action, resource, context)."""
     fields = ("action", "resource", "context")
     question = json.dumps({"policy": document, "requests": [dict(zip(fields, request)) for request in requests]})
-    # The simulator knows no ARN without an account, which is what a document of AWS has.
+    # The ARN of a document of AWS has no account, which the simulator does not accept.
     return ask(json.loads(question.replace("::document/", ":aws:document/")))
 
 
 def allowed_actions(document, context):
-    """Every action of the services in question that is allowed on anything at all."""
+    """Every action of these services that is allowed on any resource."""
     services = ["cloudformation", "cloudwatch", "ec2", "events", "iam", "kms", "lambda", "logs", "sns", "sqs", "ssm"]
     return {action for action, _ in ask({"policy": document, "services": services, "resources": ["*"], "context": context})}
 
 
 def lint(document):
-    """What parliament, the policy linter, says about a policy."""
+    """The findings of parliament, the policy linter, about a policy."""
     linter = ROOT / ".tools" / "policy" / "bin" / "parliament"
     command = [linter, "--json", "--string", json.dumps(document)]
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -209,7 +209,7 @@ class Role(unittest.TestCase):
         self.assertEqual(calls_in_the_code(), allowed - on_behalf)
 
     def test_the_code_names_the_action_of_every_call_that_it_makes(self):
-        # These names are in the reports that say what the role lacks. That they agree also shows that none was overlooked.
+        # Reports name these actions when the role lacks one. The comparison also shows that no call is missing here.
         named = set()
         for path in (ROOT / "aws" / "src").rglob("*.rs"):
             named |= set(re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', path.read_text()))
@@ -267,10 +267,10 @@ class Role(unittest.TestCase):
         requests = [(action, resource, context) for action, resources, context in CONNECTING for resource in resources]
         self.assert_decisions("Allowed", document, requests)
         self.assert_decisions("ExplicitlyDenied", document, [(*request[:2], FROM_CODE) for request in requests])
-        # An invocation of another function with the same role is no better.
+        # The same holds for another function with the same role.
         another = {"lambda:SourceFunctionArn": FUNCTION.replace("token-failover", "payroll")}
         self.assert_decisions("ExplicitlyDenied", document, [(*request[:2], IN_REGION | another) for request in requests])
-        # Both have to look at interfaces.
+        # Both need to read interfaces.
         self.assert_decisions("Allowed", document, [
             ("ec2:DescribeNetworkInterfaces", "*", context) for context in (IN_REGION, FROM_CODE)
         ])
@@ -288,7 +288,7 @@ class Role(unittest.TestCase):
     def test_the_role_cannot_delete_the_license_interface_or_change_its_addresses(self):
         actions = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
         requests = [(action, INTERFACE_ARN, context) for action in actions for context in (IN_REGION, FROM_CODE, TAGGING)]
-        # The last is as if somebody had allowed it in another policy of the role.
+        # The last policy allows it, as another policy of the role might.
         all_of_ec2 = {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}
         generous = policy() | {"Statement": [*policy()["Statement"], all_of_ec2]}
         for document in (policy(), policy(**NOTHING), policy(**IN_VPC), policy(**EVERYTHING), generous):
@@ -326,7 +326,7 @@ class Role(unittest.TestCase):
             ])
 
     def test_the_policy_fits_into_a_role_with_every_parameter_set(self):
-        # IAM counts 10,240 characters without white space for all policies inside a role.
+        # IAM allows 10,240 characters, without white space, for all inline policies of a role.
         members = [f"i-{number:017x}" for number in range(20)]
         choices = EVERYTHING | {
             "TokenServerInstanceIds": ",".join(members), "FailoverActivationDocument": "x" * 128,
@@ -383,8 +383,9 @@ class Role(unittest.TestCase):
         self.assert_decisions("ImplicitlyDenied", document, [(action, TOPIC, {}) for action in actions])
 
     def test_the_policy_linter_finds_only_what_is_explained_here(self):
-        # It expects one statement to name all resources that a call names. Ours name them in several, and the tests above
-        # show that the calls are allowed. So it must find exactly those, and for each one a statement that completes it.
+        # The linter expects one statement with all resources of a call. Our policy has them in several statements, and
+        # the tests above show that the calls are allowed. So the linter must report exactly these, and for each one
+        # another statement completes it.
         split = {
             "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",
             "ssm:SendCommand",

@@ -1,7 +1,7 @@
-"""Each event in events/ against each rule of the stack: which rule lets it through to the function.
+"""Each event in events/ against each rule of the stack.
 
-Decided by TestEventPattern of MiniStack, because no linter sees a misspelt key in a pattern: such a rule is valid, and
-matches nothing forever.
+TestEventPattern of MiniStack decides, because no linter finds a misspelled key in a pattern: such a rule is valid and
+never matches.
 """
 
 import json
@@ -34,7 +34,7 @@ EXPECTED = {
     "standby-stopped": STATE_CHANGE,
     "holder-stopping-replayed": STATE_CHANGE,
     "holder-stopped-without-version": STATE_CHANGE,
-    # A pattern cannot look at the Region's partition, and need not: the event bus of eu-west-1 never carries this one.
+    # A pattern cannot test the partition, and need not: the event bus of eu-west-1 never carries this event.
     "holder-stopped-govcloud": STATE_CHANGE,
     "holder-spot-interruption": SPOT,
     "standby-spot-interruption": SPOT,
@@ -50,20 +50,20 @@ EXPECTED = {
     "holder-health-stop": HEALTH,
     "holder-health-reboot": HEALTH,
     "standby-health-power-maintenance": HEALTH,
-    # A pattern cannot look at the Region either: only a stack in the backup Region is sent this one.
+    # A pattern cannot test the Region: AWS Health sends this event only to a stack in the backup Region.
     "holder-health-retirement-backup-region": HEALTH,
-    # Whether it is over is for the function to say: older events have no status that a pattern could ask for.
+    # The function decides whether the event is over: older events have no status that a pattern could test.
     "holder-health-retirement-closed": HEALTH,
-    # Nothing can be done yet for a pending instance; `running` follows.
+    # The function cannot use a pending instance yet; `running` follows.
     "holder-pending": None,
     "stranger-stopped": None,
-    # An event with such an id is not ours, as far as a pattern can tell. The reconcile sees what it was about.
+    # To a pattern, an event with such an id is not about a member. The next reconcile reads the state.
     "holder-stopped-leading-blank": None,
     "holder-alarm-status-check-ok": None,
     "holder-alarm-insufficient-data": None,
     "rebalance-recommendation": None,
     "cloudtrail-stop-instances": None,
-    # Sent by a schedule to its own target, not matched by a pattern.
+    # A schedule sends it to its own target, without a pattern.
     "schedule": None,
 }
 
@@ -99,7 +99,7 @@ class Rules(unittest.TestCase):
 
     def test_each_event_matches_its_rule_and_no_other(self):
         documents = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
-        # What an operator or an alarm sends to the function itself is no event.
+        # A request of an operator or an alarm to the function is not an event.
         events = {name: event for name, event in documents.items() if "detail-type" in event}
         matched = {
             name: [rule for rule, pattern in self.patterns.items() if self.matches(pattern, event)]
@@ -124,7 +124,7 @@ class Rules(unittest.TestCase):
                 "UPDATE_COMPLETE": [DEPLOYED],
                 "UPDATE_ROLLBACK_IN_PROGRESS": [],
                 "UPDATE_ROLLBACK_COMPLETE": [DEPLOYED],
-                # Nothing of the stack is left that could be looked at, or will be soon.
+                # The stack is deleted, or will be soon.
                 "ROLLBACK_COMPLETE": [],
                 "DELETE_IN_PROGRESS": [],
             },
@@ -142,7 +142,7 @@ class Rules(unittest.TestCase):
             event["detail"] |= changes
             return [rule for rule, pattern in self.patterns.items() if self.matches(pattern, event)]
 
-        # AWS publishes no list of its codes, so a list in the pattern would lose those that nobody has thought of.
+        # AWS publishes no list of its codes, so a list in the pattern would be incomplete.
         for code in (
             "AWS_EC2_INSTANCE_NETWORK_MAINTENANCE_SCHEDULED", "AWS_EC2_INSTANCE_REBOOT_FLEXIBLE_MAINTENANCE_SCHEDULED",
             "AWS_EC2_INSTANCE_RETIREMENT_EXPEDITED", "AWS_EC2_INSTANCE_TERMINATION_SCHEDULED",
@@ -166,7 +166,7 @@ class Rules(unittest.TestCase):
             "SourceAccount": "123456789012",
             "SourceArn": f"arn:aws:cloudwatch:{REGION}:123456789012:alarm:*",
         }], others)
-        # Each of the rules' own permissions names its rule.
+        # Each permission of a rule names the rule.
         self.assertTrue(all("SourceArn" in it for it in permissions))
 
     def test_an_alarm_about_a_non_member_matches_no_rule(self):
@@ -174,7 +174,7 @@ class Rules(unittest.TestCase):
         self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
 
     def test_a_broken_pattern_is_refused(self):
-        # Otherwise the tests above would prove little.
+        # This shows that the tests above can fail.
         with self.assertRaises(ClientError) as refused:
             self.matches({"source": "aws.ec2"}, {"source": "aws.ec2"})
         self.assertEqual("InvalidEventPatternException", refused.exception.response["Error"]["Code"])
@@ -201,7 +201,7 @@ class Rules(unittest.TestCase):
         targets = [target for rule in self.rules.values() for target in rule["Targets"]]
         self.assertEqual({queue["Resource"]}, {target["DeadLetterConfig"]["Arn"] for target in targets})
         self.assertTrue(all(target["RetryPolicy"]["MaximumRetryAttempts"] > 0 for target in targets))
-        # The queue takes messages from these rules and from no other.
+        # The queue accepts messages from these rules only.
         self.assertEqual(
             sorted(f"arn:aws:events:{REGION}:123456789012:rule/token-failover-{name}" for name in self.rules),
             sorted(queue["Condition"]["ArnEquals"]["aws:SourceArn"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deployment import ROOT
 
-# Without what a make that runs these tests hands down to its own.
+# Without the variables of a make that runs these tests.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
@@ -17,7 +17,7 @@ def make(*arguments):
 
 
 def check(answer):
-    """What `make sam-version` says of a SAM that answers this to --version."""
+    """The result of `make sam-version` for a SAM with this answer to --version."""
     with tempfile.TemporaryDirectory() as folder:
         sam = Path(folder) / "sam"
         sam.write_text(f"#!/bin/sh\necho '{answer}'\n")

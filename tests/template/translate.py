@@ -1,7 +1,7 @@
-"""Prints template.yaml as CloudFormation gets to see it, so that cfn-lint can check all of it.
+"""Prints template.yaml as SAM translates it for CloudFormation, so that cfn-lint can check all of it.
 
-The linter knows no SAM resources in depth: in the source it misses a misspelt runtime, a wrong IAM operator, a timeout
-out of range. In what SAM makes of the source it finds them.
+The linter does not check SAM resources in depth: in the source it misses a misspelled runtime, an invalid IAM operator
+or a timeout out of range. In the translation it finds them.
 
     python translate.py template.yaml > translated.json
 """
@@ -13,7 +13,7 @@ import sys
 from cfnlint.decode import decode
 from samtranslator.translator.transform import transform
 
-# The translator asks boto3 for a Region to know the partition. It calls nothing.
+# The translator reads the Region from boto3 to find the partition. It makes no calls.
 REGION = "eu-west-1"
 
 
@@ -32,7 +32,7 @@ def translate(path):
         raise ValueError("\n".join(f"{path}: {fault.message}" for fault in faults))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
-            # `sam package` puts the place of the uploaded code here, and the translator accepts nothing else.
+            # `sam package` inserts the location of the uploaded code here. The translator requires it.
             resource["Properties"]["CodeUri"] = {"Bucket": "bucket", "Key": "key"}
     return transform(template, {}, NoManagedPolicies())
 

@@ -106,7 +106,7 @@ pub struct LicenseError {
 }
 
 impl LicenseError {
-    /// What to do about it, in one sentence.
+    /// The remedy in one sentence.
     pub fn hint(&self) -> &'static str {
         self.problem.hint()
     }
@@ -181,7 +181,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// What to do about it, in one sentence.
+    /// The remedy in one sentence.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Empty => "Save the license file again from the vendor's mail.",

@@ -72,7 +72,7 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// Severity, code and resource of each finding.
-fn told(findings: &[Finding]) -> Vec<(Severity, &str, &str)> {
+fn brief(findings: &[Finding]) -> Vec<(Severity, &str, &str)> {
     findings
         .iter()
         .map(|finding| (finding.severity, finding.code.as_str(), finding.resource.as_deref().unwrap_or_default()))
@@ -81,13 +81,13 @@ fn told(findings: &[Finding]) -> Vec<(Severity, &str, &str)> {
 
 /// The findings of a file, for the interface that its license names.
 #[track_caller]
-fn assert_told(license: &License, expected: &[(Severity, &str, &str)]) {
-    assert_eq!(told(&license.assess(Some(parsed(MAC)))), expected);
+fn assert_findings(license: &License, expected: &[(Severity, &str, &str)]) {
+    assert_eq!(brief(&license.assess(Some(parsed(MAC)))), expected);
 }
 
 #[track_caller]
 fn assert_refused(text: impl AsRef<[u8]>, line: impl Into<Option<usize>>, problem: Problem) {
-    let error = License::parse(text.as_ref()).expect_err("this is no license file");
+    let error = License::parse(text.as_ref()).expect_err("this is not a license file");
     assert_eq!(error, LicenseError { line: line.into(), problem });
 }
 
@@ -107,7 +107,7 @@ fn the_header_of_a_floating_license_says_where_the_token_server_runs() {
     assert_eq!(license.mac_address(), Some(parsed(MAC)));
     assert_eq!(license.hostid().as_deref(), Some("0273ae2adc81"));
     assert_eq!(license.ports_setting().as_deref(), Some("27007-27008"));
-    assert_told(&license, &[]);
+    assert_findings(&license, &[]);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_repeated_line_counts_once_and_several_vendors_are_reported() {
     };
     assert_eq!(license, expected);
     assert_eq!(license.ports_setting().as_deref(), Some("27007-27008,27010"));
-    assert_told(&license, &[(Warning, "several-vendors", "license file")]);
+    assert_findings(&license, &[(Warning, "several-vendors", "license file")]);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_license_for_this_host_and_any_machine_without_ports_gets_every_finding() {
         (Warning, "host-is-this-host", "line 1"),
         (Warning, "server-port-missing", "line 1"),
     ];
-    assert_told(&license, &expected);
+    assert_findings(&license, &expected);
     assert_eq!(license.mac_address(), None);
     assert_eq!(license.ports_setting().as_deref(), Some("27000-27009"));
 }
@@ -274,7 +274,7 @@ fn a_license_for_this_host_and_any_machine_without_ports_gets_every_finding() {
 #[test]
 fn without_a_port_of_lmgrd_every_port_that_clients_try_must_be_open() {
     let license = read(file("no-port"));
-    assert_told(&license, &[(Warning, "server-port-missing", "line 1")]);
+    assert_findings(&license, &[(Warning, "server-port-missing", "line 1")]);
     // 27008 is one of them, and a setting must not name a port twice.
     assert_eq!(license.ports_setting().as_deref(), Some("27000-27009"));
 }
@@ -284,18 +284,18 @@ fn a_license_for_three_servers_does_not_need_a_moving_interface() {
     let license = read(file("three-servers"));
     assert_eq!(license.servers.len(), 3);
     assert_eq!(license.mac_address(), None);
-    assert_told(&license, &[(Critical, "redundant-servers", "license file")]);
+    assert_findings(&license, &[(Critical, "redundant-servers", "license file")]);
     let other: MacAddress = parsed("02:73:ae:2a:dc:84");
     let expected =
         [(Critical, "redundant-servers", "license file"), (Critical, "hostid-mismatch", "02:73:ae:2a:dc:84")];
-    assert_eq!(told(&license.assess(Some(other))), expected);
-    assert_told(&read(file("two-servers")), &[(Critical, "wrong-number-of-servers", "license file")]);
+    assert_eq!(brief(&license.assess(Some(other))), expected);
+    assert_findings(&read(file("two-servers")), &[(Critical, "wrong-number-of-servers", "license file")]);
 }
 
 #[test]
 fn a_number_instead_of_the_path_sets_no_port() {
     let license = read(file("port-for-path"));
-    assert_told(&license, &[(Critical, "vendor-port-not-fixed", "line 2")]);
+    assert_findings(&license, &[(Critical, "vendor-port-not-fixed", "line 2")]);
     let finding = license.assess(None).into_iter().next().expect("a finding");
     assert_eq!(
         finding.remedy,
@@ -330,10 +330,10 @@ fn any_mac_address_of_a_list_is_accepted() {
         "SERVER license.example.com \"0273ae2adc81 0273ae2adc82\" 27007\nUSE_SERVER\nVENDOR MOSEKLM port=27008",
     );
     for mac in [MAC, OTHER_MAC] {
-        assert_eq!(told(&license.assess(Some(parsed(mac)))), [(Info, "several-hostids", "line 1")]);
+        assert_eq!(brief(&license.assess(Some(parsed(mac)))), [(Info, "several-hostids", "line 1")]);
     }
     let expected = [(Critical, "hostid-mismatch", "02:73:ae:2a:dc:83"), (Info, "several-hostids", "line 1")];
-    assert_eq!(told(&license.assess(Some(parsed("02:73:ae:2a:dc:83")))), expected);
+    assert_eq!(brief(&license.assess(Some(parsed("02:73:ae:2a:dc:83")))), expected);
     assert_eq!(license.hostid(), None);
 }
 
@@ -347,41 +347,41 @@ fn a_hostid_that_is_not_a_mac_address_does_not_move_with_the_interface() {
     ];
     for (hostid, severity, message) in forms {
         let license = with_lines(&format!("SERVER license {hostid} 27007\nVENDOR MOSEKLM port=27008"));
-        assert_told(&license, &[(severity, "hostid-not-a-mac", "line 1")]);
+        assert_findings(&license, &[(severity, "hostid-not-a-mac", "line 1")]);
         assert!(license.assess(None)[0].message.starts_with(message), "{:?}", license.assess(None));
     }
 }
 
 #[test]
 fn a_host_that_clients_cannot_find_is_reported() {
-    assert_told(&read(file("template")), &[(Critical, "host-placeholder", "line 1")]);
+    assert_findings(&read(file("template")), &[(Critical, "host-placeholder", "line 1")]);
     for host in ["localhost", "LocalHost", "127.0.0.1", "::1"] {
         let license = with_lines(&format!("SERVER {host} 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008"));
-        assert_told(&license, &[(Warning, "host-is-loopback", "line 1")]);
+        assert_findings(&license, &[(Warning, "host-is-loopback", "line 1")]);
     }
 }
 
 #[test]
 fn a_license_of_one_machine_has_no_token_server() {
     let license = read(file("node-locked"));
-    assert_told(&license, &[(Critical, "no-server-line", "license file")]);
+    assert_findings(&license, &[(Critical, "no-server-line", "license file")]);
     assert_eq!((license.hostid(), license.ports_setting()), (None, None));
 }
 
 #[test]
 fn missing_daemons_and_port_conflicts_are_reported() {
     let header = "SERVER license.example.com 0273ae2adc81 27007\n";
-    assert_told(&with_lines(header), &[(Critical, "no-vendor-line", "license file")]);
+    assert_findings(&with_lines(header), &[(Critical, "no-vendor-line", "license file")]);
     let same_as_lmgrd = with_lines(&format!("{header}VENDOR MOSEKLM port=27007"));
-    assert_told(&same_as_lmgrd, &[(Critical, "port-used-twice", "line 2")]);
+    assert_findings(&same_as_lmgrd, &[(Critical, "port-used-twice", "line 2")]);
     assert_eq!(
         same_as_lmgrd.assess(None)[0].remedy,
         "Give the vendor daemon another port, such as 27008, and restart the token server."
     );
     let same = with_lines(&format!("{header}VENDOR MOSEKLM port=27008\nVENDOR solver port=27008"));
-    assert_told(&same, &[(Critical, "port-used-twice", "line 3"), (Warning, "several-vendors", "license file")]);
+    assert_findings(&same, &[(Critical, "port-used-twice", "line 3"), (Warning, "several-vendors", "license file")]);
     let repeated = with_lines(&format!("{header}VENDOR MOSEKLM port=27008\nDAEMON MOSEKLM port=27009"));
-    assert_told(&repeated, &[(Warning, "vendor-repeated", "line 3")]);
+    assert_findings(&repeated, &[(Warning, "vendor-repeated", "line 3")]);
 }
 
 #[test]
@@ -401,7 +401,7 @@ fn an_unknown_line_is_reported_by_its_number_only() {
     let license = read(file("future"));
     assert_eq!(license.not_understood, [1, 2, 3, 8]);
     let expected = [(Warning, "virtual-machines-excluded", "line 1"), (Info, "lines-not-understood", "line 1")];
-    assert_told(&license, &expected);
+    assert_findings(&license, &expected);
     assert_eq!(license.assess(None)[1].message, "Lines 1, 2, 3, 8 were not fully understood.");
 
     let lost = read(file("lost-backslash"));

@@ -171,7 +171,7 @@ fn audit_reports_findings_in_its_exit_status_and_changes_nothing() {
 
 #[test]
 fn audit_reports_a_topic_without_subscriptions() {
-    let desk = prepared("nobody-subscribed", simulator::pair());
+    let desk = prepared("no-subscription", simulator::pair());
     desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
     let audited = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
@@ -211,9 +211,9 @@ fn plan_and_audit_fail_for_a_warning_but_not_for_information() {
 #[test]
 fn failover_moves_and_publishes_only_after_confirmation() {
     let desk = prepared("failover", simulator::pair());
-    let nobody = desk.run(&["--set", TOPIC, "failover"]);
-    assert_eq!(status(&nobody), Some(2));
-    assert!(stderr(&nobody).contains("standard input is not a terminal"), "{}", stderr(&nobody));
+    let no_terminal = desk.run(&["--set", TOPIC, "failover"]);
+    assert_eq!(status(&no_terminal), Some(2));
+    assert!(stderr(&no_terminal).contains("standard input is not a terminal"), "{}", stderr(&no_terminal));
     assert!(desk.simulator.changes().is_empty());
 
     let moved = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--reason", "maintenance", "--yes"]);
@@ -248,7 +248,7 @@ fn pause_and_resume_are_tagged_published_and_printed() {
     let plan = desk.run(&["--set", TOPIC, "plan"]);
     assert!(stdout(&plan).starts_with("token-failover is paused until "), "{}", stdout(&plan));
     let audit = desk.run(&["--set", TOPIC, "audit"]);
-    assert_eq!(status(&audit), Some(1), "nobody watches");
+    assert_eq!(status(&audit), Some(1), "the function is paused");
     assert!(stdout(&audit).contains("[paused]"), "{}", stdout(&audit));
     let moved = desk.run(&["--set", TOPIC, "failover", "--yes"]);
     assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
@@ -332,8 +332,8 @@ fn failover_needs_the_name_of_the_stacks_document() {
     assert_eq!(status(&moved), Some(0), "{}", stderr(&moved));
     assert_eq!(desk.simulator.commands().len(), 1);
 
-    let nobody_woken = desk.run(&["--set", TOPIC, "--set", "FAILOVER_ACTIVATION_DOCUMENT=", "failover", "--yes"]);
-    assert_eq!(status(&nobody_woken), Some(0), "{}", stderr(&nobody_woken));
+    let not_activated = desk.run(&["--set", TOPIC, "--set", "FAILOVER_ACTIVATION_DOCUMENT=", "failover", "--yes"]);
+    assert_eq!(status(&not_activated), Some(0), "{}", stderr(&not_activated));
     assert_eq!(desk.simulator.commands().len(), 1);
 }
 
@@ -355,17 +355,18 @@ fn an_error_is_one_sentence_and_a_hint() {
     assert!(stderr(&no_topic).contains("NOTIFICATION_TOPIC_ARN is not set"), "{}", stderr(&no_topic));
     assert!(stderr(&no_topic).contains("output TopicArn"), "{}", stderr(&no_topic));
 
-    let mut nobody = Command::new(env!("CARGO_BIN_EXE_token-failover"));
-    let nobody = nobody.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear();
-    let nobody = nobody.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
-    let output = nobody.stdin(Stdio::null()).output().expect("the command runs");
+    let mut no_credentials = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+    let no_credentials = no_credentials.args(["--set", TOPIC, "plan"]).current_dir(&desk.folder).env_clear();
+    let no_credentials =
+        no_credentials.env("AWS_ENDPOINT_URL", &desk.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+    let output = no_credentials.stdin(Stdio::null()).output().expect("the command runs");
     assert_eq!(status(&output), Some(2));
     assert!(stderr(&output).contains("no AWS credentials were found"), "{}", stderr(&output));
 }
 
 /// The error of the command without its colors. Checks that standard output is empty.
 #[track_caller]
-fn assert_untold(output: &Output, problem: &str, hint: &str) {
+fn assert_error(output: &Output, problem: &str, hint: &str) {
     let text = stderr(output);
     let error = text.lines().position(|line| line.starts_with("error: "));
     let said: Vec<&str> = text.lines().skip(error.unwrap_or_else(|| panic!("no error: {text}"))).collect();
@@ -382,25 +383,25 @@ fn every_task_explains_its_failure_in_one_sentence() {
             let asking = ["--set", TOPIC, task];
             desk.run(if task == "init" { &again } else { &asking })
         };
-        let desk = prepared(&format!("untold-{task}"), simulator::pair());
+        let desk = prepared(&format!("error-{task}"), simulator::pair());
         desk.simulator.always("DescribeInstances", simulator::Disruption::Deny);
-        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeInstances", "");
+        assert_error(&ask(&desk), "your credentials do not allow ec2:DescribeInstances", "");
         desk.simulator.calm();
         desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::Deny);
-        assert_untold(&ask(&desk), "your credentials do not allow ec2:DescribeNetworkInterfaces", "AWS says: ");
+        assert_error(&ask(&desk), "your credentials do not allow ec2:DescribeNetworkInterfaces", "AWS says: ");
         for (code, problem) in [
             ("AuthFailure", "AWS does not accept your credentials in eu-west-1 (AuthFailure)"),
             ("RequestExpired", "AWS does not accept your credentials in eu-west-1 (RequestExpired)"),
         ] {
             desk.simulator.calm();
             desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(401, code));
-            assert_untold(&ask(&desk), problem, "sign in again");
+            assert_error(&ask(&desk), problem, "sign in again");
         }
         desk.simulator.calm();
         // EC2 gives the same answer for another account and another Region, so the error covers both.
         desk.simulator.world(|world| world.delete_interface(names::INTERFACE));
         let problem = "eni-0ddddddddddddddd1 was not found in eu-west-1 in this account";
-        assert_untold(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
+        assert_error(&ask(&desk), problem, "another Region (AWS_REGION) or another account (AWS_PROFILE)");
         assert!(desk.simulator.changes().is_empty() && desk.simulator.messages().is_empty());
     }
 }
@@ -444,7 +445,7 @@ fn an_expired_session_of_iam_identity_center_is_reported() {
     let config = "[default]\nsso_session = ops\nsso_account_id = 123456789012\nsso_role_name = ops\n\n[sso-session ops]\n\
                   sso_region = eu-west-1\nsso_start_url = https://example.awsapps.com/start\n";
     let output = with_aws_files(&desk, config);
-    assert_untold(&output, "the AWS credentials could not be read", "aws sso login");
+    assert_error(&output, "the AWS credentials could not be read", "aws sso login");
 }
 
 #[test]
@@ -483,7 +484,7 @@ fn a_report_is_rendered_as_its_mail_however_it_is_wrapped() {
     let message = desk.simulator.messages().pop().expect("a message");
     let published: Value = serde_json::from_str(&message.message).expect("a JSON object");
     let report = published["sqs"].as_str().expect("a report").to_owned();
-    let mail = published["email"].as_str().expect("a text").to_owned();
+    let mail = published["email"].as_str().expect("a string").to_owned();
     let envelope = serde_json::json!({"Type": "Notification", "Message": report}).to_string();
     let forms = [
         ("answer", report.clone()),

@@ -54,11 +54,11 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
                 let parsed: Result<std::net::Ipv4Addr, _> = address.parse();
                 private_ip = Some(parsed.map_err(|_| format!("{address} is not an IPv4 address"))?.to_string());
             }
-            _ => return Err(format!("there is no option {word}")),
+            _ => return Err(format!("unknown option {word}")),
         }
     }
     let scenario = Scenario::named(&name)
-        .ok_or_else(|| format!("there is no scenario {name}, but there are {}", Scenario::NAMES.join(", ")))?;
+        .ok_or_else(|| format!("unknown scenario {name}; the scenarios are {}", Scenario::NAMES.join(", ")))?;
     let scenario = match private_ip {
         Some(address) => scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address)),
         None => scenario,

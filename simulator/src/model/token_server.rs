@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::names;
 
-/// What starts the token server on an instance.
+/// The way in which the token server on an instance starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TokenServer {
     /// At boot, and by a program that watches for the license interface.

@@ -54,7 +54,7 @@ pub enum Moment<'a> {
     After(&'a Call),
     /// AWS took a step by itself.
     Process(&'a Process),
-    /// Somebody else changed the world: [`Simulator::at`], [`Simulator::on_call`], [`Simulator::world`].
+    /// Another actor changed the world: [`Simulator::at`], [`Simulator::on_call`], [`Simulator::world`].
     Actor,
 }
 
@@ -107,7 +107,7 @@ type Actor = Box<dyn FnOnce(&mut World) + Send>;
 
 /// A scheduled event.
 enum Planned {
-    /// Somebody else changes the world.
+    /// Another actor changes the world.
     Actor(Actor),
     /// A call takes effect after its caller has stopped waiting, see [`Disruption::Late`].
     Late(CallInfo, Box<Request>),
@@ -168,7 +168,7 @@ impl Simulator {
         self.lock().now()
     }
 
-    /// Reads the world at the current time, or changes it as somebody else.
+    /// Reads the world at the current time, or changes it as another actor.
     pub fn world<R>(&self, f: impl FnOnce(&mut World) -> R) -> R {
         let mut shared = self.lock();
         let now = shared.now();
@@ -259,12 +259,12 @@ impl Simulator {
         self.lock().disruptors.clear();
     }
 
-    /// Somebody else changes the world at a time since the start.
+    /// Another actor changes the world at a time since the start.
     pub fn at(&self, time: Duration, actor: impl FnOnce(&mut World) + Send + 'static) {
         self.lock().plan(time, Planned::Actor(Box::new(actor)));
     }
 
-    /// Somebody else changes the world right before or after the nth call (from 1) of an action takes effect.
+    /// Another actor changes the world right before or after the nth call (from 1) of an action takes effect.
     pub fn on_call(&self, action: &str, nth: u64, when: When, actor: impl FnOnce(&mut World) + Send + 'static) {
         let reaction = Reaction { action: action.to_owned(), nth, when, actor: Box::new(actor) };
         self.lock().reactions.push(reaction);

@@ -20,7 +20,7 @@ impl Members {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(Self { members, prefix: String::new() }),
-            _ => Err(serialization("the body is no JSON object")),
+            _ => Err(serialization("the body is not a JSON object")),
         }
     }
 
@@ -30,7 +30,7 @@ impl Members {
     }
 
     fn wrong_type(&self, name: &str, wanted: &str) -> ApiError {
-        serialization(&format!("{}{name} is no {wanted}", self.prefix))
+        serialization(&format!("{}{name} is not of type {wanted}", self.prefix))
     }
 
     pub(crate) fn take_text(&mut self, name: &str) -> Result<Option<String>, ApiError> {
@@ -57,7 +57,7 @@ impl Members {
     pub(crate) fn take_texts(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
         match self.take(name) {
             None => Ok(Vec::new()),
-            Some(value) => texts(value).ok_or_else(|| self.wrong_type(name, "list of strings")),
+            Some(value) => strings(value).ok_or_else(|| self.wrong_type(name, "list of strings")),
         }
     }
 
@@ -66,7 +66,7 @@ impl Members {
         let lists = match self.take(name) {
             None => return Ok(BTreeMap::new()),
             Some(Value::Object(lists)) => {
-                lists.into_iter().map(|(key, value)| Some((key, texts(value)?))).collect::<Option<_>>()
+                lists.into_iter().map(|(key, value)| Some((key, strings(value)?))).collect::<Option<_>>()
             }
             Some(_) => None,
         };
@@ -108,7 +108,7 @@ impl Members {
     }
 }
 
-fn texts(value: Value) -> Option<Vec<String>> {
+fn strings(value: Value) -> Option<Vec<String>> {
     let Value::Array(list) = value else { return None };
     list.into_iter()
         .map(|value| match value {

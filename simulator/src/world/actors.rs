@@ -10,7 +10,7 @@ use super::{
 use crate::model::{ApiError, AutoRecovery, Capacity, Check, Timings};
 
 impl World {
-    /// Makes a call as somebody else, now.
+    /// Makes a call as another actor, now.
     pub fn act<O: Operation>(&mut self, operation: O) -> Result<O::Answer, ApiError> {
         self.call(self.now, operation)
     }
@@ -95,7 +95,7 @@ impl World {
         Ok(())
     }
 
-    /// Detaches the interface as somebody else.
+    /// Detaches the interface as another actor.
     pub fn detach(&mut self, interface_id: &str) -> Result<(), ApiError> {
         match self.attachment_of(interface_id).map(|attachment| attachment.id.clone()) {
             Some(attachment_id) => self.act(DetachNetworkInterface::of(attachment_id)),
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// Attaches the interface as somebody else.
+    /// Attaches the interface as another actor.
     pub fn attach(&mut self, interface_id: &str, instance_id: &str, device_index: u32) -> Result<(), ApiError> {
         self.act(AttachNetworkInterface::to(instance_id, interface_id, device_index)).map(drop)
     }

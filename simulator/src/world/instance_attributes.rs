@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn termination_protection_is_off_until_somebody_sets_it() {
+    fn termination_protection_is_off_until_it_is_set() {
         let mut world = pair().instance(names::STANDBY, InstanceSpec::disable_api_termination).world();
         for (id, expected) in [(names::HOLDER, false), (names::STANDBY, true)] {
             let answer = world.act(DescribeInstanceAttribute::disable_api_termination(id)).unwrap();

@@ -429,7 +429,7 @@ impl World {
         }
     }
 
-    /// Checks that somebody has set meanwhile stay as they are.
+    /// Checks that a test has set meanwhile stay as they are.
     pub(crate) fn complete_checks(&mut self, id: &str, transition: u32) {
         let Some(instance) = self.in_transition(id, transition) else { return };
         let attached_ebs = instance.attached_ebs_check.as_mut();

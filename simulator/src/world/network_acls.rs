@@ -212,7 +212,7 @@ mod tests {
         let expected = (names::DEFAULT_NETWORK_ACL.to_owned(), true, lines);
         assert_eq!(acl_of(&mut world, names::SUBNET), expected);
 
-        // The same as an action of somebody else.
+        // The same as an action of another actor.
         let mut world = pair().world();
         let everywhere = IpNet::V4(Ipv4Net::default());
         for (egress, ports) in [(false, (27007, 27007)), (true, (1024, 65535))] {

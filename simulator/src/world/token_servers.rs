@@ -40,7 +40,7 @@ impl World {
         Ok(())
     }
 
-    /// Starts the token server as somebody else. Without the license interface, this has no effect.
+    /// Starts the token server as another actor. Without the license interface, this has no effect.
     pub fn start_token_server(&mut self, instance_id: &str) -> Result<(), ApiError> {
         let is_running = self.region.instance(instance_id)?.state == InstanceState::Running;
         self.revision += 1;
@@ -188,8 +188,8 @@ mod tests {
         for (port, expected) in [(1700, Ok(())), (27007, Err(Refusal::Refused))] {
             assert_eq!(world.connect(Duration::ZERO, at(port)), expected, "{port}");
         }
-        for nobody in ["10.0.1.51:27007", "[::1]:27007"] {
-            assert_eq!(world.answers(nobody.parse().unwrap()), Err(Refusal::Silent), "{nobody}");
+        for unused in ["10.0.1.51:27007", "[::1]:27007"] {
+            assert_eq!(world.answers(unused.parse().unwrap()), Err(Refusal::Silent), "{unused}");
         }
     }
 

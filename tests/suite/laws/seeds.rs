@@ -32,7 +32,7 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (363260, "a pending report is removed on an old answer, and DeleteOnTermination stays true"),
     (321, "a pending report is kept for a token server that does not run and needs no activation"),
     (21748, "a pending report is kept although the run itself started the instance with the interface"),
-    (22679, "an instance that somebody else started counts as started by this run, and is not activated"),
+    (22679, "an instance that an operator started counts as started by this run, and is not activated"),
     (23659, "an instance that was pending when it was read is not activated when the interface comes back to it"),
     (1574, "the result of the activation is unknown, and the run that publishes instead does not say so"),
     (98713, "the time is over before a token server is activated, and no report says so"),
@@ -76,7 +76,7 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     ),
     (179589363256329, "a start that the role may not make counts as one for which there was no capacity"),
     (179589499092037, "a token server is activated on the member that the interface is leaving"),
-    (179589499201468, "a token server is activated on a member from which somebody detaches the interface"),
+    (179589499201468, "a token server is activated on a member from which an operator detaches the interface"),
     (179589499256390, "no fault: a run reads the interface at the moment at which a pause is set"),
     (179589499208582, "no fault: a mail that goes out after its run has ended comes between two others"),
     (

@@ -23,7 +23,7 @@ pub(crate) struct Wishes {
     /// A standby. Repeat for several, most preferred first. Default: the only other instance in the zone.
     #[arg(long = "standby", value_name = "INSTANCE")]
     standbys: Vec<InstanceId>,
-    /// Who uses the licenses: CIDR ranges, security groups and prefix lists, comma-separated.
+    /// The clients that use the licenses: CIDR ranges, security groups and prefix lists, comma-separated.
     #[arg(long, value_name = "CLIENTS")]
     clients: Option<String>,
     /// The address that receives the mails.
