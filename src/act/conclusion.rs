@@ -157,7 +157,7 @@ impl<P: Ports> Failover<P> {
         let is_asked = trigger.kind == TriggerKind::Failover;
         let mut report = self.report(&mut run, verdict, trigger, None);
         let decision = self.decide(&run, &work, &State::Problem(problem), is_asked);
-        word(&mut report, &decision);
+        tell_of_problem(&mut report, &decision);
         // The pending report stays even if this report is published, so the next run after this one's deadline reports
         // the outcome of the move.
         let mut outlook = "";
@@ -443,7 +443,7 @@ impl<P: Ports> Failover<P> {
             if !due.report.reported {
                 let mut report = self.due_report(&due, report);
                 let end = to_append.clone().filter(|_| due.tells_a_move(&self.config.members)).map(Decision::Append);
-                word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
+                tell_of_problem(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
                 // The report has the same id whichever run publishes it, so SNS can drop a second copy.
                 self.publish(run, &report, &due.report.key).await?;
                 if end.is_some() {
