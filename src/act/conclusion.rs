@@ -444,7 +444,7 @@ impl<P: Ports> Failover<P> {
                 let mut report = self.due_report(&due, report);
                 let end = to_append.clone().filter(|_| due.tells_a_move(&self.config.members)).map(Decision::Append);
                 tell_of_problem(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
-                // The report has the same id whichever run publishes it, so SNS can drop a second copy.
+                // The report has the same id whichever run publishes it, so a FIFO topic drops a second copy.
                 self.publish(run, &report, &due.report.key).await?;
                 if end.is_some() {
                     *to_append = None;

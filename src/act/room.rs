@@ -22,7 +22,7 @@ const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 const NO_ROOM: &str = "AttachmentLimitExceeded";
 
 impl<E: Ec2> Run<'_, E> {
-    /// Notes the type of an instance if EC2 refused the attach because the instance has no room.
+    /// Remembers the type of an instance if EC2 refused the attach because the instance has no room.
     pub(crate) fn learn_of_room(&mut self, attach: &Attach, error: &CallError) {
         if error.code.as_deref() == Some(NO_ROOM) {
             let instance = self.observation.as_ref().and_then(|seen| seen.instance(&attach.instance_id));

@@ -1,6 +1,7 @@
 //! Identifiers of EC2, SNS and Systems Manager. Each has its own type and is checked once, when it comes in.
 //!
-//! A resource id is a prefix and 8 or 17 lowercase hexadecimal digits. No other string is ever sent to EC2 as an id.
+//! A resource id is a prefix and 8 or 17 lowercase hexadecimal digits. The function accepts no other
+//! string from its input as a resource id.
 
 use std::fmt;
 use std::str::FromStr;

@@ -31,7 +31,7 @@ pub(crate) const OLDEST_ANSWER_DELTA: TimeDelta = TimeDelta::seconds(OLDEST_ANSW
 pub enum Reading<T> {
     /// EC2 answered.
     Known(T),
-    /// EC2 could not be read. Nothing may be concluded from that or changed.
+    /// EC2 could not be read, so nothing may be concluded or changed.
     Unreadable(CallError),
 }
 

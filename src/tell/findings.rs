@@ -814,7 +814,7 @@ impl<'a> Advisor<'a> {
         Some(if is_inside { finding } else { finding.as_severe_as(Severity::Warning) })
     }
 
-    /// The token server was not certainly activated; `None`: it was. `answers`: its ports answer anyway.
+    /// The activation failed or has no result yet; `None`: it succeeded. `answers`: the ports answer anyway.
     pub fn activation(&self, record: &ActivationRecord, answers: bool) -> Option<Finding> {
         let ActivationRecord { document, instance_id, command_id, error, .. } = record;
         let why = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));

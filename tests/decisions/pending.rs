@@ -488,7 +488,7 @@ proptest! {
 
 const MEMBERS: [&str; 3] = [HOLDER, STANDBY, THIRD];
 
-/// A time after the deadline at which no answer can be from before it.
+/// A time after the deadline, when no answer can be from before the deadline.
 fn later() -> DateTime<Utc> {
     parsed::<DateTime<Utc>>(DEADLINE) + TimeDelta::seconds(15)
 }
