@@ -1,22 +1,22 @@
-//! token-failover keeps a MOSEK token server's license interface on a living instance.
+//! token-failover keeps a MOSEK token server's license interface on a running instance.
 //!
 //! ```text
 //! event ─► trigger ─► concern ─► observation ─► plan ─► steps ─► observation ─► findings ─► report ─► SNS
 //!          parse      ours?      read EC2       pure    EC2      read again     pure        pure
 //! ```
 //!
-//! The floors, each of which imports only from those before it:
+//! The floors. Each imports only from itself and from the floors before it:
 //!
-//! - [`model`]: what is configured, asked for, seen, planned and reported: values, and no decisions;
+//! - [`model`]: what is configured, requested, seen, planned and reported: values, and no decisions;
 //! - [`decide`]: the decisions, pure and synchronous;
 //! - [`tell`]: the words, pure: findings, summaries, the notification, metrics;
 //! - [`ports`]: the calls to EC2, SNS and Systems Manager, as traits;
 //! - [`act`]: the effects, asynchronous and thin; [`act::failover`] is one invocation from top to bottom.
 //!
-//! What always holds, whatever happens, is listed in ARCHITECTURE.md.
+//! ARCHITECTURE.md lists what always holds.
 
 #![warn(missing_docs)]
-// A panic is a failover that did not happen, and what is printed here would stand in the middle of a log.
+// A panic is a failover that did not happen, and anything printed here would be in the middle of the log.
 #![warn(
     clippy::expect_used,
     clippy::panic,

@@ -1,8 +1,8 @@
 //! The calls to EC2, SNS and Systems Manager, as one trait for each service.
 //!
-//! These traits are the only thing that stands between the program and AWS. The package `token-failover-aws` implements them with the
-//! SDK; nothing else does in production. EC2's errors are sorted here, by code and never by message, because the codes
-//! are documented and the messages change.
+//! The program reaches AWS only through these traits. The package `token-failover-aws` implements them with the SDK,
+//! and is the only implementation in production. It sorts EC2's errors by code and never by message, because AWS
+//! documents the codes, and the messages change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -20,8 +20,7 @@ use crate::model::notification::Notification;
 use crate::model::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
 use crate::model::readiness::{AclEntry, Route, Subscription};
 
-/// EC2. Every change names the exact resource that was observed, so that it fails if
-/// somebody else was faster.
+/// EC2. Every change names the exact resource that was observed, so it fails if another run or an operator was faster.
 pub trait Ec2: Send + Sync {
     /// The license interface; `None` if it does not exist.
     fn network_interface(
@@ -29,10 +28,10 @@ pub trait Ec2: Send + Sync {
         id: &NetworkInterfaceId,
     ) -> impl Future<Output = Result<Option<NetworkInterface>, CallError>> + Send;
 
-    /// Those of the instances that exist, their status checks undecided.
+    /// The instances that exist, with undecided status checks.
     fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Vec<Instance>, CallError>> + Send;
 
-    /// The status checks of those of the instances that exist.
+    /// The status checks of the instances that exist.
     fn status_checks(
         &self,
         ids: &[InstanceId],
@@ -50,10 +49,10 @@ pub trait Ec2: Send + Sync {
     /// The ranges in a managed prefix list.
     fn prefix_list(&self, id: &PrefixListId) -> impl Future<Output = Result<Vec<IpNet>, CallError>> + Send;
 
-    /// Asks EC2 to attach the interface; the answer comes before the interface is usable.
+    /// Asks EC2 to attach the interface. EC2 answers before the interface is usable.
     fn attach(&self, attach: &Attach) -> impl Future<Output = Result<AttachmentId, CallError>> + Send;
 
-    /// Asks EC2 to detach the interface; the answer comes before it is free.
+    /// Asks EC2 to detach the interface. EC2 answers before the interface is free.
     fn detach(&self, attachment: &AttachmentId, force: bool) -> impl Future<Output = Result<(), CallError>> + Send;
 
     /// Makes the interface outlive the instance that it is attached to.
@@ -63,14 +62,15 @@ pub trait Ec2: Send + Sync {
         attachment: &AttachmentId,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Starts a stopped instance; the answer comes while it is pending.
-    /// `false`: it was not stopped, so this has not started it.
+    /// Starts a stopped instance. EC2 answers while the instance is still pending. `false`: the instance was not
+    /// stopped, so this call has not started it.
     fn start(&self, instance: &InstanceId) -> impl Future<Output = Result<bool, CallError>> + Send;
 
     /// Takes an Elastic IP from where it was observed.
     fn disassociate_address(&self, association: &AssociationId) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Puts an Elastic IP that is nowhere on the interface's primary private address. Fails if it is somewhere.
+    /// Puts an unassociated Elastic IP on the interface's primary private address. Fails if the Elastic IP is
+    /// associated.
     fn associate_address(
         &self,
         address: &AllocationId,
@@ -80,47 +80,46 @@ pub trait Ec2: Send + Sync {
     /// Adds an ingress rule.
     fn authorize_ingress(&self, ingress: &Ingress) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Writes tags of the interface, over what they were.
+    /// Writes tags of the interface, and overwrites their earlier values.
     fn write_tags(
         &self,
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Removes tags of the interface; one that is not there is no error.
+    /// Removes tags of the interface. A tag that does not exist is not an error.
     fn delete_tags(
         &self,
         interface: &NetworkInterfaceId,
         keys: &[String],
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Removes those of these tags of the interface that still have these values.
-    /// Source: EC2 API Reference, *DeleteTags*.
+    /// Removes these tags of the interface if they still have these values. Source: EC2 API Reference, *DeleteTags*.
     fn delete_tags_if(
         &self,
         interface: &NetworkInterfaceId,
         tags: &BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Asks EC2 whether the role allows a change, with `DryRun`. Changes nothing.
+    /// Asks EC2 with `DryRun` if the role allows a change. Changes nothing.
     fn may(&self, change: &Change) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// How many interfaces instances of these types can have. A type that EC2 does not know is not in the answer.
+    /// How many interfaces instances of these types can have. The answer leaves out a type that EC2 does not know.
     fn interface_limits(
         &self,
         types: &BTreeSet<String>,
     ) -> impl Future<Output = Result<BTreeMap<String, InterfaceLimits>, CallError>> + Send;
 
-    /// Whether the instance is protected from being terminated through the API.
+    /// Whether termination protection is on for the instance.
     fn is_protected(&self, instance: &InstanceId) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// The routes of a subnet: of the table that is associated with it or, without one, of the VPC's main table.
+    /// The routes of a subnet, from its own route table or, if it has none, from the VPC's main table.
     fn routes(&self, subnet: &str, vpc: &str) -> impl Future<Output = Result<Vec<Route>, CallError>> + Send;
 
     /// The entries of the network ACL of a subnet.
     fn acl_entries(&self, subnet: &str) -> impl Future<Output = Result<Vec<AclEntry>, CallError>> + Send;
 
-    /// Those of the security groups that exist.
+    /// The security groups that exist.
     fn security_groups(
         &self,
         ids: &BTreeSet<SecurityGroupId>,
@@ -132,42 +131,42 @@ pub trait Sns: Send + Sync {
     /// Publishes a notification to the configured topic.
     fn publish(&self, notification: &Notification) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Who is subscribed to the configured topic; `None` if it does not exist.
+    /// The subscriptions of the configured topic; `None` if the topic does not exist.
     fn subscriptions(&self) -> impl Future<Output = Result<Option<Vec<Subscription>>, CallError>> + Send;
 }
 
-/// Systems Manager, as far as waking a token server needs it.
+/// Systems Manager, for activating a token server.
 pub trait Ssm: Send + Sync {
-    /// Has the instance run the document; the answer comes before it does.
+    /// Has the instance run the document. Systems Manager answers before the instance runs it.
     fn send_command(
         &self,
         activation: &Activation,
         instance: &InstanceId,
     ) -> impl Future<Output = Result<CommandId, CallError>> + Send;
 
-    /// How the command stands on the instance; `None`: Systems Manager does not know it yet.
+    /// The state of the command on the instance; `None`: Systems Manager does not know the command yet.
     fn command(
         &self,
         command: &CommandId,
         instance: &InstanceId,
     ) -> impl Future<Output = Result<Option<CommandState>, CallError>> + Send;
 
-    /// Whether there is a document of this name that can be run.
+    /// Whether a document with this name exists and can be run.
     fn has_document(&self, name: &DocumentName) -> impl Future<Output = Result<bool, CallError>> + Send;
 
-    /// Those of the instances from whose agent Systems Manager hears.
+    /// The instances from whose agent Systems Manager hears.
     fn reachable_agents(
         &self,
         instances: &BTreeSet<InstanceId>,
     ) -> impl Future<Output = Result<BTreeSet<InstanceId>, CallError>> + Send;
 }
 
-/// How a command stands.
+/// The state of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandState {
-    /// Whether it has ended, and how; `None`: it has not.
+    /// Whether it succeeded; `None`: it has not ended.
     pub succeeded: Option<bool>,
-    /// The same in Systems Manager's own word, such as `Delivery Timed Out`.
+    /// Systems Manager's own name for the state, such as `Delivery Timed Out`.
     pub status: String,
 }
 
@@ -180,7 +179,7 @@ pub trait Ports {
     /// Systems Manager.
     type Ssm: Ssm;
 
-    /// Each by itself.
+    /// The three services, each by itself.
     fn split(self) -> (Self::Ec2, Self::Sns, Self::Ssm);
 }
 

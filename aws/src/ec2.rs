@@ -34,7 +34,7 @@ pub struct SdkEc2 {
 }
 
 /// Pages of 1000 rules or ranges. No security group or prefix list has more than a few.
-const MOST_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 
 impl SdkEc2 {
     /// Calls EC2 with this client.
@@ -58,7 +58,7 @@ impl SdkEc2 {
         let request = self.client.describe_instances().filters(filter("vpc-id", vpc));
         let pages = request.filters(filter("availability-zone", zone)).into_paginator().send();
         let mut instances = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
                 instances.push(instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
@@ -183,7 +183,7 @@ impl Ec2 for SdkEc2 {
             .build();
         let pages = self.client.describe_security_group_rules().filters(filter).into_paginator().send();
         let mut rules = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for rule in page.security_group_rules() {
                 rules.extend(ingress_rule(rule).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
             }
@@ -197,7 +197,7 @@ impl Ec2 for SdkEc2 {
         const ACTION: &str = "ec2:GetManagedPrefixListEntries";
         let pages = self.client.get_managed_prefix_list_entries().prefix_list_id(id.as_str()).into_paginator().send();
         let mut ranges = Vec::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for entry in page.entries() {
                 let range = required("cidr", entry.cidr()).and_then(cidr);
                 ranges.push(range.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
@@ -333,7 +333,7 @@ impl Ec2 for SdkEc2 {
             sdk::Filter::builder().name("instance-type").set_values(Some(types.iter().cloned().collect())).build();
         let pages = self.client.describe_instance_types().filters(filter).into_paginator().send();
         let mut limits = BTreeMap::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for kind in page.instance_types() {
                 limits.extend([interface_limits(kind).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);
             }
@@ -395,7 +395,7 @@ impl Ec2 for SdkEc2 {
         let filter = sdk::Filter::builder().name("group-id").set_values(Some(ids)).build();
         let pages = self.client.describe_security_groups().filters(filter).into_paginator().send();
         let mut found = BTreeSet::new();
-        each_page(ACTION, MOST_PAGES, pages, Meaning::of_ec2_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for group in page.security_groups() {
                 let id = parsed("groupId", group.group_id());
                 found.extend([id.map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?]);

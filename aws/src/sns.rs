@@ -54,7 +54,7 @@ fn unbuildable(attribute: &str, error: &str) -> CallError {
 }
 
 /// Pages of 100 subscriptions. A topic may have millions, but the subscribers of this topic are people.
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 
 impl Sns for SdkSns {
     async fn publish(&self, notification: &Notification) -> Result<(), CallError> {
@@ -79,7 +79,7 @@ impl Sns for SdkSns {
         const ACTION: &str = "sns:ListSubscriptionsByTopic";
         let pages = self.client.list_subscriptions_by_topic().topic_arn(self.topic.as_str()).into_paginator().send();
         let mut subscriptions = Vec::new();
-        let read = each_page(ACTION, MOST_PAGES, pages, meaning_of, |page| {
+        let read = each_page(ACTION, MAX_PAGES, pages, meaning_of, |page| {
             subscriptions.extend(page.subscriptions().iter().map(|one| Subscription {
                 protocol: one.protocol().unwrap_or_default().to_owned(),
                 endpoint: one.endpoint().unwrap_or_default().to_owned(),

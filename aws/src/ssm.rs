@@ -32,7 +32,7 @@ const DELIVERY_SECONDS: i32 = 30;
 /// The maximum number of agents on a page, and more pages than the members can fill.
 /// Source: Systems Manager API Reference, *DescribeInstanceInformation*, `MaxResults`.
 const PAGE: i32 = 50;
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 
 /// The meaning of Systems Manager's error codes. Source: Systems Manager API Reference, "Common Error Types", and the
 /// errors of each action.
@@ -132,7 +132,7 @@ impl Ssm for SdkSsm {
         let request = self.client.describe_instance_information().filters(filter).max_results(PAGE);
         let pages = request.into_paginator().send();
         let mut reachable = BTreeSet::new();
-        each_page(ACTION, MOST_PAGES, pages, meaning_of, |page| {
+        each_page(ACTION, MAX_PAGES, pages, meaning_of, |page| {
             let online = page
                 .instance_information_list()
                 .iter()

@@ -1,4 +1,4 @@
-//! The end of an invocation: what the work came to, the report of it, and what is owed.
+//! The end of an invocation: the outcome, its report, and the pending reports.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -35,7 +35,7 @@ use crate::ports::{Ec2, Ports, Sns};
 use crate::tell::{audit, summary};
 
 impl<P: Ports> Failover<P> {
-    /// Writes the report, publishes it if it is due, and settles what was owed.
+    /// Writes the report, publishes it if it is due, and settles the pending reports.
     pub(crate) async fn conclude(
         &self,
         mut run: Run<'_, P::Ec2>,
@@ -62,7 +62,7 @@ impl<P: Ports> Failover<P> {
             is_new_audit: digests.are_new(&work),
         };
         let is_due = publication::is_due(report.outcome, facts);
-        // What this run has done may have made more due.
+        // The work of this run may have made more reports due.
         work.advance(&run, Event::Seen);
         let decision = self.decide(&run, &work, &state, is_due);
         let mut changes = work.advance(&run, Event::WorkEnds(close));
@@ -84,8 +84,8 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Publishes the report of this run, then what other runs left pending, then the news of a pause, up to the first that SNS
-    /// does not take. `has_ended` says whether the end of a problem was told.
+    /// Publishes the report of this run, then the pending reports of other runs, then the news about a pause. Stops at
+    /// the first one that SNS does not accept. `has_ended` says if the end of a problem has been published.
     async fn publish_all(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -95,7 +95,7 @@ impl<P: Ports> Failover<P> {
         changes: &mut TagChanges,
         has_ended: &mut bool,
     ) -> Result<(), CallError> {
-        // A move that another run owes and that ends the problem says so itself.
+        // The report of another run's move that ends the problem says so itself.
         let mut to_append = match decision {
             Decision::Resolve(over) if work.pending.due.iter().any(|due| due.tells_a_move(&self.config.members)) => {
                 Some(over.clone())
@@ -103,7 +103,7 @@ impl<P: Ports> Failover<P> {
             _ => None,
         };
         if to_append.is_none() && (is_due || *decision != Decision::Nothing) {
-            word(report, decision);
+            tell_of_problem(report, decision);
             self.publish(run, report, &decision.tries(request_id)).await?;
             if !close.is_open() {
                 changes.append(work.advance(run, Event::Told));
@@ -112,27 +112,28 @@ impl<P: Ports> Failover<P> {
             let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit)];
             self.remember(run, decision, told).await;
         } else if !close.is_open() {
-            // A move that came back, and was told of before.
+            // The interface came back, and that was reported before.
             changes.append(work.advance(run, Event::NoNews));
         }
-        // What others owe is left to the next run by whoever does maintenance, who may not have the settings to wake a token server.
+        // A run that only sets or ends a pause leaves other runs' reports to the next run: it may not have the settings
+        // to activate a token server.
         if close != Close::Maintenance {
             let had_to_append = to_append.is_some();
             let settled = self.publish_due(run, work, report, &mut to_append, changes).await;
             *has_ended |= had_to_append && to_append.is_none();
             settled?;
         }
-        // Of that move nothing was to be told after all.
+        // No pending report told of a move after all.
         if let Some(over) = to_append {
-            word(report, &Decision::Resolve(over));
+            tell_of_problem(report, &Decision::Resolve(over));
             self.publish(run, report, request_id).await?;
             *has_ended = true;
         }
         self.tell_of_pause(run, report).await
     }
 
-    /// The run's time ended in the middle of its work. What it has begun is noted on the interface; the next run takes it
-    /// up from what EC2 says then.
+    /// Concludes a run that timed out during its work. Its pending report is on the interface. The next run continues
+    /// from what EC2 says then.
     async fn conclude_cut_off(
         &self,
         mut run: Run<'_, P::Ec2>,
@@ -156,9 +157,9 @@ impl<P: Ports> Failover<P> {
         let is_asked = trigger.kind == TriggerKind::Failover;
         let mut report = self.report(&mut run, verdict, trigger, None);
         let decision = self.decide(&run, &work, &State::Problem(problem), is_asked);
-        word(&mut report, &decision);
-        // Whether this report gets out changes nothing: the debt stays as it is, so the next run after this one's deadline
-        // reports what came of the move.
+        tell_of_problem(&mut report, &decision);
+        // The pending report stays even if this report is published, so the next run after this one's deadline reports
+        // the outcome of the move.
         let mut outlook = "";
         if decision != Decision::Nothing {
             match self.publish(&mut run, &report, &decision.tries(request_id)).await {
@@ -166,7 +167,7 @@ impl<P: Ports> Failover<P> {
                 Err(_) => outlook = " The report of this could not be published.",
             }
         }
-        // A move that never comes to its end must not keep the end of a pause from being told.
+        // A move that never ends must not hold back the mail about the end of a pause.
         if outlook.is_empty() && self.tell_of_pause(&mut run, &mut report).await.is_err() {
             outlook = " The news of the pause could not be published.";
         }
@@ -204,7 +205,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// The interface was to move.
+    /// The verdict on a move.
     fn moved(&self, ended: MoveOutcome, cause: MoveCause, run: &mut Run<'_, P::Ec2>, work: &Work) -> Verdict {
         let advisor = run.advisor();
         match ended {
@@ -233,7 +234,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Nothing had to move. What was repaired, or could not be, is told first, and then what was announced.
+    /// The verdict if nothing had to move. Repairs and failed repairs come first, then announcements.
     fn kept(&self, reason: KeepReason, run: &Run<'_, P::Ec2>, work: &Work) -> Verdict {
         let (outcome, reason, summary) = match &work.announced {
             _ if !work.repaired.is_empty() => {
@@ -266,7 +267,7 @@ impl<P: Ports> Failover<P> {
         Verdict { outcome, reason, summary, movement: None }
     }
 
-    /// The findings of the checks count in an audit, too.
+    /// The verdict on an audit. The findings of the checks count as well.
     fn audited(&self, viable: usize, run: &Run<'_, P::Ec2>, work: &Work) -> Verdict {
         let checks = run.check().zip(run.interface());
         let checks = checks.map(|(checked, interface)| run.advisor().checks(interface, &checked));
@@ -276,16 +277,16 @@ impl<P: Ports> Failover<P> {
         Verdict { outcome: Outcome::Audited, reason: found.reason(), summary, movement: None }
     }
 
-    /// What the run came to, as far as problems go.
+    /// What the run's outcome means for problems.
     fn state(&self, run: &Run<'_, P::Ec2>, outcome: &RunOutcome, work: &Work, trigger: &Trigger) -> State {
         let is_repaired = work.to_repair == work.repaired;
         State::Problem(match outcome {
-            // What an operator wished for and did not get is an answer, and nothing that lasts.
+            // A refusal of an operator's request is an answer to that request, and not a lasting problem.
             RunOutcome::Refused(_) if trigger.kind == TriggerKind::Failover && run.reach == Reach::Untouched => {
                 return State::Open;
             }
             RunOutcome::Refused(refusal) => {
-                // Each of them is named in the report.
+                // The report names each of them.
                 let standbys = work.standbys.iter().filter(|_| matches!(refusal, Refusal::NoViableStandby));
                 let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
@@ -317,7 +318,7 @@ impl<P: Ports> Failover<P> {
         })
     }
 
-    /// Whether the interface is attached to a member that runs and would not lose it.
+    /// Whether the interface is attached to a running member and would outlive it.
     fn is_well(&self, run: &Run<'_, P::Ec2>) -> bool {
         let Some(observation) = &run.observation else { return false };
         let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
@@ -331,13 +332,13 @@ impl<P: Ports> Failover<P> {
         is_attached && holder.state == InstanceState::Running && passes
     }
 
-    /// What the interface says of problems, as it was seen last; `None`: it was not seen.
+    /// The problem in the interface's tag when it was last read. Outer `None`: the interface was not seen.
     fn remembered_tag(run: &Run<'_, P::Ec2>, work: &Work) -> Option<Option<String>> {
         let seen = run.remembered().map(|remembered| remembered.refused);
         seen.or_else(|| work.remembered_refusal.clone().map(Some))
     }
 
-    /// Decides what is said of problems.
+    /// Decides what is published about problems.
     fn decide(&self, run: &Run<'_, P::Ec2>, work: &Work, state: &State, told_anyway: bool) -> Decision {
         let now = run.clock.now();
         let tag = Self::remembered_tag(run, work);
@@ -346,7 +347,7 @@ impl<P: Ports> Failover<P> {
         problem::decide(remembered.as_ref(), now, state, told_anyway)
     }
 
-    /// Remembers what was published, so that the same is not published again.
+    /// Remembers what was published, so that it is not published again.
     async fn remember<const N: usize>(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -360,7 +361,7 @@ impl<P: Ports> Failover<P> {
         }
         let mut written = false;
         if !tags.is_empty() && run.interface().is_some() {
-            // The only cost of a failure is one more mail.
+            // A failure costs only one more mail.
             let writing = self.ec2.write_tags(&self.config.interface_id, &tags);
             let ends = run.clock.publishing_ends();
             let noted = timeout_at(ends, run.step(Step::NotePublished, &self.config.interface_id, writing)).await;
@@ -372,7 +373,8 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Forgets a problem whose end was told, and what another process has left of one. Returns the tag to remove.
+    /// Forgets a problem whose end was published, and the tag that another process left about one. Returns the tag to
+    /// remove.
     fn forget(
         &self,
         run: &Run<'_, P::Ec2>,
@@ -395,7 +397,7 @@ impl<P: Ports> Failover<P> {
         is_tagged.then(|| REFUSED.to_owned())
     }
 
-    /// Publishes a report, within the time that is left for it.
+    /// Publishes a report, within the time that is left for that.
     pub(crate) async fn publish(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -424,8 +426,8 @@ impl<P: Ports> Failover<P> {
         published
     }
 
-    /// Publishes the reports that other runs have left. Two of them about the same move are published once, as the one that knows
-    /// more.
+    /// Publishes the reports that other runs have left. If two are about the same move, only the one that knows more is
+    /// published.
     async fn publish_due(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -441,8 +443,8 @@ impl<P: Ports> Failover<P> {
             if !due.report.reported {
                 let mut report = self.due_report(&due, report);
                 let end = to_append.clone().filter(|_| due.tells_a_move(&self.config.members)).map(Decision::Append);
-                word(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
-                // Whichever run comes to publish it, it is the same report.
+                tell_of_problem(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
+                // The report has the same id whichever run publishes it, so a FIFO topic drops a second copy.
                 self.publish(run, &report, &due.report.key).await?;
                 if end.is_some() {
                     *to_append = None;
@@ -453,7 +455,7 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Writes down what is still to be done, and removes the tags that are settled.
+    /// Writes the pending reports that are left to other runs, and removes the tags that are settled.
     async fn clean_up(&self, run: &mut Run<'_, P::Ec2>, changes: TagChanges) {
         let ends = run.clock.publishing_ends();
         let interface = &self.config.interface_id;
@@ -463,7 +465,7 @@ impl<P: Ports> Failover<P> {
         }
         if !notes.is_empty() {
             let keys: Vec<&str> = notes.keys().map(String::as_str).collect();
-            // If this fails, the report stays as it is, and is due once this run's time is certainly over.
+            // If this fails, the pending report stays as it is, and is due once this run's deadline has passed.
             let writing = run.step(Step::HandOverDebt, keys.join(" "), self.ec2.write_tags(interface, &notes));
             let _ = timeout_at(ends, writing).await;
         }
@@ -476,7 +478,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Puts the report together. The findings of the checks join those of the run.
+    /// Puts the report together. The findings of the checks join the findings of the run.
     pub(crate) fn report(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -517,7 +519,8 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Whether clients can be expected to get licenses now, by what EC2 says of the holder and what the checks found.
+    /// Whether clients can be expected to get licenses now, by EC2's description of the holder and the results of the
+    /// checks.
     fn expectation(
         &self,
         observation: Option<&Observation>,
@@ -535,15 +538,15 @@ impl<P: Ports> Failover<P> {
         };
         let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
-        // What answers from outside of the VPC may be another machine of the same address.
+        // From outside the VPC, an answer may come from another machine with the same address.
         let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
         let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
         let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
-        // Whoever answers is awake, whatever became of the command.
-        let woken = activation.filter(|_| listening != CheckResult::Ok).map(|activation| activation.result);
+        // A token server that answers is active, whatever the result of the command.
+        let activation_result = activation.filter(|_| listening != CheckResult::Ok).map(|activation| activation.result);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
-            (InstanceState::Running, _) if is_served => match woken {
+            (InstanceState::Running, _) if is_served => match activation_result {
                 None | Some(ActivationResult::Done) => Expectation::Yes,
                 Some(ActivationResult::Unfinished) => Expectation::Unknown,
                 Some(ActivationResult::Failed) => Expectation::No,
@@ -568,15 +571,15 @@ impl<P: Ports> Failover<P> {
     }
 }
 
-/// Something was tried and did not succeed, and the finding says what.
+/// The verdict on something that the run tried and that did not succeed. The finding says what it was.
 fn failed<E: Ec2>(run: &mut Run<'_, E>, finding: Finding, reason: Reason, movement: Option<Movement>) -> Verdict {
     let summary = finding.message.clone();
     run.findings.push(finding);
     Verdict { outcome: Outcome::Failed, reason, summary, movement }
 }
 
-/// Says in a report what was decided of problems.
-fn word(report: &mut Report, decision: &Decision) {
+/// Puts the decision about problems into a report.
+fn tell_of_problem(report: &mut Report, decision: &Decision) {
     if let Decision::Resolve(over) = decision {
         report.outcome = Outcome::Resolved;
         report.reason.clone_from(&over.problem.code);
@@ -600,7 +603,7 @@ fn close(outcome: &RunOutcome, reach: Reach) -> Close {
     }
 }
 
-/// What is remembered of an announcement and of an audit once they are published.
+/// The tags for an announcement and an audit, to be written once they have been published.
 struct Digests {
     announcement: Option<String>,
     audit: Option<String>,
@@ -613,14 +616,14 @@ impl Digests {
         Self { announcement, audit: audited.map(signature) }
     }
 
-    /// Whether there is one that differs from what was published last.
+    /// Whether one of them differs from what was published last.
     fn are_new(&self, work: &Work) -> bool {
         let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
         is_new(&self.announcement, &work.remembered_announcement) || is_new(&self.audit, &work.remembered_audit)
     }
 }
 
-/// What is to be published, and how.
+/// A report to publish, and its parameters.
 #[derive(Clone, Copy)]
 struct Publication<'a> {
     request_id: &'a str,

@@ -1,4 +1,4 @@
-//! The conductor: one invocation from its payload to its report.
+//! One invocation from its payload to its report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -49,9 +49,9 @@ pub struct Invocation {
     pub payload: Value,
     /// Lambda's id of the invocation.
     pub request_id: String,
-    /// The time of day at which it began.
+    /// When it began.
     pub received_at: DateTime<Utc>,
-    /// When Lambda cuts it off.
+    /// When Lambda ends it.
     pub deadline: Instant,
 }
 
@@ -60,7 +60,7 @@ impl<P: Ports> Failover<P> {
     ///
     /// # Errors
     ///
-    /// Only where trying again can help, and for a malformed request. Everything else is a report.
+    /// Fails only if another try can help, and for a malformed request. Everything else is a report.
     pub async fn handle(&self, invocation: Invocation) -> Result<Report, Failure> {
         let clock = Clock::new(invocation.received_at, invocation.deadline);
         let name = RunName::new(&invocation.request_id);
@@ -86,7 +86,7 @@ impl<P: Ports> Failover<P> {
         }
         let announced = Announcement::of(&self.config, &request);
         let mut work = Work { announced, says_nothing: request.dry_run, ..Work::default() };
-        // The boxes keep the size of this future, which holds those of all the SDK's calls, within what the compiler follows.
+        // The boxes keep this future small enough for the compiler: it contains the futures of all the SDK's calls.
         let ends = clock.work_ends();
         let worked = match &request.intent {
             Intent::Audit => timeout_at(ends, Box::pin(self.audit(&mut run, &mut work))).await,
@@ -103,7 +103,7 @@ impl<P: Ports> Failover<P> {
         Box::pin(self.conclude(run, work, request.trigger, &invocation.request_id)).await
     }
 
-    /// Answers what would be done, and changes nothing.
+    /// Answers what the function would do, and changes nothing.
     async fn rehearse(&self, run: &mut Run<'_, P::Ec2>, request: Request) -> Result<Report, Failure> {
         let ends = run.clock.work_ends();
         let rehearsal = async {
@@ -159,7 +159,7 @@ impl<P: Ports> Failover<P> {
         (refusal.code(), format!("The move would be refused ({}). Nothing was changed.", refusal.code()), None)
     }
 
-    /// Everything that needs EC2: look, plan, move, repair.
+    /// Does everything that needs EC2: look, plan, move, repair.
     async fn work(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
         let action = self.look_ahead(run, work, intent).await;
         let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
@@ -187,8 +187,8 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Looks and plans, with the security groups' rules read at the same time: nobody waits for them where something has to be
-    /// done.
+    /// Looks and plans, and reads the security groups' rules at the same time. If there is something to do, the run
+    /// does not wait for the rules.
     async fn look_ahead(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Action {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut rules = pin!(maybe_done(async {
@@ -214,7 +214,7 @@ impl<P: Ports> Failover<P> {
         action
     }
 
-    /// Does what follows. What keeps the interface alive comes first, and what takes longest last.
+    /// Does the rest of the work. The steps that protect the interface come first, and the slowest ones come last.
     async fn follow_up(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -226,7 +226,7 @@ impl<P: Ports> Failover<P> {
         let to_activate = self.to_activate(run, work, &outcome).filter(|_| !is_paused);
         let has_moved = matches!(&outcome, RunOutcome::Move(ended, _) if ended.may_serve().is_some());
         work.outcome = Some(outcome);
-        // The deadline may come before it is sent, and then this is what is to be told.
+        // The deadline may come before the command is sent. Then this is what the report says.
         if let Some((activation, instance)) =
             self.config.activation.as_ref().zip(to_activate.as_ref().filter(|_| has_moved))
         {
@@ -255,13 +255,13 @@ impl<P: Ports> Failover<P> {
         } else if work.pending.has_unreported_move() {
             self.probe(run, ProbeTimeout::RESTART).await;
         }
-        // An answer may be older than the repair. What waits for a newer one comes last.
+        // An answer may be older than the repair. Waiting for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
         run.note_limits().await;
     }
 
-    /// The instance whose token server has to be woken: it ran already when the interface came, by this run's move or by that
-    /// of a run that could not do it anymore.
+    /// The instance whose token server must be activated, because the instance was running before the interface
+    /// arrived. This run has moved the interface, or another run that did not get to the activation.
     fn to_activate(&self, run: &Run<'_, P::Ec2>, work: &Work, outcome: &RunOutcome) -> Option<InstanceId> {
         self.config.activation.as_ref()?;
         let instance = match outcome {
@@ -275,16 +275,17 @@ impl<P: Ports> Failover<P> {
         run.running_member().filter(|running| *running == instance).cloned()
     }
 
-    /// Wakes the token server, and remembers that, so that no later run does it again.
+    /// Activates the token server, and remembers it, so that no later run does it again.
     async fn activate_once(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, instance: &InstanceId) {
         let Some(activation) = &self.config.activation else { return };
         match work.pending.activation_begun(run.scene()) {
-            // Another run is at it, and tells what comes of it.
+            // Another run is activating it, and reports the outcome.
             Some(until) if run.clock.now() < until => {
                 run.activation = None;
                 return;
             }
-            // It has not told. To restart what may serve by now is worse than to say so.
+            // The other run has not reported. Restarting a token server that may serve by now is worse than reporting
+            // that it may not.
             Some(_) => {
                 run.activation = Some(ActivationRecord {
                     error: Some(
@@ -302,7 +303,8 @@ impl<P: Ports> Failover<P> {
                         error: Some(error.to_string()),
                         ..ActivationRecord::open(activation, instance)
                     });
-                    // The next run tries again. What can never be noted is told, and nothing more is tried.
+                    // After a temporary error, the next run tries again. After any other error, the report says so, and
+                    // the function does not try again.
                     if is_transient {
                         return;
                     }
@@ -315,8 +317,8 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Notes in the pending reports of other runs that their token server is about to be activated. It must not be restarted
-    /// again by every later run, so nothing is sent that could not be remembered.
+    /// Writes into the pending reports of other runs that their token server is about to be activated. If that cannot
+    /// be written, no command is sent, because every later run would restart the token server again.
     async fn note_activation(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -332,7 +334,7 @@ impl<P: Ports> Failover<P> {
         run.step(Step::NoteArrival, &self.config.interface_id, written).await
     }
 
-    /// Looks for everything that would go wrong with the next failover. Changes nothing.
+    /// Checks for everything that would go wrong with the next failover. Changes nothing.
     async fn audit(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<(), Failure> {
         let subscriptions = self.sns.subscriptions();
         let groups = client_groups(&self.config);
@@ -365,7 +367,8 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Reads all that an audit asks beyond what every run reads, in one wave; who can reach the interface may take another.
+    /// Reads what an audit needs beyond the reads of every run, in one wave. Who can reach the interface may take
+    /// another wave.
     async fn read_readiness(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -410,7 +413,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Reads whether the members that run could be woken.
+    /// Reads if Systems Manager could activate the running members.
     async fn read_activation(&self, instances: &[Instance]) -> Option<ActivationReadiness> {
         let activation = self.config.activation.as_ref()?;
         let running = instances.iter().filter(|instance| instance.state == InstanceState::Running);
@@ -420,8 +423,8 @@ impl<P: Ports> Failover<P> {
         Some(ActivationReadiness { document: document.into(), reachable: reachable.into() })
     }
 
-    /// Reads EC2 until it tells a story that can be acted upon, or the time for that is over. Without `patience` the first
-    /// answer is acted upon, unless it is doubtful.
+    /// Reads EC2 until the plan can act on the answers, or the time for that is over. Without `waits`, the run acts on
+    /// the first answer, unless that is doubtful.
     async fn look_and_plan(&self, run: &mut Run<'_, P::Ec2>, intent: &Intent, waits: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         let mut doubt = Doubt::default();
@@ -429,14 +432,14 @@ impl<P: Ports> Failover<P> {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
             let mut looked_for = began.elapsed();
             let observation = run.observe().await;
-            // A doubt lasts from the answer that began it, however long something else was waited for before.
+            // A doubt counts from the answer that began it, however long the run waited for something else before.
             let doubted = doubt.and_now();
             let mut plan = plan::plan(&self.config, observation, intent, doubted.lasted().min(looked_for));
             if matches!(plan.decision, Decision::LookAgain { reason, .. } if reason.doubts_an_answer()) {
                 doubt = doubted;
             } else {
                 doubt = Doubt::default();
-                // Where there is no patience, or no time, nothing else is waited for.
+                // If the run must not wait, or has no time left, it waits for nothing else.
                 looked_for = if last_chance || !waits { Duration::MAX } else { looked_for };
                 plan = plan::plan(&self.config, observation, intent, looked_for);
             }
@@ -453,14 +456,14 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Carries out a move, with the note of the debt before the first change.
+    /// Makes a move, and writes its pending report before the first change.
     async fn relocate(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, planned: &Move) -> RunOutcome {
         let remembered = run.remembered().unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let (now, cut_off_at) = (run.clock.now(), run.clock.cut_off_at());
         let report = PendingReport::of_move(&run.name, planned.from.as_ref(), target, now, cut_off_at);
-        // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is the same
-        // move, and the other run's report says where it began.
+        // An interface that is attached to nothing may be in the middle of a move that another run began. Then this is
+        // the same move, and the other run's report says where it began.
         let begun = begun_move(&remembered.pending).filter(|_| planned.from.is_none());
         let report = begun.map_or(report.clone(), |begun| report.continuing(&run.name, begun));
         let (departed, left) = report.departure();
@@ -493,7 +496,7 @@ impl<P: Ports> Failover<P> {
         RunOutcome::Move(ended, planned.cause)
     }
 
-    /// Writes down what came of a move.
+    /// Writes the outcome of a move on the interface.
     async fn note_move(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -507,14 +510,14 @@ impl<P: Ports> Failover<P> {
         }
         notes.extend(not_started(run, remembered));
         if !notes.is_empty() {
-            // If this fails, the limit counts one move less, which errs on the side of the token server, and the next run
-            // tells by the present attachment whether the move was made.
+            // If this fails, the limit counts one move less, which favors the token server. The next run sees by the
+            // present attachment if the move was made.
             let written = self.ec2.write_tags(&planned.interface_id, &notes);
             let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
         }
     }
 
-    /// Starts the holder where it is, with the note of the debt before it.
+    /// Starts the holder in place, and writes its pending report first.
     async fn start_in_place(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, start: &Start) -> RunOutcome {
         let remembered = run.remembered().unwrap_or_default();
         let (now, cut_off_at) = (run.clock.now(), run.clock.cut_off_at());
@@ -533,7 +536,7 @@ impl<P: Ports> Failover<P> {
         }
         // Another run may have moved the interface meanwhile. If this read fails, the report says what was seen before.
         let _ = run.look().await;
-        // Its token server finds the interface at boot, whichever run brought the interface there.
+        // The token server finds the interface at boot, whichever run brought the interface there.
         work.advance(run, Event::Activated(start.instance_id.clone(), Activation::Done));
         let mut notes: BTreeMap<String, String> = not_started(run, &remembered).into_iter().collect();
         if started.runs() && start.counts {
@@ -551,7 +554,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Writes the pending report and asks for permission, both at once and both before anything is changed.
+    /// Writes the pending report and asks for the permissions, both at once and before any change.
     async fn prepare(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -568,8 +571,8 @@ impl<P: Ports> Failover<P> {
         let may_start = async { if target.start { ec2.may(&start).await } else { Ok(()) } };
         let (noted, may_attach, may_start) =
             future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may(&attach), may_start).await;
-        // Only a denial counts. Anything else that EC2 has against the attach now, such as that the interface is still in
-        // use, is what the move itself deals with.
+        // Only a denial counts. The move itself handles every other obstacle, such as an interface that is still in
+        // use.
         let denied = [may_attach, may_start]
             .into_iter()
             .find_map(|asked| asked.err().filter(|error| error.meaning == Meaning::Denied));
@@ -578,8 +581,8 @@ impl<P: Ports> Failover<P> {
         if let Some(error) = denied {
             return Err(error);
         }
-        // The token server waits for its interface. A note that cannot be written costs a report only if this run also dies
-        // before it publishes, so the move goes on and says what it lacks.
+        // The token server waits for its interface. A pending report that cannot be written matters only if this run
+        // also dies before it publishes. So the move goes on, and the report says so.
         if let Err(error) = noted {
             let finding = run.advisor().mark_not_written(&error);
             run.findings.push(finding);
@@ -587,12 +590,13 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Repairs what is wrong and may be repaired, and looks again.
+    /// Repairs what is wrong and may be repaired, and reads EC2 again.
     async fn repair(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let (Some(checked), Some(interface)) = (run.check(), run.interface().cloned()) else { return };
         work.checks = Some(checked.results());
         let mut needed = repairs(&self.config, &interface, &checked);
-        // Whoever completes the move of a run that died sets the flag as that run would have, whatever the settings allow.
+        // A run that completes the move of a dead run sets DeleteOnTermination as that run would have, whatever the
+        // settings allow.
         if let Some(attachment) = checked.deletes_on_termination.clone().filter(|_| work.pending.has_move()) {
             let keep = Repair::KeepOnTermination(attachment);
             if !needed.contains(&keep) {
@@ -604,8 +608,8 @@ impl<P: Ports> Failover<P> {
         }
         work.to_repair = needed.iter().map(|repair| repair.setting()).collect();
         work.to_repair.dedup();
-        // After a move the move's own note covers the repairs. Otherwise they get one, and are not begun without it: they
-        // can wait for a run that can write.
+        // After a move, the move's pending report covers the repairs. Otherwise, the repairs need their own pending
+        // report first: they can wait for a run that can write it.
         if work.pending.own.is_none() {
             let what = work.to_repair.iter().map(|what| (*what).to_owned()).collect();
             let report = PendingReport::of_repairs(&run.name, what, run.clock.now(), run.clock.cut_off_at());
@@ -628,7 +632,7 @@ impl<P: Ports> Failover<P> {
     }
 }
 
-/// The tag that remembers which members could not be started, if there are any.
+/// The tag with the members that EC2 could not start; `None`: there are no such members.
 fn not_started<E: Ec2>(run: &Run<'_, E>, remembered: &Remembered) -> Option<(String, String)> {
     let failed = &run.not_started;
     (!failed.is_empty()).then(|| (NOT_STARTED.to_owned(), remembered.not_started_with(failed, run.clock.now())))

@@ -15,33 +15,33 @@ pub struct Failover<P: Ports> {
     pub(crate) ec2: P::Ec2,
     pub(crate) sns: P::Sns,
     pub(crate) ssm: P::Ssm,
-    /// What tries the token server's ports; `None`: they are not tried.
+    /// Tries the token server's ports; `None`: the function does not try them.
     pub(crate) prober: Option<Prober>,
     pub(crate) recorder: Box<Recorder>,
-    /// The problem that was mailed last by this process. It stands in for the tag where there is no interface to carry one, so
-    /// that a lost interface is not reported every minute.
+    /// The problem that this process mailed last. It replaces the tag if there is no interface to carry one, so that a
+    /// lost interface is not mailed every minute.
     pub(crate) problem: Mutex<Memory>,
-    /// The interface's security groups as they were seen last by this process. They hardly ever change, so their rules can be
-    /// read together with the interface, and not only after it.
+    /// The interface's security groups when this process last saw them. They hardly ever change, so the function can
+    /// read their rules together with the interface, and not only after it.
     pub(crate) groups: Mutex<Vec<SecurityGroupId>>,
-    /// What this process has told of a pause last. It stands in for the tag where that cannot be written.
+    /// What this process last mailed about a pause. It replaces the tag if that cannot be written.
     pub(crate) told_of_pause: Mutex<Option<String>>,
 }
 
 impl<P: Ports> Failover<P> {
-    /// A function with this configuration. `recorder` is told what happens, while it happens.
+    /// A function with this configuration. `recorder` gets each record as soon as it happens.
     pub fn new(config: Config, ports: P, recorder: Box<Recorder>) -> Self {
         let (ec2, sns, ssm) = ports.split();
         let (problem, groups, told_of_pause) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, told_of_pause }
     }
 
-    /// Whether the token server's ports are tried from inside the VPC.
+    /// Whether the function tries the token server's ports from inside the VPC.
     pub(crate) fn is_inside(&self) -> bool {
         self.prober.as_ref().is_some_and(Prober::is_inside)
     }
 
-    /// The same function, which also tries the token server's ports.
+    /// This function, which also tries the token server's ports.
     #[must_use]
     pub fn probing(self, prober: Prober) -> Self {
         Self { prober: Some(prober), ..self }

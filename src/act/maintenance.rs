@@ -1,4 +1,4 @@
-//! Carrying out what an operator asks for maintenance: setting a pause, ending it, and telling people of both.
+//! Maintenance: sets a pause, ends it, and mails both.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -26,11 +26,11 @@ use crate::model::tags::{PAUSED, PAUSED_TOLD};
 use crate::ports::{Ec2, Ports};
 use crate::tell::summary;
 
-/// For so long an answer that shows no pause is not believed by whoever wants to end one.
+/// How long a run that ends a pause does not believe an answer without a pause.
 const PAUSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<P: Ports> Failover<P> {
-    /// Sets a pause, in the place of the one that there may be.
+    /// Sets a pause, and replaces an earlier one.
     pub(crate) async fn pause(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -60,7 +60,7 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Ends the pause that there is.
+    /// Ends the pause.
     pub(crate) async fn resume(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<(), Failure> {
         let began = Instant::now();
         run.observe().await;
@@ -83,7 +83,7 @@ impl<P: Ports> Failover<P> {
             return Ok(());
         };
         let now = run.clock.now();
-        // That it is over is written down before anybody is told, so that it is told if this run dies.
+        // The tag says that the pause has ended before the mail goes out, so the next run mails it if this run dies.
         if let Some(pause) = Pause::read(&tag).filter(|pause| pause.standing(now) == Standing::InForce)
             && !self.note_pause(run, work, &pause.resumed(now)).await?
         {
@@ -93,7 +93,7 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// Whether the interface could be read, and is there. That it is not is believed only when EC2 says so again and again.
+    /// Whether the interface exists. The function believes that it does not only after EC2 has said so several times.
     async fn has_interface(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) -> Result<bool, CallError> {
         if matches!(run.observation.as_ref().map(|seen| &seen.interface), Some(Reading::Known(None))) {
             run.look().await?;
@@ -108,14 +108,14 @@ impl<P: Ports> Failover<P> {
         Ok(false)
     }
 
-    /// Writes the pause on the interface. `false`: EC2 refuses that.
+    /// Writes the pause on the interface. `false`: EC2 refuses the tag.
     async fn note_pause(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, pause: &Pause) -> Result<bool, Failure> {
         let interface = &self.config.interface_id;
         let tags = BTreeMap::from([(PAUSED.to_owned(), pause.value())]);
         let written = run.step(Step::NotePause, interface, self.ec2.write_tags(interface, &tags)).await;
         match written {
             Ok(()) => run.remember_tags(tags),
-            // The answer may be lost, and not the tag.
+            // EC2 may have written the tag although its answer was lost.
             Err(error) if error.is_transient() => {
                 let seen = run.look().await.ok().flatten().and_then(|seen| seen.tags.get(PAUSED).cloned());
                 if seen.as_ref() != tags.get(PAUSED) {
@@ -138,13 +138,14 @@ impl<P: Ports> Failover<P> {
         work.outcome = Some(RunOutcome::Answered(verdict));
     }
 
-    /// What this run has to tell of the pause that it has set or ended.
+    /// The news about the pause that this run has set or ended.
     fn own_news(&self, run: &Run<'_, P::Ec2>) -> Option<News> {
         let observation = run.observation.as_ref()?;
         pause::news(&observation.interface()?.tags, run.clock.now(), true)
     }
 
-    /// Publishes what is new about the pause, and marks it as told. If there was nothing else to answer, the run answers that.
+    /// Publishes the news about the pause, and writes that it was mailed. If the run has no other answer, this is the
+    /// answer.
     pub(crate) async fn tell_of_pause(&self, run: &mut Run<'_, P::Ec2>, report: &mut Report) -> Result<(), CallError> {
         let is_own = matches!(report.outcome, Outcome::Paused | Outcome::Resumed);
         let Some(observation) = &run.observation else { return Ok(()) };
@@ -152,7 +153,7 @@ impl<P: Ports> Failover<P> {
         let asked_at = if is_own { run.clock.now() } else { observation.observed_at };
         let Some(news) = pause::news(&interface.tags, asked_at, is_own) else { return Ok(()) };
         let told_before = interface.tags.get(PAUSED_TOLD).cloned();
-        // A mark that cannot be written would cost a mail a minute.
+        // Without this, a tag that cannot be written would cost a mail every minute.
         let is_told =
             self.told_of_pause.lock().unwrap_or_else(PoisonError::into_inner).as_ref() == Some(&news.identity());
         if !is_told {
@@ -174,7 +175,7 @@ impl<P: Ports> Failover<P> {
         let id = &self.config.interface_id;
         match news.mark(asked_at) {
             Mark::Told(value) => {
-                // The only cost of a failure is one more mail.
+                // A failure costs only one more mail.
                 let tags = BTreeMap::from([(PAUSED_TOLD.to_owned(), value)]);
                 let _ = timeout_at(ends, run.step(Step::NotePublished, id, self.ec2.write_tags(id, &tags))).await;
             }
@@ -191,8 +192,8 @@ impl<P: Ports> Failover<P> {
         Ok(())
     }
 
-    /// A token server that another run brought here and did not come to wake is not woken while it is paused. That is told, so
-    /// that the report of the move need not wait for the end of the pause.
+    /// Does not activate a token server during a pause, even if another run brought the interface here and did not get
+    /// to the activation. The report says so, and need not wait for the end of the pause.
     pub(crate) fn leave_inactive(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work) {
         let Some(activation) = &self.config.activation else { return };
         let Some(instance) = run.running_member().cloned() else { return };

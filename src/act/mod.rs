@@ -1,4 +1,4 @@
-//! The effects: everything that waits for AWS or for the clock, from the invocation as a whole down to one step.
+//! The effects: everything that waits for AWS or for the clock, from the whole invocation down to a single step.
 
 pub mod conclusion;
 pub mod failover;

@@ -1,8 +1,8 @@
-//! Carrying out a move: the calls that take the interface off one instance and bring it to another.
+//! Makes a move: the calls that take the interface off one instance and bring it to another.
 //!
-//! `decide::moving` says which call is next and what an answer means; this file sends the calls and waits. Every wait polls
-//! EC2 and is bounded, at the latest by the end of the run. Cutting a wait off anywhere leaves a world that the next run
-//! understands.
+//! `decide::moving` says which call is next and what an answer means. This file makes the calls and waits. Every wait
+//! polls EC2 and is limited, at the latest by the end of the run. Wherever a wait is cut off, the next run can
+//! continue.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -29,11 +29,11 @@ use crate::ports::Ec2;
 /// The longest pause between two tries of an attach that is refused.
 const MAX_ATTACH_PAUSE: Duration = Duration::from_secs(3);
 
-/// How long the run tries to turn DeleteOnTermination off before the report says that it is on.
+/// How long the run tries to set DeleteOnTermination to false before the report says that it is still true.
 const KEEP_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl<E: Ec2> Run<'_, E> {
-    /// Moves the interface. `left` is the member that it left, where that is already known.
+    /// Moves the interface. `left` is the member that it left, if that is known already.
     pub(crate) async fn relocate(&mut self, planned: &Move, left: Option<InstanceId>) -> Result<MoveOutcome, Refusal> {
         let began = Instant::now();
         let mut course = Course::new(self.config, planned, left);
@@ -106,7 +106,7 @@ impl<E: Ec2> Run<'_, E> {
         answer
     }
 
-    /// The error on record for a wait that did not end with a free interface.
+    /// The error to record for a wait that did not end with a free interface.
     fn why_not_free(&self, detached: &Detached) -> Option<CallError> {
         match detached {
             Detached::Free { .. } => None,
@@ -119,8 +119,9 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Attaches the interface to one instance and makes sure that it is there, to stay. An instance that is not started next is
-    /// read again: what was read of it before may be older than the interface's arrival.
+    /// Attaches the interface to one instance, waits until it is there, and makes it outlive the instance. Reads an
+    /// instance that is not started next again, because its last observation may be older than the arrival of the
+    /// interface.
     async fn land(&mut self, attach: &Attach, starts_next: bool) -> Landing {
         let landing = match self.ask_for_attach(attach).await {
             Ok(accepted) => self.await_attached(attach, accepted.as_ref()).await,
@@ -135,8 +136,8 @@ impl<E: Ec2> Run<'_, E> {
         landing
     }
 
-    /// Asks for the attach until EC2 accepts it or it is clear that EC2 will not. Returns the attachment that EC2 made; `None`:
-    /// its answer was lost.
+    /// Asks for the attach until EC2 accepts it, or until EC2 clearly will not. Returns the attachment that EC2 made;
+    /// `None`: EC2's answer was lost.
     async fn ask_for_attach(&mut self, attach: &Attach) -> Result<Option<AttachmentId>, Landing> {
         let ec2 = self.ec2;
         let began = Instant::now();
@@ -180,8 +181,8 @@ impl<E: Ec2> Run<'_, E> {
         )
     }
 
-    /// Reads the interface, and whether the instance that shall have it will never take it because it is terminated. As long as
-    /// the interface cannot be seen, it may be there, or not exist anymore, so nothing is asked again and nothing else is tried.
+    /// Reads the interface, and checks if the target is being terminated and will never take it. While the interface
+    /// cannot be read, it may be on the target or gone. So the run does not ask again, and does not try anything else.
     async fn see_both(&mut self, instance: &InstanceId) -> (Option<NetworkInterface>, bool) {
         let ec2 = self.ec2;
         let began = Instant::now();
@@ -196,8 +197,8 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Waits until the interface is attached to the instance. Who can reach it is read in the meantime, and forgotten if that
-    /// takes longer.
+    /// Waits until the interface is attached to the instance. Meanwhile, reads who can reach it, and drops that read if
+    /// it takes longer.
     async fn await_attached(&mut self, attach: &Attach, accepted: Option<&AttachmentId>) -> Landing {
         let (config, ec2) = (self.config, self.ec2);
         let before = self.before.clone();
@@ -241,8 +242,8 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Makes the new attachment one that leaves the interface alive when the instance is terminated. This is no repair that
-    /// the settings could forbid: an interface that can be destroyed loses the license forever.
+    /// Makes the interface outlive the instance at the new attachment. The settings cannot forbid this: a destroyed
+    /// interface loses the license forever.
     async fn keep_on_termination(&mut self, attachment: &Attachment) {
         if !attachment.delete_on_termination {
             return;
@@ -267,7 +268,7 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Notes how far this run has gone with a change that took effect, or may have.
+    /// Records how far this run has gone with a change that took effect or may have.
     fn has_reached<T>(&mut self, reach: Reach, answer: &Result<T, CallError>) {
         if answer.as_ref().err().is_none_or(CallError::is_transient) {
             self.reach = self.reach.max(reach);

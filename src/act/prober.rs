@@ -1,4 +1,4 @@
-//! Trying the ports of the token server.
+//! Tries the ports of the token server.
 
 use crate::model::check::CheckResult;
 use crate::model::config::PortRange;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How a port is tried.
+/// How the function tries a port.
 pub type Connect = dyn Fn(SocketAddr) -> BoxFuture<'static, Result<(), Unanswered>> + Send + Sync;
 
 /// Why a port did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unanswered {
-    /// Whoever has the address answered that nothing listens on the port.
+    /// The machine with this address answered that nothing listens on the port.
     #[error("connection refused")]
     Refused,
-    /// Nothing came back. The machine may be down, or not to be reached from where it was tried.
+    /// No answer came. The machine may be down, or not reachable from here.
     #[error("no answer")]
     Silent,
 }
@@ -31,18 +31,19 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// Tries them from inside the VPC, where no answer means that clients get none either.
+    /// Tries the ports from inside the VPC, where no answer means that clients get no answer either.
     pub fn inside(connect: Box<Connect>) -> Self {
         Self { connect, is_inside: true }
     }
 
-    /// Tries them from somewhere. No answer may mean no more than that this place is outside of the VPC, and an answer may be
-    /// that of another machine with the same private address. So what is found is told, and nothing is concluded from it.
+    /// Tries the ports from an unknown place. No answer may only mean that this place is outside the VPC, and an answer
+    /// may come from another machine with the same private address. So the result is reported, and nothing is concluded
+    /// from it.
     pub fn outside(connect: Box<Connect>) -> Self {
         Self { connect, is_inside: false }
     }
 
-    /// Whether they are tried from inside the VPC.
+    /// Whether it tries the ports from inside the VPC.
     pub fn is_inside(&self) -> bool {
         self.is_inside
     }
@@ -52,7 +53,7 @@ impl Prober {
 ///
 /// # Errors
 ///
-/// Whatever is not a refusal counts as silence: a name for it is the system's, and differs from one to the next.
+/// Any error other than a refused connection counts as no answer: operating systems name these errors differently.
 pub async fn connect_over_tcp(address: SocketAddr) -> Result<(), Unanswered> {
     match TcpStream::connect(address).await {
         Ok(_) => Ok(()),
@@ -66,15 +67,16 @@ pub async fn connect_over_tcp(address: SocketAddr) -> Result<(), Unanswered> {
 /// How long one connect may take: long enough for the operating system to ask a second time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many ports are tried. A token server has two; a range may be as wide as a person has written it.
+/// The maximum number of ports that are tried. A token server has two, but an operator may configure a wide range.
 const MAX_PORTS: usize = 32;
 
-/// The pause before a command or a port is asked after again. A daemon takes some seconds to start, and a machine half a minute.
+/// The pause before the function asks about a command or tries a port again. A daemon takes seconds to start, a machine
+/// half a minute.
 pub(crate) fn pause(waited: Duration) -> Duration {
     Duration::from_millis(if waited < Duration::from_secs(10) { 250 } else { 1000 })
 }
 
-/// For how long a port that does not answer is tried again.
+/// How long a port that does not answer is tried again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ProbeTimeout {
     refused: Duration,
@@ -82,12 +84,12 @@ pub(crate) struct ProbeTimeout {
 }
 
 impl ProbeTimeout {
-    /// One look.
+    /// One try.
     pub(crate) const NONE: Self = Self { refused: Duration::ZERO, silent: Duration::ZERO };
-    /// A token server that is just being restarted is none that fails.
+    /// A token server that is restarting has not failed.
     pub(crate) const RESTART: Self = Self { refused: Duration::from_secs(5), silent: Duration::ZERO };
 
-    /// After a move, a machine may still have to boot. From outside of the VPC that is not worth waiting for.
+    /// After a move, a machine may still have to boot. Outside the VPC, waiting for that is useless.
     pub(crate) fn after_a_move(is_inside: bool) -> Self {
         let boot = Duration::from_secs(90);
         Self { refused: boot, silent: if is_inside { boot } else { Duration::from_secs(15) } }
@@ -101,21 +103,21 @@ impl ProbeTimeout {
     }
 }
 
-/// The ports, as far as they are tried.
+/// The ports to try, up to the maximum.
 pub(crate) fn ports_to_try(ports: &[PortRange]) -> Vec<u16> {
     ports.iter().flat_map(|range| range.first..=range.last).take(MAX_PORTS).collect()
 }
 
-/// A port and how it answered last.
+/// A port and its last answer.
 struct Tried {
     port: u16,
     took: Duration,
-    /// `None`: the time was over before that could be told.
+    /// `None`: the time ran out before the port could be tried.
     answer: Option<Result<(), Unanswered>>,
 }
 
 impl Prober {
-    /// Tries all ports at once, and those that do not answer again, until the patience with them is over.
+    /// Tries all ports at once, and repeats the ports that do not answer until their timeout.
     pub(crate) async fn try_ports(
         &self,
         address: IpAddr,

@@ -1,4 +1,4 @@
-//! Carrying out repairs of what the checks found wrong, as far as the settings allow, and seeing that they are made.
+//! Repairs what the checks found wrong and the settings allow, and checks that EC2 shows the repairs.
 
 use tokio::time::{Instant, sleep};
 
@@ -11,21 +11,21 @@ use crate::model::observation::OLDEST_ANSWER;
 use crate::model::report::Step;
 use crate::ports::Ec2;
 
-/// How often EC2 is asked whether it shows the repairs.
+/// How often the run reads EC2 to see the repairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seeing {
     /// Once.
     Once,
-    /// As long as it shows less than was accepted, and its answers may be old.
+    /// Until EC2 shows every accepted repair, or its answers can no longer be old.
     UntilShown,
 }
 
 impl<E: Ec2> Run<'_, E> {
-    /// Asks EC2 what it shows of the repairs that it accepted. Only what it shows is repaired.
+    /// Reads which of the accepted repairs EC2 shows. Only a repair that EC2 shows counts.
     pub(crate) async fn see_repairs(&mut self, work: &mut Work, seeing: Seeing) {
         let began = Instant::now();
         while seeing == Seeing::Once || !work.unseen.is_empty() {
-            // What was read ahead is older than any repair.
+            // Rules that were read ahead are older than any repair.
             self.rules_ahead = None;
             if self.look().await.is_ok() {
                 self.read_reachability().await;
@@ -44,7 +44,7 @@ impl<E: Ec2> Run<'_, E> {
         }
     }
 
-    /// Carries out one repair. Returns whether EC2 accepted it.
+    /// Makes one repair. Returns true if EC2 accepted it.
     pub(crate) async fn repair(&mut self, repair: &Repair) -> bool {
         let ec2 = self.ec2;
         let interface = &self.config.interface_id;
@@ -53,8 +53,8 @@ impl<E: Ec2> Run<'_, E> {
                 self.step(Step::KeepOnTermination, attachment, ec2.keep_on_termination(interface, attachment)).await
             }
             Repair::MoveAddress { allocation_id, from } => {
-                // Taking the address by the association that was observed, and then putting it where it belongs only if it
-                // is free, cannot take it from anybody else who got it in between.
+                // The function removes the observed association, and associates the address only if it is free. So it
+                // cannot take the address from an association that was made in between.
                 let taken = match from {
                     Some(from) => self.step(Step::DisassociateAddress, from, ec2.disassociate_address(from)).await,
                     None => Ok(()),

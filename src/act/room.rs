@@ -1,7 +1,7 @@
-//! Room for the interface on an instance: what an attach that was refused teaches about the instance's type.
+//! Room for the interface on an instance: what a refused attach teaches about the instance's type.
 //!
-//! The limit is read once the interface has its place, for no failover needs it, and is written on the interface, where the next
-//! plan finds it.
+//! The run reads the limit once the interface has its place, because no failover needs it, and writes it on the
+//! interface for the next plan.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::ports::Ec2;
 /// How long the report waits for the limits.
 const LIMITS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The code by which EC2 refuses an attach to an instance that has all the interfaces that its type can have.
+/// The code with which EC2 refuses an attach to an instance that has as many interfaces as its type can have.
 /// Source: "Error codes for the Amazon EC2 API".
 const NO_ROOM: &str = "AttachmentLimitExceeded";
 
 impl<E: Ec2> Run<'_, E> {
-    /// Notes the type of an instance to which an attach was refused because it has no room.
+    /// Remembers the type of an instance if EC2 refused the attach because the instance has no room.
     pub(crate) fn learn_of_room(&mut self, attach: &Attach, error: &CallError) {
         if error.code.as_deref() == Some(NO_ROOM) {
             let instance = self.observation.as_ref().and_then(|seen| seen.instance(&attach.instance_id));
@@ -32,7 +32,7 @@ impl<E: Ec2> Run<'_, E> {
 }
 
 impl<E: Ec2> Run<'_, E> {
-    /// Reads the limits of the types that turned out to have no room, and writes them on the interface. If that fails, the next
+    /// Reads the limits of the types that had no room, and writes them on the interface. If that fails, the next
     /// refused attach tries it again.
     pub(crate) async fn note_limits(&mut self) {
         let types = std::mem::take(&mut self.types_without_room);
@@ -53,7 +53,7 @@ impl<E: Ec2> Run<'_, E> {
             let tags = [(LIMITS.to_owned(), remembered.limits_with(&limits))].into();
             ec2.write_tags(interface, &tags).await
         };
-        // What comes of it is in the report's steps. Nothing else depends on it.
+        // The report's steps have the outcome. Nothing else depends on it.
         let _ = self.step(Step::NoteLimits, &names, noting).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What one invocation carries along: its clock, its latest view of EC2, and the record of what it did.
+//! The state of one invocation: its clock, its latest view of EC2, and the record of its steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
@@ -32,16 +32,16 @@ use crate::model::request::Intent;
 use crate::ports::Ec2;
 use crate::tell::findings::Advisor;
 
-/// Something worth a line in the log, as it happens.
+/// An event of a run for the log, as soon as it happens.
 #[derive(Debug, Clone, Copy)]
 pub enum Record<'a> {
-    /// Something was asked for.
+    /// A request came in.
     Requested(&'a Config, &'a Intent),
     /// EC2 was read.
     Observed(&'a Observation),
-    /// A plan was made, after EC2 had been read for so long.
+    /// A plan was made, after EC2 had been read for this long.
     Planned(&'a Plan, Duration),
-    /// An audit has read what it asks for.
+    /// An audit has read what it needs.
     Audited(&'a Readiness),
     /// A step begins.
     Begun(Step, &'a str),
@@ -52,7 +52,7 @@ pub enum Record<'a> {
 /// Receives the records of a run.
 pub type Recorder = dyn Fn(Record<'_>) + Send + Sync;
 
-/// When an invocation began and when it must have ended.
+/// When an invocation began, and when it must have ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     received_at: DateTime<Utc>,
@@ -61,34 +61,34 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now. `deadline` is when the invocation is cut off, whatever it is doing.
+    /// A clock that starts now. `deadline` is when Lambda ends the invocation.
     pub fn new(received_at: DateTime<Utc>, deadline: Instant) -> Self {
         Self { received_at, began: Instant::now(), deadline }
     }
 
-    /// The time of day.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         self.time_of(Instant::now())
     }
 
-    /// The time of day at which the invocation is cut off.
+    /// The time at which Lambda ends the invocation.
     pub fn cut_off_at(&self) -> DateTime<Utc> {
         self.time_of(self.deadline)
     }
 
-    /// When everything but the report must be done: ten seconds before the end, or a fifth of a short invocation.
+    /// When all work except the report must be done: ten seconds before the end, or a fifth of a short invocation.
     pub fn work_ends(&self) -> Instant {
         let margin = (self.deadline.saturating_duration_since(self.began) / 5).min(Duration::from_secs(10));
         self.deadline.checked_sub(margin).unwrap_or(self.deadline)
     }
 
-    /// When the last wait must be over, so that what it came to is still told as a result and not as a deadline.
+    /// When the last wait must be over, so that the run can still report its outcome instead of a timeout.
     pub fn waiting_ends(&self) -> Instant {
         let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(1));
         self.work_ends().checked_sub(margin).unwrap_or(self.deadline)
     }
 
-    /// When publishing must be done, so that there is still time to answer.
+    /// When publishing must be done, so that the run can still answer.
     pub fn publishing_ends(&self) -> Instant {
         let margin = (self.deadline.saturating_duration_since(self.began) / 20).min(Duration::from_secs(2));
         self.deadline.checked_sub(margin).unwrap_or(self.deadline)
@@ -100,10 +100,10 @@ impl Clock {
     }
 }
 
-/// The pause before the next poll: short while EC2 is usually done, longer when it is slow.
+/// The pause before the next poll: short while EC2 usually finishes, longer when it is slow.
 ///
-/// EC2 takes one to four seconds for an attach or a detach as a rule, so for five seconds a poll every 100 ms notices the
-/// end at once and stays far below EC2's limit for describing calls (a bucket of 100, refilled by 20 a second).
+/// EC2 usually takes one to four seconds for an attach or a detach. For five seconds, a poll every 100 ms notices the
+/// end at once and stays far below EC2's limit for describing calls (a bucket of 100, refilled by 20 per second).
 pub fn pause_after(waited: Duration) -> Duration {
     match waited.as_secs() {
         0..5 => Duration::from_millis(100),
@@ -112,8 +112,8 @@ pub fn pause_after(waited: Duration) -> Duration {
     }
 }
 
-/// Waits for the first of two, and lets the other go on meanwhile. What is needed first does not wait for what is only good to
-/// have.
+/// Waits for the first of two futures, and lets the other one run meanwhile. The needed result does not wait for the
+/// optional one.
 pub(crate) async fn first_of<T>(
     first: impl Future<Output = T>,
     mut other: Pin<&mut future::MaybeDone<impl Future>>,
@@ -126,11 +126,11 @@ pub(crate) async fn first_of<T>(
     .await
 }
 
-/// The longest pause before EC2 is read again because what it says does not fit together.
+/// The longest pause before the run reads EC2 again because its answers do not fit together.
 const LONGEST_PAUSE_AFTER_LOOK: Duration = Duration::from_secs(3);
 
-/// The pause before EC2 is read again because what it says does not fit together. That takes seconds or minutes, and each
-/// look is three calls. What takes longer than half a minute, such as a slow attach, often takes many.
+/// The pause before the run reads EC2 again because its answers do not fit together. That takes seconds or minutes, and
+/// each look is three calls. A wait of more than half a minute, such as for a slow attach, often takes many minutes.
 pub fn pause_after_look(waited: Duration) -> Duration {
     match waited.as_secs() {
         0 => Duration::from_millis(250),
@@ -139,10 +139,10 @@ pub fn pause_after_look(waited: Duration) -> Duration {
     }
 }
 
-/// How long EC2 has been giving an answer that one answer is not enough for, such as that the interface does not exist.
+/// How long EC2 has been giving an answer that needs to be repeated, such as that the interface does not exist.
 ///
-/// Only answers tell. The time between two of them counts no more than the longest pause between two looks, so that
-/// [`OLDEST_ANSWER`] takes six of them, however long EC2 is silent.
+/// Only answers count. The time between two answers counts at most as the longest pause between two looks, so
+/// [`OLDEST_ANSWER`] takes six answers, however long EC2 is silent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Doubt {
     last: Option<Instant>,
@@ -150,30 +150,30 @@ pub(crate) struct Doubt {
 }
 
 impl Doubt {
-    /// The same doubt, with one more such answer.
+    /// This doubt, with one more such answer.
     pub(crate) fn and_now(self) -> Self {
         let now = Instant::now();
         let silent = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
         Self { last: Some(now), lasted: self.lasted + silent.min(LONGEST_PAUSE_AFTER_LOOK) }
     }
 
-    /// For how long EC2 has said so.
+    /// How long EC2 has said so.
     pub(crate) fn lasted(self) -> Duration {
         self.lasted
     }
 }
 
-/// A step on record that has not ended.
+/// A recorded step that has not ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {
     index: usize,
     at: Instant,
 }
 
-/// Ingress rules, or why they could not be read.
+/// Ingress rules, or the error of reading them.
 type ReadRules = Result<Vec<IngressRule>, CallError>;
 
-/// What one invocation carries along.
+/// The state of one invocation.
 pub struct Run<'a, E> {
     pub(crate) config: &'a Config,
     pub(crate) ec2: &'a E,
@@ -181,27 +181,27 @@ pub struct Run<'a, E> {
     recorder: &'a Recorder,
     /// The latest view of EC2.
     pub(crate) observation: Option<Observation>,
-    /// The interface as it was before anything was changed.
+    /// The interface before any change.
     pub(crate) before: Option<NetworkInterface>,
     /// How far this run has gone in changing where the interface is attached.
     pub(crate) reach: Reach,
     /// The attachments that the interface has left: an answer that shows one of them is old.
     pub(crate) departed: BTreeSet<AttachmentId>,
-    /// The members that EC2 could not start when this run asked for it.
+    /// The members that EC2 did not start when this run asked for it.
     pub(crate) not_started: BTreeSet<InstanceId>,
-    /// Why EC2 stopped instances again that this run had started.
+    /// EC2's reasons for stopping instances again that this run had started.
     pub(crate) stopped_again: BTreeMap<InstanceId, StateReason>,
-    /// How this run signs its notes on the interface.
+    /// The name of this run in its tags.
     pub(crate) name: RunName,
-    /// The ingress rules of these groups, read before it was known that they are the interface's.
+    /// The ingress rules of these groups, read before it was known if the groups are the interface's.
     pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
-    /// The types of instances that had all the interfaces that they can have when they were to get this one.
+    /// The types of instances that had no room for this interface.
     pub(crate) types_without_room: BTreeSet<String>,
     /// How many standbys could take the interface.
     pub(crate) viable_standbys: Option<usize>,
-    /// What came of waking the token server.
+    /// The result of activating the token server.
     pub(crate) activation: Option<ActivationRecord>,
-    /// What came of trying its ports.
+    /// The results of trying its ports.
     pub(crate) probes: Vec<Probe>,
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) findings: Vec<Finding>,
@@ -239,8 +239,8 @@ impl<'a, E: Ec2> Run<'a, E> {
         (self.recorder)(record);
     }
 
-    /// The Elastic IP that must be on the interface: the configured one or, once this run has moved the interface, the one
-    /// that was on it before.
+    /// The Elastic IP that must be on the interface: the configured one or, once this run has moved the interface, the
+    /// one that was on it before the move.
     pub(crate) fn wanted_address(&self) -> Option<AllocationId> {
         wanted_address(self.config, self.before.as_ref().filter(|_| self.reach == Reach::Attached))
     }
@@ -249,7 +249,7 @@ impl<'a, E: Ec2> Run<'a, E> {
     pub(crate) async fn read_reachability(&mut self) {
         let Some(interface) = self.interface().cloned() else { return };
         let wanted = self.wanted_address();
-        // Used once: whoever asks again wants to see what has changed.
+        // The rules that were read ahead are used once. A second read must show what has changed.
         let ahead = self.rules_ahead.take().filter(|(groups, _)| *groups == interface.groups).map(|(_, rules)| rules);
         let reachability = read_reachability(self.config, self.ec2, &interface, wanted.as_ref(), ahead).await;
         if let Some(observation) = &mut self.observation {
@@ -262,7 +262,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
     }
 
-    /// The member that has the interface, if it runs, or did not yet when it was looked at and does by now.
+    /// The member that has the interface, if it is running or starting.
     pub(crate) fn running_member(&self) -> Option<&InstanceId> {
         let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
         self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
@@ -275,23 +275,23 @@ impl<'a, E: Ec2> Run<'a, E> {
         is_with_member && attachment.is_some_and(|attachment| attachment.delete_on_termination)
     }
 
-    /// The checks of the interface as it was seen last.
+    /// The checks of the interface as it was last seen.
     pub(crate) fn check(&self) -> Option<Checked> {
         let observation = self.observation.as_ref()?;
         Some(check(self.config, observation, observation.interface()?, self.wanted_address().as_ref()))
     }
 
-    /// The interface as it was seen last.
+    /// The interface as it was last seen.
     pub(crate) fn interface(&self) -> Option<&NetworkInterface> {
         self.observation.as_ref().and_then(Observation::interface)
     }
 
-    /// What runs have written on the interface, as it was seen last; `None`: it was not seen.
+    /// What runs have written on the interface, as it was last seen; `None`: it was not seen.
     pub(crate) fn remembered(&self) -> Option<Remembered> {
         self.interface().map(|interface| Remembered::read(&interface.tags))
     }
 
-    /// What decides over pending reports.
+    /// The basis for decisions about pending reports.
     pub(crate) fn scene(&self) -> Scene<'_> {
         Scene {
             observation: self.observation.as_ref(),
@@ -301,12 +301,12 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
-    /// The pause that holds, by what was seen last.
+    /// The pause that is in force, by the last observation.
     pub(crate) fn pause(&self) -> Option<Pause> {
         pause::of(self.observation.as_ref()?)
     }
 
-    /// Remembers tags that were just written.
+    /// Adds tags that were just written to the view of the interface.
     pub(crate) fn remember_tags(&mut self, tags: BTreeMap<String, String>) {
         if let Some(Observation { interface: Reading::Known(Some(interface)), .. }) = &mut self.observation {
             interface.tags.extend(tags);
@@ -326,7 +326,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         result
     }
 
-    /// Puts a step on record as it begins. If the deadline cuts it off, it stays there as failed.
+    /// Records a step as it begins. If the deadline cuts the step off, its record stays as failed.
     pub(crate) fn begin(&mut self, step: Step, resource: impl ToString) -> Begun {
         let resource = resource.to_string();
         self.record(Record::Begun(step, &resource));
@@ -341,7 +341,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         record.duration_ms = milliseconds(begun.at.elapsed());
         (record.result, record.error) = match error {
             None => (StepResult::Done, None),
-            // What was to be undone is undone already, and what was to be made exists.
+            // A change that was to be undone is undone already, and an object that was to be made exists.
             Some(error) if matches!(error.meaning, Meaning::AlreadyDetached | Meaning::Duplicate) => {
                 (StepResult::Skipped, None)
             }
@@ -351,7 +351,8 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.merge_repeated_failure(begun.index);
     }
 
-    /// A step that fails again and again is one record with the last error, so that waiting for EC2 floods no report.
+    /// Keeps one record, with the last error, for a step that fails repeatedly, so that waiting for EC2 does not flood
+    /// the report.
     fn merge_repeated_failure(&mut self, last: usize) {
         let is_last = last + 1 == self.steps.len();
         let Some([before, again]) = last.checked_sub(1).and_then(|before| self.steps.get_mut(before..=last)) else {
@@ -365,10 +366,10 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
-    /// Reads interface, members and status checks in one wave of concurrent calls.
+    /// Reads the interface, the members and the status checks in one wave of concurrent calls.
     pub(crate) async fn observe(&mut self) -> &Observation {
         let members = &self.config.members;
-        // What is seen may be as old as the question.
+        // The answers may be as old as the requests.
         let observed_at = self.clock.now();
         let (interface, instances, checks) = future::join3(
             self.ec2.network_interface(&self.config.interface_id),
@@ -377,7 +378,8 @@ impl<'a, E: Ec2> Run<'a, E> {
         )
         .await;
         let checks = match (checks, &instances) {
-            // EC2 answers nothing at all if one of the instances does not exist, so those that do are asked for again.
+            // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
+            // exist.
             (Err(error), Ok(instances)) if error.meaning == Meaning::NotFound => {
                 let existing: Vec<InstanceId> = instances.iter().map(|instance| instance.id.clone()).collect();
                 if existing.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(&existing).await }
@@ -391,8 +393,8 @@ impl<'a, E: Ec2> Run<'a, E> {
         self.observation.insert(observation)
     }
 
-    /// Reads the interface alone, and remembers what it saw. That EC2 does not know it is believed only when it says so for
-    /// longer than its answers can be old.
+    /// Reads the interface alone, and remembers the answer. The run believes that EC2 does not know the interface only
+    /// if EC2 says so for longer than its answers can be old.
     pub(crate) async fn look(&mut self) -> Result<Option<NetworkInterface>, CallError> {
         let mut doubt = Doubt::default();
         let (observed_at, interface) = loop {
@@ -411,7 +413,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         Ok(interface)
     }
 
-    /// Remembers an instance as it was seen last.
+    /// Updates the view of an instance.
     pub(crate) fn remember(&mut self, seen: Instance) {
         if let Some(Observation { instances: Reading::Known(instances), .. }) = &mut self.observation {
             instances.retain(|instance| instance.id != seen.id);
@@ -431,10 +433,10 @@ fn with_status_checks(
     instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
 }
 
-/// How long the reads that only the report needs may take, all together. An audit asks again.
+/// How long the reads that only the report needs may take together. An audit repeats them.
 pub(crate) const REACHABILITY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The answer, or that there was none in time.
+/// The answer, or a timeout error.
 async fn within<T>(
     ends: Instant,
     action: &str,
@@ -450,8 +452,8 @@ async fn within<T>(
     timeout_at(ends, read).await.unwrap_or_else(|_| Err(too_late()))
 }
 
-/// Reads who can reach the interface: its groups' rules and, if it is not on the interface, the Elastic IP; then the
-/// prefix lists that the rules name. Two waves at most, and what takes too long is left unread.
+/// Reads who can reach the interface: the rules of its groups and, if it is not on the interface, the Elastic IP; then
+/// the prefix lists that the rules name. Takes at most two waves. A read that takes too long counts as failed.
 pub(crate) async fn read_reachability<E: Ec2>(
     config: &Config,
     ec2: &E,

@@ -1,6 +1,7 @@
-//! Is the license served? Attached is not serving: the token server may have to be woken, and its ports may be tried.
+//! Checks that the license is served. An attached interface is not enough: the token server may need an activation, and
+//! the function may try its ports.
 //!
-//! Neither decides where the interface is. What is found is told, and that is all.
+//! Neither decides where the interface is. The results are only reported.
 
 use crate::act::function::Failover;
 use crate::act::prober::{ProbeTimeout, pause, ports_to_try};
@@ -16,16 +17,16 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// How long a command may take on the instance. Starting a daemon takes seconds.
 const ACTIVATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the agent of an instance may take to be heard of. It registers within seconds of a boot.
+/// How long the agent of an instance may be unknown to Systems Manager. It registers within seconds of a boot.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl<P: Ports> Failover<P> {
-    /// Has Systems Manager wake the token server, and waits for the end of that.
+    /// Has Systems Manager activate the token server, and waits for the outcome.
     pub(crate) async fn activate(&self, run: &mut Run<'_, P::Ec2>, activation: &Activation, instance: &InstanceId) {
         let began = Instant::now();
         let ends = (began + ACTIVATION_TIMEOUT).min(run.clock.waiting_ends());
         let mut record = ActivationRecord::open(activation, instance);
-        // On record before it is sent, because the deadline may come in between.
+        // The record exists before the command is sent, because the deadline may come in between.
         run.activation = Some(record.clone());
         let error = match self.send(run, activation, instance, ends).await {
             Ok(command) => {
@@ -33,7 +34,7 @@ impl<P: Ports> Failover<P> {
                 run.activation = Some(record.clone());
                 self.await_activation(run, &command, &mut record, ends).await
             }
-            // What had no answer may have been sent all the same.
+            // A command without an answer may still have been sent.
             Err(error) => {
                 let is_known = error.meaning != Meaning::Unreachable;
                 record.result = if is_known { ActivationResult::Failed } else { ActivationResult::Unfinished };
@@ -45,8 +46,8 @@ impl<P: Ports> Failover<P> {
         run.activation = Some(record);
     }
 
-    /// Sends the command, once. What was throttled was not sent, and the agent of an instance that has just booted is heard of
-    /// a little later.
+    /// Sends the command once. A throttled command was not sent and is tried again, and so is a command to an instance
+    /// that has just booted and whose agent Systems Manager does not know yet.
     async fn send(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -77,7 +78,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Waits for the end of the command. Returns why it is not known to have succeeded.
+    /// Waits for the end of the command. Returns why the command is not known to have succeeded.
     async fn await_activation(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -104,7 +105,7 @@ impl<P: Ports> Failover<P> {
         error
     }
 
-    /// Asks how the command stands until it has ended. Answers whether it succeeded.
+    /// Asks for the state of the command until it has ended. Returns true if it succeeded.
     async fn follow(
         &self,
         command: &CommandId,
@@ -121,7 +122,7 @@ impl<P: Ports> Failover<P> {
                     }
                 }
                 Ok(None) => {}
-                // What may pass is asked again. Anything else stays so, and says nothing of the command.
+                // A temporary error is tried again. Any other error stays, and says nothing about the command.
                 Err(error) if error.is_transient() => {}
                 Err(error) => return Err(error),
             }
@@ -136,7 +137,7 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Tries the ports, if somebody could be there to answer: a member that has the interface and runs, or will in a moment.
+    /// Tries the ports, if a running or starting member has the interface.
     pub(crate) async fn probe(&self, run: &mut Run<'_, P::Ec2>, timeout: ProbeTimeout) {
         let Some(prober) = &self.prober else { return };
         let address = run.interface().and_then(|interface| interface.private_ip_address);

@@ -13,10 +13,10 @@ use crate::model::outcome::Started;
 use crate::model::report::Step;
 use crate::ports::Ec2;
 
-/// How long a start is asked for that is throttled or gets no answer.
+/// How long the run repeats a start that EC2 throttles or does not answer.
 const START_RETRY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a started instance may take until it runs. EC2's part of a boot takes seconds.
+/// How long a started instance may take until it is running. EC2's part of a boot takes seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl<E: Ec2> Run<'_, E> {
@@ -34,7 +34,8 @@ impl<E: Ec2> Run<'_, E> {
             }
             sleep(pause_after(began.elapsed()).max(Duration::from_millis(500))).await;
         };
-        // A start whose answer was lost may have taken effect. One that is refused for the wrong state may be under way already.
+        // A start whose answer was lost may have taken effect. If EC2 refuses a start because of the state, the
+        // instance may be starting already.
         let may_run =
             started.as_ref().err().is_none_or(|error| error.is_transient() || error.meaning == Meaning::WrongState);
         if may_run && self.await_running(id, started.is_ok()).await {
@@ -53,7 +54,8 @@ impl<E: Ec2> Run<'_, E> {
         let did_not_come_up =
             || CallError::gave_up("ec2:StartInstances", format!("{id} was started but did not come up{reason}"));
         let error = started.err().unwrap_or_else(did_not_come_up);
-        // A start that the role may not make says nothing of EC2's capacity. It is worth a try as soon as the role allows it.
+        // A start that the role does not allow says nothing about EC2's capacity. It is worth another try as soon as
+        // the role allows it.
         if !error.is_transient() && error.meaning != Meaning::Denied {
             self.not_started.insert(id.clone());
         }
@@ -63,16 +65,17 @@ impl<E: Ec2> Run<'_, E> {
         ended
     }
 
-    /// Whether an instance runs whose start was refused. What was seen of it before may be older than that. A denial says
-    /// nothing of the instance, so one that is not seen to run is looked for until the answers can no longer be old.
+    /// Whether an instance runs although its start was refused. Its last observation may be older than the start. A
+    /// denial says nothing about the instance, so the run reads an instance that does not seem to run until the answers
+    /// can no longer be old.
     async fn runs_after_all(&mut self, id: &InstanceId, refusal: Option<&CallError>) -> bool {
         let is_denied = refusal.is_some_and(|error| error.meaning == Meaning::Denied);
         self.read_instance(id, if is_denied { OLDEST_ANSWER } else { Duration::ZERO }).await;
         self.observation.as_ref().and_then(|seen| seen.instance(id)).is_some_and(Instance::runs)
     }
 
-    /// Waits until the instance runs. One whose start was accepted and that is still starting at the timeout counts as running,
-    /// with a finding.
+    /// Waits until the instance runs. An instance whose start was accepted and that is still starting at the timeout
+    /// counts as running, and gets a finding.
     async fn await_running(&mut self, id: &InstanceId, accepted: bool) -> bool {
         let ec2 = self.ec2;
         let began = Instant::now();
@@ -89,8 +92,8 @@ impl<E: Ec2> Run<'_, E> {
                         self.end(waiting, None);
                         return true;
                     }
-                    // EC2 takes a start back when it turns out that there is no capacity. Until the answers can no longer be
-                    // old, `stopped` may also be what was before the start.
+                    // EC2 stops an instance again when it turns out to have no capacity. While the answers can be old,
+                    // `stopped` may also be the state before the start.
                     InstanceState::Stopped if began.elapsed() < OLDEST_ANSWER => {}
                     InstanceState::Stopped | InstanceState::ShuttingDown | InstanceState::Terminated => {
                         let reason = reason.filter(|_| accepted).map(|reason| (id.clone(), reason));
@@ -111,8 +114,8 @@ impl<E: Ec2> Run<'_, E> {
         accepted
     }
 
-    /// Reads an instance, and remembers it with the status checks that are known of it. If it does not run, that may be an old
-    /// answer, so it is read again until the time for that is over.
+    /// Reads an instance, and remembers it with its known status checks. If it does not run, the answer may be old, so
+    /// the run reads it again until the timeout.
     pub(crate) async fn read_instance(&mut self, id: &InstanceId, timeout: Duration) {
         let ec2 = self.ec2;
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! What the work of one invocation came to, and what it leaves behind for the report.
+//! The work of one invocation, and what it leaves behind for the report.
 
 use chrono::{DateTime, Utc};
 
@@ -19,34 +19,34 @@ use crate::ports::Ec2;
 pub(crate) struct Work {
     pub(crate) outcome: Option<RunOutcome>,
     pub(crate) standbys: Vec<Standby>,
-    /// The checks before anything was repaired.
+    /// The checks before any repair.
     pub(crate) checks: Option<Checks>,
-    /// What was to be repaired, and what of it was.
+    /// The repairs that were needed, by their names in the settings.
     pub(crate) to_repair: Vec<&'static str>,
     pub(crate) repaired: Vec<&'static str>,
     /// The repairs that EC2 accepted and has not shown since.
     pub(crate) unseen: Vec<Repair>,
     /// The pending reports, as this run knows them.
     pub(crate) pending: Pending,
-    /// What the event announces for members, if it is about that.
+    /// What the event announces for members; `None`: the event is not an announcement.
     pub(crate) announced: Option<Announcement>,
-    /// Nothing is published and no tag is written.
+    /// The run publishes nothing and writes no tag.
     pub(crate) says_nothing: bool,
-    /// What was published last of each of these, as the interface remembered it when the run began.
+    /// The values of the tags about published mails, as the interface had them when the run began.
     pub(crate) remembered_refusal: Option<String>,
     pub(crate) remembered_announcement: Option<String>,
     pub(crate) remembered_audit: Option<String>,
 }
 
 impl Work {
-    /// Takes an event in. Returns what has to change on the interface.
+    /// Processes an event. Returns the changes to the interface's tags.
     pub(crate) fn advance<E: Ec2>(&mut self, run: &Run<'_, E>, event: Event) -> TagChanges {
         let (pending, changes) = advance(std::mem::take(&mut self.pending), run.scene(), event);
         self.pending = pending;
         changes
     }
 
-    /// What EC2 accepted and has not shown since, as one more sentence of a summary.
+    /// The repairs that EC2 accepted and has not shown since, as one more sentence of a summary.
     pub(crate) fn unseen(&self) -> String {
         let mut unseen: Vec<&str> = self.unseen.iter().map(Repair::setting).collect();
         unseen.dedup();
@@ -58,12 +58,12 @@ impl Work {
     }
 }
 
-/// What AWS has announced to do to members.
+/// A change to members that AWS has announced.
 pub(crate) struct Announcement {
     pub(crate) what: Announced,
     /// The event type code of AWS Health.
     pub(crate) code: String,
-    /// When it begins, as far as that is known.
+    /// When it begins; `None`: not known.
     pub(crate) starts_at: Option<DateTime<Utc>>,
     /// The members that it is about, at least one.
     pub(crate) members: Vec<InstanceId>,
@@ -78,7 +78,7 @@ impl Announcement {
         (!members.is_empty()).then_some(Self { what, code, starts_at, members })
     }
 
-    /// What the interface remembers once this was published.
+    /// The tag's value once this has been published.
     pub(crate) fn remembered_with(&self, before: Option<&str>) -> String {
         announced_with(before, self.what.finding_code().into(), self.starts_at, &self.members)
     }

@@ -1,6 +1,6 @@
-//! Audits: what they ask for beyond what every run reads, and the judgment on what was read. Pure.
+//! Audits: what they read beyond the reads of every run, and the judgment on the answers. Pure.
 //!
-//! An audit that could not read something says so, and never takes it for fine.
+//! An audit that could not read something says so, and never assumes that it is fine.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ use crate::model::readiness::{AclEntry, Readiness, Route, Standing, Subscription
 use crate::model::reason::Reason;
 use crate::model::tags::AUDITED;
 
-/// Every change that a failover might make now, for EC2 to say whether the role allows it.
+/// Every change that a failover might make now. The audit asks EC2 if the role allows them.
 pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[Standby]) -> Vec<Change> {
     let Some(interface) = observation.interface() else { return Vec::new() };
     let interface_id = interface.id.clone();
@@ -36,7 +36,7 @@ pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[St
     ];
     changes.extend(standbys.iter().filter(exists).map(|standby| attach(&standby.instance_id)));
     if config.start_standby {
-        // The holder as well: it is started where it is when nothing better is there.
+        // The holder as well: the function starts it in place if no standby can take the interface.
         let startable = config.members.iter().filter(|member| observation.instance(member).is_some());
         changes.extend(startable.map(|member| Change::Start(member.clone())));
     }
@@ -67,24 +67,24 @@ pub(crate) fn client_groups(config: &Config) -> BTreeSet<SecurityGroupId> {
     groups.collect()
 }
 
-/// The ports from which clients may be answered. Each operating system has its own range; AWS advises to let all of these
+/// The client ports to which answers may go. Each operating system has its own range. AWS advises to let all of these
 /// pass. Source: Amazon VPC User Guide, "Ephemeral ports".
 const EPHEMERAL_PORTS: (u16, u16) = (1024, 65535);
 
-/// What would go wrong with the next failover, or is good to know before it.
+/// What would go wrong with the next failover, or what an operator should know before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    /// The interface could not be moved now.
+    /// The interface could not be moved now, for this reason.
     Refused(Refusal),
-    /// The interface is attached to nothing, and this is what the standbys could do about it.
+    /// The interface is attached to nothing, and these are the standbys.
     AttachedToNothing(Vec<Standby>),
-    /// The holder fails already.
+    /// The holder has failed already.
     HolderFailed(Attachment),
     /// A pause is in force.
     Paused(Pause),
     /// No standby can take the interface.
     NoViableStandby,
-    /// This standby cannot take the interface, and this stands in its way.
+    /// This standby cannot take the interface, because of this obstacle.
     StandbyNotViable(InstanceId, Obstacle),
     /// This standby has as many interfaces as its type allows.
     StandbyWithoutRoom(Instance, u32),
@@ -92,9 +92,9 @@ pub enum Fact {
     UnknownInstanceType(Instance),
     /// The primary interfaces of these members are in the license interface's subnet.
     SameSubnet(Vec<InstanceId>),
-    /// EC2 recovers these members by itself.
+    /// EC2 recovers these members automatically.
     AutoRecovery(Vec<InstanceId>),
-    /// These members can be terminated by mistake.
+    /// Termination protection is off for these members.
     Unprotected(Vec<InstanceId>),
     /// The source/destination check of the interface is off.
     SourceDestCheckOff(NetworkInterfaceId),
@@ -108,7 +108,7 @@ pub enum Fact {
     ClientGroupMissing(SecurityGroupId),
     /// The document that activates the token server does not exist.
     ActivationDocumentMissing(Activation),
-    /// Systems Manager does not reach this member, which runs.
+    /// Systems Manager does not reach this member, although it runs.
     MemberNotManaged {
         /// The member.
         member: InstanceId,
@@ -117,7 +117,7 @@ pub enum Fact {
     },
     /// The topic does not exist.
     TopicMissing,
-    /// None of the topic's subscriptions is confirmed.
+    /// The topic has no confirmed subscription.
     NobodySubscribed(Vec<Subscription>),
     /// This subscription was never confirmed.
     SubscriptionUnconfirmed(Subscription),
@@ -153,16 +153,16 @@ pub enum Unread {
     ActivationDocument,
     /// Whether Systems Manager reaches the members.
     Agents,
-    /// Who is subscribed to the topic.
+    /// The subscriptions of the topic.
     Subscriptions,
     /// Whether the role allows every change.
     Permissions,
 }
 
-/// What an audit found, beside the findings of the four checks.
+/// What an audit found, besides the findings of the four checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
-    /// What is to be told, in this order.
+    /// The facts to report, in this order.
     pub facts: Vec<Fact>,
     /// How many standbys could take the interface now.
     pub viable: usize,
@@ -192,8 +192,8 @@ pub fn judge(
     Audit { facts, viable }
 }
 
-/// What may come up several times in one audit and is told once. One action is asked about for every standby, and one answer
-/// about it is enough.
+/// A fact that may come up several times in one audit and is reported once. The audit asks about one action for every
+/// standby, and one answer about the action is enough.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Repeated {
     Denied(String),
@@ -219,10 +219,10 @@ impl Repeated {
     }
 }
 
-/// The findings of an audit as sixteen hexadecimal digits: the same findings, the same digits. What passes by itself does not
-/// change them.
+/// The findings of an audit as 16 hexadecimal digits. The same findings give the same digits. Findings that pass by
+/// themselves do not change the digits.
 pub fn signature(findings: &[Finding]) -> String {
-    // A pause is mailed by itself.
+    // A pause has mails of its own.
     let passes = |finding: &Finding| finding.code == FindingCode::NotAudited || finding.code == FindingCode::Paused;
     let lasting = findings.iter().filter(|finding| !passes(finding));
     let lines: BTreeSet<String> = lasting
@@ -234,7 +234,7 @@ pub fn signature(findings: &[Finding]) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How many findings of an audit matter.
+/// The number of an audit's critical findings and of its warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// The critical ones.
@@ -270,7 +270,7 @@ struct Auditor<'a> {
 }
 
 impl Auditor<'_> {
-    /// Where the interface is now.
+    /// The fact about where the interface is now; `None`: it is in place.
     fn place(&self, action: &Action, standbys: &[Standby]) -> Option<Fact> {
         let Some(interface) = self.observation.interface() else {
             return Some(Fact::Refused(Refusal::InterfaceMissing));
@@ -279,7 +279,7 @@ impl Auditor<'_> {
             return Some(Fact::AttachedToNothing(standbys.to_vec()));
         };
         match action {
-            // What stands in each standby's way is told anyway.
+            // The audit reports the obstacle of each standby anyway.
             Action::Refuse(Refusal::NoViableStandby) | Action::Move(_) | Action::Start(_) => {
                 Some(Fact::HolderFailed(attachment.clone()))
             }
@@ -288,14 +288,14 @@ impl Auditor<'_> {
         }
     }
 
-    /// A primary interface on a healthy holder is the night's failure found by day.
+    /// A primary interface makes the next failover fail, so the audit reports it while the holder is still healthy.
     fn primary(&self, attachment: &Attachment) -> Option<Fact> {
         let holder = attachment.instance_id.clone().filter(|_| attachment.device_index == 0)?;
         let state = self.observation.instance(&holder).map(|holder| holder.state.clone());
         Some(Fact::Refused(Refusal::PrimaryInterface { holder, state, attachment_id: attachment.id.clone() }))
     }
 
-    /// What stands in the way of each standby. Returns how many could take the interface.
+    /// Adds the obstacle of each standby. Returns how many standbys could take the interface.
     fn standbys(&self, standbys: &[Standby], facts: &mut Vec<Fact>) -> usize {
         let mut viable = 0;
         let mut obstacles = Vec::new();
@@ -303,7 +303,7 @@ impl Auditor<'_> {
             let instance = self.observation.instance(&standby.instance_id);
             let full = instance.and_then(|instance| self.lack_of_room(instance));
             viable += usize::from(standby.verdict.is_viable() && full.is_none());
-            // What the interface remembers of a type's limit, the audit has just read.
+            // The audit has just read the limit of the type, so the remembered limit is not reported as well.
             let is_told = |obstacle: &Obstacle| full.is_some() && matches!(obstacle, Obstacle::NoRoom { .. });
             if let Verdict::NotViable(obstacle) = &standby.verdict
                 && !is_told(obstacle)
@@ -319,14 +319,14 @@ impl Auditor<'_> {
         viable
     }
 
-    /// Whether the instance has no room for another interface on network card 0.
+    /// The fact that the instance has no room for another interface on network card 0.
     fn lack_of_room(&self, instance: &Instance) -> Option<Fact> {
         let limits = self.readiness.interface_limits.known()?.get(&instance.instance_type)?;
         let is_full = limits.leave_no_room(instance, &self.config.interface_id);
         is_full.then(|| Fact::StandbyWithoutRoom(instance.clone(), limits.effective()))
     }
 
-    /// What is good to know of the members.
+    /// Adds what an operator should know about the members.
     fn members(&self, facts: &mut Vec<Fact>) {
         let Reading::Known(instances) = &self.observation.instances else { return };
         match &self.readiness.interface_limits {
@@ -357,7 +357,7 @@ impl Auditor<'_> {
         members.filter(|member| are(member)).map(|member| member.id.clone()).collect()
     }
 
-    /// The way between the clients and the interface.
+    /// Adds what is wrong on the way between the clients and the interface.
     fn network(&self, interface: &NetworkInterface, facts: &mut Vec<Fact>) {
         if !interface.source_dest_check {
             facts.push(Fact::SourceDestCheckOff(interface.id.clone()));
@@ -403,7 +403,7 @@ impl Auditor<'_> {
         }
     }
 
-    /// Whether the token server of a standby that runs could be activated.
+    /// Adds what would prevent the activation of a standby that runs.
     fn activation(&self, facts: &mut Vec<Fact>) {
         let Some((activation, readiness)) = self.config.activation.as_ref().zip(self.readiness.activation.as_ref())
         else {
@@ -419,9 +419,9 @@ impl Auditor<'_> {
             Reading::Known(reachable) => {
                 let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
                 let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
-                let is_deaf =
+                let is_unmanaged =
                     |member: &Instance| member.state == InstanceState::Running && !reachable.contains(&member.id);
-                facts.extend(self.members_that(is_deaf).into_iter().map(|member| {
+                facts.extend(self.members_that(is_unmanaged).into_iter().map(|member| {
                     let is_holder = holder == Some(&member);
                     Fact::MemberNotManaged { member, is_holder }
                 }));
@@ -429,21 +429,21 @@ impl Auditor<'_> {
         }
     }
 
-    /// Whether anyone would be told.
+    /// Adds what would keep mails from reaching a person.
     fn notification(&self, facts: &mut Vec<Fact>) {
         match &self.readiness.subscriptions {
             Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Subscriptions, error.clone())),
             Reading::Known(None) => facts.push(Fact::TopicMissing),
             Reading::Known(Some(subscriptions)) => {
-                let is_heard = subscriptions.iter().any(|one| one.standing == Standing::Confirmed);
-                facts.extend((!is_heard).then(|| Fact::NobodySubscribed(subscriptions.clone())));
+                let has_confirmed = subscriptions.iter().any(|one| one.standing == Standing::Confirmed);
+                facts.extend((!has_confirmed).then(|| Fact::NobodySubscribed(subscriptions.clone())));
                 let pending = subscriptions.iter().filter(|one| one.standing == Standing::Pending);
                 facts.extend(pending.cloned().map(Fact::SubscriptionUnconfirmed));
             }
         }
     }
 
-    /// What the role does not allow.
+    /// Adds what the role does not allow.
     fn permissions(&self, facts: &mut Vec<Fact>) {
         for permission in &self.readiness.permissions {
             let Reading::Unreadable(error) = &permission.answer else { continue };
@@ -452,7 +452,7 @@ impl Auditor<'_> {
                 Meaning::Throttled | Meaning::Unreachable => {
                     facts.push(Fact::NotRead(Unread::Permissions, error.clone()));
                 }
-                // Anything else that EC2 has against the change comes after the permission, and passes or is told above.
+                // EC2 checks the permission first. Any other error passes by itself or is reported above.
                 _ => {}
             }
         }

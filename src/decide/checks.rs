@@ -1,4 +1,4 @@
-//! The checks of every report: hostid, Elastic IP, security groups, DeleteOnTermination, and whether the ports answer. Pure.
+//! The checks of every report: hostid, Elastic IP, security groups, DeleteOnTermination, and answering ports. Pure.
 
 use crate::decide::security_group::{Coverage, Gap, coverage};
 use crate::model::change::Ingress;
@@ -9,39 +9,40 @@ use crate::model::ids::{AllocationId, AssociationId, AttachmentId, MacAddress};
 use crate::model::observation::{Address, NetworkInterface, Observation, Reading};
 use crate::model::report::Probe;
 
-/// What the checks of EC2's answers saw. [`Checked::results`] is the short answer; repairs and findings need the long one.
+/// What the checks found in EC2's answers. [`Checked::results`] is the short form. Repairs and findings need the
+/// details.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// The hostid that the license names, if the interface has another.
+    /// The hostid that the license names, if the interface has a different one.
     pub other_hostid: Option<MacAddress>,
     hostid_configured: bool,
     /// The Elastic IP.
     pub address: CheckedAddress,
-    /// The attachment that would take the interface down with its instance.
+    /// The attachment with which the interface would be destroyed when its instance is terminated.
     pub deletes_on_termination: Option<AttachmentId>,
     attached: bool,
-    /// How the security groups cover ports and clients; `None`: not asked.
+    /// How the security groups cover ports and clients; `None`: not read.
     pub coverage: Option<Reading<Coverage>>,
 }
 
-/// What is known of the Elastic IP that should be on the interface.
+/// What is known about the Elastic IP that should be on the interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckedAddress {
-    /// None is wanted.
+    /// No Elastic IP is configured, and the interface had none.
     NotConfigured,
     /// It is where it should be.
     InPlace,
-    /// It is not on the interface; where it is was not asked.
+    /// It is not on the interface, and the function did not ask EC2 where it is.
     NotChecked(AllocationId),
-    /// It is not on the interface; where it is could not be read.
+    /// It is not on the interface, and the function could not read where it is.
     Unreadable(AllocationId, CallError),
     /// EC2 does not know it.
     Missing(AllocationId),
-    /// It is nowhere.
+    /// It is associated with nothing.
     Free(Address),
-    /// It is with a member, or on another private address of the interface: it may be moved over.
+    /// It is with a member, or on another private address of the interface. The function may move it.
     OnMember(Address, AssociationId),
-    /// It is with somebody else.
+    /// It is with something that is not a member.
     OnNonMember(Address),
 }
 
@@ -51,7 +52,7 @@ pub fn wanted_address(config: &Config, before: Option<&NetworkInterface>) -> Opt
     config.allocation_id.clone().or_else(found)
 }
 
-/// Whether the Elastic IP is on the interface's primary private address, by what the interface says.
+/// Whether the Elastic IP is on the interface's primary private address, by EC2's description of the interface.
 pub fn has_address(interface: &NetworkInterface, wanted: &AllocationId) -> bool {
     interface.association.as_ref().and_then(|association| association.allocation_id.as_ref()) == Some(wanted)
 }
@@ -113,7 +114,7 @@ fn check_address(
 }
 
 impl Checked {
-    /// The result of each check of what EC2 says. Whether the ports answer, EC2 does not know.
+    /// The result of each check of EC2's answers. EC2 does not know if the ports answer, so `listening` is not checked.
     pub fn results(&self) -> Checks {
         Checks {
             hostid: match self.other_hostid {
@@ -152,7 +153,7 @@ pub enum Repair {
     MoveAddress {
         /// The Elastic IP.
         allocation_id: AllocationId,
-        /// Where it is now; `None`: nowhere.
+        /// Where it is now; `None`: associated with nothing.
         from: Option<AssociationId>,
     },
     /// Add an ingress rule.
@@ -170,7 +171,7 @@ impl Repair {
     }
 }
 
-/// Whether these checks, made of what EC2 said after the repair, show it made. What could not be read shows nothing.
+/// Whether checks that were made after the repair show its effect. An answer that could not be read shows nothing.
 pub fn is_made(repair: &Repair, checked: &Checked) -> bool {
     match repair {
         Repair::KeepOnTermination(attachment) => checked.deletes_on_termination.as_ref() != Some(attachment),
@@ -188,7 +189,7 @@ pub fn is_made(repair: &Repair, checked: &Checked) -> bool {
 /// How many ingress rules one run adds at most.
 const MAX_RULES_AT_ONCE: usize = 10;
 
-/// The repairs that are needed and allowed.
+/// The repairs that are needed and that the configuration allows.
 pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked) -> Vec<Repair> {
     let mut repairs = Vec::new();
     if config.repair.delete_on_termination {
@@ -210,8 +211,8 @@ pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked)
         && let Some(Reading::Known(coverage)) = &checked.coverage
         && let Some(group) = interface.groups.first()
     {
-        // A gap without a client is nobody's: nothing says whom to let in, and the whole world is never the answer.
-        // A few at a time: the next run goes on with the others.
+        // A gap without a client gets no rule: no setting says which clients to let in, and the function never opens a
+        // port to every address. The next run adds the rules above the maximum.
         repairs.extend(coverage.gaps.iter().take(MAX_RULES_AT_ONCE).filter_map(|gap| {
             let ingress = Ingress { group_id: group.clone(), ports: gap.ports, client: gap.client.clone()? };
             Some(Repair::OpenPorts(ingress))
@@ -220,7 +221,7 @@ pub fn repairs(config: &Config, interface: &NetworkInterface, checked: &Checked)
     repairs
 }
 
-/// The results of the checks after repairs: what was repaired and is right now says so.
+/// The results of the checks after repairs. A check that failed before and passes now is `Repaired`.
 pub(crate) fn after_repairs(before: Checks, after: Checks) -> Checks {
     let one = |before: CheckResult, after: CheckResult| match (before, after) {
         (CheckResult::Failed, CheckResult::Ok) => CheckResult::Repaired,
@@ -235,7 +236,7 @@ pub(crate) fn after_repairs(before: Checks, after: Checks) -> Checks {
     }
 }
 
-/// What the probes come to.
+/// The result of all probes together.
 pub(crate) fn listening(config: &Config, probes: &[Probe]) -> CheckResult {
     let has = |result: CheckResult| probes.iter().any(|probe| probe.result == result);
     let configured: usize = config.ports.iter().map(|range| usize::from(range.last - range.first) + 1).sum();

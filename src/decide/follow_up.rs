@@ -7,28 +7,29 @@ use crate::model::outcome::{MoveOutcome, RunOutcome};
 pub struct Situation {
     /// A pause is in force.
     pub is_paused: bool,
-    /// The request allows repairs although nothing has moved.
+    /// The request allows repairs even if nothing has moved.
     pub may_repair: bool,
     /// The interface is attached to a member, and the members could be read.
     pub is_with_member: bool,
-    /// Terminating the holder would destroy the interface, and another run has left its move at that.
+    /// Terminating the holder would destroy the interface, because another run has moved it and not set
+    /// DeleteOnTermination to false.
     pub is_doomed_by_a_pending_move: bool,
-    /// The event announces something for members.
+    /// The event announces a change to members.
     pub is_announcement: bool,
 }
 
-/// What follows.
+/// What the run does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FollowUp {
     /// Repair what is wrong and may be repaired.
     pub repairs: bool,
-    /// Read who can reach the interface. An event about a healthy token server costs one wave of reads, without these.
+    /// Read who can reach the interface. An event about a healthy token server costs one wave of reads and skips these.
     pub reads_reachability: bool,
     /// Try the ports until they answer, because a token server starts now.
     pub awaits_ports: bool,
 }
 
-/// Decides what follows.
+/// Decides what the run does next.
 pub fn follow_up(outcome: &RunOutcome, situation: Situation) -> FollowUp {
     let repairs = match outcome {
         _ if situation.is_paused => false,
@@ -37,8 +38,8 @@ pub fn follow_up(outcome: &RunOutcome, situation: Situation) -> FollowUp {
             MoveOutcome::ByAnotherRun(_) | MoveOutcome::Arriving(_) | MoveOutcome::Stranded => false,
         },
         RunOutcome::Started(..) => true,
-        // An interface that has to stay where it is needs DeleteOnTermination off all the more. The interface of an instance that
-        // is not a member is left alone.
+        // An interface that stays where it is also needs DeleteOnTermination off. The function does not touch the
+        // interface of an instance that is not a member.
         RunOutcome::Kept(_) | RunOutcome::Refused(_) | RunOutcome::HolderNotStarted(_) => {
             situation.is_with_member && (situation.may_repair || situation.is_doomed_by_a_pending_move)
         }

@@ -1,4 +1,4 @@
-//! The decisions. They are pure and synchronous: no clock, no network, no log, and no words for people.
+//! The decisions. They are pure and synchronous: no clock, no network, no log, and no text for people.
 
 pub mod audit;
 pub mod checks;

@@ -10,17 +10,17 @@ use crate::model::readiness::AclEntry;
 /// How much of some traffic a network ACL lets pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage {
-    /// All.
+    /// All of it.
     Free,
-    /// Some.
+    /// Some of it.
     Partial,
-    /// Nothing.
+    /// Nothing of it.
     Blocked,
 }
 
-/// Whether the entries let TCP traffic of this direction pass, with these ports and this other side.
+/// How much TCP traffic in this direction, with these ports and this other side, the entries let pass.
 ///
-/// What the entries decide changes only where an entry's range or ports begin or end, so it is enough to try these places.
+/// The answer can only change where an entry's range or ports begin or end, so it is enough to try these places.
 pub fn passage(entries: &[AclEntry], egress: bool, range: IpNet, ports: (u16, u16)) -> Passage {
     let mut entries: Vec<&AclEntry> = entries.iter().filter(|entry| entry.egress == egress).collect();
     entries.sort_by_key(|entry| entry.number);
@@ -31,7 +31,7 @@ pub fn passage(entries: &[AclEntry], egress: bool, range: IpNet, ports: (u16, u1
             let is_about = |(first, last): (u16, u16)| (first..=last).contains(&port);
             entry.range.contains(&address) && entry.tcp_ports.is_some_and(is_about)
         });
-        // What no entry is about does not pass.
+        // Traffic that no entry matches does not pass.
         first.is_some_and(|entry| entry.allow)
     };
     let tried = addresses.iter().flat_map(|address| ports.iter().map(|port| is_allowed(*address, *port)));
@@ -47,7 +47,7 @@ pub fn passage(entries: &[AclEntry], egress: bool, range: IpNet, ports: (u16, u1
     }
 }
 
-/// An address of every part of the range that the entries treat alike.
+/// One address from each part of the range that the entries treat alike.
 fn addresses(entries: &[&AclEntry], range: IpNet) -> BTreeSet<IpAddr> {
     let after = |last: IpAddr| match last {
         IpAddr::V4(last) => u32::from(last).checked_add(1).map(|next| IpAddr::V4(next.into())),
@@ -59,7 +59,7 @@ fn addresses(entries: &[&AclEntry], range: IpNet) -> BTreeSet<IpAddr> {
     std::iter::once(range.network()).chain(inside).collect()
 }
 
-/// A port of every part of the range that the entries treat alike.
+/// One port from each part of the range that the entries treat alike.
 fn ports_to_try(entries: &[&AclEntry], (first, last): (u16, u16)) -> BTreeSet<u16> {
     let begins = entries.iter().filter_map(|entry| Some(entry.tcp_ports?.0));
     let ends = entries.iter().filter_map(|entry| entry.tcp_ports?.1.checked_add(1));

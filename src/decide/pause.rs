@@ -1,11 +1,12 @@
-//! Maintenance: while it is paused, the function looks and reports, and only an operator's failover changes anything. Pure.
+//! Maintenance: during a pause, the function reads and reports, and only an operator's failover changes anything. Pure.
 //!
-//! A pause is a tag on the license interface, [`PAUSED`], with an end. It needs no answer newer than any other: it arrives
-//! with the interface. What was mailed of it is a tag of its own, [`PAUSED_TOLD`], so that a run that writes down what it has
-//! told cannot overwrite a pause that somebody has set meanwhile.
+//! A pause is a tag on the license interface, [`PAUSED`], with an end. The tag arrives with the interface, so it is as
+//! current as everything else. A second tag, [`PAUSED_TOLD`], says what was mailed about the pause. So a run that
+//! records what it has mailed cannot overwrite a pause that an operator has set meanwhile.
 //!
-//! A tag that cannot be understood pauses nothing. Whoever reads it cannot tell when it ends, and a function that is off
-//! without an end is worse than one that acts: the token server stays down, and nobody is told. So it is mailed and removed.
+//! A tag that cannot be understood pauses nothing. Its end is not known, and a function that is off without an end is
+//! worse than one that acts: the token server stays down, and the function mails nothing. So the function mails that it
+//! cannot read the tag, and removes it.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +19,17 @@ use crate::model::report::Outcome;
 use crate::model::request::Intent;
 use crate::model::tags::{PAUSED, PAUSED_TOLD};
 
-/// How long a pause lasts if nobody says.
+/// How long a pause lasts if the operator does not name an end.
 const USUAL: TimeDelta = TimeDelta::hours(4);
 
-/// How long before its end a pause is announced to end.
+/// How long before the end of a pause the function mails that it ends soon.
 const SOON: TimeDelta = TimeDelta::minutes(15);
 
-/// When a pause ends that is set now.
+/// The end of a pause that is set now.
 ///
 /// # Errors
 ///
-/// An end that is not ahead, or more than a week away, in words.
+/// The end is not in the future, or it is more than a week away. The error says so in words.
 pub fn ends(asked: Option<End>, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     let end = match asked {
         None => now.checked_add_signed(USUAL),
@@ -37,7 +38,7 @@ pub fn ends(asked: Option<End>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Str
             TimeDelta::from_std(duration).ok().and_then(|duration| now.checked_add_signed(duration))
         }
     };
-    // The tag knows whole seconds.
+    // The tag holds whole seconds.
     match end.map(|end| end.trunc_subsecs(0)) {
         Some(end) if end <= now => Err(not_an_end(&format!("{} is not in the future", in_words(end)))),
         Some(end) if end.signed_duration_since(now) <= LONGEST => Ok(end),
@@ -45,18 +46,18 @@ pub fn ends(asked: Option<End>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Str
     }
 }
 
-/// The pause that holds, by an answer to a question that was asked at this time.
+/// The pause that is in force, by an answer to a read that began at this time.
 pub fn in_force(tags: &BTreeMap<String, String>, asked_at: DateTime<Utc>) -> Option<Pause> {
     Pause::read(tags.get(PAUSED)?).filter(|pause| pause.standing(asked_at) == Standing::InForce)
 }
 
-/// The same, of what was seen.
+/// The pause that is in force, by this observation.
 pub fn of(observation: &Observation) -> Option<Pause> {
     in_force(&observation.interface()?.tags, observation.observed_at)
 }
 
-/// Whether somebody who asks for this is held back by a pause. An audit changes nothing anyway, and says what is wrong; an
-/// operator's failover is what the pause is for.
+/// Whether a pause holds back a run with this intent. An audit changes nothing anyway, and says what is wrong. An
+/// operator's failover is what a pause is for.
 pub(crate) fn holds_back(intent: &Intent) -> bool {
     match intent {
         Intent::Reconcile | Intent::Look { .. } | Intent::Evacuate { .. } => true,
@@ -64,23 +65,23 @@ pub(crate) fn holds_back(intent: &Intent) -> bool {
     }
 }
 
-/// Something about a pause that is to be mailed.
+/// News about a pause, to be mailed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
-    /// What.
+    /// The kind of news.
     pub kind: NewsKind,
-    /// The value of the tag by which it was found.
+    /// The value of the tag that the news is about.
     pub value: String,
-    /// The pause, if that could be understood.
+    /// The pause; `None`: the tag cannot be understood.
     pub pause: Option<Pause>,
 }
 
-/// What is to be mailed of a pause.
+/// What the news about a pause says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NewsKind {
-    /// It was set.
+    /// An operator has set it.
     Set,
-    /// It ends within a quarter of an hour.
+    /// It ends within 15 minutes.
     EndsSoon,
     /// It has ended by itself.
     Ended,
@@ -90,17 +91,17 @@ pub enum NewsKind {
     NotUnderstood,
 }
 
-/// What becomes of the tags once the news was published.
+/// What happens to the tags once the news has been published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mark {
     /// Write this value of [`PAUSED_TOLD`].
     Told(String),
-    /// Remove both tags, unless they have other values by now.
+    /// Remove both tags, unless their values have changed.
     Remove,
 }
 
-/// What is to be mailed of a pause, by an answer to a question that was asked at this time. `speaks`: the run has set or ended
-/// it itself, and mails that at once. The others leave it the time to do so.
+/// The news about a pause, by an answer to a read that began at this time. `speaks`: this run has set or ended the
+/// pause itself, and mails that at once. Other runs leave it the time to do so.
 pub fn news(tags: &BTreeMap<String, String>, asked_at: DateTime<Utc>, speaks: bool) -> Option<News> {
     let value = tags.get(PAUSED)?;
     let pause = Pause::read(value);
@@ -135,7 +136,7 @@ impl Pause {
         self.until.signed_duration_since(now) <= SOON
     }
 
-    /// The value of [`PAUSED_TOLD`] once this was told.
+    /// The value of [`PAUSED_TOLD`] once this has been mailed.
     fn told(&self, what: &str) -> String {
         format!("{} told={what}", self.identity())
     }
@@ -161,17 +162,17 @@ impl News {
         }
     }
 
-    /// What becomes of the tags once it was published.
+    /// What happens to the tags once the news has been published.
     pub fn mark(&self, asked_at: DateTime<Utc>) -> Mark {
         match (self.kind, &self.pause) {
-            // Whoever is told of a pause that ends within a quarter of an hour knows when it ends.
+            // The mail about a new pause that ends within 15 minutes already says so.
             (NewsKind::Set, Some(pause)) if !pause.ends_soon(asked_at) => Mark::Told(pause.told(SET)),
             (NewsKind::Set | NewsKind::EndsSoon, Some(pause)) => Mark::Told(pause.told(ENDING)),
             _ => Mark::Remove,
         }
     }
 
-    /// By which it is known again.
+    /// A string that is the same for the same news.
     pub fn identity(&self) -> String {
         format!("{} {}", self.code(), self.value)
     }

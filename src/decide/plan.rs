@@ -1,7 +1,8 @@
 //! The decision: configuration, observation and intent in, plan out.
 //!
-//! [`plan`] is pure and synchronous. It asks nobody, waits for nothing, and looks at no clock: how long the run has been
-//! looking is one of its inputs. What an event claimed is not; an event can only make the run look more than once.
+//! [`plan`] is pure and synchronous. It makes no call, does not wait, and reads no clock: how long the run has been
+//! reading EC2 is one of its inputs. An event cannot decide anything by its claim. It can only make the run read EC2
+//! more than once. The one exception is the interruption warning of a Spot Instance.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::model::request::Intent;
 
 /// Makes the plan.
 ///
-/// `looked_for` is how long the run has been reading EC2 already: it bounds [`Decision::LookAgain`].
+/// `looked_for` is how long the run has been reading EC2. It limits [`Decision::LookAgain`].
 pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
     let plan = unpaused(config, observation, intent, looked_for);
     let is_paused = pause::holds_back(intent) && pause::of(observation).is_some();
@@ -33,7 +34,7 @@ pub fn plan(config: &Config, observation: &Observation, intent: &Intent, looked_
     }
 }
 
-/// The same, if nobody did maintenance.
+/// The plan without regard to a pause.
 pub(crate) fn unpaused(config: &Config, observation: &Observation, intent: &Intent, looked_for: Duration) -> Plan {
     let remembered = observation.interface().map(|interface| Remembered::read(&interface.tags)).unwrap_or_default();
     let look = Look { config, observation, remembered, intent, looked_for };
@@ -51,7 +52,7 @@ struct Look<'a> {
     looked_for: Duration,
 }
 
-/// What is known of the holder.
+/// What is known about the holder.
 enum Holder {
     Healthy,
     Starting,
@@ -61,7 +62,7 @@ enum Holder {
 }
 
 impl Holder {
-    /// Whether the instance is on its way out of existence, which frees even a primary interface.
+    /// Whether the instance is being terminated or is gone, which frees even a primary interface.
     fn is_dying(&self) -> bool {
         use MoveCause::{HolderMissing, HolderShuttingDown, HolderTerminated};
         matches!(self, Self::Failed(HolderShuttingDown | HolderTerminated | HolderMissing))
@@ -87,7 +88,7 @@ impl Look<'_> {
             return Decision::Act(Action::Refuse(Refusal::TargetNotAMember { target: target.clone() }));
         }
         let Some(attachment) = attachment(interface) else {
-            // Attached to nothing, in the middle of a move of another run that may still be alive.
+            // The interface is attached to nothing, and another run that may still be alive is moving it.
             let busy = is_moving(&self.remembered.pending, self.observation.observed_at);
             let again = busy.then(|| self.look_again(LookReason::InterfaceInTransit)).flatten();
             if let Some(again) = again {
@@ -111,7 +112,7 @@ impl Look<'_> {
         self.decide_holder(interface, attachment, holder, standbys)
     }
 
-    /// Whether the interface is wanted where it is being attached.
+    /// Whether the interface may stay where EC2 is attaching it.
     fn may_serve_once_attached(&self, target: &InstanceId) -> bool {
         use MoveCause::{HolderStopped, HolderStopping};
         match self.condition(target) {
@@ -120,7 +121,8 @@ impl Look<'_> {
         }
     }
 
-    /// EC2 takes its time to attach the interface. The run that asked for it waits; if it does not live, this one does.
+    /// Decides what to do while EC2 attaches the interface. The run that asked for the attach waits for it. If that run
+    /// is no longer alive, this one waits.
     fn decide_arriving(&self, target: &InstanceId) -> Decision {
         if is_moving(&self.remembered.pending, self.observation.observed_at) {
             return Decision::Act(Action::Keep { reason: KeepReason::InterfaceArriving });
@@ -152,7 +154,8 @@ impl Look<'_> {
         self.move_or_start(interface, attachment, holder, decision)
     }
 
-    /// That the interface stays with its holder, or that EC2 is read again before it leaves it; `None`: it has to leave.
+    /// Decides if the interface stays with its holder or if EC2 must be read again first. `None`: the interface has to
+    /// leave.
     fn decide_to_keep(&self, condition: &Holder, attachment: &Attachment, holder: &InstanceId) -> Option<Decision> {
         let keep = |reason| Some(Decision::Act(Action::Keep { reason }));
         if let Intent::Failover { to } = self.intent {
@@ -174,7 +177,8 @@ impl Look<'_> {
         }
     }
 
-    /// A primary interface: EC2 never detaches it, so its holder can only be started, or is waited for while it is terminated.
+    /// Decides about a primary interface. EC2 never detaches it, so its holder can only be started. While the holder is
+    /// being terminated, the run waits for EC2 to release the interface.
     fn decide_primary(
         &self,
         interface: &NetworkInterface,
@@ -197,7 +201,7 @@ impl Look<'_> {
         again.unwrap_or(Decision::Act(Action::Refuse(refusal)))
     }
 
-    /// Prefers a start of the holder where it is to a move that promises no more.
+    /// Starts the holder in place if a move would not be better.
     fn move_or_start(
         &self,
         interface: &NetworkInterface,
@@ -207,8 +211,8 @@ impl Look<'_> {
     ) -> Decision {
         let has_come_back = has_come_back(&self.remembered.pending, holder, &attachment.id);
         match (self.start_in_place(interface, attachment, holder), &decision) {
-            // The standby did not take it, and the run that brought it back did not come to start the holder. The license is down
-            // until a run does.
+            // The standby did not take the interface, and the run that brought it back did not start the holder. The
+            // license is down until a run starts the holder.
             (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(start),
             (Some(start), Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment) => {
                 self.decide_start(start)
@@ -228,18 +232,18 @@ impl Look<'_> {
         }
     }
 
-    /// Whether the first target, which would have to be started as well, is no better than a stopped holder: EC2 could not
-    /// start it within the hour, so the interface would go back and forth; or another run brought the interface here and did
-    /// not come to start the holder. Targets that EC2 could not start come last, the latest failure at the end, so the
-    /// first one speaks for all.
+    /// Whether a move would be no better than starting the stopped holder. The first target has to be started as well,
+    /// and either EC2 could not start it within the last hour, so that the interface would go back and forth, or
+    /// another run brought the interface here and did not start the holder. Targets that EC2 could not start come last,
+    /// the latest failure at the end, so if the first one failed, all of them did.
     fn is_no_better(&self, planned: &Move, attachment: &Attachment) -> bool {
         let target = &planned.targets.first;
         let has_failed = self.remembered.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
         target.start && (has_failed || is_unfinished(&self.remembered.pending, &attachment.id))
     }
 
-    /// The start of the holder where it is, if it is stopped and may be started now. An operator who asks for a failover
-    /// wants it elsewhere.
+    /// The start of the holder in place, if the holder is stopped and may be started now. An operator who asks for a
+    /// failover wants the interface on another member.
     fn start_in_place(
         &self,
         interface: &NetworkInterface,
@@ -247,7 +251,7 @@ impl Look<'_> {
         holder: &InstanceId,
     ) -> Option<Start> {
         let is_there = attachment.status == AttachmentStatus::Attached;
-        let may = self.may_be_started(holder);
+        let may_start = self.may_be_started(holder);
         let start = Start {
             interface_id: interface.id.clone(),
             instance_id: holder.clone(),
@@ -255,7 +259,7 @@ impl Look<'_> {
             counts: !is_unfinished(&self.remembered.pending, &attachment.id),
         };
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
-        (is_there && is_stopped && may && !self.intent.is_operators_failover()).then_some(start)
+        (is_there && is_stopped && may_start && !self.intent.is_operators_failover()).then_some(start)
     }
 
     /// Whether a stopped member may be started now.
@@ -273,29 +277,29 @@ impl Look<'_> {
         })
     }
 
-    /// Nobody could take the interface, and the holder cannot be started at this moment.
+    /// Decides what to do if no standby can take the interface and the holder cannot be started now.
     fn wait_for_holder(&self, holder: &InstanceId) -> Option<Decision> {
-        let may = self.config.start_standby && !self.intent.is_operators_failover();
+        let may_start = self.config.start_standby && !self.intent.is_operators_failover();
         match self.observation.instance(holder)?.state {
-            InstanceState::Stopping if may => self.look_again(LookReason::HolderStopping),
+            InstanceState::Stopping if may_start => self.look_again(LookReason::HolderStopping),
             _ => self.not_started_again(holder).map(|refusal| Decision::Act(Action::Refuse(refusal))),
         }
     }
 
-    /// That the holder is stopped and EC2 could not start it a moment ago, if that is so.
+    /// The refusal for a stopped holder that EC2 could not start a moment ago; `None`: in any other case.
     fn not_started_again(&self, holder: &InstanceId) -> Option<Refusal> {
-        let may = self.config.start_standby && !self.intent.is_operators_failover();
+        let may_start = self.config.start_standby && !self.intent.is_operators_failover();
         let is_stopped = self.observation.instance(holder)?.state == InstanceState::Stopped;
         let too_early = !self.may_be_started(holder);
-        (may && is_stopped && too_early).then(|| Refusal::HolderNotStarted { holder: holder.clone() })
+        (may_start && is_stopped && too_early).then(|| Refusal::HolderNotStarted { holder: holder.clone() })
     }
 
-    /// The cause of a move: an operator's wish stands above what was seen.
+    /// The cause of a move. An operator's request takes precedence over what EC2 showed.
     fn cause(&self, seen: MoveCause) -> MoveCause {
         if self.intent.is_operators_failover() { MoveCause::OperatorRequest } else { seen }
     }
 
-    /// Decides where the interface goes, once it is clear that it has to go somewhere.
+    /// Decides where the interface goes, once it has to leave or to be attached.
     fn decide_move(
         &self,
         interface: &NetworkInterface,
@@ -311,8 +315,8 @@ impl Look<'_> {
             standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
         let (remembered, now) = (&self.remembered, self.observation.observed_at);
-        // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may have
-        // capacity for another member, and no member is tried twice before each has been tried once.
+        // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may
+        // have capacity for another member, and each member is tried once before any is tried twice.
         let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
         stopped.sort_by_key(|standby| remembered.last_failed_start(&standby.instance_id, now));
         let mut targets = with(Verdict::Running)
@@ -324,13 +328,14 @@ impl Look<'_> {
         };
         let automatic = !self.intent.is_operators_failover();
         let moves = remembered.recent_moves(now);
-        // An interface that is attached to nothing, or on its way there, serves nobody, so attaching it is never too much.
+        // An interface that is detaching or attached to nothing serves no client, so attaching it is exempt from the
+        // limit.
         let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
         if automatic && attached && moves.len() >= self.config.max_moves_per_hour as usize {
             return Decision::Act(Action::Refuse(Refusal::TooManyMoves { moves }));
         }
         let targets = Targets { first, others: targets.collect() };
-        // A former holder that is a target has had its chance.
+        // A former holder that is a target has been tried by then.
         let is_target = |former: &Attach| targets.iter().any(|target| target.attach.instance_id == former.instance_id);
         let fallback = from.and_then(|attachment| self.fallback(interface, attachment));
         Decision::Act(Action::Move(Move {
@@ -343,13 +348,17 @@ impl Look<'_> {
         }))
     }
 
-    /// The former holder at its old place, if it could take the interface back.
+    /// The former holder at its former device index, if it could take the interface back.
     fn fallback(&self, interface: &NetworkInterface, from: &Attachment) -> Option<Attach> {
         let former = self.observation.instance(from.instance_id.as_ref()?)?;
         let device_index = u16::try_from(from.device_index).ok().filter(|index| *index > 0)?;
         use InstanceState::{Pending, Running, Stopped, Stopping};
-        let could = matches!(former.state, Pending | Running | Stopped | Stopping);
-        could.then(|| Attach { interface_id: interface.id.clone(), instance_id: former.id.clone(), device_index })
+        let could_take_it = matches!(former.state, Pending | Running | Stopped | Stopping);
+        could_take_it.then(|| Attach {
+            interface_id: interface.id.clone(),
+            instance_id: former.id.clone(),
+            device_index,
+        })
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
@@ -368,7 +377,7 @@ impl Look<'_> {
         {
             return again;
         }
-        // What could not be read for the moment is no obstacle, and no reason to call anything final.
+        // A temporary read error is not an obstacle, so no refusal rests on it.
         let unread =
             eligible.iter().filter(|standby| standby.verdict == Verdict::NotViable(Obstacle::StatusChecksUnreadable));
         let unread =
@@ -390,8 +399,8 @@ impl Look<'_> {
         }
     }
 
-    /// Whether another run has just moved the interface to this attachment. A stopped standby gets the interface first and is
-    /// started then; in between it looks exactly like a holder that has failed.
+    /// Whether another run may be about to start the holder. A stopped standby gets the interface before it is started.
+    /// In between, it looks exactly like a holder that has failed.
     fn may_be_being_started(&self, attachment: &Attachment) -> bool {
         is_being_started(&self.remembered.pending, self.observation.observed_at, &attachment.id)
     }
@@ -428,14 +437,14 @@ impl Look<'_> {
         }
     }
 
-    /// Whether EC2 has announced that it takes this Spot Instance away within minutes. The announcement is the one event
-    /// that is believed against a running instance, and only of a Spot Instance and only while it can be true.
+    /// Whether EC2 is reclaiming this instance. An interruption warning is the only event that is believed against a
+    /// running instance. It counts only for a Spot Instance, and only while it can be true.
     fn is_being_taken(&self, seen: &Instance) -> bool {
         matches!(self.intent, Intent::Evacuate { instance, until }
             if *instance == seen.id && seen.spot && self.observation.observed_at < *until)
     }
 
-    /// Judges every member but the holder. An interface that is leaving, or attached to nothing, has no holder.
+    /// Assesses every member except the holder. An interface that is detaching or attached to nothing has no holder.
     fn standbys(&self) -> Vec<Standby> {
         let Some(interface) = self.observation.interface() else {
             return Vec::new();
@@ -443,14 +452,16 @@ impl Look<'_> {
         let attached = attachment(interface).filter(|attachment| attachment.status != AttachmentStatus::Detaching);
         let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
         let standbys = self.config.members.iter().filter(|member| Some(*member) != holder);
-        standbys.map(|member| Standby { instance_id: member.clone(), verdict: self.judge(interface, member) }).collect()
+        standbys
+            .map(|member| Standby { instance_id: member.clone(), verdict: self.assess(interface, member) })
+            .collect()
     }
 
-    fn judge(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {
+    fn assess(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {
         let Some(instance) = self.observation.instance(member) else {
             return Verdict::NotViable(Obstacle::Missing);
         };
-        // What never passes comes first: nobody should wait for a standby to start that could not take the interface anyway.
+        // Permanent obstacles come first, so that no run waits for a standby that could not take the interface anyway.
         let taken = instance.interface_at(i32::from(self.config.device_index)).filter(|taken| taken.id != interface.id);
         let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
         let needs_start = matches!(instance.state, InstanceState::Stopped | InstanceState::Stopping);
@@ -474,7 +485,7 @@ impl Look<'_> {
         {
             Obstacle::NotStarted
         } else {
-            return judge_state(instance);
+            return assess_state(instance);
         };
         Verdict::NotViable(obstacle)
     }
@@ -488,15 +499,15 @@ impl Look<'_> {
     }
 }
 
-/// What the interface remembers of the limit of the instance's type, if that leaves no room.
+/// The obstacle that the instance has no room, by the limit of its type that the interface remembers.
 fn lack_of_room(remembered: &Remembered, interface: &NetworkInterface, instance: &Instance) -> Option<Obstacle> {
     let limits = remembered.limits.get(&instance.instance_type).copied()?;
     let (instance_type, limit) = (instance.instance_type.clone(), limits.effective());
     limits.leave_no_room(instance, &interface.id).then_some(Obstacle::NoRoom { instance_type, limit })
 }
 
-/// The judgment on an instance that could take the interface if its state allows it.
-fn judge_state(instance: &Instance) -> Verdict {
+/// The verdict on an instance that could take the interface if its state allows it.
+fn assess_state(instance: &Instance) -> Verdict {
     let obstacle = match (&instance.state, &instance.status_checks) {
         (InstanceState::Running, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) => {
             return Verdict::Running;
@@ -512,7 +523,7 @@ fn judge_state(instance: &Instance) -> Verdict {
     Verdict::NotViable(obstacle)
 }
 
-/// What the interface is attached to. One that EC2 reports as detached is attached to nothing.
+/// The attachment of the interface. An interface that EC2 reports as detached is attached to nothing.
 fn attachment(interface: &NetworkInterface) -> Option<&Attachment> {
     interface.attachment.as_ref().filter(|attachment| attachment.status != AttachmentStatus::Detached)
 }

@@ -1,9 +1,8 @@
-//! Problems: every ending that is not a success, by what makes it itself, and what is said of it over time. Pure.
+//! Problems: every outcome that is not a success, what identifies it, and what is mailed about it over time. Pure.
 //!
-//! A problem is mailed once, again when it has become another one, again when six hours have passed, and once more when it is
-//! over. What was mailed is remembered on the license interface, in the tag
-//! [`crate::model::tags::REFUSED`], and by the process, which stands in
-//! where there is no interface to carry a tag.
+//! A problem is mailed once, again when it has become another one, again after six hours, and once more when it is
+//! over. The last mail is remembered on the license interface, in the tag [`crate::model::tags::REFUSED`], and by the
+//! process, in case there is no interface to carry a tag.
 
 use std::fmt;
 
@@ -17,11 +16,11 @@ use crate::model::reason::Reason;
 /// How long after a mail the same problem is mailed again.
 pub const REMINDER: TimeDelta = TimeDelta::hours(6);
 
-/// How far another run's clock may be ahead of this one's. A time beyond that was never written by a run.
+/// How far another run's clock may be ahead of this one's. A run never writes a later time.
 const SKEW: TimeDelta = TimeDelta::minutes(15);
 
-/// What makes a problem itself: its code, and a digest of everything else that matters. Durations, times, request ids and the
-/// texts of errors never do.
+/// What identifies a problem: its code, and a digest of every other detail that matters. Durations, times, request ids
+/// and error messages never matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The reason of the report.
@@ -43,7 +42,7 @@ impl Problem {
 /// A problem that was mailed, as the interface remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastMail {
-    /// Which one; what an earlier version has written has no digest, and is no problem of this one.
+    /// The problem. The tag of an earlier version has no digest, and differs from every problem of this version.
     pub problem: Problem,
     /// When it was mailed first; `None`: not known.
     pub since: Option<DateTime<Utc>>,
@@ -52,7 +51,7 @@ pub struct LastMail {
 }
 
 impl LastMail {
-    /// Reads the tag's value. Whatever it has become, something was mailed.
+    /// Reads the tag's value. Even if the value is damaged, something was mailed.
     pub fn read(value: &str) -> Self {
         let mut words = value.split(' ');
         let is_code = |code: &&str| !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '-');
@@ -75,7 +74,7 @@ impl LastMail {
         format!("{code} {digest}{}{}", time("since", *since), time("mailed", *mailed))
     }
 
-    /// Whether it was mailed so short a time ago that it is not mailed again.
+    /// Whether it was mailed so recently that it is not mailed again.
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {
         let age = self.mailed.map(|mailed| now.signed_duration_since(mailed));
         age.is_some_and(|age| -SKEW < age && age < REMINDER)
@@ -88,28 +87,30 @@ pub enum Memory {
     /// Nothing.
     #[default]
     Nothing,
-    /// A problem that it has mailed last.
+    /// The problem that it mailed last.
     Mailed {
-        /// Which one.
+        /// The mail.
         remembered: LastMail,
-        /// Whether the interface was told.
+        /// Whether the process has written the mail to the interface's tag.
         written: bool,
     },
-    /// The end of a problem, which it has mailed last.
+    /// It mailed last that this problem is over.
     Ended(LastMail),
 }
 
 impl Memory {
-    /// What was mailed last, by the tag and by what this process knows. `tag` is `None` where there was no interface to see.
+    /// What was mailed last, by the tag and by what this process remembers. `tag` is `None` if no interface was seen,
+    /// and `Some(None)` if the interface has no such tag.
     pub fn resolve(&self, tag: Option<Option<&str>>, now: DateTime<Utc>) -> Option<LastMail> {
         let tag = tag.map(|value| value.map(LastMail::read));
-        // An answer may be older than what this process has written.
+        // An answer may be older than the tag that this process has written.
         let age = |remembered: &LastMail| remembered.mailed.map(|mailed| now.signed_duration_since(mailed));
         let may_be_unseen = |remembered: &LastMail| age(remembered).is_some_and(|age| age < OLDEST_ANSWER_DELTA);
         match (self, tag) {
-            // A tag that could not be removed, or an answer from before it was.
+            // The tag could not be removed, or the answer is older than its removal.
             (Self::Ended(ended), Some(Some(tag))) if *ended == tag => None,
-            // Once EC2 has shown what this process wrote, another tag was written later, whatever its time says.
+            // Once EC2 has shown the tag that this process wrote, a different tag was written later, whatever time it
+            // names.
             (Self::Mailed { remembered, written }, Some(Some(tag))) => {
                 let is_newer = remembered.mailed > tag.mailed && (!written || may_be_unseen(remembered));
                 Some(if is_newer { remembered.clone() } else { tag })
@@ -125,32 +126,32 @@ impl Memory {
     }
 }
 
-/// What a run came to, as far as problems go.
+/// What a run's outcome means for problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// A problem.
     Problem(Problem),
-    /// All is well: whatever was wrong is over.
+    /// All is well: every earlier problem is over.
     Well,
-    /// Neither: it cannot be told yet, or was not what was asked.
+    /// Neither: the run cannot tell yet, or was asked for something else.
     Open,
 }
 
-/// What is to be said, and what is to be remembered once it was published.
+/// What is published about problems, and what is remembered once it has been published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing of problems is said, and what is remembered stays.
+    /// Nothing is published about problems, and the memory stays as it is.
     Nothing,
     /// The report of this problem is published.
     Tell(LastMail),
-    /// The report of a success is published anyway, and says that it ends this problem. Then it is forgotten.
+    /// The report of a success is published anyway, and says that this problem is over. Then the problem is forgotten.
     Append(LastMail),
-    /// A report is published that this problem is over. Then it is forgotten.
+    /// A report that this problem is over is published. Then the problem is forgotten.
     Resolve(LastMail),
 }
 
-/// Decides what is said of a problem, by what was mailed last. `told_anyway`: the run's report is published whatever is
-/// remembered.
+/// Decides what is published about a problem, by what was mailed last. `told_anyway`: the run's report is published in
+/// any case.
 pub fn decide(remembered: Option<&LastMail>, now: DateTime<Utc>, state: &State, told_anyway: bool) -> Decision {
     match (state, remembered) {
         (State::Open, _) | (State::Well, None) => Decision::Nothing,
@@ -160,9 +161,9 @@ pub fn decide(remembered: Option<&LastMail>, now: DateTime<Utc>, state: &State, 
             Decision::Nothing
         }
         (State::Problem(problem), known) => {
-            // With other details it is the same trouble to the reader.
+            // To the reader, a problem with other details is still the same problem.
             let since = known.filter(|known| known.problem.code == problem.code).and_then(|known| known.since);
-            // As the tag will hold it.
+            // In whole seconds, as the tag holds it.
             let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
             let is_past = |since: &DateTime<Utc>| *since < now;
             let since = since.filter(is_past).unwrap_or(now);
@@ -172,7 +173,7 @@ pub fn decide(remembered: Option<&LastMail>, now: DateTime<Utc>, state: &State, 
 }
 
 impl Decision {
-    /// What names the tries of a run to publish this report: another problem under the same request id is another report.
+    /// The id of a run's tries to publish this report. Another problem under the same request id is another report.
     pub fn tries(&self, request_id: &str) -> String {
         match self {
             Self::Tell(told) => format!("{request_id}-{}", told.problem.digest),

@@ -1,10 +1,10 @@
-//! The steps that would be taken, for a report of what would be done.
+//! The steps that a run would take, for the report of a plan or a dry run.
 
 use crate::model::config::Activation;
 use crate::model::plan::{Move, Start};
 use crate::model::report::{Step, StepRecord};
 
-/// The steps of a move, for a report of what would be done.
+/// The steps of a move that a run would make.
 pub(crate) fn planned_steps(planned: &Move, activation: Option<&Activation>) -> Vec<StepRecord> {
     let target = &planned.targets.first;
     let attach = format!("{} to {}", planned.interface_id, target.attach.instance_id);
@@ -24,7 +24,7 @@ pub(crate) fn planned_steps(planned: &Move, activation: Option<&Activation>) -> 
     steps.into_iter().map(|(step, resource)| StepRecord::planned(step, resource)).collect()
 }
 
-/// The steps of a start of the holder where it is, for a report of what would be done.
+/// The steps of a start of the holder in place that a run would make.
 pub(crate) fn planned_steps_of_start(start: &Start) -> Vec<StepRecord> {
     let (interface, instance) = (start.interface_id.to_string(), start.instance_id.to_string());
     let steps = [

@@ -1,7 +1,7 @@
-//! What the license interface remembers beside pending reports: tags in the namespace `token-failover:`.
+//! What the license interface remembers besides pending reports: tags in the namespace `token-failover:`.
 //!
-//! There is no state store. What must survive a crash is written on the interface itself, so it cannot be lost without
-//! the interface, and it arrives with the same read as everything else about it.
+//! There is no state store. What must survive a crash is written on the interface itself. It cannot be lost without the
+//! interface, and it arrives with the same read as everything else about the interface.
 //!
 //! | tag | value | meaning |
 //! |---|---|---|
@@ -10,9 +10,9 @@
 //! | `token-failover:not-started` | `i-…=2@…`, separated by spaces | members that EC2 could not start within the last day: how often in a row, and when last |
 //! | `token-failover:refused` | `no-viable-standby 9f86d081884c7d65 since=… mailed=…` | the problem that was mailed last, so that it is not mailed every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
-//! | `token-failover:limits` | `t3.micro=2` and so on | how many interfaces an instance of a type can have, where an attach was refused for that |
-//! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then nothing but an operator's failover changes anything |
-//! | `token-failover:paused-told` | `until=… since=… told=…` | what was mailed of that pause last: that it was set, or that it is ending |
+//! | `token-failover:limits` | such as `t3.micro=2` | how many interfaces an instance of a type can have, once EC2 has refused an attach for that |
+//! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then, only an operator's failover changes anything |
+//! | `token-failover:paused-told` | `until=… since=… told=…` | what was mailed last about that pause: that it was set, or that it ends soon |
 //! | `token-failover:announced` | instance, finding, date, for each | the announcements that were published; AWS sends the same one several times |
 //!
 //! The values keep to letters, digits, spaces and `+ - = . _ : / @`, which every AWS service allows in tags, and to 256
@@ -30,11 +30,11 @@ use crate::model::tags::{ANNOUNCED, AUDITED, LIMITS, LONGEST_VALUE, MOVES, NOT_S
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 
-/// How long a failed start orders the standbys. Longer than the limit on automatic moves holds: otherwise a run would find no
-/// failure when it may move again, and would try the same members as an hour ago.
+/// How long a failed start affects the order of the standbys. It is longer than the window of the limit on automatic
+/// moves. Otherwise, a run that may move again would find no failure, and would try the same members as an hour ago.
 const FAILED_STARTS_KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// A value of [`NOT_STARTED`] has room for so many members.
+/// The maximum number of members in a value of [`NOT_STARTED`].
 const MAX_NOT_STARTED: usize = 5;
 
 /// Everything that the interface remembers.
@@ -42,9 +42,9 @@ const MAX_NOT_STARTED: usize = 5;
 pub struct Remembered {
     /// Reports that may be pending, the oldest first.
     pub pending: Vec<PendingReport>,
-    /// The automatic moves and starts, oldest first.
+    /// The automatic moves and starts, the oldest first.
     pub moves: Vec<DateTime<Utc>>,
-    /// The members that could not be started.
+    /// The members that EC2 could not start.
     pub not_started: BTreeMap<InstanceId, FailedStarts>,
     /// The problem that was mailed last, as [`crate::decide::problem::LastMail`] reads it.
     pub refused: Option<String>,
@@ -52,32 +52,32 @@ pub struct Remembered {
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
-    /// How many interfaces instances of these types can have, where an attach was refused for that.
+    /// How many interfaces an instance of each of these types can have, once EC2 has refused an attach for that.
     pub limits: BTreeMap<String, InterfaceLimits>,
 }
 
-/// How often a member could not be started.
+/// How often EC2 could not start a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedStarts {
-    /// How often, each within an hour of the one before; 1 or more.
+    /// The failures in a row, each within an hour of the one before; 1 or more.
     pub times: u32,
-    /// When last.
+    /// When the last one was.
     pub last: DateTime<Utc>,
 }
 
 impl FailedStarts {
-    /// Whether it still counts: within an hour.
+    /// Whether it still counts: it was within the last hour.
     fn is_recent(&self, now: DateTime<Utc>) -> bool {
         now.signed_duration_since(self.last) < LIMIT_WINDOW
     }
 
-    /// Whether it still orders the standbys: within a day.
+    /// Whether it still affects the order of the standbys: it was within the last day.
     fn is_kept(&self, now: DateTime<Utc>) -> bool {
         now.signed_duration_since(self.last) < FAILED_STARTS_KEPT
     }
 
-    /// Whether it is too early to try again: a minute after the first failure, then two, four, and five minutes. A few
-    /// seconds less, because the schedule comes once a minute.
+    /// Whether it is too early to try again: a minute after the first failure, then two, four, and five minutes. Each
+    /// is ten seconds shorter, because the schedule fires once a minute.
     pub fn is_too_early(&self, now: DateTime<Utc>) -> bool {
         let minutes: i64 = match self.times {
             0 | 1 => 1,
@@ -90,7 +90,7 @@ impl FailedStarts {
 }
 
 impl Remembered {
-    /// Whether EC2 could not start the member a moment ago, so that it is too early to ask again.
+    /// Whether EC2 could not start the member a moment ago, so that it is too early to try again.
     pub fn is_too_early_to_start(&self, member: &InstanceId, now: DateTime<Utc>) -> bool {
         self.not_started.get(member).is_some_and(|failed| failed.is_too_early(now))
     }
@@ -105,7 +105,7 @@ impl Remembered {
         self.not_started.get(member).filter(|failed| failed.is_kept(now)).map(|failed| failed.last)
     }
 
-    /// The value of the [`NOT_STARTED`] tag once these members could not be started either.
+    /// The value of the [`NOT_STARTED`] tag once EC2 could not start these members either.
     pub fn not_started_with<'a>(
         &self,
         members: impl IntoIterator<Item = &'a InstanceId>,
@@ -126,7 +126,7 @@ impl Remembered {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// Reads what the interface remembers. A value that cannot be understood means nothing, but for pending reports.
+    /// Reads what the interface remembers. A value that cannot be understood is ignored, except for pending reports.
     pub fn read(tags: &BTreeMap<String, String>) -> Self {
         let mut moves: Vec<DateTime<Utc>> = tags
             .get(MOVES)
@@ -152,7 +152,7 @@ impl Remembered {
         }
     }
 
-    /// The value of the `limits` tag once these are known as well. What finds no place in it is learned again.
+    /// The value of the [`LIMITS`] tag with these limits added. The function learns a limit that does not fit again.
     pub fn limits_with(&self, learned: &BTreeMap<String, InterfaceLimits>) -> String {
         let others = self.limits.iter().filter(|(instance_type, _)| !learned.contains_key(*instance_type));
         let mut value = String::new();
@@ -172,11 +172,11 @@ impl Remembered {
         self.moves.iter().copied().filter(|time| now.signed_duration_since(*time).abs() < LIMIT_WINDOW).collect()
     }
 
-    /// The value of the `moves` tag once there is one more.
+    /// The value of the [`MOVES`] tag with one more move, made now.
     pub fn moves_with(&self, now: DateTime<Utc>) -> String {
         let mut moves = self.recent_moves(now);
         moves.push(now);
-        // Twelve times fit into a tag's 256 characters; the configuration allows no higher limit.
+        // Twelve times fit into a tag's 256 characters. The configuration allows no higher limit.
         let surplus = moves.len().saturating_sub(12);
         let times: Vec<String> =
             moves[surplus..].iter().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).collect();
@@ -184,8 +184,8 @@ impl Remembered {
     }
 }
 
-/// A type with how many interfaces it can have on network card 0 and, where that is another number, in all. Every instance has
-/// one interface, so a smaller number is none.
+/// An instance type, and how many interfaces it can have on network card 0 and, if the number differs, in total. Every
+/// instance has one interface, so a smaller number is invalid.
 fn limit(word: &str) -> Option<(String, InterfaceLimits)> {
     let (instance_type, numbers) = word.split_once('=').filter(|(instance_type, _)| !instance_type.is_empty())?;
     let (first_card, total) = numbers.split_once('/').unwrap_or((numbers, numbers));
@@ -193,11 +193,13 @@ fn limit(word: &str) -> Option<(String, InterfaceLimits)> {
     Some((instance_type.to_owned(), InterfaceLimits { total: number(total)?, first_card: number(first_card)? }))
 }
 
-/// The value of the `announced` tag once this was published too, the same as before if it is all in it.
+/// The value of the [`ANNOUNCED`] tag once this has been published too. It stays the same if all of it is in the tag
+/// already.
 ///
-/// AWS Health sends one announcement several times: from two Regions, in pages, and again whenever it changes. So the latest
-/// date of each kind of announcement is remembered for each member, not only what came last. `what` is the finding's code.
-/// What does not fit into a tag is forgotten, the oldest first, and mailed again if it comes again.
+/// AWS Health sends one announcement several times: from two Regions, in pages, and again whenever it changes. So the
+/// tag holds the latest date of each kind of announcement for each member, not only the latest announcement. `what` is
+/// the finding's code. An entry that does not fit into the tag is forgotten, the oldest first, and mailed again if it
+/// comes again.
 pub fn announced_with(
     before: Option<&str>,
     what: &str,

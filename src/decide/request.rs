@@ -1,7 +1,8 @@
 //! What an invocation asks for: JSON → [`Request`] → [`Relevance`].
 //!
-//! An event is a hint to look, never an order. So little of it is kept: which instance it names, and whether it claims
-//! that the instance fails. EventBridge may deliver an event twice, late or out of order; nothing here depends on it.
+//! An event is a reason to look, never an order. So the function keeps little of it: the instance that it names, and
+//! the claim that the instance fails. EventBridge may deliver an event twice, late or out of order. Nothing here
+//! depends on the delivery.
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -13,12 +14,12 @@ use crate::model::ids::InstanceId;
 use crate::model::pause::{End, not_an_end};
 use crate::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind};
 
-/// Whether a request concerns this token server, decided without any call.
+/// Whether a request concerns this token server. The decision needs no call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relevance {
     /// Look at EC2.
     Ours,
-    /// Every instance that the event names is a stranger.
+    /// The event names only instances that are not members.
     NotAMember,
 }
 
@@ -36,8 +37,8 @@ pub fn relevance(config: &Config, request: &Request) -> Relevance {
 ///
 /// # Errors
 ///
-/// A document with an `action` is an operator's request; if it is malformed, the error names what is accepted.
-/// Any other document is answered with [`Parsed::Ignored`] if there is nothing to be made of it.
+/// A document with an `action` is an operator's request. If it is malformed, the error says what is wrong. Any other
+/// document that the function cannot use gives [`Parsed::Ignored`].
 pub fn parse(payload: &Value) -> Result<Parsed, RequestError> {
     let Some(document) = payload.as_object() else {
         return Ok(ignored(TriggerKind::Unknown, IgnoredReason::UnknownDocument, "the payload is not a JSON object"));
@@ -67,7 +68,7 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
         Some(Value::String(reason)) => Some(shortened(reason, 256)),
         Some(other) => return Err(problem(format!("reason is {}, not a string", shortened(&other.to_string(), 64)))),
     };
-    // An `Until` that is overlooked would be taken for the usual time.
+    // If the case of the key mattered, the function would overlook `Until` and pause for the default time.
     let until = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("until")).map(|(_, until)| until) {
         None | Some(Value::Null) => None,
         Some(Value::String(until)) => Some(shortened(until, 64).parse::<End>().map_err(problem)?),
@@ -75,7 +76,7 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
             return Err(problem(not_an_end(&format!("{} is not a string", shortened(&other.to_string(), 64)))));
         }
     };
-    // A `To` that is overlooked would send the interface to another member than the one that was meant.
+    // If the case of the key mattered, the function would overlook `To` and move the interface to another member.
     let to = match document.iter().find(|(key, _)| key.eq_ignore_ascii_case("to")).map(|(_, to)| to) {
         None | Some(Value::Null) => None,
         Some(Value::String(to)) => Some(instance(to).map_err(|flaw| problem(format!("to: {flaw}")))?),
@@ -94,8 +95,8 @@ fn parse_operator_request(action: &Value, document: &Map<String, Value>) -> Resu
     Ok(Request { trigger: Trigger { reason, ..Trigger::of(kind) }, intent, dry_run })
 }
 
-/// Reads `dryRun` however it is spelt. A request that meant to change nothing must not be carried out because it says
-/// `dry_run` or `dryrun`.
+/// Reads `dryRun` in any spelling. A request that must change nothing is not carried out because it says `dry_run` or
+/// `dryrun`.
 fn dry_run(document: &Map<String, Value>) -> Result<bool, RequestError> {
     let mut dry_run = false;
     for (key, value) in document {
@@ -136,7 +137,7 @@ fn parse_event(payload: &Value) -> Parsed {
     };
     let trigger =
         Trigger { id: event.id.as_deref().map(|id| shortened(id, 128)), time: event.time, ..Trigger::of(kind) };
-    // An archive marks what it replays; such an event tells of an instance's past.
+    // An archive tags the events that it replays. Such an event describes an instance's past.
     // Source: EventBridge User Guide, "Replaying archived events".
     if payload.get("replay-name").is_some() {
         let detail = "the event was replayed from an archive".to_owned();
@@ -151,7 +152,7 @@ fn parse_event(payload: &Value) -> Parsed {
     }
 }
 
-/// Instance states that mean that a token server on the instance does not serve, or is about to stop.
+/// Instance states in which a token server on the instance does not serve, or is about to stop.
 const FAILING_STATES: [&str; 4] = ["stopping", "stopped", "shutting-down", "terminated"];
 
 fn parse_state_change(mut trigger: Trigger, detail: &Value) -> Parsed {
@@ -177,8 +178,8 @@ fn parse_state_change(mut trigger: Trigger, detail: &Value) -> Parsed {
     }
 }
 
-/// How long after its time a Spot interruption warning is believed: the two minutes of notice that EC2 gives, and a
-/// minute for what delivery and EC2's own clock may add.
+/// How long after its time a Spot interruption warning is believed. EC2 gives two minutes of notice. One more minute
+/// covers the delivery and a difference of clocks.
 const SPOT_NOTICE: TimeDelta = TimeDelta::minutes(3);
 
 fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
@@ -205,7 +206,7 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
     }
 }
 
-/// The document of an alarm that has the function as its action: the alarm is the same, the envelope is another one.
+/// Reads the document of an alarm that has the function as its action. The alarm is the same, in another envelope.
 /// Source: CloudWatch User Guide, "Invoke a Lambda function from an alarm".
 fn alarm_that_calls(document: &Map<String, Value>) -> Option<Parsed> {
     let is_direct = !document.contains_key("detail-type") && document.get("source")? == "aws.cloudwatch";
@@ -214,10 +215,11 @@ fn alarm_that_calls(document: &Map<String, Value>) -> Option<Parsed> {
     Some(parse_alarm(Trigger { time, ..Trigger::of(TriggerKind::Alarm) }, alarm))
 }
 
-/// Reads an alarm's detail by hand: the instance is only in the dimensions of the alarm's metrics, and the alarm types of
-/// `aws_lambda_events` parse this document "successfully" into one with neither.
+/// Reads an alarm's detail by hand. Only the dimensions of the alarm's metrics name the instance, and the alarm types
+/// of `aws_lambda_events` parse this document "successfully" and drop the metrics.
 ///
-/// A composite alarm, metric math or a query names no instance. Whoever lets such an alarm get here wants a look.
+/// A composite alarm, metric math or a query names no instance. An operator who routes such an alarm to the function
+/// wants it to read EC2.
 fn parse_alarm(mut trigger: Trigger, detail: &Value) -> Parsed {
     let state = detail.pointer("/state/value").and_then(Value::as_str);
     trigger.state = state.map(|state| shortened(state, 64));
@@ -235,7 +237,7 @@ fn parse_alarm(mut trigger: Trigger, detail: &Value) -> Parsed {
         let detail = format!("the alarm's state is {}, not ALARM", shortened(state.unwrap_or("missing"), 64));
         return Parsed::Ignored { trigger, reason: IgnoredReason::NothingToDo, detail };
     }
-    // Only a status check is what EC2 itself says of the instance. Load, traffic and credits are no failure.
+    // Only the status checks are EC2's own report about the instance. Load, traffic and credits are not failures.
     let fails = |metric: &&Value| {
         let text = |key: &str| metric.get(key).and_then(Value::as_str);
         text("namespace") == Some("AWS/EC2") && text("name").is_some_and(|name| name.starts_with("StatusCheckFailed"))
@@ -245,11 +247,11 @@ fn parse_alarm(mut trigger: Trigger, detail: &Value) -> Parsed {
     Parsed::Request(Request { trigger, intent, dry_run: false })
 }
 
-/// Reads a Health event by hand: the type in `aws_lambda_events` demands fields that AWS's own sample does not have.
+/// Reads a Health event by hand: the type in `aws_lambda_events` requires fields that AWS's own sample does not have.
 ///
-/// Source: AWS Health User Guide, "AWS Health events Amazon EventBridge schema". What is optional there, or younger than
-/// older samples, may be missing here. The same event comes from the backup Region as well, and in pages; neither matters,
-/// since what was announced for an instance is remembered on the interface.
+/// Source: AWS Health User Guide, "AWS Health events Amazon EventBridge schema". Fields that are optional there, or
+/// newer than older samples, may be missing here. AWS Health sends the same event from the backup Region as well, and
+/// in pages. Neither matters, because the interface remembers what was announced for an instance.
 fn parse_health(mut trigger: Trigger, detail: &Value, resources: &[String]) -> Parsed {
     let text = |key: &str| detail.get(key).and_then(Value::as_str);
     let code = text("eventTypeCode").unwrap_or_default();
@@ -298,29 +300,29 @@ fn parse_health(mut trigger: Trigger, detail: &Value, resources: &[String]) -> P
     }
 }
 
-/// The instances among what an event names. What is no instance is passed over beside one that is.
+/// The instances that an event names. A name that is not an instance id is ignored if another name is one.
 struct Named {
     instances: Vec<InstanceId>,
-    /// The first that is an instance, or the first of all, as it was written.
+    /// The first name that is an instance id, or else the first name, as the event has it.
     first: Option<String>,
     flaw: Option<String>,
 }
 
 impl Named {
-    fn among<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+    fn among<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut named = Self { instances: Vec::new(), first: None, flaw: None };
-        for text in texts {
-            match instance(text) {
+        for name in names {
+            match instance(name) {
                 Ok(id) => {
                     if named.instances.is_empty() {
-                        named.first = Some(shortened(text, 64));
+                        named.first = Some(shortened(name, 64));
                     }
                     if !named.instances.contains(&id) {
                         named.instances.push(id);
                     }
                 }
                 Err(flaw) => {
-                    named.first.get_or_insert_with(|| shortened(text, 64));
+                    named.first.get_or_insert_with(|| shortened(name, 64));
                     named.flaw.get_or_insert(flaw);
                 }
             }
@@ -328,11 +330,11 @@ impl Named {
         named
     }
 
-    /// The instances, none if nothing was named.
+    /// The instances; empty if the event names nothing.
     ///
     /// # Errors
     ///
-    /// Something was named, and none of it is an instance.
+    /// The event names something, and nothing that it names is an instance id.
     fn into_instances(self) -> Result<Vec<InstanceId>, String> {
         match self.flaw {
             Some(flaw) if self.instances.is_empty() => Err(flaw),
@@ -341,11 +343,11 @@ impl Named {
     }
 }
 
-/// A moment in any of the formats that AWS writes in such documents: as in mails (Health), as in RFC 3339, with or without a
-/// colon in the offset (alarms), with a blank and `UTC`, or in seconds or milliseconds since 1970.
+/// A time in any of the formats that AWS writes in such documents: RFC 2822 (Health), RFC 3339 with or without a colon
+/// in the offset (alarms), with a space and `UTC`, or in seconds or milliseconds since 1970.
 fn moment(value: &Value) -> Option<DateTime<Utc>> {
     if let Some(number) = value.as_i64() {
-        // In seconds, this is the year 5138; in milliseconds, it is 1973.
+        // Read as seconds, the limit is the year 5138. Read as milliseconds, it is 1973.
         let is_seconds = number.unsigned_abs() < 100_000_000_000;
         return if is_seconds { DateTime::from_timestamp(number, 0) } else { DateTime::from_timestamp_millis(number) };
     }
@@ -357,7 +359,7 @@ fn moment(value: &Value) -> Option<DateTime<Utc>> {
     with_offset.ok().map(|time| time.to_utc()).or_else(in_utc)
 }
 
-/// Parses an instance id of an event. AWS's own samples have one with a blank before it.
+/// Parses an instance id of an event. AWS's own samples have one with a space before it.
 fn instance(text: &str) -> Result<InstanceId, String> {
     text.trim().parse().map_err(|_| format!("{:?} is not an instance id", shortened(text, 64)))
 }
@@ -366,9 +368,9 @@ fn malformed(trigger: Trigger, detail: String) -> Parsed {
     Parsed::Ignored { trigger, reason: IgnoredReason::MalformedEvent, detail: shortened(&detail, 256) }
 }
 
-/// The text's first `most` characters. What comes from outside travels into logs and mails and must not flood them.
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+/// The string's first `maximum` characters. Input from outside goes into logs and mails and must not flood them.
+fn shortened(text: &str, maximum: usize) -> String {
+    match text.char_indices().nth(maximum) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

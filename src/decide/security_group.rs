@@ -1,6 +1,7 @@
-//! Can the clients reach the ports? Pure arithmetic on the ingress rules of all the interface's groups together.
+//! Can the clients reach the ports? Pure arithmetic on the ingress rules of all the interface's security groups
+//! together.
 //!
-//! Several rules may cover one client between them, so ranges are united before they are compared: `10.0.0.0/17` and
+//! Several rules may together cover one client, so ranges are united before they are compared: `10.0.0.0/17` and
 //! `10.0.128.0/17` let in all of `10.0.0.0/16`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,27 +12,27 @@ use crate::model::config::{Client, PortRange};
 use crate::model::ids::{PrefixListId, SecurityGroupId};
 use crate::model::observation::{IngressRule, Reading, RuleSource};
 
-/// How the rules cover what the configuration asks for.
+/// How the rules cover the ports and clients of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
     /// Ports that a client cannot reach.
     pub gaps: Vec<Gap>,
-    /// Ports of which it cannot be said, because a prefix list could not be read.
+    /// Ports that cannot be decided, because a prefix list could not be read.
     pub undecided: Vec<Gap>,
-    /// Ports that every address of IPv4 or of IPv6 can reach.
+    /// Ports that every IPv4 address or every IPv6 address can reach.
     pub open_to_world: Vec<PortRange>,
 }
 
-/// Ports and the client that they are closed to.
+/// Ports, and the client that cannot reach them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The ports.
     pub ports: PortRange,
-    /// The client; `None`: nobody at all is let in, and no client was configured.
+    /// The client; `None`: no client is configured, and no rule opens the ports.
     pub client: Option<Client>,
 }
 
-/// The prefix lists whose ranges [`coverage`] has to know.
+/// The prefix lists whose ranges [`coverage`] needs.
 pub fn prefix_lists<'a>(rules: &'a [IngressRule], clients: &'a [Client]) -> BTreeSet<&'a PrefixListId> {
     let in_rules = rules.iter().filter_map(|rule| match &rule.source {
         RuleSource::PrefixList(id) if rule.tcp_ports.is_some() => Some(id),
@@ -75,7 +76,7 @@ pub fn coverage(
     coverage
 }
 
-/// Cuts a range of ports where a rule begins or ends, so that each rule opens a segment wholly or not at all.
+/// Cuts a range of ports where a rule begins or ends, so that each rule opens a segment completely or not at all.
 fn segments(range: PortRange, rules: &[IngressRule]) -> Vec<PortRange> {
     let mut starts = BTreeSet::from([range.first]);
     for (first, last) in rules.iter().filter_map(|rule| rule.tcp_ports) {
@@ -87,14 +88,14 @@ fn segments(range: PortRange, rules: &[IngressRule]) -> Vec<PortRange> {
     starts.iter().zip(ends).map(|(first, last)| PortRange { first: *first, last }).collect()
 }
 
-/// Everybody that the rules let in at one segment of ports.
+/// The sources that the rules let in at one segment of ports.
 struct Opening<'a> {
     any: bool,
-    /// The united ranges, IPv4's and IPv6's.
+    /// The united ranges of IPv4 and of IPv6.
     nets: Vec<IpNet>,
     groups: BTreeSet<&'a SecurityGroupId>,
     lists: BTreeSet<&'a PrefixListId>,
-    /// Whether a prefix list in the rules could not be read, so that more may be let in than is known.
+    /// Whether a prefix list in the rules could not be read. Then the rules may let in more than is known.
     incomplete: bool,
 }
 
@@ -135,11 +136,12 @@ impl<'a> Opening<'a> {
         self.nets.iter().any(|open| open.contains(net))
     }
 
-    /// Whether the client is let in; `None`: cannot be said.
+    /// Whether the client is let in; `None`: not known.
     fn lets_in(&self, client: &Client, prefix_lists: &BTreeMap<PrefixListId, Reading<Vec<IpNet>>>) -> Option<bool> {
         let let_in = match client {
             Client::Cidr(net) => self.covers(net),
-            // The addresses of a group's instances are not known, so only a rule for all addresses covers them as well.
+            // The addresses of a group's instances are not known. Apart from a rule for the group, only a rule for all
+            // addresses covers them.
             Client::SecurityGroup(group) => self.groups.contains(group) || self.covers(&Ipv4Net::default().into()),
             Client::PrefixList(list) if self.lists.contains(list) => true,
             Client::PrefixList(list) => match prefix_lists.get(list) {
@@ -151,7 +153,7 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Adds a gap, as one with the last gap of the same client if its ports follow at once.
+/// Adds a gap, and joins it with the last gap of the same client if its ports follow directly.
 fn push_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     let before = gaps.iter_mut().rev().find(|before| before.client == gap.client);
     match before {

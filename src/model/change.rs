@@ -1,10 +1,10 @@
-//! What is changed in EC2, as values: each names the exact resource that was observed.
+//! Changes to EC2 as values. Each names the exact resource that was observed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 
-/// A change to EC2, to be asked about before it is made.
+/// A change to EC2. EC2 can also be asked beforehand if the role allows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Change {
@@ -44,9 +44,9 @@ pub enum Change {
 pub struct Attach {
     /// The interface.
     pub interface_id: NetworkInterfaceId,
-    /// The instance that shall have it.
+    /// The instance that gets it.
     pub instance_id: InstanceId,
-    /// Where on the instance, 1 or more.
+    /// The device index on the instance, 1 or more.
     pub device_index: u16,
 }
 
@@ -58,6 +58,6 @@ pub struct Ingress {
     pub group_id: SecurityGroupId,
     /// The TCP ports to open.
     pub ports: crate::model::config::PortRange,
-    /// Who is let in.
+    /// The client that is let in.
     pub client: crate::model::config::Client,
 }

@@ -1,4 +1,4 @@
-//! The results of the checks, as a report tells them.
+//! The results of the checks, as a report has them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckResult {
-    /// As it should be.
+    /// It is as it should be.
     Ok,
     /// It was wrong, and was repaired.
     Repaired,
@@ -14,12 +14,12 @@ pub enum CheckResult {
     Failed,
     /// The configuration does not say how it should be.
     NotConfigured,
-    /// It was not looked at, or could not be read.
+    /// It was not checked, or could not be read.
     NotChecked,
 }
 
 impl CheckResult {
-    /// Reports of earlier versions lack a check.
+    /// The default for reports of earlier versions, which lack a check.
     fn not_checked() -> Self {
         Self::NotChecked
     }
@@ -37,13 +37,13 @@ pub struct Checks {
     pub security_group: CheckResult,
     /// Terminating the holder leaves the interface alive.
     pub delete_on_termination: CheckResult,
-    /// The token server answers on every port. It is only asked where the settings or the operator's command say so.
+    /// The token server answers on every port. Checked only if the settings or the operator's command ask for it.
     #[serde(default = "CheckResult::not_checked")]
     pub listening: CheckResult,
 }
 
 impl Checks {
-    /// Nothing was looked at.
+    /// No check was made.
     pub const NOT_CHECKED: Self = Self {
         hostid: CheckResult::NotChecked,
         elastic_ip: CheckResult::NotChecked,

@@ -1,12 +1,12 @@
-//! Stable names in reports: those that this version knows, and those that another version has written.
+//! Stable names in reports: the names that this version knows, and names that another version has written.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A stable name. A report or a tag may come from another version of the program, so a name that this version does not know
-/// survives reading and writing.
+/// A stable name. A report or a tag may come from another version of the program, so a name that this version does not
+/// know is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Code<T> {
     /// A name that this version knows.

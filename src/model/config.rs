@@ -1,7 +1,7 @@
 //! The function's environment variables, read once and checked together.
 //!
-//! A function that starts with a wrong configuration calls nothing and answers every invocation with the whole list of
-//! what is wrong, so that one look is enough to put all of it right.
+//! A function that starts with a wrong configuration makes no call. It answers every invocation with the complete list
+//! of problems, so that an operator can fix all of them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,17 +19,18 @@ use crate::model::ids::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
-    /// A name for people; the interface's id where none was given.
+    /// A name for people; the interface's id if no name is configured.
     pub name: String,
     /// The license interface, whose MAC address is the hostid.
     pub interface_id: NetworkInterfaceId,
-    /// The only instances that may ever hold the license interface, most preferred first; two or more, all different.
+    /// The only instances that may ever hold the license interface, the most preferred first; two or more, all
+    /// different.
     pub members: Vec<InstanceId>,
-    /// Where reports are published.
+    /// The topic to which reports are published.
     pub topic: TopicArn,
     /// The TCP ports on which the token server listens.
     pub ports: Vec<PortRange>,
-    /// Who must be able to reach those ports. Empty: not checked who can.
+    /// The clients that must be able to reach these ports. Empty: the function does not check who can.
     pub clients: Vec<Client>,
     /// The Elastic IP that must be on the interface.
     pub allocation_id: Option<AllocationId>,
@@ -37,7 +38,7 @@ pub struct Config {
     pub hostid: Option<MacAddress>,
     /// The device index at which the interface is attached; 1 or more, because index 0 can never be detached again.
     pub device_index: u16,
-    /// Whether the function tries, from inside the VPC, if the ports answer.
+    /// Whether the function tries the ports from inside the VPC.
     #[serde(default)]
     pub probe: bool,
     /// Whether a stopped standby may be started.
@@ -46,24 +47,25 @@ pub struct Config {
     pub on_impaired: bool,
     /// How long a plain detach may take before one forced detach; `None`: never force.
     pub force_detach_after: Option<Duration>,
-    /// More automatic moves than this within an hour are refused.
+    /// The maximum number of automatic moves within an hour. The function refuses more.
     pub max_moves_per_hour: u32,
-    /// What may be repaired without asking.
+    /// What the function may repair by itself.
     pub repair: Repair,
-    /// What makes an instance that ran already serve the license once it has the interface; `None`: it does so by itself.
+    /// How to activate the token server on an instance that was running before it got the interface; `None`: the token
+    /// server needs no activation.
     #[serde(default)]
     pub activation: Option<Activation>,
     /// The Region in which the function runs, for the commands that a report suggests.
     pub region: Option<String>,
 }
 
-/// A document of Systems Manager that wakes a token server, and what it is run with.
+/// A Systems Manager document that activates a token server, and its parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Activation {
     /// The document.
     pub document: DocumentName,
-    /// Its parameters. They are not logged with the rest, because a person may have put a secret there.
+    /// Its parameters. The function does not log them, because an operator may have put a secret there.
     #[serde(skip)]
     pub parameters: BTreeMap<String, Vec<String>>,
 }
@@ -99,7 +101,7 @@ impl FromStr for PortRange {
     }
 }
 
-/// Somebody who must be able to reach the token server.
+/// A client that must be able to reach the token server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Client {
@@ -130,17 +132,18 @@ impl FromStr for Client {
         } else if text.starts_with("pl-") {
             text.parse().map(Self::PrefixList).map_err(drop)
         } else {
-            // EC2 canonicalises 10.1.2.3/8 to 10.0.0.0/8 in its rules, so the same is done here before they are compared.
+            // EC2 canonicalizes 10.1.2.3/8 to 10.0.0.0/8 in its rules, so the function does the same before it compares
+            // them.
             text.parse::<IpNet>().map(|net| Self::Cidr(net.trunc())).map_err(drop)
         }
     }
 }
 
-/// What may be repaired without asking.
+/// What the function may repair by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repair {
-    /// Put the Elastic IP back on the interface, from nowhere or from a member's other interface.
+    /// Put the Elastic IP back on the interface, if it is associated with nothing or with a member.
     pub elastic_ip: bool,
     /// Set DeleteOnTermination of the attachment to false.
     pub delete_on_termination: bool,
@@ -153,9 +156,9 @@ pub struct Repair {
 pub struct Problem {
     /// The variable's name.
     pub variable: String,
-    /// Its value; `None` where it is missing.
+    /// Its value; `None`: the variable is missing.
     pub value: Option<String>,
-    /// What would be right.
+    /// What the function expects.
     pub expected: String,
 }
 
@@ -168,7 +171,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All that is wrong with the configuration, in the order of the variables' documentation.
+/// All problems of the configuration, in the order of the variables' documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// At least one problem.
@@ -209,23 +212,23 @@ pub const VARIABLES: [&str; 17] = [
     "FAILOVER_ACTIVATION_PARAMETERS",
 ];
 
-/// Twelve time stamps of moves are what fits into the tag that remembers them.
+/// The tag that remembers the times of moves has room for twelve.
 const MAX_MOVES_PER_HOUR: u32 = 12;
 
-/// The device indexes of the largest instance types stay far below this.
+/// The highest device index that is accepted. The largest instance types stay far below it.
 const HIGHEST_DEVICE_INDEX: u16 = 255;
 
 impl Config {
     /// Reads the configuration from environment variables.
     ///
-    /// Blanks around a value never matter, and an empty optional variable counts as not set, because a template has no
-    /// other way to leave one out. `FAILOVER_REPAIR` is the exception: empty means that nothing may be repaired.
+    /// Spaces around a value never matter. An empty optional variable counts as not set, because a template cannot
+    /// leave one out. `FAILOVER_REPAIR` is the exception: empty means that the function may repair nothing.
     ///
     /// # Errors
     ///
-    /// All problems at once. A variable that begins with `TOKEN_SERVER_` or `FAILOVER_` and is not known is one of them:
-    /// it is a misspelled setting that would otherwise be silently without effect.
-    // Longer than others: one statement for each setting, in the order of the documentation.
+    /// All problems at once. A variable that begins with `TOKEN_SERVER_` or `FAILOVER_` and is not known is one of
+    /// them: it is a misspelled setting, which would otherwise have no effect.
+    // The length is justified: one statement for each setting, in the order of the documentation.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), problems: Vec::new() };
         let interface_id: Option<NetworkInterfaceId> =
@@ -305,7 +308,7 @@ fn without_repetitions(clients: Vec<Client>) -> Vec<Client> {
     clients.into_iter().filter(|client| seen.insert(client.clone())).collect()
 }
 
-/// Reads variables one by one and remembers what was wrong.
+/// Reads variables one by one and collects their problems.
 struct Reader {
     variables: BTreeMap<String, String>,
     problems: Vec<Problem>,
@@ -374,7 +377,7 @@ impl Reader {
 
     fn name(&mut self) -> Option<String> {
         let name = self.value("TOKEN_SERVER_NAME")?.to_owned();
-        // Anything else, such as a mark that reverses the direction of writing, could make a mail say what it does not say.
+        // Any other character could falsify a mail, such as a control character that reverses the direction of writing.
         let plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
         if name.chars().count() > 64 || !name.chars().all(plain) {
             self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, spaces and ASCII punctuation marks");
@@ -428,7 +431,7 @@ impl Reader {
         const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
         let parameters = self.value(PARAMETERS).map(parameters_of_document);
         if parameters == Some(None) {
-            // A person may have put a secret there, so the value is not repeated.
+            // An operator may have put a secret there, so the error does not repeat the value.
             let expected = "a JSON object with a string or a list of strings for each parameter of the document, such as \
                             {\"Service\":[\"lmgrd\"]}";
             self.problems.push(Problem {
@@ -455,7 +458,7 @@ impl Reader {
     }
 }
 
-/// Parameters of a document of Systems Manager, which takes a list for each; a text alone is a list of one.
+/// Parameters of a Systems Manager document, which takes a list for each. A single string is a list of one.
 fn parameters_of_document(text: &str) -> Option<BTreeMap<String, Vec<String>>> {
     #[derive(Deserialize)]
     #[serde(untagged)]

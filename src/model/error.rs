@@ -1,6 +1,6 @@
 //! A call that did not succeed, and what EC2's error codes mean.
 //!
-//! Errors are sorted by code and never by message, because the codes are documented and the messages change.
+//! The function sorts errors by code and never by message, because AWS documents the codes, and the messages change.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ pub struct CallError {
     pub action: String,
     /// What the failure means.
     pub meaning: Meaning,
-    /// The service's error code, where there was an answer.
+    /// The service's error code; `None`: no answer came.
     pub code: Option<String>,
-    /// The service's message, or what went wrong on the way.
+    /// The service's message, or what went wrong on the way to the service.
     pub message: String,
     /// The service's request id, for a support case.
     pub request_id: Option<String>,
 }
 
 impl CallError {
-    /// The error of something that was accepted and then did not come about.
+    /// The error of a request that the service accepted and that had no effect.
     pub(crate) fn gave_up(action: &str, message: String) -> Self {
         Self { action: action.to_owned(), meaning: Meaning::Rejected, code: None, message, request_id: None }
     }
 
-    /// Whether the same call may succeed later without anybody changing anything.
+    /// Whether the same call may succeed later without a change by an operator.
     pub fn is_transient(&self) -> bool {
         matches!(self.meaning, Meaning::Throttled | Meaning::Unreachable)
     }
@@ -54,31 +54,31 @@ impl fmt::Display for CallError {
 pub enum Meaning {
     /// The role does not allow the action.
     Denied,
-    /// Too many calls; the SDK's retries were used up.
+    /// EC2 throttled the calls, and the SDK's retries are used up.
     Throttled,
-    /// No usable answer came: no connection, a time-out, a server error. The call may have taken effect.
+    /// No usable answer came: no connection, a timeout, or a server error. The call may have taken effect.
     Unreachable,
-    /// The attachment does not exist: whatever was to be detached is detached.
+    /// The attachment does not exist, so the interface has left it already.
     AlreadyDetached,
-    /// The interface is attached somewhere. Look again: it may be where it should be.
+    /// The interface is attached somewhere. Look again: it may be in the right place.
     InUse,
-    /// The resource is in a state in which this cannot be done now, but soon may be.
+    /// The resource is in a state that does not allow the call now, and may soon be in another one.
     WrongState,
     /// EC2 never allows this, as for a primary interface.
     NotPermitted,
-    /// The instance cannot take the interface: wrong zone, index taken, no room.
+    /// The instance cannot take the interface: it is in the wrong zone, the device index is taken, or it has no room.
     DoesNotFit,
     /// The resource does not exist.
     NotFound,
     /// There is no capacity to start the instance.
     NoCapacity,
-    /// The Elastic IP was given to somebody else in the meantime.
+    /// The Elastic IP has been associated with something else in the meantime.
     AlreadyAssociated,
-    /// It is so already.
+    /// The resource already is as requested.
     Duplicate,
-    /// The answer contradicts the question, such as two answers where one is due.
+    /// The answer contradicts the request, such as two results where one is due.
     Contradiction,
-    /// Anything else. Trying again does not help.
+    /// Anything else. Another try does not help.
     Rejected,
 }
 
@@ -96,8 +96,8 @@ impl Meaning {
             "InvalidNetworkInterface.InUse" => Self::InUse,
             "IncorrectState" | "IncorrectInstanceState" | "InvalidState" => Self::WrongState,
             "OperationNotPermitted" => Self::NotPermitted,
-            // EC2 documents InvalidParameterValue both for an interface in use and for a device index that is taken, so
-            // whoever meets it has to look at the interface to tell them apart.
+            // EC2 documents InvalidParameterValue both for an interface in use and for a device index that is taken.
+            // The caller has to look at the interface to tell them apart.
             "InvalidParameterCombination" | "InvalidParameterValue" | "AttachmentLimitExceeded" => Self::DoesNotFit,
             "InsufficientInstanceCapacity" | "InsufficientCapacity" => Self::NoCapacity,
             "Resource.AlreadyAssociated" => Self::AlreadyAssociated,

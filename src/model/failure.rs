@@ -1,11 +1,11 @@
-//! Why an invocation fails. It fails only where trying again can help; everything else is a report.
+//! Why an invocation fails. It fails only if another try can help. Everything else is a report.
 
 use strum::{IntoStaticStr, VariantNames};
 
 use crate::model::error::{CallError, Meaning};
 use crate::model::request::RequestError;
 
-/// An invocation that failed: trying it again can help, or it was a malformed request.
+/// An invocation that failed. Another try can help, or the request was malformed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, IntoStaticStr, VariantNames)]
 pub enum Failure {
     /// An operator's request could not be understood.
@@ -19,18 +19,18 @@ pub enum Failure {
     /// EC2 did not answer.
     #[error("EC2 could not be reached ({0}). Nothing was changed. The function tries again.")]
     Ec2Unreachable(CallError),
-    /// The invocation's time ended before the work did.
+    /// The invocation timed out before its work was done.
     #[error("{summary}")]
     DeadlineReached {
-        /// In the middle of what.
+        /// What the invocation was doing.
         amid: Amid,
-        /// What the report says.
+        /// The summary of the report.
         summary: String,
     },
     /// The interface is attached to nothing.
     #[error("{summary} The function tries again.")]
     InterfaceNotAttached {
-        /// What the report says.
+        /// The summary of the report.
         summary: String,
     },
     /// The report could not be published.
@@ -39,17 +39,17 @@ pub enum Failure {
          {summary}"
     )]
     NotificationNotPublished {
-        /// Why.
+        /// The error of the call.
         error: CallError,
-        /// What the report says.
+        /// The summary of the report.
         summary: String,
     },
 }
 
-/// What an invocation was doing when its time ended.
+/// What an invocation was doing when it timed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amid {
-    /// It was looking, and had changed nothing.
+    /// It was reading EC2, and had changed nothing.
     Looking,
     /// It had begun to move the interface.
     Move,
@@ -62,7 +62,7 @@ impl Failure {
     }
 }
 
-/// What a transient error of a read means for the invocation.
+/// The failure that follows from a temporary error of a read.
 pub(crate) fn unreadable(error: CallError) -> Failure {
     if error.meaning == Meaning::Throttled { Failure::Ec2Throttled(error) } else { Failure::Ec2Unreachable(error) }
 }

@@ -1,14 +1,14 @@
-//! Identifiers of EC2, SNS and Systems Manager, each a type of its own, checked once, when it comes in.
+//! Identifiers of EC2, SNS and Systems Manager. Each has its own type and is checked once, when it comes in.
 //!
-//! A resource id is its prefix and 8 or 17 lower-case hexadecimal digits. Whatever else a text may be, it is not sent to
-//! EC2 under the name of an id.
+//! A resource id is a prefix and 8 or 17 lowercase hexadecimal digits. The function accepts no other
+//! string from its input as a resource id.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that is not the identifier it should be.
+/// A string that is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not {expected}")]
 pub struct InvalidId {
@@ -103,7 +103,7 @@ macro_rules! opaque_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the id as EC2 gave it; its form is EC2's affair, because it only ever travels back there.
+            /// Takes the id as EC2 gave it. Its form is not checked, because the id only goes back to EC2.
             pub fn new(id: impl Into<String>) -> Self {
                 Self(id.into())
             }
@@ -123,13 +123,14 @@ macro_rules! opaque_id {
 }
 
 opaque_id!(
-    /// One attachment of an interface to an instance. A new one is made by every attach, so naming it in a detach is a
-    /// compare-and-swap: the detach fails if anybody moved the interface in between.
+    /// One attachment of an interface to an instance. Every attach makes a new one, so a detach that names it is a
+    /// compare-and-swap: it fails if the interface has been moved in between.
     AttachmentId
 );
 
 opaque_id!(
-    /// One association of an Elastic IP with a private address; the same kind of fence as [`AttachmentId`].
+    /// One association of an Elastic IP with a private address. It guards a removal as [`AttachmentId`] guards a
+    /// detach.
     AssociationId
 );
 
@@ -144,7 +145,7 @@ opaque_id!(
 pub struct DocumentName(String);
 
 impl DocumentName {
-    /// The name as Systems Manager takes it.
+    /// The name as Systems Manager expects it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -190,7 +191,7 @@ impl fmt::Display for DocumentName {
 pub struct MacAddress([u8; 6]);
 
 impl MacAddress {
-    /// The address as FlexNet's license files have it: 12 lower-case digits, no separators.
+    /// The address as FlexNet's license files have it: 12 lowercase digits without separators.
     pub fn hostid(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -241,7 +242,7 @@ impl From<MacAddress> for String {
 }
 
 impl fmt::Display for MacAddress {
-    /// The address as EC2 writes it: lower case, separated by colons.
+    /// The address as EC2 writes it: lowercase, separated by colons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, byte) in self.0.iter().enumerate() {
             if index > 0 {
@@ -267,12 +268,12 @@ impl TopicArn {
         &self.arn
     }
 
-    /// The Region that the topic lives in, which is where a publisher must send its message.
+    /// The topic's Region, to which a publisher must send its message.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// Whether this is a FIFO topic. SNS requires their names to end in `.fifo`.
+    /// Whether this is a FIFO topic. SNS requires the names of FIFO topics to end in `.fifo`.
     pub fn is_fifo(&self) -> bool {
         self.arn.ends_with(".fifo")
     }
@@ -293,7 +294,7 @@ impl FromStr for TopicArn {
         let is_word = |part: &str| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
-        // A topic's name has up to 256 letters, digits, hyphens and underscores, and `.fifo` behind them for a FIFO topic.
+        // A topic's name has up to 256 letters, digits, hyphens and underscores. A FIFO topic's name ends in `.fifo`.
         let stem = name.strip_suffix(".fifo").unwrap_or(name);
         let is_name = !stem.is_empty()
             && name.len() <= 256

@@ -1,4 +1,4 @@
-//! The values: what is configured, asked for, seen, planned and reported. They decide nothing.
+//! The values: what is configured, requested, seen, planned and reported. They decide nothing.
 
 pub mod change;
 pub mod check;

@@ -1,22 +1,22 @@
-//! What is handed to SNS.
+//! A notification, as the function gives it to SNS.
 
 use std::collections::BTreeMap;
 
-/// What is handed to SNS.
+/// A notification, as the function gives it to SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// Printable ASCII, under 100 characters.
     /// Source: SNS API Reference, *Publish*.
     pub subject: String,
-    /// A JSON object with a text for each protocol, for `MessageStructure=json`.
+    /// A JSON object with a message for each protocol, for `MessageStructure=json`.
     pub message: String,
-    /// For filter policies.
+    /// The message attributes, for filter policies.
     pub attributes: BTreeMap<&'static str, String>,
-    /// What a FIFO topic needs besides; `None` for a standard topic.
+    /// What a FIFO topic also needs; `None` for a standard topic.
     pub fifo: Option<Fifo>,
 }
 
-/// What a FIFO topic needs besides.
+/// What a FIFO topic also needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fifo {
     /// Messages of one token server stay in order.

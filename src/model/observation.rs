@@ -1,7 +1,7 @@
-//! What EC2 says: plain values, with nothing of the SDK in them.
+//! What EC2 says, as plain values, without any type of the SDK.
 //!
-//! Everything here is serializable. The function logs each observation as one JSON line, so that any run can be planned
-//! again later from the log alone.
+//! Everything here is serializable. The function logs each observation as one JSON line, so every run can be planned
+//! again from the log alone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,25 +18,25 @@ use crate::model::ids::{
     SecurityGroupId,
 };
 
-/// How old EC2's answers are at most, as far as it matters here. AWS gives no number: what EC2 says becomes consistent
+/// The maximum age of EC2's answers, as this program assumes it. AWS gives no number: EC2's answers become consistent
 /// "eventually", mostly within seconds. Source: EC2 API, "Eventual consistency".
 pub const OLDEST_ANSWER: Duration = Duration::from_secs(15);
 
-/// The same, for times of day.
+/// [`OLDEST_ANSWER`] for calculations with dates.
 pub(crate) const OLDEST_ANSWER_DELTA: TimeDelta = TimeDelta::seconds(OLDEST_ANSWER.as_secs().cast_signed());
 
-/// The answer to one question, or why there is none. A failed read is never an empty answer.
+/// The answer to one read, or the error. A failed read is never an empty answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reading<T> {
     /// EC2 answered.
     Known(T),
-    /// EC2 could not be read, so nothing may be concluded and nothing may be changed.
+    /// EC2 could not be read, so nothing may be concluded or changed.
     Unreadable(CallError),
 }
 
 impl<T> Reading<T> {
-    /// The answer, if there is one, to be brought up to date.
+    /// The answer, if there is one, to be updated.
     pub fn known_mut(&mut self) -> Option<&mut T> {
         match self {
             Self::Known(value) => Some(value),
@@ -62,7 +62,7 @@ impl<T> From<Result<T, CallError>> for Reading<T> {
     }
 }
 
-/// The token server's world at one moment: what the plan is made from.
+/// What EC2 says about the token server at one moment. The plan is made from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observation {
@@ -70,9 +70,9 @@ pub struct Observation {
     pub observed_at: DateTime<Utc>,
     /// The license interface; `Known(None)`: EC2 says that it does not exist.
     pub interface: Reading<Option<NetworkInterface>>,
-    /// The members that exist, in no particular order. One that EC2 no longer knows is not in the list.
+    /// The members that exist, in no particular order. A member that EC2 does not know anymore is not in the list.
     pub instances: Reading<Vec<Instance>>,
-    /// Who can reach the interface; `None` while that was not asked.
+    /// Who can reach the interface; `None`: not read.
     pub reachability: Option<Reachability>,
 }
 
@@ -110,14 +110,14 @@ pub struct NetworkInterface {
     pub association: Option<Association>,
     /// Its security groups.
     pub groups: Vec<SecurityGroupId>,
-    /// Whether EC2 drops what is not from or to its own addresses.
+    /// Whether EC2 drops traffic that is neither from nor to the interface's own addresses.
     #[serde(default = "checked")]
     pub source_dest_check: bool,
-    /// Its tags in the namespace `token-failover:`; other people's tags are none of our business.
+    /// Its tags in the namespace `token-failover:`. The function ignores all other tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// What EC2 does unless it is told otherwise, and what was not written down before an audit asked for it.
+/// The default in EC2, and the value for observations from before this field existed.
 fn checked() -> bool {
     true
 }
@@ -128,7 +128,7 @@ fn checked() -> bool {
 pub struct Attachment {
     /// Its id: a new one for every attach.
     pub id: AttachmentId,
-    /// The instance; `None` where EC2 attached it to something else, such as a load balancer.
+    /// The instance; `None`: EC2 attached it to something else, such as a load balancer.
     pub instance_id: Option<InstanceId>,
     /// 0 is the primary interface, which cannot be detached.
     pub device_index: i32,
@@ -142,21 +142,21 @@ pub struct Attachment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttachmentStatus {
-    /// EC2 accepted the attach and works on it.
+    /// EC2 accepted the attach and has not completed it.
     Attaching,
     /// The interface is on the instance.
     Attached,
-    /// EC2 accepted the detach and works on it.
+    /// EC2 accepted the detach and has not completed it.
     Detaching,
     /// The interface has left the instance.
     Detached,
 }
 
-/// A public address on a private one.
+/// A public address that is associated with a private one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Association {
-    /// The Elastic IP's allocation; `None`: the address was assigned by EC2 and is not kept.
+    /// The Elastic IP's allocation; `None`: EC2 assigned the address, and takes it back.
     pub allocation_id: Option<AllocationId>,
     /// The public address.
     pub public_ip: Ipv4Addr,
@@ -170,7 +170,7 @@ pub struct Instance {
     pub id: InstanceId,
     /// Its state.
     pub state: InstanceState,
-    /// Why it is in that state; `None` where EC2 gives no reason, as for an instance that runs.
+    /// Why it is in that state; `None`: EC2 gives no reason, as for a running instance.
     #[serde(default)]
     pub state_reason: Option<StateReason>,
     /// Its Availability Zone.
@@ -183,19 +183,19 @@ pub struct Instance {
     /// Its type, such as `t3.small`.
     #[serde(default)]
     pub instance_type: String,
-    /// Whether EC2 moves it to other hardware by itself when its system status check fails.
+    /// Whether EC2 automatically moves it to other hardware when its system status check fails.
     #[serde(default)]
     pub recovers: bool,
-    /// Whether EC2 may take it away with two minutes' notice.
+    /// Whether it is a Spot Instance, which EC2 may reclaim with two minutes' notice.
     pub spot: bool,
     /// EC2's status checks.
     pub status_checks: Reading<StatusChecks>,
-    /// The interfaces on it, the license interface among them if it is there.
+    /// The interfaces on it, including the license interface if it is there.
     pub interfaces: Vec<InstanceInterface>,
 }
 
 impl Instance {
-    /// Whether it runs, or will in a moment.
+    /// Whether it is running or starting.
     pub fn runs(&self) -> bool {
         matches!(self.state, InstanceState::Running | InstanceState::Pending)
     }
@@ -225,14 +225,14 @@ pub struct InstanceInterface {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InterfaceLimits {
-    /// On all network cards together.
+    /// The limit on all network cards together.
     pub total: u32,
-    /// On network card 0, where the license interface goes.
+    /// The limit on network card 0, which the license interface uses.
     pub first_card: u32,
 }
 
 impl InterfaceLimits {
-    /// Whether the other interfaces of an instance leave no room on network card 0 for this one.
+    /// Whether the instance's other interfaces leave no room on network card 0 for this one.
     pub fn leave_no_room(self, instance: &Instance, interface: &NetworkInterfaceId) -> bool {
         let others = || instance.interfaces.iter().filter(|other| other.id != *interface);
         let on_first_card = others().filter(|other| other.network_card_index == 0).count();
@@ -240,7 +240,7 @@ impl InterfaceLimits {
         count(on_first_card) >= self.first_card || count(others().count()) >= self.total
     }
 
-    /// How many there can be where the license interface goes.
+    /// The limit for the network card that the license interface uses.
     pub fn effective(self) -> u32 {
         self.first_card.min(self.total)
     }
@@ -251,19 +251,19 @@ impl InterfaceLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InstanceState {
-    /// Starting.
+    /// It is starting.
     Pending,
-    /// Running; an operating system may still be booting, or hang.
+    /// It is running. Its operating system may still be booting, or hang.
     Running,
-    /// Being stopped.
+    /// It is being stopped.
     Stopping,
-    /// Stopped; its interfaces stay attached.
+    /// It is stopped. Its interfaces stay attached.
     Stopped,
-    /// Being terminated.
+    /// It is being terminated.
     ShuttingDown,
-    /// Terminated; soon forgotten.
+    /// It is terminated. EC2 soon forgets it.
     Terminated,
-    /// A state that EC2 did not have when this was written.
+    /// A state that this version does not know.
     Other(String),
 }
 
@@ -286,9 +286,9 @@ impl fmt::Display for InstanceState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateReason {
-    /// Such as `Client.InternalError`.
+    /// The code, such as `Client.InternalError`.
     pub code: String,
-    /// The same for a person; it often begins with the code.
+    /// The reason for people; it often begins with the code.
     pub message: String,
 }
 
@@ -306,11 +306,12 @@ impl fmt::Display for StateReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StatusChecks {
-    /// System and instance check pass, and the attached EBS check does not fail.
+    /// The system and instance checks pass, and the attached EBS check does not fail.
     Ok,
-    /// At least one of the three fails.
+    /// At least one of the three checks fails.
     Impaired,
-    /// System or instance check is not known yet, or not applicable, as for a stopped instance. Neither good nor bad.
+    /// The system or the instance check is not known yet, or does not apply, as for a stopped instance. Neither good
+    /// nor bad.
     Undecided,
 }
 
@@ -322,7 +323,7 @@ pub struct Reachability {
     pub rules: Reading<Vec<IngressRule>>,
     /// The ranges in the prefix lists that the rules and the configured clients name.
     pub prefix_lists: BTreeMap<PrefixListId, Reading<Vec<IpNet>>>,
-    /// The Elastic IP that should be on the interface and is not; `None`: it is there, or none is wanted.
+    /// The Elastic IP that should be on the interface and is not; `None`: it is there, or no Elastic IP is wanted.
     pub missing_address: Option<Reading<Option<Address>>>,
 }
 
@@ -330,13 +331,13 @@ pub struct Reachability {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IngressRule {
-    /// The TCP ports that it opens; `None`: it does not concern TCP. A rule for all protocols opens all ports.
+    /// The TCP ports that it opens; `None`: it does not apply to TCP. A rule for all protocols opens all ports.
     pub tcp_ports: Option<(u16, u16)>,
-    /// Who is let in.
+    /// The source that it lets in.
     pub source: RuleSource,
 }
 
-/// Who a rule lets in.
+/// The source that a rule lets in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RuleSource {
@@ -356,7 +357,7 @@ pub struct Address {
     pub allocation_id: AllocationId,
     /// The address.
     pub public_ip: Ipv4Addr,
-    /// Where it is; `None`: nowhere.
+    /// Where it is; `None`: associated with nothing.
     pub place: Option<AddressPlace>,
 }
 
@@ -364,7 +365,7 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressPlace {
-    /// The association, which fences its removal.
+    /// The association. A removal names it, so that it cannot remove a newer one.
     pub association_id: AssociationId,
     /// The interface that has it.
     pub interface_id: Option<NetworkInterfaceId>,

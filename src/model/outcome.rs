@@ -10,15 +10,15 @@ use crate::model::report::{Movement, Outcome};
 pub enum RunOutcome {
     /// Nothing had to move.
     Kept(KeepReason),
-    /// The interface was to move.
+    /// The run began or tried a move.
     Move(MoveOutcome, MoveCause),
-    /// Something should be done and must not be.
+    /// There was a reason to act, and the run must not.
     Refused(Refusal),
     /// The holder was started in place.
     Started(InstanceId, MoveCause),
     /// The holder was to be started in place, and EC2 could not start it.
     HolderNotStarted(InstanceId),
-    /// The run only looked.
+    /// The run was an audit.
     Audited {
         /// How many standbys could take the interface.
         viable: usize,
@@ -27,7 +27,7 @@ pub enum RunOutcome {
     Answered(Verdict),
 }
 
-/// What came of a move.
+/// The outcome of a move.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MoveOutcome {
     /// The interface is on a target that runs.
@@ -43,7 +43,7 @@ pub enum MoveOutcome {
     },
     /// The interface is on a target that EC2 could not start.
     NotStarted(Movement, Boot),
-    /// EC2 has accepted the attach and has not completed it within the run. Nothing else can be tried until it has.
+    /// EC2 has accepted the attach and has not completed it within the run. The run can try nothing else until then.
     Arriving(Movement),
     /// Another run has attached the interface to this member in the meantime.
     ByAnotherRun(InstanceId),
@@ -63,7 +63,7 @@ impl MoveOutcome {
         }
     }
 
-    /// The member to which this run brought the interface and that may serve now; `None`: there is none.
+    /// The member that may serve now, because this run brought the interface to it; `None`: there is no such member.
     pub fn may_serve(&self) -> Option<&InstanceId> {
         match self {
             Self::Moved(movement, _) => Some(&movement.to),
@@ -72,7 +72,7 @@ impl MoveOutcome {
         }
     }
 
-    /// When that member, or one that could not be started, booted.
+    /// When the member to which this run brought the interface booted; `None`: the interface is not known to be on one.
     pub fn boot(&self) -> Option<Boot> {
         match self {
             Self::Moved(_, boot) | Self::Returned { boot, .. } | Self::NotStarted(_, boot) => Some(*boot),
@@ -81,25 +81,25 @@ impl MoveOutcome {
     }
 }
 
-/// When the instance booted to which a run has attached the interface.
+/// When the instance to which a run has attached the interface booted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Boot {
-    /// After the interface was there: its token server found the interface at boot.
+    /// After the interface was attached: the token server found the interface at boot.
     WithInterface,
-    /// Before, or nobody knows: its token server has to be activated.
+    /// Before the interface was attached, or at a time that is not known: the token server must be activated.
     Earlier,
 }
 
-/// What came of starting the instance that has the interface.
+/// The outcome of starting the instance that has the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Started {
     /// It was stopped, and this run started it.
     ByThisRun,
     /// It runs or starts. An answer of EC2 was lost, so this run may have started it.
     PerhapsByThisRun,
-    /// It runs or starts, and was not stopped anymore when this run asked.
+    /// It runs or starts, and was no longer stopped when this run asked.
     Already,
-    /// EC2 accepted the start and took it back, for lack of capacity for example.
+    /// EC2 accepted the start and the instance stopped again, for lack of capacity for example.
     StoppedAgain,
     /// EC2 refused the start.
     Refused,
@@ -130,7 +130,7 @@ pub enum Reach {
     Detaching,
     /// An attach took effect, or may have.
     Attaching,
-    /// The interface was seen attached by this run.
+    /// This run has seen the interface attached.
     Attached,
 }
 
@@ -141,7 +141,7 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The stable code of the reason.
     pub reason: Reason,
-    /// The same in one sentence.
+    /// The outcome and the reason in one sentence.
     pub summary: String,
     /// The move, if one was made or planned.
     pub movement: Option<Movement>,

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::observation::OLDEST_ANSWER_DELTA;
 use crate::model::tags::tag_value;
 
-/// How long it lasts at most. Whoever needs longer is asked again.
+/// The maximum length of a pause. An operator who needs more time pauses again.
 pub(crate) const LONGEST: TimeDelta = TimeDelta::days(7);
 
-/// How much further ahead an end may be, as the clocks of two machines differ.
+/// How much later than [`LONGEST`] an end may be, because the clocks of two machines differ.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
 
 /// What an operator may give as the end of a pause.
@@ -23,9 +23,9 @@ const ACCEPTED: &str =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// At this time.
+    /// This time.
     At(DateTime<Utc>),
-    /// So long after the pause was set.
+    /// This long after the pause was set.
     After(Duration),
 }
 
@@ -42,7 +42,7 @@ impl FromStr for End {
         let duration = units.iter().find_map(|(unit, seconds)| {
             let number = text.strip_suffix(unit)?;
             let is_number = !number.is_empty() && number.chars().all(|c| c.is_ascii_digit());
-            // A number too large for a machine is a duration all the same, and too long.
+            // A number that is too large for the type is still a duration, and too long.
             is_number.then(|| Duration::from_secs(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(*seconds)))
         });
         duration.map(Self::After).ok_or_else(|| not_an_end(&format!("{text:?} is neither a time nor a duration")))
@@ -60,23 +60,23 @@ pub(crate) fn not_an_end(problem: &str) -> String {
 pub struct Pause {
     /// When it ends.
     pub until: DateTime<Utc>,
-    /// When it was set; null where the tag does not say.
+    /// When it was set; null if the tag does not say.
     pub since: Option<DateTime<Utc>>,
-    /// Why, in the characters that a tag may have; null where nobody said.
+    /// Why, in the characters that a tag may have; null if the operator gave no reason.
     pub reason: Option<String>,
-    /// When an operator ended it, which is then to be told. No such pause is in force.
+    /// When an operator ended it, which the function then has to mail. An ended pause is not in force.
     #[serde(skip)]
     pub resumed: Option<DateTime<Utc>>,
 }
 
-/// What becomes of a pause.
+/// The state of a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It holds.
+    /// It is in force.
     InForce,
     /// It has ended.
     Over,
-    /// Its end is so far away that nobody can have asked for it here.
+    /// Its end is so far away that the function cannot have accepted it.
     NotUnderstood,
 }
 
@@ -100,9 +100,9 @@ impl Pause {
         tag_value(&words.join(" "))
     }
 
-    /// Reads a tag's value. Only its end must be there.
+    /// Reads a tag's value. Only the end is required.
     pub fn read(value: &str) -> Option<Self> {
-        // The reason comes last, and may have blanks.
+        // The reason comes last, and may contain spaces.
         let (words, reason) = match value.split_once("reason=") {
             Some((words, reason)) => (words, Some(reason.trim().to_owned())),
             None => (value, None),
@@ -113,7 +113,7 @@ impl Pause {
         Some(Self { until: time("until")?, since: time("since"), reason, resumed })
     }
 
-    /// How it stands by an answer to a question that was asked at this time.
+    /// Its state, by an answer to a read that began at this time.
     pub fn standing(&self, asked_at: DateTime<Utc>) -> Standing {
         let left = self.until.signed_duration_since(asked_at);
         if self.resumed.is_some() {
@@ -121,14 +121,14 @@ impl Pause {
         } else if left > LONGEST + CLOCKS_DIFFER {
             Standing::NotUnderstood
         } else if left <= -OLDEST_ANSWER_DELTA {
-            // An answer may be older than the pause that has taken the place of this one.
+            // An answer may be older than the pause that has replaced this one.
             Standing::Over
         } else {
             Standing::InForce
         }
     }
 
-    /// What tells it from other pauses.
+    /// What distinguishes it from other pauses.
     pub(crate) fn identity(&self) -> String {
         let since = self.since.map_or_else(String::new, |since| format!(" since={}", stamp(since)));
         format!("until={}{since}", stamp(self.until))

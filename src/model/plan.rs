@@ -1,4 +1,4 @@
-//! The plan as a value: what is to be done, and how each standby was judged.
+//! The plan as a value: what to do, and the verdict on each standby.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,46 +12,46 @@ use crate::model::ids::{AttachmentId, InstanceId, NetworkInterfaceId};
 use crate::model::observation::{Attachment, InstanceState, OLDEST_ANSWER};
 use crate::model::reason::Reason;
 
-/// What is to be done, and how each standby was judged on the way.
+/// What to do, and the verdict on each standby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// What is to be done.
+    /// What to do.
     pub decision: Decision,
-    /// Every member but the holder, in the configured order.
+    /// Every member except the holder, in the configured order.
     pub standbys: Vec<Standby>,
 }
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[expect(clippy::large_enum_variant, reason = "there is one of these at a time, so a box would save nothing")]
 pub enum Decision {
     /// Enough is known.
     Act(Action),
-    /// Two things that EC2 says do not fit together yet: read again, for this long at most.
+    /// Two of EC2's answers, or an event and EC2, do not fit together yet. Read EC2 again, for this long at most.
     LookAgain {
-        /// What is waited for.
+        /// What the run waits for.
         reason: LookReason,
-        /// How long after the first look the wait ends.
+        /// The longest time since the first look.
         at_most: Duration,
     },
 }
 
-/// What is to be done once enough is known.
+/// What to do once enough is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Action {
     /// Nothing has to move.
     Keep {
-        /// Why not.
+        /// Why.
         reason: KeepReason,
     },
     /// Move the interface.
     Move(Move),
-    /// Start the holder where it is: nothing better is there.
+    /// Start the holder in place, because no move would be better.
     Start(Start),
-    /// Something should be done and must not be.
+    /// There is a reason to act, and the function must not.
     Refuse(Refusal),
     /// EC2 could not be read.
     CannotTell(CallError),
@@ -65,17 +65,17 @@ pub enum KeepReason {
     HolderHealthy,
     /// The holder is starting.
     HolderStarting,
-    /// The holder runs; whether its status checks fail could not be read.
+    /// The holder runs, and its status checks could not be read.
     StatusChecksUnreadable,
-    /// The holder is in a state that EC2 did not have when this was written.
+    /// The holder is in a state that this version does not know.
     HolderStateUnknown,
-    /// An event said that the holder fails. EC2, asked several times, says that it does not.
+    /// An event said that the holder fails. EC2, asked several times, says that it runs.
     EventOutdated,
-    /// The member that an operator asked for has the interface already.
+    /// The member that an operator asked for already has the interface.
     AlreadyOnTarget,
     /// EC2 is attaching the interface, and another run waits for it.
     InterfaceArriving,
-    /// An operator does maintenance.
+    /// A pause is in force.
     Paused,
 }
 
@@ -85,26 +85,27 @@ pub enum KeepReason {
 pub enum LookReason {
     /// An event says that the holder fails, and EC2 says that it runs. Either may be old.
     EventDisagrees,
-    /// The interface is being attached or detached by somebody else.
+    /// Another run or an operator is attaching or detaching the interface.
     InterfaceInTransit,
-    /// The interface has arrived on a stopped instance, and the run that brought it there may be just starting it.
+    /// The interface has arrived on a stopped instance, and the run that brought it there may be about to start it.
     AnotherRunAtWork,
     /// The holder is being terminated and its primary interface is not free yet.
     PrimaryNotReleased,
-    /// The only standby that could do is starting or stopping.
+    /// The only standby that could take the interface is starting or stopping.
     StandbyInTransit,
-    /// EC2 is attaching the interface. Nothing else can be done until it has, since EC2 detaches only what is attached.
+    /// EC2 is attaching the interface. Nothing else can be done until that ends, because EC2 detaches only an attached
+    /// interface.
     AttachPending,
-    /// The holder is stopping, and is to be started once it has stopped.
+    /// The holder is stopping, and is started once it has stopped.
     HolderStopping,
-    /// EC2 does not know the interface. One such answer is not believed.
+    /// EC2 does not know the interface. A single such answer is not believed.
     InterfaceMissing,
-    /// EC2 does not know a member. One such answer is not believed.
+    /// EC2 does not know a member. A single such answer is not believed.
     MemberMissing,
 }
 
 impl LookReason {
-    /// How long to keep looking. The design's rule is to believe EC2 in the end; these say when the end is.
+    /// How long to keep looking. In the end, the function believes EC2.
     pub(crate) fn at_most(self) -> Duration {
         let seconds = match self {
             Self::InterfaceMissing | Self::MemberMissing => return OLDEST_ANSWER,
@@ -118,7 +119,7 @@ impl LookReason {
         Duration::from_secs(seconds)
     }
 
-    /// What remains to be said when the time is over before the doubt is.
+    /// The error if the invocation times out before the doubt is resolved.
     pub(crate) fn in_doubt(self) -> CallError {
         let (action, what) = match self {
             Self::MemberMissing => ("ec2:DescribeInstances", "a member"),
@@ -133,7 +134,7 @@ impl LookReason {
         }
     }
 
-    /// Whether it is an answer of EC2 that is doubted, and not a state that is waited for.
+    /// Whether the function doubts an answer of EC2, and does not just wait for a state to change.
     pub fn doubts_an_answer(self) -> bool {
         matches!(self, Self::InterfaceMissing | Self::MemberMissing)
     }
@@ -149,7 +150,7 @@ pub struct Move {
     pub cause: MoveCause,
     /// The attachment that it leaves; `None`: it is attached to nothing.
     pub from: Option<Attachment>,
-    /// The viable standbys, best first.
+    /// The viable standbys, the best first.
     pub targets: Targets,
     /// The former holder, if it could take the interface back when all targets fail.
     pub fallback: Option<Attach>,
@@ -157,7 +158,7 @@ pub struct Move {
     pub counts: bool,
 }
 
-/// A start of the holder where it is.
+/// A start of the holder in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Start {
@@ -167,7 +168,8 @@ pub struct Start {
     pub instance_id: InstanceId,
     /// Why it has to be started.
     pub cause: MoveCause,
-    /// Whether it counts against the limit on automatic moves. What completes a move that another run began was counted with it.
+    /// Whether it counts against the limit on automatic moves. A start that completes another run's move was counted
+    /// with that move.
     pub counts: bool,
 }
 
@@ -187,52 +189,52 @@ pub enum MoveCause {
     HolderMissing,
     /// The holder runs, and its EC2 status checks fail.
     HolderImpaired,
-    /// EC2 is about to take the holder, a Spot Instance, away.
+    /// EC2 is reclaiming the holder, a Spot Instance.
     SpotInterruption,
-    /// The interface is attached to nothing, or on its way there.
+    /// The interface is detaching or attached to nothing.
     InterfaceUnattached,
     /// An operator asked for it.
     OperatorRequest,
 }
 
-/// One or more targets, best first.
+/// One or more targets, the best first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Targets {
-    /// The best.
+    /// The best target.
     pub first: Target,
     /// The others, in the order in which they are tried.
     pub others: Vec<Target>,
 }
 
 impl Targets {
-    /// All of them, best first.
+    /// All targets, the best first.
     pub fn iter(&self) -> impl Iterator<Item = &Target> {
         std::iter::once(&self.first).chain(&self.others)
     }
 }
 
-/// A standby that was found viable.
+/// A viable standby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// The attach.
     pub attach: Attach,
-    /// Whether it is stopped, and is to be started once it has the interface.
+    /// Whether it is stopped, and has to be started once it has the interface.
     pub start: bool,
 }
 
-/// How a standby was judged.
+/// A standby and the verdict on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standby {
     /// The member.
     pub instance_id: InstanceId,
-    /// The judgment.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// The judgment on a standby.
+/// The verdict on a standby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -259,11 +261,11 @@ pub enum Obstacle {
     Missing,
     /// It is terminated or being terminated.
     Terminated,
-    /// It is starting; soon it may be viable.
+    /// It is starting, and may be viable soon.
     Starting,
-    /// It is stopping; soon it may be viable.
+    /// It is stopping, and may be viable soon.
     Stopping,
-    /// It is in a state that EC2 did not have when this was written.
+    /// It is in a state that this version does not know.
     UnknownState(String),
     /// It is in another Availability Zone than the interface.
     WrongZone(String),
@@ -271,11 +273,12 @@ pub enum Obstacle {
     WrongVpc,
     /// Another interface has the device index.
     DeviceIndexTaken(NetworkInterfaceId),
-    /// It has as many interfaces as an instance of its type can have, by what an attach that was refused has taught.
+    /// It has as many interfaces as an instance of its type can have. The function learned the limit from a refused
+    /// attach.
     NoRoom {
         /// Its type.
         instance_type: String,
-        /// How many that are, on network card 0.
+        /// The limit on network card 0.
         limit: u32,
     },
     /// Its status checks fail.
@@ -286,12 +289,12 @@ pub enum Obstacle {
     MayNotStart,
     /// It is stopped, and EC2 could not start it a moment ago.
     NotStarted,
-    /// EC2 is about to take it, a Spot Instance, away.
+    /// It is a Spot Instance that EC2 is reclaiming.
     BeingTaken,
 }
 
 impl Obstacle {
-    /// Whether it goes away by itself within a minute or two.
+    /// Whether the obstacle passes by itself within a minute or two.
     pub(crate) fn is_passing(&self) -> bool {
         matches!(self, Self::Starting | Self::Stopping)
     }
@@ -323,15 +326,15 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Something should be done and must not be.
+/// The reason why the function must not act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Refusal {
     /// EC2 does not know the interface. Its MAC address is lost.
     InterfaceMissing,
-    /// The interface is attached to something that is no member.
+    /// The interface is attached to something that is not a member.
     HeldByStranger {
-        /// The stranger, if it is an instance.
+        /// The non-member, if it is an instance.
         holder: Option<InstanceId>,
         /// The attachment, for the command that detaches it.
         attachment_id: AttachmentId,
@@ -340,7 +343,7 @@ pub enum Refusal {
     PrimaryInterface {
         /// The holder.
         holder: InstanceId,
-        /// Its state; `None`: EC2 does not know it anymore.
+        /// The holder's state; `None`: EC2 does not know the holder anymore.
         state: Option<InstanceState>,
         /// The attachment, for the command that makes the interface outlive the holder.
         attachment_id: AttachmentId,
@@ -351,10 +354,10 @@ pub enum Refusal {
     TargetNotViable {
         /// The member.
         target: InstanceId,
-        /// Why not.
+        /// Why it cannot.
         obstacle: Obstacle,
     },
-    /// The instance that an operator asked for is no member.
+    /// The instance that an operator asked for is not a member.
     TargetNotAMember {
         /// The instance.
         target: InstanceId,
@@ -364,7 +367,7 @@ pub enum Refusal {
         /// The holder.
         holder: InstanceId,
     },
-    /// EC2 is attaching the interface for longer than anybody waits.
+    /// EC2 has been attaching the interface for longer than any run waits.
     StillAttaching {
         /// The member to which it is being attached.
         to: InstanceId,
@@ -376,14 +379,14 @@ pub enum Refusal {
     },
     /// The role does not allow a call.
     PermissionDenied(CallError),
-    /// EC2's answer contradicts the question.
+    /// EC2's answer contradicts the request.
     AmbiguousAnswer(CallError),
-    /// EC2 refuses a call for a reason that trying again does not change.
+    /// EC2 rejects a call, and another try does not help.
     CallRejected(CallError),
 }
 
 impl Refusal {
-    /// The stable code that reports, settings of alarms and the runbook use.
+    /// The stable code that reports, alarm settings and the runbook use.
     pub fn code(&self) -> Reason {
         match self {
             Self::InterfaceMissing => Reason::InterfaceMissing,
@@ -401,7 +404,7 @@ impl Refusal {
         }
     }
 
-    /// What makes this refusal itself beside its code: neither times, nor ids of requests, nor the texts of errors.
+    /// What identifies this refusal besides its code. Times, request ids and error messages do not belong to it.
     pub(crate) fn details(&self) -> Vec<String> {
         match self {
             Self::InterfaceMissing | Self::NoViableStandby | Self::TooManyMoves { .. } => Vec::new(),
@@ -438,7 +441,7 @@ impl Refusal {
         }
     }
 
-    /// The refusal that follows from an error of EC2 which trying again does not change.
+    /// The refusal that follows from an error of EC2 that another try does not change.
     pub fn from_error(error: CallError) -> Self {
         match error.meaning {
             Meaning::Denied => Self::PermissionDenied(error),

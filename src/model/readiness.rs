@@ -1,5 +1,5 @@
-//! What an audit knows beyond an [`Observation`](crate::observation::Observation): everything that decides whether the next
-//! failover would work and somebody would be told. Plain values, with nothing of the SDK in them.
+//! What an audit knows beyond an [`Observation`](crate::observation::Observation): everything that decides if the next
+//! failover would work and if its report would reach a person. Plain values, without any type of the SDK.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,30 +16,30 @@ use crate::model::observation::{InterfaceLimits, Reading};
 pub struct Readiness {
     /// How many interfaces the members' instance types can have.
     pub interface_limits: Reading<BTreeMap<String, InterfaceLimits>>,
-    /// Whether each member is protected from being terminated through the API.
+    /// Whether termination protection is on for each member.
     pub protected: BTreeMap<InstanceId, Reading<bool>>,
     /// The routes of the interface's subnet; `None`: there is no interface.
     pub routes: Option<Reading<Vec<Route>>>,
     /// The network ACL of the interface's subnet; `None`: there is no interface.
     pub acl: Option<Reading<Vec<AclEntry>>>,
-    /// Those of the configured clients' security groups that exist.
+    /// The configured clients' security groups that exist.
     pub client_groups: Reading<BTreeSet<SecurityGroupId>>,
-    /// Who is subscribed to the topic; `Known(None)`: the topic does not exist.
+    /// The topic's subscriptions; `Known(None)`: the topic does not exist.
     pub subscriptions: Reading<Option<Vec<Subscription>>>,
     /// Every change that a failover would make, and whether the role allows it.
     pub permissions: Vec<Permission>,
-    /// Whether a standby that runs could be woken; `None`: it serves by itself.
+    /// Whether a running standby could be activated; `None`: no activation is configured.
     #[serde(default)]
     pub activation: Option<ActivationReadiness>,
 }
 
-/// Whether a standby that runs could be woken by Systems Manager.
+/// Whether Systems Manager could activate a running standby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivationReadiness {
     /// Whether the document exists.
     pub document: Reading<bool>,
-    /// Those of the members that run from whose agent Systems Manager hears.
+    /// The running members from whose agent Systems Manager hears.
     pub reachable: Reading<BTreeSet<InstanceId>>,
 }
 
@@ -57,11 +57,11 @@ pub struct Permission {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Route {
-    /// Where it leads; `None`: to a prefix list.
+    /// The destination; `None`: a prefix list.
     pub destination: Option<IpNet>,
     /// The gateway, such as `igw-…` or `local`.
     pub gateway_id: Option<String>,
-    /// False: its target is gone, and what takes it is lost.
+    /// Whether the route works. If its target is gone, its traffic is lost.
     pub active: bool,
 }
 
@@ -77,15 +77,15 @@ impl Route {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AclEntry {
-    /// Entries are tried in the order of their numbers, and the first that fits decides.
+    /// EC2 tries entries in the order of their numbers, and the first one that fits decides.
     pub number: i32,
-    /// Whether it is about outgoing traffic.
+    /// Whether it applies to outgoing traffic.
     pub egress: bool,
     /// Whether it lets traffic pass.
     pub allow: bool,
-    /// The other side.
+    /// The addresses of the other side.
     pub range: IpNet,
-    /// The TCP ports that it is about, first and last; `None`: it is not about TCP.
+    /// The first and the last TCP port that it applies to; `None`: it does not apply to TCP.
     pub tcp_ports: Option<(u16, u16)>,
 }
 
@@ -93,28 +93,28 @@ pub struct AclEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscription {
-    /// Such as `email` or `sqs`.
+    /// The protocol, such as `email` or `sqs`.
     pub protocol: String,
     /// A mail address or an ARN.
     pub endpoint: String,
-    /// Whether it gets what is published.
+    /// Whether SNS sends it what is published.
     pub standing: Standing,
 }
 
-/// How a subscription stands. Only a confirmed one gets messages.
+/// The state of a subscription. SNS sends messages only to a confirmed one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It has an ARN.
     Confirmed,
-    /// SNS has sent a question to the endpoint, which was not answered, and sends nothing else.
+    /// SNS has asked the endpoint for a confirmation and has not received it. Until then, SNS sends nothing else.
     Pending,
-    /// Somebody has unsubscribed it. SNS goes on listing it for three days.
+    /// It was unsubscribed. SNS keeps it in its list for three days.
     Deleted,
 }
 
 impl Standing {
-    /// What SNS shows as the ARN of a subscription: an ARN only if it is confirmed.
+    /// Reads what SNS shows as the ARN of a subscription. It is an ARN only if the subscription is confirmed.
     /// Source: SNS API Reference, *ListSubscriptionsByTopic*, and "Confirming the subscription"; for `Deleted`, which is not
     /// documented there, AWS re:Post, "How do I recreate a 'Deleted' Amazon SNS topic subscription".
     pub fn of_arn(arn: &str) -> Self {

@@ -1,4 +1,5 @@
-//! The report: what one invocation saw, decided and did. The function's answer, and the program's part of a notification.
+//! The report: what one invocation saw, decided and did. It is the function's answer, and the machine-readable part of
+//! a notification.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::model::pause::Pause;
 use crate::model::reason::Reason;
 use crate::model::request::Trigger;
 
-/// The version of the report's form.
+/// The version of the report's format.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// What one invocation saw, decided and did.
@@ -25,11 +26,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What came out.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why, as a stable kebab-case code.
+    /// The reason, as a stable kebab-case code.
     pub reason: Code<Reason>,
-    /// The same in one sentence.
+    /// The outcome and the reason in one sentence.
     pub summary: String,
     /// What started the invocation.
     pub trigger: Trigger,
@@ -40,20 +41,21 @@ pub struct Report {
     /// The move that was made or, in a planned report, would be made.
     #[serde(rename = "move")]
     pub movement: Option<Movement>,
-    /// The pause that holds; null: none does.
+    /// The pause that is in force; null: none.
     #[serde(default)]
     pub pause: Option<Pause>,
-    /// How many standbys could take the interface when it was looked at; absent where that was not asked, and after a move.
+    /// How many standbys could take the interface when EC2 was read; absent if the run did not assess them, and after a
+    /// move.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub viable_standbys: Option<usize>,
-    /// What was done, in order.
+    /// The steps that were taken, in order.
     pub steps: Vec<StepRecord>,
     /// The checks.
     pub checks: Checks,
-    /// What came of connecting to each port; absent where that was not tried.
+    /// The result of a TCP connect to each port; absent if the function did not try the ports.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub probes: Vec<Probe>,
-    /// What came of waking the token server; absent where that was not tried.
+    /// The result of activating the token server; absent if the function did not try to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub activation: Option<ActivationRecord>,
     /// What an operator should know, the worst first.
@@ -61,7 +63,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether EC2 was asked for the interface, and answered.
+    /// Whether the function read the interface and EC2 answered.
     pub fn has_looked(&self) -> bool {
         self.token_server.mac_address.is_some() || self.reason == Reason::InterfaceMissing
     }
@@ -72,30 +74,30 @@ impl Report {
     }
 }
 
-/// What came out of an invocation.
+/// The outcome of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Outcome {
     /// The interface is on another member.
     Moved,
-    /// The holder, which was stopped, was started where it is.
+    /// The holder was stopped, and was started in place.
     Started,
-    /// Nothing moved, something was repaired.
+    /// Nothing moved, and something was repaired.
     Repaired,
     /// Nothing had to be done.
     NoAction,
-    /// Something should be done and must not be.
+    /// The function had a reason to act and was not allowed to.
     Refused,
-    /// Something was tried and did not succeed.
+    /// The function tried something, and it did not succeed.
     Failed,
-    /// Something was looked at for its own sake, and this is what was found.
+    /// An audit: the findings are the result.
     Audited,
-    /// What would be done; nothing was.
+    /// A plan or a dry run: what the function would do. Nothing was changed.
     Planned,
-    /// The document was none to act upon.
+    /// The function does not act on this document.
     Ignored,
-    /// It is paused, and changes nothing by itself.
+    /// The function is paused, and changes nothing by itself.
     Paused,
     /// A pause is over.
     Resumed,
@@ -107,15 +109,15 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expectation {
-    /// The interface is on a running member, and nothing was found that keeps clients away from it.
+    /// The interface is on a running member, and no finding keeps clients away from it.
     Yes,
-    /// It is not, or something keeps clients away.
+    /// The interface is elsewhere, or a finding keeps clients away.
     No,
-    /// It was not looked at, or could not be read.
+    /// The function did not look, or could not read something.
     Unknown,
 }
 
-/// The token server's identity and addresses, null where unknown.
+/// The token server's identity and addresses. Fields are null if they are not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenServer {
@@ -127,7 +129,7 @@ pub struct TokenServer {
     pub mac_address: Option<MacAddress>,
     /// The MAC address as FlexNet writes it.
     pub hostid: Option<String>,
-    /// The hostid that the license names, where the configuration says.
+    /// The hostid that the license names; absent if it is not configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub licensed_hostid: Option<String>,
     /// The TCP ports on which it listens.
@@ -136,7 +138,7 @@ pub struct TokenServer {
     /// The Region of the function.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub region: Option<String>,
-    /// The instance to which the interface is attached, in whatever state.
+    /// The instance to which the interface is attached, in any state.
     pub holder: Option<Holder>,
     /// The interface's primary private address.
     pub private_ip_address: Option<Ipv4Addr>,
@@ -156,12 +158,13 @@ pub struct TokenServer {
 pub struct Holder {
     /// Its id.
     pub instance_id: InstanceId,
-    /// Its state; null where it was not read, as for one that is no member, or where EC2 does not know it anymore.
+    /// Its state; null if it was not read, as for an instance that is not a member, or if EC2 does not know the
+    /// instance anymore.
     pub state: Option<InstanceState>,
 }
 
 impl TokenServer {
-    /// The token server as it was seen last.
+    /// The token server as it was last seen.
     pub fn new(config: &Config, observation: Option<&Observation>) -> Self {
         let interface = observation.and_then(Observation::interface);
         let attachment = interface.and_then(|interface| interface.attachment.as_ref());
@@ -188,7 +191,7 @@ impl TokenServer {
     }
 }
 
-/// A move. Fields are null where they are not known: in a plan, and in a report that another run owed.
+/// A move. Fields are null if they are not known: in a plan, and in a pending report of another run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Movement {
@@ -200,19 +203,19 @@ pub struct Movement {
     pub attachment_id: Option<AttachmentId>,
     /// Whether it was detached by force.
     pub forced: Option<bool>,
-    /// Whether the standby was stopped, and was started.
+    /// Whether the standby was stopped and has been started.
     pub standby_started: Option<bool>,
-    /// From the first change to the interface being attached, in milliseconds.
+    /// The time from the first change until the interface was attached, in milliseconds.
     pub duration_ms: Option<u64>,
 }
 
-/// A TCP connect to one port of the token server, the last one that was tried.
+/// A TCP connect to one port of the token server. If several were tried, this is the last one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
     /// The port, at the interface's primary private address.
     pub port: u16,
-    /// `ok`, `failed`, or `not-checked` where no answer says nothing, because it was tried from elsewhere.
+    /// `ok`, `failed`, or `not-checked` if the missing answer proves nothing, because the connect came from elsewhere.
     pub result: CheckResult,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
@@ -220,28 +223,28 @@ pub struct Probe {
     pub error: Option<String>,
 }
 
-/// The command by which a token server was woken.
+/// The command that activated a token server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ActivationRecord {
-    /// The document of Systems Manager.
+    /// The Systems Manager document.
     pub document: DocumentName,
-    /// Where it was run.
+    /// The instance on which it ran.
     pub instance_id: InstanceId,
     /// The command; null if it could not be sent.
     pub command_id: Option<CommandId>,
-    /// What came of it.
+    /// The result.
     pub result: ActivationResult,
-    /// The same in Systems Manager's own word; null if it was never heard.
+    /// Systems Manager's own name for the result; null if Systems Manager never gave one.
     pub status: Option<String>,
-    /// From sending it to its end, or to the end of the patience, in milliseconds.
+    /// The time from sending the command to its end or to the timeout, in milliseconds.
     pub duration_ms: u64,
-    /// Why it could not be sent, or followed.
+    /// Why the command could not be sent or followed.
     pub error: Option<String>,
 }
 
 impl ActivationRecord {
-    /// Nothing has come of it yet.
+    /// The record of a command that has no result yet.
     pub fn open(activation: &Activation, instance: &InstanceId) -> Self {
         Self {
             document: activation.document.clone(),
@@ -255,27 +258,27 @@ impl ActivationRecord {
     }
 }
 
-/// What came of waking a token server.
+/// The result of activating a token server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActivationResult {
-    /// The command ran, and says that it succeeded.
+    /// The command ran and succeeded.
     Done,
-    /// It could not be sent, or did not succeed.
+    /// The command could not be sent, or did not succeed.
     Failed,
-    /// It had not ended when the report was written.
+    /// The command had not ended when the report was written.
     Unfinished,
 }
 
-/// One thing that was done, or would be.
+/// One step that was taken or would be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepRecord {
-    /// What.
+    /// The kind of step.
     pub step: Step,
-    /// With what.
+    /// The resource that it is about.
     pub resource: String,
-    /// With what result.
+    /// The result.
     pub result: StepResult,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
@@ -295,14 +298,14 @@ pub fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The steps that there are.
+/// The kinds of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Step {
-    /// Write on the interface that a report will be owed.
+    /// Write the tag of a pending report on the interface.
     NoteDebt,
-    /// Ask EC2 whether the role may attach and start, without doing it.
+    /// Ask EC2 if the role may attach and start, without doing either.
     CheckPermission,
     /// Ask EC2 to detach the interface.
     Detach,
@@ -326,9 +329,9 @@ pub enum Step {
     AssociateAddress,
     /// Add an ingress rule.
     AuthorizeIngress,
-    /// Have Systems Manager wake the token server.
+    /// Have Systems Manager activate the token server.
     Activate,
-    /// Wait until it has.
+    /// Wait until the activation has ended.
     AwaitActivation,
     /// Connect to the token server's ports.
     Probe,
@@ -338,13 +341,13 @@ pub enum Step {
     NoteLimits,
     /// Publish the report.
     Publish,
-    /// Remove the note that a report is owed.
+    /// Remove the tag of a pending report.
     SettleDebt,
-    /// Leave the note that a report is owed to the next run.
+    /// Leave the tag of a pending report to the next run.
     HandOverDebt,
     /// Write on the interface what was published, so that it is not published again.
     NotePublished,
-    /// Write on the interface that it is paused, or that an operator has ended that.
+    /// Write a pause, or its end by an operator, on the interface.
     NotePause,
 }
 
@@ -354,10 +357,10 @@ pub enum Step {
 pub enum StepResult {
     /// It succeeded.
     Done,
-    /// It was so already.
+    /// Nothing had to be done.
     Skipped,
     /// It did not succeed.
     Failed,
-    /// It was not taken, because nothing was to be changed.
+    /// It was not taken, because the run may not change anything.
     Planned,
 }

@@ -14,18 +14,18 @@ use crate::model::reason::Reason;
 pub struct Trigger {
     /// The kind of document.
     pub kind: TriggerKind,
-    /// The event's id, where it has one.
+    /// The event's id, if it has one.
     pub id: Option<String>,
-    /// When EventBridge says that it happened.
+    /// When EventBridge says that the event happened.
     pub time: Option<DateTime<Utc>>,
-    /// The instance that the event is about, as it was written.
+    /// The instance that the event is about, as the event has it.
     pub instance_id: Option<String>,
-    /// The state that the event reports, as it was written.
+    /// The state that the event reports, as the event has it.
     pub state: Option<String>,
     /// The reason that an operator gave.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-    /// When that which the event announces begins.
+    /// When the announced change begins.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub starts_at: Option<DateTime<Utc>>,
 }
@@ -44,7 +44,7 @@ pub enum TriggerKind {
     InstanceStateChange,
     /// *EC2 Spot Instance Interruption Warning*.
     SpotInterruption,
-    /// *CloudWatch Alarm State Change*, or the document of an alarm that calls the function itself.
+    /// *CloudWatch Alarm State Change*, or the document of an alarm that invokes the function directly.
     Alarm,
     /// *AWS Health Event*.
     Health,
@@ -66,44 +66,45 @@ pub enum TriggerKind {
     Unknown,
 }
 
-/// What the plan may know of the document that started the invocation.
+/// The intent of the document that started the invocation. The plan knows nothing else of the document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Intent {
-    /// Look at everything, move if the holder has failed, and repair what may be repaired.
+    /// Read everything, move if the holder has failed, and repair what the configuration allows.
     Reconcile,
-    /// Look for everything that would go wrong with the next failover, and change nothing.
+    /// Check for everything that would go wrong with the next failover, and change nothing.
     Audit,
-    /// An event named these instances: look, and move if the holder has failed.
+    /// An event named these instances. Read EC2, and move if the holder has failed.
     Look {
-        /// The instances that the event names, each once. None: an alarm that is about no instance in particular.
+        /// The instances that the event names, each once. Empty: an alarm that names no instance.
         instances: Vec<InstanceId>,
-        /// Whether the event claims that they fail. If EC2 does not agree, it is asked again for a bounded time.
+        /// Whether the event claims that they fail. If EC2 disagrees, the run reads EC2 again for a limited time.
         reported_failing: bool,
     },
-    /// EC2 is going to take this Spot Instance away.
+    /// EC2 is reclaiming this Spot Instance.
     Evacuate {
         /// The Spot Instance.
         instance: InstanceId,
-        /// After this moment the warning has come true or was withdrawn, and means nothing anymore.
+        /// At this time, the warning has come true or was withdrawn, and means nothing anymore.
         until: DateTime<Utc>,
     },
-    /// An operator wants the interface on another member, whatever the holder's state.
+    /// An operator wants the interface on another member, in whatever state the holder is.
     Failover {
-        /// The member that shall have it; `None`: the most preferred standby.
+        /// The member that gets it; `None`: the most preferred standby.
         to: Option<InstanceId>,
     },
-    /// An operator does maintenance: for a while nothing is to be changed.
+    /// An operator pauses the function for maintenance.
     Pause {
-        /// Until when; `None`: as long as usual.
+        /// The end of the pause; `None`: after the default duration.
         until: Option<End>,
     },
-    /// The operator is done.
+    /// An operator ends the pause.
     Resume,
 }
 
 impl Intent {
-    /// Whether a person asked for a move. Only that takes the interface from a healthy holder, and it is never limited.
+    /// Whether an operator asked for a move. Only that takes the interface from a healthy holder, and it is never
+    /// limited.
     pub fn is_operators_failover(&self) -> bool {
         matches!(self, Self::Failover { .. })
     }
@@ -113,7 +114,7 @@ impl Intent {
         matches!(self, Self::Reconcile)
     }
 
-    /// The instances that this is about; empty: about the token server as a whole.
+    /// The instances that the request is about; empty: it is about the token server as a whole.
     pub(crate) fn instances(&self) -> &[InstanceId] {
         match self {
             Self::Look { instances, .. } => instances,
@@ -123,46 +124,46 @@ impl Intent {
     }
 }
 
-/// An understood document.
+/// A document that the function understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// What started the invocation.
     pub trigger: Trigger,
-    /// What it asks for.
+    /// What the document asks for.
     pub intent: Intent,
-    /// Answer what would be done, and change nothing.
+    /// Whether the function only answers what it would do, and changes nothing.
     pub dry_run: bool,
 }
 
 impl Request {
-    /// What AWS Health announces, and for which instances, if that is what the event is about.
+    /// What AWS Health announces and for which instances; `None`: the event announces nothing.
     pub fn announced(&self) -> Option<(Announced, &[InstanceId])> {
         let code = self.trigger.state.as_deref().filter(|_| self.trigger.kind == TriggerKind::Health)?;
         Some((Announced::from_type_code(code), self.intent.instances()))
     }
 }
 
-/// What AWS is going to do to an instance. None of it is a reason to move anything: the instance runs.
+/// What AWS will do to an instance. None of these is a reason to move: the instance runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announced {
-    /// Its hardware is retired; the instance is stopped, or terminated if its root volume is an instance store.
+    /// AWS retires its hardware. The instance is stopped, or terminated if its root volume is an instance store.
     Retirement,
-    /// It is terminated.
+    /// AWS terminates it.
     Termination,
-    /// It is stopped.
+    /// AWS stops it.
     Stop,
-    /// It, or its host, is rebooted.
+    /// AWS reboots it or its host.
     Reboot,
-    /// It loses its power for a short time and is rebooted.
+    /// It loses power for a short time and is rebooted.
     PowerMaintenance,
     /// It loses its network for a short time.
     NetworkMaintenance,
-    /// Some other change.
+    /// Another change.
     Change,
 }
 
 impl Announced {
-    /// Sorts the event type codes of AWS Health by the word that they have for what happens. AWS publishes no list of them.
+    /// Sorts the event type codes of AWS Health by the word for the change in them. AWS publishes no list of the codes.
     /// Source: EC2 User Guide, "Types of scheduled events"; AWS Health User Guide, samples of events.
     pub fn from_type_code(code: &str) -> Self {
         let words = [
@@ -200,18 +201,18 @@ impl Announced {
     }
 }
 
-/// What [`parse`] made of a document.
+/// The result of [`parse`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
-    /// Something to act upon.
+    /// A request to act on.
     Request(Request),
-    /// Nothing to act upon. Sending it again would not help, so it is no error.
+    /// A document that the function does not act on. Sending it again would not help, so it is not an error.
     Ignored {
         /// What started the invocation.
         trigger: Trigger,
         /// Why it is ignored.
         reason: IgnoredReason,
-        /// The same for a person.
+        /// The reason for people.
         detail: String,
     },
 }
@@ -222,13 +223,13 @@ pub enum Parsed {
 pub enum IgnoredReason {
     /// Neither an EventBridge document nor an operator's request.
     UnknownDocument,
-    /// An EventBridge document of a source and type that is none of ours.
+    /// An EventBridge document of a source and type that the function does not handle.
     UnknownEvent,
-    /// An EventBridge document of ours that lacks what it must have.
+    /// An EventBridge document of a type that the function handles, without a required field.
     MalformedEvent,
-    /// An event that an archive replays: it tells of the past.
+    /// An event that an archive replays. It describes the past.
     ReplayedEvent,
-    /// An alarm that does not say ALARM, or a Health event that announces nothing, or that is over.
+    /// An alarm that is not in the state ALARM, or a Health event that announces nothing or is over.
     NothingToDo,
 }
 
@@ -245,7 +246,7 @@ impl IgnoredReason {
     }
 }
 
-/// A malformed request of an operator.
+/// A malformed request from an operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{problem}; accepted requests are {{\"action\":\"reconcile\"}}, {{\"action\":\"audit\"}}, {{\"action\":\"plan\"}}, \

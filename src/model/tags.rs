@@ -1,15 +1,15 @@
-//! The tags on the license interface in which the function remembers, and what EC2 allows in them.
+//! The tags on the license interface in which the function remembers things, and what EC2 allows in them.
 
-/// The namespace of all tags that are read and written here.
+/// The namespace of all tags that the function reads and writes.
 pub const NAMESPACE: &str = "token-failover:";
 
 /// The tag with the times of the automatic moves.
 pub const MOVES: &str = "token-failover:moves";
 
-/// The tag with the members that could not be started.
+/// The tag with the members that EC2 could not start.
 pub const NOT_STARTED: &str = "token-failover:not-started";
 
-/// The tag with the problem that was mailed last: a refusal, or anything else that is not a success.
+/// The tag with the problem that was mailed last: a refusal, or any other outcome that is not a success.
 pub const REFUSED: &str = "token-failover:refused";
 
 /// The tag with the digest of the findings of the audit that was published last.
@@ -18,7 +18,7 @@ pub const AUDITED: &str = "token-failover:audited";
 /// The tag with the pause: see [`crate::pause`].
 pub const PAUSED: &str = "token-failover:paused";
 
-/// The tag with what was mailed of the pause.
+/// The tag with what was mailed about the pause.
 pub const PAUSED_TOLD: &str = "token-failover:paused-told";
 
 /// The tag with the announcements that were published.
@@ -27,10 +27,10 @@ pub const ANNOUNCED: &str = "token-failover:announced";
 /// The tag with the limits of instance types.
 pub const LIMITS: &str = "token-failover:limits";
 
-/// The most characters of a tag's value. Source: EC2 User Guide, "Tag restrictions".
+/// The maximum number of characters in a tag's value. Source: EC2 User Guide, "Tag restrictions".
 pub(crate) const LONGEST_VALUE: usize = 256;
 
-/// Makes a text fit for a tag's value.
+/// Makes a string fit for a tag's value.
 pub fn tag_value(text: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c);
     text.chars().map(|c| if allowed(c) { c } else { '_' }).take(LONGEST_VALUE).collect()

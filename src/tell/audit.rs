@@ -59,7 +59,7 @@ fn in_words(traffic: Traffic) -> String {
     }
 }
 
-/// The summary of an audit that found so much.
+/// The summary of an audit.
 pub(crate) fn summary(found: Tally, viable: usize, standbys: usize) -> String {
     let ready = format!("{viable} of {standbys} standbys can take the interface");
     match found {

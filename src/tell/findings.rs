@@ -1,6 +1,6 @@
 //! What an operator should know: each finding says what it is about and what to do.
 //!
-//! The codes are part of the contract. A remedy can be followed as it stands: a command to paste, or one plain step.
+//! The codes are part of the contract. A remedy can be followed as it is: a command to paste, or one plain step.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -25,13 +25,13 @@ use crate::model::request::Announced;
 pub(crate) const HOW_TO_END_IT: &str =
     "End the pause:\ntoken-failover resume\nOr invoke the function with {\"action\":\"resume\"}.";
 
-/// So many findings of one kind are enough for a person, and keep every report within what SNS takes.
+/// The maximum number of findings of one kind. It is enough for a person, and keeps every report within SNS's limit.
 const MAX_OF_A_KIND: usize = 10;
 
-/// Where all of a report is that does not fit into a message.
+/// Where an operator finds a report that does not fit into a message.
 const WHOLE_REPORT: &str = "The whole report is in the function's log, in the line of type report.";
 
-/// Writes findings in the words of one configuration.
+/// Writes findings for one configuration.
 #[derive(Debug, Clone, Copy)]
 pub struct Advisor<'a> {
     config: &'a Config,
@@ -62,7 +62,7 @@ impl<'a> Advisor<'a> {
         ))
     }
 
-    /// The findings of a refusal: the reason first, then what stands in each standby's way.
+    /// The findings of a refusal: the reason first, then the obstacle of each standby.
     pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
         let mut findings = vec![self.refused(refusal)];
         if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
@@ -223,7 +223,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// What stands in a standby's way.
+    /// The obstacle of a standby.
     pub fn standby(&self, id: &InstanceId, obstacle: &Obstacle) -> Finding {
         let interface = &self.config.interface_id;
         let remedy = match obstacle {
@@ -280,7 +280,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// A change that did not succeed, and what that means.
+    /// A change that did not succeed, and its consequence.
     pub fn call_failed(
         &self,
         code: FindingCode,
@@ -304,7 +304,7 @@ impl<'a> Advisor<'a> {
         Finding::new(code, resource, format!("{consequence} {error}."), remedy.to_owned())
     }
 
-    /// Nobody watches.
+    /// The function is paused.
     pub fn paused(&self, pause: &Pause) -> Finding {
         let message = format!(
             "token-failover is paused until {}. Until then it does not move the interface, start a member or repair anything \
@@ -314,7 +314,7 @@ impl<'a> Advisor<'a> {
         Finding::new(FindingCode::Paused, &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
     }
 
-    /// The interface is attached to nothing, and nothing could be done about it.
+    /// The interface is attached to nothing, and the run could not change that.
     pub fn attached_to_nothing(&self, standbys: &[Standby]) -> Finding {
         let interface = &self.config.interface_id;
         let viable = standbys.iter().find(|standby| standby.verdict.is_viable()).map(|standby| &standby.instance_id);
@@ -333,7 +333,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The interface went back to where it came from.
+    /// The interface went back to its former holder.
     pub fn returned(&self, to: &InstanceId) -> Finding {
         Finding::new(
             FindingCode::ReturnedToFormerHolder,
@@ -357,7 +357,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The holder is stopped, nobody else could take the interface, and EC2 could not start the holder.
+    /// The holder is stopped, no standby could take the interface, and EC2 could not start the holder.
     pub fn holder_not_started(&self, holder: &InstanceId) -> Finding {
         Finding::new(
             FindingCode::HolderNotStarted,
@@ -374,7 +374,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// EC2 takes long to attach the interface.
+    /// EC2 is attaching the interface slowly.
     pub fn still_attaching(&self, to: &InstanceId) -> Finding {
         let interface = &self.config.interface_id;
         Finding::new(
@@ -411,7 +411,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The instance that has the interface fails already.
+    /// The instance that has the interface has failed already.
     pub fn holder_failed(&self, attachment: &Attachment) -> Finding {
         let holder = attachment.instance_id.as_ref().map_or_else(|| "Its holder".to_owned(), ToString::to_string);
         Finding::new(
@@ -422,7 +422,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The instance can have no further interface.
+    /// The instance has no room for another interface.
     pub fn standby_without_room(&self, instance: &Instance, limit: u32) -> Finding {
         let (id, kind) = (&instance.id, &instance.instance_type);
         Finding::new(
@@ -477,7 +477,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// EC2 may bring members back by itself.
+    /// EC2 may recover members automatically.
     pub fn auto_recovery(&self, members: &[InstanceId]) -> Finding {
         let commands: Vec<String> = members
             .iter()
@@ -502,7 +502,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Members can be terminated by mistake.
+    /// Termination protection is off for members.
     pub fn termination_protection(&self, members: &[InstanceId]) -> Finding {
         let commands: Vec<String> = members
             .iter()
@@ -518,7 +518,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The interface does not check source and destination.
+    /// The source/destination check of the interface is off.
     pub fn source_dest_check(&self, interface: &NetworkInterfaceId) -> Finding {
         Finding::new(
             FindingCode::SourceDestCheck,
@@ -531,7 +531,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The public address leads nowhere.
+    /// The subnet has no route to the internet, so the public address is not reachable.
     pub fn no_internet_gateway(&self, subnet: &str) -> Finding {
         Finding::new(
             FindingCode::NoInternetGateway,
@@ -550,7 +550,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The network ACL keeps clients away.
+    /// The network ACL blocks clients.
     pub fn acl_blocks(&self, subnet: &str, traffic: &str) -> Finding {
         Finding::new(
             FindingCode::NetworkAclBlocks,
@@ -560,7 +560,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The network ACL lets some answers pass, and others not.
+    /// The network ACL blocks some answers.
     pub fn acl_blocks_some_answers(&self, subnet: &str, range: &str) -> Finding {
         Finding::new(
             FindingCode::NetworkAclBlocksSomeAnswers,
@@ -604,7 +604,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Nobody would get a report: none of the subscriptions is confirmed.
+    /// No report would reach a person: the topic has no confirmed subscription.
     pub fn nobody_subscribed(&self, subscriptions: &[Subscription]) -> Finding {
         let topic = &self.config.topic;
         let is_pending = subscriptions.iter().any(|one| one.standing == Standing::Pending);
@@ -684,7 +684,7 @@ impl<'a> Advisor<'a> {
         })
     }
 
-    /// AWS has announced to do something to an instance, under this event type code.
+    /// AWS has announced a change to an instance, under this event type code.
     pub fn announcement(
         &self,
         what: Announced,
@@ -735,7 +735,7 @@ impl<'a> Advisor<'a> {
         Finding::new(what.finding_code(), instance, message, remedy.trim().to_owned())
     }
 
-    /// The standby was started and was not yet running when the run had to answer.
+    /// The standby was started, and did not run yet when the run had to answer.
     pub fn still_starting(&self, standby: &InstanceId) -> Finding {
         Finding::new(
             FindingCode::StandbyStillStarting,
@@ -750,7 +750,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The debt could not be written down before the change.
+    /// The pending report could not be written before the change.
     pub fn mark_not_written(&self, error: &CallError) -> Finding {
         self.call_failed(
             FindingCode::MarkNotWritten,
@@ -761,7 +761,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// The debt could not be removed after the report was published.
+    /// The pending report could not be removed after it was published.
     pub fn mark_not_removed(&self, error: &CallError) -> Finding {
         self.call_failed(
             FindingCode::MarkNotRemoved,
@@ -781,7 +781,8 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Ports of the token server do not answer; `None`: none of them was found so. From outside of the VPC that is a hint.
+    /// Ports of the token server do not answer; `None`: no such port was found. From outside the VPC, the finding is
+    /// only a hint.
     pub fn ports_not_answering(
         &self,
         holder: &InstanceId,
@@ -813,7 +814,7 @@ impl<'a> Advisor<'a> {
         Some(if is_inside { finding } else { finding.as_severe_as(Severity::Warning) })
     }
 
-    /// The token server was told to wake, and that did not come to a good end. `answers`: its ports do, all the same.
+    /// The activation failed or has no result yet; `None`: it succeeded. `answers`: the ports answer anyway.
     pub fn activation(&self, record: &ActivationRecord, answers: bool) -> Option<Finding> {
         let ActivationRecord { document, instance_id, command_id, error, .. } = record;
         let why = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
@@ -863,7 +864,7 @@ impl<'a> Advisor<'a> {
         }
     }
 
-    /// The document that wakes a token server does not exist.
+    /// The document that activates a token server does not exist.
     pub fn activation_document_missing(&self, activation: &Activation) -> Finding {
         let document = &activation.document;
         Finding::new(
@@ -879,7 +880,7 @@ impl<'a> Advisor<'a> {
         )
     }
 
-    /// Systems Manager does not hear from the agent on a member that runs.
+    /// Systems Manager does not hear from the agent on a running member.
     pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
         let finding = Finding::new(
             FindingCode::MemberNotManaged,
@@ -899,7 +900,7 @@ impl<'a> Advisor<'a> {
                 )
             ),
         );
-        // It serves now. What it serves after the interface came back to it is another night's concern.
+        // The holder serves now. The activation matters only if the interface comes back to it later.
         if is_holder { finding.as_severe_as(Severity::Warning) } else { finding }
     }
 
@@ -941,7 +942,7 @@ impl<'a> Advisor<'a> {
         ))
     }
 
-    // Longer than others: one arm for each place where the address can be.
+    // The length is justified: one arm for each place where the address can be.
     fn elastic_ip(&self, interface: &NetworkInterface, address: &CheckedAddress) -> Option<Finding> {
         let associate = |allocation: &AllocationId| {
             self.command(&format!(

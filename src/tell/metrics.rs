@@ -1,7 +1,7 @@
-//! What CloudWatch counts: one line in the embedded metric format for each invocation. Pure.
+//! The metrics for CloudWatch: one line in the embedded metric format for each invocation. Pure.
 //!
-//! The line is one JSON object with `_aws` at its root, as the format demands, and a level, so that Lambda's JSON log format
-//! passes it on at INFO and below. Source: CloudWatch User Guide, "Specification: Embedded metric format".
+//! The line is one JSON object with `_aws` at its root, as the format requires. It has a level, so that Lambda's JSON
+//! log format passes it on at INFO and below. Source: CloudWatch User Guide, "Specification: Embedded metric format".
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ pub const NAMESPACE: &str = "TokenFailover";
 /// The one dimension: the token server's name.
 pub const DIMENSION: &str = "TokenServer";
 
-/// Every metric there is, with its unit.
+/// All metrics, with their units.
 pub const METRICS: [(&str, &str); 8] = [
     ("Moves", "Count"),
     ("MoveDuration", "Milliseconds"),
@@ -29,10 +29,10 @@ pub const METRICS: [(&str, &str); 8] = [
     ("Paused", "Count"),
 ];
 
-/// The reasons of a report by which a move was tried and did not succeed.
+/// The reasons of a report that mean that a move was tried and did not succeed.
 const FAILED_MOVES: [Reason; 3] = [Reason::ReturnedToFormerHolder, Reason::StandbyNotStarted, Reason::HolderNotStarted];
 
-/// The line for an invocation that was received and answered at these times. `None`: there is nothing to count.
+/// The line for an invocation that was received and answered at these times; `None`: there is nothing to count.
 pub fn line(
     token_server: &str,
     received_at: DateTime<Utc>,
@@ -70,12 +70,12 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
     if let Some(time) = report.trigger.time {
         put("EventAge", json!((received_at - time).num_milliseconds().max(0)));
     }
-    // What only would be done, and what was not looked at, is not counted.
+    // Planned actions, and reports of runs that did not read the interface, are not counted.
     if report.outcome == Outcome::Planned || !report.has_looked() {
         return values;
     }
     put("Moves", json!(u8::from(report.outcome == Outcome::Moved)));
-    // The report of a problem's end has the problem's reason.
+    // The report of a problem's end has the reason of the problem.
     let has_failed = report.outcome == Outcome::Failed && FAILED_MOVES.iter().any(|reason| report.reason == *reason);
     put("FailedMoves", json!(u8::from(has_failed)));
     put("Refusals", json!(u8::from(report.outcome == Outcome::Refused)));
@@ -95,7 +95,7 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
 
 fn of_failure(failure: &Failure) -> Map<String, Value> {
     let mut values = Map::new();
-    // Whoever ran out of time over a look, as an audit may, has moved nothing and failed to move nothing.
+    // An invocation that timed out while reading, as an audit may, has not failed to move the interface.
     if matches!(failure, Failure::InterfaceNotAttached { .. } | Failure::DeadlineReached { amid: Amid::Move, .. }) {
         values.insert("FailedMoves".to_owned(), json!(1));
     }

@@ -1,4 +1,4 @@
-//! The words: findings, summaries, the notification, and what CloudWatch counts. They are pure, and decide nothing but words.
+//! The words: findings, summaries, the notification, and metrics. They are pure, and decide only the wording.
 
 pub mod audit;
 pub mod findings;

@@ -1,4 +1,4 @@
-//! The notification: the mail that a person reads at night, and the JSON that a program reads.
+//! The notification: the mail that an operator reads at night, and the JSON that a program reads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -30,24 +30,24 @@ impl Notification {
             group_id: config.interface_id.to_string(),
             deduplication_id: deduplication_id(&format!("{run}-{}-{}", report.outcome, report.reason)),
         });
-        // Each attribute counts with its name, its type and its value.
+        // SNS counts the name, the type and the value of each attribute.
         let counted = attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len());
         let message = fitting(Advisor::new(config), report, &subject, LARGEST - counted.sum::<usize>());
         Self { subject, message, attributes, fifo }
     }
 }
 
-/// What a message may have at most, in bytes, with its attributes and the texts of all protocols.
-/// Source: SNS API Reference, *Publish*: "the maximum is 262,144 bytes".
+/// The maximum size of a message in bytes, with its attributes and the messages for all protocols. Source: SNS API
+/// Reference, *Publish*: "the maximum is 262,144 bytes".
 const LARGEST: usize = 256 * 1024;
 
-/// The most bytes of one text of a report that is too large.
+/// The maximum number of bytes of one string in a report that is too large.
 const LONGEST_TEXT: usize = 1000;
 
-/// So many steps of a report that is too large come before the findings.
+/// In a report that is too large, at most this many steps take precedence over findings.
 const FIRST_STEPS: usize = 100;
 
-/// The text for each protocol.
+/// The message for each protocol.
 fn message(report: &Report, subject: &str) -> String {
     let text = text(report);
     let document = json!(report).to_string();
@@ -63,8 +63,8 @@ fn message(report: &Report, subject: &str) -> String {
     message.to_string()
 }
 
-/// The message of as much of the report as there is room for: the worst findings, and the last steps. What is left out is
-/// counted.
+/// The message with as much of the report as there is room for: the worst findings and the last steps. It says how many
+/// it leaves out.
 fn fitting(advisor: Advisor<'_>, report: &Report, subject: &str, room: usize) -> String {
     let whole = message(report, subject);
     if whole.len() <= room {
@@ -73,14 +73,14 @@ fn fitting(advisor: Advisor<'_>, report: &Report, subject: &str, room: usize) ->
     let clipped = clipped(report);
     let of = |findings: usize, steps: usize| message(&shortened(advisor, &clipped, findings, steps), subject);
     let fits = |findings: usize, steps: usize| of(findings, steps).len() <= room;
-    let steps = most(clipped.steps.len().min(FIRST_STEPS), |steps| fits(0, steps));
-    let findings = most(clipped.findings.len(), |findings| fits(findings, steps));
-    let steps = most(clipped.steps.len(), |steps| fits(findings, steps)).max(steps);
+    let steps = largest(clipped.steps.len().min(FIRST_STEPS), |steps| fits(0, steps));
+    let findings = largest(clipped.findings.len(), |findings| fits(findings, steps));
+    let steps = largest(clipped.steps.len(), |steps| fits(findings, steps)).max(steps);
     of(findings, steps)
 }
 
-/// The largest number up to this one that fits; 0 if none does.
-fn most(of: usize, fits: impl Fn(usize) -> bool) -> usize {
+/// The largest number up to `of` that fits; 0 if no number fits.
+fn largest(of: usize, fits: impl Fn(usize) -> bool) -> usize {
     let (mut least, mut most) = (0, of);
     while least < most {
         let middle = (least + most).div_ceil(2);
@@ -93,7 +93,7 @@ fn most(of: usize, fits: impl Fn(usize) -> bool) -> usize {
     least
 }
 
-/// The report with its worst findings first, and without the end of every text that is far too long.
+/// The report with its worst findings first and with every overlong string cut.
 fn clipped(report: &Report) -> Report {
     let clip = |text: &mut String| {
         if text.len() > LONGEST_TEXT {
@@ -116,7 +116,7 @@ fn clipped(report: &Report) -> Report {
     report
 }
 
-/// The report with so many of its first findings and of its last steps.
+/// The report with this many of its first findings and of its last steps.
 fn shortened(advisor: Advisor<'_>, report: &Report, findings: usize, steps: usize) -> Report {
     let (kept, left_out) = report.findings.split_at(findings);
     let earlier = report.steps.len() - steps;
@@ -127,7 +127,7 @@ fn shortened(advisor: Advisor<'_>, report: &Report, findings: usize, steps: usiz
     Report { findings, steps, ..report.clone() }
 }
 
-/// An id of at most 128 letters, digits and punctuation marks. What is too long is told apart by a digest.
+/// An id of at most 128 letters, digits and punctuation marks. An id that is too long gets a digest to stay unique.
 /// Source: SNS API Reference, *Publish*, `MessageDeduplicationId`.
 fn deduplication_id(name: &str) -> String {
     if name.len() <= 128 {
@@ -136,8 +136,8 @@ fn deduplication_id(name: &str) -> String {
     Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Outcome, name and hostid in one line. On a phone it may be all that is seen, so it says if the server does not work in
-/// spite of what was done.
+/// Outcome, name and hostid in one line. A phone may show nothing else, so the line also says if the server does not
+/// work in spite of the function's work.
 fn subject(report: &Report) -> String {
     let server = &report.token_server;
     let outcome = headline(report);
@@ -160,27 +160,27 @@ fn headline(report: &Report) -> String {
     outcome.to_uppercase()
 }
 
-/// The interface's hostid or, where the interface could not be read, the one that the license is known to name.
+/// The interface's hostid or, if the interface could not be read, the hostid that the license names.
 fn hostid(report: &Report) -> String {
     let server = &report.token_server;
     server.hostid.clone().or_else(|| server.licensed_hostid.clone()).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// Makes a text printable ASCII of limited length.
+/// Makes a string printable ASCII of limited length.
 fn ascii(text: &str, instead: char, most: usize) -> String {
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { instead }).take(most).collect()
 }
 
-/// The text for people, in the order in which a person needs it.
+/// The mail for people, in the order in which they need it.
 pub fn text(report: &Report) -> String {
     let mut text = String::new();
-    // Writing to a String cannot fail, so the results of write! carry nothing.
+    // Writing to a String cannot fail, so the results of write! are ignored.
     let _ = write!(text, "{}: {}\n\n{}\n\n", headline(report), report.token_server.name, report.summary);
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     if let Some(pause) = &report.pause {
         let until = pause.in_words();
         let _ = writeln!(text, "PAUSED until {until}: only an operator's failover changes anything.");
-        // An audit has a finding that says it.
+        // The finding of an audit says it already.
         if report.findings.iter().all(|finding| finding.remedy != HOW_TO_END_IT) {
             let _ = writeln!(text, "{HOW_TO_END_IT}");
         }
@@ -282,7 +282,7 @@ fn write_checks(text: &mut String, report: &Report) {
     }
 }
 
-/// Each port with how it answered, and in what time.
+/// Each port with its answer and the time that it took.
 pub fn ports(probes: &[Probe]) -> String {
     let one = |probe: &Probe| match &probe.error {
         None => format!("{} in {} ms", probe.port, probe.duration_ms),
@@ -305,7 +305,7 @@ fn write_findings<'a>(text: &mut String, findings: &'a [Finding], commands: &mut
             Severity::Info => "Info",
         };
         let remedy = once(&finding.remedy, commands);
-        // A command gets a line of its own, so that it can be copied as it stands.
+        // A command gets its own line, so that it can be copied as it is.
         let gap = if is_command(&remedy) { "\n  " } else { " " };
         let remedy = remedy.replace('\n', "\n  ");
         let _ = write!(text, "- {severity}: {} [{}]\n  To do:{gap}{remedy}\n", finding.message, finding.code);
@@ -316,7 +316,7 @@ fn is_command(line: &str) -> bool {
     line.starts_with("aws ") || line.starts_with("token-failover ")
 }
 
-/// The remedy, with a reference in the place of each command that an earlier finding gives. `commands`: what they give.
+/// The remedy, with a reference instead of each command that an earlier finding gives. `commands`: the commands so far.
 fn once<'a>(remedy: &'a str, commands: &mut BTreeSet<&'a str>) -> String {
     let line = |line: &'a str| {
         if !is_command(line) || commands.insert(line) {
@@ -347,7 +347,7 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
         };
         say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
     }
-    // One line each, and not a page of JSON.
+    // One line each, instead of a page of JSON.
     let describe = format!(
         "aws ec2 describe-network-interfaces --network-interface-ids {} --query \
          'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",

@@ -16,7 +16,7 @@ use crate::model::report::Movement;
 use crate::model::request::{Announced, Intent};
 use crate::model::tags::PAUSED;
 
-/// What the pause keeps from being done, in words.
+/// What the pause holds back, in words.
 pub(crate) fn held_back(config: &Config, observation: &Observation) -> String {
     let until = of(observation).map_or_else(String::new, |pause| format!(" until {}", pause.in_words()));
     let without = match unpaused(config, observation, &Intent::Reconcile, Duration::MAX).decision {
@@ -44,7 +44,7 @@ pub(crate) fn place(instance: Option<&InstanceId>) -> String {
     instance.map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
 
-/// Why nothing was done.
+/// The sentence for a run that moved nothing.
 pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
     let holder = place(holder);
     match reason {
@@ -65,7 +65,7 @@ pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
                 "The event says that {holder} failed, but EC2, asked repeatedly, says that it is running. Nothing was done."
             )
         }
-        // The pause has words of its own.
+        // The pause has its own sentences.
         KeepReason::Paused => String::new(),
         KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. Nothing had to be done."),
         KeepReason::InterfaceArriving => {
@@ -74,7 +74,7 @@ pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
     }
 }
 
-/// That the interface moved.
+/// The sentence for a move.
 pub(crate) fn moved(movement: &Movement, cause: MoveCause) -> String {
     let took = match movement.duration_ms.unwrap_or_default() {
         0..100 => "under 0.1 s".to_owned(),
@@ -84,17 +84,17 @@ pub(crate) fn moved(movement: &Movement, cause: MoveCause) -> String {
     format!("The license interface moved from {from} to {} in {took}, because {}.", movement.to, cause.in_words())
 }
 
-/// That another run moved it.
+/// The sentence for a move that another run made.
 pub(crate) fn moved_by_another_run(to: &InstanceId) -> String {
     format!("Another run attached the interface to {to} at the same time. That run reports the move.")
 }
 
-/// That a move was refused.
+/// The sentence for a refused move.
 pub(crate) fn refused(refusal: &Refusal) -> String {
     format!("The interface was not moved: {}.", refusal.in_words())
 }
 
-/// That an instance was started in place. `holder` is the instance that has the interface now.
+/// The sentence for a start in place. `holder` is the instance that has the interface now.
 pub fn started(instance: &InstanceId, holder: Option<&InstanceId>) -> String {
     let because = "was started in place because it was stopped and no standby was ready to take the interface";
     if holder == Some(instance) {
@@ -109,7 +109,7 @@ pub fn started(instance: &InstanceId, holder: Option<&InstanceId>) -> String {
     )
 }
 
-/// That EC2 has not completed an attach.
+/// The sentence for an attach that EC2 has not completed.
 pub(crate) fn arriving(to: &InstanceId) -> String {
     format!(
         "EC2 accepted the request to attach the license interface to {to} and is still attaching it. The next run continues \
@@ -117,7 +117,7 @@ pub(crate) fn arriving(to: &InstanceId) -> String {
     )
 }
 
-/// What came of a change that another run has left to report.
+/// The sentences for a change that another run has left to report.
 pub fn due(due: &Due, came_to: &DueOutcome) -> String {
     let started = due.report.started.map(|started| started.format(" at %Y-%m-%d %H:%M:%S UTC").to_string());
     let when = started.unwrap_or_default();
@@ -154,7 +154,7 @@ pub fn due(due: &Due, came_to: &DueOutcome) -> String {
     }
 }
 
-/// What AWS has announced to do to these members.
+/// The sentence for a change to these members that AWS has announced.
 pub(crate) fn announced(what: Announced, members: &[InstanceId]) -> String {
     let members: Vec<&str> = members.iter().map(InstanceId::as_str).collect();
     let members = members.join(", ");
@@ -170,7 +170,7 @@ pub(crate) fn announced(what: Announced, members: &[InstanceId]) -> String {
     format!("{announced}. Nothing was moved.")
 }
 
-/// The news of a pause.
+/// The sentences for news about a pause.
 pub fn news(news: &News) -> String {
     let until = news.pause.as_ref().map(Pause::in_words).unwrap_or_default();
     match news.kind {
@@ -193,7 +193,7 @@ pub fn news(news: &News) -> String {
     }
 }
 
-/// A report's summary with what was decided of problems.
+/// A report's summary with the decision about problems.
 pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
     use problem::Decision;
     match decision {
@@ -210,7 +210,7 @@ pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
     }
 }
 
-/// `, since 2026-11-11 21:29:54 UTC`, where that is known.
+/// `, since 2026-11-11 21:29:54 UTC`; empty if the time is not known.
 fn since(over: &LastMail) -> String {
     over.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
 }

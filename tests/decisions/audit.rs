@@ -1,4 +1,4 @@
-//! What an audit finds: facts for what was read, all of them, in their order.
+//! The facts that an audit finds in EC2's answers, all of them, in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +22,8 @@ use token_failover::model::tags::PAUSED;
 use crate::standard;
 use crate::world::{Change as _, attach, attachment, denied, instance_id, now, pair, parsed, unreachable};
 
-/// All that an audit judges.
-struct World {
+/// Everything that an audit reads.
+struct Given {
     variables: Vec<(&'static str, &'static str)>,
     observation: Observation,
     action: Action,
@@ -31,8 +31,8 @@ struct World {
     readiness: Readiness,
 }
 
-/// The pair, which lacks nothing.
-fn ready() -> World {
+/// A pair without any problem.
+fn ready() -> Given {
     let observation = pair().with_instances(|instances| {
         for instance in instances {
             instance.recovers = false;
@@ -53,7 +53,7 @@ fn ready() -> World {
         activation: None,
     };
     let action = Action::Keep { reason: KeepReason::HolderHealthy };
-    World { variables: Vec::new(), observation, action, standby: Verdict::Running, readiness }
+    Given { variables: Vec::new(), observation, action, standby: Verdict::Running, readiness }
 }
 
 fn entry(number: i32, egress: bool, allow: bool) -> AclEntry {
@@ -68,25 +68,25 @@ fn may(answer: Reading<()>) -> Permission {
     Permission { change: Change::Attach(attach(STANDBY)), answer }
 }
 
-fn audit(change: impl FnOnce(&mut World)) -> Audit {
-    let mut world = ready();
-    change(&mut world);
-    let config = standard::config(&world.variables);
-    let standbys = [Standby { instance_id: parsed(STANDBY), verdict: world.standby }];
-    judge(&config, &world.observation, &world.action, &standbys, &world.readiness)
+fn audit(change: impl FnOnce(&mut Given)) -> Audit {
+    let mut given = ready();
+    change(&mut given);
+    let config = standard::config(&given.variables);
+    let standbys = [Standby { instance_id: parsed(STANDBY), verdict: given.standby }];
+    judge(&config, &given.observation, &given.action, &standbys, &given.readiness)
 }
 
-fn interface(world: &mut World) -> &mut NetworkInterface {
-    world.observation.interface.known_mut().and_then(Option::as_mut).expect("an interface")
+fn interface(given: &mut Given) -> &mut NetworkInterface {
+    given.observation.interface.known_mut().and_then(Option::as_mut).expect("an interface")
 }
 
 fn instance(id: &str) -> Instance {
     ready().observation.instance(&instance_id(id)).expect("a member").clone()
 }
 
-/// Exactly these facts, with a standby that could take the interface.
+/// The audit finds exactly these facts, and at least one viable standby.
 #[track_caller]
-fn found(facts: impl Into<Vec<Fact>>, change: impl FnOnce(&mut World)) {
+fn found(facts: impl Into<Vec<Fact>>, change: impl FnOnce(&mut Given)) {
     assert_eq!(audit(change), Audit { facts: facts.into(), viable: 1 });
 }
 
@@ -99,20 +99,20 @@ fn not_read(what: Unread) -> [Fact; 1] {
 }
 
 #[test]
-fn a_pair_that_lacks_nothing_has_no_fact() {
+fn an_audit_of_a_sound_pair_finds_no_fact() {
     found([], |_| {});
 }
 
 #[test]
-fn where_the_interface_is_comes_first() {
+fn the_place_of_the_interface_is_the_first_fact() {
     let refused = |refusal: &Refusal| [Fact::Refused(refusal.clone())];
     let standby = Standby { instance_id: parsed(STANDBY), verdict: Verdict::Running };
-    found([Fact::AttachedToNothing(vec![standby])], |world| {
-        interface(world).attachment = None;
+    found([Fact::AttachedToNothing(vec![standby])], |given| {
+        interface(given).attachment = None;
     });
     let non_member = Refusal::HeldByStranger { holder: Some(parsed(NON_MEMBER)), attachment_id: attachment().id };
-    found(refused(&non_member), |world| world.action = Action::Refuse(non_member.clone()));
-    found([Fact::HolderFailed(attachment())], |world| world.action = Action::Refuse(Refusal::NoViableStandby));
+    found(refused(&non_member), |given| given.action = Action::Refuse(non_member.clone()));
+    found([Fact::HolderFailed(attachment())], |given| given.action = Action::Refuse(Refusal::NoViableStandby));
 
     let mut first = attachment();
     first.device_index = 0;
@@ -121,20 +121,20 @@ fn where_the_interface_is_comes_first() {
         state: Some(InstanceState::Running),
         attachment_id: first.id.clone(),
     };
-    found(refused(&primary), |world| {
-        interface(world).attachment = Some(first);
+    found(refused(&primary), |given| {
+        interface(given).attachment = Some(first);
     });
 
-    let lost = audit(|world| world.observation.interface = Reading::Known(None));
-    assert_eq!(lost.facts, refused(&Refusal::InterfaceMissing), "the standbys and the network are judged by it");
+    let lost = audit(|given| given.observation.interface = Reading::Known(None));
+    assert_eq!(lost.facts, refused(&Refusal::InterfaceMissing), "without the interface, nothing else is reported");
 }
 
 #[test]
-fn a_pause_is_a_fact_and_one_that_is_over_is_none() {
+fn a_pause_is_a_fact_until_it_is_over() {
     let tag = |pause: &Pause| {
         let (key, value) = (PAUSED.to_owned(), pause.value());
-        move |world: &mut World| {
-            interface(world).tags.insert(key, value);
+        move |given: &mut Given| {
+            interface(given).tags.insert(key, value);
         }
     };
     let pause = Pause::new(parsed("2026-11-11T23:00:00Z"), now(), Some("new disks"));
@@ -143,77 +143,77 @@ fn a_pause_is_a_fact_and_one_that_is_over_is_none() {
 }
 
 #[test]
-fn what_stands_in_a_standbys_way_comes_after_that_none_is_viable() {
+fn the_obstacles_of_standbys_come_after_the_fact_that_no_standby_is_viable() {
     let not_viable = |obstacle: Obstacle| Fact::StandbyNotViable(parsed(STANDBY), obstacle);
     let none = |facts: Vec<Fact>| Audit { facts, viable: 0 };
-    let impaired = audit(|world| world.standby = Verdict::NotViable(Obstacle::Impaired));
+    let impaired = audit(|given| given.standby = Verdict::NotViable(Obstacle::Impaired));
     assert_eq!(impaired, none(vec![Fact::NoViableStandby, not_viable(Obstacle::Impaired)]));
 
-    let crowd = |world: &mut World| {
+    let fill = |given: &mut Given| {
         let limit = InterfaceLimits { total: 1, first_card: 1 };
-        world.readiness.interface_limits = Reading::Known(BTreeMap::from([("t3.small".to_owned(), limit)]));
+        given.readiness.interface_limits = Reading::Known(BTreeMap::from([("t3.small".to_owned(), limit)]));
     };
     let without_room = Fact::StandbyWithoutRoom(instance(STANDBY), 1);
-    assert_eq!(audit(crowd), none(vec![Fact::NoViableStandby, without_room.clone()]));
+    assert_eq!(audit(fill), none(vec![Fact::NoViableStandby, without_room.clone()]));
     let no_room = Obstacle::NoRoom { instance_type: "t3.small".to_owned(), limit: 1 };
-    let known = audit(|world| {
-        crowd(world);
-        world.standby = Verdict::NotViable(no_room.clone());
+    let known = audit(|given| {
+        fill(given);
+        given.standby = Verdict::NotViable(no_room.clone());
     });
     assert_eq!(known, none(vec![Fact::NoViableStandby, without_room]), "the same obstacle is told once");
-    let remembered = audit(|world| world.standby = Verdict::NotViable(no_room.clone()));
+    let remembered = audit(|given| given.standby = Verdict::NotViable(no_room.clone()));
     assert_eq!(remembered, none(vec![Fact::NoViableStandby, not_viable(no_room)]));
 }
 
 #[test]
-fn what_is_good_to_know_of_members_names_them_together() {
+fn one_fact_names_all_members_that_it_applies_to() {
     let both = || vec![parsed(HOLDER), parsed(STANDBY)];
-    found([Fact::SameSubnet(both()), Fact::AutoRecovery(both())], |world| world.observation = pair());
-    found([Fact::Unprotected(both())], |world| {
-        world.readiness.protected.values_mut().for_each(|protected| *protected = Reading::Known(false));
+    found([Fact::SameSubnet(both()), Fact::AutoRecovery(both())], |given| given.observation = pair());
+    found([Fact::Unprotected(both())], |given| {
+        given.readiness.protected.values_mut().for_each(|protected| *protected = Reading::Known(false));
     });
-    found([], |world| {
+    found([], |given| {
         let error = CallError { meaning: Meaning::NotFound, ..unreachable("ec2:Describe") };
-        world.readiness.protected.insert(parsed(STANDBY), Reading::Unreadable(error));
+        given.readiness.protected.insert(parsed(STANDBY), Reading::Unreadable(error));
     });
-    found([Fact::UnknownInstanceType(instance(HOLDER))], |world| {
-        world.readiness.interface_limits = Reading::Known(BTreeMap::new())
+    found([Fact::UnknownInstanceType(instance(HOLDER))], |given| {
+        given.readiness.interface_limits = Reading::Known(BTreeMap::new())
     });
 }
 
 #[test]
-fn the_way_between_the_clients_and_the_interface_is_judged() {
+fn facts_about_the_network_between_clients_and_interface() {
     let subnet = || SUBNET.to_owned();
     let clients = parsed("10.0.0.0/16");
-    found([Fact::SourceDestCheckOff(parsed(INTERFACE))], |world| {
-        interface(world).source_dest_check = false;
+    found([Fact::SourceDestCheckOff(parsed(INTERFACE))], |given| {
+        interface(given).source_dest_check = false;
     });
-    let no_route = |world: &mut World| world.readiness.routes = Some(Reading::Known(Vec::new()));
+    let no_route = |given: &mut Given| given.readiness.routes = Some(Reading::Known(Vec::new()));
     found([Fact::NoInternetGateway(subnet())], no_route);
-    found([], |world| {
-        no_route(world);
-        world.variables.push(("TOKEN_SERVER_ALLOCATION_ID", "-"));
-        interface(world).association = None;
+    found([], |given| {
+        no_route(given);
+        given.variables.push(("TOKEN_SERVER_ALLOCATION_ID", "-"));
+        interface(given).association = None;
     });
-    let acl = |entries: Vec<AclEntry>| move |world: &mut World| world.readiness.acl = Some(Reading::Known(entries));
+    let acl = |entries: Vec<AclEntry>| move |given: &mut Given| given.readiness.acl = Some(Reading::Known(entries));
     let requests = Traffic::Requests(PortRange { first: 27007, last: 27008 }, clients);
     found([requests, Traffic::Answers(clients)].map(|traffic| Fact::AclBlocks(subnet(), traffic)), acl(Vec::new()));
     let some = AclEntry { tcp_ports: Some((1024, 2000)), ..entry(100, true, true) };
     found([Fact::AclBlocksSomeAnswers(subnet(), clients)], acl(vec![entry(100, false, true), some]));
-    let with_group = |world: &mut World| world.variables.push(("TOKEN_SERVER_CLIENTS", CLIENT_GROUP));
+    let with_group = |given: &mut Given| given.variables.push(("TOKEN_SERVER_CLIENTS", CLIENT_GROUP));
     found([Fact::ClientGroupMissing(parsed(CLIENT_GROUP))], with_group);
-    found([], |world| {
-        with_group(world);
-        world.readiness.client_groups = Reading::Known(BTreeSet::from([parsed(CLIENT_GROUP)]));
+    found([], |given| {
+        with_group(given);
+        given.readiness.client_groups = Reading::Known(BTreeSet::from([parsed(CLIENT_GROUP)]));
     });
 }
 
 #[test]
-fn whether_a_token_server_could_be_activated_is_judged_where_that_is_configured() {
+fn an_audit_checks_the_activation_if_one_is_configured() {
     let configure = |document, reachable: Reading<BTreeSet<_>>| {
-        move |world: &mut World| {
-            world.variables.push(("FAILOVER_ACTIVATION_DOCUMENT", DOCUMENT));
-            world.readiness.activation = Some(ActivationReadiness { document, reachable });
+        move |given: &mut Given| {
+            given.variables.push(("FAILOVER_ACTIVATION_DOCUMENT", DOCUMENT));
+            given.readiness.activation = Some(ActivationReadiness { document, reachable });
         }
     };
     let all = || Reading::Known(BTreeSet::from([parsed(HOLDER), parsed(STANDBY)]));
@@ -227,15 +227,15 @@ fn whether_a_token_server_could_be_activated_is_judged_where_that_is_configured(
     );
     found(not_read(Unread::ActivationDocument), configure(unread(), all()));
     found(not_read(Unread::Agents), configure(Reading::Known(true), unread()));
-    found([], |world| {
-        configure(Reading::Known(true), Reading::Known(BTreeSet::from([parsed(HOLDER)])))(world);
-        world.observation.instances.known_mut().expect("members")[1].state = InstanceState::Stopped;
+    found([], |given| {
+        configure(Reading::Known(true), Reading::Known(BTreeSet::from([parsed(HOLDER)])))(given);
+        given.observation.instances.known_mut().expect("members")[1].state = InstanceState::Stopped;
     });
 }
 
 #[test]
-fn whether_anyone_would_be_told_is_judged_by_the_subscriptions() {
-    let set = |subscriptions| move |world: &mut World| world.readiness.subscriptions = Reading::Known(subscriptions);
+fn an_audit_requires_a_confirmed_subscription() {
+    let set = |subscriptions| move |given: &mut Given| given.readiness.subscriptions = Reading::Known(subscriptions);
     let (confirmed, pending, deleted) = (
         subscription("ops@example.com", Standing::Confirmed),
         subscription("late@example.com", Standing::Pending),
@@ -250,32 +250,32 @@ fn whether_anyone_would_be_told_is_judged_by_the_subscriptions() {
 }
 
 #[test]
-fn what_could_not_be_read_is_a_fact_and_never_taken_for_fine() {
-    found(not_read(Unread::Room), |world| world.readiness.interface_limits = unread());
-    found(not_read(Unread::Routes), |world| world.readiness.routes = Some(unread()));
-    found(not_read(Unread::Acl), |world| world.readiness.acl = Some(unread()));
-    found(not_read(Unread::ClientGroups), |world| world.readiness.client_groups = unread());
-    found(not_read(Unread::Subscriptions), |world| world.readiness.subscriptions = unread());
-    found(not_read(Unread::Permissions), |world| world.readiness.permissions = vec![may(unread())]);
-    found(not_read(Unread::Protection), |world| {
-        world.readiness.protected.values_mut().for_each(|protected| *protected = unread());
+fn every_failed_read_is_a_fact() {
+    found(not_read(Unread::Room), |given| given.readiness.interface_limits = unread());
+    found(not_read(Unread::Routes), |given| given.readiness.routes = Some(unread()));
+    found(not_read(Unread::Acl), |given| given.readiness.acl = Some(unread()));
+    found(not_read(Unread::ClientGroups), |given| given.readiness.client_groups = unread());
+    found(not_read(Unread::Subscriptions), |given| given.readiness.subscriptions = unread());
+    found(not_read(Unread::Permissions), |given| given.readiness.permissions = vec![may(unread())]);
+    found(not_read(Unread::Protection), |given| {
+        given.readiness.protected.values_mut().for_each(|protected| *protected = unread());
     });
 }
 
 #[test]
-fn what_one_call_says_is_told_once_and_a_rejected_dry_run_says_nothing() {
+fn an_error_of_one_call_is_one_fact_and_a_rejected_dry_run_is_not_a_fact() {
     let answers = |errors: Vec<CallError>| {
-        move |world: &mut World| {
-            world.readiness.permissions = errors.into_iter().map(|error| may(Reading::Unreadable(error))).collect();
+        move |given: &mut Given| {
+            given.readiness.permissions = errors.into_iter().map(|error| may(Reading::Unreadable(error))).collect();
         }
     };
     let attach = || denied("ec2:AttachNetworkInterface");
     let start = || denied("ec2:StartInstances");
     found([attach(), start()].map(Fact::PermissionDenied), answers(vec![attach(), start(), attach()]));
     found([], answers(vec![CallError { meaning: Meaning::InUse, ..attach() }]));
-    found([Fact::NotRead(Unread::Acl, attach())], |world| {
-        answers(vec![attach()])(world);
-        world.readiness.acl = Some(Reading::Unreadable(attach()));
+    found([Fact::NotRead(Unread::Acl, attach())], |given| {
+        answers(vec![attach()])(given);
+        given.readiness.acl = Some(Reading::Unreadable(attach()));
     });
 }
 
@@ -289,7 +289,7 @@ fn the_reason_of_an_audit_follows_from_its_worst_finding() {
 }
 
 #[test]
-fn the_signature_is_that_of_what_lasts_in_any_order_and_in_any_words() {
+fn the_signature_covers_lasting_findings_without_their_order_and_wording() {
     let finding = |code, message: &str| Finding::new(code, "x", message.to_owned(), String::new());
     let (one, other) = (finding(FindingCode::SameSubnet, "a"), finding(FindingCode::NoViableStandby, "b"));
     let passing = [finding(FindingCode::NotAudited, "c"), finding(FindingCode::Paused, "d")];
@@ -297,6 +297,6 @@ fn the_signature_is_that_of_what_lasts_in_any_order_and_in_any_words() {
     assert_eq!(signature(&[other, finding(FindingCode::SameSubnet, "e")]), both);
     assert_eq!(signature(&passing), signature(&[]));
     assert_ne!(signature(&[one]), both);
-    // The tag of a function that is updated stays as it is: no mail goes out for the update.
+    // An update of the function must not change this value: it would mail the audit again.
     assert_eq!(both, "521aab61a6bb3723");
 }

@@ -13,14 +13,14 @@ use token_failover::model::observation::{Address, AddressPlace, Association, Ing
 use crate::standard;
 use crate::world::{Change, denied, interface, pair, parsed, reachable_pair, tcp, unreachable};
 
-/// Everything may be repaired.
+/// Allows every repair.
 const ALL: (&str, &str) = ("FAILOVER_REPAIR", "elastic-ip,delete-on-termination,security-group");
 const OK: Checks = Checks {
     hostid: CheckResult::Ok,
     elastic_ip: CheckResult::Ok,
     security_group: CheckResult::Ok,
     delete_on_termination: CheckResult::Ok,
-    // EC2 does not tell.
+    // EC2 does not know if the ports answer.
     listening: CheckResult::NotChecked,
 };
 
@@ -29,7 +29,7 @@ fn checked(config: &Config, observation: &Observation) -> Checked {
     check(config, observation, observation.interface().expect("an interface"), config.allocation_id.as_ref())
 }
 
-/// What the checks say, and which repairs follow where all are allowed.
+/// The results of the checks, and the repairs that follow if all repairs are allowed.
 fn outcome(changes: &[(&str, &str)], observation: &Observation) -> (Checks, Vec<Repair>) {
     let config = standard::config(&[&[ALL], changes].concat());
     let checked = checked(&config, observation);
@@ -37,14 +37,14 @@ fn outcome(changes: &[(&str, &str)], observation: &Observation) -> (Checks, Vec<
 }
 
 #[test]
-fn where_all_is_well_everything_is_ok_and_nothing_is_repaired() {
+fn a_sound_interface_passes_all_checks_and_needs_no_repair() {
     assert_eq!(outcome(&[], &reachable_pair()), (OK, Vec::new()));
 }
 
 // ---- Hostid ----
 
 #[test]
-fn another_hostid_than_the_licenses_fails_and_cannot_be_repaired() {
+fn a_hostid_that_differs_from_the_license_fails_and_cannot_be_repaired() {
     let failed = Checks { hostid: CheckResult::Failed, ..OK };
     assert_eq!(outcome(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")], &reachable_pair()), (failed, Vec::new()));
     let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
@@ -52,7 +52,7 @@ fn another_hostid_than_the_licenses_fails_and_cannot_be_repaired() {
 }
 
 #[test]
-fn without_a_hostid_there_is_nothing_to_compare() {
+fn without_a_configured_hostid_the_check_is_not_configured() {
     let not_configured = Checks { hostid: CheckResult::NotConfigured, ..OK };
     assert_eq!(outcome(&[("TOKEN_SERVER_HOSTID", "-")], &reachable_pair()), (not_configured, Vec::new()));
 }
@@ -60,7 +60,7 @@ fn without_a_hostid_there_is_nothing_to_compare() {
 // ---- Elastic IP ----
 
 #[test]
-fn the_elastic_ip_that_must_be_there_is_the_configured_one_or_else_the_one_that_was_there_before() {
+fn the_wanted_elastic_ip_is_the_configured_one_or_else_the_one_before_the_move() {
     let other = Association { allocation_id: Some(parsed("eipalloc-0fffffffffffffff2")), public_ip: parsed(PUBLIC_IP) };
     let mut before = interface();
     before.association = Some(other);
@@ -72,7 +72,7 @@ fn the_elastic_ip_that_must_be_there_is_the_configured_one_or_else_the_one_that_
 }
 
 #[test]
-fn an_address_that_ec2_assigned_by_itself_is_no_elastic_ip() {
+fn a_public_address_that_ec2_assigned_is_not_an_elastic_ip() {
     let mut before = interface();
     before.association = Some(Association { allocation_id: None, public_ip: parsed(PUBLIC_IP) });
     assert_eq!(wanted_address(&standard::config(&[("TOKEN_SERVER_ALLOCATION_ID", "-")]), Some(&before)), None);
@@ -80,7 +80,7 @@ fn an_address_that_ec2_assigned_by_itself_is_no_elastic_ip() {
 }
 
 #[test]
-fn without_a_wanted_elastic_ip_none_is_missed() {
+fn without_a_wanted_elastic_ip_the_check_is_not_configured() {
     let without = reachable_pair().with_interface(|interface| interface.association = None);
     let not_configured = Checks { elastic_ip: CheckResult::NotConfigured, ..OK };
     for observation in [without, reachable_pair()] {
@@ -101,14 +101,14 @@ fn place(interface: Option<&str>, instance: Option<&str>, private: Option<&str>)
     })
 }
 
-/// The interface without its Elastic IP, which is elsewhere.
+/// The interface without its Elastic IP. `elsewhere` is EC2's answer about the Elastic IP.
 fn without_address(elsewhere: Option<Reading<Option<Address>>>) -> Observation {
     reachable_pair()
         .with_interface(|interface| interface.association = None)
         .with_reachability(|reachability| reachability.missing_address = elsewhere)
 }
 
-/// What the check of the Elastic IP says where it is elsewhere, and which repairs follow. All else is well.
+/// The result of the check of the Elastic IP that is elsewhere, and the repairs that follow. All other checks pass.
 #[track_caller]
 fn elsewhere(found: Option<Reading<Option<Address>>>) -> (CheckedAddress, CheckResult, Vec<Repair>) {
     let observation = without_address(found);
@@ -126,12 +126,12 @@ fn move_address(from: Option<&str>) -> Vec<Repair> {
 }
 
 #[test]
-fn an_elastic_ip_that_is_nowhere_is_put_on_the_interface() {
+fn an_unassociated_elastic_ip_is_put_on_the_interface() {
     assert_eq!(elsewhere(known(None)), (CheckedAddress::Free(address(None)), CheckResult::Failed, move_address(None)));
 }
 
 #[test]
-fn an_elastic_ip_on_a_members_other_interface_is_moved_over() {
+fn an_elastic_ip_on_another_interface_of_a_member_is_moved() {
     for member in [HOLDER, STANDBY] {
         let place = place(Some("eni-10aaaaaaaaaaaaaa1"), Some(member), Some("10.0.1.10"));
         let found = CheckedAddress::OnMember(address(place.clone()), AssociationId::new(ASSOCIATION));
@@ -140,7 +140,7 @@ fn an_elastic_ip_on_a_members_other_interface_is_moved_over() {
 }
 
 #[test]
-fn an_elastic_ip_on_another_private_address_of_the_interface_is_moved_over() {
+fn an_elastic_ip_on_another_private_address_of_the_interface_is_moved() {
     for instance in [Some(HOLDER), None] {
         let place = place(Some(INTERFACE), instance, Some("10.0.1.51"));
         let found = CheckedAddress::OnMember(address(place.clone()), AssociationId::new(ASSOCIATION));
@@ -149,13 +149,13 @@ fn an_elastic_ip_on_another_private_address_of_the_interface_is_moved_over() {
 }
 
 #[test]
-fn an_elastic_ip_that_arrived_while_it_was_looked_for_is_in_place() {
+fn an_elastic_ip_that_arrived_during_the_read_is_in_place() {
     let place = place(Some(INTERFACE), Some(HOLDER), Some(PRIVATE_IP));
     assert_eq!(elsewhere(known(place)), (CheckedAddress::InPlace, CheckResult::Ok, Vec::new()));
 }
 
 #[test]
-fn a_strangers_elastic_ip_is_not_stolen() {
+fn an_elastic_ip_of_a_non_member_is_not_taken() {
     let other = Some("eni-0999999999999999a");
     for place in [
         place(other, Some(NON_MEMBER), Some("10.0.1.99")),
@@ -170,25 +170,25 @@ fn a_strangers_elastic_ip_is_not_stolen() {
 }
 
 #[test]
-fn an_elastic_ip_that_ec2_does_not_know_is_lost() {
+fn an_elastic_ip_that_ec2_does_not_know_fails_and_cannot_be_repaired() {
     let found = CheckedAddress::Missing(parsed(ALLOCATION));
     assert_eq!(elsewhere(Some(Reading::Known(None))), (found, CheckResult::Failed, Vec::new()));
 }
 
 #[test]
-fn an_elastic_ip_that_could_not_be_read_is_left_alone() {
+fn an_elastic_ip_that_could_not_be_read_is_not_repaired() {
     let error = unreachable("ec2:DescribeAddresses");
     let found = CheckedAddress::Unreadable(parsed(ALLOCATION), error.clone());
     assert_eq!(elsewhere(Some(Reading::Unreadable(error))), (found, CheckResult::NotChecked, Vec::new()));
 }
 
 #[test]
-fn an_elastic_ip_that_was_not_looked_for_is_missed_and_left_alone() {
+fn an_elastic_ip_whose_place_was_not_read_fails_and_is_not_repaired() {
     assert_eq!(elsewhere(None), (CheckedAddress::NotChecked(parsed(ALLOCATION)), CheckResult::Failed, Vec::new()));
 }
 
 #[test]
-fn another_elastic_ip_on_the_interface_is_not_the_wanted_one() {
+fn a_different_elastic_ip_on_the_interface_fails() {
     let other =
         Association { allocation_id: Some(parsed("eipalloc-0fffffffffffffff2")), public_ip: parsed("203.0.113.51") };
     let observation = without_address(known(None)).with_interface(|interface| interface.association = Some(other));
@@ -198,14 +198,14 @@ fn another_elastic_ip_on_the_interface_is_not_the_wanted_one() {
 // ---- DeleteOnTermination ----
 
 #[test]
-fn an_interface_that_would_die_with_its_instance_is_made_to_survive() {
+fn delete_on_termination_is_set_to_false() {
     let observation = reachable_pair().with_attachment(|attachment| attachment.delete_on_termination = true);
     let failed = Checks { delete_on_termination: CheckResult::Failed, ..OK };
     assert_eq!(outcome(&[], &observation), (failed, vec![Repair::KeepOnTermination(AttachmentId::new(ATTACHMENT))]));
 }
 
 #[test]
-fn an_interface_that_is_attached_to_nothing_dies_with_nobody() {
+fn delete_on_termination_is_not_checked_on_an_unattached_interface() {
     let observation = reachable_pair().with_interface(|interface| interface.attachment = None);
     let not_checked = Checks { delete_on_termination: CheckResult::NotChecked, ..OK };
     assert_eq!(outcome(&[], &observation), (not_checked, Vec::new()));
@@ -233,36 +233,36 @@ fn a_closed_port_is_opened_in_the_first_group_to_exactly_the_client_that_lacks_i
 }
 
 #[test]
-fn at_most_ten_rules_are_added_at_once() {
+fn one_run_adds_at_most_ten_rules() {
     let clients: Vec<String> = (0..25).map(|subnet| format!("10.0.{subnet}.0/24")).collect();
     let failed = Checks { security_group: CheckResult::Failed, ..OK };
     let first: Vec<Repair> = clients[..10].iter().map(|client| open(27007, 27008, client)).collect();
     assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))], &with_rules(Vec::new())), (failed, first));
-    // The next run goes on where the first stopped.
+    // The next run adds the remaining rules.
     let rules = clients[..10].iter().map(|client| tcp(27007, 27008, client)).collect();
     let next: Vec<Repair> = clients[10..20].iter().map(|client| open(27007, 27008, client)).collect();
     assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", &clients.join(","))], &with_rules(rules)), (failed, next));
 }
 
 #[test]
-fn a_port_that_is_closed_to_everybody_is_opened_to_nobody_where_no_client_is_configured() {
+fn a_closed_port_is_not_opened_if_no_client_is_configured() {
     let failed = Checks { security_group: CheckResult::Failed, ..OK };
     assert_eq!(outcome(&[("TOKEN_SERVER_CLIENTS", "-")], &with_rules(Vec::new())), (failed, Vec::new()));
 }
 
 #[test]
-fn an_interface_without_a_group_has_none_to_open() {
+fn an_interface_without_a_security_group_gets_no_rule() {
     let observation = with_rules(Vec::new()).with_interface(|interface| interface.groups.clear());
     assert_eq!(outcome(&[], &observation), (Checks { security_group: CheckResult::Failed, ..OK }, Vec::new()));
 }
 
 #[test]
-fn rules_that_are_open_to_the_world_let_everybody_in() {
+fn rules_for_all_addresses_let_every_client_in() {
     assert_eq!(outcome(&[], &with_rules(vec![tcp(0, 65535, "0.0.0.0/0")])), (OK, Vec::new()));
 }
 
 #[test]
-fn rules_that_were_not_or_could_not_be_read_say_nothing() {
+fn unread_rules_give_not_checked() {
     let not_checked = Checks { security_group: CheckResult::NotChecked, ..OK };
     let unread = Reading::Unreadable(denied("ec2:DescribeSecurityGroupRules"));
     let unreadable = reachable_pair().with_reachability(|reachability| reachability.rules = unread);
@@ -272,7 +272,7 @@ fn rules_that_were_not_or_could_not_be_read_say_nothing() {
 }
 
 #[test]
-fn a_prefix_list_that_could_not_be_read_leaves_the_answer_open_unless_something_is_certainly_closed() {
+fn an_unread_prefix_list_gives_not_checked_unless_a_port_is_certainly_closed() {
     let unread = || tcp(27007, 27008, "pl-0123456789abcdef0");
     let undecided = Checks { security_group: CheckResult::NotChecked, ..OK };
     assert_eq!(outcome(&[], &with_rules(vec![unread()])), (undecided, Vec::new()));
@@ -281,10 +281,10 @@ fn a_prefix_list_that_could_not_be_read_leaves_the_answer_open_unless_something_
     assert_eq!(outcome(&ports, &with_rules(vec![unread()])), (failed, vec![open(27009, 27009, "10.0.0.0/16")]));
 }
 
-// ---- What may be repaired ----
+// ---- The settings for repairs ----
 
 #[test]
-fn only_what_the_settings_name_is_repaired_and_the_interfaces_survival_comes_first() {
+fn only_configured_repairs_are_made_and_delete_on_termination_comes_first() {
     let observation = without_address(known(None))
         .with_attachment(|attachment| attachment.delete_on_termination = true)
         .with_reachability(|reachability| reachability.rules = Reading::Known(Vec::new()));
@@ -313,7 +313,7 @@ fn only_what_the_settings_name_is_repaired_and_the_interfaces_survival_comes_fir
 }
 
 #[test]
-fn a_repair_is_called_as_the_setting_that_allows_it() {
+fn a_repair_has_the_name_of_its_setting() {
     let settings = [
         Repair::KeepOnTermination(AttachmentId::new(ATTACHMENT)),
         move_address(None).remove(0),

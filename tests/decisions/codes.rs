@@ -7,7 +7,7 @@ use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::reason::Reason;
 
 #[test]
-fn every_name_is_read_as_what_was_written() {
+fn every_name_is_read_back_as_the_same_code() {
     for code in FindingCode::VARIANTS {
         assert_eq!(Code::<FindingCode>::read(&code.to_string()), Code::Known(*code));
         assert_eq!(json!(Code::Known(*code)), json!(code.to_string()));
@@ -18,7 +18,7 @@ fn every_name_is_read_as_what_was_written() {
 }
 
 #[test]
-fn a_code_of_another_version_survives_reading_and_writing() {
+fn a_code_of_another_version_is_kept() {
     let written = json!({
         "severity": "warning", "code": "cable-unplugged", "message": "a", "resource": null, "remedy": "b",
     });
@@ -28,14 +28,14 @@ fn a_code_of_another_version_survives_reading_and_writing() {
 }
 
 #[test]
-fn a_finding_has_a_severity_that_its_code_can_have() {
+fn a_finding_has_only_severities_that_its_code_allows() {
     let finding = |code| Finding::new(code, "x", String::new(), String::new());
     for code in FindingCode::VARIANTS {
         assert_eq!(finding(*code).severity, code.severities()[0], "{code}");
         for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
-            let judged = finding(*code).as_severe_as(severity).severity;
+            let changed = finding(*code).as_severe_as(severity).severity;
             let expected = if code.severities().contains(&severity) { severity } else { code.severity() };
-            assert_eq!(judged, expected, "{code}");
+            assert_eq!(changed, expected, "{code}");
         }
     }
 }

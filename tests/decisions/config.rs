@@ -1,4 +1,4 @@
-//! The configuration: every variable with its default, its good values and its bad ones, and all problems at once.
+//! The configuration: the default, the good and the bad values of every variable, and all problems at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::world::parsed;
 
 const MEMBERS: &str = "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2";
 
-/// Reads the three required variables and some more. One that is given again replaces the standard value.
+/// Reads the three required variables and these. A variable that is given here replaces its standard value.
 fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let required = [
         ("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE),
@@ -23,7 +23,7 @@ fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::from_variables(variables)
 }
 
-/// What the three required variables alone make.
+/// The configuration from the three required variables alone.
 fn defaults() -> Config {
     Config {
         name: names::INTERFACE.to_owned(),
@@ -46,7 +46,7 @@ fn defaults() -> Config {
     }
 }
 
-/// Each value of the variable makes the defaults with one change.
+/// Each value of the variable gives the defaults with one change.
 #[track_caller]
 fn makes<T>(variable: &str, table: impl IntoIterator<Item = (&'static str, T)>, change: impl Fn(&mut Config, T)) {
     for (value, meaning) in table {
@@ -60,7 +60,7 @@ fn problem(variable: &str, value: Option<&str>, expected: &str) -> Problem {
     Problem { variable: variable.to_owned(), value: value.map(str::to_owned), expected: expected.to_owned() }
 }
 
-/// Each value of the variable is a problem by itself, and the only one.
+/// Each value of the variable is a problem, and the only one.
 #[track_caller]
 fn refuses(variable: &str, expected: &str, values: &[&str]) {
     for value in values {
@@ -80,7 +80,7 @@ fn three_variables_are_enough() {
 }
 
 #[test]
-fn without_any_variable_exactly_the_three_required_ones_are_missing() {
+fn without_variables_exactly_the_three_required_ones_are_missing() {
     let problems = vec![
         problem("TOKEN_SERVER_INTERFACE_ID", None, INTERFACE),
         problem("TOKEN_SERVER_INSTANCE_IDS", None, INSTANCES),
@@ -90,14 +90,14 @@ fn without_any_variable_exactly_the_three_required_ones_are_missing() {
 }
 
 #[test]
-fn a_required_variable_that_is_empty_or_blank_is_a_problem() {
+fn a_required_variable_that_is_empty_or_only_spaces_is_a_problem() {
     refuses("TOKEN_SERVER_INTERFACE_ID", INTERFACE, &["", "  "]);
     refuses("TOKEN_SERVER_INSTANCE_IDS", INSTANCES, &["", "  "]);
     refuses("NOTIFICATION_TOPIC_ARN", TOPIC, &["", "  "]);
 }
 
 #[test]
-fn an_optional_variable_that_is_empty_or_blank_counts_as_not_set() {
+fn an_optional_variable_that_is_empty_or_only_spaces_counts_as_not_set() {
     let optional = VARIABLES.iter().filter(|name| {
         !["TOKEN_SERVER_INTERFACE_ID", "TOKEN_SERVER_INSTANCE_IDS", "NOTIFICATION_TOPIC_ARN", "FAILOVER_REPAIR"]
             .contains(name)
@@ -109,8 +109,8 @@ fn an_optional_variable_that_is_empty_or_blank_counts_as_not_set() {
 }
 
 #[test]
-fn blanks_around_a_value_never_matter() {
-    let blank = read(&[
+fn spaces_around_a_value_never_matter() {
+    let padded = read(&[
         ("TOKEN_SERVER_INTERFACE_ID", " eni-0ddddddddddddddd1 "),
         ("TOKEN_SERVER_INSTANCE_IDS", " i-0aaaaaaaaaaaaaaa1 , i-0bbbbbbbbbbbbbbb2\n"),
         ("NOTIFICATION_TOPIC_ARN", "\tarn:aws:sns:eu-west-1:123456789012:token-failover "),
@@ -128,7 +128,7 @@ fn blanks_around_a_value_never_matter() {
         region: Some("eu-west-1".to_owned()),
         ..defaults()
     };
-    assert_eq!(blank, Ok(expected));
+    assert_eq!(padded, Ok(expected));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn parameter(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_template_and_the_function_have_the_same_bounds_for_every_number() {
+fn the_template_and_the_function_have_the_same_limits_for_every_number() {
     let numbers = [
         ("TokenServerDeviceIndex", "TOKEN_SERVER_DEVICE_INDEX"),
         ("FailoverForceDetachAfterSeconds", "FAILOVER_FORCE_DETACH_AFTER_SECONDS"),
@@ -164,7 +164,7 @@ fn the_template_and_the_function_have_the_same_bounds_for_every_number() {
             let variables = standard::variables(&[(variable, &value.to_string())]);
             assert_eq!(Config::from_variables(variables).is_ok(), is_accepted, "{variable}={value}");
         }
-        // A comment that names a bound names the same one.
+        // A comment that names a limit must name the same one.
         let comments = lines.iter().filter(|line| line.trim().starts_with('#'));
         let named = comments.flat_map(|line| line.split("up to ").skip(1).map(str::to_owned).collect::<Vec<_>>());
         for words in named {
@@ -196,14 +196,14 @@ fn the_members_are_two_or_more_instances_in_the_order_of_preference() {
 }
 
 #[test]
-fn a_member_is_named_once() {
+fn a_member_that_is_named_twice_is_a_problem() {
     let values =
         ["i-0aaaaaaaaaaaaaaa1,i-0aaaaaaaaaaaaaaa1", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2, i-0aaaaaaaaaaaaaaa1"];
     refuses("TOKEN_SERVER_INSTANCE_IDS", "each instance id only once", &values);
 }
 
 #[test]
-fn the_topic_is_a_topic_of_any_partition_standard_or_fifo() {
+fn the_topic_may_be_standard_or_fifo_in_any_partition() {
     let table = [
         "arn:aws-cn:sns:cn-north-1:123456789012:token-failover",
         "arn:aws-us-gov:sns:us-gov-west-1:123456789012:token-failover",
@@ -219,7 +219,7 @@ fn the_topic_is_a_topic_of_any_partition_standard_or_fifo() {
 }
 
 #[test]
-fn the_name_is_for_people_and_is_the_interfaces_id_where_none_is_given() {
+fn the_name_defaults_to_the_interfaces_id() {
     let longest: &'static str = "ü".repeat(64).leak();
     let table = [
         ("license-eu", "license-eu"),
@@ -233,7 +233,7 @@ fn the_name_is_for_people_and_is_the_interfaces_id_where_none_is_given() {
 }
 
 #[test]
-fn a_name_that_a_mail_could_show_as_something_else_is_refused() {
+fn a_name_that_could_falsify_a_mail_is_a_problem() {
     let expected = "up to 64 letters, digits, spaces and ASCII punctuation marks";
     let names = ["license\u{202E}eu", "license\u{200B}eu", "\u{2066}license", "license\u{A0}eu", "license \u{1F3ED}"];
     refuses("TOKEN_SERVER_NAME", expected, &names);
@@ -271,7 +271,7 @@ fn ports_are_numbers_and_ranges_in_the_given_order() {
 }
 
 #[test]
-fn a_port_is_named_once() {
+fn a_port_that_is_named_twice_is_a_problem() {
     let values =
         ["27007,27007", "27007-27010,27010", "27008,27007-27009", "1-65535,27007", "1,27007-27009,27009-27012"];
     refuses("TOKEN_SERVER_PORTS", "each port only once", &values);
@@ -282,19 +282,19 @@ fn a_port_is_named_once() {
 }
 
 #[test]
-fn a_client_that_is_named_twice_is_kept_once_where_it_was_named_first() {
+fn a_client_that_is_named_twice_is_kept_at_its_first_place() {
     let table = [
         ("10.0.0.0/16,10.0.0.0/16", vec!["10.0.0.0/16"]),
         ("10.1.0.0/16,10.0.0.0/16,10.1.2.3/16", vec!["10.1.0.0/16", "10.0.0.0/16"]),
         ("pl-63a5400a,sg-0fffffffffffffff1,pl-63a5400a", vec!["pl-63a5400a", "sg-0fffffffffffffff1"]),
-        // One in the other is another range.
+        // A range inside another one is still a different range.
         ("10.0.0.0/8,10.0.0.0/16", vec!["10.0.0.0/8", "10.0.0.0/16"]),
     ];
     makes("TOKEN_SERVER_CLIENTS", table, |config, clients| config.clients = clients.into_iter().map(parsed).collect());
 }
 
 #[test]
-fn clients_are_ranges_of_addresses_groups_and_prefix_lists() {
+fn clients_are_address_ranges_security_groups_and_prefix_lists() {
     let cidr = |text: &str| Client::Cidr(parsed(text));
     let table = [
         ("10.0.0.0/16", vec![cidr("10.0.0.0/16")]),
@@ -323,13 +323,13 @@ fn clients_are_ranges_of_addresses_groups_and_prefix_lists() {
 }
 
 #[test]
-fn a_client_range_loses_its_host_bits_as_in_ec2s_rules() {
+fn a_client_range_loses_its_host_bits_as_in_ec2() {
     let table = [("10.1.2.3/8", "10.0.0.0/8"), ("2001:db8::1/32", "2001:db8::/32")];
     makes("TOKEN_SERVER_CLIENTS", table, |config, net| config.clients = vec![Client::Cidr(parsed(net))]);
 }
 
 #[test]
-fn the_elastic_ip_is_named_by_its_allocation() {
+fn the_elastic_ip_is_configured_by_its_allocation_id() {
     makes("TOKEN_SERVER_ALLOCATION_ID", [(names::ALLOCATION, names::ALLOCATION)], |config, id| {
         config.allocation_id = Some(parsed(id));
     });
@@ -346,7 +346,7 @@ fn the_hostid_is_a_mac_address_in_any_notation() {
 }
 
 #[test]
-fn the_device_index_is_never_0_because_a_primary_interface_stays() {
+fn the_device_index_is_never_0() {
     makes("TOKEN_SERVER_DEVICE_INDEX", [("1", 1), ("2", 2), ("255", 255)], |config, index| config.device_index = index);
     let expected = "a device index from 1 to 255; an interface at index 0 could never be detached again";
     refuses("TOKEN_SERVER_DEVICE_INDEX", expected, &["0", "256", "65537", "-1", "+1", "1.0", "eth1", "99999999999"]);
@@ -364,7 +364,7 @@ fn a_switch_is_true_or_false_and_nothing_else() {
 }
 
 #[test]
-fn a_forced_detach_comes_after_seconds_or_never() {
+fn a_forced_detach_comes_after_a_number_of_seconds_or_never() {
     let table = [("0", None), ("1", Some(1)), ("45", Some(45)), ("240", Some(240))];
     makes("FAILOVER_FORCE_DETACH_AFTER_SECONDS", table, |config, seconds| {
         config.force_detach_after = seconds.map(Duration::from_secs);
@@ -374,7 +374,7 @@ fn a_forced_detach_comes_after_seconds_or_never() {
 }
 
 #[test]
-fn the_limit_on_moves_may_be_none_and_at_most_what_the_interface_can_remember() {
+fn the_limit_on_moves_is_from_0_to_the_12_that_a_tag_can_hold() {
     makes("FAILOVER_MAX_MOVES_PER_HOUR", [("0", 0), ("1", 1), ("12", 12)], |config, limit| {
         config.max_moves_per_hour = limit
     });
@@ -382,7 +382,7 @@ fn the_limit_on_moves_may_be_none_and_at_most_what_the_interface_can_remember() 
 }
 
 #[test]
-fn what_may_be_repaired_is_exactly_what_is_listed_and_nothing_where_the_list_is_empty() {
+fn only_listed_repairs_are_allowed_and_an_empty_list_allows_none() {
     let repair = |elastic_ip, delete_on_termination, security_group| Repair {
         elastic_ip,
         delete_on_termination,
@@ -453,7 +453,7 @@ fn one_mistake_is_one_problem_and_a_missing_variable_says_so() {
 }
 
 #[test]
-fn a_misspelt_setting_is_a_problem_because_it_would_have_no_effect() {
+fn a_misspelled_setting_is_a_problem() {
     let known = format!("one of {}", VARIABLES.join(", "));
     for (variable, value) in
         [("TOKEN_SERVER_PORT", "27007"), ("FAILOVER_REPAIRS", ""), ("TOKEN_SERVER_CLIENT", "10.0.0.0/16")]
@@ -467,7 +467,7 @@ const DOCUMENT: &str = "FAILOVER_ACTIVATION_DOCUMENT";
 const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
 
 #[test]
-fn a_token_server_is_woken_by_a_document_of_systems_manager() {
+fn the_activation_is_a_systems_manager_document() {
     let arn = "arn:aws:ssm:eu-west-1:123456789012:document/token-failover-restart";
     let table = ["AWS-RunShellScript", "restart_lmgrd.v2", arn].map(|name| (name, name));
     makes(DOCUMENT, table, |config, name| {
@@ -478,7 +478,7 @@ fn a_token_server_is_woken_by_a_document_of_systems_manager() {
 }
 
 #[test]
-fn the_document_gets_its_parameters_as_lists() {
+fn the_documents_parameters_become_lists() {
     let read = |parameters| {
         read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, parameters)]).map(|config| config.activation)
     };
@@ -492,7 +492,7 @@ fn the_document_gets_its_parameters_as_lists() {
 }
 
 #[test]
-fn parameters_that_are_none_are_a_problem_that_does_not_repeat_them() {
+fn the_problem_of_invalid_parameters_does_not_repeat_them() {
     for parameters in ["commands", "[]", r#"{"commands": 1}"#, r#"{"commands": [["a"]]}"#, r#"{"secret": "hush""#] {
         let expected = "a JSON object with a string or a list of strings for each parameter of the document, such as \
                         {\"Service\":[\"lmgrd\"]}";
@@ -511,14 +511,14 @@ fn parameters_that_are_none_are_a_problem_that_does_not_repeat_them() {
 }
 
 #[test]
-fn the_parameters_of_the_document_are_not_in_what_is_logged_of_the_settings() {
+fn the_documents_parameters_are_not_logged() {
     let config = read(&[(DOCUMENT, "AWS-RunShellScript"), (PARAMETERS, r#"{"commands": "hush"}"#)]).expect("settings");
     let logged = serde_json::to_string(&config).expect("JSON");
     assert!(logged.contains("AWS-RunShellScript") && !logged.contains("hush"), "{logged}");
 }
 
 #[test]
-fn a_misspelt_setting_comes_after_the_problems_of_the_known_ones() {
+fn a_misspelled_setting_comes_after_the_problems_of_known_settings() {
     let error = read(&[("FAILOVER_ZEAL", "1"), ("FAILOVER_REPAIR", "all"), ("FAILOVER_COURAGE", "2")])
         .expect_err("three mistakes");
     let variables: Vec<&str> = error.problems.iter().map(|problem| problem.variable.as_str()).collect();
@@ -526,7 +526,7 @@ fn a_misspelt_setting_comes_after_the_problems_of_the_known_ones() {
 }
 
 #[test]
-fn the_variables_of_others_do_not_matter() {
+fn variables_of_other_programs_are_ignored() {
     let others = [
         ("PATH", "/bin"),
         ("NOTIFICATION_SOUND", "loud"),

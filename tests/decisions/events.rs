@@ -1,4 +1,4 @@
-//! Documents: what each file of the folder `events` means, and what becomes of documents that nobody should send.
+//! Documents: the meaning of each file in the folder `events`, and the handling of unexpected documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use token_failover::model::request::{IgnoredReason, Intent, Parsed, Request, Req
 use crate::standard::{self, documents, event};
 use crate::world::{instance_id, parsed};
 
-/// What an operator reads behind the problem.
+/// The second half of the error for an operator.
 const ACCEPTED: &str = "accepted requests are {\"action\":\"reconcile\"}, {\"action\":\"audit\"}, {\"action\":\"plan\"}, \
     {\"action\":\"failover\",\"to\":\"i-…\",\"reason\":\"…\"}, {\"action\":\"pause\",\"until\":\"2h\",\"reason\":\"…\"} \
     and {\"action\":\"resume\"} (to, until and reason are optional); reconcile, audit and failover also accept \"dryRun\":true";
@@ -41,13 +41,13 @@ fn retirement(id: &str, instance: Option<&str>, code: Option<&str>) -> Trigger {
 
 const PERSISTENT_RETIREMENT: &str = "AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED";
 
-/// The trigger of an alarm that calls the function directly. Such a document has no id.
+/// The trigger of an alarm that invokes the function directly. Its document has no id.
 fn called(time: &str, instance: Option<&str>) -> Trigger {
     let (time, instance_id, state) = (Some(parsed(time)), instance.map(str::to_owned), Some("ALARM".to_owned()));
     Trigger { time, instance_id, state, ..bare(TriggerKind::Alarm) }
 }
 
-/// The trigger of a document that says nothing about itself.
+/// The trigger of a document without details.
 fn bare(kind: TriggerKind) -> Trigger {
     Trigger { kind, id: None, time: None, instance_id: None, state: None, reason: None, starts_at: None }
 }
@@ -72,12 +72,13 @@ fn look(instance: &str, reported_failing: bool) -> Intent {
     Intent::Look { instances: vec![parsed(instance)], reported_failing }
 }
 
-/// What [`parse`] makes of a document, an error as its text.
+/// The result of [`parse`]; an error becomes its message.
 fn read(document: &Value) -> Result<Parsed, String> {
     parse(document).map_err(|error: RequestError| error.to_string())
 }
 
-/// A state change of the holder as EventBridge sends it, with one field changed. A field that is changed to null stays.
+/// A state change of the holder as EventBridge sends it, with these fields of its detail changed. A field that is set
+/// to null stays.
 fn state_change(changes: Value) -> Value {
     let mut document = event("holder-stopped");
     for (key, value) in changes.as_object().expect("an object") {
@@ -92,9 +93,9 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
     of_event(TriggerKind::InstanceStateChange, id, "2026-11-11T21:29:54Z", instance, state)
 }
 
-// ---- The folder ----
+// ---- The folder of examples ----
 
-/// What each file of the folder means.
+/// The expected result for each file in the folder.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     use TriggerKind::{
         Alarm, Audit, Failover, Health, InstanceStateChange, Pause, Plan, Reconcile, Resume, Schedule,
@@ -123,7 +124,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
             "holder-alarm-calls-function",
             request(called("2026-11-15T03:12:40.989Z", Some(names::HOLDER)), look(names::HOLDER, true)),
         ),
-        // Load is no failure.
+        // High load is not a failure.
         ("holder-alarm-cpu", alarm("d0c5e014-1a2b-4c3d-8e4f-5a6b7c8d9e14", names::HOLDER, false)),
         (
             "holder-alarm-insufficient-data",
@@ -164,7 +165,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
             "holder-health-retirement-backup-region",
             health("d0c5e00a-1a2b-4c3d-8e4f-5a6b7c8d9e0a", names::HOLDER, PERSISTENT_RETIREMENT),
         ),
-        // Of what is over, nothing is kept but that it was one.
+        // Of a closed event, only its type is kept.
         (
             "holder-health-retirement-closed",
             ignored(
@@ -324,7 +325,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
                 true,
             ),
         ),
-        // The rule of a stack sees only its own Region's events, so the Region is not looked at.
+        // A stack's rule sees only the events of its own Region, so the function ignores the Region.
         (
             "holder-stopped-govcloud",
             state_change(
@@ -335,7 +336,7 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
                 true,
             ),
         ),
-        // The report repeats what the event says; the request has the id that is meant.
+        // The report repeats what the event says, and the request has the cleaned id.
         (
             "holder-stopped-leading-blank",
             request(
@@ -460,33 +461,33 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
 }
 
 #[test]
-fn every_document_of_the_folder_has_an_expectation_and_every_expectation_a_document() {
+fn the_files_of_the_folder_and_the_expectations_match() {
     let expected: BTreeSet<String> = expectations().into_keys().map(str::to_owned).collect();
     assert_eq!(documents(), expected);
 }
 
 #[test]
-fn every_document_of_the_folder_means_what_is_expected() {
+fn every_file_of_the_folder_is_read_as_expected() {
     for (name, expected) in expectations() {
         assert_eq!(read(&event(name)), expected, "{name}");
     }
 }
 
 #[test]
-fn of_the_folders_requests_only_the_strangers_does_not_concern_us() {
+fn of_the_folders_requests_only_the_non_members_is_not_relevant() {
     let config = standard::config(&[]);
-    let strange: Vec<&str> = expectations()
+    let not_relevant: Vec<&str> = expectations()
         .into_iter()
         .filter(|(_, expected)| matches!(expected, Ok(Parsed::Request(request)) if relevance(&config, request) == Relevance::NotAMember))
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(strange, ["stranger-stopped"]);
+    assert_eq!(not_relevant, ["stranger-stopped"]);
 }
 
 // ---- Relevance ----
 
 #[test]
-fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
+fn an_event_is_relevant_if_one_of_its_instances_is_a_member() {
     let config: Config = standard::config(&[]);
     let concerned = |intent| relevance(&config, &Request { trigger: bare(TriggerKind::Alarm), intent, dry_run: false });
     let looks = |instances: &[&str]| Intent::Look {
@@ -503,9 +504,9 @@ fn an_event_concerns_us_if_one_of_its_instances_is_a_member() {
 }
 
 #[test]
-fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
+fn a_request_without_an_instance_is_always_relevant() {
     let config = standard::config(&[]);
-    // Asking for a stranger is a mistake that deserves an answer, so it is not waved away here.
+    // An operator who names a non-member made a mistake and deserves an answer, so the request is not ignored here.
     for intent in [
         Intent::Reconcile,
         Intent::Failover { to: None },
@@ -521,7 +522,7 @@ fn what_is_about_the_token_server_as_a_whole_concerns_us_always() {
 // ---- Operators ----
 
 #[test]
-fn a_dry_run_is_understood_however_it_is_spelt() {
+fn dry_run_is_read_in_every_spelling() {
     for key in ["dryRun", "dry_run", "dry-run", "dryrun", "DryRun", "DRY_RUN", "dry run", "Dry Run"] {
         for (action, kind, intent) in [
             ("reconcile", TriggerKind::Reconcile, Intent::Reconcile),
@@ -543,13 +544,13 @@ fn a_dry_run_is_understood_however_it_is_spelt() {
 }
 
 #[test]
-fn two_spellings_that_disagree_change_nothing() {
+fn two_spellings_of_dry_run_that_disagree_are_a_dry_run() {
     let document = json!({"action": "failover", "dryRun": false, "dry_run": true});
     assert_eq!(read(&document), dry_run(bare(TriggerKind::Failover), Intent::Failover { to: None }));
 }
 
 #[test]
-fn a_plan_is_a_dry_run_whatever_it_says_of_dry_runs() {
+fn a_plan_is_a_dry_run_even_if_dry_run_is_false() {
     for document in [
         json!({"action": "plan"}),
         json!({"action": "plan", "dryRun": true}),
@@ -560,7 +561,7 @@ fn a_plan_is_a_dry_run_whatever_it_says_of_dry_runs() {
 }
 
 #[test]
-fn an_operators_request_may_leave_its_options_out_null_or_with_blanks() {
+fn the_options_of_a_request_may_be_missing_null_or_padded_with_spaces() {
     let plain = request(bare(TriggerKind::Failover), Intent::Failover { to: None });
     assert_eq!(read(&json!({"action": "failover"})), plain);
     assert_eq!(read(&json!({"action": "failover", "to": null, "reason": null, "dryRun": null})), plain);
@@ -569,7 +570,7 @@ fn an_operators_request_may_leave_its_options_out_null_or_with_blanks() {
 }
 
 #[test]
-fn a_target_is_not_overlooked_because_of_its_spelling() {
+fn a_target_is_read_in_any_case_of_its_key() {
     let target = request(bare(TriggerKind::Failover), Intent::Failover { to: Some(parsed(names::STANDBY)) });
     for key in ["to", "To", "TO", "tO"] {
         assert_eq!(read(&json!({"action": "failover", key: names::STANDBY})), target, "{key}");
@@ -579,7 +580,7 @@ fn a_target_is_not_overlooked_because_of_its_spelling() {
 }
 
 #[test]
-fn unknown_extra_fields_never_matter() {
+fn unknown_fields_are_ignored() {
     let document = json!({"action": "reconcile", "detail": 5, "source": "aws.ec2", "ticket": {"id": 1}});
     assert_eq!(read(&document), request(bare(TriggerKind::Reconcile), Intent::Reconcile));
     let document = state_change(
@@ -592,7 +593,7 @@ fn unknown_extra_fields_never_matter() {
 }
 
 #[test]
-fn a_malformed_request_is_told_what_is_wrong_and_what_is_accepted() {
+fn the_error_of_a_malformed_request_says_what_is_wrong_and_what_is_accepted() {
     for (document, problem) in [
         (json!({"action": "fail-over"}), "the action \"fail-over\" is unknown"),
         (json!({"action": "Failover"}), "the action \"Failover\" is unknown"),
@@ -607,7 +608,7 @@ fn a_malformed_request_is_told_what_is_wrong_and_what_is_accepted() {
         (json!({"action": "failover", "reason": 5}), "reason is 5, not a string"),
         (json!({"action": "failover", "dryRun": "true"}), "dryRun is \"true\", not true or false"),
         (json!({"action": "reconcile", "dry_run": 1}), "dry_run is 1, not true or false"),
-        // Even where it is not used: who says where to, does not want a reconcile.
+        // A target is checked even if it is not used: an operator who names one does not want a reconcile.
         (json!({"action": "reconcile", "to": "x"}), "to: \"x\" is not an instance id"),
     ] {
         assert_eq!(read(&document), refused(problem), "{document}");
@@ -615,7 +616,7 @@ fn a_malformed_request_is_told_what_is_wrong_and_what_is_accepted() {
 }
 
 #[test]
-fn what_an_operator_writes_at_length_is_shortened() {
+fn long_input_of_an_operator_is_shortened() {
     let long = "x".repeat(1_000_000);
     let shortened = Trigger { reason: Some(format!("{}…", "x".repeat(256))), ..bare(TriggerKind::Failover) };
     assert_eq!(read(&json!({"action": "failover", "reason": long})), request(shortened, Intent::Failover { to: None }));
@@ -634,10 +635,10 @@ fn what_an_operator_writes_at_length_is_shortened() {
     assert_eq!(read(&json!({"action": "failover", key: 1})), refused(&problem));
 }
 
-// ---- Documents that nobody should send ----
+// ---- Unexpected documents ----
 
 #[test]
-fn what_is_no_object_is_ignored() {
+fn a_payload_that_is_not_an_object_is_ignored() {
     for document in
         [json!(null), json!(true), json!(5), json!("{\"action\":\"failover\"}"), json!([{"action": "failover"}])]
     {
@@ -682,7 +683,7 @@ fn an_event_of_a_foreign_source_or_type_is_ignored() {
 }
 
 #[test]
-fn an_event_whose_envelope_does_not_fit_is_malformed() {
+fn an_event_with_an_incomplete_envelope_is_malformed() {
     for (change, problem) in [
         (json!({"source": 5}), "invalid type: integer `5`, expected a string"),
         (json!({"detail-type": null}), "invalid type: null, expected a string"),
@@ -721,7 +722,7 @@ fn a_state_change_without_a_usable_detail_is_malformed() {
 }
 
 #[test]
-fn a_state_change_of_what_is_no_instance_is_malformed() {
+fn a_state_change_without_a_valid_instance_id_is_malformed() {
     for id in ["", " ", "i-1", "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2", "i-0aaaaaaaa aaaaaa1", names::INTERFACE] {
         let problem = format!("{id:?} is not an instance id");
         let expected = ignored(holder_stopped(Some(id), Some("stopped")), IgnoredReason::MalformedEvent, &problem);
@@ -730,14 +731,14 @@ fn a_state_change_of_what_is_no_instance_is_malformed() {
 }
 
 #[test]
-fn blanks_around_an_id_and_a_state_do_not_matter() {
+fn spaces_around_an_id_and_a_state_do_not_matter() {
     let document = state_change(json!({"detail": {"instance-id": "\t i-0aaaaaaaaaaaaaaa1 \n", "state": " stopped "}}));
     let trigger = holder_stopped(Some("\t i-0aaaaaaaaaaaaaaa1 \n"), Some(" stopped "));
     assert_eq!(read(&document), request(trigger, look(names::HOLDER, true)));
 }
 
 #[test]
-fn a_state_that_nobody_knows_is_a_reason_to_look_and_no_claim_of_a_failure() {
+fn an_unknown_state_is_a_reason_to_look_and_not_a_failure() {
     for state in ["hibernating", "STOPPED", "", "stopped-ish"] {
         let document = state_change(json!({"detail": {"instance-id": names::HOLDER, "state": state}}));
         assert_eq!(
@@ -759,8 +760,8 @@ fn an_event_without_id_and_time_is_understood() {
 }
 
 #[test]
-fn a_spot_warning_means_nothing_without_a_time_or_with_one_that_has_no_end() {
-    // The last second that there is: the end of the notice would be after it.
+fn a_spot_warning_without_a_usable_time_is_malformed() {
+    // The last possible second: the end of the notice would be after it.
     for time in [json!(null), json!("+262142-12-31T23:59:59Z")] {
         let mut document = event("holder-spot-interruption");
         document["time"] = time.clone();
@@ -841,7 +842,7 @@ fn only_an_alarm_on_a_status_check_of_ec2_claims_that_an_instance_fails() {
     }
 }
 
-/// Composite alarms, metric math and queries have no dimensions. What calls the function is worth a look all the same.
+/// Composite alarms, metric math and queries have no dimensions. Such an alarm is still a reason to look.
 #[test]
 fn an_alarm_that_names_no_instance_is_a_reason_to_look() {
     let nowhere = Intent::Look { instances: Vec::new(), reported_failing: false };
@@ -863,7 +864,7 @@ fn an_alarm_that_names_no_instance_is_a_reason_to_look() {
 }
 
 #[test]
-fn what_is_no_instance_does_not_spoil_an_alarm_or_an_announcement_and_alone_is_malformed() {
+fn an_invalid_id_is_ignored_beside_a_valid_one_and_malformed_alone() {
     let managed = metric(&json!("mi-0123456789abcdef0"));
     let beside = json!([managed, metric(&json!(names::HOLDER))]);
     let expected = request(alarm_trigger(Some(names::HOLDER), Some("ALARM")), look(names::HOLDER, true));
@@ -874,7 +875,7 @@ fn what_is_no_instance_does_not_spoil_an_alarm_or_an_announcement_and_alone_is_m
     assert_eq!(read(&alarm(&metrics, &json!({"value": "ALARM"}))), expected);
 
     for entities in [json!([{"entityValue": "vol-1"}]), json!([{"entityValue": "arn:aws:ec2:::instance/"}])] {
-        let value = entities[0]["entityValue"].as_str().expect("a text").rsplit('/').next().expect("a part");
+        let value = entities[0]["entityValue"].as_str().expect("a string").rsplit('/').next().expect("a part");
         let trigger = health_trigger(Some(value));
         let problem = format!("{value:?} is not an instance id");
         let expected = ignored(trigger, IgnoredReason::MalformedEvent, &problem);
@@ -887,7 +888,7 @@ fn what_is_no_instance_does_not_spoil_an_alarm_or_an_announcement_and_alone_is_m
 }
 
 #[test]
-fn an_alarm_in_any_state_but_alarm_is_ignored() {
+fn an_alarm_that_is_not_in_the_state_alarm_is_ignored() {
     let metrics = json!([metric(&json!(names::HOLDER))]);
     for (state, named) in [
         (json!({"value": "INSUFFICIENT_DATA"}), Some("INSUFFICIENT_DATA")),
@@ -907,9 +908,9 @@ fn an_alarm_in_any_state_but_alarm_is_ignored() {
     }
 }
 
-/// The document that CloudWatch hands to the function itself has another envelope, and nothing else of it matters.
+/// The document that CloudWatch passes to the function directly has another envelope, and only its alarm matters.
 #[test]
-fn an_alarm_that_calls_the_function_is_read_as_the_one_from_eventbridge() {
+fn an_alarm_that_invokes_the_function_is_read_like_one_from_eventbridge() {
     let mut through_eventbridge = event("holder-alarm-status-check");
     let mut direct = event("holder-alarm-calls-function");
     let instances: Vec<Value> = [names::NON_MEMBER, names::STANDBY].iter().map(|id| metric(&json!(id))).collect();
@@ -934,7 +935,7 @@ fn an_alarm_that_calls_the_function_is_read_as_the_one_from_eventbridge() {
     for time in [json!("2026-11-15T03:12:40.989Z"), json!("2026-11-15T04:12:40.989+0100")] {
         assert_eq!(read_with("time", time.clone()), expected(), "{time}");
     }
-    // Without a time that can be read it is still an alarm: nothing depends on when it was.
+    // Without a readable time it is still an alarm: nothing depends on the time.
     for time in [json!(null), json!("yesterday"), json!({})] {
         let trigger = Trigger { time: None, ..called("2026-11-15T03:12:40Z", holder) };
         assert_eq!(read_with("time", time.clone()), request(trigger, look(names::HOLDER, true)), "{time}");
@@ -953,7 +954,7 @@ fn health_trigger(instance: Option<&str>) -> Trigger {
     retirement(id, instance, Some("AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED"))
 }
 
-/// The announcement of a retirement of the holder, with fields of its detail changed; null takes one out.
+/// The announcement of a retirement of the holder, with these fields of its detail changed. Null removes a field.
 fn announcement(changes: &Value) -> Value {
     let mut document = event("holder-health-retirement");
     let detail = document["detail"].as_object_mut().expect("an object");
@@ -967,7 +968,7 @@ fn announcement(changes: &Value) -> Value {
     document
 }
 
-/// The codes of EC2's scheduled changes that were found in public rules and documents, and one that nobody knows yet.
+/// The codes of EC2's scheduled changes in public rules and documents, and one unknown code.
 const ANNOUNCING: [&str; 19] = [
     "AWS_EC2_INSTANCE_NETWORK_MAINTENANCE_SCHEDULED",
     "AWS_EC2_INSTANCE_POWER_MAINTENANCE_SCHEDULED",
@@ -1026,7 +1027,7 @@ fn a_health_event_that_announces_nothing_is_ignored() {
 
 /// Older samples have neither a status nor a category.
 #[test]
-fn an_announcement_needs_no_more_than_its_code_and_an_instance() {
+fn an_announcement_needs_only_its_code_and_an_instance() {
     let expected = || request(health_trigger(Some(names::HOLDER)), look(names::HOLDER, false));
     for changes in [
         json!({"statusCode": null, "eventTypeCategory": null, "service": null, "page": null, "backupEvent": null}),
@@ -1093,7 +1094,7 @@ fn an_announcement_that_names_no_instance_is_malformed() {
 }
 
 #[test]
-fn a_huge_document_leaves_no_huge_answer() {
+fn a_huge_document_gives_a_short_answer() {
     let huge = "x".repeat(1_000_000);
     for document in [
         state_change(json!({"detail": {"instance-id": huge, "state": "stopped"}})),
@@ -1120,7 +1121,7 @@ fn a_huge_document_leaves_no_huge_answer() {
     }
 }
 
-/// Any JSON, but often with the keys and values that are looked for.
+/// Any JSON, often with the keys and values that the function looks for.
 fn any_json() -> impl Strategy<Value = Value> {
     let known = prop::sample::select(vec![
         "action",
@@ -1189,7 +1190,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A document of the folder in which one value, anywhere, was replaced by any JSON.
+/// A document from the folder with one value, anywhere, replaced by any JSON.
 fn damaged_document() -> impl Strategy<Value = Value> {
     let names: Vec<String> = documents().into_iter().collect();
     (prop::sample::select(names), any::<prop::sample::Index>(), any_json()).prop_map(|(name, place, damage)| {
@@ -1200,7 +1201,7 @@ fn damaged_document() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The JSON pointers to every value inside.
+/// The JSON pointers to every value inside this one.
 fn pointers(value: &Value, here: &str) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map
@@ -1220,7 +1221,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn no_document_makes_the_reader_panic_or_ramble(document in prop_oneof![any_json(), damaged_document()]) {
+    fn every_document_gives_a_short_answer_without_a_panic(document in prop_oneof![any_json(), damaged_document()]) {
         match parse(&document) {
             Ok(Parsed::Request(_)) => prop_assert!(document.is_object()),
             Ok(Parsed::Ignored { detail, .. }) => prop_assert!(detail.chars().count() <= 257),
@@ -1232,7 +1233,7 @@ proptest! {
     }
 
     #[test]
-    fn only_an_operator_asks_for_a_failover(document in prop_oneof![any_json(), damaged_document()]) {
+    fn only_an_operators_request_is_read_as_a_failover(document in prop_oneof![any_json(), damaged_document()]) {
         if let Ok(Parsed::Request(request)) = parse(&document)
             && request.intent.is_operators_failover()
         {

@@ -1,16 +1,16 @@
-//! The floors of the library: each imports only from those before it, and no files of any package import one another in a
-//! circle.
+//! The floors of the library. Each imports only from itself and from those before it, and no files of any package
+//! import one another in a circle.
 
 use std::collections::BTreeSet;
 
 use crate::imports::{Imports, against_the_floors, circles, in_circles, is_imported, paths, tokens, without_tests};
 use crate::standard::root;
 
-/// In the order of the data's way.
+/// The floors, in the order of the data's way.
 const FLOORS: [&[&str]; 5] = [&["model"], &["decide"], &["tell"], &["ports"], &["act"]];
 
 #[test]
-fn no_file_imports_from_a_floor_that_comes_later() {
+fn no_file_imports_from_a_later_floor() {
     let library = root().join("src");
     assert!(is_imported(&library, "decide::plan", "model::plan"), "imports are seen");
     assert_eq!(against_the_floors(&library, &FLOORS), [""; 0]);
@@ -24,7 +24,7 @@ fn no_files_import_one_another_in_a_circle() {
 }
 
 #[test]
-fn an_import_is_seen_however_it_is_written() {
+fn every_form_of_an_import_is_found() {
     let code = "
         use std::fmt; // and crate::comments
         pub use self::below::Thing as Other;
@@ -55,7 +55,7 @@ fn an_import_is_seen_however_it_is_written() {
 }
 
 #[test]
-fn a_circle_is_found_and_what_only_leads_to_it_is_not() {
+fn a_circle_is_found_without_the_files_that_only_lead_to_it() {
     let to = |all: &[&str]| all.iter().map(|&name| name.to_owned()).collect::<BTreeSet<_>>();
     let imports: Imports =
         [("a", to(&["b"])), ("b", to(&["c", "e"])), ("c", to(&["b", "d"])), ("d", to(&[])), ("e", to(&[]))]

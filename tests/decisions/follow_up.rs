@@ -1,4 +1,4 @@
-//! What follows the work on the interface: a table over every outcome.
+//! What a run does after the work on the interface: a table of every outcome.
 
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY};
 use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
@@ -26,7 +26,7 @@ fn movement() -> Movement {
     }
 }
 
-/// Every outcome, with what follows an event, and what follows a reconcile that finds the interface on a member.
+/// Every outcome, with its follow-up after an event, and after a reconcile that finds the interface on a member.
 fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
     let answer = Verdict { outcome: Outcome::Paused, reason: Reason::PauseSet, summary: String::new(), movement: None };
     let returned = MoveOutcome::Returned {
@@ -55,7 +55,7 @@ fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
 }
 
 #[test]
-fn each_outcome_has_what_follows_it() {
+fn each_outcome_has_its_follow_up() {
     let event = Situation { is_with_member: true, ..Situation::default() };
     let reconcile = Situation { may_repair: true, ..event };
     for (outcome, after_event, after_reconcile) in table() {
@@ -65,7 +65,7 @@ fn each_outcome_has_what_follows_it() {
 }
 
 #[test]
-fn nothing_is_repaired_while_it_is_paused() {
+fn nothing_is_repaired_during_a_pause() {
     let paused = Situation { is_paused: true, may_repair: true, is_with_member: true, ..Situation::default() };
     for (outcome, ..) in table() {
         assert!(!follow_up(&outcome, paused).repairs, "{outcome:?}");
@@ -73,7 +73,7 @@ fn nothing_is_repaired_while_it_is_paused() {
 }
 
 #[test]
-fn what_is_not_with_a_member_is_repaired_only_after_a_change_of_this_run() {
+fn an_interface_outside_the_members_is_repaired_only_after_a_change_of_this_run() {
     let elsewhere = Situation { may_repair: true, is_doomed_by_a_pending_move: true, ..Situation::default() };
     for (outcome, after_event, _) in table() {
         assert_eq!(follow_up(&outcome, elsewhere).repairs, after_event.repairs, "{outcome:?}");
@@ -81,14 +81,14 @@ fn what_is_not_with_a_member_is_repaired_only_after_a_change_of_this_run() {
 }
 
 #[test]
-fn an_interface_that_would_be_deleted_with_its_instance_is_repaired_whoever_asks() {
+fn an_interface_that_would_be_destroyed_with_its_instance_is_repaired_after_every_request() {
     let doomed = Situation { is_with_member: true, is_doomed_by_a_pending_move: true, ..Situation::default() };
     let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
     assert_eq!(follow_up(&kept, doomed), REPAIRS);
 }
 
 #[test]
-fn an_announcement_about_a_healthy_token_server_is_a_reason_to_look_further() {
+fn an_announcement_makes_a_run_read_who_can_reach_the_interface() {
     let announced = Situation { is_announcement: true, ..Situation::default() };
     let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
     assert_eq!(follow_up(&kept, announced), READS);

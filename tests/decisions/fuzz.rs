@@ -1,6 +1,6 @@
-//! What comes from outside, damaged on purpose: event documents and configuration values.
+//! Input from outside, damaged on purpose: event documents and configuration values.
 //!
-//! Each input is drawn from a seed, so a failure names the one that it can be made of again. `FUZZ_INPUTS` asks for more
+//! Each input is drawn from a seed, so a failure names the seed that reproduces it. `FUZZ_INPUTS` asks for more inputs
 //! of each kind. The figures go to standard error.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::standard::{self, documents, event};
 const INPUTS: u64 = 100_000;
 
 #[test]
-fn no_damaged_event_document_is_taken_for_more_than_it_is() {
+fn a_damaged_document_never_becomes_another_request() {
     let corpus: Vec<String> = documents().iter().map(|name| event(name).to_string()).collect();
     let pieces = [
         "\"action\":\"failover\",",
@@ -44,7 +44,7 @@ fn no_damaged_event_document_is_taken_for_more_than_it_is() {
     for number in 0..tried {
         let original = dice.pick(&corpus);
         let text = damage(&mut dice, original.as_bytes(), &pieces);
-        // What is no JSON never reaches the function.
+        // Input that is not JSON never reaches the function.
         let Ok(document) = serde_json::from_slice::<Value>(&text) else { continue };
         let parsed = parse(&document);
         assert_eq!(parse(&document), parsed, "input {number} is read differently the second time: {document}");
@@ -58,15 +58,15 @@ fn no_damaged_event_document_is_taken_for_more_than_it_is() {
                 assert!(length < 4_000, "input {number} leaves a trigger of {length} bytes");
             }
             Ok(Parsed::Ignored { detail, .. }) => assert!(detail.chars().count() <= 257, "input {number}: {detail}"),
-            Err(error) => assert!(document.get("action").is_some(), "input {number} is no request, but {error}"),
+            Err(error) => assert!(document.get("action").is_some(), "input {number} is not a request, but {error}"),
         }
     }
-    assert!(understood > tried / 100, "hardly anything was understood: {understood}");
+    assert!(understood > tried / 100, "too few inputs were understood: {understood}");
     print_figure("event documents", tried, understood);
 }
 
 #[test]
-fn no_damaged_configuration_is_accepted_with_a_value_that_would_be_wrong() {
+fn every_accepted_damaged_configuration_has_valid_values() {
     let usual: BTreeMap<String, String> = standard::variables(&[
         ("TOKEN_SERVER_DEVICE_INDEX", "1"),
         ("FAILOVER_START_STANDBY", "true"),
@@ -121,11 +121,11 @@ fn no_damaged_configuration_is_accepted_with_a_value_that_would_be_wrong() {
             }
         }
     }
-    assert!(understood > tried / 100, "hardly anything was understood: {understood}");
+    assert!(understood > tried / 100, "too few inputs were understood: {understood}");
     print_figure("configurations", tried, understood);
 }
 
-/// What holds of every configuration with which the function works.
+/// Asserts what holds for every configuration that the function accepts.
 fn assert_is_right(config: &Config, input: &str) {
     let members: std::collections::BTreeSet<_> = config.members.iter().collect();
     assert!(members.len() >= 2 && members.len() == config.members.len(), "{input}");
@@ -133,6 +133,6 @@ fn assert_is_right(config: &Config, input: &str) {
     assert!(!config.ports.is_empty(), "{input}");
     assert!(config.ports.iter().all(|range| range.first >= 1 && range.first <= range.last), "{input}");
     assert!(config.max_moves_per_hour <= 12, "{input}");
-    assert!(config.force_detach_after.is_none_or(|patience| patience.as_secs() <= 240), "{input}");
+    assert!(config.force_detach_after.is_none_or(|limit| limit.as_secs() <= 240), "{input}");
     assert!(!config.name.is_empty() && !config.name.contains('\n'), "{input}");
 }

@@ -1,4 +1,4 @@
-//! The order of the house: which module may know what. Each rule of ARCHITECTURE.md that a reader of imports can check.
+//! The rules of ARCHITECTURE.md that a reader of the sources can check: which module may use what.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(root).expect("in the project").display().to_string();
-                sources.push(Source { path: name, text: fs::read_to_string(&path).expect("a text") });
+                sources.push(Source { path: name, text: fs::read_to_string(&path).expect("UTF-8") });
             }
         }
     }
@@ -31,7 +31,7 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// `path:line: text` of every line in the files of `scope` that has one of the words.
+/// `path:line: text` of every line in the files of `scope` that contains one of the words.
 fn lines_with(words: &[&str], scope: impl Fn(&str) -> bool) -> Vec<String> {
     let sources = sources();
     let inside = sources.iter().filter(|source| scope(&source.path));
@@ -43,7 +43,7 @@ fn lines_with(words: &[&str], scope: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
-/// None of the words is outside the packages, and each is inside, so that the rule is about something.
+/// No word is outside these packages, and each word is inside, so that the rule applies to something.
 #[track_caller]
 fn only_in(packages: &[&str], words: &[&str]) {
     let is_in = |path: &str| packages.iter().any(|package| path.starts_with(package));
@@ -58,7 +58,7 @@ fn only_one_package_names_the_sdk() {
     only_in(&["aws/"], &["aws_sdk_ec2", "aws_sdk_sns", "aws_sdk_ssm", "aws_config", "aws_smithy"]);
 }
 
-/// The names of the packages on which a package depends, tests apart.
+/// The names of the packages on which a package depends, without those for its tests.
 fn dependencies(manifest: &str) -> Vec<String> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest)).expect("a manifest");
     let (_, rest) = text.split_once("\n[dependencies]\n").expect("dependencies");
@@ -68,7 +68,7 @@ fn dependencies(manifest: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_library_stands_on_no_sdk_no_http_and_no_runtime_of_lambdas() {
+fn the_library_depends_on_no_sdk_http_or_lambda_runtime() {
     let depends_on: Vec<String> = dependencies("Cargo.toml");
     assert_eq!(
         depends_on,
@@ -88,21 +88,21 @@ fn the_library_stands_on_no_sdk_no_http_and_no_runtime_of_lambdas() {
 }
 
 #[test]
-fn the_function_carries_nothing_that_only_the_command_needs() {
+fn the_function_depends_only_on_what_it_needs() {
     let depends_on: Vec<String> = dependencies("function/Cargo.toml");
     let expected = ["chrono", "lambda_runtime", "serde_json", "token-failover", "token-failover-aws", "tokio"];
     assert_eq!(depends_on, expected);
 }
 
 #[test]
-fn the_simulator_knows_nothing_of_the_program() {
+fn the_simulator_does_not_depend_on_the_program() {
     let depends_on = dependencies("simulator/Cargo.toml");
     let ours: Vec<&String> = depends_on.iter().filter(|name| name.starts_with("token-failover")).collect();
     assert_eq!((ours, depends_on.is_empty()), (Vec::new(), false));
 }
 
 #[test]
-fn only_pending_reports_read_and_write_their_tags() {
+fn only_one_file_names_the_tags_of_pending_reports() {
     let names = |line: &&String| !line.contains("//!");
     let prefixes = lines_with(&["token-failover:owed"], |path| path.starts_with("src/"));
     let prefixes: Vec<&String> = prefixes.iter().filter(names).collect();
@@ -110,7 +110,7 @@ fn only_pending_reports_read_and_write_their_tags() {
 }
 
 #[test]
-fn every_answer_with_pages_is_read_to_its_last_page() {
+fn every_paged_answer_is_read_to_the_last_page() {
     let paginators = lines_with(&[".into_paginator()"], |path| path.starts_with("aws/"));
     let read = lines_with(&["each_page(ACTION, MAX_PAGES, pages, "], |path| path.starts_with("aws/"));
     assert!(paginators.len() >= 7, "{paginators:?}");
@@ -120,12 +120,12 @@ fn every_answer_with_pages_is_read_to_its_last_page() {
 }
 
 #[test]
-fn only_the_function_names_lambdas_runtime() {
+fn only_the_function_names_the_lambda_runtime() {
     only_in(&["function/"], &["lambda_runtime"]);
 }
 
 #[test]
-fn only_the_binaries_read_the_environment_and_the_clock_of_the_machine() {
+fn only_the_binaries_read_the_environment_and_the_system_clock() {
     only_in(&["function/", "operator/"], &["std::env", "SystemTime"]);
     assert_eq!(lines_with(&["Utc::now", "Local::now"], |_| true), Vec::<String>::new());
 }
@@ -156,19 +156,19 @@ fn the_decisions_are_pure_and_synchronous() {
 }
 
 #[test]
-fn every_file_opens_with_what_it_is() {
+fn every_file_begins_with_a_description() {
     let silent: Vec<String> =
         sources().into_iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path).collect();
     assert_eq!(silent, Vec::<String>::new());
 }
 
 #[test]
-fn nothing_is_left_to_do_and_nothing_is_assumed_to_succeed() {
+fn no_source_has_a_todo_a_panic_or_an_unwrap() {
     let words = ["TODO", "FIXME", "todo!", "unimplemented!", ".unwrap()", ".expect(", "panic!", "dbg!", "unsafe"];
     assert_eq!(lines_with(&words, |_| true), Vec::<String>::new());
 }
 
 #[test]
-fn the_project_writes_license_as_its_vendors_do() {
+fn the_project_spells_license_the_american_way() {
     assert_eq!(lines_with(&["licence", "Licence"], |_| true), Vec::<String>::new());
 }

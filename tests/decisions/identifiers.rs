@@ -1,4 +1,4 @@
-//! Identifiers: what is one, what is none, and how each is written.
+//! Identifiers: which strings are valid, which are not, and how each one is written.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use token_failover::model::ids::{
 
 use crate::world::parsed;
 
-/// The text is an id that is written as it was read, by people and in JSON.
+/// The string is an id that is written as it was read, by `Display` and in JSON.
 #[track_caller]
 fn is_an_id<T>(text: &str)
 where
@@ -26,7 +26,7 @@ where
     assert_eq!(serde_json::from_value::<T>(json!(text)).expect("an id"), id);
 }
 
-/// The text is no id, neither by itself nor in JSON, and the error says what one looks like.
+/// The string is not an id, neither parsed nor in JSON, and the error says what one looks like.
 #[track_caller]
 fn is_no_id<T: FromStr<Err: Display> + DeserializeOwned + Debug>(text: &str, expected: &str) {
     let error = text.parse::<T>().err().unwrap_or_else(|| panic!("{text:?} was accepted")).to_string();
@@ -36,7 +36,7 @@ fn is_no_id<T: FromStr<Err: Display> + DeserializeOwned + Debug>(text: &str, exp
 }
 
 #[test]
-fn a_resource_id_is_its_prefix_and_8_or_17_lower_case_hexadecimal_digits() {
+fn a_resource_id_is_its_prefix_and_8_or_17_lowercase_hexadecimal_digits() {
     is_an_id::<InstanceId>("i-0123456789abcdef0");
     is_an_id::<InstanceId>("i-1a2b3c4d");
     is_an_id::<NetworkInterfaceId>("eni-0123456789abcdef0");
@@ -46,7 +46,7 @@ fn a_resource_id_is_its_prefix_and_8_or_17_lower_case_hexadecimal_digits() {
 }
 
 #[test]
-fn anything_else_is_no_resource_id() {
+fn anything_else_is_not_a_resource_id() {
     let expected = "an instance id such as i-0123456789abcdef0";
     for text in [
         "",
@@ -68,7 +68,7 @@ fn anything_else_is_no_resource_id() {
 }
 
 #[test]
-fn each_kind_of_id_is_refused_in_place_of_another() {
+fn an_id_of_one_kind_is_refused_as_another_kind() {
     let instance = "i-0123456789abcdef0";
     is_no_id::<NetworkInterfaceId>(instance, "a network interface id such as eni-0123456789abcdef0");
     is_no_id::<AllocationId>(instance, "an allocation id such as eipalloc-0123456789abcdef0");
@@ -77,7 +77,7 @@ fn each_kind_of_id_is_refused_in_place_of_another() {
 }
 
 #[test]
-fn an_attachment_and_an_association_are_whatever_ec2_calls_them() {
+fn attachment_and_association_ids_are_accepted_in_any_form() {
     let attachment = AttachmentId::new("eni-attach-0123456789abcdef0");
     assert_eq!(
         (attachment.as_str(), json!(attachment)),
@@ -91,7 +91,7 @@ fn an_attachment_and_an_association_are_whatever_ec2_calls_them() {
 }
 
 #[test]
-fn a_mac_address_is_read_in_every_notation_and_written_in_ec2s_and_flexnets() {
+fn a_mac_address_is_read_in_every_notation_and_written_for_ec2_and_flexnet() {
     for text in [
         "02:73:ae:2a:dc:81",
         "02-73-AE-2A-DC-81",
@@ -111,7 +111,7 @@ fn a_mac_address_is_read_in_every_notation_and_written_in_ec2s_and_flexnets() {
 }
 
 #[test]
-fn anything_else_is_no_mac_address() {
+fn anything_else_is_not_a_mac_address() {
     for text in [
         "",
         ":::::",
@@ -149,7 +149,7 @@ fn the_arn_of_a_topic_may_be_of_any_partition_and_names_its_region() {
 }
 
 #[test]
-fn a_topics_name_has_at_most_256_characters_with_fifo_counted() {
+fn a_topics_name_has_at_most_256_characters_including_fifo() {
     let prefix = "arn:aws:sns:eu-west-1:123456789012:";
     let expected = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover";
     is_an_id::<TopicArn>(&format!("{prefix}{}", "t".repeat(256)));
@@ -159,7 +159,7 @@ fn a_topics_name_has_at_most_256_characters_with_fifo_counted() {
 }
 
 #[test]
-fn anything_else_is_no_topic() {
+fn anything_else_is_not_a_topic() {
     for text in [
         "",
         "token-failover",
@@ -173,7 +173,7 @@ fn anything_else_is_no_topic() {
         "arn:aws:sns:eu-west-1:123456789012:.fifo",
         "arn:aws:sns:eu-west-1:123456789012:token.failover",
         "arn:aws:sns:eu-west-1:123456789012:token failover",
-        // A subscription's ARN, which the console shows beside the topic's.
+        // The ARN of a subscription, which the console shows beside the topic's.
         "arn:aws:sns:eu-west-1:123456789012:token-failover:8a21d249-4329-4871-acc6-7be709c6ea7f",
     ] {
         is_no_id::<TopicArn>(text, "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover");
@@ -182,7 +182,7 @@ fn anything_else_is_no_topic() {
 
 proptest! {
     #[test]
-    fn every_mac_address_survives_each_notation(bytes in any::<[u8; 6]>()) {
+    fn every_mac_address_is_read_back_from_each_notation(bytes in any::<[u8; 6]>()) {
         let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let mac: MacAddress = parsed(&digits.concat());
         prop_assert_eq!(mac.to_string(), digits.join(":"));

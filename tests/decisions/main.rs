@@ -1,4 +1,4 @@
-//! The decisions: values in, values out. Nothing here waits, and no simulator plays.
+//! The decisions: values in, values out. No test here waits or uses the simulator.
 
 #[path = "../support/damage.rs"]
 mod damage;

@@ -1,4 +1,4 @@
-//! What a move does after each answer of EC2: detach, attach, and the course from target to target, as tables.
+//! What a move does after each answer from EC2: detach, attach, and the course from target to target, as tables.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,13 +44,13 @@ fn detach() -> Detach {
     Detach::new(&attachment(), Some(InstanceState::Stopped), Some(seconds(30)))
 }
 
-/// What a look shows while the interface is where it was.
+/// The result of a look while the interface has not left.
 fn still_there() -> Result<Option<NetworkInterface>, CallError> {
     Ok(Some(with(Some(by(ATTACHMENT, Some(HOLDER), AttachmentStatus::Detaching)))))
 }
 
 #[test]
-fn a_detach_is_asked_for_once_and_then_waited_for() {
+fn a_detach_is_requested_once_and_then_awaited() {
     let mut detach = detach();
     assert_eq!(detach.ask(seconds(0)), Some(Ask::Detach));
     assert_eq!(detach.answered(Ask::Detach, seconds(0), seconds(1), Ok(())), None);
@@ -64,7 +64,7 @@ fn a_detach_is_asked_for_once_and_then_waited_for() {
 }
 
 #[test]
-fn a_detach_that_somebody_else_asked_for_is_only_waited_for_and_forced_if_it_hangs() {
+fn a_detach_that_is_under_way_is_only_awaited_and_is_forced_if_it_hangs() {
     let mut detach = Detach::new(&by(ATTACHMENT, Some(HOLDER), AttachmentStatus::Detaching), None, Some(seconds(30)));
     assert_eq!(detach.ask(seconds(0)), None);
     assert_eq!(detach.seen(seconds(30), still_there()), None);
@@ -72,7 +72,7 @@ fn a_detach_that_somebody_else_asked_for_is_only_waited_for_and_forced_if_it_han
 }
 
 #[test]
-fn force_is_used_once_after_its_time_and_only_on_a_detach_that_was_seen_to_hang() {
+fn a_detach_is_forced_once_after_its_time_and_only_if_it_was_seen_to_hang() {
     let hanging = |force_after| {
         let mut detach = Detach::new(&attachment(), None, force_after);
         assert_eq!(detach.answered(Ask::Detach, seconds(0), seconds(0), Ok(())), None);
@@ -95,7 +95,7 @@ fn force_is_used_once_after_its_time_and_only_on_a_detach_that_was_seen_to_hang(
 }
 
 #[test]
-fn a_refused_detach_is_asked_for_again_twice_a_second_and_later_every_three_seconds() {
+fn a_refused_detach_is_repeated_twice_a_second_and_later_every_three_seconds() {
     for meaning in
         [Meaning::AlreadyDetached, Meaning::WrongState, Meaning::InUse, Meaning::Throttled, Meaning::Unreachable]
     {
@@ -112,7 +112,7 @@ fn a_refused_detach_is_asked_for_again_twice_a_second_and_later_every_three_seco
 }
 
 #[test]
-fn an_error_that_stays_ends_the_detach() {
+fn a_permanent_error_ends_the_detach() {
     let primary = Attachment { device_index: 0, ..attachment() };
     let refused = |from: &Attachment, error: CallError| {
         let mut detach = Detach::new(from, Some(InstanceState::Stopped), None);
@@ -131,7 +131,7 @@ fn an_error_that_stays_ends_the_detach() {
 }
 
 #[test]
-fn a_denial_is_believed_only_if_the_attachment_is_still_there_15_seconds_later() {
+fn a_denied_detach_is_believed_only_if_the_attachment_still_exists_after_15_seconds() {
     let denial = denied("ec2:DetachNetworkInterface");
     let after_denial = || {
         let mut detach = detach();
@@ -147,7 +147,7 @@ fn a_denial_is_believed_only_if_the_attachment_is_still_there_15_seconds_later()
 }
 
 #[test]
-fn a_look_says_where_the_interface_has_gone() {
+fn a_look_ends_the_detach_when_the_interface_has_left() {
     let elsewhere = by(NEW, Some(THIRD), AttachmentStatus::Attached);
     for (look, expected) in [
         (Ok(None), Some(Detached::Refused(Refusal::InterfaceMissing))),
@@ -167,7 +167,7 @@ fn a_look_says_where_the_interface_has_gone() {
 // ---- Attach ----
 
 #[test]
-fn the_place_of_the_interface_is_read_from_the_point_of_view_of_the_target() {
+fn the_place_of_the_interface_is_relative_to_the_target() {
     use AttachmentStatus::{Attached, Attaching as BeingAttached, Detached as Free, Detaching};
     let departed = BTreeSet::from([AttachmentId::new(ATTACHMENT)]);
     let accepted = AttachmentId::new(NEW);
@@ -197,7 +197,7 @@ fn there() -> Attachment {
 }
 
 #[test]
-fn a_refused_attach_is_given_up_at_once_later_or_when_the_interface_is_elsewhere() {
+fn a_refused_attach_is_given_up_by_the_kind_of_error_or_if_the_interface_is_elsewhere() {
     use Meaning::{Denied, DoesNotFit, InUse, NotFound, Rejected, Throttled, Unreachable, WrongState};
     let impossible = AfterRefusal::GiveUp(Landing::Impossible);
     let elsewhere = AfterRefusal::GiveUp(Landing::Elsewhere(there()));
@@ -218,7 +218,7 @@ fn a_refused_attach_is_given_up_at_once_later_or_when_the_interface_is_elsewhere
 }
 
 #[test]
-fn after_a_lost_answer_an_interface_that_is_there_counts_as_accepted_and_a_dying_target_is_not_given_up() {
+fn after_a_lost_answer_an_interface_on_the_target_counts_as_accepted_and_a_dying_target_is_not_given_up() {
     let decide = |place| after_refusal(Meaning::Unreachable, place, true, true, seconds(1));
     assert_eq!(decide(Place::There(there())), AfterRefusal::PerhapsAccepted);
     assert_eq!(decide(Place::Arriving(there())), AfterRefusal::PerhapsAccepted);
@@ -260,7 +260,7 @@ fn target(id: &str, start: bool) -> Target {
     Target { attach: attach(id), start }
 }
 
-/// A move from the holder to the standby and then to the third member, both stopped.
+/// A move from the holder to the standby and then to the third member. Both are stopped.
 fn planned(fallback: Option<Attach>) -> Move {
     Move {
         interface_id: parsed(simulator::names::INTERFACE),
@@ -287,7 +287,7 @@ fn landed_on(id: &str) -> Landing {
     Landing::Landed(by(NEW, Some(id), AttachmentStatus::Attached))
 }
 
-/// What EC2 answers to one leg of a move.
+/// EC2's answer to one leg of a move.
 #[derive(Debug, Clone)]
 enum Reply {
     Detach(Detached),
@@ -296,8 +296,12 @@ enum Reply {
     Read,
 }
 
-/// The legs of a move, in words, by the replies to them. A reply of another kind than the leg ends the story.
-fn story(planned: &Move, seen: &Observation, replies: &[Reply]) -> (Vec<String>, Option<Result<MoveOutcome, Refusal>>) {
+/// The legs of a move, in words, for these replies. A reply of another kind than the leg ends the course.
+fn run_course(
+    planned: &Move,
+    seen: &Observation,
+    replies: &[Reply],
+) -> (Vec<String>, Option<Result<MoveOutcome, Refusal>>) {
     let config = config();
     let (seen, elapsed) = (Some(seen), seconds(7));
     let mut course = Course::new(&config, planned, Some(parsed(HOLDER)));
@@ -347,21 +351,21 @@ fn the_first_target_that_takes_the_interface_and_runs_keeps_it() {
         (Started::Already, Boot::Earlier),
     ] {
         let replies = [FREE, Reply::Attach(landed_on(STANDBY)), Reply::Start(started)];
-        let (legs, ended) = story(&planned(None), &stopped(), &replies);
+        let (legs, ended) = run_course(&planned(None), &stopped(), &replies);
         assert_eq!(legs, [&*detach, &*to_standby, &*start_standby]);
         assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(STANDBY, NEW, true), boot))));
     }
     let replies = [FREE, IMPOSSIBLE, Reply::Attach(landed_on(THIRD)), Reply::Start(Started::ByThisRun)];
-    let (legs, ended) = story(&planned(None), &stopped(), &replies);
+    let (legs, ended) = run_course(&planned(None), &stopped(), &replies);
     assert_eq!(legs, [&*detach, &*to_standby, &*to_third, &*start_third]);
     assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(THIRD, NEW, true), Boot::WithInterface))));
 }
 
 #[test]
-fn a_target_that_runs_is_not_started() {
+fn a_running_target_is_not_started() {
     let targets = Targets { first: target(STANDBY, false), others: Vec::new() };
     let planned = Move { targets, ..planned(None) };
-    let (legs, ended) = story(&planned, &stopped(), &[FREE, Reply::Attach(landed_on(STANDBY))]);
+    let (legs, ended) = run_course(&planned, &stopped(), &[FREE, Reply::Attach(landed_on(STANDBY))]);
     assert_eq!(legs, [format!("detach {ATTACHMENT}"), format!("attach {STANDBY}")]);
     assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(STANDBY, NEW, false), Boot::Earlier))));
 }
@@ -376,27 +380,27 @@ fn a_target_that_does_not_start_gives_the_interface_up_to_the_next_one() {
         Reply::Attach(landed_on(THIRD)),
         Reply::Start(Started::ByThisRun),
     ];
-    let (legs, ended) = story(&planned(None), &stopped(), &replies);
+    let (legs, ended) = run_course(&planned(None), &stopped(), &replies);
     assert_eq!(legs[2..4], [format!("start {STANDBY}"), format!("detach {NEW} for {THIRD}")]);
     assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(THIRD, NEW, true), Boot::WithInterface))));
 }
 
 #[test]
-fn the_last_target_keeps_the_interface_if_nothing_better_is_there() {
+fn a_target_that_did_not_start_keeps_the_interface_if_the_former_holder_cannot_run() {
     let none_starts =
         [FREE, Reply::Attach(landed_on(STANDBY)), NO_START, FREE, Reply::Attach(landed_on(THIRD)), NO_START];
-    let (_, ended) = story(&planned(None), &stopped(), &none_starts);
+    let (_, ended) = run_course(&planned(None), &stopped(), &none_starts);
     assert_eq!(ended, Some(Ok(MoveOutcome::NotStarted(movement(THIRD, NEW, true), Boot::Earlier))));
-    // A former holder that cannot run is no better a place.
+    // A former holder that cannot run is not a better place.
     let with_reading = [&none_starts[..], &[Reply::Read]].concat();
     let gone = stopped().with_instance(HOLDER, |holder| holder.state = InstanceState::Stopping);
-    let (legs, ended) = story(&planned(Some(attach(HOLDER))), &gone, &with_reading);
+    let (legs, ended) = run_course(&planned(Some(attach(HOLDER))), &gone, &with_reading);
     assert_eq!(legs.last(), Some(&format!("read {HOLDER}")));
     assert_eq!(ended, Some(Ok(MoveOutcome::NotStarted(movement(THIRD, NEW, true), Boot::Earlier))));
 }
 
 #[test]
-fn the_former_holder_gets_the_interface_back_if_it_can_serve_and_is_started_where_it_is_stopped() {
+fn the_former_holder_gets_the_interface_back_if_it_can_serve_and_is_started_if_it_is_stopped() {
     let replies = |started| {
         [
             FREE,
@@ -409,13 +413,13 @@ fn the_former_holder_gets_the_interface_back_if_it_can_serve_and_is_started_wher
         ]
     };
     for (started, boot) in [(Started::ByThisRun, Boot::WithInterface), (Started::Refused, Boot::Earlier)] {
-        let (legs, ended) = story(&planned(Some(attach(HOLDER))), &stopped(), &replies(started));
+        let (legs, ended) = run_course(&planned(Some(attach(HOLDER))), &stopped(), &replies(started));
         assert_eq!(legs[5..], [format!("give back to {HOLDER}"), format!("start {HOLDER}")]);
         let returned = MoveOutcome::Returned { to: parsed(HOLDER), attachment_id: AttachmentId::new(NEW), boot };
         assert_eq!(ended, Some(Ok(returned)));
     }
     let running = pair();
-    let (legs, ended) = story(&planned(Some(attach(HOLDER))), &running, &replies(Started::ByThisRun));
+    let (legs, ended) = run_course(&planned(Some(attach(HOLDER))), &running, &replies(Started::ByThisRun));
     assert_eq!(legs.last(), Some(&format!("give back to {HOLDER}")));
     let returned =
         MoveOutcome::Returned { to: parsed(HOLDER), attachment_id: AttachmentId::new(NEW), boot: Boot::Earlier };
@@ -423,7 +427,7 @@ fn the_former_holder_gets_the_interface_back_if_it_can_serve_and_is_started_wher
 }
 
 #[test]
-fn what_took_the_interface_once_gets_it_back_before_it_is_attached_to_nothing() {
+fn a_target_that_took_the_interface_gets_it_back_if_all_else_fails() {
     let replies = [
         FREE,
         Reply::Attach(landed_on(STANDBY)),
@@ -433,15 +437,15 @@ fn what_took_the_interface_once_gets_it_back_before_it_is_attached_to_nothing() 
         IMPOSSIBLE,
         Reply::Attach(landed_on(STANDBY)),
     ];
-    let (legs, ended) = story(&planned(Some(attach(HOLDER))), &stopped(), &replies);
+    let (legs, ended) = run_course(&planned(Some(attach(HOLDER))), &stopped(), &replies);
     assert_eq!(legs[5..], [format!("give back to {HOLDER}"), format!("put back on {STANDBY}")]);
     assert_eq!(ended, Some(Ok(MoveOutcome::NotStarted(movement(STANDBY, NEW, true), Boot::Earlier))));
-    let (_, ended) = story(&planned(None), &stopped(), &[FREE, IMPOSSIBLE, IMPOSSIBLE]);
+    let (_, ended) = run_course(&planned(None), &stopped(), &[FREE, IMPOSSIBLE, IMPOSSIBLE]);
     assert_eq!(ended, Some(Ok(MoveOutcome::Stranded)));
 }
 
 #[test]
-fn a_move_ends_wherever_something_else_has_put_the_interface() {
+fn a_move_ends_if_something_else_has_moved_the_interface() {
     let elsewhere = |holder: Option<&str>| by(NEW, holder, AttachmentStatus::Attached);
     let by_non_member = |holder: Option<&str>| Refusal::HeldByStranger {
         holder: holder.map(parsed),
@@ -455,21 +459,21 @@ fn a_move_ends_wherever_something_else_has_put_the_interface() {
         let detached = Reply::Detach(Detached::Elsewhere(elsewhere(holder)));
         let landed = Reply::Attach(Landing::Elsewhere(elsewhere(holder)));
         for replies in [vec![detached], vec![FREE, landed.clone()], vec![FREE, IMPOSSIBLE, landed]] {
-            let (_, ended) = story(&planned(None), &stopped(), &replies);
+            let (_, ended) = run_course(&planned(None), &stopped(), &replies);
             assert_eq!(ended, Some(expected.clone()), "{replies:?}");
         }
     }
-    let (_, gone) = story(&planned(None), &stopped(), &[FREE, Reply::Attach(Landing::Gone)]);
+    let (_, gone) = run_course(&planned(None), &stopped(), &[FREE, Reply::Attach(Landing::Gone)]);
     assert_eq!(gone, Some(Err(Refusal::InterfaceMissing)));
 }
 
 #[test]
 fn an_attach_that_ec2_has_not_completed_ends_the_move_and_says_where_the_interface_is_going() {
     let arriving = |id: &str| Reply::Attach(Landing::Arriving(by(NEW, Some(id), AttachmentStatus::Attaching)));
-    let (_, ended) = story(&planned(None), &stopped(), &[FREE, arriving(STANDBY)]);
+    let (_, ended) = run_course(&planned(None), &stopped(), &[FREE, arriving(STANDBY)]);
     assert_eq!(ended, Some(Ok(MoveOutcome::Arriving(movement(STANDBY, NEW, false)))));
     let (_, back) =
-        story(&planned(Some(attach(HOLDER))), &stopped(), &[FREE, IMPOSSIBLE, IMPOSSIBLE, arriving(HOLDER)]);
+        run_course(&planned(Some(attach(HOLDER))), &stopped(), &[FREE, IMPOSSIBLE, IMPOSSIBLE, arriving(HOLDER)]);
     let unknown =
         Movement { from: None, forced: None, standby_started: None, duration_ms: None, ..movement(HOLDER, NEW, false) };
     assert_eq!(back, Some(Ok(MoveOutcome::Arriving(unknown))));
@@ -501,12 +505,12 @@ fn any_reply() -> impl Strategy<Value = Reply> {
 
 proptest! {
     #[test]
-    fn no_target_is_tried_twice_but_to_put_the_interface_back(
+    fn a_target_is_tried_twice_only_to_put_the_interface_back(
         replies in prop::collection::vec(any_reply(), 0..16),
         fallback in any::<bool>(),
     ) {
         let planned = planned(fallback.then(|| attach(HOLDER)));
-        let (legs, _) = story(&planned, &stopped(), &replies);
+        let (legs, _) = run_course(&planned, &stopped(), &replies);
         let attaches: Vec<&String> = legs.iter().filter(|leg| leg.starts_with("attach")).collect();
         let distinct: BTreeSet<&&String> = attaches.iter().collect();
         prop_assert_eq!(attaches.len(), distinct.len());

@@ -1,4 +1,4 @@
-//! Pending reports: the tag of one, its state, and the state machine of all of them.
+//! Pending reports: the tag and the state of one, and the state machine for all of them.
 
 use std::collections::BTreeMap;
 use std::slice::from_ref;
@@ -20,7 +20,7 @@ use crate::world::{Change, attachment, instance_id, interface, now, pair, parsed
 
 const DEADLINE: &str = "2026-11-11T21:34:54Z";
 
-/// What is remembered by these tags.
+/// Reads these tags.
 fn read(tags: &[(&str, &str)]) -> Remembered {
     Remembered::read(&tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
@@ -47,7 +47,7 @@ fn attach_report() -> PendingReport {
     PendingReport::of_move(&run(), None, &parsed(STANDBY), now(), parsed(DEADLINE))
 }
 
-/// The same report once its token server is known to be up to date.
+/// This report, once its token server is known to be active.
 fn activated(report: PendingReport) -> PendingReport {
     PendingReport { activation: Activation::Done, ..report }
 }
@@ -103,7 +103,7 @@ fn a_pending_report_is_a_tag_that_a_person_can_read() {
 }
 
 #[test]
-fn a_pending_report_is_read_as_it_was_written() {
+fn a_pending_report_is_read_back_unchanged() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
     for report in [
         move_report(),
@@ -121,7 +121,7 @@ fn a_pending_report_is_read_as_it_was_written() {
 }
 
 #[test]
-fn reports_of_different_runs_and_departures_have_tags_of_their_own_and_the_oldest_comes_first() {
+fn each_run_and_departure_has_its_own_tag_and_the_oldest_report_comes_first() {
     let elsewhere = Attachment { id: AttachmentId::new(LATER), ..attachment() };
     let at = |seconds| now() + TimeDelta::seconds(seconds);
     let reports = vec![
@@ -144,7 +144,7 @@ fn the_key_ends_with_the_end_of_the_request_id() {
 }
 
 #[test]
-fn a_report_whose_value_cannot_be_understood_is_pending_all_the_same() {
+fn a_report_whose_value_cannot_be_understood_is_still_pending() {
     let garbage =
         ["", "=", "from= to=", "from=holder to=eni-1 started=yesterday busy-until=never", "\u{1F4A5}", "from"];
     for value in garbage {
@@ -220,7 +220,7 @@ fn the_readable_parts_of_a_damaged_report_are_kept() {
 }
 
 #[test]
-fn other_tags_mean_nothing() {
+fn other_tags_are_not_pending_reports() {
     assert_eq!(read(&[]), Remembered::default());
     let others = [
         ("Name", "license"),
@@ -233,12 +233,12 @@ fn other_tags_mean_nothing() {
 
 // ---- The state of a report ----
 
-/// What has become of the report once nobody works on it anymore.
+/// The state of the report once its run has ended.
 fn standing(report: &PendingReport, interface: &NetworkInterface) -> Standing {
     report.standing(parsed::<DateTime<Utc>>(DEADLINE) + TimeDelta::seconds(15), interface)
 }
 
-/// The interface, attached anew to an instance or to something that is none.
+/// The interface with a new attachment to an instance or, without a holder, to something else.
 fn on(holder: Option<&str>, status: AttachmentStatus) -> NetworkInterface {
     let id = AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
     let attachment = Attachment { id, instance_id: holder.map(instance_id), status, ..attachment() };
@@ -249,7 +249,7 @@ fn on_nothing() -> NetworkInterface {
     NetworkInterface { attachment: None, ..interface() }
 }
 
-/// The interface on the attachment from which it was about to depart.
+/// The interface at the attachment that it was about to leave.
 fn where_it_was(status: AttachmentStatus) -> NetworkInterface {
     NetworkInterface { attachment: Some(Attachment { status, ..attachment() }), ..interface() }
 }
@@ -284,7 +284,7 @@ fn a_move_is_open_while_the_interface_is_between_two_attachments() {
 }
 
 #[test]
-fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
+fn a_move_is_due_once_the_interface_has_a_new_attachment() {
     for interface in
         [on(Some(STANDBY), Attached), on(Some(HOLDER), Attached), on(Some(NON_MEMBER), Attached), on(None, Attached)]
     {
@@ -296,7 +296,7 @@ fn a_move_is_due_once_the_interface_is_attached_anew_wherever_that_is() {
 }
 
 #[test]
-fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_went_since() {
+fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_is() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
     for interface in
         [on_nothing(), where_it_was(Attached), on(Some(NON_MEMBER), Attached), on(Some(STANDBY), Detaching)]
@@ -306,7 +306,7 @@ fn a_move_that_is_known_to_have_been_made_is_due_wherever_the_interface_went_sin
 }
 
 #[test]
-fn a_move_that_never_left_is_void_once_no_answer_can_be_older() {
+fn a_move_that_did_not_begin_is_void_once_no_answer_can_be_older() {
     assert_eq!(standing(&move_report(), &where_it_was(Attached)), Standing::Void);
     let deadline: DateTime<Utc> = parsed(DEADLINE);
     let just_before = deadline + TimeDelta::seconds(15) - TimeDelta::nanoseconds(1);
@@ -335,18 +335,18 @@ fn a_report_that_cannot_be_understood_is_due_once_the_interface_is_elsewhere() {
 const LATER: &str = "eni-attach-0bbbbbbbbbbbbbbb2";
 
 #[test]
-fn one_report_tells_of_every_move_that_left_the_same_attachment_and_may_have_arrived() {
+fn one_report_covers_every_unconfirmed_move_from_the_same_attachment() {
     let other = PendingReport::of_move(&another_run(), Some(&attachment()), &parsed(HOLDER), now(), parsed(DEADLINE));
     let arrived = other.clone().arrived(&parsed(HOLDER), &AttachmentId::new(LATER));
     assert!(move_report().is_same_move(&other) && other.is_same_move(&move_report()));
     assert!(move_report().is_same_move(&arrived));
-    assert!(!arrived.is_same_move(&move_report()), "what is known to have been made is told by itself");
+    assert!(!arrived.is_same_move(&move_report()), "a move that is known to have been made has its own report");
     assert!(!move_report().is_same_move(&attach_report()) && !attach_report().is_same_move(&move_report()));
     assert!(!repair_report().is_same_move(&repair_report()) && !move_report().is_same_move(&repair_report()));
 }
 
 #[test]
-fn a_run_that_continues_a_move_notes_where_the_move_began_under_its_own_name() {
+fn a_run_that_continues_a_move_writes_the_moves_origin_under_its_own_name() {
     let own =
         PendingReport::of_move(&another_run(), None, &parsed(STANDBY), now() + TimeDelta::seconds(9), parsed(DEADLINE));
     let continued = own.clone().continuing(&another_run(), &move_report());
@@ -361,7 +361,7 @@ fn a_run_that_continues_a_move_notes_where_the_move_began_under_its_own_name() {
 }
 
 #[test]
-fn a_run_is_busy_with_a_move_until_its_deadline_and_repairs_do_not_count() {
+fn a_move_is_busy_until_its_runs_deadline_and_repairs_do_not_count() {
     let deadline: DateTime<Utc> = parsed(DEADLINE);
     let just_before = deadline - TimeDelta::nanoseconds(1);
     for report in [move_report(), attach_report()] {
@@ -373,14 +373,14 @@ fn a_run_is_busy_with_a_move_until_its_deadline_and_repairs_do_not_count() {
     assert!(is_moving(&[move_report().handed_over(), attach_report()], now()));
 }
 
-// ---- What a tag may hold ----
+// ---- Allowed values of a tag ----
 
 fn is_fit(value: &str) -> bool {
     value.len() <= 256 && value.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c))
 }
 
 #[test]
-fn a_tags_value_keeps_what_every_service_allows_and_no_more_than_256_characters() {
+fn a_tags_value_has_only_allowed_characters_and_at_most_256() {
     assert_eq!(
         tag_value("no-viable-standby i-0bbbbbbbbbbbbbbb2: a+b=c.d_e/f@g"),
         "no-viable-standby i-0bbbbbbbbbbbbbbb2: a+b=c.d_e/f@g"
@@ -390,7 +390,7 @@ fn a_tags_value_keeps_what_every_service_allows_and_no_more_than_256_characters(
 }
 
 #[test]
-fn the_namespace_is_the_one_that_the_role_may_write() {
+fn the_role_may_write_the_namespace_of_the_tags() {
     let keys = [MOVES, REFUSED, &move_report().key, &attach_report().key, &repair_report().key].map(str::to_owned);
     for key in keys {
         assert!(key.starts_with(NAMESPACE) && key.len() <= 128, "{key}");
@@ -398,7 +398,7 @@ fn the_namespace_is_the_one_that_the_role_may_write() {
     }
 }
 
-/// A time as a tag may hold it: usual ones, the ends of the calendar, and what comes close to them.
+/// A time in a tag: a usual one, the ends of the calendar, or a time close to them.
 fn any_text_of_a_time() -> impl Strategy<Value = String> {
     prop_oneof![
         any_time().prop_map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)),
@@ -412,7 +412,7 @@ fn any_text_of_a_time() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A time at which a run may ask.
+/// A time at which a run may read EC2.
 fn any_clock() -> impl Strategy<Value = DateTime<Utc>> {
     prop_oneof![Just(now()), Just(DateTime::<Utc>::MAX_UTC), Just(DateTime::<Utc>::MIN_UTC), any_time()]
 }
@@ -423,7 +423,7 @@ fn any_time() -> impl Strategy<Value = DateTime<Utc>> {
 
 proptest! {
     #[test]
-    fn every_report_survives_the_tag(
+    fn every_report_is_read_back_from_its_tag(
         digits in "[0-9a-f]{17}", from in prop::option::of("i-[0-9a-f]{17}"), to in "i-([0-9a-f]{8}|[0-9a-f]{17})",
         started in any_time(), busy_until in any_time(), is_handed_over: bool,
         what in prop::sample::subsequence(vec!["elastic-ip", "delete-on-termination", "security-group"], 1..=3),
@@ -443,7 +443,7 @@ proptest! {
     }
 
     #[test]
-    fn no_tag_makes_the_reader_panic_and_no_report_is_forgotten(value in "\\PC{0,60}", suffix in "\\PC{0,20}") {
+    fn every_tag_with_the_prefix_is_read_as_a_report_without_a_panic(value in "\\PC{0,60}", suffix in "\\PC{0,20}") {
         let key = format!("token-failover:owed:{suffix}");
         let remembered = read(&[(&key, &value), (MOVES, &value), (REFUSED, &value), (LIMITS, &value)]);
         prop_assert_eq!(remembered.pending.iter().map(|report| report.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
@@ -453,7 +453,7 @@ proptest! {
         prop_assert!(is_fit(&tag_value(&value)));
     }
     #[test]
-    fn no_date_in_a_tag_makes_anybody_panic_or_lasts_longer_than_a_run_can(
+    fn no_time_in_a_tag_causes_a_panic_or_lasts_longer_than_a_run(
         [started, until, waking] in [any_text_of_a_time(), any_text_of_a_time(), any_text_of_a_time()],
         moves in prop::collection::vec(any_text_of_a_time(), 0..6), clock in any_clock(),
     ) {
@@ -488,12 +488,12 @@ proptest! {
 
 const MEMBERS: [&str; 3] = [HOLDER, STANDBY, THIRD];
 
-/// After the deadline, when no answer can be older.
+/// A time after the deadline, when no answer can be from before the deadline.
 fn later() -> DateTime<Utc> {
     parsed::<DateTime<Utc>>(DEADLINE) + TimeDelta::seconds(15)
 }
 
-/// The pair, read later, with the interface attached like this and these tags on it.
+/// The pair, read later, with this attachment and these tags on the interface.
 fn seen(attachment: Option<Attachment>, tags: &BTreeMap<String, String>) -> Observation {
     let observed = pair().with_interface(|interface| {
         interface.attachment = attachment;
@@ -502,12 +502,12 @@ fn seen(attachment: Option<Attachment>, tags: &BTreeMap<String, String>) -> Obse
     Observation { observed_at: later(), ..observed }
 }
 
-/// By which the interface came to the standby.
+/// The attachment by which the interface came to the standby.
 fn to_standby() -> Attachment {
     Attachment { id: AttachmentId::new(LATER), instance_id: Some(parsed(STANDBY)), ..attachment() }
 }
 
-/// A run's part in pending reports: each event with the changes to tags that it causes.
+/// A run's view of pending reports. Each event gives the changes to tags that it causes.
 struct Part {
     members: Vec<InstanceId>,
     observation: Observation,
@@ -551,7 +551,7 @@ fn removes(key: &str) -> TagChanges {
 }
 
 #[test]
-fn a_move_that_goes_well_writes_its_tag_twice_and_removes_it_with_its_report() {
+fn a_successful_move_writes_its_tag_twice_and_removes_it_with_its_report() {
     let mut part = Part::new(seen(Some(attachment()), &BTreeMap::new()));
     let report = move_report();
     assert_eq!(part.after(Event::Seen), TagChanges::default());
@@ -571,7 +571,7 @@ fn a_move_that_goes_well_writes_its_tag_twice_and_removes_it_with_its_report() {
 }
 
 #[test]
-fn a_change_that_was_not_made_leaves_no_tag() {
+fn a_change_that_was_not_made_removes_its_tag() {
     let begun = |report: &PendingReport| {
         let mut part = Part::new(seen(Some(attachment()), &tags(from_ref(report))));
         part.after(Event::Begins(report.clone()));
@@ -590,12 +590,12 @@ fn a_change_that_was_not_made_leaves_no_tag() {
         assert_eq!(part.after(Event::WorkEnds(close)), removes(&report.key), "{event:?}");
         assert_eq!(part.after(Event::RunEnds { has_published: true }), TagChanges::default());
     }
-    // A run that may have attached the interface itself leaves the tag for the case that it has.
+    // A run that may have attached the interface itself leaves the tag in case it did.
     let mut part = begun(&the_move);
     part.reach = Reach::Attaching;
     part.after(Event::MadeByAnotherRun);
     assert_eq!(part.after(Event::WorkEnds(Close::Done)), TagChanges::default());
-    // Of repairs that were refused the run has told.
+    // The run has already reported repairs that were refused.
     let mut part = begun(&repair_report());
     assert_eq!(part.after(Event::WorkEnds(Close::Void)), TagChanges::default());
     assert_eq!(part.after(Event::NoNews), removes(&repair_report().key));
@@ -611,7 +611,7 @@ fn a_report_that_was_not_published_is_left_to_the_next_run() {
 }
 
 #[test]
-fn a_move_that_ended_with_nothing_attached_replaces_the_same_moves_of_runs_that_are_over() {
+fn a_stranded_move_replaces_the_reports_of_the_same_move_by_finished_runs() {
     let of =
         |run: &RunName| PendingReport::of_move(run, Some(&attachment()), &parsed(STANDBY), now(), parsed(DEADLINE));
     let (own, other) = (of(&run()), of(&another_run()));
@@ -626,29 +626,29 @@ fn a_move_that_ended_with_nothing_attached_replaces_the_same_moves_of_runs_that_
 }
 
 #[test]
-fn a_report_of_a_dead_run_is_published_once_its_token_server_was_activated() {
+fn a_dead_runs_report_is_published_once_its_token_server_has_been_activated() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
     let on_standby = || Part::new(seen(Some(to_standby()), &tags(from_ref(&arrived))));
     let mut part = on_standby();
     part.after(Event::Seen);
     let due = Due { report: arrived.clone(), to: Some(parsed(STANDBY)), attachment_id: Some(AttachmentId::new(LATER)) };
     assert_eq!(part.pending.due, [due]);
-    assert_eq!(part.publishes(), [""; 0], "its token server may not have been activated");
+    assert_eq!(part.publishes(), [""; 0], "the token server may not have been activated");
     let until = later() + TimeDelta::minutes(5);
     let begun = PendingReport { activation: Activation::Begun(until), ..arrived.clone() };
     assert_eq!(part.after(Event::ActivationBegins(parsed(STANDBY), until)), writes(&begun));
     part.after(Event::Activated(parsed(STANDBY), Activation::Done));
     assert_eq!(part.publishes(), from_ref(&arrived.key));
-    // If SNS does not take it, the next run is to know that the token server was activated.
+    // If SNS does not take the report, the next run must know that the token server was activated.
     let mut without_sns = Part { pending: part.pending.clone(), ..on_standby() };
     assert_eq!(without_sns.after(Event::RunEnds { has_published: false }), writes(&activated(arrived.clone())));
     assert_eq!(part.after(Event::Published(arrived.key.clone())), removes(&arrived.key));
-    assert_eq!(part.publishes(), [""; 0], "once is enough");
+    assert_eq!(part.publishes(), [""; 0], "the token server is activated only once");
     assert_eq!(part.after(Event::RunEnds { has_published: true }), TagChanges::default());
 }
 
 #[test]
-fn another_member_that_was_started_meanwhile_says_nothing_of_the_holder() {
+fn activating_another_member_does_not_count_for_the_holder() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
     let mut part = Part::new(seen(Some(to_standby()), &tags(&[arrived])));
     part.after(Event::Seen);
@@ -657,7 +657,7 @@ fn another_member_that_was_started_meanwhile_says_nothing_of_the_holder() {
 }
 
 #[test]
-fn a_report_waits_while_the_holder_is_not_known_and_does_not_wait_for_a_stopped_one() {
+fn a_report_waits_while_the_holder_is_unknown_but_not_for_a_stopped_holder() {
     let arrived = move_report().arrived(&parsed(STANDBY), &AttachmentId::new(LATER));
     let on_standby = seen(Some(to_standby()), &tags(from_ref(&arrived)));
     let unknown = on_standby.clone().with_instances(|all| all.retain(|it| it.id.as_str() != STANDBY));
@@ -692,7 +692,7 @@ fn a_report_stays_as_reported_while_the_interface_would_be_destroyed_with_its_in
 }
 
 #[test]
-fn a_start_is_due_once_its_instance_runs_and_void_before() {
+fn a_start_is_due_if_its_instance_runs_and_void_if_not() {
     let start = PendingReport::of_start(&another_run(), &parsed(HOLDER), now(), parsed(DEADLINE));
     for (state, due, void) in [
         (InstanceState::Running, vec![start.key.clone()], Vec::new()),
@@ -759,9 +759,9 @@ fn any_close() -> impl Strategy<Value = Close> {
 }
 
 proptest! {
-    /// However a run goes: a tag is removed only because its report was published, or because there was nothing to tell.
+    /// In every run, a tag is removed only because its report was published, or because there was nothing to report.
     #[test]
-    fn no_report_is_lost_without_having_been_published(
+    fn no_report_is_removed_before_it_is_published_or_void(
         others in prop::collection::vec(any_report(), 0..4),
         own in prop::option::of(any_report()),
         place in any_attachment(),
@@ -800,13 +800,13 @@ proptest! {
         let at = part.observation.observed_at;
         for key in &changes.remove {
             let pending = PendingReport::read_all(&on_interface);
-            let report = pending.iter().find(|report| report.key == *key).expect("a report that was there");
+            let report = pending.iter().find(|report| report.key == *key).expect("the report of a removed tag");
             let is_told = told.iter().any(|other| other.key == *key || report.is_same_move(other));
             let is_void = interface.as_ref().is_some_and(|seen| report.standing(at, seen) == Standing::Void);
-            let is_moot = matches!(report.change, PendingChange::Start { .. });
+            let is_start = matches!(report.change, PendingChange::Start { .. });
             let is_own = own.as_ref().is_some_and(|own| own.key == *key || (close == Close::Stranded && report.is_same_move(own)));
-            prop_assert!(is_told || is_void || is_moot || is_own, "{key} was lost");
-            prop_assert!(is_own || !report.is_busy(at), "{key} belongs to a run that is at work");
+            prop_assert!(is_told || is_void || is_start || is_own, "{key} was lost");
+            prop_assert!(is_own || !report.is_busy(at), "{key} belongs to a busy run");
         }
         for (key, value) in &changes.write {
             prop_assert!(!changes.remove.contains(key) || own.as_ref().is_some_and(|own| own.key == *key));

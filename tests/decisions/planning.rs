@@ -1,4 +1,4 @@
-//! The planner: every rule by example, and the laws of the design for all worlds.
+//! The planner: an example for every rule, and the laws of the design for any observation.
 
 use std::time::Duration;
 
@@ -23,9 +23,9 @@ use token_failover::model::tags::{LIMITS, MOVES};
 use crate::standard;
 use crate::world::{Change, attach, attachment, denied, instance, instance_id, now, pair, parsed, unreachable};
 
-/// A run that has just begun to look.
+/// A run that has just begun to read EC2.
 const AT_ONCE: Duration = Duration::ZERO;
-/// A run that has looked for as long as it may.
+/// A run that has read EC2 for as long as it may.
 const FINALLY: Duration = Duration::MAX;
 
 /// The configuration of a pair.
@@ -33,17 +33,17 @@ fn config() -> Config {
     standard::config(&[])
 }
 
-/// The configuration of holder, standby and third, in this order.
+/// The configuration of the holder, the standby and the third member, in this order.
 fn config_of_three() -> Config {
     standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD].join(","))])
 }
 
-/// The pair with a third member that runs.
+/// The pair and a third member that runs.
 fn three() -> Observation {
     pair().with_instances(|instances| instances.push(instance(THIRD)))
 }
 
-/// The plan of a reconcile that has looked long enough.
+/// The plan of a reconcile that has read EC2 for long enough.
 fn reconcile(observation: &Observation) -> Plan {
     plan(&config(), observation, &Intent::Reconcile, FINALLY)
 }
@@ -85,7 +85,7 @@ fn target(id: &str, start: bool) -> Target {
     Target { attach: attach(id), start }
 }
 
-/// A move from the holder to these targets; back to the holder if all of them fail and it could take the interface.
+/// A move from the holder to these targets, and back to the holder if all of them fail and it could take the interface.
 fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> Move {
     let mut targets = targets.into_iter();
     Move {
@@ -102,7 +102,7 @@ fn moves(movement: Move) -> Decision {
     Decision::Act(Action::Move(movement))
 }
 
-/// The start of the pair's holder where it is.
+/// The start of the pair's holder in place.
 fn starts_holder() -> Decision {
     starts(true)
 }
@@ -141,13 +141,13 @@ fn a_starting_holder_keeps_the_interface() {
 }
 
 #[test]
-fn a_holder_in_a_state_that_nobody_knows_keeps_the_interface() {
+fn a_holder_in_an_unknown_state_keeps_the_interface() {
     let observation = in_state(InstanceState::Other("hibernating".to_owned()));
     assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::HolderStateUnknown)));
 }
 
 #[test]
-fn a_failed_holder_loses_the_interface_and_can_take_it_back_only_where_it_may_run_again() {
+fn a_failed_holder_loses_the_interface_and_is_the_fallback_only_if_it_can_run_again() {
     use MoveCause::{HolderShuttingDown, HolderStopped, HolderStopping, HolderTerminated};
     for (state, cause, fallback) in [
         (InstanceState::Stopping, HolderStopping, Some(HOLDER)),
@@ -160,17 +160,17 @@ fn a_failed_holder_loses_the_interface_and_can_take_it_back_only_where_it_may_ru
 }
 
 #[test]
-fn a_failed_holder_loses_the_interface_at_once_whatever_started_the_run() {
+fn a_failed_holder_loses_the_interface_at_once_in_every_run() {
     let expected = with_running_standby(to_standby(MoveCause::HolderStopping, Some(HOLDER)));
-    let strangers = Intent::Look { instances: vec![parsed(NON_MEMBER)], reported_failing: false };
+    let non_members = Intent::Look { instances: vec![parsed(NON_MEMBER)], reported_failing: false };
     let evacuate = Intent::Evacuate { instance: parsed(STANDBY), until: now() };
-    for intent in [Intent::Reconcile, look(true), look(false), strangers, evacuate] {
+    for intent in [Intent::Reconcile, look(true), look(false), non_members, evacuate] {
         assert_eq!(plan(&config(), &in_state(InstanceState::Stopping), &intent, AT_ONCE), expected, "{intent:?}");
     }
 }
 
 #[test]
-fn a_holder_that_ec2_does_not_know_anymore_loses_the_interface() {
+fn a_holder_that_ec2_no_longer_knows_loses_the_interface() {
     let observation = pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
     assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderMissing, None)));
 }
@@ -187,7 +187,7 @@ fn a_running_holder_whose_status_checks_fail_loses_the_interface_if_that_is_conf
 }
 
 #[test]
-fn status_checks_that_could_not_be_read_are_no_failure() {
+fn status_checks_that_could_not_be_read_are_not_a_failure() {
     let unread = Reading::Unreadable(denied("ec2:DescribeInstanceStatus"));
     let observation = pair().with_instance(HOLDER, |holder| holder.status_checks = unread);
     assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::StatusChecksUnreadable)));
@@ -198,16 +198,16 @@ fn status_checks_that_could_not_be_read_are_no_failure() {
 }
 
 #[test]
-fn a_stopped_holder_is_stopped_even_if_its_status_checks_could_not_be_read() {
+fn unread_status_checks_do_not_protect_a_stopped_holder() {
     let unread = Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus"));
     let observation = in_state(InstanceState::Stopped).with_instance(HOLDER, |holder| holder.status_checks = unread);
     assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
 }
 
-// ---- What could not be read ----
+// ---- Failed reads ----
 
 #[test]
-fn nothing_can_be_told_without_the_interface() {
+fn without_the_interface_the_plan_cannot_tell() {
     let error = unreachable("ec2:DescribeNetworkInterfaces");
     let observation = Observation { interface: Reading::Unreadable(error.clone()), ..in_state(InstanceState::Stopped) };
     for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(NON_MEMBER))] {
@@ -217,7 +217,7 @@ fn nothing_can_be_told_without_the_interface() {
 }
 
 #[test]
-fn nothing_can_be_told_without_the_instances() {
+fn without_the_instances_the_plan_cannot_tell() {
     let error = denied("ec2:DescribeInstances");
     let observation = Observation { instances: Reading::Unreadable(error.clone()), ..pair() };
     let unattached = observation.clone().with_interface(|interface| interface.attachment = None);
@@ -230,17 +230,17 @@ fn nothing_can_be_told_without_the_instances() {
 }
 
 #[test]
-fn an_interface_that_ec2_does_not_know_is_lost() {
+fn an_interface_that_ec2_repeatedly_does_not_know_is_missing() {
     let observation = Observation { interface: Reading::Known(None), ..pair() };
     let expected = Plan { decision: refuse(Refusal::InterfaceMissing), standbys: Vec::new() };
     assert_eq!(reconcile(&observation), expected);
     assert_eq!(plan(&config(), &observation, &failover(None), FINALLY), expected);
-    // One answer is not believed.
+    // A single such answer is not believed.
     for intent in [Intent::Reconcile, Intent::Audit, look(true), failover(None)] {
-        let patient = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
+        let planned = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
         let again = look_again(LookReason::InterfaceMissing, 15);
-        assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(14_999))), (again.clone(), again), "{intent:?}");
-        assert_eq!(patient(Duration::from_secs(15)), refuse(Refusal::InterfaceMissing), "{intent:?}");
+        assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(14_999))), (again.clone(), again), "{intent:?}");
+        assert_eq!(planned(Duration::from_secs(15)), refuse(Refusal::InterfaceMissing), "{intent:?}");
     }
 }
 
@@ -276,7 +276,7 @@ fn unattached_with(report: &PendingReport) -> Observation {
     })
 }
 
-/// The report of a move to the standby by a run that is at work for so many seconds more.
+/// The report of a move to the standby, by a run that is busy for this many more seconds.
 fn busy_for(seconds: i64) -> PendingReport {
     let started = now() - TimeDelta::seconds(60);
     PendingReport::of_move(
@@ -288,7 +288,7 @@ fn busy_for(seconds: i64) -> PendingReport {
     )
 }
 
-/// The report of a move from the standby to the holder, by a run that is at work for so many seconds more.
+/// The report of a move from the standby to the holder, by a run that is busy for this many more seconds.
 fn bringing_it_here_for(seconds: i64) -> PendingReport {
     let left = Attachment { instance_id: Some(parsed(STANDBY)), ..attachment() };
     let (started, busy_until) = (now() - TimeDelta::seconds(60), now() + TimeDelta::seconds(seconds));
@@ -296,13 +296,13 @@ fn bringing_it_here_for(seconds: i64) -> PendingReport {
 }
 
 #[test]
-fn an_interface_that_another_run_is_moving_is_left_to_it_for_at_most_20_seconds() {
+fn a_plan_waits_at_most_20_seconds_for_another_runs_move() {
     let observation = unattached_with(&busy_for(1));
     for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
-        let patient = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
+        let planned = |looked_for| plan(&config(), &observation, &intent, looked_for).decision;
         let again = look_again(LookReason::InterfaceInTransit, 20);
-        assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(19_999))), (again.clone(), again), "{intent:?}");
-        assert!(matches!(patient(Duration::from_secs(20)), Decision::Act(Action::Move(_))), "{intent:?}");
+        assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(19_999))), (again.clone(), again), "{intent:?}");
+        assert!(matches!(planned(Duration::from_secs(20)), Decision::Act(Action::Move(_))), "{intent:?}");
     }
 }
 
@@ -322,7 +322,7 @@ fn an_interface_that_no_run_is_moving_anymore_is_attached_at_once() {
 }
 
 #[test]
-fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface() {
+fn a_busy_run_does_not_delay_the_plan_for_an_attached_interface() {
     let report = busy_for(60);
     let observation = pair().with_interface(|interface| {
         interface.tags.insert(report.key.clone(), report.value());
@@ -332,7 +332,7 @@ fn a_run_that_is_busy_does_not_keep_anybody_from_judging_an_attached_interface()
 }
 
 #[test]
-fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_starts_it_for_at_most_90_seconds() {
+fn a_plan_waits_at_most_90_seconds_for_another_run_to_start_a_standby() {
     let arrived = |report: &PendingReport| {
         let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
         in_state(InstanceState::Stopped).with_attachment(|attachment| attachment.id = arrived).with_interface(
@@ -346,7 +346,8 @@ fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_sta
     let busy = arrived(&bringing_it_here_for(1));
     assert_eq!(planned(&busy, AT_ONCE), again);
     assert_eq!(planned(&busy, Duration::from_millis(89_999)), again);
-    // Neither a run whose time is over, nor one that is about to leave this very attachment, would start it.
+    // A run whose deadline has passed would not start the instance, and neither would a run that is about to leave this
+    // attachment.
     let over = arrived(&bringing_it_here_for(0));
     let here = in_state(InstanceState::Stopped).with_interface(|interface| {
         let report = busy_for(60);
@@ -363,30 +364,30 @@ fn a_stopped_standby_that_has_just_got_the_interface_is_left_to_the_run_that_sta
 }
 
 #[test]
-fn while_somebody_else_attaches_or_detaches_it_is_waited_for_at_most_20_seconds() {
+fn a_plan_waits_at_most_20_seconds_for_an_attach_or_detach_under_way() {
     for status in [AttachmentStatus::Attaching, AttachmentStatus::Detaching] {
         for state in [InstanceState::Running, InstanceState::Stopping] {
             let observation = in_state(state).with_attachment(|attachment| attachment.status = status);
-            let patient = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
+            let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
             let again = look_again(LookReason::InterfaceInTransit, 20);
-            assert_eq!((patient(AT_ONCE), patient(Duration::from_millis(19_999))), (again.clone(), again.clone()));
-            assert_ne!(patient(Duration::from_secs(20)), again);
+            assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(19_999))), (again.clone(), again.clone()));
+            assert_ne!(planned(Duration::from_secs(20)), again);
         }
     }
 }
 
 #[test]
-fn an_attach_that_takes_long_is_waited_for_because_ec2_detaches_only_what_is_attached() {
+fn a_slow_attach_is_awaited_until_the_end_of_the_run() {
     let attaching =
         |state| in_state(state).with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
     for state in [InstanceState::Running, InstanceState::Pending, InstanceState::Stopped, InstanceState::Stopping] {
         let observation = attaching(state.clone());
         for intent in [Intent::Reconcile, look(true), failover(None), failover(Some(STANDBY))] {
-            let patient = |looked_for| plan(&config(), &observation, &intent, looked_for);
+            let planned = |looked_for| plan(&config(), &observation, &intent, looked_for);
             let again = with_running_standby(look_again(LookReason::AttachPending, 900));
-            assert_eq!(patient(Duration::from_secs(20)), again, "{state}, {intent:?}");
+            assert_eq!(planned(Duration::from_secs(20)), again, "{state}, {intent:?}");
             let refusal = Refusal::StillAttaching { to: parsed(HOLDER) };
-            assert_eq!(patient(FINALLY), with_running_standby(refuse(refusal)), "{state}, {intent:?}");
+            assert_eq!(planned(FINALLY), with_running_standby(refuse(refusal)), "{state}, {intent:?}");
         }
         let report = busy_for(60);
         let busy = observation.with_interface(|interface| {
@@ -397,7 +398,7 @@ fn an_attach_that_takes_long_is_waited_for_because_ec2_detaches_only_what_is_att
 }
 
 #[test]
-fn an_attach_to_an_instance_that_will_never_serve_is_given_up() {
+fn an_attach_to_an_instance_that_cannot_serve_is_given_up() {
     let attaching =
         |state| in_state(state).with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
     let from = Attachment { status: AttachmentStatus::Attaching, ..attachment() };
@@ -410,11 +411,11 @@ fn an_attach_to_an_instance_that_will_never_serve_is_given_up() {
 }
 
 #[test]
-fn a_detach_that_takes_too_long_is_taken_over_and_the_former_holder_is_a_standby_as_any_other() {
+fn a_slow_detach_is_taken_over_and_the_former_holder_is_an_ordinary_standby() {
     let observation = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
     let planned = reconcile(&observation);
     let Decision::Act(Action::Move(movement)) = &planned.decision else { panic!("{planned:?}") };
-    // Whether the former holder is the fallback as well does not matter, because it is a target already.
+    // The fallback does not matter here, because the former holder is a target already.
     assert!(!movement.counts);
     assert_eq!(movement.cause, MoveCause::InterfaceUnattached);
     assert_eq!(movement.from, Some(Attachment { status: AttachmentStatus::Detaching, ..attachment() }));
@@ -422,13 +423,13 @@ fn a_detach_that_takes_too_long_is_taken_over_and_the_former_holder_is_a_standby
     assert_eq!(planned.standbys, [standby(HOLDER, Verdict::Running), standby(STANDBY, Verdict::Running)]);
 }
 
-/// The refusal to take the interface from something that is no member, which names the attachment.
-fn held_by(stranger: Option<&str>) -> Refusal {
-    Refusal::HeldByStranger { holder: stranger.map(parsed), attachment_id: attachment().id }
+/// The refusal to take the interface from something that is not a member. It names the attachment.
+fn held_by(non_member: Option<&str>) -> Refusal {
+    Refusal::HeldByStranger { holder: non_member.map(parsed), attachment_id: attachment().id }
 }
 
 #[test]
-fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
+fn a_non_members_interface_is_not_taken_even_for_an_operator() {
     let observation = pair().with_attachment(|attachment| attachment.instance_id = Some(parsed(NON_MEMBER)));
     let expected = Plan {
         decision: refuse(held_by(Some(NON_MEMBER))),
@@ -440,7 +441,7 @@ fn a_strangers_interface_is_not_taken_not_even_for_an_operator() {
 }
 
 #[test]
-fn an_interface_on_something_that_is_no_instance_is_not_taken() {
+fn an_interface_on_something_other_than_an_instance_is_not_taken() {
     let observation = pair().with_attachment(|attachment| attachment.instance_id = None);
     assert_eq!(reconcile(&observation).decision, refuse(held_by(None)));
     assert_eq!(plan(&config(), &observation, &failover(None), FINALLY).decision, refuse(held_by(None)));
@@ -452,7 +453,7 @@ fn stopped_at_index(device_index: i32) -> Observation {
 }
 
 #[test]
-fn the_interface_goes_back_to_the_index_where_it_was_and_not_to_the_configured_one() {
+fn the_fallback_uses_the_former_device_index() {
     let planned = reconcile(&stopped_at_index(2));
     let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
     let back = token_failover::model::change::Attach { device_index: 2, ..attach(HOLDER) };
@@ -461,7 +462,7 @@ fn the_interface_goes_back_to_the_index_where_it_was_and_not_to_the_configured_o
 }
 
 #[test]
-fn a_primary_interface_that_is_leaving_does_not_go_back_to_index_0() {
+fn a_detaching_primary_interface_has_no_fallback_to_index_0() {
     let leaving = stopped_at_index(0).with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
     let planned = reconcile(&leaving);
     let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
@@ -475,12 +476,12 @@ fn primary_refusal(state: Option<InstanceState>) -> Refusal {
 }
 
 #[test]
-fn a_primary_interface_stays_with_a_holder_that_lives() {
+fn a_primary_interface_stays_with_a_holder_that_is_not_terminated() {
     let primary = |state| in_state(state).with_attachment(|attachment| attachment.device_index = 0);
     let refusal = primary_refusal(Some(InstanceState::Stopping));
     let planned = plan(&config(), &primary(InstanceState::Stopping), &Intent::Reconcile, AT_ONCE);
     assert_eq!(planned, with_running_standby(refuse(refusal)));
-    // It cannot leave a holder that is stopped, and is served again if that is started.
+    // The interface cannot leave a stopped holder. Starting the holder restores the service.
     let planned = plan(&config(), &primary(InstanceState::Stopped), &Intent::Reconcile, AT_ONCE);
     assert_eq!(planned, with_running_standby(starts_holder()));
     let asked = plan(&config(), &primary(InstanceState::Stopped), &failover(None), AT_ONCE);
@@ -492,7 +493,7 @@ fn a_primary_interface_stays_with_a_holder_that_lives() {
 }
 
 #[test]
-fn a_primary_interface_of_a_dying_holder_is_waited_for_at_most_two_minutes() {
+fn a_plan_waits_at_most_two_minutes_for_a_primary_interface_of_a_dying_holder() {
     let primary = |state| in_state(state).with_attachment(|attachment| attachment.device_index = 0);
     for state in [InstanceState::ShuttingDown, InstanceState::Terminated] {
         let planned = |looked_for| plan(&config(), &primary(state.clone()), &Intent::Reconcile, looked_for);
@@ -509,7 +510,7 @@ fn a_primary_interface_of_a_dying_holder_is_waited_for_at_most_two_minutes() {
 // ---- The standbys ----
 
 #[test]
-fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything_where_it_is() {
+fn an_obstacle_of_the_only_standby_prevents_a_move() {
     type Damage = fn(&mut Instance);
     let table: [(Obstacle, Damage); 11] = [
         (Obstacle::Terminated, |standby| standby.state = InstanceState::ShuttingDown),
@@ -537,7 +538,7 @@ fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything
         let standbys = || vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))];
         let expected = Plan { decision: refuse(Refusal::NoViableStandby), standbys: standbys() };
         assert_eq!(reconcile(&impaired().with_instance(STANDBY, damage)), expected, "{obstacle:?}");
-        // A holder that is stopped is better than none.
+        // A stopped holder that can be started is better than no holder.
         let expected = Plan { decision: starts_holder(), standbys: standbys() };
         let stopped = in_state(InstanceState::Stopped).with_instance(STANDBY, damage);
         assert_eq!(reconcile(&stopped), expected, "{obstacle:?}");
@@ -545,7 +546,7 @@ fn each_obstacle_keeps_a_standby_from_taking_the_interface_and_leaves_everything
 }
 
 #[test]
-fn a_standby_whose_status_checks_could_not_be_read_for_the_moment_is_no_reason_for_a_refusal() {
+fn temporarily_unreadable_status_checks_of_a_standby_are_not_a_reason_for_a_refusal() {
     let error = unreachable("ec2:DescribeInstanceStatus");
     for state in [InstanceState::Stopped, InstanceState::Stopping, InstanceState::Terminated] {
         let observation = in_state(state.clone())
@@ -562,7 +563,7 @@ fn with_tag(state: InstanceState, key: &str, value: &str) -> Observation {
 }
 
 #[test]
-fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
+fn a_member_that_ec2_could_not_start_is_not_started_again_for_some_minutes() {
     use token_failover::model::tags::NOT_STARTED;
     let seconds_ago = |member: &str, times: u32, seconds: i64| {
         let last = now() - TimeDelta::seconds(seconds);
@@ -583,7 +584,8 @@ fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
         .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
     let standbys = vec![standby(STANDBY, Verdict::NotViable(Obstacle::NotStarted))];
     assert_eq!(reconcile(&standby_failed), Plan { decision: starts_holder(), standbys });
-    // Two that could not be started are tried where the interface is, so that it does not go back and forth.
+    // If neither the holder nor the standby could be started, they are tried where the interface is, so that it does
+    // not go back and forth.
     let both = format!("{} {}", seconds_ago(HOLDER, 1, 20), seconds_ago(STANDBY, 1, 600));
     let both = with_tag(InstanceState::Stopped, NOT_STARTED, &both)
         .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
@@ -591,14 +593,14 @@ fn a_member_that_could_not_be_started_is_left_alone_for_some_minutes() {
     let later = Observation { observed_at: now() + TimeDelta::seconds(60), ..both.clone() };
     assert_eq!(reconcile(&later).decision, starts_holder());
     let much_later = Observation { observed_at: now() + TimeDelta::seconds(3600), ..both };
-    assert!(planned_move(&reconcile(&much_later)).is_some(), "after an hour it counts no more");
-    // Whoever asks for it gets it tried.
+    assert!(planned_move(&reconcile(&much_later)).is_some(), "a failed start counts for an hour");
+    // An operator's request is tried anyway.
     let asked = plan(&config(), &standby_failed, &failover(Some(STANDBY)), AT_ONCE).decision;
     assert!(matches!(asked, Decision::Act(Action::Move(_))), "{asked:?}");
 }
 
 #[test]
-fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_would_do() {
+fn a_stopping_holder_is_awaited_and_started_in_place_if_no_standby_is_viable() {
     let terminated =
         |state| in_state(state).with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated);
     let stopping =
@@ -615,7 +617,7 @@ fn a_holder_that_stops_is_waited_for_and_started_where_it_is_if_nothing_else_wou
 }
 
 #[test]
-fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes_to_another_that_is_cold() {
+fn a_stopped_holder_that_another_run_did_not_start_is_started_before_a_move_to_a_stopped_standby() {
     let cold = |report: &PendingReport| {
         let arrived = token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2");
         with_tag(InstanceState::Stopped, &report.key, &report.value())
@@ -626,16 +628,16 @@ fn a_cold_standby_that_nobody_came_to_start_is_started_before_the_interface_goes
     assert_eq!(reconcile(&cold(&dead)).decision, starts(false));
     let limited = standard::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", "0")]);
     let completed = plan(&limited, &cold(&dead), &Intent::Reconcile, FINALLY).decision;
-    assert_eq!(completed, starts(false), "it completes a move that was counted");
+    assert_eq!(completed, starts(false), "the start completes a move that was counted");
     let reported = dead.once_reported();
-    assert!(planned_move(&reconcile(&cold(&reported))).is_some(), "what was reported is over");
+    assert!(planned_move(&reconcile(&cold(&reported))).is_some(), "a reported move is over");
     let running =
         cold(&bringing_it_here_for(0)).with_instance(STANDBY, |standby| standby.state = InstanceState::Running);
-    assert!(planned_move(&reconcile(&running)).is_some(), "a standby that runs serves sooner");
+    assert!(planned_move(&reconcile(&running)).is_some(), "a running standby serves sooner");
 }
 
 #[test]
-fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_standby_that_refused_it_is_tried_again() {
+fn a_stopped_holder_that_got_the_interface_back_is_started_before_another_move() {
     use token_failover::model::tags::NOT_STARTED;
     let left = Attachment {
         id: token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
@@ -644,21 +646,21 @@ fn a_stopped_holder_to_which_the_interface_came_back_is_started_before_the_stand
     let report = PendingReport::of_move(&RunName::new("1"), Some(&left), &parsed(STANDBY), now(), now());
     let back = with_tag(InstanceState::Stopped, &report.key, &report.value());
     assert_eq!(reconcile(&back).decision, starts(false));
-    // Where it cannot be started at the moment, the standby is tried once more.
+    // If the holder cannot be started now, the standby is tried once more.
     let last = now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let too_early = back.clone().with_interface(|interface| {
         interface.tags.insert(NOT_STARTED.to_owned(), format!("{HOLDER}=1@{last}"));
     });
-    assert!(planned_move(&reconcile(&too_early)).is_some(), "the standby may take it by now");
+    assert!(planned_move(&reconcile(&too_early)).is_some(), "the standby may take the interface by now");
     let reported = report.once_reported();
     let told = with_tag(InstanceState::Stopped, &reported.key, &reported.value());
-    assert!(planned_move(&reconcile(&told)).is_some(), "what was reported is over");
+    assert!(planned_move(&reconcile(&told)).is_some(), "a reported move is over");
     let asked = plan(&config(), &back, &failover(Some(STANDBY)), AT_ONCE).decision;
-    assert!(matches!(asked, Decision::Act(Action::Move(_))), "whoever asks for it gets it tried: {asked:?}");
+    assert!(matches!(asked, Decision::Act(Action::Move(_))), "an operator may ask for it anyway: {asked:?}");
 }
 
 #[test]
-fn a_holder_that_one_answer_does_not_know_is_looked_for_again() {
+fn a_holder_missing_from_one_answer_is_read_again() {
     let observation = pair().with_instances(|instances| instances.retain(|instance| instance.id.as_str() != HOLDER));
     let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for).decision;
     let again = look_again(LookReason::MemberMissing, 15);
@@ -677,7 +679,7 @@ fn a_standby_that_ec2_does_not_know_cannot_take_the_interface() {
 }
 
 #[test]
-fn a_stopped_standby_is_started_once_it_has_the_interface() {
+fn a_stopped_standby_is_started_after_it_gets_the_interface() {
     let observation =
         in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
     let expected = Plan {
@@ -688,7 +690,7 @@ fn a_stopped_standby_is_started_once_it_has_the_interface() {
 }
 
 #[test]
-fn a_stopped_standby_that_may_not_be_started_is_none() {
+fn a_stopped_standby_that_may_not_be_started_is_not_viable() {
     let observation =
         in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
     let forbidding = standard::config(&[("FAILOVER_START_STANDBY", "false")]);
@@ -720,7 +722,7 @@ fn a_standby_whose_status_checks_are_undecided_can_take_the_interface() {
 }
 
 #[test]
-fn an_index_that_is_taken_elsewhere_does_not_matter() {
+fn only_the_configured_device_index_on_network_card_0_must_be_free() {
     let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| {
         let other = |device_index, network_card_index| InstanceInterface {
             id: parsed("eni-0eeeeeeeeeeeeeee2"),
@@ -732,8 +734,8 @@ fn an_index_that_is_taken_elsewhere_does_not_matter() {
     assert_eq!(reconcile(&observation), with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
 }
 
-/// The pair with a stopped holder and this remembered of the standby's type, which is a `t3.small` with its primary interface and
-/// as many more on each network card.
+/// The pair with a stopped holder and this remembered limit. The standby is a `t3.small` with its primary interface and
+/// this many more interfaces on each network card.
 fn remembering(limits: &str, on_first_card: i32, on_second_card: i32) -> Observation {
     in_state(InstanceState::Stopped)
         .with_interface(|interface| {
@@ -750,7 +752,7 @@ fn remembering(limits: &str, on_first_card: i32, on_second_card: i32) -> Observa
 }
 
 #[test]
-fn a_standby_is_full_by_what_is_remembered_of_its_type_and_by_nothing_else() {
+fn a_standby_is_full_only_by_the_remembered_limit_of_its_type() {
     let table = [
         ("t3.small=2", 0, 0, None),
         ("t3.small=2", 1, 0, Some(2)),
@@ -778,7 +780,7 @@ fn a_standby_is_full_by_what_is_remembered_of_its_type_and_by_nothing_else() {
 }
 
 #[test]
-fn the_license_interface_itself_takes_no_room() {
+fn the_license_interface_does_not_count_against_the_limit() {
     let leaving = remembering("t3.small=2", 0, 0)
         .with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching)
         .with_attachment(|attachment| attachment.instance_id = Some(parsed(STANDBY)))
@@ -803,7 +805,7 @@ fn the_interface_is_attached_at_the_configured_index() {
 }
 
 #[test]
-fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_counts() {
+fn running_standbys_come_before_stopped_ones_each_in_the_configured_order() {
     let fourth = "i-0ddddddddddddddd4";
     let fifth = "i-0eeeeeeeeeeeeeee5";
     let config = standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[STANDBY, THIRD, HOLDER, fourth, fifth].join(","))]);
@@ -829,10 +831,11 @@ fn running_standbys_come_before_stopped_ones_and_then_the_configured_order_count
 }
 
 #[test]
-fn a_standby_that_ec2_could_not_start_comes_after_those_that_it_was_not_asked_to_start() {
+fn a_standby_that_ec2_could_not_start_comes_after_the_untried_ones() {
     use token_failover::model::tags::NOT_STARTED;
     let ten_minutes_ago = (now() - TimeDelta::minutes(10)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    // Whether the holder may be tried again now or not: the third member may have the capacity that the others lack.
+    // This holds even if the holder may be tried again now: the third member may have the capacity that the others
+    // lack.
     for holders_last in [now(), now() - TimeDelta::minutes(5)] {
         let holders_last = holders_last.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let observation = three()
@@ -848,9 +851,9 @@ fn a_standby_that_ec2_could_not_start_comes_after_those_that_it_was_not_asked_to
 }
 
 #[test]
-fn stopped_standbys_that_ec2_could_not_start_are_tried_in_the_order_of_their_last_failure_for_a_day() {
+fn standbys_that_ec2_could_not_start_are_ordered_by_their_last_failure_for_a_day() {
     use token_failover::model::tags::NOT_STARTED;
-    // The limit on moves holds for an hour. An order that lasted no longer would try the same two forever.
+    // The limit on moves counts for an hour. An order that lasted no longer would try the same two members forever.
     let hours_ago = |hours| (now() - TimeDelta::hours(hours)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     let fourth = "i-0ddddddddddddddd4";
     let config = standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", &[HOLDER, STANDBY, THIRD, fourth].join(","))]);
@@ -876,22 +879,22 @@ fn stopped_standbys_that_ec2_could_not_start_are_tried_in_the_order_of_their_las
 }
 
 #[test]
-fn a_standby_that_starts_or_stops_is_waited_for_at_most_90_seconds_if_nothing_else_would_do() {
+fn a_plan_waits_at_most_90_seconds_for_the_only_standby_to_start_or_stop() {
     for (state, obstacle) in
         [(InstanceState::Pending, Obstacle::Starting), (InstanceState::Stopping, Obstacle::Stopping)]
     {
         let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = state);
         let planned = |looked_for| plan(&config(), &observation, &Intent::Reconcile, looked_for);
-        let judged =
+        let assessed =
             |decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))] };
-        let again = judged(look_again(LookReason::StandbyInTransit, 90));
+        let again = assessed(look_again(LookReason::StandbyInTransit, 90));
         assert_eq!((planned(AT_ONCE), planned(Duration::from_millis(89_999))), (again.clone(), again));
-        assert_eq!(planned(Duration::from_secs(90)), judged(starts_holder()));
+        assert_eq!(planned(Duration::from_secs(90)), assessed(starts_holder()));
     }
 }
 
 #[test]
-fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
+fn a_standby_with_a_permanent_obstacle_is_not_awaited() {
     type Damage = fn(&mut Instance);
     let table: [(Obstacle, Damage); 3] = [
         (Obstacle::WrongZone("eu-west-1b".to_owned()), |standby| standby.availability_zone = "eu-west-1b".to_owned()),
@@ -906,32 +909,33 @@ fn a_standby_that_could_not_take_the_interface_anyway_is_not_waited_for() {
             let observation = in_state(InstanceState::Stopped)
                 .with_instance(STANDBY, |standby| standby.state = state.clone())
                 .with_instance(STANDBY, damage);
-            let judged =
+            let assessed =
                 |decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle.clone()))] };
             let planned = plan(&config(), &observation, &Intent::Reconcile, AT_ONCE);
-            assert_eq!(planned, judged(starts_holder()), "{state}");
+            assert_eq!(planned, assessed(starts_holder()), "{state}");
             let refusal = refuse(Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: obstacle.clone() });
-            assert_eq!(plan(&config(), &observation, &failover(Some(STANDBY)), AT_ONCE), judged(refusal), "{state}");
+            assert_eq!(plan(&config(), &observation, &failover(Some(STANDBY)), AT_ONCE), assessed(refusal), "{state}");
         }
     }
 }
 
 #[test]
-fn a_standby_that_stops_is_not_waited_for_where_it_may_not_be_started_again() {
+fn a_stopping_standby_that_may_not_be_started_is_not_awaited() {
     let forbidding = standard::config(&[("FAILOVER_START_STANDBY", "false")]);
     let planned = |state| {
         let observation = in_state(InstanceState::Stopped).with_instance(STANDBY, |standby| standby.state = state);
         plan(&forbidding, &observation, &Intent::Reconcile, AT_ONCE)
     };
-    let judged = |obstacle, decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))] };
-    let never = judged(Obstacle::MayNotStart, refuse(Refusal::NoViableStandby));
+    let assessed =
+        |obstacle, decision| Plan { decision, standbys: vec![standby(STANDBY, Verdict::NotViable(obstacle))] };
+    let never = assessed(Obstacle::MayNotStart, refuse(Refusal::NoViableStandby));
     assert_eq!(planned(InstanceState::Stopping), never);
-    let soon = judged(Obstacle::Starting, look_again(LookReason::StandbyInTransit, 90));
+    let soon = assessed(Obstacle::Starting, look_again(LookReason::StandbyInTransit, 90));
     assert_eq!(planned(InstanceState::Pending), soon);
 }
 
 #[test]
-fn a_standby_that_starts_is_not_waited_for_if_another_can_take_the_interface_now() {
+fn a_starting_standby_is_not_awaited_if_another_one_is_viable() {
     let observation = three()
         .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
         .with_instance(STANDBY, |standby| standby.state = InstanceState::Pending)
@@ -942,7 +946,7 @@ fn a_standby_that_starts_is_not_waited_for_if_another_can_take_the_interface_now
 
 // ---- Operators ----
 
-/// A move that an operator asked for, from a holder that runs.
+/// A move that an operator requested, from a running holder.
 fn asked(targets: Vec<Target>) -> Decision {
     moves(Move { counts: false, ..movement(MoveCause::OperatorRequest, targets, Some(HOLDER)) })
 }
@@ -959,13 +963,13 @@ fn an_operator_takes_the_interface_from_a_healthy_holder() {
 }
 
 #[test]
-fn an_operators_failover_is_the_operators_whatever_the_holders_state() {
+fn the_cause_of_an_operators_failover_is_always_the_operators_request() {
     let planned = plan(&config(), &in_state(InstanceState::Stopped), &failover(None), AT_ONCE);
     assert_eq!(planned, with_running_standby(asked(vec![target(STANDBY, false)])));
 }
 
 #[test]
-fn an_operator_gets_nothing_else_than_what_was_asked_for() {
+fn an_operators_failover_never_goes_to_another_member() {
     let observation = three().with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated);
     let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Terminated };
     let planned = plan(&config_of_three(), &observation, &failover(Some(STANDBY)), AT_ONCE);
@@ -973,7 +977,7 @@ fn an_operator_gets_nothing_else_than_what_was_asked_for() {
 }
 
 #[test]
-fn a_target_that_starts_is_waited_for() {
+fn a_starting_target_of_an_operator_is_awaited() {
     let observation = three().with_instance(STANDBY, |standby| standby.state = InstanceState::Pending);
     let planned = |looked_for| plan(&config_of_three(), &observation, &failover(Some(STANDBY)), looked_for).decision;
     assert_eq!(planned(AT_ONCE), look_again(LookReason::StandbyInTransit, 90));
@@ -982,7 +986,7 @@ fn a_target_that_starts_is_waited_for() {
 }
 
 #[test]
-fn a_target_that_is_no_member_gets_nothing() {
+fn a_target_that_is_not_a_member_is_refused() {
     let refusal = || refuse(Refusal::TargetNotAMember { target: parsed(NON_MEMBER) });
     assert_eq!(plan(&config(), &pair(), &failover(Some(NON_MEMBER)), AT_ONCE), with_running_standby(refusal()));
     let unattached = pair().with_interface(|interface| interface.attachment = None);
@@ -990,7 +994,7 @@ fn a_target_that_is_no_member_gets_nothing() {
 }
 
 #[test]
-fn a_target_that_has_the_interface_keeps_it_whatever_its_state() {
+fn a_target_that_has_the_interface_keeps_it_in_every_state() {
     for state in [InstanceState::Running, InstanceState::Stopped, InstanceState::ShuttingDown] {
         let planned = plan(&config(), &in_state(state), &failover(Some(HOLDER)), AT_ONCE);
         assert_eq!(planned, with_running_standby(keep(KeepReason::AlreadyOnTarget)));
@@ -1001,7 +1005,7 @@ fn a_target_that_has_the_interface_keeps_it_whatever_its_state() {
 }
 
 #[test]
-fn a_target_that_the_interface_is_leaving_gets_it_back() {
+fn a_target_gets_back_an_interface_that_is_detaching_from_it() {
     let leaving = pair().with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
     let planned = plan(&config(), &leaving, &failover(Some(HOLDER)), FINALLY);
     let Some(movement) = planned_move(&planned) else { panic!("{planned:?}") };
@@ -1011,7 +1015,7 @@ fn a_target_that_the_interface_is_leaving_gets_it_back() {
 }
 
 #[test]
-fn an_operator_attaches_an_interface_that_is_attached_to_nothing_where_it_is_wanted() {
+fn an_operators_target_gets_an_unattached_interface() {
     let unattached = pair().with_interface(|interface| interface.attachment = None);
     let planned = plan(&config(), &unattached, &failover(Some(STANDBY)), AT_ONCE);
     let Decision::Act(Action::Move(to_standby)) = asked(vec![target(STANDBY, false)]) else { unreachable!() };
@@ -1020,7 +1024,7 @@ fn an_operator_attaches_an_interface_that_is_attached_to_nothing_where_it_is_wan
 
 // ---- The limit on automatic moves ----
 
-/// The holder stopped, after moves this many minutes ago.
+/// The holder stopped after moves this many minutes ago.
 fn after_moves(minutes_ago: &[i64]) -> Observation {
     let times: Vec<String> =
         minutes_ago.iter().map(|minutes| (now() - TimeDelta::minutes(*minutes)).to_rfc3339()).collect();
@@ -1037,13 +1041,13 @@ fn the_fourth_automatic_move_within_an_hour_is_refused() {
 }
 
 #[test]
-fn a_move_that_is_an_hour_ago_counts_no_more() {
+fn a_move_counts_for_one_hour() {
     let planned = plan(&config(), &after_moves(&[60, 40, 1]), &Intent::Reconcile, AT_ONCE);
     assert_eq!(planned, with_running_standby(to_standby(MoveCause::HolderStopped, Some(HOLDER))));
 }
 
 #[test]
-fn the_limit_is_the_configured_one() {
+fn the_limit_is_configurable() {
     let limited = |limit| standard::config(&[("FAILOVER_MAX_MOVES_PER_HOUR", limit)]);
     let never = plan(&limited("0"), &after_moves(&[]), &Intent::Reconcile, AT_ONCE);
     assert_eq!(never, with_running_standby(refuse(Refusal::TooManyMoves { moves: Vec::new() })));
@@ -1052,13 +1056,13 @@ fn the_limit_is_the_configured_one() {
 }
 
 #[test]
-fn an_operators_failover_is_never_too_much() {
+fn an_operators_failover_is_exempt_from_the_limit() {
     let planned = plan(&config(), &after_moves(&[50, 40, 1]), &failover(None), AT_ONCE);
     assert_eq!(planned, with_running_standby(asked(vec![target(STANDBY, false)])));
 }
 
 #[test]
-fn attaching_an_interface_that_is_attached_to_nothing_is_never_too_much() {
+fn attaching_an_unattached_interface_is_exempt_from_the_limit() {
     let observation = after_moves(&[50, 40, 1]).with_interface(|interface| interface.attachment = None);
     let planned = reconcile(&observation).decision;
     let Decision::Act(Action::Move(movement)) = &planned else { panic!("{planned:?}") };
@@ -1066,7 +1070,7 @@ fn attaching_an_interface_that_is_attached_to_nothing_is_never_too_much() {
 }
 
 #[test]
-fn an_interface_that_is_leaving_is_caught_whatever_the_limit_and_counts_no_further() {
+fn attaching_a_detaching_interface_is_exempt_from_the_limit_and_does_not_count() {
     let observation =
         after_moves(&[50, 40, 1]).with_attachment(|attachment| attachment.status = AttachmentStatus::Detaching);
     let planned = reconcile(&observation);
@@ -1075,7 +1079,7 @@ fn an_interface_that_is_leaving_is_caught_whatever_the_limit_and_counts_no_furth
 }
 
 #[test]
-fn a_limit_that_is_reached_says_nothing_about_a_healthy_holder() {
+fn the_limit_does_not_affect_a_healthy_holder() {
     let observation = after_moves(&[50, 40, 1]).with_instance(HOLDER, |holder| holder.state = InstanceState::Running);
     assert_eq!(reconcile(&observation), with_running_standby(keep(KeepReason::HolderHealthy)));
 }
@@ -1091,14 +1095,14 @@ fn an_event_that_ec2_does_not_confirm_within_10_seconds_is_outdated() {
 }
 
 #[test]
-fn an_event_that_claims_no_failure_or_names_another_instance_is_not_waited_for() {
+fn an_event_without_a_failure_of_the_holder_causes_no_second_look() {
     let standbys = Intent::Look { instances: vec![parsed(STANDBY)], reported_failing: true };
     for intent in [look(false), standbys] {
         assert_eq!(plan(&config(), &pair(), &intent, AT_ONCE), with_running_standby(keep(KeepReason::HolderHealthy)));
     }
 }
 
-/// A warning that EC2 takes an instance away, which is believed for this long.
+/// A warning that EC2 is reclaiming an instance, believed for this long.
 fn evacuate(id: &str, seconds: i64) -> Intent {
     Intent::Evacuate { instance: parsed(id), until: now() + TimeDelta::seconds(seconds) }
 }
@@ -1108,20 +1112,20 @@ fn spot_pair() -> Observation {
 }
 
 #[test]
-fn a_spot_instance_that_ec2_takes_away_is_left_before_it_stops() {
+fn a_reclaimed_spot_instance_loses_the_interface_while_it_runs() {
     let planned = plan(&config(), &spot_pair(), &evacuate(HOLDER, 1), AT_ONCE);
     assert_eq!(planned, with_running_standby(to_standby(MoveCause::SpotInterruption, Some(HOLDER))));
 }
 
 #[test]
-fn a_spot_warning_is_not_believed_of_another_instance_or_of_none_of_spot_or_after_its_time() {
+fn a_spot_warning_counts_only_for_its_own_spot_instance_and_only_in_its_time() {
     let healthy = with_running_standby(keep(KeepReason::HolderHealthy));
     assert_eq!(plan(&config(), &spot_pair(), &evacuate(STANDBY, 60), AT_ONCE), healthy);
     assert_eq!(plan(&config(), &pair(), &evacuate(HOLDER, 60), AT_ONCE), healthy);
     assert_eq!(plan(&config(), &spot_pair(), &evacuate(HOLDER, 0), AT_ONCE), healthy);
 }
 
-// ---- The laws, for all worlds ----
+// ---- The laws, for any observation ----
 
 const MEMBERS: [&str; 3] = [HOLDER, STANDBY, THIRD];
 
@@ -1249,11 +1253,11 @@ fn any_config() -> impl Strategy<Value = Config> {
     })
 }
 
-fn any_patience() -> impl Strategy<Value = Duration> {
+fn any_time_looked() -> impl Strategy<Value = Duration> {
     prop_oneof![Just(AT_ONCE), Just(FINALLY), (0..130u64).prop_map(Duration::from_secs)]
 }
 
-/// The instance on which the interface is or will be: not one that it is leaving.
+/// The instance that has or will have the interface; not an instance that the interface is leaving.
 fn holder(observation: &Observation) -> Option<&InstanceId> {
     let attachment = observation.interface()?.attachment.as_ref()?;
     let there = matches!(attachment.status, AttachmentStatus::Attached | AttachmentStatus::Attaching);
@@ -1267,7 +1271,7 @@ fn planned_move(plan: &Plan) -> Option<&Move> {
     }
 }
 
-/// The world once the move has been made to one of its targets.
+/// The observation after the move to one of its targets.
 fn after(observation: &Observation, movement: &Move, target: &Target) -> Observation {
     let moved = Attachment {
         id: token_failover::model::ids::AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
@@ -1284,7 +1288,7 @@ fn after(observation: &Observation, movement: &Move, target: &Target) -> Observa
     });
     after.with_instance(target.attach.instance_id.as_str(), |instance| {
         instance.state = InstanceState::Running;
-        // A standby that was just started has no status yet.
+        // A standby that has just been started has no status checks yet.
         if target.start {
             instance.status_checks = Reading::Known(StatusChecks::Undecided);
         }
@@ -1295,10 +1299,10 @@ fn after(observation: &Observation, movement: &Move, target: &Target) -> Observa
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Law 1. A Spot Instance that EC2 has said it takes away is the one exception.
+    /// Law 1. The one exception is a Spot Instance that EC2 is reclaiming.
     #[test]
-    fn a_running_healthy_holder_is_left_only_for_an_operator(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn only_an_operator_moves_the_interface_from_a_healthy_holder(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let plan = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&plan)
@@ -1314,15 +1318,15 @@ proptest! {
 
     /// Laws 2 and 3.
     #[test]
-    fn a_move_goes_only_to_members_that_were_found_viable_and_never_to_the_holder_itself(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn a_move_goes_only_to_viable_members_and_never_to_the_holder(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let plan = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&plan) {
             for target in movement.targets.iter() {
                 let id = &target.attach.instance_id;
-                let instance = observation.instance(id).expect("it was observed");
-                let interface = observation.interface().expect("it was observed");
+                let instance = observation.instance(id).expect("it is in the observation");
+                let interface = observation.interface().expect("it is in the observation");
                 prop_assert!(config.is_member(id));
                 prop_assert_ne!(Some(id), holder(&observation));
                 let state = if target.start { InstanceState::Stopped } else { InstanceState::Running };
@@ -1334,16 +1338,16 @@ proptest! {
                 let limits = Remembered::read(&interface.tags).limits.get(&instance.instance_type).copied();
                 prop_assert!(limits.is_none_or(|limits| !limits.leave_no_room(instance, &interface.id)));
                 prop_assert!(matches!(instance.status_checks, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) || target.start);
-                let judged = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("it was judged");
-                prop_assert!(judged.verdict.is_viable());
+                let assessed = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("a verdict");
+                prop_assert!(assessed.verdict.is_viable());
             }
         }
     }
 
-    /// Laws 3 and 6: what is detached is what was observed, and it is a member's.
+    /// Laws 3 and 6: a move detaches exactly the attachment that was observed, and only from a member.
     #[test]
     fn a_move_takes_the_interface_only_from_a_member_by_the_attachment_that_was_observed(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let plan = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&plan) {
@@ -1365,8 +1369,8 @@ proptest! {
 
     /// Law 4.
     #[test]
-    fn what_could_not_be_read_moves_nothing(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn a_failed_read_permits_no_change(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let unreadable = unreachable("ec2:Describe");
         for observation in [
@@ -1383,8 +1387,8 @@ proptest! {
 
     /// Law 12.
     #[test]
-    fn once_the_move_is_made_there_is_nothing_left_to_do(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn after_a_successful_move_the_next_plan_changes_nothing(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let first = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&first) {
@@ -1396,10 +1400,10 @@ proptest! {
         }
     }
 
-    /// A plan can be made again from the log.
+    /// The log is enough to make a plan again.
     #[test]
-    fn the_same_input_makes_the_same_plan_also_after_it_was_logged(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn a_logged_input_gives_the_same_plan(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
         let first = plan(&config, &observation, &intent, looked_for);
         let logged = serde_json::to_string(&(&config, &observation, &intent, &first)).expect("JSON");
@@ -1408,11 +1412,11 @@ proptest! {
         prop_assert_eq!(plan(&config, &observation, &intent, looked_for), first);
     }
 
-    /// Law 10, as far as the plan goes.
+    /// Law 10, for the waits of the plan.
     #[test]
-    fn every_wait_ends(config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience()) {
+    fn every_wait_ends(config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked()) {
         if let Decision::LookAgain { at_most, .. } = plan(&config, &observation, &intent, looked_for).decision {
-            // An invocation has at most 15 minutes.
+            // An invocation lasts at most 15 minutes.
             prop_assert!(looked_for < at_most && at_most <= Duration::from_secs(900));
         }
         let finally = plan(&config, &observation, &intent, FINALLY).decision;
@@ -1420,15 +1424,15 @@ proptest! {
     }
 
     #[test]
-    fn every_member_but_the_holder_is_judged_in_the_configured_order(
-        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_patience(),
+    fn every_member_except_the_holder_has_a_verdict_in_the_configured_order(
+        config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
     ) {
-        let judged: Vec<InstanceId> =
+        let assessed: Vec<InstanceId> =
             plan(&config, &observation, &intent, looked_for).standbys.into_iter().map(|standby| standby.instance_id).collect();
         let expected: Vec<InstanceId> = match observation.interface() {
             Some(_) => config.members.iter().filter(|member| Some(*member) != holder(&observation)).cloned().collect(),
             None => Vec::new(),
         };
-        prop_assert_eq!(judged, expected);
+        prop_assert_eq!(assessed, expected);
     }
 }

@@ -1,10 +1,10 @@
-//! Which reports go out whatever was mailed before: a table over every outcome.
+//! Which reports are published regardless of earlier mails: a table of every outcome.
 
 use token_failover::decide::publication::{Facts, is_due};
 use token_failover::model::report::Outcome;
 
 #[test]
-fn each_outcome_goes_out_for_its_own_reason_and_for_no_other() {
+fn each_outcome_is_published_only_for_its_own_reason() {
     let nothing = Facts::default();
     let requested = Facts { is_requested: true, ..nothing };
     let changed = Facts { has_changed: true, ..nothing };

@@ -1,4 +1,4 @@
-//! What the interface remembers beside pending reports: moves, failed starts, limits, announcements.
+//! What the interface remembers besides pending reports: moves, failed starts, limits, announcements.
 
 use std::collections::BTreeMap;
 
@@ -12,18 +12,18 @@ use token_failover::model::tags::{LIMITS, MOVES, NOT_STARTED, REFUSED};
 
 use crate::world::{instance_id, now, parsed};
 
-/// What is remembered by these tags.
+/// Reads these tags.
 fn read(tags: &[(&str, &str)]) -> Remembered {
     Remembered::read(&tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
 }
 
-/// Whether it can be the value of a tag.
+/// Whether the string can be the value of a tag.
 fn is_fit(value: &str) -> bool {
     value.len() <= 256 && value.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c))
 }
 
 #[test]
-fn the_refusal_that_was_published_last_is_remembered_as_it_was_written() {
+fn the_last_published_refusal_is_remembered_unchanged() {
     assert_eq!(
         read(&[(REFUSED, "no-viable-standby")]),
         Remembered { refused: Some("no-viable-standby".to_owned()), ..Remembered::default() }
@@ -33,7 +33,7 @@ fn the_refusal_that_was_published_last_is_remembered_as_it_was_written() {
 // ---- The automatic moves ----
 
 #[test]
-fn moves_count_for_an_hour_in_whatever_order_they_are_written() {
+fn moves_count_for_an_hour_in_any_order() {
     let remembered = read(&[(MOVES, "2026-11-11T21:00:00Z 2026-11-11T20:29:54Z  soon 2026-11-11T20:29:55Z")]);
     let times =
         ["2026-11-11T20:29:54Z", "2026-11-11T20:29:55Z", "2026-11-11T21:00:00Z"].map(parsed::<DateTime<Utc>>).to_vec();
@@ -42,14 +42,14 @@ fn moves_count_for_an_hour_in_whatever_order_they_are_written() {
 }
 
 #[test]
-fn one_more_move_drops_those_that_count_no_more() {
+fn a_new_move_drops_the_moves_that_no_longer_count() {
     let remembered = read(&[(MOVES, "2026-11-11T20:29:54Z 2026-11-11T21:00:00Z")]);
     assert_eq!(remembered.moves_with(now()), "2026-11-11T21:00:00Z 2026-11-11T21:29:54Z");
     assert_eq!(Remembered::default().moves_with(now()), "2026-11-11T21:29:54Z");
 }
 
 #[test]
-fn failed_starts_are_counted_while_each_is_within_an_hour_of_the_one_before_and_kept_for_a_day() {
+fn failed_starts_in_a_row_are_at_most_an_hour_apart_and_kept_for_a_day() {
     let ago = |minutes| (now() - TimeDelta::minutes(minutes)).to_rfc3339_opts(SecondsFormat::Secs, true);
     let at_once = now().to_rfc3339_opts(SecondsFormat::Secs, true);
     for (before, failed, expected) in [
@@ -93,7 +93,7 @@ fn at_most_the_twelve_latest_moves_are_remembered() {
 }
 
 #[test]
-fn limits_are_what_the_tag_says_and_what_it_does_not_say_is_not_known() {
+fn limits_are_read_from_and_written_to_their_tag() {
     let limits = |total, first_card| InterfaceLimits { total, first_card };
     let known = [("t3.micro", limits(2, 2)), ("p4d.24xlarge", limits(60, 15)), ("u-6tb1.metal", limits(5, 5))];
     let known: BTreeMap<String, InterfaceLimits> = known.map(|(name, limits)| (name.to_owned(), limits)).into();
@@ -110,7 +110,7 @@ fn limits_are_what_the_tag_says_and_what_it_does_not_say_is_not_known() {
 }
 
 #[test]
-fn more_limits_than_a_tag_has_room_for_keep_the_newest() {
+fn a_full_tag_keeps_the_newest_limits() {
     let limits = |n: u32| (format!("u7in-{n}tb.224xlarge"), InterfaceLimits { total: 60, first_card: 15 });
     let many = Remembered { limits: (0..40).map(limits).collect(), ..Remembered::default() };
     let learned = BTreeMap::from([limits(99)]);
@@ -122,7 +122,7 @@ fn more_limits_than_a_tag_has_room_for_keep_the_newest() {
 
 // ---- Announcements ----
 
-/// Any of the standard pair, some of the codes, some dates.
+/// Any members of the standard pair, with some of the codes and some dates.
 fn any_announcement() -> impl Strategy<Value = (&'static str, Option<DateTime<Utc>>, Vec<InstanceId>)> {
     let code = prop::sample::select(vec![
         "retirement-scheduled",
@@ -138,7 +138,7 @@ fn any_announcement() -> impl Strategy<Value = (&'static str, Option<DateTime<Ut
 
 proptest! {
     #[test]
-    fn what_was_announced_is_remembered_once_within_a_tag(
+    fn each_announcement_is_remembered_once_within_the_size_of_a_tag(
         announcements in prop::collection::vec(any_announcement(), 1..12),
         before in prop::option::of("[ -~]{0,300}"),
     ) {
@@ -153,18 +153,18 @@ proptest! {
 }
 
 #[test]
-fn of_each_kind_of_announcement_for_a_member_the_latest_date_is_remembered() {
+fn the_latest_date_of_each_kind_of_announcement_is_remembered_for_each_member() {
     let [holder, standby] = [HOLDER, STANDBY].map(instance_id);
     let (first, later) = (Some(parsed("2026-11-26T13:00:00Z")), Some(parsed("2026-12-03T13:00:00Z")));
     let both = announced_with(None, "stop-scheduled", first, &[holder.clone(), standby.clone()]);
     assert_eq!(both, "i-0aaaaaaaaaaaaaaa1/stop/20261126T1300Z i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z");
-    // One of them alone, on another page or again, is no news.
+    // One of the members alone, on another page or again, is not news.
     assert_eq!(announced_with(Some(&both), "stop-scheduled", first, std::slice::from_ref(&standby)), both);
     let postponed = announced_with(Some(&both), "stop-scheduled", later, std::slice::from_ref(&holder));
     assert_eq!(postponed, "i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z i-0aaaaaaaaaaaaaaa1/stop/20261203T1300Z");
     let other = announced_with(Some(&postponed), "reboot-scheduled", None, std::slice::from_ref(&holder));
     assert_eq!(other, format!("{postponed} i-0aaaaaaaaaaaaaaa1/reboot/undated"));
-    // What nobody has written like this means nothing.
+    // A value that the function has not written means nothing.
     assert_eq!(
         announced_with(Some("i-0aaaaaaaaaaaaaaa1 2026-11-26T13:00:00Z"), "stop-scheduled", first, &[standby]),
         "i-0bbbbbbbbbbbbbbb2/stop/20261126T1300Z"

@@ -16,12 +16,12 @@ const GROUP: &str = "sg-0123456789abcdef0";
 const LIST: &str = "pl-0123456789abcdef0";
 const OTHER_LIST: &str = "pl-63a5400a";
 
-/// Port ranges and clients as the configuration has them, comma separated.
+/// Port ranges and clients as the configuration has them, separated by commas.
 fn listed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Vec<T> {
     text.split(',').filter(|item| !item.is_empty()).map(parsed).collect()
 }
 
-/// The coverage where these are the prefix lists that could be read.
+/// The coverage if these prefix lists could be read.
 fn covered_with(ports: &str, clients: &str, rules: &[IngressRule], lists: &[(&str, &str)]) -> Coverage {
     let known = lists.iter().map(|(id, nets)| (parsed(id), Reading::Known(listed(nets)))).collect();
     coverage(&listed(ports), &listed(clients), rules, &known)
@@ -58,13 +58,13 @@ fn without_a_rule_everything_is_closed() {
 }
 
 #[test]
-fn a_rule_for_a_part_of_the_client_is_not_enough() {
+fn a_rule_for_part_of_a_client_leaves_a_gap() {
     let rules = [tcp(27007, 27007, "10.0.0.0/17"), tcp(27007, 27007, "10.1.0.0/16")];
     assert_eq!(covered("27007", "10.0.0.0/16", &rules), closed(&[("27007", "10.0.0.0/16")]));
 }
 
 #[test]
-fn several_rules_may_cover_one_client_between_them() {
+fn several_rules_may_together_cover_one_client() {
     let halves = [tcp(27007, 27007, "10.0.128.0/17"), tcp(27007, 27007, "10.0.0.0/17")];
     assert_eq!(covered("27007", "10.0.0.0/16", &halves), all_reach_it());
     let uneven = [tcp(0, 65535, "10.0.0.0/17"), tcp(27007, 27007, "10.0.128.0/18"), tcp(27000, 27009, "10.0.192.0/18")];
@@ -72,19 +72,19 @@ fn several_rules_may_cover_one_client_between_them() {
 }
 
 #[test]
-fn halves_at_different_ports_cover_nothing_between_them() {
+fn rules_at_different_ports_do_not_add_up() {
     let rules = [tcp(27007, 27007, "10.0.0.0/17"), tcp(27008, 27008, "10.0.128.0/17")];
     assert_eq!(covered("27007-27008", "10.0.0.0/16", &rules), closed(&[("27007-27008", "10.0.0.0/16")]));
 }
 
 #[test]
-fn rules_may_open_a_range_of_ports_piece_by_piece() {
+fn several_rules_may_together_open_a_range_of_ports() {
     let rules = [tcp(27000, 27007, "10.0.0.0/16"), tcp(27008, 27012, "10.0.0.0/16")];
     assert_eq!(covered("27005-27010", "10.0.0.0/16", &rules), all_reach_it());
 }
 
 #[test]
-fn exactly_the_closed_ports_are_reported_and_neighbors_as_one_range() {
+fn only_the_closed_ports_are_reported_with_neighbors_as_one_range() {
     let rules = [tcp(27008, 27009, "10.0.0.0/16"), tcp(27005, 27005, "10.9.0.0/16")];
     let expected = closed(&[("27005-27007", "10.0.0.0/16"), ("27010-27012", "10.0.0.0/16"), ("27020", "10.0.0.0/16")]);
     assert_eq!(covered("27005-27012,27020", "10.0.0.0/16", &rules), expected);
@@ -106,7 +106,7 @@ fn a_rule_that_does_not_concern_tcp_opens_nothing() {
 }
 
 #[test]
-fn addresses_of_ipv6_are_covered_by_rules_for_ipv6_alone() {
+fn only_rules_for_ipv6_cover_ipv6_addresses() {
     assert_eq!(covered("27007", "2001:db8::/32", &[tcp(27007, 27007, "2001:db8::/32")]), all_reach_it());
     let halves = [tcp(27007, 27007, "2001:db8::/33"), tcp(27007, 27007, "2001:db8:8000::/33")];
     assert_eq!(covered("27007", "2001:db8::/32", &halves), all_reach_it());
@@ -123,7 +123,7 @@ fn a_group_is_let_in_by_a_rule_that_names_it() {
 }
 
 #[test]
-fn the_addresses_of_a_group_are_not_known_so_no_range_but_all_addresses_covers_it() {
+fn a_group_is_covered_by_a_rule_for_all_addresses_and_by_no_smaller_range() {
     assert_eq!(covered("27007", GROUP, &[tcp(27007, 27007, "10.0.0.0/8")]), closed(&[("27007", GROUP)]));
     let expected = Coverage { open_to_world: vec![parsed("27007")], ..all_reach_it() };
     assert_eq!(covered("27007", GROUP, &[tcp(27007, 27007, "0.0.0.0/0")]), expected);
@@ -155,7 +155,7 @@ fn a_prefix_list_is_let_in_by_rules_for_all_the_ranges_in_it() {
 }
 
 #[test]
-fn of_a_client_list_that_could_not_be_read_nothing_can_be_said() {
+fn a_clients_unread_prefix_list_leaves_the_answer_undecided() {
     let expected = Coverage { undecided: vec![gap("27007", LIST)], ..Coverage::default() };
     let rules = [tcp(27007, 27007, "10.0.0.0/16")];
     assert_eq!(covered("27007", LIST, &rules), expected);
@@ -164,7 +164,7 @@ fn of_a_client_list_that_could_not_be_read_nothing_can_be_said() {
 }
 
 #[test]
-fn a_rules_list_that_could_not_be_read_may_let_in_whoever_is_not_let_in_otherwise() {
+fn a_rules_unread_prefix_list_leaves_uncovered_clients_undecided() {
     let rules = [tcp(27007, 27008, LIST), tcp(27007, 27007, "10.0.0.0/16")];
     let unread = BTreeMap::from([(parsed(LIST), Reading::Unreadable(denied("ec2:GetManagedPrefixListEntries")))]);
     let covered = coverage(&listed("27007-27009"), &listed("10.0.0.0/16,10.1.0.0/16"), &rules, &unread);
@@ -177,7 +177,7 @@ fn a_rules_list_that_could_not_be_read_may_let_in_whoever_is_not_let_in_otherwis
 }
 
 #[test]
-fn the_lists_that_have_to_be_read_are_those_of_rules_for_tcp_and_of_the_clients() {
+fn the_prefix_lists_to_read_are_those_of_tcp_rules_and_of_clients() {
     let udp = IngressRule { tcp_ports: None, ..tcp(0, 0, "pl-0fffffffffffffff1") };
     let rules = [udp, tcp(27007, 27007, LIST), tcp(22, 22, LIST), tcp(22, 22, GROUP), tcp(22, 22, "10.0.0.0/16")];
     let clients: Vec<Client> = listed("10.0.0.0/16,sg-0123456789abcdef0,pl-63a5400a");
@@ -185,35 +185,35 @@ fn the_lists_that_have_to_be_read_are_those_of_rules_for_tcp_and_of_the_clients(
     assert_eq!(prefix_lists(&rules, &clients), BTreeSet::from([&list, &other]));
 }
 
-// ---- The world, and nobody ----
+// ---- Every address, and no client ----
 
 #[test]
-fn ports_that_are_open_to_every_address_are_named() {
+fn ports_that_are_open_to_every_address_are_reported() {
     let rules = [tcp(27007, 27008, "0.0.0.0/0"), tcp(27009, 27009, "::/0"), tcp(22, 22, "0.0.0.0/0")];
     let expected = Coverage { open_to_world: vec![parsed("27007-27009")], ..closed(&[("27009-27010", "10.0.0.0/16")]) };
     assert_eq!(covered("27007-27010", "10.0.0.0/16", &rules), expected);
 }
 
 #[test]
-fn two_halves_of_all_addresses_are_the_world_too() {
+fn two_halves_of_all_addresses_count_as_every_address() {
     let rules = [tcp(27007, 27007, "0.0.0.0/1"), tcp(27007, 27007, LIST)];
     let expected = Coverage { open_to_world: vec![parsed("27007")], ..all_reach_it() };
     assert_eq!(covered_with("27007", "10.0.0.0/16", &rules, &[(LIST, "128.0.0.0/1")]), expected);
 }
 
 #[test]
-fn without_configured_clients_any_source_is_enough_and_none_is_not() {
+fn without_configured_clients_any_source_is_enough() {
     for source in ["10.0.0.5/32", GROUP, LIST] {
         assert_eq!(covered("27007", "", &[tcp(27007, 27007, source)]), all_reach_it(), "{source}");
     }
-    let nobody = Coverage { gaps: vec![Gap { ports: parsed("27008"), client: None }], ..Coverage::default() };
-    assert_eq!(covered("27007-27008", "", &[tcp(27007, 27007, "10.0.0.5/32")]), nobody);
+    let expected = Coverage { gaps: vec![Gap { ports: parsed("27008"), client: None }], ..Coverage::default() };
+    assert_eq!(covered("27007-27008", "", &[tcp(27007, 27007, "10.0.0.5/32")]), expected);
 }
 
 // ---- Against an oracle that tries every port and every address ----
 
 const PORTS: std::ops::RangeInclusive<u16> = 1..=8;
-/// The addresses of the oracle's small internets: 16 each, of IPv4 and of IPv6.
+/// The number of addresses in the oracle's small internets, one of IPv4 and one of IPv6.
 const ADDRESSES: u8 = 16;
 
 fn v4(bits: u8, length: u8) -> IpNet {
@@ -244,7 +244,8 @@ fn any_rule() -> impl Strategy<Value = IngressRule> {
 
 type Lists = BTreeMap<PrefixListId, Reading<Vec<IpNet>>>;
 
-/// Whether the rules let a whole client in at one port, address by address; `None`: a list that could not be read may.
+/// Whether the rules let a whole client in at one port, address by address; `None`: an unread prefix list may let it
+/// in.
 fn lets_in(rules: &[IngressRule], lists: &Lists, port: u16, client: &IpNet) -> Option<bool> {
     let at_port = |rule: &&IngressRule| rule.tcp_ports.is_some_and(|(first, last)| (first..=last).contains(&port));
     let (mut nets, mut unread) = (Vec::new(), false);
@@ -264,7 +265,7 @@ fn lets_in(rules: &[IngressRule], lists: &Lists, port: u16, client: &IpNet) -> O
     if let_in || !unread { Some(let_in) } else { None }
 }
 
-/// The ports and clients in gaps, one by one.
+/// The ports and clients of the gaps, one by one.
 fn singly(gaps: &[Gap]) -> BTreeSet<(u16, Option<Client>)> {
     gaps.iter().flat_map(|gap| (gap.ports.first..=gap.ports.last).map(|port| (port, gap.client.clone()))).collect()
 }

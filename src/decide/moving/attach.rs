@@ -1,4 +1,4 @@
-//! An attach to one instance: what a refusal means, and what the interface shows while it is waited for.
+//! An attach to one instance: what a refusal means, and what EC2 shows while the run waits for the interface.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use crate::model::error::Meaning;
 use crate::model::ids::AttachmentId;
 use crate::model::observation::{Attachment, AttachmentStatus, NetworkInterface, OLDEST_ANSWER};
 
-/// How long a target may be in a state that does not allow an attach before the next one is tried.
+/// How long a target may be in a state that does not allow an attach before the run tries the next one.
 const WRONG_STATE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long an attach may be refused, or not be seen, before the next target is tried.
+/// How long EC2 may refuse an attach, or not show it, before the run tries the next target.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Where the interface is, from the point of view of an instance that is to get it.
+/// Where the interface is, as seen from the instance that is to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// Attached to nothing.
     Nowhere,
-    /// Still at an attachment that it is leaving, by an answer that may be old.
+    /// Still at an attachment that it is leaving. The answer may be old.
     Leaving,
     /// EC2 is attaching it to the instance.
     Arriving(Attachment),
@@ -30,8 +30,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// Reads an answer. `departed` are the attachments that the interface has left; `accepted` is the attachment that EC2 made
-    /// for this run, if its answer arrived.
+    /// Reads an answer. `departed` are the attachments that the interface has left. `accepted` is the attachment that
+    /// EC2 made for this run, if EC2's answer arrived.
     pub fn of(
         interface: &NetworkInterface,
         attach: &Attach,
@@ -55,33 +55,33 @@ impl Place {
 /// How the attempt to bring the interface to one instance ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Landing {
-    /// It is there.
+    /// The interface is on the instance.
     Landed(Attachment),
-    /// EC2 has accepted the attach, and the time is over before it is done.
+    /// EC2 has accepted the attach and has not completed it, and the run has no time left.
     Arriving(Attachment),
-    /// The instance cannot have it. The interface is attached to nothing.
+    /// The instance cannot take the interface. The interface is attached to nothing.
     Impossible,
     /// The interface is elsewhere, and this run did not bring it there.
     Elsewhere(Attachment),
-    /// The interface does not exist anymore.
+    /// The interface no longer exists.
     Gone,
 }
 
 /// What follows a refused attach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AfterRefusal {
-    /// An earlier ask whose answer was lost may have been accepted after all.
+    /// EC2 may have accepted an earlier request whose answer was lost.
     PerhapsAccepted,
-    /// The attach is asked for again after a pause.
+    /// The run asks for the attach again after a pause.
     AskAgain,
-    /// This instance is given up.
+    /// The run gives up on this instance.
     GiveUp(Landing),
 }
 
 /// Decides what follows a refused attach.
 ///
-/// An attach whose answer was lost may have taken effect. One that was answered has not: if the interface is there all the
-/// same, another run was faster, and reports it.
+/// An attach whose answer was lost may have taken effect. An attach that EC2 refused has not. If the interface is on
+/// the instance anyway, another run was faster, and reports the move.
 pub fn after_refusal(
     meaning: Meaning,
     place: Place,
@@ -109,12 +109,13 @@ pub fn after_refusal(
     }
 }
 
-/// Decides if the wait for an attach is over, by where the interface was seen; `None` there: it does not exist. `is_ours`: EC2
-/// told this run the attachment that it made. `is_last_look`: there is no time for another one.
+/// Decides if the wait for an attach is over, by where the interface was seen; `None` in `place`: the interface does
+/// not exist. `is_ours`: EC2 told this run which attachment it made. `is_last_look`: the run has no time for another
+/// look.
 ///
-/// An answer may be older than the attach that was accepted. It is believed at once only about that very attachment, and
-/// about any other once EC2 no longer gives answers that old. While EC2 attaches the interface, nothing else can be tried: EC2
-/// refuses to detach it, and to attach it elsewhere.
+/// An answer may be older than the accepted attach. The run believes it at once only about that attachment, and about
+/// any other one only after [`OLDEST_ANSWER`]. While EC2 attaches the interface, the run can try nothing else: EC2
+/// refuses both to detach the interface and to attach it elsewhere.
 pub fn arrival(place: Option<Place>, is_ours: bool, waited: Duration, is_last_look: bool) -> Option<Landing> {
     let may_be_old = waited < OLDEST_ANSWER;
     let is_over = (waited >= ATTACH_TIMEOUT).then_some(Landing::Impossible);

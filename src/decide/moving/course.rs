@@ -1,4 +1,5 @@
-//! The course of a move: off the former holder, to the first target that takes the interface and runs, and back if none does.
+//! The course of a move: off the former holder, to the first target that takes the interface and runs, and back if no
+//! target does.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::model::outcome::{Boot, MoveOutcome, Started};
 use crate::model::plan::{Move, Refusal, Target};
 use crate::model::report::{Movement, milliseconds};
 
-/// What a move does next. Each leg carries why it is taken, so that its answer can lead only to a leg that fits.
+/// The next step of a move. Each leg carries its purpose, so its answer can only lead to a leg that fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leg {
     /// Detach the interface from this attachment.
@@ -22,7 +23,7 @@ pub enum Leg {
     Attach(Attaching),
     /// Start this instance, which has the interface.
     Start(InstanceId, Starting),
-    /// Read the former holder, before a target that did not start loses the interface to it.
+    /// Read the former holder, before the run takes the interface away from a target that did not start.
     Read(InstanceId, Stuck),
     /// The move is over.
     End(Result<MoveOutcome, Refusal>),
@@ -46,13 +47,13 @@ pub enum Attaching {
     Target(Target),
     /// The former holder gets it back.
     FormerHolder(Target),
-    /// A target that took it and did not start gets it back, because nothing else helped. There at least it waits for an
-    /// instance, and not an instance for it.
+    /// A target that took the interface and did not start gets it back, because nothing else worked. The interface is
+    /// then in place when the instance starts.
     NotStarted(Target, Movement),
 }
 
 impl Attaching {
-    /// Where the interface goes. `start` there says that the instance is started next, so that it need not be read again.
+    /// Where the interface goes. `start`: the run starts the instance next, so it need not read it again.
     pub fn target(&self) -> &Target {
         match self {
             Self::Target(target) | Self::FormerHolder(target) | Self::NotStarted(target, _) => target,
@@ -65,7 +66,7 @@ impl Attaching {
 pub enum Starting {
     /// It is a target.
     Target(Target, Stuck),
-    /// It is the former holder, which has the interface again, by this attachment.
+    /// It is the former holder, which has the interface again by this attachment.
     FormerHolder(InstanceId, AttachmentId),
 }
 
@@ -82,9 +83,9 @@ pub struct Stuck {
 pub struct Course<'a> {
     config: &'a Config,
     planned: &'a Move,
-    /// The member that the interface left, where that is known.
+    /// The member that the interface left; `None`: not known.
     left: Option<InstanceId>,
-    /// Whether it took force to leave it.
+    /// Whether the interface was detached by force.
     forced: bool,
     /// The targets that have not been tried.
     untried: VecDeque<Target>,
@@ -93,7 +94,7 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The course of this move. `left` is the member that the interface left, where that is known already.
+    /// The course of this move. `left` is the member that the interface left, if it is known already.
     pub fn new(config: &'a Config, planned: &'a Move, left: Option<InstanceId>) -> Self {
         let untried = planned.targets.iter().cloned().collect();
         Self { config, planned, left, forced: false, untried, not_started: VecDeque::new() }
@@ -158,7 +159,7 @@ impl<'a> Course<'a> {
             }
             Attaching::FormerHolder(target) => {
                 let former = target.attach.instance_id;
-                // It may have stopped since it was seen.
+                // The former holder may have stopped since it was read.
                 if target.start || self.may_start(&former, seen) {
                     return Leg::Start(former.clone(), Starting::FormerHolder(former, attachment.id));
                 }
@@ -182,26 +183,27 @@ impl<'a> Course<'a> {
                 self.not_started.push_back((target, stuck.movement.clone()));
                 self.try_next(Some(stuck), seen)
             }
-            // If it does not start, the finding of the start says so. The interface is where it was before.
+            // If the former holder does not start, the finding of the start says so. The interface is where it was
+            // before.
             Starting::FormerHolder(to, attachment_id) => {
                 Leg::End(Ok(MoveOutcome::Returned { to, attachment_id, boot: started.boot() }))
             }
         }
     }
 
-    /// The leg after the former holder was read, or could not be.
+    /// The leg after the read of the former holder, even if the read failed.
     pub fn after_read(&self, former: &InstanceId, stuck: Stuck, seen: Option<&Observation>) -> Leg {
         let is_running = state_of(former, seen) == Some(&InstanceState::Running);
         match &self.planned.fallback {
             Some(fallback) if is_running || self.may_start(former, seen) => {
                 Leg::Detach(stuck.attachment, Freeing::ForFormerHolder(fallback.clone()))
             }
-            // A stopped standby that has the interface is no worse a place than a former holder that cannot run.
+            // A stopped standby that has the interface is as good a place as a former holder that cannot run.
             Some(_) | None => Leg::End(Ok(MoveOutcome::NotStarted(stuck.movement, stuck.boot))),
         }
     }
 
-    /// On to the next target. One that has the interface and did not start gives it up first.
+    /// Goes on to the next target. A target that has the interface and did not start gives it up first.
     fn try_next(&mut self, stuck: Option<Stuck>, seen: Option<&Observation>) -> Leg {
         match (self.untried.pop_front(), stuck) {
             (Some(target), Some(stuck)) => Leg::Detach(stuck.attachment, Freeing::ForTarget(target)),
@@ -210,7 +212,8 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// No target took the interface and runs: back to the former holder, if that could take it and serve.
+    /// No target took the interface and runs. The interface goes back to the former holder, if that could take it and
+    /// serve.
     fn give_back(&mut self, stuck: Option<Stuck>, seen: Option<&Observation>) -> Leg {
         match (&self.planned.fallback, stuck) {
             (Some(fallback), Some(stuck)) => Leg::Read(fallback.instance_id.clone(), stuck),
@@ -232,7 +235,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Something else has moved the interface.
+    /// The outcome if another run or an operator has moved the interface.
     fn elsewhere(&self, attachment: &Attachment) -> Result<MoveOutcome, Refusal> {
         match &attachment.instance_id {
             Some(holder) if self.config.is_member(holder) => Ok(MoveOutcome::ByAnotherRun(holder.clone())),
@@ -240,14 +243,14 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the member is stopped, and may be started.
+    /// Whether the member is stopped and may be started.
     fn may_start(&self, member: &InstanceId, seen: Option<&Observation>) -> bool {
         self.config.start_standby && state_of(member, seen) == Some(&InstanceState::Stopped)
     }
 
     fn movement(&self, target: &Target, attachment: &Attachment, elapsed: Duration) -> Movement {
         Movement {
-            // Back at the instance that an earlier run took it from, it has come from nowhere else.
+            // An interface that is back at the instance that an earlier run took it from has come from no other member.
             from: self.left.clone().filter(|left| *left != target.attach.instance_id),
             to: target.attach.instance_id.clone(),
             attachment_id: Some(attachment.id.clone()),
@@ -275,7 +278,7 @@ impl<'a> Course<'a> {
     }
 }
 
-/// The state of a member as it was seen last.
+/// The state of a member when it was last read.
 fn state_of<'a>(member: &InstanceId, seen: Option<&'a Observation>) -> Option<&'a InstanceState> {
     Some(&seen?.instance(member)?.state)
 }

@@ -1,4 +1,4 @@
-//! A detach: when EC2 is asked for it, when it is forced, and what ends it.
+//! A detach: when the run asks EC2 for it, when the run forces it, and how it ends.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::model::error::{CallError, Meaning};
 use crate::model::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, OLDEST_ANSWER};
 use crate::model::plan::Refusal;
 
-/// The pause before a refused detach is asked for again. An instance that stops refuses it for a second or two. EC2 refuses it
-/// for minutes while it attaches the interface slowly.
+/// The pause before the run asks again for a refused detach. An instance that is stopping refuses it for a second or
+/// two. While EC2 attaches the interface slowly, EC2 refuses it for minutes.
 fn pause_after(waited: Duration) -> Duration {
     if waited < Duration::from_secs(30) { Duration::from_millis(500) } else { Duration::from_secs(3) }
 }
@@ -26,32 +26,32 @@ pub enum Ask {
 pub enum Detached {
     /// The interface is attached to nothing.
     Free {
-        /// Whether that took force.
+        /// Whether the detach was forced.
         forced: bool,
     },
     /// Something else has moved the interface to this attachment.
     Elsewhere(Attachment),
-    /// EC2 does not detach it.
+    /// EC2 does not detach the interface.
     Refused(Refusal),
 }
 
-/// A detach that has not ended. All times are since it began.
+/// A detach that has not ended. All durations count from its beginning.
 #[derive(Debug, Clone)]
 pub struct Detach {
     from: Attachment,
     holder_state: Option<InstanceState>,
     force_after: Option<Duration>,
-    /// When EC2 was first known to be detaching it.
+    /// When EC2 was first known to be detaching the interface.
     asked: Option<Duration>,
     forced: bool,
     ask_at: Duration,
     sight: Sight,
-    /// A role that is scoped by resource is told that it may not detach an attachment that is gone. So a denial is believed
-    /// only if the attachment is still there when EC2's answers can no longer be old.
+    /// EC2 also denies a role that is scoped by resource the detach of an attachment that is gone. So the run believes
+    /// a denial only if the attachment is still there when EC2's answers can no longer be old.
     denied: Option<(Duration, CallError)>,
 }
 
-/// What the last look at the interface came to.
+/// The result of the last look at the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sight {
     NotYet,
@@ -60,8 +60,8 @@ enum Sight {
 }
 
 impl Detach {
-    /// A detach of this attachment, whose instance was last seen in this state. One that is under way already is only waited
-    /// for. It is forced after `force_after`, or never.
+    /// A detach of this attachment, whose instance was last seen in this state. If the detach is under way already, the
+    /// run only waits for it. The run forces it after `force_after`; `None`: never.
     pub fn new(from: &Attachment, holder_state: Option<InstanceState>, force_after: Option<Duration>) -> Self {
         let is_leaving = from.status == AttachmentStatus::Detaching;
         Self {
@@ -78,8 +78,8 @@ impl Detach {
 
     /// The call to make now, if there is one.
     ///
-    /// Force is used on a detach that was seen to hang, not on one that could not be seen. Nor is anything asked again while
-    /// the interface cannot be read.
+    /// The run forces a detach that it has seen hang, not one that it could not see. While the interface cannot be
+    /// read, the run asks for nothing.
     pub fn ask(&self, now: Duration) -> Option<Ask> {
         if now < self.ask_at || self.denied.is_some() {
             return None;
@@ -91,7 +91,7 @@ impl Detach {
         (hangs && !self.forced && self.sight == Sight::Seen).then_some(Ask::ForceDetach)
     }
 
-    /// Takes in the answer to a call that was made at `asked_at`. `Some`: the detach has ended with it.
+    /// Takes the answer to a call that was made at `asked_at`. `Some`: the answer ends the detach.
     pub fn answered(
         &mut self,
         ask: Ask,
@@ -107,7 +107,7 @@ impl Detach {
         };
         match error.meaning {
             Meaning::Denied => self.denied = Some((now, error)),
-            // The next look settles these.
+            // The next look at the interface decides about these.
             Meaning::AlreadyDetached
             | Meaning::WrongState
             | Meaning::InUse
@@ -119,7 +119,7 @@ impl Detach {
         None
     }
 
-    /// EC2 never detaches a primary interface.
+    /// The refusal of a detach that EC2 does not permit. EC2 never detaches a primary interface.
     fn not_permitted(&self, error: CallError) -> Refusal {
         match &self.from.instance_id {
             Some(holder) if self.from.device_index == 0 => Refusal::PrimaryInterface {
@@ -131,8 +131,8 @@ impl Detach {
         }
     }
 
-    /// Takes in what a look at the interface came to; `None` there: it does not exist. `Some`: the detach has ended with it. A
-    /// look that failed is not evidence that the interface is free.
+    /// Takes the result of a look at the interface; `None` in it: the interface does not exist. `Some`: the look ends
+    /// the detach. A failed look is not evidence that the interface is free.
     pub fn seen(&mut self, now: Duration, look: Result<Option<NetworkInterface>, CallError>) -> Option<Detached> {
         self.sight = if look.is_ok() { Sight::Seen } else { Sight::Unreadable };
         let Some(interface) = look.ok()? else { return Some(Detached::Refused(Refusal::InterfaceMissing)) };

@@ -1,7 +1,7 @@
-//! What a move does after each answer of EC2. Pure: the run sends the calls, and these values say which one is next.
+//! What a move does after each answer from EC2. Pure: the run makes the calls, and these values say which one is next.
 //!
-//! [`detach`] takes the interface off an instance, by force if it has to. [`attach`] brings it to one instance. [`course`]
-//! goes from target to target, and back if no target will do.
+//! [`detach`] takes the interface off an instance, by force if necessary. [`attach`] brings it to one instance.
+//! [`course`] goes from target to target, and back if no target takes it.
 
 pub mod attach;
 pub mod course;

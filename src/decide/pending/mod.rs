@@ -1,25 +1,26 @@
-//! Pending reports: what a run must tell, remembered on the interface until a run has told it.
+//! Pending reports: what a run must report, remembered on the interface until a run has published it.
 //!
-//! Each run writes a tag of its own before its first change, so runs that overlap cannot overwrite each other's. The tag of a
-//! run that dies stays. [`advance`] is the whole of it: a run's view of all pending reports, an event, and what EC2 shows go
-//! in; the new view and the changes to the tags come out. Nothing else writes or removes these tags.
+//! Each run writes its own tag before its first change, so overlapping runs cannot overwrite each other's tags. The tag
+//! of a run that dies stays. [`advance`] is the whole state machine: it takes a run's view of all pending reports, an
+//! event, and what EC2 shows, and it returns the new view and the changes to the tags. No other code writes or removes
+//! these tags.
 //!
-//! One report, from its beginning to its end:
+//! The life of one report:
 //!
 //! | state | tag | event | becomes |
 //! |---|---|---|---|
 //! | none | | a change begins | busy |
 //! | busy | `busy-until=…` | the interface arrives | busy, with `arrived=…` |
-//! | busy | | the change was not made | removed |
-//! | busy | | its run has published | removed; reported, if the interface could still be destroyed with its instance |
+//! | busy | | the run does not make the change | removed |
+//! | busy | | its run publishes it | removed; reported, if the interface would still be destroyed with its instance |
 //! | busy | | its run ends without publishing | left to the next run, without `busy-until` |
-//! | busy | | its run dies | left to the next run when `busy-until` has passed |
+//! | busy | | its run dies | left to the next run once `busy-until` has passed |
 //! | left | | the interface is in transit | left: the next move continues this one |
 //! | left | | the interface never left, and no answer can be older | void: removed |
 //! | left | | the interface is attached elsewhere, the instance was started, the repair began | due |
-//! | due | | a token server is to be activated | due, with `waking-until=…` |
-//! | due | `waking-until=…` | it was activated, and the run does not publish | due, with `woken=yes` |
-//! | due | | a run has published it | removed, or reported, as above |
+//! | due | | a run is about to activate a token server | due, with `waking-until=…` |
+//! | due | `waking-until=…` | the run has activated it, and does not publish | due, with `woken=yes` |
+//! | due | | a run publishes it | removed, or reported, as above |
 //! | reported | `reported=yes` | the interface outlives its instance | removed |
 //!
 //! The values keep to letters, digits, spaces and `+ - = . _ : / @`, which every AWS service allows in tags, and to 256
@@ -40,37 +41,38 @@ use crate::model::report::Movement;
 /// A run's view of all pending reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pending {
-    /// The report that this run has noted.
+    /// The report that this run has written.
     pub own: Option<PendingReport>,
     /// The reports of other runs that are due.
     pub due: Vec<Due>,
-    /// The token server that this run has dealt with activating, and what the next run is to know of it.
+    /// The member whose token server this run has tried to activate, and what the next run must know about it.
     pub activation: Option<(InstanceId, Activation)>,
-    /// Keys of reports that mean nothing anymore.
+    /// Keys of reports that no longer mean anything.
     void: Vec<String>,
-    /// Keys of reports that this run has dealt with.
+    /// Keys of reports that this run has settled.
     settled: Vec<String>,
 }
 
-/// A report that another run has left, and that is due.
+/// A report that another run has left and that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// The report.
     pub report: PendingReport,
-    /// Where the interface went, as far as that is known.
+    /// The instance that the interface went to; `None`: not known.
     pub to: Option<InstanceId>,
-    /// By which attachment.
+    /// The attachment by which it arrived; `None`: not known.
     pub attachment_id: Option<AttachmentId>,
 }
 
-/// What came of the change that another run has left to report.
+/// The outcome of a change that another run has left to report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueOutcome {
     /// Repairs may have been made.
     Repaired,
     /// The holder runs.
     Started,
-    /// The interface is on this member. That run alone knew if the detach was forced, and how long the move took.
+    /// The interface is on this member. Only the run that moved it knew if the detach was forced, and how long the move
+    /// took.
     Moved(Movement),
     /// The interface is back where it was.
     CameBack(InstanceId),
@@ -87,7 +89,7 @@ pub struct Scene<'a> {
     pub members: &'a [InstanceId],
     /// How far this run has gone in moving the interface.
     pub reach: Reach,
-    /// The time of day.
+    /// The current time.
     pub now: DateTime<Utc>,
 }
 
@@ -98,34 +100,34 @@ pub enum Event {
     Seen,
     /// This run is about to make a change.
     Begins(PendingReport),
-    /// The change was not made.
+    /// This run did not make the change.
     NotMade,
     /// The interface has arrived.
     Arrived {
-        /// On this instance.
+        /// The instance that it is on.
         at: InstanceId,
-        /// By this attachment.
+        /// The attachment.
         by: AttachmentId,
         /// When the instance booted.
         boot: Boot,
     },
     /// Another run has made the move, and reports it.
     MadeByAnotherRun,
-    /// The token server on this member is about to be activated, until then at the latest.
+    /// This run is about to activate the token server on this member, and is done by this time at the latest.
     ActivationBegins(InstanceId, DateTime<Utc>),
-    /// This run has dealt with activating the token server on this member.
+    /// This run has tried to activate the token server on this member.
     Activated(InstanceId, Activation),
     /// The run's work is done.
     WorkEnds(Close),
     /// This run has published its own report.
     Told,
-    /// This run publishes nothing of its own report: it is no news.
+    /// This run does not publish its own report, because the report is not news.
     NoNews,
     /// This run has published the report with this key, or has found that it was published before.
     Published(String),
-    /// The run ends. `has_published`: everything that it had to publish.
+    /// The run ends.
     RunEnds {
-        /// SNS took everything.
+        /// Whether SNS accepted everything that the run had to publish.
         has_published: bool,
     },
 }
@@ -135,13 +137,13 @@ pub enum Event {
 pub enum Close {
     /// The work is done. Its report settles the tag.
     Done,
-    /// A move was refused before it began. There is nothing to tell of it.
+    /// A move was refused before it began. It leaves nothing to report.
     Void,
-    /// A change has not come to an end. The next run continues it.
+    /// A change is not complete. The next run continues it.
     Open,
-    /// The same, and the interface is attached to nothing.
+    /// A change is not complete, and the interface is attached to nothing.
     Stranded,
-    /// The same, and EC2 is still attaching the interface.
+    /// A change is not complete, and EC2 is still attaching the interface.
     Arriving,
     /// An operator paused or resumed the function.
     Maintenance,
@@ -164,7 +166,7 @@ pub struct TagChanges {
 }
 
 impl TagChanges {
-    /// These changes and then those.
+    /// These changes, followed by the others.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
         self.append(others);
@@ -196,7 +198,7 @@ pub fn advance(pending: Pending, scene: Scene<'_>, event: Event) -> (Pending, Ta
         }
         Event::NotMade => (pending.without_own(), TagChanges::default()),
         Event::Arrived { at, by, boot } => pending.arrived(&at, &by, boot),
-        // The tag stays only in case that it was this run after all.
+        // The tag stays in case this run made the move after all.
         Event::MadeByAnotherRun if scene.reach >= Reach::Attaching => {
             (Pending { own: None, ..pending }, TagChanges::default())
         }
@@ -222,8 +224,8 @@ pub fn advance(pending: Pending, scene: Scene<'_>, event: Event) -> (Pending, Ta
 }
 
 impl Pending {
-    /// Sorts the reports on the interface. A report that is known to be due stays so, with the place at which the interface was
-    /// then.
+    /// Sorts the reports on the interface. A report that was found due stays due, with the attachment that the
+    /// interface had then.
     fn seen(mut self, scene: Scene<'_>) -> Self {
         let Some((observation, interface)) = scene.observation.and_then(|seen| Some((seen, seen.interface()?))) else {
             return self;
@@ -253,7 +255,7 @@ impl Pending {
 
     fn arrived(self, at: &InstanceId, by: &AttachmentId, boot: Boot) -> (Self, TagChanges) {
         let own = self.own.clone().map(|own| own.arrived(at, by)).map(|own| match boot {
-            // Its token server found the interface at boot.
+            // The token server found the interface at boot.
             Boot::WithInterface => PendingReport { activation: Activation::Done, ..own },
             Boot::Earlier => own,
         });
@@ -268,7 +270,8 @@ impl Pending {
 
     fn work_ends(mut self, scene: Scene<'_>, close: Close) -> (Self, TagChanges) {
         let mut over = std::mem::take(&mut self.void);
-        // The report of a move that was refused before it began says nothing of what other runs have left for it.
+        // The report of a move that was refused before it began says nothing about the reports that other runs left to
+        // that move.
         over.extend(self.own.take_if(|own| close == Close::Void && own.is_move()).map(|own| own.key));
         if close == Close::Stranded {
             over.extend(self.repeated_by_own(scene));
@@ -276,8 +279,8 @@ impl Pending {
         self.settle(over)
     }
 
-    /// The reports of runs that are over and were about the move that this run leaves to the next one. An interface has at most
-    /// 50 tags, and a move that every run tries again would use them up.
+    /// The reports of finished runs about the move that this run leaves to the next one. An interface has at most 50
+    /// tags, and a move that every run retries would use them up.
     fn repeated_by_own(&self, scene: Scene<'_>) -> Vec<String> {
         let seen = scene.reports();
         let Some(own) = self.own.as_ref().filter(|own| seen.iter().any(|report| report.key == own.key)) else {
@@ -304,18 +307,18 @@ impl Pending {
         }
     }
 
-    /// The report was published, and with it everything that is pending about the same move.
+    /// A run has published the report, and with it everything that is pending about the same move.
     fn reported(self, scene: Scene<'_>, report: PendingReport) -> (Self, TagChanges) {
-        // A run that was still at work when the interface was seen may have gone on to move it again, and needs its tag.
+        // A run that was still at work when EC2 was read may have moved the interface again, and needs its tag.
         let seen_at = scene.observation.map_or(scene.now, |observation| observation.observed_at);
         let is_over = |other: &PendingReport| !other.is_busy(seen_at);
-        // What was reported before says nothing of what others have done since.
+        // A report that was published earlier says nothing about what other runs have done since.
         let is_told = |other: &PendingReport| other.is_same_move(&report) && (other.reported || !report.reported);
         let others = scene.reports().into_iter().filter(|other| other.key != report.key);
         let mut over: Vec<String> =
             others.filter(|other| is_told(other) && is_over(other)).map(|other| other.key).collect();
         let mut stays = TagChanges::default();
-        // An attachment with which the interface would be destroyed is not settled by a report.
+        // A published report does not settle an attachment with which the interface would be destroyed.
         match report.is_move() && !scene.is_safe() {
             true if report.reported => {}
             true => stays = TagChanges::writes([&report.once_reported()]),
@@ -333,7 +336,7 @@ impl Pending {
     fn run_ends(mut self, scene: Scene<'_>, has_published: bool) -> (Self, TagChanges) {
         let own = self.own.take().map(PendingReport::handed_over);
         let mut changes = TagChanges::writes(&own);
-        // The run that publishes what this one could not is to know what came of activating the token server.
+        // The run that publishes what this one could not must know the outcome of the activation.
         if let Some((instance, activation)) = self.activation.as_ref().filter(|_| !has_published) {
             let left = self.inactive(scene, instance).filter(|due| !self.is_settled(&due.report));
             let left: Vec<PendingReport> =
@@ -343,15 +346,16 @@ impl Pending {
         (self, changes)
     }
 
-    // ---- What is asked of it ----
+    // ---- Questions about the view ----
 
-    /// Whether this run has dealt with the report already.
+    /// Whether this run has settled the report.
     pub fn is_settled(&self, report: &PendingReport) -> bool {
         self.settled.contains(&report.key)
     }
 
-    /// The reports to publish now. `activates`: token servers are activated here. Then a report whose token server is still to
-    /// be activated is left to the next run, and so is one that another run activates at the moment.
+    /// The reports to publish now. `activates`: the function activates token servers. Then a report whose token server
+    /// must still be activated is left to the next run, and so is a report whose token server another run is
+    /// activating.
     pub fn to_publish(&self, scene: Scene<'_>, activates: bool) -> Vec<Due> {
         let waiting: Vec<&Due> = if activates { self.perhaps_inactive(scene).collect() } else { Vec::new() };
         let due = self.due.iter().filter(|due| !self.is_settled(&due.report) && !waiting.contains(due));
@@ -361,23 +365,25 @@ impl Pending {
         due
     }
 
-    /// Whether another run has moved the interface and was not done with it.
+    /// Whether another run has moved the interface and has not finished its work.
     pub fn has_move(&self) -> bool {
         self.due.iter().any(|due| due.report.is_move())
     }
 
-    /// The same, and nobody was told of it yet.
+    /// Whether another run has moved the interface, and no run has reported it.
     pub fn has_unreported_move(&self) -> bool {
         self.due.iter().any(|due| due.report.is_move() && !due.report.reported)
     }
 
-    /// The reports of moves to the holder whose token server may not have been activated, if the holder runs. A stopped instance
-    /// begins to serve when it is started, and a move that was reported had its activation.
+    /// The reports of moves to the holder whose token server may not have been activated, if the holder runs. The token
+    /// server of a stopped instance serves once the instance starts, and a move that was reported has had its
+    /// activation.
     pub fn inactive_on_holder(&self, scene: Scene<'_>) -> impl Iterator<Item = &Due> {
         self.inactive_by(scene.attachment().filter(|_| scene.running_member().is_some()))
     }
 
-    /// When other runs that activate the holder's token server must be done with that; `None`: no run is at it.
+    /// The time by which other runs must have activated the holder's token server; `None`: no other run is activating
+    /// it.
     pub fn activation_begun(&self, scene: Scene<'_>) -> Option<DateTime<Utc>> {
         let begun = self.inactive_on_holder(scene).filter_map(|due| match due.report.activation {
             Activation::Begun(until) => Some(until),
@@ -386,13 +392,14 @@ impl Pending {
         begun.max()
     }
 
-    /// The same reports, if the holder is this member.
+    /// The reports of [`Self::inactive_on_holder`], if the holder is this member.
     fn inactive(&self, scene: Scene<'_>, member: &InstanceId) -> impl Iterator<Item = &Due> {
         let is_holder = scene.running_member() == Some(member);
         self.inactive_by(scene.attachment().filter(|_| is_holder))
     }
 
-    /// The same reports, or those of a holder that the last answer did not know, unless this run has dealt with that member.
+    /// The reports of [`Self::inactive_on_holder`], also for a holder that EC2's last answer did not list, unless this
+    /// run has tried to activate the token server there.
     fn perhaps_inactive(&self, scene: Scene<'_>) -> impl Iterator<Item = &Due> {
         let is_done = self.activation.as_ref().is_some_and(|(member, _)| scene.holder() == Some(member));
         let could_be = !is_done && (scene.running_member().is_some() || scene.has_unknown_holder());
@@ -409,11 +416,11 @@ impl Pending {
 }
 
 impl Due {
-    /// A report that is due, by what EC2 shows; `None`: there is nothing to tell.
+    /// The report, if it is due by what EC2 shows; `None`: there is nothing to report.
     fn of(report: &PendingReport, seen: &Observation, interface: &NetworkInterface) -> Option<Self> {
         let (to, attachment_id) = match &report.change {
             PendingChange::Move { to, arrived: Some(arrived), .. } => (to.clone(), Some(arrived.clone())),
-            // If the instance does not run, this run or the next starts it, and reports that.
+            // If the instance does not run, this run or the next one starts it and reports that.
             PendingChange::Start { instance } => match instance {
                 Some(instance) if seen.instance(instance).is_some_and(Instance::runs) => (Some(instance.clone()), None),
                 Some(_) | None => return None,
@@ -427,7 +434,7 @@ impl Due {
         Some(Self { report: report.clone(), to, attachment_id })
     }
 
-    /// What came of the change.
+    /// The outcome of the change.
     pub fn outcome(&self, members: &[InstanceId]) -> DueOutcome {
         let from = match &self.report.change {
             PendingChange::Repair { .. } => return DueOutcome::Repaired,
@@ -448,7 +455,7 @@ impl Due {
         }
     }
 
-    /// Whether its report says for the first time that the interface moved.
+    /// Whether this report is the first to say that the interface moved.
     pub fn tells_a_move(&self, members: &[InstanceId]) -> bool {
         !self.report.reported && matches!(self.outcome(members), DueOutcome::Moved(_))
     }
@@ -463,8 +470,8 @@ impl<'a> Scene<'a> {
         self.interface().map(|interface| PendingReport::read_all(&interface.tags)).unwrap_or_default()
     }
 
-    /// The attachment of the interface, if it serves there: an interface that is leaving serves nobody, and what this run has
-    /// attached itself it has dealt with.
+    /// The attachment of the interface, if it can serve clients there. An interface that is detaching serves no client,
+    /// and this run has already handled an attachment of its own.
     fn attachment(self) -> Option<&'a Attachment> {
         let attachment = self.interface()?.attachment.as_ref();
         attachment.filter(|it| it.status == AttachmentStatus::Attached && self.reach < Reach::Attached)
@@ -487,7 +494,7 @@ impl<'a> Scene<'a> {
         self.observation?.instance(id)
     }
 
-    /// Whether the interface is attached, and outlives its instance there.
+    /// Whether the interface is attached and outlives its instance there.
     fn is_safe(self) -> bool {
         let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
         attachment.is_some_and(|attachment| {

@@ -10,7 +10,7 @@ use crate::model::observation::{Attachment, AttachmentStatus, NetworkInterface, 
 use crate::model::report::{ActivationRecord, ActivationResult};
 use crate::model::tags::tag_value;
 
-/// The beginning of every key. The contract's word for a pending report is `owed`.
+/// The beginning of every key. In the contract, a pending report is `owed`.
 const PREFIX: &str = "token-failover:owed:";
 
 const DETACHED: &str = "detached";
@@ -19,42 +19,43 @@ const REPAIR: &str = "repair";
 
 const START: &str = "start";
 
-/// The longest that Lambda lets a run live. A tag that says more was not written by a run.
+/// The longest time that Lambda lets a run live. A run never writes a later time into a tag.
 /// Source: Lambda Developer Guide, "Lambda quotas".
 const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
 /// A report that may be pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingReport {
-    /// The key of the tag that holds it.
+    /// The key of its tag.
     pub key: String,
     /// What the run was about to change.
     pub change: PendingChange,
     /// When the change began.
     pub started: Option<DateTime<Utc>>,
-    /// Until when the run that wrote it may still publish.
+    /// The time until which the run that wrote it may still publish.
     pub busy_until: Option<DateTime<Utc>>,
-    /// Whether the report was published, and only DeleteOnTermination is still to be set to false.
+    /// Whether the report was published, and only DeleteOnTermination must still be set to false.
     pub reported: bool,
-    /// What is known of activating the token server that the interface was brought to.
+    /// What is known about activating the token server that the interface was brought to.
     pub activation: Activation,
 }
 
-/// What is known of activating the token server that the interface was brought to.
+/// What is known about activating the token server that the interface was brought to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Activation {
-    /// Nothing was sent.
+    /// No run has sent the command.
     #[default]
     Open,
-    /// Another run sent the command or was about to, has until then, and has not told what came of it.
+    /// Another run sent the command or was about to, and has until this time. The outcome is not known.
     Begun(DateTime<Utc>),
     /// The token server was activated, or found the interface at boot.
     Done,
 }
 
 impl Activation {
-    /// What the next run is to know of an activation, if this run cannot publish it. A command that was never sent can be sent
-    /// then. One that was sent and is not known to have succeeded must not be sent again, and has to be told.
+    /// What the next run must know about an activation if this run cannot publish its report. A command that was never
+    /// sent can be sent then. A command that was sent and is not known to have succeeded must not be sent again, and
+    /// must be reported.
     pub fn left_by(record: &ActivationRecord, now: DateTime<Utc>) -> Self {
         match (record.result, &record.command_id) {
             (ActivationResult::Done, _) => Self::Done,
@@ -73,19 +74,19 @@ pub enum PendingChange {
         departed: Option<AttachmentId>,
         /// The instance of that attachment.
         from: Option<InstanceId>,
-        /// Where it was to go first; once it has arrived, where it went.
+        /// The first target; once the interface has arrived, the instance that it is on.
         to: Option<InstanceId>,
-        /// The attachment by which it arrived, once the run that moved it has written it down.
+        /// The attachment by which it arrived; `None`: the run that moved it has not written it down.
         arrived: Option<AttachmentId>,
     },
-    /// The holder was to be started in place.
+    /// A start of the holder in place.
     Start {
         /// The holder; `None`: the tag cannot be understood.
         instance: Option<InstanceId>,
     },
     /// A repair.
     Repair {
-        /// The repairs, named as the settings name them, such as `elastic-ip`.
+        /// The repairs, by their names in the settings, such as `elastic-ip`.
         what: Vec<String>,
     },
 }
@@ -98,19 +99,19 @@ pub enum Standing {
     Busy,
     /// The interface is between two attachments, or too little time has passed to tell.
     Open,
-    /// The change was made, and nobody reported it.
+    /// The change was made, and no run has reported it.
     Due,
     /// The change was not made.
     Void,
 }
 
-/// The part of a run's name that sets its tags apart: the end of Lambda's request id.
+/// The part of a run's name that distinguishes its tags: the end of Lambda's request id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunName(String);
 
 impl RunName {
-    /// The name of the run with this request id. Lambda's are UUIDs. A retry of an invocation has the id of the first try, and
-    /// continues with its tags.
+    /// The name of the run with this request id. Lambda's request ids are UUIDs. A retry of an invocation has the id of
+    /// the first try, and continues with its tags.
     pub fn new(request_id: &str) -> Self {
         let fit: Vec<char> = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
         Self(fit[fit.len().saturating_sub(12)..].iter().collect())
@@ -149,7 +150,7 @@ impl PendingReport {
         Self::new(format!("{PREFIX}{START}:{}", run.0), change, started, busy_until)
     }
 
-    /// The same move, begun by another run: this report says where it began.
+    /// This report as the continuation of a move that another run began. It says where that move began.
     #[must_use]
     pub fn continuing(self, run: &RunName, begun: &Self) -> Self {
         match (&begun.change, self.change) {
@@ -162,7 +163,7 @@ impl PendingReport {
         }
     }
 
-    /// The same report, once the interface has arrived.
+    /// This report, once the interface has arrived.
     #[must_use]
     pub fn arrived(self, at: &InstanceId, by: &AttachmentId) -> Self {
         match self.change {
@@ -174,13 +175,13 @@ impl PendingReport {
         }
     }
 
-    /// The same report, left to the next run, which publishes it at once.
+    /// This report, left to the next run, which publishes it at once.
     #[must_use]
     pub fn handed_over(self) -> Self {
         Self { busy_until: None, ..self }
     }
 
-    /// The same, once it was published.
+    /// This report, once it has been published.
     #[must_use]
     pub fn once_reported(self) -> Self {
         Self { reported: true, ..self.handed_over() }
@@ -194,7 +195,7 @@ impl PendingReport {
         }
     }
 
-    /// The repairs that it is about.
+    /// The repairs that it is about; empty for a move or a start.
     pub fn repairs(&self) -> &[String] {
         match &self.change {
             PendingChange::Repair { what } => what,
@@ -207,8 +208,8 @@ impl PendingReport {
         matches!(self.change, PendingChange::Move { .. })
     }
 
-    /// Whether this is a move that is not known to have been made, from the same place as another such move: then one report
-    /// says all that is known of both.
+    /// Whether this move is not known to have been made and began at the same attachment as the other move. Then one
+    /// report says all that is known about both.
     pub fn is_same_move(&self, other: &Self) -> bool {
         match (&self.change, &other.change) {
             (PendingChange::Move { departed, arrived: None, .. }, PendingChange::Move { departed: others, .. }) => {
@@ -220,13 +221,13 @@ impl PendingReport {
 
     /// Whether the run that wrote it may still be at work.
     pub fn is_busy(&self, now: DateTime<Utc>) -> bool {
-        // Times in tags may lie anywhere in the calendar, so they are subtracted from each other, which never overflows.
+        // A time in a tag may be anywhere in the calendar. Subtracting one time from another never overflows.
         self.busy_until
             .map(|until| until.signed_duration_since(now))
             .is_some_and(|left| left > TimeDelta::zero() && left <= LONGEST_RUN)
     }
 
-    /// The tag that holds it.
+    /// Its tag: the key and the value.
     pub fn tag(&self) -> (String, String) {
         (self.key.clone(), tag_value(&self.value()))
     }
@@ -257,8 +258,7 @@ impl PendingReport {
         words.join(" ")
     }
 
-    /// Reads all pending reports among these tags, the oldest first. A tag that cannot be understood is pending rather than
-    /// forgotten.
+    /// Reads all pending reports among these tags, the oldest first. A tag that cannot be understood counts as pending.
     pub fn read_all(tags: &BTreeMap<String, String>) -> Vec<Self> {
         let pending = tags.iter().filter(|(key, _)| key.starts_with(PREFIX));
         let mut pending: Vec<Self> = pending.map(|(key, value)| Self::read(key, value)).collect();
@@ -266,7 +266,7 @@ impl PendingReport {
         pending
     }
 
-    /// Reads one tag. Whatever its value has become, the key alone says that a report may be pending.
+    /// Reads one tag. The key alone says that a report may be pending, even if the value is damaged.
     fn read(key: &str, value: &str) -> Self {
         let words: BTreeMap<&str, &str> = value.split(' ').filter_map(|word| word.split_once('=')).collect();
         let time = |name: &str| words.get(name).and_then(|time| time.parse().ok());
@@ -290,14 +290,14 @@ impl PendingReport {
         let reported = words.contains_key("reported");
         let activation = match (words.contains_key("woken"), words.contains_key("waking-until")) {
             (true, _) => Activation::Done,
-            // Whatever the time has become, another run was at it.
+            // Even if the time is damaged, another run was activating the token server.
             (false, true) => Activation::Begun(time("waking-until").unwrap_or(DateTime::<Utc>::MIN_UTC)),
             (false, false) => Activation::Open,
         };
         Self { key: key.to_owned(), change, started, busy_until, reported, activation }
     }
 
-    /// The state of the report, by what EC2 said of the interface when it was asked at this time.
+    /// The state of the report, by what EC2 said about the interface when it was read at this time.
     pub fn standing(&self, asked_at: DateTime<Utc>, interface: &NetworkInterface) -> Standing {
         if self.is_busy(asked_at) {
             return Standing::Busy;
@@ -307,7 +307,7 @@ impl PendingReport {
             None => Standing::Open,
             Some(attachment) if attachment.status != AttachmentStatus::Attached => Standing::Open,
             Some(attachment) if Some(&attachment.id) == departed.as_ref() => {
-                // A move must not be forgotten on an old answer.
+                // An old answer must not make the function forget a move.
                 let age = self.busy_until.max(self.started).map(|last_sign| asked_at.signed_duration_since(last_sign));
                 let may_be_unseen = age.is_some_and(|age| age < OLDEST_ANSWER_DELTA && age >= -LONGEST_RUN);
                 if may_be_unseen { Standing::Open } else { Standing::Void }
@@ -321,20 +321,21 @@ fn key_of_move(departed: Option<&AttachmentId>, run: &RunName) -> String {
     format!("{PREFIX}{}:{}", departed.map_or(DETACHED, AttachmentId::as_str), run.0)
 }
 
-/// The move that another run has begun and that left the interface attached to nothing; the last one, if there are several.
+/// The move that another run began and that left the interface attached to nothing; the latest one if there are
+/// several.
 pub fn begun_move(pending: &[PendingReport]) -> Option<&PendingReport> {
     let is_begun =
         |report: &&PendingReport| matches!(report.change, PendingChange::Move { departed: Some(_), arrived: None, .. });
     pending.iter().rfind(is_begun)
 }
 
-/// Whether another run is at work on a move, as far as the interface knows.
+/// Whether another run is working on a move, by the tags of the interface.
 pub fn is_moving(pending: &[PendingReport], now: DateTime<Utc>) -> bool {
     pending.iter().any(|report| report.is_move() && report.is_busy(now))
 }
 
-/// Whether another run may be about to start the instance that has this attachment: that run has brought the interface there,
-/// or found it there.
+/// Whether another run may be about to start the instance that has this attachment, because that run brought the
+/// interface there or found it there.
 pub fn is_being_started(pending: &[PendingReport], now: DateTime<Utc>, attachment: &AttachmentId) -> bool {
     let starts = |report: &&PendingReport| match &report.change {
         PendingChange::Move { departed, .. } => departed.as_ref() != Some(attachment),
@@ -344,8 +345,8 @@ pub fn is_being_started(pending: &[PendingReport], now: DateTime<Utc>, attachmen
     pending.iter().filter(starts).any(|report| report.is_busy(now))
 }
 
-/// Whether the interface came by this attachment in a move that nobody has reported, so that the instance may never have been
-/// started.
+/// Whether the interface came by this attachment in a move that no run has reported. Then the instance may never have
+/// been started.
 pub fn is_unfinished(pending: &[PendingReport], attachment: &AttachmentId) -> bool {
     pending.iter().filter(|report| !report.reported).any(|report| match &report.change {
         PendingChange::Move { arrived: Some(arrived), .. } => arrived == attachment,
@@ -354,8 +355,8 @@ pub fn is_unfinished(pending: &[PendingReport], attachment: &AttachmentId) -> bo
     })
 }
 
-/// Whether the interface came back to this member by this attachment, in a move that nobody has reported: the targets did not
-/// take it, and the member may never have been started again.
+/// Whether the interface came back to this member by this attachment in a move that no run has reported. The targets
+/// did not take the interface, and the member may never have been started again.
 pub fn has_come_back(pending: &[PendingReport], member: &InstanceId, attachment: &AttachmentId) -> bool {
     pending.iter().filter(|report| !report.reported).any(|report| match &report.change {
         PendingChange::Move { departed: Some(departed), from: Some(from), arrived, .. } => {
