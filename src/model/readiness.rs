@@ -1,5 +1,5 @@
-//! What an audit knows beyond an [`Observation`](crate::observation::Observation): everything that decides if the next
-//! failover would work and if its report would reach a person. Plain values, without any type of the SDK.
+//! What an audit knows beyond an [`Observation`](crate::model::observation::Observation): everything that decides if the
+//! next failover would work and if its report would reach a person. Plain values, without any type of the SDK.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -201,7 +201,7 @@ impl Announced {
     }
 }
 
-/// The result of [`parse`].
+/// The result of reading a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// A request to act on.

@@ -15,7 +15,7 @@ pub const REFUSED: &str = "token-failover:refused";
 /// The tag with the digest of the findings of the audit that was published last.
 pub const AUDITED: &str = "token-failover:audited";
 
-/// The tag with the pause: see [`crate::pause`].
+/// The tag with the pause: see [`crate::model::pause`].
 pub const PAUSED: &str = "token-failover:paused";
 
 /// The tag with what was mailed about the pause.
