@@ -333,19 +333,27 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
     let region = server.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
     text.push_str("\nWhat to do next\n");
     let mut step = 0;
-    let mut say = |text: &mut String, what: &str, command: &str| {
-        if commands.contains(command) {
+    let mut say = |text: &mut String, what: &str, command: Option<&str>| {
+        if command.is_some_and(|command| commands.contains(command)) {
             return;
         }
         step += 1;
-        let _ = write!(text, "{step}. {what}\n   {command}\n");
+        let _ = writeln!(text, "{step}. {what}");
+        text.extend(command.map(|command| format!("   {command}\n")));
     };
-    if let (Some(ip), Some(port)) = (server.private_ip_address, server.ports.first()) {
+    let is_critical = |finding: &Finding| finding.severity == Severity::Critical;
+    let is_down = report.expected_to_work == Expectation::No && report.findings.iter().any(is_critical);
+    if is_down {
+        say(text, "Do what the critical findings above say.", None);
+    }
+    let address = server.private_ip_address.zip(server.ports.first());
+    let lmstat = address.map(|(ip, port)| format!("lmutil lmstat -a -c {}@{ip}", port.first));
+    if let Some(lmstat) = lmstat.as_ref().filter(|_| !is_down) {
         let what = match report.outcome {
             Outcome::Moved | Outcome::Started => "Check that licenses are served (if not, restart lmgrd there):",
             _ => "Check that licenses are served:",
         };
-        say(text, what, &format!("lmutil lmstat -a -c {}@{ip}", port.first));
+        say(text, what, Some(lmstat));
     }
     // One line each, instead of a page of JSON.
     let describe = format!(
@@ -353,16 +361,16 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
          'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",
         server.network_interface_id
     );
-    say(text, "Check where the interface is:", &describe);
+    say(text, "Check where the interface is:", Some(&describe));
     if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
-        say(
-            text,
-            "Find out what happened to the former holder, and make it a standby again:",
-            &format!(
-                "aws ec2 describe-instances --instance-ids {from} --query \
-                 'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
-            ),
+        let describe = format!(
+            "aws ec2 describe-instances --instance-ids {from} --query \
+             'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
         );
+        say(text, "Find out what happened to the former holder, and make it a standby again:", Some(&describe));
+    }
+    if let Some(lmstat) = lmstat.as_ref().filter(|_| is_down) {
+        say(text, "When the findings are dealt with, check that licenses are served:", Some(lmstat));
     }
 }
 

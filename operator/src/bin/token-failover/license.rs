@@ -12,7 +12,11 @@ use crate::{asked, show};
 
 /// Reads a license file.
 pub(crate) fn read(file: &Path) -> Result<License, Trouble> {
-    let bytes = std::fs::read(file).map_err(|error| Trouble::new(format!("{}: {error}", file.display()), ""))?;
+    let hint = "Give the path of the license file that you got from the vendor. `init` also works without --license: the \
+                function then does not check the hostid.";
+    let unreadable =
+        |error: std::io::Error| Trouble::new(format!("{} could not be read: {error}", file.display()), hint);
+    let bytes = std::fs::read(file).map_err(unreadable)?;
     License::parse(&bytes).map_err(|error| Trouble::new(format!("{}: {error}", file.display()), error.hint()))
 }
 
