@@ -10,14 +10,10 @@ use std::fmt;
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::identity::IdentityCache;
-use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::config::{SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
@@ -56,10 +52,6 @@ pub fn functions_config(variable: impl Fn(&str) -> Option<String> + Clone + Send
         .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
         .http_client(http_client())
-        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .time_source(SystemTimeSource::new())
-        .identity_cache(IdentityCache::lazy().build())
-        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build())
         .retry_config(retries())
         .timeout_config(timeouts());
     let config = match variable("AWS_ENDPOINT_URL") {

@@ -46,7 +46,7 @@ impl<P: Ports> Failover<P> {
         let Some(outcome) = work.outcome.take() else {
             return self.conclude_cut_off(run, work, trigger, request_id).await;
         };
-        let close = close(&outcome, run.reach);
+        let close = Close::of(&outcome, run.reach);
         let state = self.state(&run, &outcome, &work, &trigger);
         let is_audit = matches!(outcome, RunOutcome::Audited { .. });
         let verdict = self.verdict(&mut run, outcome, &work);
@@ -585,22 +585,6 @@ fn tell_of_problem(report: &mut Report, decision: &Decision) {
         report.reason.clone_from(&over.problem.code);
     }
     report.summary = summary::with_problem(&report.summary, decision);
-}
-
-/// What the end of a run's work means for its own report.
-fn close(outcome: &RunOutcome, reach: Reach) -> Close {
-    match outcome {
-        RunOutcome::Move(MoveOutcome::Stranded, _) => Close::Stranded,
-        RunOutcome::Move(MoveOutcome::Arriving(_), _) => Close::Arriving,
-        RunOutcome::Refused(_) if reach > Reach::Untouched => Close::Open,
-        RunOutcome::Refused(_) => Close::Void,
-        RunOutcome::Answered(_) => Close::Maintenance,
-        RunOutcome::Move(..)
-        | RunOutcome::Kept(_)
-        | RunOutcome::Started(..)
-        | RunOutcome::HolderNotStarted(_)
-        | RunOutcome::Audited { .. } => Close::Done,
-    }
 }
 
 /// The tags for an announcement and an audit, to be written once they have been published.

@@ -31,7 +31,7 @@ use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::FindingCode;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
-use crate::model::outcome::{Boot, MoveOutcome, RunOutcome, Started, Verdict};
+use crate::model::outcome::{MoveOutcome, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
 use crate::model::reason::Reason;
@@ -181,9 +181,11 @@ impl<P: Ports> Failover<P> {
                 is_with_member: members_known && is_with_member,
                 is_doomed_by_a_pending_move: run.is_doomed() && work.pending.has_move(),
                 is_announcement: work.announced.is_some(),
+                running_member: run.running_member(),
+                may_be_inactive: work.pending.inactive_on_holder(run.scene()).next().is_some(),
             },
         );
-        self.follow_up(run, work, outcome, next, is_paused).await;
+        self.follow_up(run, work, outcome, next).await;
         Ok(())
     }
 
@@ -215,20 +217,12 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Does the rest of the work. The steps that protect the interface come first, and the slowest ones come last.
-    async fn follow_up(
-        &self,
-        run: &mut Run<'_, P::Ec2>,
-        work: &mut Work,
-        outcome: RunOutcome,
-        next: FollowUp,
-        is_paused: bool,
-    ) {
-        let to_activate = self.to_activate(run, work, &outcome).filter(|_| !is_paused);
+    async fn follow_up(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, outcome: RunOutcome, next: FollowUp) {
         let has_moved = matches!(&outcome, RunOutcome::Move(ended, _) if ended.may_serve().is_some());
         work.outcome = Some(outcome);
         // The deadline may come before the command is sent. Then this is what the report says.
         if let Some((activation, instance)) =
-            self.config.activation.as_ref().zip(to_activate.as_ref().filter(|_| has_moved))
+            self.config.activation.as_ref().zip(next.activates.as_ref().filter(|_| has_moved))
         {
             run.activation = Some(ActivationRecord {
                 result: ActivationResult::Failed,
@@ -243,10 +237,10 @@ impl<P: Ports> Failover<P> {
         if next.repairs {
             self.repair(run, work).await;
         }
-        if is_paused {
+        if next.leaves_inactive {
             self.leave_inactive(run, work);
         }
-        if let Some(instance) = &to_activate {
+        if let Some(instance) = &next.activates {
             self.activate_once(run, work, instance).await;
         }
         let has_activated = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
@@ -258,21 +252,6 @@ impl<P: Ports> Failover<P> {
         // An answer may be older than the repair. Waiting for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
         run.note_limits().await;
-    }
-
-    /// The instance whose token server must be activated, because the instance was running before the interface
-    /// arrived. This run has moved the interface, or another run that did not get to the activation.
-    fn to_activate(&self, run: &Run<'_, P::Ec2>, work: &Work, outcome: &RunOutcome) -> Option<InstanceId> {
-        self.config.activation.as_ref()?;
-        let instance = match outcome {
-            RunOutcome::Move(ended, _) => ended.may_serve().filter(|_| ended.boot() == Some(Boot::Earlier))?,
-            RunOutcome::Kept(_) | RunOutcome::Refused(_) => {
-                work.pending.inactive_on_holder(run.scene()).next()?;
-                run.holder()?
-            }
-            _ => return None,
-        };
-        run.running_member().filter(|running| *running == instance).cloned()
     }
 
     /// Activates the token server, and remembers it, so that no later run does it again.

@@ -2,7 +2,7 @@
 
 use simulator::names::{ATTACHMENT, HOLDER, STANDBY};
 use token_failover::decide::follow_up::{FollowUp, Situation, follow_up};
-use token_failover::model::ids::AttachmentId;
+use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::outcome::{Boot, MoveOutcome, RunOutcome, Verdict};
 use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
 use token_failover::model::reason::Reason;
@@ -10,7 +10,13 @@ use token_failover::model::report::{Movement, Outcome};
 
 use crate::standard::parsed;
 
-const NOTHING: FollowUp = FollowUp { repairs: false, reads_reachability: false, awaits_ports: false };
+const NOTHING: FollowUp = FollowUp {
+    repairs: false,
+    reads_reachability: false,
+    awaits_ports: false,
+    activates: None,
+    leaves_inactive: false,
+};
 const READS: FollowUp = FollowUp { reads_reachability: true, ..NOTHING };
 const REPAIRS: FollowUp = FollowUp { repairs: true, ..READS };
 const ALL: FollowUp = FollowUp { awaits_ports: true, ..REPAIRS };
@@ -42,7 +48,8 @@ fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
         (MoveOutcome::Arriving(movement()), READS),
         (MoveOutcome::Stranded, READS),
     ];
-    let moves = moves.map(|(ended, follows)| (RunOutcome::Move(ended, MoveCause::HolderStopped), follows, follows));
+    let moves =
+        moves.map(|(ended, follows)| (RunOutcome::Move(ended, MoveCause::HolderStopped), follows.clone(), follows));
     let others = [
         (RunOutcome::Kept(KeepReason::HolderHealthy), NOTHING, REPAIRS),
         (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), ALL, ALL),
@@ -92,4 +99,36 @@ fn an_announcement_makes_a_run_read_who_can_reach_the_interface() {
     let announced = Situation { is_announcement: true, ..Situation::default() };
     let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
     assert_eq!(follow_up(&kept, announced), READS);
+}
+
+#[test]
+fn a_token_server_that_ran_before_the_interface_arrived_is_activated_unless_a_pause_is_in_force() {
+    let (holder, standby): (InstanceId, InstanceId) = (parsed(HOLDER), parsed(STANDBY));
+    let by_move = |ended| RunOutcome::Move(ended, MoveCause::HolderStopped);
+    let returned =
+        |boot| MoveOutcome::Returned { to: parsed(HOLDER), attachment_id: AttachmentId::new(ATTACHMENT), boot };
+    let kept = RunOutcome::Kept(KeepReason::HolderHealthy);
+    for (outcome, running, may_be_inactive, activates) in [
+        (by_move(MoveOutcome::Moved(movement(), Boot::Earlier)), Some(&standby), false, Some(&standby)),
+        (by_move(MoveOutcome::Moved(movement(), Boot::WithInterface)), Some(&standby), false, None),
+        // The interface has gone on to another member since.
+        (by_move(MoveOutcome::Moved(movement(), Boot::Earlier)), Some(&holder), true, None),
+        (by_move(MoveOutcome::Moved(movement(), Boot::Earlier)), None, false, None),
+        (by_move(returned(Boot::Earlier)), Some(&holder), false, Some(&holder)),
+        (by_move(returned(Boot::WithInterface)), Some(&holder), false, None),
+        (by_move(MoveOutcome::NotStarted(movement(), Boot::Earlier)), Some(&standby), true, None),
+        (by_move(MoveOutcome::Stranded), None, true, None),
+        (kept.clone(), Some(&holder), true, Some(&holder)),
+        (kept, Some(&holder), false, None),
+        (RunOutcome::Refused(Refusal::NoViableStandby), Some(&holder), true, Some(&holder)),
+        (RunOutcome::Started(holder.clone(), MoveCause::HolderStopped), Some(&holder), true, None),
+        (RunOutcome::HolderNotStarted(holder.clone()), Some(&holder), true, None),
+        (RunOutcome::Audited { viable: 1 }, Some(&holder), true, None),
+    ] {
+        let situation = Situation { running_member: running, may_be_inactive, ..Situation::default() };
+        let next = follow_up(&outcome, situation);
+        assert_eq!((next.activates.as_ref(), next.leaves_inactive), (activates, false), "{outcome:?}");
+        let paused = follow_up(&outcome, Situation { is_paused: true, ..situation });
+        assert_eq!((paused.activates, paused.leaves_inactive), (None, may_be_inactive), "{outcome:?}");
+    }
 }

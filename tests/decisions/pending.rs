@@ -814,3 +814,39 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_outcome_of_the_work_says_if_the_next_run_continues_it() {
+    use token_failover::model::outcome::{MoveOutcome, RunOutcome, Verdict};
+    use token_failover::model::plan::{KeepReason, MoveCause, Refusal};
+    use token_failover::model::report::{Movement, Outcome};
+    let movement = Movement {
+        from: None,
+        to: parsed(STANDBY),
+        attachment_id: None,
+        forced: None,
+        standby_started: None,
+        duration_ms: None,
+    };
+    let reason = token_failover::model::reason::Reason::PauseSet;
+    let answer = Verdict { outcome: Outcome::Paused, reason, summary: String::new(), movement: None };
+    let by_move = |ended| RunOutcome::Move(ended, MoveCause::HolderStopped);
+    let refused = RunOutcome::Refused(Refusal::NoViableStandby);
+    for (outcome, reach, close, is_open) in [
+        (by_move(MoveOutcome::Stranded), Reach::Detaching, Close::Stranded, true),
+        (by_move(MoveOutcome::Arriving(movement.clone())), Reach::Attaching, Close::Arriving, true),
+        (by_move(MoveOutcome::Moved(movement, Boot::Earlier)), Reach::Attached, Close::Done, false),
+        (by_move(MoveOutcome::ByAnotherRun(parsed(STANDBY))), Reach::Detaching, Close::Done, false),
+        (refused.clone(), Reach::Untouched, Close::Void, false),
+        (refused.clone(), Reach::Detaching, Close::Open, true),
+        (refused, Reach::Attached, Close::Open, true),
+        (RunOutcome::Kept(KeepReason::HolderHealthy), Reach::Untouched, Close::Done, false),
+        (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), Reach::Untouched, Close::Done, false),
+        (RunOutcome::HolderNotStarted(parsed(HOLDER)), Reach::Untouched, Close::Done, false),
+        (RunOutcome::Audited { viable: 1 }, Reach::Untouched, Close::Done, false),
+        (RunOutcome::Answered(answer), Reach::Untouched, Close::Maintenance, false),
+    ] {
+        let found = Close::of(&outcome, reach);
+        assert_eq!((found, found.is_open()), (close, is_open), "{outcome:?}");
+    }
+}

@@ -35,7 +35,7 @@ use chrono::{DateTime, Utc};
 use crate::decide::pending::report::{Activation, PendingChange, PendingReport, Standing};
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, AttachmentStatus, Instance, NetworkInterface, Observation};
-use crate::model::outcome::{Boot, Reach};
+use crate::model::outcome::{Boot, MoveOutcome, Reach, RunOutcome};
 use crate::model::report::Movement;
 
 /// A run's view of all pending reports.
@@ -150,6 +150,22 @@ pub enum Close {
 }
 
 impl Close {
+    /// By the outcome of the work, and how far the run has gone.
+    pub fn of(outcome: &RunOutcome, reach: Reach) -> Self {
+        match outcome {
+            RunOutcome::Move(MoveOutcome::Stranded, _) => Self::Stranded,
+            RunOutcome::Move(MoveOutcome::Arriving(_), _) => Self::Arriving,
+            RunOutcome::Refused(_) if reach > Reach::Untouched => Self::Open,
+            RunOutcome::Refused(_) => Self::Void,
+            RunOutcome::Answered(_) => Self::Maintenance,
+            RunOutcome::Move(..)
+            | RunOutcome::Kept(_)
+            | RunOutcome::Started(..)
+            | RunOutcome::HolderNotStarted(_)
+            | RunOutcome::Audited { .. } => Self::Done,
+        }
+    }
+
     /// Whether the next run continues the work.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Open | Self::Stranded | Self::Arriving)
