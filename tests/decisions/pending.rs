@@ -52,6 +52,10 @@ fn activated(report: PendingReport) -> PendingReport {
     PendingReport { activation: Activation::Done, ..report }
 }
 
+fn start_report() -> PendingReport {
+    PendingReport::of_start(&run(), &parsed(HOLDER), now(), parsed(DEADLINE))
+}
+
 fn repair_report() -> PendingReport {
     let what = vec!["elastic-ip".to_owned(), "delete-on-termination".to_owned()];
     PendingReport::of_repairs(&run(), what, now(), parsed(DEADLINE))
@@ -147,52 +151,17 @@ fn the_key_ends_with_the_end_of_the_request_id() {
 fn a_report_whose_value_cannot_be_understood_is_still_pending() {
     let garbage =
         ["", "=", "from= to=", "from=holder to=eni-1 started=yesterday busy-until=never", "\u{1F4A5}", "from"];
-    for value in garbage {
-        let unknown =
-            PendingChange::Move { departed: Some(AttachmentId::new(ATTACHMENT)), from: None, to: None, arrived: None };
-        let key = move_report().key;
-        assert_eq!(
-            read(&[(&key, value)]),
-            only(PendingReport {
-                key,
-                change: unknown,
-                started: None,
-                busy_until: None,
-                reported: false,
-                activation: Activation::Open
-            }),
-            "{value:?}"
-        );
-
-        let unknown = PendingChange::Move { departed: None, from: None, to: None, arrived: None };
-        let key = attach_report().key;
-        assert_eq!(
-            read(&[(&key, value)]),
-            only(PendingReport {
-                key,
-                change: unknown,
-                started: None,
-                busy_until: None,
-                reported: false,
-                activation: Activation::Open
-            }),
-            "{value:?}"
-        );
-
-        let unknown = PendingChange::Repair { what: Vec::new() };
-        let key = repair_report().key;
-        assert_eq!(
-            read(&[(&key, value)]),
-            only(PendingReport {
-                key,
-                change: unknown,
-                started: None,
-                busy_until: None,
-                reported: false,
-                activation: Activation::Open
-            }),
-            "{value:?}"
-        );
+    let departed = Some(AttachmentId::new(ATTACHMENT));
+    for (report, change) in [
+        (move_report(), PendingChange::Move { departed, from: None, to: None, arrived: None }),
+        (attach_report(), PendingChange::Move { departed: None, from: None, to: None, arrived: None }),
+        (start_report(), PendingChange::Start { instance: None }),
+        (repair_report(), PendingChange::Repair { what: Vec::new() }),
+    ] {
+        let unknown = PendingReport { change, started: None, busy_until: None, ..report };
+        for value in garbage {
+            assert_eq!(read(&[(&unknown.key, value)]), only(unknown.clone()), "{value:?}");
+        }
     }
 }
 
@@ -577,7 +546,7 @@ fn a_change_that_was_not_made_removes_its_tag() {
         part.after(Event::Begins(report.clone()));
         part
     };
-    let (the_move, start) = (move_report(), PendingReport::of_start(&run(), &parsed(HOLDER), now(), parsed(DEADLINE)));
+    let (the_move, start) = (move_report(), start_report());
     for (report, event) in [
         (&the_move, Some(Event::NotMade)),
         (&start, Some(Event::NotMade)),

@@ -376,6 +376,14 @@ fn assert_error(output: &Output, problem: &str, hint: &str) {
 }
 
 #[test]
+fn a_missing_license_file_is_an_error_with_a_way_out() {
+    let desk = prepared("no-license", simulator::pair());
+    for task in [&["license", "nowhere.lic"][..], &["init", "--license", "nowhere.lic"]] {
+        assert_error(&desk.run(task), "nowhere.lic could not be read: No such file", "without --license");
+    }
+}
+
+#[test]
 fn every_task_explains_its_failure_in_one_sentence() {
     for task in ["audit", "plan", "init"] {
         let ask = |desk: &Desk| {
