@@ -94,7 +94,9 @@ def main():
     unbroken = broken_laws()
     if isinstance(unbroken, str) or any(unbroken):
         sys.exit(f"The laws are broken without any break: {unbroken}")
-    print(f"unbroken: no law is broken in {WORLDS} worlds", flush=True)
+    if failing := failed_examples():
+        sys.exit(f"{failing} examples fail without any break.")
+    print(f"unbroken: no law is broken in {WORLDS} worlds, and no example fails", flush=True)
     fine = True
     for patch in patches:
         text, is_caught = verdict(patch)
