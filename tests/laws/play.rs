@@ -363,6 +363,14 @@ where
             ended = self.reconcile().await;
         }
         let (Some(outcome), Ended::Answered(answer)) = (ended.reason(), &ended) else { return };
+        if self.is_arriving() {
+            // The last run asked for a slow attach. It must end by itself, and the next run deals with the arrival.
+            sleep(Duration::from_secs(900)).await;
+            self.simulator.world(|_| ());
+            if !self.is_arriving() {
+                return;
+            }
+        }
         // A started instance needs time to boot.
         sleep(Duration::from_secs(200)).await;
         self.simulator.world(|_| ());
