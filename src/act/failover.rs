@@ -252,6 +252,10 @@ impl<P: Ports> Failover<P> {
         // An answer may be older than the repair. Waiting for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
         run.note_limits().await;
+        if next.looks_again {
+            // If this read fails, the report says what was seen before. Nothing but the report follows.
+            let _ = run.look().await;
+        }
     }
 
     /// Activates the token server, and remembers it, so that no later run does it again.
@@ -513,8 +517,6 @@ impl<P: Ports> Failover<P> {
             work.advance(run, Event::NotMade);
             return RunOutcome::Kept(KeepReason::HolderStarting);
         }
-        // Another run may have moved the interface meanwhile. If this read fails, the report says what was seen before.
-        let _ = run.look().await;
         // The token server finds the interface at boot, whichever run brought the interface there.
         work.advance(run, Event::Activated(start.instance_id.clone(), Activation::Done));
         let mut notes: BTreeMap<String, String> = not_started(run, &remembered).into_iter().collect();

@@ -36,6 +36,9 @@ pub struct FollowUp {
     pub activates: Option<InstanceId>,
     /// Tell that the token server may not have been activated, because a pause is in force.
     pub leaves_inactive: bool,
+    /// Read the interface once more before the report: the instance took a while to start, and another run may have moved the
+    /// interface meanwhile.
+    pub looks_again: bool,
 }
 
 /// Decides what the run does next.
@@ -70,6 +73,7 @@ pub fn follow_up(outcome: &RunOutcome, situation: Situation<'_>) -> FollowUp {
         },
         activates: activates.cloned(),
         leaves_inactive: situation.is_paused && situation.may_be_inactive,
+        looks_again: matches!(outcome, RunOutcome::Started(..)),
     }
 }
 

@@ -16,10 +16,14 @@ const NOTHING: FollowUp = FollowUp {
     awaits_ports: false,
     activates: None,
     leaves_inactive: false,
+    looks_again: false,
 };
 const READS: FollowUp = FollowUp { reads_reachability: true, ..NOTHING };
 const REPAIRS: FollowUp = FollowUp { repairs: true, ..READS };
 const ALL: FollowUp = FollowUp { awaits_ports: true, ..REPAIRS };
+
+/// As after a move, and a look at the interface before the report.
+const LOOKS: FollowUp = FollowUp { looks_again: true, ..ALL };
 
 fn movement() -> Movement {
     Movement {
@@ -52,7 +56,7 @@ fn table() -> Vec<(RunOutcome, FollowUp, FollowUp)> {
         moves.map(|(ended, follows)| (RunOutcome::Move(ended, MoveCause::HolderStopped), follows.clone(), follows));
     let others = [
         (RunOutcome::Kept(KeepReason::HolderHealthy), NOTHING, REPAIRS),
-        (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), ALL, ALL),
+        (RunOutcome::Started(parsed(HOLDER), MoveCause::HolderStopped), LOOKS, LOOKS),
         (RunOutcome::Refused(Refusal::NoViableStandby), READS, REPAIRS),
         (RunOutcome::HolderNotStarted(parsed(HOLDER)), READS, REPAIRS),
         (RunOutcome::Audited { viable: 1 }, READS, READS),

@@ -101,5 +101,7 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (179590505491191, "no fault: an attach takes longer than the last run"),
     (179590505673380, "no fault: another standby comes up while EC2 attaches slowly, and the next run moves on to it"),
     (179590505674519, "no fault: the same"),
+    (36083, "a repair follows on a read that failed after a start in place"),
+    (118543, "the same"),
     (179590774713425, "no fault: the last run of all asks for an attach that takes longer than the run"),
 ];
