@@ -90,8 +90,7 @@ fn the_library_depends_on_no_sdk_http_or_lambda_runtime() {
 #[test]
 fn the_function_depends_only_on_what_it_needs() {
     let depends_on: Vec<String> = dependencies("function/Cargo.toml");
-    let expected =
-        ["chrono", "lambda_runtime", "serde_json", "token-failover", "token-failover-aws", "tokio", "tracing"];
+    let expected = ["chrono", "lambda_runtime", "serde_json", "token-failover", "token-failover-aws", "tokio"];
     assert_eq!(depends_on, expected);
 }
 
