@@ -378,7 +378,9 @@ fn assert_error(output: &Output, problem: &str, hint: &str) {
 #[test]
 fn a_missing_license_file_is_an_error_with_a_way_out() {
     let desk = prepared("no-license", simulator::pair());
-    for task in [&["license", "nowhere.lic"][..], &["init", "--license", "nowhere.lic"]] {
+    for task in
+        [&["license", "nowhere.lic"][..], &["init", "--interface", names::INTERFACE, "--license", "nowhere.lic"]]
+    {
         assert_error(&desk.run(task), "nowhere.lic could not be read: No such file", "without --license");
     }
 }
