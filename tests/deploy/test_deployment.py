@@ -197,8 +197,11 @@ class Deployment(unittest.TestCase):
         self.assertEqual(expected, sorted(ids[identifier] for identifier in ours))
         told = [(report["outcome"], report["reason"], report["steps"]) for report in reports]
         self.assertLessEqual([outcome for outcome, _, _ in told].count("moved"), 1, told)
-        outcomes = [message.report["outcome"] for message in self.simulator.published()]
-        self.assertEqual(1, outcomes.count("moved"), (outcomes, told))
+        # A report is published at least once: if the run that moved the interface ends before it has published, several of
+        # the runs that overlap may do it instead. There is one move all the same.
+        published = [message.report for message in self.simulator.published()]
+        moves = {report["move"]["attachmentId"] for report in published if report["outcome"] == "moved"}
+        self.assertEqual(1, len(moves), ([report["outcome"] for report in published], told))
         self.assertEqual(self.simulator.standby, self.simulator.network_interface()["Attachment"]["InstanceId"])
 
     def test_the_patterns_of_the_deployed_rules_are_those_that_were_tested(self):
