@@ -71,7 +71,7 @@ impl<P: Ports> Failover<P> {
         let published =
             self.publish_all(&mut run, &mut work, &mut report, publication, &mut changes, &mut has_ended).await;
         changes.remove.extend(self.forget(&run, &work, &state, &decision, has_ended));
-        changes = changes.and(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
+        changes.append(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
         self.clean_up(&mut run, changes).await;
         report.steps = run.steps;
         report.findings = run.findings;

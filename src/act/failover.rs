@@ -179,7 +179,7 @@ impl<P: Ports> Failover<P> {
                 is_paused,
                 may_repair: intent.repairs(),
                 is_with_member: members_known && is_with_member,
-                is_doomed_by_a_pending_move: run.is_doomed() && work.pending.has_move(),
+                is_doomed_by_a_pending_move: run.scene().is_doomed() && work.pending.has_move(),
                 is_announcement: work.announced.is_some(),
                 running_member: run.running_member(),
                 may_be_inactive: work.pending.inactive_on_holder(run.scene()).next().is_some(),

@@ -264,15 +264,7 @@ impl<'a, E: Ec2> Run<'a, E> {
 
     /// The member that has the interface, if it is running or starting.
     pub(crate) fn running_member(&self) -> Option<&InstanceId> {
-        let holder = self.holder().filter(|holder| self.config.is_member(holder))?;
-        self.observation.as_ref()?.instance(holder)?.runs().then_some(holder)
-    }
-
-    /// Whether terminating the member that has the interface would destroy it.
-    pub(crate) fn is_doomed(&self) -> bool {
-        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
-        let is_with_member = self.holder().is_some_and(|holder| self.config.is_member(holder));
-        is_with_member && attachment.is_some_and(|attachment| attachment.delete_on_termination)
+        self.scene().running_member()
     }
 
     /// The checks of the interface as it was last seen.

@@ -182,13 +182,6 @@ pub struct TagChanges {
 }
 
 impl TagChanges {
-    /// These changes, followed by the others.
-    #[must_use]
-    pub fn and(mut self, others: Self) -> Self {
-        self.append(others);
-        self
-    }
-
     /// Adds changes that come after these.
     pub fn append(&mut self, others: Self) {
         self.write.extend(others.write);
@@ -333,15 +326,16 @@ impl Pending {
         let others = scene.reports().into_iter().filter(|other| other.key != report.key);
         let mut over: Vec<String> =
             others.filter(|other| is_told(other) && is_over(other)).map(|other| other.key).collect();
-        let mut stays = TagChanges::default();
+        let mut stays = None;
         // A published report does not settle an attachment with which the interface would be destroyed.
         match report.is_move() && !scene.is_safe() {
             true if report.reported => {}
-            true => stays = TagChanges::writes([&report.once_reported()]),
+            true => stays = Some(report.once_reported()),
             false => over.push(report.key),
         }
-        let (pending, changes) = self.settle(over);
-        (pending, changes.and(stays))
+        let (pending, mut changes) = self.settle(over);
+        changes.append(TagChanges::writes(&stays));
+        (pending, changes)
     }
 
     fn settle(mut self, keys: Vec<String>) -> (Self, TagChanges) {
@@ -357,7 +351,7 @@ impl Pending {
             let left = self.inactive(scene, instance).filter(|due| !self.is_settled(&due.report));
             let left: Vec<PendingReport> =
                 left.map(|due| PendingReport { activation: *activation, ..due.report.clone() }).collect();
-            changes = changes.and(TagChanges::writes(&left));
+            changes.append(TagChanges::writes(&left));
         }
         (self, changes)
     }
@@ -498,7 +492,8 @@ impl<'a> Scene<'a> {
         self.members.contains(holder).then_some(holder)
     }
 
-    fn running_member(self) -> Option<&'a InstanceId> {
+    /// The member that has the interface, if it is running or starting.
+    pub(crate) fn running_member(self) -> Option<&'a InstanceId> {
         self.holder().filter(|holder| self.instance(holder).is_some_and(Instance::runs))
     }
 
@@ -510,12 +505,15 @@ impl<'a> Scene<'a> {
         self.observation?.instance(id)
     }
 
+    /// Whether terminating the member that has the interface would destroy it.
+    pub(crate) fn is_doomed(self) -> bool {
+        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        self.holder().is_some() && attachment.is_some_and(|attachment| attachment.delete_on_termination)
+    }
+
     /// Whether the interface is attached and outlives its instance there.
     fn is_safe(self) -> bool {
         let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
-        attachment.is_some_and(|attachment| {
-            let is_doomed = attachment.delete_on_termination && self.holder().is_some();
-            attachment.status == AttachmentStatus::Attached && !is_doomed
-        })
+        attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached) && !self.is_doomed()
     }
 }
