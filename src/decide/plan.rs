@@ -214,10 +214,10 @@ impl Look<'_> {
             // The standby did not take the interface, and the run that brought it back did not start the holder. The
             // license is down until a run starts the holder.
             (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(start),
-            (Some(start), Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment) => {
+            (Some(start), Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment, holder) => {
                 self.decide_start(start)
             }
-            (None, Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment) => {
+            (None, Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment, holder) => {
                 let refusal = self.not_started_again(holder);
                 refusal.map_or(decision, |refusal| Decision::Act(Action::Refuse(refusal)))
             }
@@ -233,12 +233,13 @@ impl Look<'_> {
     }
 
     /// Whether a move would be no better than starting the stopped holder. The first target has to be started as well,
-    /// and either EC2 could not start it within the last hour, so that the interface would go back and forth, or
-    /// another run brought the interface here and did not start the holder. Targets that EC2 could not start come last,
-    /// the latest failure at the end, so if the first one failed, all of them did.
-    fn is_no_better(&self, planned: &Move, attachment: &Attachment) -> bool {
+    /// and either its last start failed, so that the interface would go back and forth, or another run brought the
+    /// interface here and did not start the holder. Targets that EC2 could not start come last, the latest failure at
+    /// the end, so if the first one failed, all of them did.
+    fn is_no_better(&self, planned: &Move, attachment: &Attachment, holder: &InstanceId) -> bool {
         let target = &planned.targets.first;
-        let has_failed = self.remembered.has_failed_to_start(&target.attach.instance_id, self.observation.observed_at);
+        let member = &target.attach.instance_id;
+        let has_failed = self.remembered.is_no_alternative_to(member, holder, self.observation.observed_at);
         target.start && (has_failed || is_unfinished(&self.remembered.pending, &attachment.id))
     }
 

@@ -34,6 +34,10 @@ const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
 /// moves. Otherwise, a run that may move again would find no failure, and would try the same members as an hour ago.
 const FAILED_STARTS_KEPT: TimeDelta = TimeDelta::hours(24);
 
+/// How long only the holder is tried after a standby failed to start. Moves there and back then use up two of the three
+/// moves that the default limit allows in an hour, and leave one for the start that succeeds.
+const ONLY_HOLDER_TRIED: TimeDelta = TimeDelta::minutes(30);
+
 /// The maximum number of members in a value of [`NOT_STARTED`].
 const MAX_NOT_STARTED: usize = 5;
 
@@ -95,9 +99,14 @@ impl Remembered {
         self.not_started.get(member).is_some_and(|failed| failed.is_too_early(now))
     }
 
-    /// Whether EC2 could not start the member within the last hour.
-    pub fn has_failed_to_start(&self, member: &InstanceId, now: DateTime<Utc>) -> bool {
-        self.not_started.get(member).is_some_and(|failed| failed.is_recent(now))
+    /// Whether a failed start makes this member no alternative to the stopped holder. It does for an hour, or, if EC2
+    /// has failed to start the holder since, for half an hour.
+    pub fn is_no_alternative_to(&self, member: &InstanceId, holder: &InstanceId, now: DateTime<Utc>) -> bool {
+        let Some(failed) = self.not_started.get(member).filter(|failed| failed.is_recent(now)) else {
+            return false;
+        };
+        let holder_failed_since = self.last_failed_start(holder, now).is_some_and(|last| last > failed.last);
+        !holder_failed_since || now.signed_duration_since(failed.last) < ONLY_HOLDER_TRIED
     }
 
     /// When EC2 last could not start the member; `None`: not within a day.

@@ -594,6 +594,32 @@ fn a_member_that_ec2_could_not_start_is_not_started_again_for_some_minutes() {
     assert_eq!(reconcile(&later).decision, starts_holder());
     let much_later = Observation { observed_at: now() + TimeDelta::seconds(3600), ..both };
     assert!(planned_move(&reconcile(&much_later)).is_some(), "a failed start counts for an hour");
+    // EC2 may have capacity for the standby when it has none for the holder. So the standby is tried once more if it
+    // has waited for half an hour, in which the holder failed.
+    let failed = |holder: Option<i64>, standby: i64| {
+        let holder = holder.map(|seconds| format!("{} ", seconds_ago(HOLDER, 1, seconds))).unwrap_or_default();
+        let value = holder + &seconds_ago(STANDBY, 1, standby);
+        let observation = with_tag(InstanceState::Stopped, NOT_STARTED, &value)
+            .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped);
+        reconcile(&observation).decision
+    };
+    for (holder, standby, expected) in [
+        (Some(60), 1799, Some(starts_holder())),
+        (Some(60), 1800, None),
+        (Some(20), 1800, None),
+        (Some(20), 1799, Some(refused.clone())),
+        (Some(1799), 1800, None),
+        (Some(1800), 1800, Some(starts_holder())),
+        (Some(2000), 1800, Some(starts_holder())),
+        (None, 1800, Some(starts_holder())),
+    ] {
+        let decision = failed(holder, standby);
+        let as_expected = match &expected {
+            Some(expected) => decision == *expected,
+            None => matches!(&decision, Decision::Act(Action::Move(_))),
+        };
+        assert!(as_expected, "holder {holder:?}, standby {standby}: {decision:?}");
+    }
     // An operator's request is tried anyway.
     let asked = plan(&config(), &standby_failed, &failover(Some(STANDBY)), AT_ONCE).decision;
     assert!(matches!(asked, Decision::Act(Action::Move(_))), "{asked:?}");

@@ -331,11 +331,13 @@ where
         self.simulator.world(|_| ());
         self.watch.checker().tell(self.now(), || "---- everything is quiet; one more reconcile ----".to_owned());
         let mut ended = self.reconcile().await;
-        // With four members and two moves an hour, the last one gets its turn in the second hour. A slow attach takes two runs.
+        // With four members and two moves an hour, the last one gets its turn in the second hour. A slow attach takes two
+        // runs. A standby that failed to start is tried again after half an hour.
         for round in 0..24 {
             if round >= 8 && !self.could_still_serve() {
                 break;
             }
+            let until_next_try = Duration::from_secs(if round < 8 { 60 } else { 300 });
             match ended.reason().as_deref() {
                 // The limit holds for an hour.
                 Some("too-many-moves") if !self.scenario.may_not_move => {
@@ -354,7 +356,7 @@ where
                     | "still-attaching"
                     | "DeadlineReached",
                 ) => {
-                    sleep(Duration::from_secs(60)).await;
+                    sleep(until_next_try).await;
                 }
                 // The run after the arrival deals with an interface that EC2 is still attaching.
                 _ if self.is_arriving() => sleep(Duration::from_secs(120)).await,

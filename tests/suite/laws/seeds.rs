@@ -104,4 +104,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (36083, "a repair follows on a read that failed after a start in place"),
     (118543, "the same"),
     (179590774713425, "no fault: the last run of all asks for an attach that takes longer than the run"),
+    (
+        179591301078522,
+        "the holder has no capacity, and a standby that could be started is left alone for an hour because its last start failed",
+    ),
 ];
