@@ -40,7 +40,6 @@ use crate::model::request::{Intent, Parsed, Request};
 use crate::model::tags::{MOVES, NOT_STARTED};
 use crate::ports::{Ec2, Ports, Sns, Ssm};
 use crate::tell::summary;
-use crate::tell::summary::place;
 
 /// One invocation of the function.
 #[derive(Debug, Clone)]
@@ -125,8 +124,10 @@ impl<P: Ports> Failover<P> {
                 let target = planned.targets.first;
                 let from = planned.from.and_then(|from| from.instance_id);
                 let to = target.attach.instance_id;
-                let summary =
-                    format!("The interface would move from {} to {to}. Nothing was changed.", place(from.as_ref()));
+                let summary = match &from {
+                    Some(from) => format!("The interface would move from {from} to {to}. Nothing was changed."),
+                    None => format!("The function would attach the interface to {to}. Nothing was changed."),
+                };
                 let (attachment_id, forced, duration_ms) = (None, None, None);
                 let standby_started = Some(target.start);
                 let movement = Movement { from, to, attachment_id, forced, standby_started, duration_ms };

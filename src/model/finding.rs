@@ -52,11 +52,11 @@ finding_codes! {
     InterfaceMissing => [Critical],
     /// The interface is attached to something other than a member.
     HeldByStranger => [Critical],
-    /// The interface is not attached to any instance, and no member could take it.
+    /// The interface is not attached to any instance: no member could take it, or no run has tried yet.
     AttachedToNothing => [Critical],
     /// The interface is a primary interface (device index 0), which EC2 never detaches.
     PrimaryInterface => [Critical],
-    /// Terminating the instance would destroy the interface, and its MAC address forever.
+    /// Terminating the instance would destroy the interface, and its MAC address would be lost forever.
     DeleteOnTermination => [Critical],
     /// The license has a different MAC address from the interface.
     HostidMismatch => [Critical],
@@ -157,7 +157,7 @@ finding_codes! {
     ClientGroupMissing => [Critical],
     /// The network ACL blocks requests, or all answers.
     NetworkAclBlocks => [Critical],
-    /// The network ACL blocks answers to some of the ports from which clients may connect.
+    /// The network ACL blocks some of the answers to clients.
     NetworkAclBlocksSomeAnswers => [Warning],
 
     // License service
@@ -185,7 +185,7 @@ finding_codes! {
     FindingsLeftOut => [Critical, Warning, Info],
     /// The message was too large for SNS, so it leaves out earlier steps.
     StepsLeftOut => [Info],
-    /// The function could not note the move on the interface before it made it.
+    /// The function could not note the change, a move or a start in place, on the interface before it made it.
     MarkNotWritten => [Warning],
     /// The function could not remove the note of a pending report, so the report will be published again.
     MarkNotRemoved => [Warning],
@@ -202,7 +202,7 @@ finding_codes! {
     TooManyMoves => [Critical],
     /// The interface could not be attached to one standby, and the function tried the next one.
     AttachFailed => [Warning],
-    /// One standby could not be started.
+    /// One member that has the interface could not be started.
     StartFailed => [Warning],
     /// The interface is on a standby that could not be started.
     StandbyNotStarted => [Critical],

@@ -31,7 +31,7 @@ impl Advisor<'_> {
             Fact::SubscriptionUnconfirmed(subscription) => self.unconfirmed_subscription(subscription),
             Fact::PermissionDenied(error) => self.permission_denied(error),
             Fact::NotRead(unread, error) => {
-                let consequence = format!("The audit could not check {}.", what(*unread));
+                let consequence = format!("The audit could not {}.", what(*unread));
                 self.call_failed(FindingCode::NotAudited, &error.action, &consequence, error)
             }
         }
@@ -40,28 +40,29 @@ impl Advisor<'_> {
 
 fn what(unread: Unread) -> &'static str {
     match unread {
-        Unread::Room => "whether the standbys have room for another interface",
-        Unread::Protection => "whether the members are protected from termination",
-        Unread::Routes => "whether the subnet has a route to the internet",
-        Unread::Acl => "whether the network ACL allows the clients",
-        Unread::ClientGroups => "whether the clients' security groups exist",
-        Unread::ActivationDocument => "whether the activation document exists",
-        Unread::Agents => "whether Systems Manager reaches the members",
-        Unread::Subscriptions => "who is subscribed to the topic",
-        Unread::Permissions => "whether the role allows every change",
+        Unread::Room => "check whether the standbys have room for another interface",
+        Unread::Protection => "check whether the members have termination protection",
+        Unread::Routes => "check whether the subnet has a route to an internet gateway",
+        Unread::Acl => "check whether the network ACL allows the clients",
+        Unread::ClientGroups => "check whether the clients' security groups exist",
+        Unread::ActivationDocument => "check whether the activation document exists",
+        Unread::Agents => "check whether Systems Manager reaches the members",
+        Unread::Subscriptions => "list the topic's subscriptions",
+        Unread::Permissions => "check whether the role allows every call of a failover",
     }
 }
 
 fn in_words(traffic: Traffic) -> String {
     match traffic {
         Traffic::Requests(ports, range) => format!("TCP {ports} from {range}"),
-        Traffic::Answers(range) => format!("the answers (TCP 1024-65535) to {range}"),
+        Traffic::Answers(range) => format!("TCP 1024-65535 to {range} (the answers)"),
     }
 }
 
 /// The summary of an audit.
 pub(crate) fn summary(found: Tally, viable: usize, standbys: usize) -> String {
-    let ready = format!("{viable} of {standbys} standbys can take the interface");
+    let noun = if standbys == 1 { "standby" } else { "standbys" };
+    let ready = format!("{viable} of {standbys} {noun} can take the interface");
     match found {
         Tally { critical: 0, warnings: 0 } => format!("The next failover would work: {ready}."),
         Tally { critical: 0, warnings } => format!("The next failover would work: {ready}. Warnings: {warnings}."),

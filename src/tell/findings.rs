@@ -23,13 +23,17 @@ use crate::model::request::Announced;
 
 /// What an operator does to end a pause.
 pub(crate) const HOW_TO_END_IT: &str =
-    "End the pause:\ntoken-failover resume\nOr invoke the function with {\"action\":\"resume\"}.";
+    "To end the pause:\ntoken-failover resume\nOr invoke the function with {\"action\":\"resume\"}.";
 
 /// The maximum number of findings of one kind. It is enough for a person, and keeps every report within SNS's limit.
 const MAX_OF_A_KIND: usize = 10;
 
 /// Where an operator finds a report that does not fit into a message.
 const WHOLE_REPORT: &str = "The whole report is in the function's log, in the line of type report.";
+
+/// Why an operator confirms a subscription with a command.
+const OPEN_THE_LINK: &str = "If you open the link instead, anyone who gets a forwarded mail can end the subscription with \
+                             one click.";
 
 /// Writes findings for one configuration.
 #[derive(Debug, Clone, Copy)]
@@ -116,15 +120,22 @@ impl<'a> Advisor<'a> {
 
     fn held_by_non_member(&self, holder: Option<&InstanceId>, attachment_id: &AttachmentId) -> Finding {
         let interface = &self.config.interface_id;
-        let name = holder.map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
+        let detach = self.command(&format!("detach-network-interface --attachment-id {attachment_id}"));
+        let Some(holder) = holder else {
+            return Finding::new(
+                FindingCode::HeldByStranger,
+                interface,
+                format!("{interface} is attached to something that is not an instance."),
+                format!("Detach the interface, and the next run attaches it to a member:\n{detach}"),
+            );
+        };
         Finding::new(
             FindingCode::HeldByStranger,
-            &name,
-            format!("{interface} is attached to {name}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
+            holder,
+            format!("{interface} is attached to {holder}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
             format!(
-                "If the interface belongs there, add that instance to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, \
-                         detach it, and the next run attaches it to a member:\n{}",
-                self.command(&format!("detach-network-interface --attachment-id {attachment_id}"))
+                "If the interface belongs there, add {holder} to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, detach the \
+                 interface, and the next run attaches it to a member:\n{detach}"
             ),
         )
     }
@@ -145,9 +156,11 @@ impl<'a> Advisor<'a> {
                          detaches a primary interface."
             ),
             format!(
-                "Terminating {holder} frees the interface, and token-failover then moves it. First make sure that the \
-                         interface survives:\n{}\nThen, if you no longer need {holder} and its disks, terminate it:\n{}",
+                "Terminating {holder} frees the interface, and the function then moves it. First set DeleteOnTermination \
+                 to false, and check with an audit that a standby can take the interface:\n{}\nThen, if you no longer \
+                 need {holder} and its disks, turn its termination protection off and terminate it:\n{}\n{}",
                 self.keep_on_termination(interface, attachment_id),
+                self.command(&format!("modify-instance-attribute --instance-id {holder} --no-disable-api-termination")),
                 self.command(&format!("terminate-instances --instance-ids {holder}"))
             ),
         )
@@ -168,26 +181,26 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::TargetNotAMember,
             target,
-            format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it must not hold the interface."),
-            format!("Request one of the members: {}.", join(&self.config.members)),
+            format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not hold the interface."),
+            format!("Request a failover to one of the members: {}.", join(&self.config.members)),
         )
     }
 
     fn too_many_moves(&self, moves: usize) -> Finding {
         let interface = &self.config.interface_id;
+        let times = if moves == 1 { "time" } else { "times" };
         Finding::new(
-                FindingCode::TooManyMoves,
-                interface,
-                format!(
-                    "The interface moved, or its holder was started, {} times in the last hour. FAILOVER_MAX_MOVES_PER_HOUR \
-                     is {}.",
-                    moves,
-                    self.config.max_moves_per_hour
-                ),
-                "Find out why the servers keep failing. To move the interface now despite the limit, invoke the function with \
-                 {\"action\":\"failover\"}."
-                    .to_owned(),
-            )
+            FindingCode::TooManyMoves,
+            interface,
+            format!(
+                "The interface moved, or its holder was started, {moves} {times} in the last hour, and \
+                 FAILOVER_MAX_MOVES_PER_HOUR allows {}.",
+                self.config.max_moves_per_hour
+            ),
+            "Find out why the servers keep failing. To move the interface now despite the limit, invoke the function with \
+             {\"action\":\"failover\"}."
+                .to_owned(),
+        )
     }
 
     fn ambiguous_answer(&self, error: &CallError) -> Finding {
@@ -196,7 +209,7 @@ impl<'a> Advisor<'a> {
             FindingCode::AmbiguousAnswer,
             interface,
             format!("EC2's answer does not match the request, so nothing was changed. {error}."),
-            "Look at the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
+            "Check the interface in the EC2 console. If this persists, open a case with AWS Support and quote the \
                  request id."
                 .to_owned(),
         )
@@ -208,7 +221,7 @@ impl<'a> Advisor<'a> {
             FindingCode::CallRejected,
             interface,
             format!("EC2 rejects a call that the failover needs. {error}."),
-            "Read EC2's message: it names what has to change. The next run tries again.".to_owned(),
+            "Read EC2's message: it says what must change. The next run tries again.".to_owned(),
         )
     }
 
@@ -231,7 +244,7 @@ impl<'a> Advisor<'a> {
                 "Launch a new standby in the interface's Availability Zone and deploy with its id.".to_owned()
             }
             Obstacle::Starting | Obstacle::Stopping => "Wait. The next run checks again.".to_owned(),
-            Obstacle::UnknownState(_) => format!("Look at {id} in the EC2 console."),
+            Obstacle::UnknownState(_) => format!("Check the state of {id} in the EC2 console."),
             Obstacle::WrongZone(_) | Obstacle::WrongVpc => format!(
                 "An interface cannot leave its Availability Zone or VPC. Launch a standby in the zone and VPC of {interface}, \
                  and deploy with its id."
@@ -246,11 +259,13 @@ impl<'a> Advisor<'a> {
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
             Obstacle::StatusChecksUnreadable => {
-                "If the function's role lacks ec2:DescribeInstanceStatus, grant it.".to_owned()
+                "If the function's role lacks ec2:DescribeInstanceStatus, grant the role that permission. If not, wait: the \
+                 next run checks again."
+                    .to_owned()
             }
             Obstacle::NotStarted => format!(
-                "Wait: the function tries again within five minutes. If EC2 has no capacity for this instance type, another \
-                 type may be available at once. To start it yourself:\n{}",
+                "Wait: the function tries again by itself. If EC2 has no capacity for this instance type, another instance \
+                 type may have capacity now. To start {id} yourself:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
             Obstacle::BeingTaken => {
@@ -274,7 +289,7 @@ impl<'a> Advisor<'a> {
             format!("The function's role does not allow {}.", error.action),
             format!(
                 "Deploy the current template again: its role allows the call. If the call is still denied, look for a service \
-                 control policy or a permissions boundary that denies it.{}",
+                 control policy, a permissions boundary or a key policy that denies it.{}",
                 error.request_id.as_ref().map_or_else(String::new, |id| format!(" The denied request: {id}."))
             ),
         )
@@ -296,10 +311,10 @@ impl<'a> Advisor<'a> {
         let remedy = match error.meaning {
             Meaning::Throttled | Meaning::Unreachable => "No action needed unless it recurs.",
             Meaning::NoCapacity => {
-                "EC2 has no capacity for this instance type in this zone now. Capacity may return later, and another type may \
-                 be available at once."
+                "EC2 has no capacity for this instance type in this zone now. Capacity may return later, and another \
+                 instance type may have capacity now."
             }
-            _ => "Read the error: it names what has to change.",
+            _ => "Read the error: it says what must change.",
         };
         Finding::new(code, resource, format!("{consequence} {error}."), remedy.to_owned())
     }
@@ -324,7 +339,8 @@ impl<'a> Advisor<'a> {
             interface,
             format!("{interface} is not attached to any instance, so no token server has the license's MAC address."),
             format!(
-                "Every run tries to attach it. To attach it yourself:\n{}",
+                "The next scheduled run tries to attach the interface, unless the function is paused. To attach the interface \
+                 yourself:\n{}",
                 self.command(&format!(
                     "attach-network-interface --network-interface-id {interface} --instance-id {target} --device-index {}",
                     self.config.device_index
@@ -338,8 +354,11 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::ReturnedToFormerHolder,
             to,
-            format!("No standby could take the interface, so it was returned to {to}."),
-            format!("Look at the failed steps, fix the standbys, and check that {to} serves licenses."),
+            format!("No standby could take the interface, so the function gave it back to {to}."),
+            format!(
+                "Fix the standbys: the other findings, or the failed steps in the report, say what went wrong. Check that {to} \
+                 serves licenses."
+            ),
         )
     }
 
@@ -381,7 +400,8 @@ impl<'a> Advisor<'a> {
             FindingCode::StillAttaching,
             to,
             format!(
-                "EC2 has been attaching {interface} to {to} for minutes. Nothing else can be tried until the attach ends."
+                "EC2 has been attaching {interface} to {to} for minutes. The function can do nothing else until the attach \
+                 ends."
             ),
             format!(
                 "Wait: every run checks again and continues as soon as EC2 is done. If this takes more than ten minutes, open \
@@ -400,8 +420,8 @@ impl<'a> Advisor<'a> {
             FindingCode::DetachedByForce,
             from,
             format!(
-                "The interface was detached from {from} by force. EC2 warns that the device index may stay unusable, and the \
-                 instance metadata stale, until the instance has been stopped and started."
+                "The function detached the interface from {from} by force. EC2 warns that the device index may stay unusable, \
+                 and the instance metadata out of date, until {from} has been stopped and started."
             ),
             format!(
                 "Before you move the interface back, stop {from} and start it again:\n{}\n{}",
@@ -413,12 +433,18 @@ impl<'a> Advisor<'a> {
 
     /// The instance that has the interface has failed already.
     pub fn holder_failed(&self, attachment: &Attachment) -> Finding {
-        let holder = attachment.instance_id.as_ref().map_or_else(|| "Its holder".to_owned(), ToString::to_string);
+        let interface = self.config.interface_id.to_string();
+        let (resource, holder) = match &attachment.instance_id {
+            Some(holder) => (holder.to_string(), format!("{holder}, which holds the license interface,")),
+            None => (interface, "The license interface's holder".to_owned()),
+        };
         Finding::new(
             FindingCode::HolderFailed,
-            &holder,
-            format!("{holder} holds the license interface, but it is not running or its EC2 status checks fail."),
-            "Wait a minute: the next reconcile moves the interface. An audit moves nothing.".to_owned(),
+            resource,
+            format!("{holder} is not running, or its EC2 status checks fail."),
+            "Wait a minute: the next reconcile moves the interface if a standby can take it. An audit never moves the \
+             interface."
+                .to_owned(),
         )
     }
 
@@ -451,7 +477,7 @@ impl<'a> Advisor<'a> {
             FindingCode::NotAudited,
             &instance.id,
             format!(
-                "EC2 does not describe the instance type {:?} of {}, so the audit could not check whether there is room for \
+                "EC2 does not know the instance type {} of {}, so the audit could not check whether there is room for \
                  the interface.",
                 instance.instance_type, instance.id
             ),
@@ -469,7 +495,7 @@ impl<'a> Advisor<'a> {
                  through the wrong interface, unless the license interface has its own routing table.",
                 join(members)
             ),
-            "Amazon Linux sets this up automatically. On Ubuntu 24.04, cloud-init does so at every boot only if a file in \
+            "Amazon Linux 2023 sets this up automatically. On Ubuntu 24.04, cloud-init does so at every boot only if a file in \
              /etc/cloud/cloud.cfg.d has the line \"updates: {network: {when: [boot, hotplug]}}\". Without it, a standby that \
              was stopped boots without an address on the interface. On other systems, add a rule for the license interface's \
              address: see the EC2 User Guide, \"Configure your Amazon EC2 instance for multiple network interfaces\"."
@@ -496,7 +522,7 @@ impl<'a> Advisor<'a> {
                 join(members)
             ),
             format!(
-                "No action needed if a recovered instance may be a standby. To turn automatic recovery off:\n{}",
+                "No action needed if a recovered instance may serve as a standby. To turn automatic recovery off:\n{}",
                 commands.join("\n")
             ),
         )
@@ -540,8 +566,8 @@ impl<'a> Advisor<'a> {
                 "The subnet {subnet} has no active route to an internet gateway, so no client reaches the Elastic IP."
             ),
             format!(
-                "Add a route to an internet gateway to the subnet's route table, or give up the Elastic IP. To see the \
-                 routes:\n{}",
+                "In the subnet's route table, add a route to an internet gateway, or stop using the Elastic IP. To see the \
+                 routes (if the command prints nothing, the subnet uses the main route table of its VPC):\n{}",
                 self.command(&format!(
                     "describe-route-tables --filters Name=association.subnet-id,Values={subnet} --query \
                      'RouteTables[].Routes[]' --output table"
@@ -566,8 +592,8 @@ impl<'a> Advisor<'a> {
             FindingCode::NetworkAclBlocksSomeAnswers,
             format!("{subnet} {range}"),
             format!(
-                "The network ACL of {subnet} does not allow answers to all of the ports 1024-65535 in {range}. Clients may \
-                 use any of them."
+                "The network ACL of {subnet} blocks some of the answers (TCP 1024-65535) to clients in {range}. Clients may \
+                 connect from any of these ports."
             ),
             self.acl_remedy(subnet),
         )
@@ -575,7 +601,8 @@ impl<'a> Advisor<'a> {
 
     fn acl_remedy(&self, subnet: &str) -> String {
         format!(
-            "Allow this traffic in the network ACL. Only clients in the same subnet are unaffected. To see the entries:\n{}",
+            "Allow this traffic in the network ACL. The ACL does not affect clients in the same subnet. To see the \
+             entries:\n{}",
             self.command(&format!(
                 "describe-network-acls --filters Name=association.subnet-id,Values={subnet} --query \
                  'NetworkAcls[].Entries[]' --output table"
@@ -598,7 +625,7 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::TopicMissing,
             &self.config.topic,
-            format!("The topic {} does not exist, so no one receives the reports.", self.config.topic),
+            format!("The topic {} does not exist, so no report reaches anyone.", self.config.topic),
             "Deploy with a topic that exists, or without NotificationTopicArn so that the stack creates one."
                 .to_owned(),
         )
@@ -610,29 +637,36 @@ impl<'a> Advisor<'a> {
         let is_pending = subscriptions.iter().any(|one| one.standing == Standing::Pending);
         let deleted = subscriptions.iter().filter(|one| one.standing == Standing::Deleted);
         let deleted: Vec<String> = deleted.map(|one| format!("{} ({})", one.endpoint, one.protocol)).collect();
-        let message = match (is_pending, deleted.as_slice()) {
-            (true, _) => "has no confirmed subscription".to_owned(),
-            (false, []) => "has no subscription".to_owned(),
-            (false, deleted) => format!("has had no subscription since {} was unsubscribed", deleted.join(", ")),
+        let (what, unsubscribed) = match (is_pending, deleted.as_slice()) {
+            (true, _) => ("no confirmed subscription", String::new()),
+            (false, []) => ("no subscription", String::new()),
+            (false, deleted) => ("no subscription left", format!(" Unsubscribed: {}.", deleted.join(", "))),
         };
         let first = if is_pending {
-            "To confirm, follow the link in the mail that AWS sent to each address.".to_owned()
+            "AWS sent a confirmation link to each address. Confirm with the token in that link:".to_owned()
         } else {
             format!(
-                "Subscribe an address. AWS then sends it a mail with a confirmation link:\naws sns subscribe \
-                 --topic-arn {topic} --protocol email --notification-endpoint you@example.com"
+                "Subscribe an address:\naws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint \
+                 you@example.com\nAWS then sends a confirmation link to that address. Confirm with the token in that link:"
             )
         };
         Finding::new(
             FindingCode::NoSubscription,
             topic,
-            format!("The topic {topic} {message}, so no one receives the reports."),
+            format!("The topic {topic} has {what}, so no report reaches anyone.{unsubscribed}"),
             format!(
-                "{first}\nAnyone who has a mail from the topic can end the subscription with one click. To prevent this, \
-                 confirm with this command instead of the link; the link contains the token:\naws sns confirm-subscription \
-                 --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true\nNo mail can report this. The metric \
-                 CriticalFindings, its alarm, the dashboard and token-failover audit do."
+                "{first}\n{}\nThen only your account can end the subscription. {OPEN_THE_LINK}\nNo mail can report this. The \
+                 metric CriticalFindings, its alarm, the dashboard and token-failover audit show it.",
+                self.confirm()
             ),
+        )
+    }
+
+    /// The command that confirms a subscription.
+    fn confirm(&self) -> String {
+        format!(
+            "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
+            self.config.topic
         )
     }
 
@@ -644,8 +678,10 @@ impl<'a> Advisor<'a> {
             format!("{protocol} {endpoint}"),
             format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends nothing to it."),
             format!(
-                "Follow the link in the mail that AWS sent, or request another mail:\naws sns subscribe --topic-arn {} \
-                 --protocol {protocol} --notification-endpoint {endpoint}",
+                "AWS sent a confirmation link to {endpoint}. Confirm with the token in that link:\n{}\n{OPEN_THE_LINK} To \
+                 request another link:\naws sns subscribe --topic-arn {} --protocol {protocol} --notification-endpoint \
+                 {endpoint}",
+                self.confirm(),
                 self.config.topic
             ),
         )
@@ -657,7 +693,7 @@ impl<'a> Advisor<'a> {
         let words = [
             (Severity::Critical, "critical", "critical"),
             (Severity::Warning, "warning", "warnings"),
-            (Severity::Info, "informational", "informational"),
+            (Severity::Info, "info", "info"),
         ];
         let counts = words.into_iter().filter_map(|(severity, one, many)| {
             match left_out.iter().filter(|finding| finding.severity == severity).count() {
@@ -724,13 +760,13 @@ impl<'a> Advisor<'a> {
                 format!("{move_first} Launch a replacement instance, and deploy with its id.")
             }
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
-                "{move_first} Otherwise, clients have no licenses until the instance is back, or until the function moves the \
+                "{move_first} If you do not, clients have no licenses until the instance is back, or until the function moves the \
                  interface because the status checks fail."
             ),
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance => {
                 format!("No action needed unless {instance} holds the interface by then.")
             }
-            Announced::Change => format!("See the AWS Health Dashboard for what will change. {move_first}"),
+            Announced::Change => format!("The AWS Health Dashboard says what will change. {move_first}"),
         };
         Finding::new(what.finding_code(), instance, message, remedy.trim().to_owned())
     }
@@ -740,7 +776,10 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::StandbyStillStarting,
             standby,
-            format!("{standby} holds the interface and was started, but was not yet running when this report was written."),
+            format!(
+                "The function started {standby}, which holds the interface. The instance was not yet running when this report \
+                 was written."
+            ),
             format!(
                 "Check again in a minute:\n{}",
                 self.command(&format!(
@@ -755,8 +794,8 @@ impl<'a> Advisor<'a> {
         self.call_failed(
             FindingCode::MarkNotWritten,
             &self.config.interface_id,
-            "The move could not be noted on the interface, so no report would have been sent if the function had died during \
-             the move.",
+            "The function could not note the change on the interface. If the run had died during the change, no report would \
+             have been sent.",
             error,
         )
     }
@@ -766,7 +805,7 @@ impl<'a> Advisor<'a> {
         self.call_failed(
             FindingCode::MarkNotRemoved,
             &self.config.interface_id,
-            "The note of a pending report could not be removed, so the report will be published again.",
+            "The function could not remove the note of a pending report, so the report will be published again.",
             error,
         )
     }
@@ -806,8 +845,8 @@ impl<'a> Advisor<'a> {
             format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
             format!(
                 "On {holder}, check that lmgrd and MOSEKLM run, read their log, and restart them. If the connection was \
-                 refused, nothing listens on the port. If only lmgrd listens, MOSEKLM does not accept the hostid or the \
-                 license. If there was no answer, the operating system has not configured the interface, or the security \
+                 refused, nothing listens on the port. If only lmgrd answers, MOSEKLM has probably rejected the hostid or \
+                 the license. If there was no answer, the operating system has not configured the interface, or the security \
                  group blocks the machine that tried the port."
             ),
         );
@@ -853,12 +892,14 @@ impl<'a> Advisor<'a> {
                 FindingCode::ActivationUnfinished,
                 instance_id,
                 format!(
-                    "The command that activates the token server on {instance_id} ({document}) was not seen to finish before \
-                     this report was written{why}."
+                    "The function does not know yet whether the command that activates the token server on {instance_id} \
+                     ({document}) has succeeded{why}."
                 ),
                 match printed {
                     Some(printed) => format!("Check the result:\n{printed}"),
-                    None => format!("It may not have been sent. To send it again{parameters}:\n{again}"),
+                    None => format!(
+                        "The command may not have been sent. Send it only if no licenses are served{parameters}:\n{again}"
+                    ),
                 },
             )),
         }
@@ -871,11 +912,11 @@ impl<'a> Advisor<'a> {
             FindingCode::ActivationDocumentMissing,
             document,
             format!(
-                "Systems Manager has no document {document} that it can run. After a failover, the token server on a running \
-                 standby would not be activated."
+                "Systems Manager has no command document {document}. After a failover, the function could not activate the \
+                 token server on a running standby."
             ),
-            "Deploy with an existing document as FAILOVER_ACTIVATION_DOCUMENT, or without one if the standbys serve on their \
-             own once they have the interface."
+            "Deploy with an existing document as FAILOVER_ACTIVATION_DOCUMENT, or without one if the token server on \
+             each standby starts by itself when the interface arrives."
                 .to_owned(),
         )
     }
@@ -886,7 +927,7 @@ impl<'a> Advisor<'a> {
             FindingCode::MemberNotManaged,
             member,
             format!(
-                "The Systems Manager agent on {member} does not report, so the token server there could not be activated."
+                "The Systems Manager agent on {member} does not report, so the function cannot activate the token server there."
             ),
             format!(
                 "Check that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
@@ -920,13 +961,13 @@ impl<'a> Advisor<'a> {
             FindingCode::HostidMismatch,
             &interface.id,
             format!(
-                "The license names the hostid {}, but {} has {}. The token server will refuse to serve the license.",
+                "The license names the hostid {}, but {} has {}. The token server refuses to serve.",
                 wanted.hostid(),
                 interface.id,
                 interface.mac_address.hostid()
             ),
-            "Deploy with the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
-             interface."
+            "If TOKEN_SERVER_HOSTID is not the hostid in the license file, deploy with the hostid in the file. Otherwise, deploy \
+             with the interface whose MAC address the license names, or ask support@mosek.com for a license for this interface."
                 .to_owned(),
         ))
     }
@@ -936,7 +977,8 @@ impl<'a> Advisor<'a> {
         Some(Finding::new(
             FindingCode::DeleteOnTermination,
             &interface.id,
-            "DeleteOnTermination is true: terminating the instance would destroy the interface and its MAC address forever."
+            "DeleteOnTermination is true: terminating the instance would destroy the interface, and its MAC address would be \
+             lost forever."
                 .to_owned(),
             self.keep_on_termination(&interface.id, attachment),
         ))
@@ -956,7 +998,14 @@ impl<'a> Advisor<'a> {
                 FindingCode::ElasticIpNotChecked,
                 allocation,
                 format!("{allocation} is not on {}, and its location was not checked.", interface.id),
-                associate(allocation),
+                format!(
+                    "Find out where the Elastic IP is:\n{}\nIf it belongs on the license interface, put it there:\n{}",
+                    self.command(&format!(
+                        "describe-addresses --allocation-ids {allocation} --query \
+                         'Addresses[].[PublicIp,InstanceId,NetworkInterfaceId]' --output text"
+                    )),
+                    associate(allocation)
+                ),
             ),
             CheckedAddress::Unreadable(allocation, error) => {
                 let consequence =
@@ -982,11 +1031,11 @@ impl<'a> Advisor<'a> {
                 FindingCode::ElasticIpElsewhere,
                 &address.allocation_id,
                 format!(
-                    "{} ({}) is not on the primary private address of {}, but still on {}.",
+                    "{} ({}) is still on {}, not on the primary private address of {}.",
                     address.public_ip,
                     address.allocation_id,
-                    interface.id,
-                    whereabouts(address)
+                    whereabouts(address),
+                    interface.id
                 ),
                 associate(&address.allocation_id),
             ),
@@ -994,12 +1043,16 @@ impl<'a> Advisor<'a> {
                 FindingCode::ElasticIpWithStranger,
                 &address.allocation_id,
                 format!(
-                    "{} ({}) is on {}, which is not a member, so it was left there.",
+                    "{} ({}) is on {}{}. The function left it there.",
                     address.public_ip,
                     address.allocation_id,
-                    whereabouts(address)
+                    whereabouts(address),
+                    why_not_with_a_member(address)
                 ),
-                format!("If it belongs to the token server, take it back:\n{}", associate(&address.allocation_id)),
+                format!(
+                    "If the Elastic IP belongs to the token server, take it back:\n{}",
+                    associate(&address.allocation_id)
+                ),
             ),
         };
         Some(finding)
@@ -1019,11 +1072,12 @@ impl<'a> Advisor<'a> {
         let mut findings: Vec<Finding> =
             coverage.gaps.iter().take(MAX_OF_A_KIND).map(|gap| self.gap(&group, gap)).collect();
         if let Some(more @ 1..) = coverage.gaps.len().checked_sub(MAX_OF_A_KIND) {
+            let (pairs, are, others) = if more == 1 { ("pair", "is", "other") } else { ("pairs", "are", "others") };
             findings.push(Finding::new(
                 FindingCode::SecurityGroupPortClosed,
                 &group,
-                format!("{more} more combinations of client and port are closed in the same way."),
-                "Fix these first. The next report names the others.".to_owned(),
+                format!("{more} more {pairs} of client and port {are} closed."),
+                format!("Fix the ones above first. The next report lists the {others}."),
             ));
         }
         findings.extend(coverage.undecided.iter().take(MAX_OF_A_KIND).map(|gap| undecided(&group, gap)));
@@ -1064,7 +1118,10 @@ impl<'a> Advisor<'a> {
             }
             None => format!("Add a rule for TCP {} from the networks of your clients to {group}.", gap.ports),
         };
-        let message = format!("{} is closed to {}.", tcp(gap), to(gap));
+        let message = match &gap.client {
+            Some(client) => format!("{} is closed to {client}.", tcp(gap)),
+            None => format!("{} is not open to any client.", tcp(gap)),
+        };
         Finding::new(FindingCode::SecurityGroupPortClosed, group, message, command)
     }
 }
@@ -1084,7 +1141,7 @@ fn tcp(gap: &Gap) -> String {
 }
 
 fn to(gap: &Gap) -> String {
-    gap.client.as_ref().map_or_else(|| "everyone".to_owned(), ToString::to_string)
+    gap.client.as_ref().map_or_else(|| "any client".to_owned(), ToString::to_string)
 }
 
 fn whereabouts(address: &crate::model::observation::Address) -> String {
@@ -1095,6 +1152,15 @@ fn whereabouts(address: &crate::model::observation::Address) -> String {
         (Some(instance), Some(interface)) => format!("{interface} of {instance}"),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => "something that EC2 does not name".to_owned(),
+    }
+}
+
+/// The end of a sentence that begins with the whereabouts of an address that is not with a member.
+fn why_not_with_a_member(address: &crate::model::observation::Address) -> &'static str {
+    match address.place.as_ref().map(|place| (&place.instance_id, &place.interface_id)) {
+        Some((Some(_), _)) => ", which is not a member",
+        Some((None, Some(_))) => ", which is not attached to a member",
+        Some((None, None)) | None => "",
     }
 }
 

@@ -179,7 +179,7 @@ pub fn text(report: &Report) -> String {
     let _ = write!(text, "Expected to work now: {}\n\n", expectation(report));
     if let Some(pause) = &report.pause {
         let until = pause.in_words();
-        let _ = writeln!(text, "PAUSED until {until}: only an operator's failover changes anything.");
+        let _ = writeln!(text, "PAUSED until {until}. Until then, only an operator's failover changes anything.");
         // The finding of an audit says it already.
         if report.findings.iter().all(|finding| finding.remedy != HOW_TO_END_IT) {
             let _ = writeln!(text, "{HOW_TO_END_IT}");
@@ -206,10 +206,8 @@ fn expectation(report: &Report) -> String {
         (Expectation::No, _) if report.severity() == Some(Severity::Critical) => {
             "NO. See the critical findings below.".to_owned()
         }
-        (Expectation::No, _) => {
-            "NO: the instance that holds the interface is not running, or its status checks fail.".to_owned()
-        }
-        (Expectation::Unknown, _) => "not known.".to_owned(),
+        (Expectation::No, _) => "NO: the holder is not running, or its status checks fail.".to_owned(),
+        (Expectation::Unknown, _) => "unknown.".to_owned(),
     }
 }
 
@@ -222,7 +220,7 @@ fn write_identity(text: &mut String, report: &Report) {
         let _ = writeln!(
             text,
             "The MAC address belongs to the interface and does not change when the interface moves: a license for it stays \
-             valid. Do not ask for a new one."
+             valid. Do not ask for a new license."
         );
         if report.outcome == Outcome::Audited {
             let _ = writeln!(text, "If you have no license yet, send the hostid to support@mosek.com and ask for one.");
@@ -308,7 +306,7 @@ fn write_findings<'a>(text: &mut String, findings: &'a [Finding], commands: &mut
         // A command gets its own line, so that it can be copied as it is.
         let gap = if is_command(&remedy) { "\n  " } else { " " };
         let remedy = remedy.replace('\n', "\n  ");
-        let _ = write!(text, "- {severity}: {} [{}]\n  To do:{gap}{remedy}\n", finding.message, finding.code);
+        let _ = write!(text, "- {severity}: {} [{}]\n  What to do:{gap}{remedy}\n", finding.message, finding.code);
     }
 }
 
@@ -323,7 +321,7 @@ fn once<'a>(remedy: &'a str, commands: &mut BTreeSet<&'a str>) -> String {
             return line.to_owned();
         }
         let name = line.split(' ').take_while(|word| !word.starts_with('-')).last();
-        format!("Use the {} command above.", name.unwrap_or_default())
+        format!("Run the {} command above.", name.unwrap_or_default())
     };
     remedy.lines().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -344,7 +342,7 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
     let is_critical = |finding: &Finding| finding.severity == Severity::Critical;
     let is_down = report.expected_to_work == Expectation::No && report.findings.iter().any(is_critical);
     if is_down {
-        say(text, "Do what the findings above say.", None);
+        say(text, "Follow the findings above.", None);
     }
     let address = server.private_ip_address.zip(server.ports.first());
     let lmstat = address.map(|(ip, port)| format!("lmutil lmstat -a -c {}@{ip}", port.first));
@@ -367,10 +365,10 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
             "aws ec2 describe-instances --instance-ids {from} --query \
              'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
         );
-        say(text, "Find out what happened to the former holder, and make it a standby again:", Some(&describe));
+        say(text, "Find out what happened to the former holder, and make it a standby:", Some(&describe));
     }
     if let Some(lmstat) = lmstat.as_ref().filter(|_| is_down) {
-        say(text, "When the findings are dealt with, check that licenses are served:", Some(lmstat));
+        say(text, "When you have fixed the findings, check that licenses are served:", Some(lmstat));
     }
 }
 
@@ -379,7 +377,7 @@ fn write_not_checked(text: &mut String, report: &Report) {
     let has_any_client =
         report.findings.iter().any(|finding| finding.code == FindingCode::SecurityGroupSourcesNotChecked);
     text.push_str(match checks.listening {
-        CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM hands out licenses",
+        CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM serves licenses",
         _ => "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
     });
     if report.outcome != Outcome::Audited {

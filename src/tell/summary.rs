@@ -22,15 +22,14 @@ pub(crate) fn held_back(config: &Config, observation: &Observation) -> String {
     let without = match unpaused(config, observation, &Intent::Reconcile, Duration::MAX).decision {
         Decision::Act(Action::Move(planned)) => {
             let from = planned.from.and_then(|from| from.instance_id);
-            let from = from.map_or_else(|| "nothing".to_owned(), |from| from.to_string());
             let to = planned.targets.first.attach.instance_id;
-            format!("Without the pause, the interface would move from {from} to {to}.")
+            format!("Without the pause, {}.", would_move(from.as_ref(), &to))
         }
         Decision::Act(Action::Start(start)) => {
-            format!("Without the pause, {}, which is stopped, would be started in place.", start.instance_id)
+            format!("Without the pause, the function would start {}, which is stopped, in place.", start.instance_id)
         }
         Decision::Act(Action::Refuse(refusal)) => {
-            format!("Without the pause, a move would be refused: {}.", refusal.in_words())
+            format!("Without the pause, the function would refuse to move the interface: {}.", refusal.in_words())
         }
         Decision::Act(Action::Keep { .. } | Action::CannotTell(_)) | Decision::LookAgain { .. } => {
             "Nothing has to move now.".to_owned()
@@ -39,8 +38,16 @@ pub(crate) fn held_back(config: &Config, observation: &Observation) -> String {
     format!("token-failover is paused{until}, so it did nothing. {without}")
 }
 
+/// The move that the function would make.
+fn would_move(from: Option<&InstanceId>, to: &InstanceId) -> String {
+    match from {
+        Some(from) => format!("the interface would move from {from} to {to}"),
+        None => format!("the function would attach the interface to {to}"),
+    }
+}
+
 /// Where the interface was, in words.
-pub(crate) fn place(instance: Option<&InstanceId>) -> String {
+fn place(instance: Option<&InstanceId>) -> String {
     instance.map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
 
@@ -49,27 +56,32 @@ pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
     let holder = place(holder);
     match reason {
         KeepReason::HolderHealthy => {
-            format!("{holder} is running and holds the interface. Nothing had to be done.")
+            format!("{holder} is running and holds the interface. No action was needed.")
         }
-        KeepReason::HolderStarting => format!("{holder} is starting and holds the interface. Nothing was done."),
+        KeepReason::HolderStarting => format!("{holder} is starting and holds the interface. Nothing was changed."),
         KeepReason::StatusChecksUnreadable => {
             format!(
-                "{holder} is running and holds the interface, but its status checks could not be read. Nothing was done."
+                "{holder} is running and holds the interface, but its status checks could not be read. Nothing was changed."
             )
         }
         KeepReason::HolderStateUnknown => {
-            format!("{holder} holds the interface but is in a state that this version does not know. Nothing was done.")
+            format!(
+                "{holder} holds the interface but is in a state that this version does not know. Nothing was changed."
+            )
         }
         KeepReason::EventOutdated => {
             format!(
-                "The event says that {holder} failed, but EC2, asked repeatedly, says that it is running. Nothing was done."
+                "The event says that {holder} failed. EC2 says, each time the function asks, that {holder} is running. Nothing \
+                 was changed."
             )
         }
         // The pause has its own sentences.
         KeepReason::Paused => String::new(),
-        KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. Nothing had to be done."),
+        KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. No action was needed."),
         KeepReason::InterfaceArriving => {
-            format!("EC2 is attaching the interface to {holder}, and another run is waiting for it. Nothing was done.")
+            format!(
+                "EC2 is attaching the interface to {holder}, and another run is waiting for it. Nothing was changed."
+            )
         }
     }
 }
@@ -80,13 +92,16 @@ pub(crate) fn moved(movement: &Movement, cause: MoveCause) -> String {
         0..100 => "under 0.1 s".to_owned(),
         took => format!("{}.{} s", took / 1000, took % 1000 / 100),
     };
-    let from = place(movement.from.as_ref());
-    format!("The license interface moved from {from} to {} in {took}, because {}.", movement.to, cause.in_words())
+    let (to, because) = (&movement.to, cause.in_words());
+    match &movement.from {
+        Some(from) => format!("The license interface moved from {from} to {to} in {took}, because {because}."),
+        None => format!("The function attached the license interface to {to} in {took}, because {because}."),
+    }
 }
 
 /// The sentence for a move that another run made.
 pub(crate) fn moved_by_another_run(to: &InstanceId) -> String {
-    format!("Another run attached the interface to {to} at the same time. That run reports the move.")
+    format!("Another run attached the interface to {to} at the same moment. That run reports the move.")
 }
 
 /// The sentence for a refused move.
@@ -100,13 +115,11 @@ pub fn started(instance: &InstanceId, holder: Option<&InstanceId>) -> String {
     if holder == Some(instance) {
         return format!("{instance}, which holds the license interface, {because}.");
     }
-    let now = match holder {
-        Some(holder) => format!("is now on {holder}"),
-        None => "is now attached to nothing".to_owned(),
+    let meanwhile = match holder {
+        Some(holder) => format!("another run moved the interface: it is now on {holder}"),
+        None => "another run detached the interface".to_owned(),
     };
-    format!(
-        "{instance}, which held the license interface, {because}. Meanwhile another run moved the interface: it {now}."
-    )
+    format!("{instance}, which held the license interface, {because}. Meanwhile {meanwhile}.")
 }
 
 /// The sentence for an attach that EC2 has not completed.
@@ -126,29 +139,35 @@ pub fn due(due: &Due, came_to: &DueOutcome) -> String {
         DueOutcome::Repaired => {
             let what = due.report.repairs().join(", ");
             format!(
-                "Repairs that began{when} ({what}) may have been made. The run that began them could not report them. See the \
-                 checks."
+                "A run began these repairs{when} and could not report them: {what}. They may have been made. See the checks."
             )
         }
         DueOutcome::Started => format!(
-            "{} was stopped. A run began to start it in place{when} but could not report it. The instance is running now.",
+            "{} was stopped. An earlier run tried to start it in place{when} and could not report it. The instance is running \
+             now.",
             place(due.to.as_ref())
         ),
-        DueOutcome::Moved(movement) => format!(
-            "The license interface moved from {} to {}. The move began{when}. The run that made it could not report it.",
-            place(from),
-            movement.to
-        ),
+        DueOutcome::Moved(Movement { to, .. }) => {
+            let moved = match from {
+                Some(from) => format!("The license interface moved from {from} to {to}"),
+                None => format!("A run attached the license interface to {to}"),
+            };
+            let began = if when.is_empty() { String::new() } else { format!(" The move began{when}.") };
+            format!("{moved}.{began} The run that made the move could not report it.")
+        }
         DueOutcome::CameBack(to) => format!(
             "A move that began{when} was not completed: the interface is back on {to}. The run that tried the move could not \
              report it."
         ),
         DueOutcome::LeftTheMembers => {
-            let to = due.to.as_ref().map_or_else(|| "something other than an instance".to_owned(), ToString::to_string);
+            let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+            let to = match &due.to {
+                Some(to) => format!("{to}, which is not a member"),
+                None => "something that is not an instance".to_owned(),
+            };
             format!(
-                "A move of the license interface from {} began{when}, and the run that made it could not report how it ended. \
-                 The interface has since been attached to {to}, which is not a member.",
-                place(from)
+                "A move of the license interface{from} began{when}, and the run that made it could not report how it ended. \
+                 The interface has since been attached to {to}."
             )
         }
     }
@@ -179,15 +198,15 @@ pub fn news(news: &News) -> String {
              operator's failover still works."
         ),
         NewsKind::EndsSoon => format!(
-            "The pause ends at {until}. token-failover then acts again: if the holder is not running, it moves the interface."
+            "The pause ends at {until}. token-failover then acts again, and moves the interface if the holder is not running."
         ),
         NewsKind::Ended => format!("The pause ended at {until}. token-failover acts again."),
         NewsKind::Resumed => {
             format!("An operator ended the pause, which was to last until {until}. token-failover acts again.")
         }
         NewsKind::NotUnderstood => format!(
-            "The tag {PAUSED} on the interface does not name a time within a week at which the pause ends ({}), so nothing is \
-             paused. The function removes the tag.",
+            "The tag {PAUSED} on the interface does not name an end time that is at most a week away ({}), so the function is \
+             not paused and removes the tag.",
             news.value
         ),
     }
@@ -210,7 +229,7 @@ pub fn with_problem(summary: &str, decision: &problem::Decision) -> String {
     }
 }
 
-/// `, since 2026-11-11 21:29:54 UTC`; empty if the time is not known.
+/// `, which began at 2026-11-11 21:29:54 UTC`; empty if the time is not known.
 fn since(over: &LastMail) -> String {
-    over.since.map_or_else(String::new, |since| format!(", since {}", in_words(since)))
+    over.since.map_or_else(String::new, |since| format!(", which began at {}", in_words(since)))
 }

@@ -140,7 +140,7 @@ async fn a_complete_pair_is_ready_and_has_no_findings() {
     let report = audit(&stage).await;
 
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Audited, "ready"));
-    assert_eq!(report.summary, "The next failover would work: 1 of 1 standbys can take the interface.");
+    assert_eq!(report.summary, "The next failover would work: 1 of 1 standby can take the interface.");
     assert_eq!((report.findings.as_slice(), report.viable_standbys), (&[][..], Some(1)));
     assert_eq!(report.expected_to_work, Expectation::Yes);
     assert_eq!((report.movement, report.steps.len()), (None, 2), "it only publishes and writes its own tag");

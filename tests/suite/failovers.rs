@@ -1631,7 +1631,12 @@ mod pending_reports_after_actions_of_others {
 
         assert_eq!(stage.simulator.messages().len(), 2, "{:?}", tags(&stage.simulator));
         let published = mail(&stage.simulator, 1);
-        assert!(published.contains("moved from nothing to i-0bbbbbbbbbbbbbbb2"), "{published}");
+        assert!(
+            published.contains(
+                "A run attached the license interface to i-0bbbbbbbbbbbbbbb2. The run that made the move could not report it."
+            ),
+            "{published}"
+        );
         assert!(tags(&stage.simulator).iter().all(|(key, _)| !key.contains("owed")));
     }
 

@@ -10,9 +10,9 @@ use token_failover::model::check::{CheckResult, Checks};
 use token_failover::model::code::Code;
 use token_failover::model::config::{Activation, Config};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
-use token_failover::model::ids::{AttachmentId, CommandId};
+use token_failover::model::ids::{AssociationId, AttachmentId, CommandId};
 use token_failover::model::notification::{Fifo, Notification};
-use token_failover::model::observation::{Address, InstanceState, Observation, Reading};
+use token_failover::model::observation::{Address, AddressPlace, InstanceState, Observation, Reading};
 use token_failover::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{
@@ -40,7 +40,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
         schema_version: SCHEMA_VERSION,
         outcome: Outcome::NoAction,
         reason: Reason::HolderHealthy.into(),
-        summary: format!("{HOLDER} is running and holds the interface. Nothing had to be done."),
+        summary: format!("{HOLDER} is running and holds the interface. No action was needed."),
         trigger: Trigger {
             kind: TriggerKind::InstanceStateChange,
             id: Some("7bf73129-1428-4cd3-a780-95db273d1602".to_owned()),
@@ -206,7 +206,7 @@ fn the_mail_of_a_pending_report_claims_only_what_is_known() {
         reason: Reason::ReportWasOwed.into(),
         summary: format!(
             "The license interface moved from {HOLDER} to {STANDBY}. The move began at 2026-11-11 21:29:54 UTC. The run that \
-             made it could not report it."
+             made the move could not report it."
         ),
         movement: Some(movement),
         steps: Vec::new(),
@@ -374,7 +374,7 @@ fn the_document_has_every_field_of_the_contract_and_null_where_something_is_not_
         "schemaVersion": 1,
         "outcome": "no-action",
         "reason": "holder-healthy",
-        "summary": "i-0aaaaaaaaaaaaaaa1 is running and holds the interface. Nothing had to be done.",
+        "summary": "i-0aaaaaaaaaaaaaaa1 is running and holds the interface. No action was needed.",
         "trigger": {
             "kind": "instance-state-change",
             "id": "7bf73129-1428-4cd3-a780-95db273d1602",
@@ -506,7 +506,7 @@ fn a_report_with_too_many_findings_keeps_the_worst_and_says_how_many_it_leaves_o
     let critical = 1000 - kept.len();
     assert_eq!((last.code.as_str(), last.severity), ("findings-left-out", Severity::Critical));
     let message = format!(
-        "{left_out} more findings did not fit into this message: {critical} critical, 1000 warnings, 1000 informational."
+        "{left_out} more findings did not fit into this message: {critical} critical, 1000 warnings, 1000 info."
     );
     assert_eq!(last.message, message);
     assert!(protocols["email"].contains(&message) && protocols["default"] == protocols["email"]);
@@ -591,12 +591,14 @@ fn closed_to(clients: u8) -> Vec<Finding> {
 fn ten_findings_of_a_kind_are_written_out_and_the_others_are_counted() {
     assert_eq!(closed_to(10).len(), 10);
     assert!(closed_to(10).iter().all(|finding| finding.message.starts_with("TCP 27007-27008 is closed to 10.0.")));
-    for (clients, more) in [(11, 1), (25, 15)] {
+    for (clients, more) in
+        [(11, "1 more pair of client and port is closed."), (25, "15 more pairs of client and port are closed.")]
+    {
         let findings = closed_to(clients);
         assert_eq!(findings[..10], closed_to(10));
         let last = &findings[10..];
         assert_eq!(last.len(), 1);
-        assert!(last[0].message.starts_with(&format!("{more} more ")), "{last:?}");
+        assert_eq!(last[0].message, more);
         assert_eq!((last[0].severity, last[0].code.as_str()), (Severity::Critical, "security-group-port-closed"));
     }
 }
@@ -642,10 +644,22 @@ fn every_finding(config: &Config) -> Vec<Finding> {
     ];
     let address =
         Address { allocation_id: parsed(simulator::names::ALLOCATION), public_ip: parsed("203.0.113.50"), place: None };
+    let with_non_member = |interface: Option<&str>, instance: Option<&str>| {
+        let place = AddressPlace {
+            association_id: AssociationId::new("eipassoc-09999999999999999"),
+            interface_id: interface.map(parsed),
+            instance_id: instance.map(parsed),
+            private_ip_address: None,
+        };
+        Some(Reading::Known(Some(Address { place: Some(place), ..address.clone() })))
+    };
     let addresses = [
         None,
         Some(Reading::Unreadable(unreachable("ec2:DescribeAddresses"))),
         Some(Reading::Known(None)),
+        with_non_member(Some("eni-09999999999999999"), Some(NON_MEMBER)),
+        with_non_member(Some("eni-09999999999999999"), None),
+        with_non_member(None, None),
         Some(Reading::Known(Some(address))),
     ];
     let closed = [vec![], vec![tcp(27007, 27008, "0.0.0.0/0")], vec![tcp(27007, 27008, "pl-63a5400a")]];
@@ -743,7 +757,7 @@ fn a_mail_says_whether_the_token_server_was_activated_and_answers() {
         "Expected to work now: yes: the token server answers on its ports.",
         "- Ports answer: ok (27007 in 3 ms, 27008 in 3 ms)",
         "- Token server activated on i-0bbbbbbbbbbbbbbb2 by token-failover-restart: done",
-        "Not checked: whether MOSEKLM hands out licenses, network ACLs, routes.",
+        "Not checked: whether MOSEKLM serves licenses, network ACLs, routes.",
     ] {
         assert!(mail.lines().any(|said| said == line), "{line}\n{mail}");
     }
@@ -779,6 +793,29 @@ fn every_finding_has_a_code_a_sentence_a_resource_and_a_remedy() {
             assert!(!finding.remedy.trim().is_empty(), "{finding:?}");
         }
     }
+}
+
+#[test]
+fn a_finding_names_only_what_is_known_and_counts_in_good_english() {
+    let config = standard::config(&[]);
+    let advisor = Advisor::new(&config);
+    let said: Vec<String> = every_finding(&config).into_iter().map(|finding| finding.message).collect();
+    for message in [
+        "203.0.113.50 (eipalloc-0eeeeeeeeeeeeeee1) is on eni-09999999999999999 of i-09999999999999999, which is not a member. \
+         The function left it there.",
+        "203.0.113.50 (eipalloc-0eeeeeeeeeeeeeee1) is on eni-09999999999999999, which is not attached to a member. The function \
+         left it there.",
+        "203.0.113.50 (eipalloc-0eeeeeeeeeeeeeee1) is on something that EC2 does not name. The function left it there.",
+        "eni-0ddddddddddddddd1 is attached to something that is not an instance.",
+    ] {
+        assert!(said.iter().any(|said| said == message), "{message}\n{said:#?}");
+    }
+    for (moves, times) in [(0, "0 times"), (1, "1 time"), (2, "2 times")] {
+        let message = advisor.refused(&Refusal::TooManyMoves { moves: vec![now(); moves] }).message;
+        assert!(message.contains(&format!(" {times} in the last hour, and ")), "{message}");
+    }
+    let stranger = Refusal::HeldByStranger { holder: None, attachment_id: attachment().id };
+    assert!(!advisor.refused(&stranger).remedy.contains("TOKEN_SERVER_INSTANCE_IDS"));
 }
 
 #[test]

@@ -129,7 +129,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
 
     assert_eq!(mails(&stage), ["FAILED", "MOVED"]);
     let told = mail(&stage, 1);
-    let ends = "This ends the problem attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
+    let ends = "This ends the problem attached-to-nothing, which began at 2026-11-11 21:29:54 UTC.";
     assert!(told.contains(ends), "{told}");
     assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
 }
@@ -143,7 +143,7 @@ async fn an_interface_that_an_operator_attaches_after_an_hour_is_mailed_once_mor
     schedule(&stage, 60..70).await;
 
     assert_eq!(mails(&stage).len(), 2, "{:?}", mails(&stage));
-    let ends = "This ends the problem attached-to-nothing, since 2026-11-11 21:29:54 UTC.";
+    let ends = "This ends the problem attached-to-nothing, which began at 2026-11-11 21:29:54 UTC.";
     assert!(mail(&stage, 1).contains(ends), "{}", mail(&stage, 1));
     assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
 }
@@ -162,8 +162,8 @@ async fn a_holder_that_failed_without_a_standby_is_mailed_once_and_again_when_it
     assert_eq!(
         report.summary,
         format!(
-            "The problem no-viable-standby, since 2026-11-11 21:29:54 UTC, is over. {} is running and holds the interface. \
-             Nothing had to be done.",
+            "The problem no-viable-standby, which began at 2026-11-11 21:29:54 UTC, is over. {} is running and holds the interface. \
+             No action was needed.",
             names::HOLDER
         )
     );

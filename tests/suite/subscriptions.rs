@@ -75,15 +75,15 @@ async fn only_a_confirmed_subscription_counts_and_without_one_nothing_is_ready()
 #[tokio::test(start_paused = true)]
 async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mail_reports_it() {
     let ways: [(&[(&str, Standing)], &str); 4] = [
-        (&[], "has no subscription, so no one receives the reports."),
-        (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no one receives the reports."),
+        (&[], "has no subscription, so no report reaches anyone."),
+        (&[(names::SUBSCRIBER, Pending)], "has no confirmed subscription, so no report reaches anyone."),
         (
             &[(names::SUBSCRIBER, Unsubscribed)],
-            "has had no subscription since license-team@example.com (email) was unsubscribed, so no one receives the reports.",
+            "has no subscription left, so no report reaches anyone. Unsubscribed: license-team@example.com (email).",
         ),
         (
             &[(names::SUBSCRIBER, Unsubscribed), (COLLEAGUE, Pending)],
-            "has no confirmed subscription, so no one receives the reports.",
+            "has no confirmed subscription, so no report reaches anyone.",
         ),
     ];
     for (addresses, message) in ways {
@@ -101,7 +101,7 @@ async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mai
             "{unsubscribed:?}"
         );
         for part in [
-            "No mail can report this. The metric CriticalFindings, its alarm, the dashboard and token-failover audit do.",
+            "No mail can report this. The metric CriticalFindings, its alarm, the dashboard and token-failover audit show it.",
             &format!(
                 "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
                 names::TOPIC

@@ -157,7 +157,7 @@ fn audit_reports_findings_in_its_exit_status_and_changes_nothing() {
     let desk = prepared("audit", simulator::pair());
     let fine = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
-    assert!(stdout(&fine).starts_with("The next failover would work: 1 of 1 standbys can take the interface."));
+    assert!(stdout(&fine).starts_with("The next failover would work: 1 of 1 standby can take the interface."));
 
     desk.simulator.world(|world| world.set_checks(names::STANDBY, Check::Ok, Check::Impaired)).expect("it exists");
     let bad = desk.run(&["--set", TOPIC, "audit"]);
@@ -175,7 +175,7 @@ fn audit_reports_a_topic_without_subscriptions() {
     desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
     let audited = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
-    assert!(stdout(&audited).contains("so no one receives the reports. [no-subscription]"), "{}", stdout(&audited));
+    assert!(stdout(&audited).contains("so no report reaches anyone. [no-subscription]"), "{}", stdout(&audited));
 }
 
 #[test]

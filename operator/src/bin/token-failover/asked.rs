@@ -36,7 +36,7 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
     let is_denied = report.reason == Reason::PermissionDenied && report.outcome != Outcome::Resolved;
     let denied = report.findings.iter().find(|finding| is_denied && finding.code == FindingCode::PermissionDenied);
     let trouble =
-        denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a call that is needed"), &denied.remedy));
+        denied.map(|denied| not_allowed(denied.resource.as_deref().unwrap_or("a required call"), &denied.remedy));
     // If the credentials do not suffice, and the rest of the report says only that, the operator sees only that error.
     // With changes, made or intended, the operator sees the whole report.
     if let Some(trouble) = trouble {
