@@ -67,7 +67,11 @@ pub(crate) fn summary(found: Tally, viable: usize, standbys: usize) -> String {
         Tally { critical: 0, warnings: 0 } => format!("The next failover would work: {ready}."),
         Tally { critical: 0, warnings } => format!("The next failover would work: {ready}. Warnings: {warnings}."),
         Tally { critical, .. } => {
-            format!("The next failover would fail, at least in part. Critical findings: {critical}. {ready}.")
+            // Two numbers side by side would read as one.
+            format!(
+                "The next failover would fail, at least in part. Critical findings: {critical}. Standbys that can take the \
+                 interface: {viable} of {standbys}."
+            )
         }
     }
 }

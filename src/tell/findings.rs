@@ -41,6 +41,13 @@ pub struct Advisor<'a> {
     config: &'a Config,
 }
 
+/// An AWS CLI command. Without a Region, the reader's settings decide. No other code writes such a command, so that none
+/// lacks its Region.
+pub(crate) fn aws(service: &str, command: &str, region: Option<&str>) -> String {
+    let region = region.map_or_else(String::new, |region| format!(" --region {region}"));
+    format!("aws {service} {command}{region}")
+}
+
 impl<'a> Advisor<'a> {
     /// An advisor for this configuration.
     pub fn new(config: &'a Config) -> Self {
@@ -53,10 +60,12 @@ impl<'a> Advisor<'a> {
     }
 
     fn command_of(&self, service: &str, command: &str) -> String {
-        match &self.config.region {
-            Some(region) => format!("aws {service} {command} --region {region}"),
-            None => format!("aws {service} {command}"),
-        }
+        aws(service, command, self.config.region.as_deref())
+    }
+
+    /// An AWS CLI command about the topic, which may be in another Region than the function.
+    fn command_of_topic(&self, command: &str) -> String {
+        aws("sns", command, Some(self.config.topic.region()))
     }
 
     fn keep_on_termination(&self, interface: &NetworkInterfaceId, attachment: &AttachmentId) -> String {
@@ -146,7 +155,23 @@ impl<'a> Advisor<'a> {
         state: Option<&InstanceState>,
         attachment_id: &AttachmentId,
     ) -> Finding {
+        use InstanceState::{ShuttingDown, Terminated};
         let interface = &self.config.interface_id;
+        let remedy = if matches!(state, Some(ShuttingDown | Terminated) | None) {
+            format!(
+                "Wait. EC2 frees the interface some time after {holder} has been terminated, and the next run then moves it. \
+                 If EC2 does not free it within ten minutes, open a case with AWS Support."
+            )
+        } else {
+            format!(
+                "Terminating {holder} frees the interface, and the function then moves it. First set DeleteOnTermination \
+                 to false, and check with an audit that a standby can take the interface:\n{}\nThen, if you no longer \
+                 need {holder} and its disks, turn its termination protection off and terminate it:\n{}\n{}",
+                self.keep_on_termination(interface, attachment_id),
+                self.command(&format!("modify-instance-attribute --instance-id {holder} --no-disable-api-termination")),
+                self.command(&format!("terminate-instances --instance-ids {holder}"))
+            )
+        };
         let state = state.map_or_else(|| "unknown to EC2".to_owned(), ToString::to_string);
         Finding::new(
             FindingCode::PrimaryInterface,
@@ -155,14 +180,7 @@ impl<'a> Advisor<'a> {
                 "{interface} is the primary interface (device index 0) of {holder}, which is {state}. EC2 never \
                          detaches a primary interface."
             ),
-            format!(
-                "Terminating {holder} frees the interface, and the function then moves it. First set DeleteOnTermination \
-                 to false, and check with an audit that a standby can take the interface:\n{}\nThen, if you no longer \
-                 need {holder} and its disks, turn its termination protection off and terminate it:\n{}\n{}",
-                self.keep_on_termination(interface, attachment_id),
-                self.command(&format!("modify-instance-attribute --instance-id {holder} --no-disable-api-termination")),
-                self.command(&format!("terminate-instances --instance-ids {holder}"))
-            ),
+            remedy,
         )
     }
 
@@ -646,8 +664,9 @@ impl<'a> Advisor<'a> {
             "AWS sent a confirmation link to each address. Confirm with the token in that link:".to_owned()
         } else {
             format!(
-                "Subscribe an address:\naws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint \
-                 you@example.com\nAWS then sends a confirmation link to that address. Confirm with the token in that link:"
+                "Subscribe an address:\n{}\nAWS then sends a confirmation link to that address. Confirm with the token in that \
+                 link:",
+                self.subscribe("email", "you@example.com")
             )
         };
         Finding::new(
@@ -662,12 +681,20 @@ impl<'a> Advisor<'a> {
         )
     }
 
+    /// The command that subscribes an address.
+    fn subscribe(&self, protocol: &str, endpoint: &str) -> String {
+        let topic = &self.config.topic;
+        self.command_of_topic(&format!(
+            "subscribe --topic-arn {topic} --protocol {protocol} --notification-endpoint {endpoint}"
+        ))
+    }
+
     /// The command that confirms a subscription.
     fn confirm(&self) -> String {
-        format!(
-            "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
-            self.config.topic
-        )
+        let topic = &self.config.topic;
+        self.command_of_topic(&format!(
+            "confirm-subscription --topic-arn {topic} --token TOKEN --authenticate-on-unsubscribe true"
+        ))
     }
 
     /// A subscription that was never confirmed.
@@ -679,10 +706,9 @@ impl<'a> Advisor<'a> {
             format!("The subscription of {endpoint} ({protocol}) was never confirmed, so SNS sends nothing to it."),
             format!(
                 "AWS sent a confirmation link to {endpoint}. Confirm with the token in that link:\n{}\n{OPEN_THE_LINK} To \
-                 request another link:\naws sns subscribe --topic-arn {} --protocol {protocol} --notification-endpoint \
-                 {endpoint}",
+                 request another link:\n{}",
                 self.confirm(),
-                self.config.topic
+                self.subscribe(protocol, endpoint)
             ),
         )
     }

@@ -12,7 +12,7 @@ use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::notification::{Fifo, Notification};
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
-use crate::tell::findings::{Advisor, HOW_TO_END_IT};
+use crate::tell::findings::{Advisor, HOW_TO_END_IT, aws};
 
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
@@ -328,7 +328,7 @@ fn once<'a>(remedy: &'a str, commands: &mut BTreeSet<&'a str>) -> String {
 
 fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str>) {
     let server = &report.token_server;
-    let region = server.region.as_ref().map_or_else(String::new, |region| format!(" --region {region}"));
+    let region = server.region.as_deref();
     text.push_str("\nWhat to do next\n");
     let mut step = 0;
     let mut say = |text: &mut String, what: &str, command: Option<&str>| {
@@ -355,16 +355,18 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
     }
     // One line each, instead of a page of JSON.
     let describe = format!(
-        "aws ec2 describe-network-interfaces --network-interface-ids {} --query \
-         'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text{region}",
+        "describe-network-interfaces --network-interface-ids {} --query \
+         'NetworkInterfaces[].[Status,Attachment.InstanceId,Attachment.Status]' --output text",
         server.network_interface_id
     );
+    let describe = aws("ec2", &describe, region);
     say(text, "Check where the interface is:", Some(&describe));
     if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
         let describe = format!(
-            "aws ec2 describe-instances --instance-ids {from} --query \
-             'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text{region}"
+            "describe-instances --instance-ids {from} --query \
+             'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text"
         );
+        let describe = aws("ec2", &describe, region);
         say(text, "Find out what happened to the former holder, and make it a standby:", Some(&describe));
     }
     if let Some(lmstat) = lmstat.as_ref().filter(|_| is_down) {

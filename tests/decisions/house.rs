@@ -109,6 +109,19 @@ fn only_one_file_names_the_tags_of_pending_reports() {
     assert!(matches!(prefixes[..], [only] if only.starts_with("src/decide/pending/report.rs:")), "{prefixes:?}");
 }
 
+/// `aws` in `src/tell/findings.rs` adds the Region to every command of a mail. A command that is written elsewhere could
+/// lack it, and would then fail for a reader whose default Region is another one.
+#[test]
+fn only_one_function_writes_the_commands_of_the_aws_cli() {
+    let is_code = |line: &&String| !line.contains(": //") && !line.contains("starts_with(\"aws \")");
+    let commands = lines_with(&["\"aws ", "\\naws ", " aws ", "(aws ", "`aws "], |path| path.starts_with("src/"));
+    let commands: Vec<&String> = commands.iter().filter(is_code).collect();
+    assert!(
+        matches!(commands[..], [only] if only.contains("format!(\"aws {service} {command}{region}\")")),
+        "{commands:?}"
+    );
+}
+
 #[test]
 fn every_paged_answer_is_read_to_the_last_page() {
     let paginators = lines_with(&[".into_paginator()"], |path| path.starts_with("aws/"));

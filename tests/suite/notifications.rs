@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::Value;
 use simulator::names::{HOLDER, INTERFACE, NON_MEMBER, STANDBY, TOPIC};
+use token_failover::decide::audit::{Fact, Traffic, Unread};
 use token_failover::decide::checks::check;
 use token_failover::model::check::{CheckResult, Checks};
 use token_failover::model::code::Code;
@@ -13,7 +14,9 @@ use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::{AssociationId, AttachmentId, CommandId};
 use token_failover::model::notification::{Fifo, Notification};
 use token_failover::model::observation::{Address, AddressPlace, InstanceState, Observation, Reading};
+use token_failover::model::pause::Pause;
 use token_failover::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
+use token_failover::model::readiness::{Standing, Subscription};
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{
     ActivationRecord, ActivationResult, Expectation, Holder, Movement, Outcome, Probe, Report, SCHEMA_VERSION, Step,
@@ -180,6 +183,23 @@ fn the_mail_of_a_refusal_to_detach_a_primary_interface_says_how_to_free_it_witho
         state: Some(InstanceState::Stopped),
     };
     assert_mail("mail-refused-primary-interface", &refused(&config, &primary, &refusal, &[]));
+}
+
+#[test]
+fn a_primary_interface_whose_holder_is_being_terminated_already_needs_no_other_command() {
+    let config = standard::config(&[]);
+    let remedy = |state: Option<InstanceState>| {
+        let refusal = Refusal::PrimaryInterface { holder: parsed(HOLDER), attachment_id: attachment().id, state };
+        Advisor::new(&config).refused(&refusal).remedy
+    };
+    for gone in [Some(InstanceState::ShuttingDown), Some(InstanceState::Terminated), None] {
+        let remedy = remedy(gone);
+        assert!(remedy.starts_with("Wait. ") && !remedy.contains("aws "), "{remedy}");
+    }
+    for there in [InstanceState::Running, InstanceState::Stopping, InstanceState::Stopped] {
+        let remedy = remedy(Some(there));
+        assert!(remedy.contains("aws ec2 terminate-instances --instance-ids i-0aaaaaaaaaaaaaaa1 "), "{remedy}");
+    }
 }
 
 #[test]
@@ -616,10 +636,43 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::NoViableStandby,
         Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Impaired },
         Refusal::TargetNotAMember { target: parsed(NON_MEMBER) },
+        Refusal::HolderNotStarted { holder: parsed(HOLDER) },
+        Refusal::StillAttaching { to: parsed(STANDBY) },
         Refusal::TooManyMoves { moves: vec![now()] },
         Refusal::PermissionDenied(error()),
         Refusal::AmbiguousAnswer(error()),
         Refusal::CallRejected(error()),
+    ]
+}
+
+/// A subscription in this state.
+fn subscription(standing: Standing) -> Subscription {
+    Subscription { protocol: "email".to_owned(), endpoint: "ops@example.com".to_owned(), standing }
+}
+
+/// Every fact of an audit that has no other place in the tests of findings.
+fn every_fact() -> Vec<Fact> {
+    let world = reachable_pair();
+    let standby = || world.instance(&parsed(STANDBY)).expect("the standby").clone();
+    let members = || vec![parsed(HOLDER), parsed(STANDBY)];
+    let range = || parsed("10.0.0.0/16");
+    vec![
+        Fact::HolderFailed(attachment()),
+        Fact::Paused(Pause { until: now(), since: None, reason: None, resumed: None }),
+        Fact::NoViableStandby,
+        Fact::StandbyWithoutRoom(standby(), 2),
+        Fact::UnknownInstanceType(standby()),
+        Fact::SameSubnet(members()),
+        Fact::AutoRecovery(members()),
+        Fact::Unprotected(members()),
+        Fact::SourceDestCheckOff(parsed(INTERFACE)),
+        Fact::NoInternetGateway("subnet-0aaaaaaaaaaaaaaa1".to_owned()),
+        Fact::AclBlocks("subnet-0aaaaaaaaaaaaaaa1".to_owned(), Traffic::Answers(range())),
+        Fact::AclBlocksSomeAnswers("subnet-0aaaaaaaaaaaaaaa1".to_owned(), range()),
+        Fact::ClientGroupMissing(parsed("sg-0fffffffffffffff1")),
+        Fact::TopicMissing,
+        Fact::SubscriptionUnconfirmed(subscription(Standing::Pending)),
+        Fact::NotRead(Unread::Acl, denied("ec2:DescribeNetworkAcls")),
     ]
 }
 
@@ -640,6 +693,7 @@ fn every_finding(config: &Config) -> Vec<Finding> {
         Obstacle::Impaired,
         Obstacle::StatusChecksUnreadable,
         Obstacle::MayNotStart,
+        Obstacle::NotStarted,
         Obstacle::BeingTaken,
     ];
     let address =
@@ -682,6 +736,9 @@ fn every_finding(config: &Config) -> Vec<Finding> {
 
     let mut findings: Vec<Finding> = every_refusal().iter().flat_map(|refusal| advisor.refusal(refusal, &[])).collect();
     findings.extend(obstacles.iter().map(|obstacle| advisor.standby(&parsed(STANDBY), obstacle)));
+    findings.extend(every_fact().iter().map(|fact| advisor.fact(fact)));
+    let standings = [Standing::Confirmed, Standing::Pending, Standing::Deleted].map(subscription);
+    findings.extend(standings.iter().map(|one| advisor.nobody_subscribed(std::slice::from_ref(one))));
     findings.extend(worlds.iter().flat_map(|world| report(config, world).findings));
     findings.extend([
         advisor.attached_to_nothing(&[]),
@@ -819,6 +876,29 @@ fn a_finding_names_only_what_is_known_and_counts_in_good_english() {
 }
 
 #[test]
+fn every_command_of_every_remedy_and_mail_has_the_region_of_its_resource() {
+    // The topic may be in another Region than the function.
+    let topic = "arn:aws:sns:eu-central-1:123456789012:token-failover";
+    let config = standard::config(&[("NOTIFICATION_TOPIC_ARN", topic), ("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
+    let findings = every_finding(&config);
+    let mail = text(&Report { findings: findings.clone(), ..moved(&config, &on_standby()) });
+    let remedies = findings.iter().flat_map(|finding| finding.remedy.lines());
+    let commands: BTreeSet<&str> =
+        remedies.chain(mail.lines()).map(str::trim_start).filter(|line| line.starts_with("aws ")).collect();
+    for (service, region) in [("ec2", "eu-west-1"), ("ssm", "eu-west-1"), ("sns", "eu-central-1")] {
+        let begins = format!("aws {service} ");
+        let of_service: Vec<&&str> = commands.iter().filter(|command| command.starts_with(&begins)).collect();
+        assert!(of_service.len() > 1, "{service}: {of_service:?}");
+        for command in of_service {
+            assert!(command.ends_with(&format!(" --region {region}")), "{command}");
+        }
+    }
+    let is_known =
+        |command: &&&str| ["aws ec2 ", "aws ssm ", "aws sns "].iter().any(|begins| command.starts_with(begins));
+    assert_eq!(commands.iter().find(|command| !is_known(command)), None, "its Region is not tested");
+}
+
+#[test]
 fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is() {
     let config = standard::config(&[("TOKEN_SERVER_HOSTID", "0273ae2adc82")]);
     let findings = every_finding(&config);
@@ -826,11 +906,9 @@ fn a_command_of_a_remedy_stands_on_a_line_of_its_own_and_can_be_pasted_as_it_is(
     let (commands, sentences): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(|line| line.starts_with("aws "));
     assert!(commands.len() > 10, "{commands:?}");
     for command in commands {
-        let is_known = command.starts_with("aws ec2 ") || command.starts_with("aws ssm ");
-        assert!(is_known && command.ends_with(" --region eu-west-1"), "{command}");
         assert!(!command.contains(['…', ';', '\n']) && command.matches('\'').count() % 2 == 0, "{command}");
     }
-    for sentence in sentences {
+    for sentence in sentences.into_iter().filter(|line| !line.starts_with("token-failover ")) {
         assert!(!sentence.contains("aws ") && sentence.ends_with(['.', ':']), "{sentence}");
     }
 }

@@ -103,7 +103,8 @@ async fn a_topic_without_subscriptions_is_a_finding_whose_remedy_says_why_no_mai
         for part in [
             "No mail can report this. The metric CriticalFindings, its alarm, the dashboard and token-failover audit show it.",
             &format!(
-                "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true",
+                "aws sns confirm-subscription --topic-arn {} --token TOKEN --authenticate-on-unsubscribe true \
+                 --region eu-west-1",
                 names::TOPIC
             ),
         ] {
