@@ -241,7 +241,7 @@ fn print_report(who: Who, report: &Report) {
     let (works, style) = match report.expected_to_work {
         Expectation::Yes => ("yes", GOOD),
         Expectation::No => ("no", BAD),
-        Expectation::Unknown => ("not known", DOUBTFUL),
+        Expectation::Unknown => ("unknown", DOUBTFUL),
     };
     println!("works     {style}{works}{style:#}");
     let checks = report.checks;

@@ -135,7 +135,9 @@ impl<P: Ports> Failover<P> {
             }
             Action::Start(start) => {
                 run.steps = planned_steps_of_start(&start);
-                let summary = format!("{} would be started in place. Nothing was changed.", start.instance_id);
+                let id = &start.instance_id;
+                let summary =
+                    format!("The function would start {id}, which is stopped, in place. Nothing was changed.");
                 (start.cause.code(), summary, None)
             }
             Action::Keep { reason: reason @ KeepReason::Paused } => {
@@ -157,7 +159,8 @@ impl<P: Ports> Failover<P> {
         standbys: &[Standby],
     ) -> (Reason, String, Option<Movement>) {
         run.findings.extend(run.advisor().refusal(refusal, standbys));
-        (refusal.code(), format!("The move would be refused ({}). Nothing was changed.", refusal.code()), None)
+        let code = refusal.code();
+        (code, format!("The function would refuse to move the interface ({code}). Nothing was changed."), None)
     }
 
     /// Does everything that needs EC2: look, plan, move, repair.

@@ -530,7 +530,9 @@ mod a_stopped_holder_without_a_viable_standby {
 
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Planned, "holder-stopped"));
         assert_eq!(report.movement, None);
-        assert!(report.summary.contains("would be started in place"), "{}", report.summary);
+        let summary =
+            format!("The function would start {}, which is stopped, in place. Nothing was changed.", names::HOLDER);
+        assert_eq!(report.summary, summary);
         let steps: Vec<Step> = report.steps.iter().map(|step| step.step).collect();
         let planned = [Step::NoteDebt, Step::StartInstance, Step::AwaitRunning, Step::Publish, Step::SettleDebt];
         assert_eq!(steps, planned);

@@ -32,7 +32,7 @@ pub(crate) fn report(report: &Report) {
     let (works, style) = match report.expected_to_work {
         Expectation::Yes => ("yes", GOOD),
         Expectation::No => ("NO", BAD),
-        Expectation::Unknown => ("not known", DOUBTFUL),
+        Expectation::Unknown => ("unknown", DOUBTFUL),
     };
     let holder = server.holder.as_ref().map_or_else(
         || "nothing".to_owned(),
