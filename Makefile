@@ -125,14 +125,16 @@ sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Check 
 	fi
 
 .PHONY: package
-package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed ## Build and test the arm64 bootstrap; print its size and the release figures
+package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed $(TOOLS)/bloat/bin/cargo-bloat ## Build and test the arm64 bootstrap; print its size, what it consists of, and the release figures
 	@# Cross compiling needs Rust's standard library for arm64. Without rustup, it must be installed already.
 	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
 	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build
 	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_arm64.py' --verbose
 	$(PYTHON) -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED).write(sys.argv[2], "bootstrap")' \
 	  $(TOOLS)/bootstrap.zip $(BOOTSTRAP)
-	cargo build --release --locked --bin token-failover-function
+	@# With its symbols, so that its functions can be counted by crate. Lambda gets it without them.
+	@PATH="$(CURDIR)/$(TOOLS)/bloat/bin:$$PATH" CARGO_PROFILE_RELEASE_STRIP=none \
+	  cargo bloat --release --locked --package token-failover-function --bin token-failover-function --crates -n 20
 	@printf 'deployment zip: %s bytes\n' "$$(wc -c < $(TOOLS)/bootstrap.zip)"
 	@$(TOOLS)/moto/bin/python tests/e2e/cold_start.py target/release/token-failover-function
 
@@ -153,6 +155,9 @@ $(TOOLS)/%/.installed: tests/requirements-%.txt
 
 $(TOOLS)/fuzz/bin/cargo-fuzz:
 	cargo install --quiet --locked --root $(TOOLS)/fuzz --version 0.13.2 cargo-fuzz
+
+$(TOOLS)/bloat/bin/cargo-bloat:
+	cargo install --quiet --locked --root $(TOOLS)/bloat --version 0.12.1 cargo-bloat
 
 # Packages of the distribution, unpacked instead of installed, so that root is not needed. apt verifies what it fetches, and
 # keeps its lists here. The distribution keeps only one version of each, so there is no version to pin.

@@ -3,6 +3,7 @@
 mod answers;
 mod changes;
 mod ec2;
+mod http;
 mod sns;
 mod ssm;
 
@@ -14,8 +15,6 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::config::timeout::TimeoutConfig;
 use aws_sdk_ec2::config::{SharedCredentialsProvider, SharedHttpClient};
-use aws_smithy_http_client::tls;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use token_failover::model::config::Config;
 
@@ -26,11 +25,13 @@ pub use ssm::SdkSsm;
 
 const VERSION: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The SDK's configuration on an operator's machine: credentials, Region and endpoints from all of the SDK's usual places. In
 /// this Region, if one is given.
 pub async fn operators_config(region: Option<String>) -> SdkConfig {
     let loader =
-        aws_config::defaults(VERSION()).http_client(http_client()).retry_config(retries()).timeout_config(timeouts());
+        aws_config::defaults(VERSION()).http_client(http::client(CONNECT_TIMEOUT)).retry_config(retries()).timeout_config(timeouts());
     let loader = match region {
         Some(region) => loader.region(Region::new(region)),
         None => loader,
@@ -51,7 +52,7 @@ pub fn functions_config(variable: impl Fn(&str) -> Option<String> + Clone + Send
         .region(variable("AWS_REGION").map(Region::new))
         .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
         .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
-        .http_client(http_client())
+        .http_client(http::client(CONNECT_TIMEOUT))
         .retry_config(retries())
         .timeout_config(timeouts());
     let config = match variable("AWS_ENDPOINT_URL") {
@@ -76,11 +77,6 @@ impl<F> fmt::Debug for Environment<F> {
     }
 }
 
-fn http_client() -> SharedHttpClient {
-    let tls = tls::Provider::Rustls(CryptoMode::Ring);
-    aws_smithy_http_client::Builder::new().tls_provider(tls).build_https()
-}
-
 /// The clients of the three services, from the SDK's configuration. SNS publishes in the topic's own Region.
 pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns, SdkSsm) {
     let region = Region::new(config.topic.region().to_owned());
@@ -102,7 +98,7 @@ pub fn retries() -> RetryConfig {
 /// attempts. Without these timeouts the SDK would wait forever.
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(20))
         .build()

@@ -7,9 +7,11 @@ detaches and stops at once, without transitional states. A comment marks each te
 import json
 import socket
 import unittest
+import urllib.parse
 
 from clouds import PRIVATE_ADDRESS, Moto, Simulator
 from harness import ROOT, Function, FunctionError, http
+from tls import Tls
 
 EVENTS = ROOT / "events"
 
@@ -277,6 +279,38 @@ class Serving(unittest.TestCase):
         """The calls without dry runs."""
         journal = http("GET", f"{self.cloud.endpoint}/_simulator/journal")
         return [call["action"] for call in journal if not call["dryRun"]]
+
+
+class OverTls(unittest.TestCase):
+    """AWS's endpoints speak TLS. The other tests speak plain HTTP."""
+
+    def setUp(self):
+        self.cloud = self.enterContext(Simulator())
+        self.cloud.reset()
+        self.tls = self.enterContext(Tls(urllib.parse.urlsplit(self.cloud.endpoint).port))
+
+    def test_the_function_trusts_the_certificates_of_its_machine_and_speaks_http_1_1(self):
+        variables = self.cloud.variables() | {"SSL_CERT_FILE": str(self.tls.certificate)}
+        with Function(self.tls.endpoint, **variables) as function:
+            report = function.invoke({"action": "plan"})
+        self.assertEqual(("planned", "holder-healthy"), (report["outcome"], report["reason"]))
+        self.assertEqual({("TLSv1.3", None)}, set(self.tls.connections))
+
+    def test_the_function_sends_nothing_to_a_server_that_it_does_not_trust(self):
+        self.cloud.forget_calls()
+        with Function(self.tls.endpoint, **self.cloud.variables()) as function, self.assertRaises(FunctionError) as failed:
+            function.invoke({"action": "plan"})
+        self.assertEqual("Unreachable", failed.exception.type)
+        self.assertIn("UnknownIssuer", failed.exception.message)
+        self.assertEqual({None}, set(self.tls.connections))
+        self.assertEqual([], self.cloud.calls())
+
+    def test_without_any_certificates_the_report_says_so(self):
+        variables = self.cloud.variables() | {"SSL_CERT_FILE": "/dev/null"}
+        with Function(self.tls.endpoint, **variables) as function, self.assertRaises(FunctionError) as failed:
+            function.invoke({"action": "plan"})
+        self.assertIn("TLS is not available", failed.exception.message)
+        self.assertEqual([], self.tls.connections)
 
 
 class AgainstMoto(Failover, unittest.TestCase):
