@@ -30,8 +30,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The SDK's configuration on an operator's machine: credentials, Region and endpoints from all of the SDK's usual places. In
 /// this Region, if one is given.
 pub async fn operators_config(region: Option<String>) -> SdkConfig {
-    let loader =
-        aws_config::defaults(VERSION()).http_client(http::client(CONNECT_TIMEOUT)).retry_config(retries()).timeout_config(timeouts());
+    let loader = aws_config::defaults(VERSION())
+        .http_client(http::client(CONNECT_TIMEOUT))
+        .retry_config(retries())
+        .timeout_config(timeouts());
     let loader = match region {
         Some(region) => loader.region(Region::new(region)),
         None => loader,

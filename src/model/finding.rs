@@ -78,7 +78,7 @@ finding_codes! {
     SeveralHostids => [Info],
     /// The host is a template's placeholder.
     HostPlaceholder => [Critical],
-    /// The host is `this_host`, which no client can resolve to the token server.
+    /// The host is `this_host`, by which clients may not find the token server.
     HostIsThisHost => [Warning],
     /// The host is an address or a name of each client's own machine.
     HostIsLoopback => [Warning],
@@ -98,6 +98,32 @@ finding_codes! {
     VendorRepeated => [Warning],
     /// Some lines of the file were not fully understood.
     LinesNotUnderstood => [Info],
+    /// A line is invalid, so the license manager may not start.
+    LineInvalid => [Critical],
+    /// The MAC address has a notation that FlexNet does not document.
+    HostidNotation => [Info],
+    /// The MAC address is one that no interface of EC2 has.
+    HostidImplausible => [Critical, Warning, Info],
+    /// The host is a name of one instance, and names the wrong machine after a move.
+    HostIsOneInstance => [Critical, Warning],
+    /// The host is an address that no client can reach.
+    HostUnreachable => [Critical],
+    /// The host is an address that is not the interface's.
+    HostNotOfInterface => [Warning],
+    /// A path with a space has no quotation marks.
+    PathNotQuoted => [Warning],
+    /// The file is for the Reprise License Manager (RLM), not for FlexNet.
+    RlmLicense => [Info],
+    /// The file has no FEATURE or INCREMENT line, so nothing is served.
+    NoFeatureLine => [Critical],
+    /// Features belong to a vendor daemon that no VENDOR line names, so they are not served.
+    FeatureWithoutVendor => [Critical, Warning],
+    /// The license, or a part of it, is not valid yet.
+    LicenseNotStarted => [Critical, Warning],
+    /// The license, or a part of it, has expired.
+    LicenseExpired => [Critical, Warning],
+    /// The license, or a part of it, expires within 30 days.
+    LicenseExpiresSoon => [Warning, Critical],
 
     // Holder and standbys
     /// The instance that has the interface is not running, or its status checks fail.

@@ -195,6 +195,11 @@ impl MacAddress {
     pub fn hostid(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+
+    /// Its six bytes.
+    pub fn bytes(self) -> [u8; 6] {
+        self.0
+    }
 }
 
 impl FromStr for MacAddress {

@@ -38,11 +38,19 @@ class WhichInterface(TestCase):
              "token-server: the hostid is not a MAC address of 12 hexadecimal digits\n"),
             ("SERVER lic1 0a1b2c3d 27007\n" + header, 2,
              "token-server: the hostid is not a MAC address of 12 hexadecimal digits\n"),
-            ("SERVER lic1\n" + header, 2, "token-server: the hostid is not a MAC address of 12 hexadecimal digits\n"),
+            ("SERVER lic1\n" + header, 2, "token-server: the SERVER line has no hostid\n"),
+            ("SERVER lic1 0273ae2adc81 270070\n" + header, 2, "token-server: the port of the SERVER line is not valid\n"),
+            ("SERVER lic1 0273ae2adc81\0\n" + header, 2, "token-server: the license file is not text\n"),
+            # A mail, a file that was merged from two, and a license for either of two interfaces.
+            ("Server hours: qzx\nSTART_LICENSE\nSERVER lic1 0273ae2adc81\n" + header + "END_LICENSE\n", 0, here),
+            ("SERVER lic1 ETHERNET=0273ae2adc81\n" + header + "SERVER LIC1 02:73:ae:2a:dc:81\n" + header, 0, here),
+            ("SERVER lic1 \"0273ae2adc82 0273ae2adc81\" 27007\n" + header, 0, here),
+            ("SERVER lic1 \"0273ae2adc82 0273ae2adc83\"\n" + header, 1,
+             "the license interface 02:73:ae:2a:dc:82 or 02:73:ae:2a:dc:83 is not here\n"),
             ("SERVER a 0273ae2adc81\nSERVER b 0273ae2adc82\nSERVER c 0273ae2adc83\n" + header, 2,
-             "token-server: the license file has 3 SERVER lines; one is needed\n"),
-            (header, 2, "token-server: the license file has 0 SERVER lines; one is needed\n"),
-            ("", 2, "token-server: the license file has 0 SERVER lines; one is needed\n"),
+             "token-server: the license file names 3 servers; one is needed\n"),
+            (header, 2, "token-server: the license file names 0 servers; one is needed\n"),
+            ("", 2, "token-server: the license file names 0 servers; one is needed\n"),
         ]:
             for shell in SHELLS:
                 with self.subTest(text=text, shell=shell):
@@ -88,7 +96,7 @@ class WhichInterface(TestCase):
     def test_an_unknown_argument_is_an_error(self):
         for arguments in ([], ["start"]):
             called = self.machine_call(arguments)
-            self.assertEqual((2, "", "token-server: usage: token-server run|status|clean\n"), called)
+            self.assertEqual((2, "", "token-server: usage: token-server run|status|license|clean\n"), called)
 
     def machine_call(self, arguments):
         with Machine() as machine:

@@ -200,7 +200,7 @@ fn the_tables_of_findings_have_every_code_once_with_the_severities_that_it_can_h
 
 #[test]
 fn the_runbook_has_every_reason_for_an_unreadable_license_file_and_no_others() {
-    let problems = blocks(&read("operator/src/license/file.rs"), "pub enum Problem");
+    let problems = blocks(&read("operator/src/license/problem.rs"), "pub enum Problem");
     let text = |line: &str| Some(line.trim().strip_prefix("#[error(\"")?.split('"').next()?.to_owned());
     // The runbook has dots in place of an inserted value.
     let dotted = |text: String| text.split(['{', '}']).step_by(2).collect::<Vec<_>>().join("…");

@@ -1,25 +1,56 @@
-//! The findings of a license file: what will fail when the license interface moves.
+//! The findings of a license file: what will fail, before the night in which the license interface moves.
 
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use chrono::NaiveDate;
 use token_failover::model::config::PortRange;
-use token_failover::model::finding::{Finding, FindingCode, Severity};
+use token_failover::model::finding::{Finding, FindingCode};
 use token_failover::model::ids::MacAddress;
+use token_failover::model::observation::NetworkInterface;
 
-use crate::license::file::{Host, Hostid, License, Server, Vendor};
+use crate::license::file::{License, MOSEK, Manager, Vendor};
+use crate::license::problem::LicenseError;
+use crate::license::{machine, validity};
 
 /// The ports of `lmgrd` without a port in the file: it listens on the first free one, and clients try them all.
 /// Source: License Administration Guide, *SERVER Lines*.
-const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 27009 };
-/// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
-const VIRTUAL_MACHINES: u32 = 2;
+pub(crate) const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 27009 };
+/// The port of `rlm` without a port in the file. Source: RLM License Administration, *The License File*.
+const RLM_PORT: u16 = 5053;
+/// The port of `lmgrd` in MOSEK's licenses. Source: MOSEK licensing guide, section 7.
+const MOSEK_PORT: u16 = 27007;
 /// The maximum number of names or numbers in a list for people.
 const MAX_NAMED: usize = 10;
+
+/// The license interface, as far as a license file can fit it or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interface {
+    /// Its MAC address.
+    pub mac_address: MacAddress,
+    /// Its primary private address.
+    pub private_address: Option<Ipv4Addr>,
+    /// Its public address: the Elastic IP, if it has one.
+    pub public_address: Option<Ipv4Addr>,
+}
+
+impl From<&NetworkInterface> for Interface {
+    fn from(seen: &NetworkInterface) -> Self {
+        Self {
+            mac_address: seen.mac_address,
+            private_address: seen.private_ip_address,
+            public_address: seen.association.as_ref().map(|association| association.public_ip),
+        }
+    }
+}
 
 impl License {
     /// The MAC address to which the license is bound, if the only SERVER line has exactly one.
     pub fn mac_address(&self) -> Option<MacAddress> {
-        let [server] = self.servers.as_slice() else { return None };
-        let [Hostid::Mac(mac)] = server.hostids.as_slice() else { return None };
-        Some(*mac)
+        match self.mac_addresses().as_slice() {
+            [mac] => Some(*mac),
+            _ => None,
+        }
     }
 
     /// The MAC address in FlexNet's form, 12 lower-case digits, as for `TOKEN_SERVER_HOSTID`.
@@ -30,7 +61,8 @@ impl License {
     /// The ports of `lmgrd` and of the vendor daemons that the file determines, in ascending order and each only once.
     pub fn ports(&self) -> Vec<PortRange> {
         let one = |port| PortRange { first: port, last: port };
-        let lmgrd = self.servers.iter().map(|server| server.port.map_or(DEFAULT_PORTS, one));
+        let default = if self.manager == Manager::Rlm { one(RLM_PORT) } else { DEFAULT_PORTS };
+        let lmgrd = self.servers.iter().map(|server| server.port.map_or(default, one));
         let vendors = self.vendors.iter().filter_map(|vendor| vendor.port.map(one));
         let mut ranges: Vec<PortRange> = lmgrd.chain(vendors).collect();
         ranges.sort();
@@ -52,31 +84,68 @@ impl License {
         Some(ports.join(",")).filter(|ports| !ports.is_empty())
     }
 
-    /// The findings, the worst first. With the MAC address of the license interface, they include a MAC address that
-    /// the license does not name.
-    pub fn assess(&self, mac: Option<MacAddress>) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    /// The findings on this day, the worst first. With the license interface, they include what does not fit it.
+    pub fn assess(&self, today: NaiveDate, interface: Option<&Interface>) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = self.faults.iter().map(invalid_line).collect();
         // A node-locked license has neither a token server nor ports.
         if self.servers.is_empty() {
-            findings.push(Finding::new(
-                FindingCode::NoServerLine,
-                "license file",
-                "The file has no SERVER line. Either it is a license for one machine, which needs no token server, or its \
-                 first lines are missing."
-                    .to_owned(),
-                "Use the file of the floating license. If this is that file, ask support@mosek.com to send it again."
-                    .to_owned(),
-            ));
+            findings.push(self.no_server_line());
         } else {
             findings.extend(self.number_of_servers());
-            findings.extend(self.servers.iter().flat_map(hostids));
-            findings.extend(self.other_hostid(mac));
-            findings.extend(self.servers.iter().flat_map(place));
-            findings.extend(self.vendors());
+            findings.extend(self.servers.iter().flat_map(|server| machine::hostids(server, interface, self.contact())));
+            findings.extend(machine::mismatch(&self.servers, interface, self.contact()));
+            findings.extend(self.servers.iter().flat_map(|server| machine::hosts(server, interface, self.manager)));
+            findings.extend(self.servers.iter().flat_map(|server| machine::options(server, self.contact())));
+            findings.extend(self.ports_and_vendors());
         }
+        findings.extend(validity::findings(self, today));
+        findings.extend(self.other_manager());
         findings.extend(self.lines_not_understood());
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
+    }
+
+    /// Who issues a new license. MOSEK's address is documented. The address of any other vendor is not in the file.
+    pub fn contact(&self) -> &'static str {
+        let is_mosek = self.vendors.iter().any(|vendor| vendor.is_called(MOSEK));
+        if is_mosek || self.is_for_mosek { "support@mosek.com" } else { "the vendor" }
+    }
+
+    /// The name of the daemon that reads the file, for people.
+    fn daemon(&self) -> &'static str {
+        match self.manager {
+            Manager::FlexNet => "lmgrd",
+            Manager::Rlm => "rlm",
+        }
+    }
+
+    /// The keyword of the lines that name the vendors' daemons.
+    fn vendor_keyword(&self) -> &'static str {
+        match self.manager {
+            Manager::FlexNet => "VENDOR",
+            Manager::Rlm => "ISV",
+        }
+    }
+
+    fn no_server_line(&self) -> Finding {
+        let is_uncounted = !self.features.is_empty() && self.features.iter().all(|feature| feature.uncounted);
+        let (message, remedy) = if is_uncounted {
+            (
+                "The file has no SERVER line, and its features are uncounted: a license for one machine or a trial. The \
+                 program reads the file itself, and no token server serves it, so there is nothing to fail over.",
+                format!("For a token server, use the file of the floating license, or ask {} for one.", self.contact()),
+            )
+        } else {
+            (
+                "The file has no SERVER line. Either it is a license for one machine, which needs no token server, or its \
+                 first lines are missing.",
+                format!(
+                    "Use the file of the floating license. If this is that file, ask {} to send it again.",
+                    self.contact()
+                ),
+            )
+        };
+        Finding::new(FindingCode::NoServerLine, "license file", message.to_owned(), remedy)
     }
 
     fn number_of_servers(&self) -> Option<Finding> {
@@ -88,65 +157,106 @@ impl License {
                 "The file has three SERVER lines: three redundant token servers, each with its own hostid. They do not need \
                  an interface that moves."
                     .to_owned(),
-                "Run the three servers without token-failover, or ask support@mosek.com for a license for one server."
-                    .to_owned(),
+                format!(
+                    "Run the three servers without token-failover, or ask {} for a license for one server.",
+                    self.contact()
+                ),
             )),
             number => Some(Finding::new(
                 FindingCode::WrongNumberOfServers,
                 "license file",
-                format!("The file has {number} SERVER lines, but a license has one or three."),
-                "Keep only the line of the server that the license was issued for.".to_owned(),
+                format!("The file names {number} different servers, but a license has one or three."),
+                "Keep only the lines of the server that the license was issued for, or give each server its own file."
+                    .to_owned(),
             )),
         }
     }
 
-    fn other_hostid(&self, mac: Option<MacAddress>) -> Option<Finding> {
-        let mac = mac?;
-        let hostids = || self.servers.iter().flat_map(|server| &server.hostids);
-        let named: Vec<String> = hostids()
-            .filter_map(|hostid| if let Hostid::Mac(mac) = hostid { Some(mac.hostid()) } else { None })
-            .collect();
-        let is_any = hostids().any(|hostid| *hostid == Hostid::Any);
-        if named.is_empty() || is_any || named.contains(&mac.hostid()) {
-            return None;
-        }
-        Some(Finding::new(
-            FindingCode::HostidMismatch,
-            mac,
-            format!(
-                "The license names the hostid {}, but the interface has {}. The token server will refuse to serve the license.",
-                named.join(", "),
-                mac.hostid()
-            ),
-            "Use the interface whose MAC address the license names, or ask support@mosek.com for a license for this \
-             interface. Do not edit the hostid: that would make the license invalid."
-                .to_owned(),
-        ))
+    fn other_manager(&self) -> Option<Finding> {
+        (self.manager == Manager::Rlm).then(|| {
+            Finding::new(
+                FindingCode::RlmLicense,
+                "license file",
+                "The file is for the Reprise License Manager (RLM): rlm serves it, not lmgrd. token-failover moves the \
+                 interface and checks the hostid and the ports for both."
+                    .to_owned(),
+                "Start rlm after the interface has arrived, for example with LMGRD and LMGRD_OPTIONS in the settings of the \
+                 boot files."
+                    .to_owned(),
+            )
+        })
     }
 
-    fn vendors(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        if self.vendors.is_empty() {
-            findings.push(Finding::new(
-                FindingCode::NoVendorLine,
-                "license file",
-                "The file has no VENDOR line, so lmgrd starts no vendor daemon and serves no license.".to_owned(),
-                "Add the line VENDOR MOSEKLM port=27008 after the SERVER line.".to_owned(),
-            ));
+    fn ports_and_vendors(&self) -> Vec<Finding> {
+        let mut free = FreePorts::of(self);
+        let mut findings: Vec<Finding> = Vec::new();
+        for server in self.servers.iter().filter(|server| server.port.is_none()) {
+            findings.push(self.server_port_missing(server.line, free.next()));
         }
-        findings.extend(
-            self.vendors.iter().filter(|vendor| vendor.port.is_none()).map(|vendor| self.port_not_fixed(vendor)),
-        );
+        findings.extend(self.vendors(&mut free));
+        findings
+    }
+
+    fn server_port_missing(&self, number: usize, free: u16) -> Finding {
+        let search = match self.manager {
+            Manager::FlexNet => {
+                format!("lmgrd takes the first free port of {DEFAULT_PORTS}, and clients have to search all of them")
+            }
+            Manager::Rlm => format!("rlm takes port {RLM_PORT}"),
+        };
+        Finding::new(
+            FindingCode::ServerPortMissing,
+            line(number),
+            format!("The SERVER line has no port: {search}."),
+            format!(
+                "Write {free} after the hostid, restart the token server, and open the port in the security group. The \
+                 license stays valid."
+            ),
+        )
+    }
+
+    fn vendors(&self, free: &mut FreePorts) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        // A VENDOR line may be among the invalid lines.
+        if self.vendors.is_empty() && self.faults.is_empty() {
+            findings.push(self.no_vendor_line(free));
+        }
         for (index, vendor) in self.vendors.iter().enumerate() {
             let before = self.vendors.get(..index).unwrap_or_default();
             findings.extend(repeated(vendor, before));
-            findings.extend(self.port_used_twice(vendor, before));
+            findings.extend(self.port_not_fixed(vendor, free));
+            findings.extend(self.port_used_twice(vendor, before, free));
+            findings.extend(path_not_quoted(vendor));
         }
-        let mut names: Vec<String> = self.vendors.iter().map(|vendor| vendor.name.clone()).collect();
+        findings.extend(self.several_vendors());
+        findings
+    }
+
+    fn no_vendor_line(&self, free: &mut FreePorts) -> Finding {
+        let keyword = self.vendor_keyword();
+        let name = if self.is_for_mosek { MOSEK } else { "NAME" };
+        let which = if self.is_for_mosek { "" } else { ", with the name of the vendor daemon" };
+        Finding::new(
+            FindingCode::NoVendorLine,
+            "license file",
+            format!(
+                "The file has no {keyword} line, so {} starts no vendor daemon and serves no license.",
+                self.daemon()
+            ),
+            format!("Add the line {keyword} {name} port={} after the SERVER line{which}.", free.next()),
+        )
+    }
+
+    fn several_vendors(&self) -> Option<Finding> {
+        let mut names: Vec<String> = Vec::new();
+        for vendor in &self.vendors {
+            if !names.iter().any(|name| vendor.is_called(name)) {
+                names.push(vendor.name.clone());
+            }
+        }
         names.sort_unstable();
-        names.dedup();
-        if names.len() > 1 {
-            findings.push(Finding::new(
+        (names.len() > 1).then(|| {
+            Finding::new(
                 FindingCode::SeveralVendors,
                 "license file",
                 format!(
@@ -156,42 +266,38 @@ impl License {
                 ),
                 "Check that the licenses of all these vendors name the same hostid, and that all their ports are open."
                     .to_owned(),
-            ));
-        }
-        findings
+            )
+        })
     }
 
-    fn port_used_twice(&self, vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
+    fn port_used_twice(&self, vendor: &Vendor, before: &[Vendor], free: &mut FreePorts) -> Option<Finding> {
         let port = vendor.port?;
         let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
-        let is_anothers = before.iter().any(|other| other.port == Some(port) && other.name != vendor.name);
+        let is_anothers = before.iter().any(|other| other.port == Some(port) && !other.is_called(&vendor.name));
         (is_lmgrds || is_anothers).then(|| {
             Finding::new(
                 FindingCode::PortUsedTwice,
                 line(vendor.line),
                 format!("{} has port {port}, which another daemon uses, so {} cannot start.", vendor.name, vendor.name),
-                format!(
-                    "Give the vendor daemon another port, such as {}, and restart the token server.",
-                    self.free_port()
-                ),
+                format!("Give the vendor daemon another port, such as {}, and restart the token server.", free.next()),
             )
         })
     }
 
-    fn port_not_fixed(&self, vendor: &Vendor) -> Finding {
+    fn port_not_fixed(&self, vendor: &Vendor, free: &mut FreePorts) -> Option<Finding> {
+        if vendor.port.is_some() {
+            return None;
+        }
         let path = vendor.path.as_deref().filter(|path| path.bytes().all(|b| b.is_ascii_digit()));
-        let remedy = match path {
-            Some(number) => format!(
-                "{number} is where the path belongs. Write port={number} instead, restart the token server, and open the port \
-                 in the security group."
-            ),
-            None => format!(
-                "Write port={} at the end of the line, restart the token server, and open the port in the security group. \
-                 The license stays valid.",
-                self.free_port()
-            ),
+        let then = "restart the token server, and open the port in the security group. The license stays valid";
+        let remedy = match (path, self.misplaced_port.filter(|(_, port)| free.take(*port))) {
+            (Some(number), _) => format!("{number} is where the path belongs. Write port={number} instead, {then}."),
+            (None, Some((other, port))) => {
+                format!("Move port={port} from the USE_SERVER line (line {other}) to the end of this line, {then}.")
+            }
+            (None, None) => format!("Write port={} at the end of the line, {then}.", free.next()),
         };
-        Finding::new(
+        Some(Finding::new(
             FindingCode::VendorPortNotFixed,
             line(vendor.line),
             format!(
@@ -200,17 +306,7 @@ impl License {
                 vendor.name
             ),
             remedy,
-        )
-    }
-
-    /// A port close to that of `lmgrd` that is unused in the file.
-    fn free_port(&self) -> u16 {
-        let lmgrd = self.servers.iter().find_map(|server| server.port).unwrap_or(27007);
-        let used = |port: u16| {
-            let lmgrds = self.servers.iter().filter_map(|server| server.port);
-            lmgrds.chain(self.vendors.iter().filter_map(|vendor| vendor.port)).any(|other| other == port)
-        };
-        (lmgrd..=u16::MAX).find(|port| !used(*port)).unwrap_or(27008)
+        ))
     }
 
     fn lines_not_understood(&self) -> Option<Finding> {
@@ -231,12 +327,12 @@ impl License {
     }
 }
 
-fn line(number: usize) -> String {
+pub(crate) fn line(number: usize) -> String {
     format!("line {number}")
 }
 
 /// The first items of a list, and the number of the others.
-fn some_of(items: &[String]) -> String {
+pub(crate) fn some_of(items: &[String]) -> String {
     let some = items.get(..MAX_NAMED).unwrap_or(items).join(", ");
     match items.len().checked_sub(MAX_NAMED) {
         None | Some(0) => some,
@@ -244,34 +340,9 @@ fn some_of(items: &[String]) -> String {
     }
 }
 
-/// The faults of the hostid.
-fn hostids(server: &Server) -> Vec<Finding> {
-    let macs = server.hostids.iter().filter(|hostid| matches!(hostid, Hostid::Mac(_))).count();
-    if macs > 1 {
-        let finding = Finding::new(
-            FindingCode::SeveralHostids,
-            line(server.line),
-            format!("The SERVER line names {macs} MAC addresses. Any one of them is sufficient."),
-            "Set TOKEN_SERVER_HOSTID to the one of the license interface.".to_owned(),
-        );
-        return vec![finding];
-    }
-    if macs == 1 {
-        return Vec::new();
-    }
-    let mut findings = Vec::new();
-    for hostid in &server.hostids {
-        let Some(finding) = not_a_mac(hostid, server) else { continue };
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
-    }
-    findings
-}
-
 /// `before`: the vendor daemons on the lines before.
 fn repeated(vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
-    before.iter().any(|other| other.name == vendor.name).then(|| {
+    before.iter().any(|other| other.is_called(&vendor.name)).then(|| {
         Finding::new(
             FindingCode::VendorRepeated,
             line(vendor.line),
@@ -281,101 +352,57 @@ fn repeated(vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
     })
 }
 
-/// The finding of a hostid that is not a MAC address.
-fn not_a_mac(hostid: &Hostid, server: &Server) -> Option<Finding> {
-    Some(match hostid {
-        Hostid::Mac(_) => return None,
-        Hostid::Any => Finding::new(
-            FindingCode::HostidNotAMac,
-            line(server.line),
-            "The hostid is ANY: the license is not bound to a MAC address, so it does not depend on the interface. Only \
-             the addresses move with the interface."
-                .to_owned(),
-            "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-        )
-        .as_severe_as(Severity::Warning),
-        Hostid::Other(kind) if kind == "INTERNET" => Finding::new(
-            FindingCode::HostidNotAMac,
-            line(server.line),
-            "The hostid is an IP address, not a MAC address. It moves with the interface only if it is the interface's \
-             private address."
-                .to_owned(),
-            "Compare it with the private address of the license interface, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
-        )
-        .as_severe_as(Severity::Warning),
-        Hostid::Other(kind) => Finding::new(
-            FindingCode::HostidNotAMac,
-            line(server.line),
+fn path_not_quoted(vendor: &Vendor) -> Option<Finding> {
+    vendor.unquoted_path.then(|| {
+        Finding::new(
+            FindingCode::PathNotQuoted,
+            line(vendor.line),
             format!(
-                "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token \
-                 server will refuse to serve the license on another instance."
+                "A path on the line of {} contains a space and has no quotation marks. The part after the space counts as the \
+                 options file.",
+                vendor.name
             ),
-            "Ask support@mosek.com for a license for the MAC address of the license interface.".to_owned(),
-        ),
-        Hostid::Unknown => Finding::new(
-            FindingCode::HostidNotAMac,
-            line(server.line),
-            "The hostid does not look like a hostid. It may be a placeholder from a template.".to_owned(),
-            "Use the file as the vendor sent it, or ask support@mosek.com for a license for the MAC address of the \
-             license interface."
-                .to_owned(),
-        ),
+            "Put the whole path in quotation marks.".to_owned(),
+        )
     })
 }
 
-/// The faults of the host.
-fn place(server: &Server) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let rename = "Write a name that every client resolves to the address of the license interface, and restart the token \
-                  server. The license stays valid.";
-    match &server.host {
-        Host::Placeholder => findings.push(Finding::new(
-            FindingCode::HostPlaceholder,
-            line(server.line),
-            "The host is still the placeholder of a template.".to_owned(),
-            rename.to_owned(),
-        )),
-        Host::ThisHost => findings.push(Finding::new(
-            FindingCode::HostIsThisHost,
-            line(server.line),
-            "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to the vendor \
-             daemon, may not find the token server."
-                .to_owned(),
-            rename.to_owned(),
-        )),
-        Host::Named(name) if is_loopback(name) => findings.push(Finding::new(
-            FindingCode::HostIsLoopback,
-            line(server.line),
-            format!("The host is {name}, so every client connects to its own machine."),
-            rename.to_owned(),
-        )),
-        Host::Named(_) => {}
-    }
-    if server.port.is_none() {
-        findings.push(Finding::new(
-            FindingCode::ServerPortMissing,
-            line(server.line),
-            format!(
-                "The SERVER line has no port: lmgrd takes the first free port of {DEFAULT_PORTS}, and clients have to search \
-                 all of them."
-            ),
-            "Write 27007 after the hostid, restart the token server, and open the port in the security group. The license \
-             stays valid."
-                .to_owned(),
-        ));
-    }
-    if server.platforms.is_some_and(|platforms| platforms & VIRTUAL_MACHINES == 0) {
-        findings.push(Finding::new(
-            FindingCode::VirtualMachinesExcluded,
-            line(server.line),
-            "PLAT= does not allow virtual machines, so lmgrd may not start on an EC2 instance.".to_owned(),
-            "Ask the vendor for a license that may be served from a virtual machine.".to_owned(),
-        ));
-    }
-    findings
+fn invalid_line(fault: &LicenseError) -> Finding {
+    let problem = fault.problem.to_string();
+    let mut letters = problem.chars();
+    let sentence: String = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
+    Finding::new(
+        FindingCode::LineInvalid,
+        fault.line.map_or_else(|| "license file".to_owned(), line),
+        format!("{sentence}."),
+        fault.hint().to_owned(),
+    )
 }
 
-fn is_loopback(name: &str) -> bool {
-    let is_address = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_address || name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.localdomain")
+/// Ports that neither the file nor an earlier remedy uses.
+struct FreePorts {
+    used: BTreeSet<u16>,
+    from: u16,
+}
+
+impl FreePorts {
+    fn of(license: &License) -> Self {
+        let servers = license.servers.iter().filter_map(|server| server.port);
+        let vendors = license.vendors.iter().filter_map(|vendor| vendor.port);
+        let usual = if license.manager == Manager::Rlm { RLM_PORT } else { MOSEK_PORT };
+        let from = servers.clone().next().unwrap_or(usual);
+        Self { used: servers.chain(vendors).collect(), from }
+    }
+
+    /// Takes this port, if it is free.
+    fn take(&mut self, port: u16) -> bool {
+        self.used.insert(port)
+    }
+
+    fn next(&mut self) -> u16 {
+        let candidates = (self.from..=u16::MAX).chain(MOSEK_PORT + 1..=u16::MAX);
+        let port = candidates.into_iter().find(|port| !self.used.contains(port)).unwrap_or(MOSEK_PORT);
+        self.used.insert(port);
+        port
+    }
 }

@@ -1,30 +1,59 @@
-//! The part of a license file that names the token server.
+//! The part of a license file that names the token server, and what its features say about serving.
 //!
-//! The reader uses the SERVER, VENDOR (or DAEMON) and USE_SERVER lines. All other lines are the license itself, which
-//! is confidential: the reader keeps nothing of them, and no error quotes the file, because a lost line break can bring
-//! license text onto any line.
+//! The reader uses the SERVER, VENDOR (or DAEMON) and USE_SERVER lines. Of the FEATURE and INCREMENT lines it keeps dates and
+//! little else: they are the license itself, which is confidential. No error quotes the file, because a lost line break can
+//! bring license text onto any line.
 //!
 //! The grammar follows the FlexNet Publisher License Administration Guide, pages *SERVER Lines*, *VENDOR Lines*,
 //! *`USE_SERVER` Line*, *Special Hostids* and *License File Format Overview*. Where the guide is silent, the reader
-//! accepts what existing files use.
+//! accepts what existing files use. Files of the Reprise License Manager (RLM) have a similar form: HOST for SERVER, ISV
+//! for VENDOR, LICENSE for FEATURE. Source: RLM License Administration, *The License File*.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
 use token_failover::model::ids::MacAddress;
 
+use crate::license::feature::{Feature, FeatureLine};
+use crate::license::hostid::{Hostid, is_placeholder};
+use crate::license::problem::{LicenseError, Problem};
+use crate::license::text::{
+    LONGEST_LINE, Line, is_key, is_one_of, key_and_value, license_lines, number, port, printable, text, words,
+};
+
 /// The token server in a license file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct License {
+    /// The license manager that reads the file.
+    pub manager: Manager,
     /// The SERVER lines: none for a node-locked license, one for a token server, three for a redundant set.
     pub servers: Vec<Server>,
     /// The VENDOR and DAEMON lines.
     pub vendors: Vec<Vendor>,
     /// Whether the file has a USE_SERVER line, which sends clients to the token server.
     pub use_server: bool,
+    /// A port on the USE_SERVER line, where it has no effect, and the number of that line.
+    pub misplaced_port: Option<(usize, u16)>,
+    /// The FEATURE and INCREMENT lines.
+    pub features: Vec<Feature>,
+    /// Whether one of them is for MOSEK's vendor daemon.
+    pub is_for_mosek: bool,
+    /// The lines that are invalid. The token server of the file is clear without them.
+    pub faults: Vec<LicenseError>,
     /// The numbers of the lines that were not fully understood.
     pub not_understood: Vec<usize>,
+}
+
+/// The license manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manager {
+    /// FlexNet Publisher, with `lmgrd`.
+    FlexNet,
+    /// The Reprise License Manager, with `rlm`.
+    Rlm,
 }
 
 /// A SERVER line: a machine on which `lmgrd` runs.
@@ -37,6 +66,8 @@ pub struct Server {
     pub host: Host,
     /// The hostid of the machine, or a list of hostids.
     pub hostids: Vec<Hostid>,
+    /// Whether a MAC address among the hostids has a notation that FlexNet does not document.
+    pub unusual_notation: bool,
     /// The port of `lmgrd`.
     pub port: Option<u16>,
     /// The value of `PLAT=`, whose bits allow kinds of machines.
@@ -53,6 +84,8 @@ pub enum Host {
     ThisHost,
     /// A placeholder of the vendor's template that has not been replaced.
     Placeholder,
+    /// Neither a name nor an address.
+    Unknown,
 }
 
 impl fmt::Display for Host {
@@ -61,22 +94,9 @@ impl fmt::Display for Host {
             Self::Named(name) => name,
             Self::ThisHost => "this_host",
             Self::Placeholder => "a placeholder",
+            Self::Unknown => "not a host",
         })
     }
-}
-
-/// The hostid, by which FlexNet recognizes a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Hostid {
-    /// A MAC address.
-    Mac(MacAddress),
-    /// Any machine.
-    Any,
-    /// A hostid of this kind, such as `INTERNET`. The reader does not keep its value.
-    Other(String),
-    /// Not a hostid.
-    Unknown,
 }
 
 /// A VENDOR or DAEMON line: a vendor daemon that `lmgrd` starts.
@@ -91,151 +111,30 @@ pub struct Vendor {
     pub path: Option<String>,
     /// The path of its options file, in the same way.
     pub options: Option<String>,
+    /// Whether a path with a space seems to lack its quotation marks.
+    pub unquoted_path: bool,
     /// The port of the vendor daemon. Without one, the daemon uses another port at each start.
     pub port: Option<u16>,
 }
 
-/// Why a file could not be read as a license file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", .line.map_or_else(String::new, |line| format!("line {line}: ")))]
-pub struct LicenseError {
-    /// The number of the line, if the error is about one line.
-    pub line: Option<usize>,
-    /// The problem.
-    pub problem: Problem,
-}
-
-impl LicenseError {
-    /// The remedy in one sentence.
-    pub fn hint(&self) -> &'static str {
-        self.problem.hint()
+impl Vendor {
+    /// Whether this is the vendor daemon of that name. FlexNet ignores the case.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 }
 
-/// A problem of a license file. It has no text of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// The file is empty.
-    #[error("the file is empty")]
-    Empty,
-    /// The file is too large for a license file.
-    #[error("the file has more than {} KiB", LARGEST_FILE / 1024)]
-    TooLarge,
-    /// The file is of another kind.
-    #[error("the file is {0}, not a license file")]
-    OtherKind(&'static str),
-    /// The file is text in UTF-16.
-    #[error("the file is text in UTF-16")]
-    Utf16,
-    /// The file has a byte that does not occur in text.
-    #[error("the line has a byte that does not occur in text, so this is not a license file")]
-    NotText,
-    /// The file is text, but has no line of a license file.
-    #[error("no line of the file belongs to a license file")]
-    NotALicense,
-    /// A line beyond the limit.
-    #[error("the line has more than {LONGEST_LINE} bytes")]
-    LineTooLong,
-    /// More SERVER or VENDOR lines than any license has.
-    #[error("the file has more than {MAX_LINES} SERVER and VENDOR lines")]
-    TooManyLines,
-    /// A quotation mark that is not closed.
-    #[error("a quotation mark is not closed")]
-    OpenQuote,
-    /// A space that FlexNet does not accept.
-    #[error("the line has a space that FlexNet does not accept, such as a no-break space")]
-    OddBlank,
-    /// Two merged lines.
-    #[error("the line runs into another line of the license")]
-    LinesJoined,
-    /// A SERVER line without a host.
-    #[error("the SERVER line has no host")]
-    NoHost,
-    /// A SERVER line with an invalid host.
-    #[error("the host of the SERVER line is neither a host name nor an IP address")]
-    WrongHost,
-    /// A SERVER line without a hostid.
-    #[error("the SERVER line has no hostid")]
-    NoHostid,
-    /// A SERVER line with an invalid port.
-    #[error("the port of the SERVER line is not a number from 1 to 65535")]
-    WrongServerPort,
-    /// A VENDOR line without a name.
-    #[error("the VENDOR line does not name a vendor daemon")]
-    NoVendorName,
-    /// A VENDOR line with an invalid name.
-    #[error("the name on the VENDOR line is not a valid name of a vendor daemon")]
-    WrongVendorName,
-    /// A VENDOR line with an invalid port.
-    #[error("the port of the VENDOR line is not a number from 1 to 65535")]
-    WrongVendorPort,
-    /// An option without its value.
-    #[error("an option of the VENDOR line has no value")]
-    NoValue,
-    /// A repeated option.
-    #[error("the VENDOR line gives its options file or its port twice")]
-    SaidTwice,
-    /// More words than a VENDOR line has.
-    #[error("the VENDOR line has more than a name, a path, an options file and a port")]
-    TooManyWords,
-}
+/// MOSEK's vendor daemon.
+pub(crate) const MOSEK: &str = "MOSEKLM";
+/// The maximum number of SERVER lines, and of VENDOR lines.
+pub(crate) const MAX_LINES: usize = 64;
 
-impl Problem {
-    /// The remedy in one sentence.
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::Empty => "Save the license file again from the vendor's mail.",
-            Self::TooLarge => "Use the license file itself, which has a few lines.",
-            Self::Utf16 => "Save the file as plain text in UTF-8, which FlexNet can read.",
-            Self::OtherKind(_) | Self::NotText | Self::NotALicense => {
-                "Use the text file that the vendor sent. It has lines that begin with SERVER and VENDOR."
-            }
-            Self::LineTooLong => "Check whether line breaks were lost when the file was saved.",
-            Self::TooManyLines => "Use the license file of one token server.",
-            Self::OpenQuote => "Close the quotation mark on the same line, or remove it.",
-            Self::OddBlank => {
-                "Write plain spaces, or save the file from the vendor's mail instead of copying its text."
-            }
-            Self::LinesJoined => {
-                "Restore the line break that was lost, or remove the backslash at the end of the line."
-            }
-            Self::NoHost | Self::WrongHost | Self::NoHostid => {
-                "A SERVER line has a host, a hostid and a port, such as: SERVER license.example.com 0273ae2adc81 27007"
-            }
-            Self::WrongServerPort => {
-                "The port is a bare number after the hostid, such as: SERVER license.example.com 0273ae2adc81 27007"
-            }
-            Self::NoVendorName | Self::WrongVendorName | Self::WrongVendorPort => {
-                "A VENDOR line has a name and a port, such as: VENDOR MOSEKLM port=27008"
-            }
-            Self::NoValue => "Write the option without spaces around the equals sign, such as: port=27008",
-            Self::SaidTwice => "Keep only the correct one.",
-            Self::TooManyWords => "Put a path that contains spaces in quotation marks.",
-        }
-    }
-
-    fn at(self, line: usize) -> LicenseError {
-        LicenseError { line: Some(line), problem: self }
-    }
-}
-
-impl From<Problem> for LicenseError {
-    fn from(problem: Problem) -> Self {
-        Self { line: None, problem }
-    }
-}
-
-/// The size limit of a file. License files of many products have about ten thousand bytes.
-pub const LARGEST_FILE: usize = 1024 * 1024;
-/// The length limit of a SERVER or VENDOR line with its continuations. Other lines may be longer.
-const LONGEST_LINE: usize = 4096;
-/// The maximum number of SERVER and VENDOR lines.
-const MAX_LINES: usize = 64;
-
-/// The keywords of license lines, which the reader skips.
+/// The keywords of license lines.
 const LICENSE_KEYWORDS: [&str; 5] = ["FEATURE", "INCREMENT", "PACKAGE", "UPGRADE", "FEATURESET"];
-/// The keywords of the lines that the reader uses.
+/// The keywords of the lines that name the token server.
 const SERVER_KEYWORDS: [&str; 4] = ["SERVER", "VENDOR", "DAEMON", "USE_SERVER"];
+/// The keywords that only files of RLM have.
+const RLM_KEYWORDS: [&str; 3] = ["HOST", "ISV", "LICENSE"];
 /// Attributes of license lines.
 const LICENSE_ATTRIBUTES: [&str; 32] = [
     "ASSET_INFO",
@@ -281,89 +180,218 @@ impl License {
     ///
     /// # Errors
     ///
-    /// The first problem that keeps the file from being understood. [`License::assess`] finds entries that are
-    /// understood but will not work.
+    /// The first problem that leaves it unclear which machine the license is for. Any other invalid line is one of
+    /// [`License::faults`]. [`License::assess`] finds entries that are understood but will not work.
     pub fn parse(bytes: &[u8]) -> Result<Self, LicenseError> {
         let text = text(bytes)?;
-        let mut license =
-            Self { servers: Vec::new(), vendors: Vec::new(), use_server: false, not_understood: Vec::new() };
-        let lines = logical_lines(&text);
-        let has_markers = lines.iter().any(|line| line.is_marker("START_LICENSE"));
-        let mut is_inside = !has_markers;
-        let mut is_license = has_markers;
+        let (lines, has_marks) = license_lines(&text);
+        let is_rlm = lines.iter().any(|line| line.keyword().eq_ignore_ascii_case("ISV"));
+        let mut reader = Reader {
+            license: Self {
+                manager: if is_rlm { Manager::Rlm } else { Manager::FlexNet },
+                servers: Vec::new(),
+                vendors: Vec::new(),
+                use_server: false,
+                misplaced_port: None,
+                features: Vec::new(),
+                is_for_mosek: false,
+                faults: Vec::new(),
+                not_understood: Vec::new(),
+            },
+            features: Vec::new(),
+            identities: Vec::new(),
+        };
+        let mut is_license = has_marks;
         for line in &lines {
-            if line.is_marker("START_LICENSE") {
-                is_inside = true;
-            } else if line.is_marker("END_LICENSE") {
-                is_inside = false;
-            } else if is_inside && !line.is_blank() {
-                is_license |= license.read(line).map_err(|problem| problem.at(line.number))?;
-            }
+            is_license |= reader.read(line).map_err(|problem| problem.at(line.number))?;
         }
-        if is_license { Ok(license) } else { Err(Problem::NotALicense.into()) }
+        if is_license { Ok(reader.ended()) } else { Err(Problem::NotALicense.into()) }
+    }
+
+    /// The MAC addresses to which the license is bound: those of the only SERVER line. Any one of them is enough.
+    pub fn mac_addresses(&self) -> Vec<MacAddress> {
+        let [server] = self.servers.as_slice() else { return Vec::new() };
+        let mac = |hostid: &Hostid| if let Hostid::Mac(mac) = hostid { Some(*mac) } else { None };
+        server.hostids.iter().filter_map(mac).collect()
+    }
+}
+
+/// What has been read so far.
+struct Reader {
+    license: License,
+    features: Vec<FeatureLine>,
+    /// What each server is recognized by in a file that was merged from several.
+    identities: Vec<Identity>,
+}
+
+/// A server's host, hostids and port. Host names ignore the case.
+#[derive(PartialEq, Eq)]
+struct Identity(String, BTreeSet<String>, Option<u16>);
+
+impl Identity {
+    fn of(server: &Server, words: &[String]) -> Self {
+        let mut words = words.iter();
+        let host = words.next().map(|host| host.to_ascii_lowercase()).unwrap_or_default();
+        let hostid = |word: &str| match Hostid::from_word(word) {
+            (Hostid::Mac(mac), _) => mac.hostid(),
+            _ => word.to_ascii_uppercase(),
+        };
+        let hostids = words.next().map(|list| list.split_whitespace().map(hostid).collect()).unwrap_or_default();
+        Self(host, hostids, server.port)
+    }
+}
+
+impl Reader {
+    fn ended(self) -> License {
+        let Self { mut license, features, .. } = self;
+        license.is_for_mosek = features.iter().any(|feature| feature.names(MOSEK));
+        let daemons = || license.vendors.iter().map(|vendor| vendor.name.as_str());
+        license.features = features.into_iter().map(|feature| feature.of(daemons())).collect();
+        license
     }
 
     /// Reads one line. Returns whether it belongs to a license file.
     fn read(&mut self, line: &Line) -> Result<bool, Problem> {
-        let keyword = line.text.split_ascii_whitespace().next().unwrap_or_default();
-        if is_one_of(keyword, &LICENSE_KEYWORDS) {
+        let keyword = line.keyword();
+        let is = |keywords: &[&str]| is_one_of(keyword, keywords);
+        let is_rlm = self.license.manager == Manager::Rlm;
+        if is(&LICENSE_KEYWORDS) || is_rlm && is(&["LICENSE"]) {
             // Other text may begin with the same keyword. A license line has at least four words.
-            return Ok(line.text.split_ascii_whitespace().nth(3).is_some());
-        }
-        if !is_one_of(keyword, &SERVER_KEYWORDS) {
-            self.not_understood.push(line.number);
-            return Ok(false);
-        }
-        if line.text.len() > LONGEST_LINE {
-            return Err(Problem::LineTooLong);
-        }
-        if self.servers.len() + self.vendors.len() == MAX_LINES {
-            return Err(Problem::TooManyLines);
-        }
-        let words = words(&line.text)?;
-        let words = words.get(1..).unwrap_or_default();
-        let is_all_understood = if keyword.eq_ignore_ascii_case("SERVER") {
-            let (server, is_all_understood) = Server::from_words(line.number, words)?;
-            if !self.servers.iter().any(|other| Server { line: other.line, ..server.clone() } == *other) {
-                self.servers.push(server);
+            let is_license = line.text.split_ascii_whitespace().nth(3).is_some();
+            if is_license && !is(&["PACKAGE", "FEATURESET"]) {
+                self.read_feature(line);
             }
-            is_all_understood
-        } else if keyword.eq_ignore_ascii_case("USE_SERVER") {
-            if words.iter().any(|word| is_of_another_line(word)) {
-                return Err(Problem::LinesJoined);
-            }
-            self.use_server = true;
-            words.is_empty()
+            return Ok(is_license);
+        }
+        if is(&["SERVER"]) || is_rlm && is(&["HOST"]) {
+            self.read_server(line)?;
+        } else if is(&SERVER_KEYWORDS) || is_rlm && is(&RLM_KEYWORDS) {
+            let read = if is(&["USE_SERVER"]) { self.read_use_server(line) } else { self.read_vendor(line) };
+            self.license.faults.extend(read.err().map(|problem| problem.at(line.number)));
         } else {
-            let (vendor, is_all_understood) = Vendor::from_words(line.number, words)?;
-            if !self.vendors.iter().any(|other| Vendor { line: other.line, ..vendor.clone() } == *other) {
-                self.vendors.push(vendor);
-            }
-            is_all_understood
-        };
-        if !is_all_understood {
-            self.not_understood.push(line.number);
+            self.license.not_understood.push(line.number);
+            return Ok(false);
         }
         Ok(true)
     }
+
+    fn read_feature(&mut self, line: &Line) {
+        match FeatureLine::from_line(line.number, &line.text) {
+            Some(feature) => {
+                if !feature.is_understood() {
+                    self.license.not_understood.push(line.number);
+                }
+                self.features.push(feature);
+            }
+            None => self.license.not_understood.push(line.number),
+        }
+    }
+
+    fn read_server(&mut self, line: &Line) -> Result<(), Problem> {
+        let words = words_of(line)?;
+        if !line.text.is_ascii() {
+            return Err(Problem::NotAscii);
+        }
+        let (server, understood) = Server::from_words(line.number, &words)?;
+        match understood {
+            Understood::Wholly => {}
+            Understood::InPart => self.license.not_understood.push(line.number),
+            Understood::But(problem) => self.license.faults.push(problem.at(line.number)),
+        }
+        let identity = Identity::of(&server, &words);
+        let servers = &mut self.license.servers;
+        let same = self.identities.iter().position(|other| *other == identity);
+        if let Some(same) = same.and_then(|index| servers.get_mut(index)) {
+            same.platforms = same.platforms.or(server.platforms);
+        } else if servers.len() < MAX_LINES {
+            servers.push(server);
+            self.identities.push(identity);
+        } else {
+            self.license.faults.push(Problem::TooManyLines.at(line.number));
+        }
+        Ok(())
+    }
+
+    fn read_use_server(&mut self, line: &Line) -> Result<(), Problem> {
+        let words = words_of(line)?;
+        if words.iter().any(|word| is_of_another_line(word)) {
+            return Err(Problem::LinesJoined);
+        }
+        self.license.use_server = true;
+        let misplaced = words.iter().filter(|word| is_key(word, "PORT")).find_map(|word| port(key_and_value(word)?.1));
+        match misplaced {
+            Some(port) => self.license.misplaced_port = Some((line.number, port)),
+            None if words.is_empty() => {}
+            None => self.license.not_understood.push(line.number),
+        }
+        Ok(())
+    }
+
+    fn read_vendor(&mut self, line: &Line) -> Result<(), Problem> {
+        let (vendor, is_all_understood) = Vendor::from_words(line.number, &words_of(line)?)?;
+        if !is_all_understood {
+            self.license.not_understood.push(line.number);
+        }
+        let is_same = |other: &Vendor| {
+            Vendor { line: other.line, name: other.name.clone(), ..vendor.clone() } == *other
+                && other.is_called(&vendor.name)
+        };
+        if self.license.vendors.iter().any(is_same) {
+            return Ok(());
+        }
+        if self.license.vendors.len() == MAX_LINES {
+            return Err(Problem::TooManyLines);
+        }
+        self.license.vendors.push(vendor);
+        Ok(())
+    }
+}
+
+/// The words after the keyword.
+fn words_of(line: &Line) -> Result<Vec<String>, Problem> {
+    if line.text.len() > LONGEST_LINE {
+        return Err(Problem::LineTooLong);
+    }
+    let mut words = words(&line.text)?;
+    words.drain(..1.min(words.len()));
+    Ok(words)
+}
+
+/// How much of a line was understood.
+enum Understood {
+    Wholly,
+    /// All but some options, because new releases add options.
+    InPart,
+    /// All but something that is wrong.
+    But(Problem),
 }
 
 impl Server {
-    /// Reads `host hostid [port] [option]…`. Returns whether all of it was understood, because new releases add
-    /// options.
-    fn from_words(line: usize, words: &[String]) -> Result<(Self, bool), Problem> {
+    /// Reads `host hostid [port] [option]…`.
+    fn from_words(line: usize, words: &[String]) -> Result<(Self, Understood), Problem> {
         let (host, rest) = words.split_first().ok_or(Problem::NoHost)?;
-        let host = Host::from_word(host)?;
-        if rest.iter().any(|word| is_of_another_line(word)) {
-            return Err(Problem::LinesJoined);
-        }
+        let host = Host::from_word(host);
         let (hostids, mut rest) = rest.split_first().ok_or(Problem::NoHostid)?;
-        let hostids: Vec<Hostid> = hostids.split_whitespace().map(Hostid::from_word).collect();
-        if hostids.is_empty() {
+        let read: Vec<(Hostid, bool)> = hostids.split_whitespace().map(Hostid::from_word).collect();
+        if read.is_empty() {
             return Err(Problem::NoHostid);
         }
-        let mut server = Self { line, host, hostids, port: None, platforms: None };
+        let unusual_notation = read.iter().any(|(_, is_unusual)| *is_unusual);
+        let mut hostids: Vec<Hostid> = Vec::new();
+        for (hostid, _) in read {
+            if !hostids.contains(&hostid) {
+                hostids.push(hostid);
+            }
+        }
+        let mut server = Self { line, host, hostids, unusual_notation, port: None, platforms: None };
+        let is_joined = words.iter().skip(1).any(|word| is_of_another_line(word));
+        let mut understood = Understood::Wholly;
         if let Some((word, after)) = rest.split_first()
+            && word == "<>"
+        {
+            understood = Understood::But(Problem::Placeholder);
+            rest = after;
+        } else if let Some((word, after)) = rest.split_first()
             && ServerOption::from_word(word).is_none()
             && (key_and_value(word).is_none() || is_key(word, "PORT"))
         {
@@ -372,18 +400,24 @@ impl Server {
                 Some((protocol, number)) if protocol.eq_ignore_ascii_case("TCP") => number,
                 _ => word,
             };
-            server.port = Some(port(number).ok_or(Problem::WrongServerPort)?);
+            let problem = if is_joined { Problem::LinesJoined } else { Problem::WrongServerPort };
+            server.port = Some(port(number).ok_or(problem)?);
             rest = after;
         }
-        let mut is_all_understood = true;
         for word in rest {
             match ServerOption::from_word(word) {
                 Some(ServerOption::Platforms(platforms)) => server.platforms = Some(platforms),
                 Some(ServerOption::WithoutEffectHere) => {}
-                None => is_all_understood = false,
+                None if matches!(understood, Understood::Wholly) => understood = Understood::InPart,
+                None => {}
             }
         }
-        Ok((server, is_all_understood))
+        if is_joined {
+            understood = Understood::But(Problem::LinesJoined);
+        } else if server.host == Host::Unknown {
+            understood = Understood::But(Problem::WrongHost);
+        }
+        Ok((server, understood))
     }
 }
 
@@ -406,12 +440,12 @@ impl ServerOption {
 }
 
 impl Host {
-    fn from_word(word: &str) -> Result<Self, Problem> {
+    fn from_word(word: &str) -> Self {
         if word.eq_ignore_ascii_case("this_host") {
-            return Ok(Self::ThisHost);
+            return Self::ThisHost;
         }
-        if word.starts_with('<') || word.ends_with('>') {
-            return Ok(Self::Placeholder);
+        if is_placeholder(word) {
+            return Self::Placeholder;
         }
         // RFC 1035, and the underscore that some hosts have although it is not allowed.
         let is_label = |label: &str| {
@@ -421,33 +455,7 @@ impl Host {
         let name = word.strip_suffix('.').unwrap_or(word);
         let is_name = name.len() <= 253 && name.split('.').all(is_label);
         let is_address = word.parse::<std::net::IpAddr>().is_ok();
-        if is_name || is_address { Ok(Self::Named(word.to_owned())) } else { Err(Problem::WrongHost) }
-    }
-}
-
-impl Hostid {
-    fn from_word(word: &str) -> Self {
-        if word.eq_ignore_ascii_case("ANY") {
-            return Self::Any;
-        }
-        if word.eq_ignore_ascii_case("DEMO") {
-            return Self::Other("DEMO".to_owned());
-        }
-        if let Some((key, value)) = key_and_value(word) {
-            let key = key.to_ascii_uppercase();
-            // The value of another kind can look like a MAC address: `ID=` and `COMPOSITE=` have 12 digits.
-            let is_mac = key.ends_with("HOSTID") || is_one_of(&key, &["ETHER", "ETHERNET"]);
-            return match value.parse() {
-                Ok(mac) if is_mac => Self::Mac(mac),
-                _ => Self::Other(key),
-            };
-        }
-        if let Ok(mac) = word.parse() {
-            return Self::Mac(mac);
-        }
-        let is_long = word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit());
-        let is_decimal = word.strip_prefix('#').is_some_and(|digits| number(digits).is_some());
-        if is_long || is_decimal { Self::Other("serial number".to_owned()) } else { Self::Unknown }
+        if is_name || is_address { Self::Named(word.to_owned()) } else { Self::Unknown }
     }
 }
 
@@ -463,7 +471,11 @@ impl Vendor {
         if !is_name {
             return Err(Problem::WrongVendorName);
         }
-        let mut vendor = Self { line, name: name.clone(), path: None, options: None, port: None };
+        if rest.iter().any(|word| word.starts_with('<') && word.ends_with('>')) {
+            return Err(Problem::Placeholder);
+        }
+        let unquoted_path = rest.iter().zip(rest.iter().skip(1)).any(|(one, next)| is_cut_path(one, next));
+        let mut vendor = Self { line, name: name.clone(), path: None, options: None, unquoted_path, port: None };
         let mut is_all_understood = true;
         // Values without a key are recognized by their position, and a port also because it is a number.
         let mut places = 0;
@@ -506,120 +518,13 @@ impl Vendor {
     }
 }
 
-/// The file as text, without a byte order mark. Bytes in an encoding other than UTF-8 become question marks later.
-fn text(bytes: &[u8]) -> Result<String, LicenseError> {
-    const OTHER_KINDS: [(&[u8], &str); 4] = [
-        (b"%PDF", "a PDF document"),
-        (b"PK\x03\x04", "a ZIP archive or an Office document"),
-        (b"\x1f\x8b", "a gzip archive"),
-        (b"{\\rtf", "an RTF document"),
-    ];
-    if bytes.len() > LARGEST_FILE {
-        return Err(Problem::TooLarge.into());
-    }
-    if let Some((_, kind)) = OTHER_KINDS.iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return Err(Problem::OtherKind(kind).into());
-    }
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Problem::Utf16.into());
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // DOS ended text files with 0x1a.
-    let is_text = |b: u8| matches!(b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a | 0x20..=0x7e | 0x80..);
-    if let Some(at) = bytes.iter().position(|b| !is_text(*b)) {
-        let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or_default());
-        return Err(Problem::NotText.at(physical_lines(&before).count()));
-    }
-    let text = String::from_utf8_lossy(bytes).replace('\x1a', " ");
-    if text.trim().is_empty() { Err(Problem::Empty.into()) } else { Ok(text) }
-}
-
-/// The lines as an editor shows them, with the line endings of any system.
-fn physical_lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split('\n').flat_map(|line| line.trim_end_matches('\r').split('\r'))
-}
-
-/// A line with its continuations.
-struct Line {
-    /// The number of its first line.
-    number: usize,
-    text: String,
-}
-
-impl Line {
-    fn is_comment(&self) -> bool {
-        self.text.trim_start().starts_with('#')
-    }
-
-    fn is_blank(&self) -> bool {
-        self.is_comment() || self.text.trim().is_empty()
-    }
-
-    /// Whether the line has only this word, possibly in a comment or between dashes.
-    fn is_marker(&self, word: &str) -> bool {
-        let is_ornament = |c: char| c.is_whitespace() || matches!(c, '#' | '-' | '=' | '*');
-        self.text.trim_matches(is_ornament).eq_ignore_ascii_case(word)
-    }
-}
-
-/// Joins lines that end in a backslash with the next line. A comment is not continued, because it may end in a path.
-fn logical_lines(text: &str) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut continues = false;
-    for (index, physical) in physical_lines(text).enumerate() {
-        let whole = physical.trim_end();
-        let continued = whole.strip_suffix('\\');
-        match lines.last_mut() {
-            Some(line) if continues => {
-                line.text.push(' ');
-                line.text.push_str(continued.unwrap_or(whole));
-                continues = continued.is_some();
-            }
-            _ => {
-                let line = Line { number: index + 1, text: continued.unwrap_or(whole).to_owned() };
-                continues = continued.is_some() && !line.is_comment();
-                lines.push(line);
-            }
-        }
-    }
-    lines
-}
-
-/// Splits a line at its spaces. Text between quotation marks stays together, without the marks.
-fn words(line: &str) -> Result<Vec<String>, Problem> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut is_quoted = false;
-    for c in line.chars() {
-        if c == '"' {
-            is_quoted = !is_quoted;
-            word.get_or_insert_default();
-        } else if c.is_whitespace() && !c.is_ascii() {
-            return Err(Problem::OddBlank);
-        } else if c.is_ascii_whitespace() && !is_quoted {
-            words.extend(word.take());
-        } else {
-            word.get_or_insert_default().push(c);
-        }
-    }
-    words.extend(word);
-    if is_quoted { Err(Problem::OpenQuote) } else { Ok(words) }
-}
-
-fn is_one_of(word: &str, words: &[&str]) -> bool {
-    words.iter().any(|other| other.eq_ignore_ascii_case(word))
-}
-
-/// Splits `KEY=value`. A path may have an equals sign, but not right after a single word.
-fn key_and_value(word: &str) -> Option<(&str, &str)> {
-    let is_key = |key: &str| {
-        (1..=32).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-    };
-    word.split_once('=').filter(|(key, _)| is_key(key))
-}
-
-fn is_key(word: &str, wanted: &str) -> bool {
-    key_and_value(word).is_some_and(|(key, _)| key.eq_ignore_ascii_case(wanted))
+/// Whether the second word seems to be the rest of a path that a space has cut: the first is part of a path, and the
+/// second one is, too, but does not begin one.
+fn is_cut_path(one: &str, next: &str) -> bool {
+    let has_folder = |word: &str| word.contains(['/', '\\']);
+    let begins = next.starts_with(['/', '\\', '.', '~', '%', '$']) || next.get(1..2) == Some(":");
+    let is_quoted = one.contains(' ') || next.contains(' ');
+    has_folder(one) && has_folder(next) && !begins && !is_quoted && key_and_value(next).is_none()
 }
 
 /// Whether the word, or a part of it, can only come from another line, because a line break is missing.
@@ -630,17 +535,4 @@ fn is_of_another_line(word: &str) -> bool {
         is_one_of(key, &LICENSE_ATTRIBUTES) || key.to_ascii_uppercase().ends_with("SIGN")
     });
     is_attribute || is_one_of(word, &LICENSE_KEYWORDS) || is_one_of(word, &SERVER_KEYWORDS)
-}
-
-fn number(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn port(text: &str) -> Option<u16> {
-    number(text).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0)
-}
-
-/// The string with a question mark for every character that a terminal might interpret.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
 }

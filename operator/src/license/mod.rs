@@ -1,6 +1,18 @@
-//! License files: reads the lines that name the token server, and finds faults in them. Keeps nothing else of a file.
+//! License files: reads the lines that name the token server and the dates of its features, and finds faults in them.
+//! Keeps nothing else of a file.
 
 mod assessment;
+mod feature;
 mod file;
+mod hostid;
+mod machine;
+mod problem;
+mod text;
+mod validity;
 
-pub use file::{Host, Hostid, LARGEST_FILE, License, LicenseError, Problem, Server, Vendor};
+pub use assessment::Interface;
+pub use feature::{Expiry, Feature};
+pub use file::{Host, License, Manager, Server, Vendor};
+pub use hostid::Hostid;
+pub use problem::{LicenseError, Problem};
+pub use text::LARGEST_FILE;

@@ -528,7 +528,7 @@ fn license_prints_what_the_file_names_and_none_of_its_license_text() {
     let desk = Desk::new("license", simulator::pair());
     let fine = desk.run(&["license", &license_file("floating"), "--interface", names::INTERFACE]);
     assert_eq!(status(&fine), Some(0), "{}", stderr(&fine));
-    let expected = "hostid     0273ae2adc81\nserver     license.example.com\nports      27007-27008\nfindings   none\n";
+    let expected = "hostid     0273ae2adc81\nserver     license.example.com\nports      27007-27008\nexpires    no date in the file\nfindings   none\n";
     let progress = "asking EC2 about eni-0ddddddddddddddd1 ...\n";
     assert_eq!((stdout(&fine).as_str(), stderr(&fine).as_str()), (expected, progress));
 

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
 use clap::Args;
 use token_failover::model::finding::Severity;
 use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
 use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
 use token_failover_aws::SdkEc2;
-use token_failover_operator::license::License;
+use token_failover_operator::license::{Interface, License};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::asked;
@@ -64,7 +65,9 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
              instance has been terminated."
         );
     }
-    let findings = license.map(|license| license.assess(Some(found.interface.mac_address))).unwrap_or_default();
+    let today = Utc::now().date_naive();
+    let interface = Interface::from(&found.interface);
+    let findings = license.map(|license| license.assess(today, Some(&interface))).unwrap_or_default();
     let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
     for finding in &findings {
         let style = crate::show::style(finding.severity);

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use chrono::Utc;
 use serde_json::json;
 use token_failover::model::finding::{Finding, Severity};
 use token_failover::model::ids::{MacAddress, NetworkInterfaceId};
-use token_failover_operator::license::License;
+use token_failover_operator::license::{Interface, License};
 
 use crate::ended::{Ended, Trouble};
 use crate::{asked, show};
@@ -23,26 +24,32 @@ pub(crate) fn read(file: &Path) -> Result<License, Trouble> {
 /// Prints what the file names, and its findings.
 pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json: bool) -> Result<Ended, Trouble> {
     let license = read(file)?;
-    let mac = interface.map(mac_of).transpose()?;
-    let findings = license.assess(mac);
+    let interface = interface.map(look_up).transpose()?;
+    let today = Utc::now().date_naive();
+    let findings = license.assess(today, interface.as_ref());
+    let expires = license.expires(today);
     if json {
         let hosts: Vec<String> = license.servers.iter().map(|server| server.host.to_string()).collect();
         show::document(&json!({
-            "hostid": license.hostid(), "hosts": hosts, "ports": license.ports_setting(), "findings": findings,
+            "hostid": license.hostid(), "hosts": hosts, "ports": license.ports_setting(), "expires": expires,
+            "findings": findings,
         }))?;
     } else {
-        let unknown = || "no MAC address".to_owned();
-        anstream::println!("hostid     {}", license.hostid().unwrap_or_else(unknown));
+        let hostids: Vec<String> = license.mac_addresses().into_iter().map(MacAddress::hostid).collect();
+        let hostids = if hostids.is_empty() { "no MAC address".to_owned() } else { hostids.join(" or ") };
+        anstream::println!("hostid     {hostids}");
         for server in &license.servers {
             anstream::println!("server     {}", server.host);
         }
         anstream::println!("ports      {}", license.ports_setting().unwrap_or_else(|| "not fixed".to_owned()));
+        let expires = expires.map_or_else(|| "no date in the file".to_owned(), |date| date.to_string());
+        anstream::println!("expires    {expires}");
         show::findings(&findings);
     }
     let is_bad = |finding: &Finding| finding.severity > Severity::Info;
     Ok(if findings.iter().any(is_bad) { Ended::Badly } else { Ended::Well })
 }
 
-fn mac_of(interface: &NetworkInterfaceId) -> Result<MacAddress, Trouble> {
-    asked::on_runtime(async { asked::look_up(interface, None).await.map(|(_, seen)| seen.mac_address) })
+fn look_up(interface: &NetworkInterfaceId) -> Result<Interface, Trouble> {
+    asked::on_runtime(async { asked::look_up(interface, None).await.map(|(_, seen)| Interface::from(&seen)) })
 }
