@@ -1,4 +1,4 @@
-//! token-failover keeps a MOSEK token server's license interface on a running instance.
+//! token-failover keeps a token server's license interface on a running instance.
 //!
 //! ```text
 //! event ─► trigger ─► concern ─► observation ─► plan ─► steps ─► observation ─► findings ─► report ─► SNS

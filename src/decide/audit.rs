@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDate;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::decide::network_acl::{Passage, passage};
-use crate::decide::pause;
+use crate::decide::{pause, validity};
 use crate::model::change::{Attach, Change, Ingress};
 use crate::model::config::{Activation, Client, Config, PortRange};
 use crate::model::error::{CallError, Meaning};
@@ -121,6 +122,8 @@ pub enum Fact {
     NobodySubscribed(Vec<Subscription>),
     /// This subscription was never confirmed.
     SubscriptionUnconfirmed(Subscription),
+    /// The license is valid until this day, with so many days left; negative: it has expired.
+    LicenseEnds(NaiveDate, i64),
     /// The role does not allow a change that a failover makes.
     PermissionDenied(CallError),
     /// The audit could not read something.
@@ -184,6 +187,7 @@ pub fn judge(
     if let Some(interface) = observation.interface() {
         auditor.network(interface, &mut facts);
     }
+    facts.extend(auditor.license());
     auditor.activation(&mut facts);
     auditor.notification(&mut facts);
     auditor.permissions(&mut facts);
@@ -401,6 +405,13 @@ impl Auditor<'_> {
                 Passage::Blocked => facts.push(Fact::AclBlocks(subnet.to_owned(), Traffic::Answers(range))),
             }
         }
+    }
+
+    /// The end of the license, if it is near.
+    fn license(&self) -> Option<Fact> {
+        let last_day = self.config.license_expires?;
+        let days_left = validity::days_left(last_day, self.observation.observed_at.date_naive());
+        validity::severity(days_left).map(|_| Fact::LicenseEnds(last_day, days_left))
     }
 
     /// Adds what would prevent the activation of a standby that runs.

@@ -14,3 +14,4 @@ pub mod rehearsal;
 pub mod remembered;
 pub mod request;
 pub mod security_group;
+pub mod validity;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,15 @@ pub struct Config {
     pub allocation_id: Option<AllocationId>,
     /// The MAC address that the license file names.
     pub hostid: Option<MacAddress>,
+    /// The last day on which the license is valid: the first one of its features'.
+    #[serde(default)]
+    pub license_expires: Option<NaiveDate>,
+    /// The vendor daemons of the license, one or more.
+    #[serde(default = "mosek")]
+    pub vendors: Vec<String>,
+    /// Who issues a new license, as in "ask … for a new license".
+    #[serde(default = "mosek_support")]
+    pub license_contact: String,
     /// The device index at which the interface is attached; 1 or more, because index 0 can never be detached again.
     pub device_index: u16,
     /// Whether the function tries the ports from inside the VPC.
@@ -57,6 +67,16 @@ pub struct Config {
     pub activation: Option<Activation>,
     /// The Region in which the function runs, for the commands that a report suggests.
     pub region: Option<String>,
+}
+
+/// MOSEK's vendor daemon.
+pub(crate) fn mosek() -> Vec<String> {
+    vec!["MOSEKLM".to_owned()]
+}
+
+/// Where MOSEK issues licenses. Source: MOSEK licensing guide, section 10.
+pub(crate) fn mosek_support() -> String {
+    "support@mosek.com".to_owned()
 }
 
 /// A Systems Manager document that activates a token server, and its parameters.
@@ -192,7 +212,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// The names of all variables, in the order of their documentation.
-pub const VARIABLES: [&str; 17] = [
+pub const VARIABLES: [&str; 20] = [
     "TOKEN_SERVER_INTERFACE_ID",
     "TOKEN_SERVER_INSTANCE_IDS",
     "NOTIFICATION_TOPIC_ARN",
@@ -201,6 +221,9 @@ pub const VARIABLES: [&str; 17] = [
     "TOKEN_SERVER_CLIENTS",
     "TOKEN_SERVER_ALLOCATION_ID",
     "TOKEN_SERVER_HOSTID",
+    "TOKEN_SERVER_LICENSE_EXPIRES",
+    "TOKEN_SERVER_VENDORS",
+    "TOKEN_SERVER_LICENSE_CONTACT",
     "TOKEN_SERVER_DEVICE_INDEX",
     "TOKEN_SERVER_PROBE",
     "FAILOVER_START_STANDBY",
@@ -247,6 +270,9 @@ impl Config {
         let allocation_id =
             reader.optional("TOKEN_SERVER_ALLOCATION_ID", "an allocation id such as eipalloc-0123456789abcdef0");
         let hostid = reader.optional("TOKEN_SERVER_HOSTID", "a MAC address such as 0273ae2adc81 or 02:73:ae:2a:dc:81");
+        let license_expires = reader.date("TOKEN_SERVER_LICENSE_EXPIRES");
+        let vendors = reader.vendors();
+        let license_contact = reader.contact();
         let device_index = reader.number(
             "TOKEN_SERVER_DEVICE_INDEX",
             1..=u32::from(HIGHEST_DEVICE_INDEX),
@@ -276,6 +302,9 @@ impl Config {
                 clients: without_repetitions(clients.unwrap_or_default()),
                 allocation_id,
                 hostid,
+                license_expires,
+                vendors: vendors.unwrap_or_else(mosek),
+                license_contact: license_contact.unwrap_or_else(mosek_support),
                 device_index: device_index.and_then(|index| u16::try_from(index).ok()).unwrap_or(1),
                 probe: probe.unwrap_or(false),
                 start_standby: start_standby.unwrap_or(true),
@@ -376,13 +405,49 @@ impl Reader {
     }
 
     fn name(&mut self) -> Option<String> {
-        let name = self.value("TOKEN_SERVER_NAME")?.to_owned();
-        // Any other character could falsify a mail, such as a control character that reverses the direction of writing.
-        let plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
-        if name.chars().count() > 64 || !name.chars().all(plain) {
-            self.problem("TOKEN_SERVER_NAME", "up to 64 letters, digits, spaces and ASCII punctuation marks");
+        self.plain("TOKEN_SERVER_NAME", 64, "up to 64 letters, digits, spaces and ASCII punctuation marks")
+    }
+
+    fn contact(&mut self) -> Option<String> {
+        let expected = "a mail address or other words of up to 128 letters, digits, spaces and ASCII punctuation marks";
+        self.plain("TOKEN_SERVER_LICENSE_CONTACT", 128, expected)
+    }
+
+    /// Words for a mail. Characters of other kinds could falsify it, such as a control character that reverses the
+    /// direction of writing.
+    fn plain(&mut self, variable: &str, longest: usize, expected: &str) -> Option<String> {
+        let words = self.value(variable)?.to_owned();
+        let is_plain = |c: char| c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic();
+        if words.chars().count() > longest || !words.chars().all(is_plain) {
+            self.problem(variable, expected);
         }
-        Some(name)
+        Some(words)
+    }
+
+    /// A day such as 2031-12-31, and nothing shorter.
+    fn date(&mut self, variable: &str) -> Option<NaiveDate> {
+        let value = self.value(variable)?;
+        let date = value.parse().ok().filter(|date: &NaiveDate| date.to_string() == value);
+        if date.is_none() {
+            self.problem(variable, "a day such as 2031-12-31");
+        }
+        date
+    }
+
+    fn vendors(&mut self) -> Option<Vec<String>> {
+        const VARIABLE: &str = "TOKEN_SERVER_VENDORS";
+        let names: Vec<String> = self.value(VARIABLE)?.split(',').map(|name| name.trim().to_owned()).collect();
+        let is_name = |name: &String| {
+            (1..=32).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        let folded: BTreeSet<String> = names.iter().map(|name| name.to_ascii_uppercase()).collect();
+        if !names.iter().all(is_name) {
+            self.problem(VARIABLE, "the names of vendor daemons, comma-separated, such as MOSEKLM");
+        } else if folded.len() < names.len() {
+            self.problem(VARIABLE, "each vendor daemon only once");
+        }
+        Some(names)
     }
 
     fn members(&mut self) -> Option<Vec<InstanceId>> {

@@ -4,12 +4,13 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use strum::{Display, VariantArray};
 
 use crate::model::check::{CheckResult, Checks};
 use crate::model::code::Code;
-use crate::model::config::{Activation, Config, PortRange};
+use crate::model::config::{Activation, Config, PortRange, mosek, mosek_support};
 use crate::model::finding::{Finding, Severity};
 use crate::model::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
 use crate::model::observation::{AttachmentStatus, InstanceState, Observation};
@@ -132,6 +133,15 @@ pub struct TokenServer {
     /// The hostid that the license names; absent if it is not configured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub licensed_hostid: Option<String>,
+    /// The last day on which the license is valid; absent if it is not configured.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license_expires: Option<NaiveDate>,
+    /// The vendor daemons of the license; absent if it is MOSEK's only.
+    #[serde(skip_serializing_if = "is_mosek", default = "mosek")]
+    pub vendors: Vec<String>,
+    /// Who issues a new license; absent if it is MOSEK's support.
+    #[serde(skip_serializing_if = "is_mosek_support", default = "mosek_support")]
+    pub license_contact: String,
     /// The TCP ports on which it listens.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub ports: Vec<PortRange>,
@@ -150,6 +160,14 @@ pub struct TokenServer {
     pub subnet_id: Option<String>,
     /// The interface's VPC.
     pub vpc_id: Option<String>,
+}
+
+fn is_mosek(vendors: &[String]) -> bool {
+    vendors == mosek()
+}
+
+fn is_mosek_support(contact: &str) -> bool {
+    contact == mosek_support()
 }
 
 /// The instance to which the interface is attached.
@@ -180,6 +198,9 @@ impl TokenServer {
             mac_address: interface.map(|interface| interface.mac_address),
             hostid: interface.map(|interface| interface.mac_address.hostid()),
             licensed_hostid: config.hostid.map(|hostid| hostid.hostid()),
+            license_expires: config.license_expires,
+            vendors: config.vendors.clone(),
+            license_contact: config.license_contact.clone(),
             ports: config.ports.clone(),
             region: config.region.clone(),
             private_ip_address: interface.and_then(|interface| interface.private_ip_address),

@@ -29,6 +29,7 @@ impl Advisor<'_> {
             Fact::TopicMissing => self.topic_missing(),
             Fact::NobodySubscribed(subscriptions) => self.nobody_subscribed(subscriptions),
             Fact::SubscriptionUnconfirmed(subscription) => self.unconfirmed_subscription(subscription),
+            Fact::LicenseEnds(last_day, days_left) => self.license_ends(*last_day, *days_left),
             Fact::PermissionDenied(error) => self.permission_denied(error),
             Fact::NotRead(unread, error) => {
                 let consequence = format!("The audit could not {}.", what(*unread));

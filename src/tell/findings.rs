@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::decide::checks::{Checked, CheckedAddress};
 use crate::decide::security_group::Gap;
+use crate::decide::validity;
 use crate::model::check::CheckResult;
 use crate::model::config::{Activation, Config};
 use crate::model::error::{CallError, Meaning};
@@ -117,12 +118,13 @@ impl<'a> Advisor<'a> {
             format!("EC2 does not know {interface}. If the interface was deleted, its MAC address is lost forever."),
             format!(
                 "Check whether it is in another account (with credentials of that account) or in another Region (with \
-                     another --region):\n{}\nIf it is gone, create a new interface, send its MAC address to support@mosek.com \
-                     to get a new license, and deploy with the new interface's id.",
+                     another --region):\n{}\nIf it is gone, create a new interface, ask {} for a license \
+                     for its MAC address, and deploy with the new interface's id.",
                 self.command(&format!(
                     "describe-network-interfaces --network-interface-ids {interface} --query \
                          'NetworkInterfaces[].[OwnerId,AvailabilityZone,MacAddress]' --output text"
-                ))
+                )),
+                self.config.license_contact
             ),
         )
     }
@@ -870,10 +872,12 @@ impl<'a> Advisor<'a> {
             address,
             format!("The token server does not answer at {address} on TCP {}{seen_from}.", how.join(" and ")),
             format!(
-                "On {holder}, check that lmgrd and MOSEKLM run, read their log, and restart them. If the connection was \
-                 refused, nothing listens on the port. If only lmgrd answers, MOSEKLM has probably rejected the hostid or \
+                "On {holder}, check that lmgrd and {} run, read their log, and restart them. If the connection was \
+                 refused, nothing listens on the port. If only lmgrd answers, {} has probably rejected the hostid or \
                  the license. If there was no answer, the operating system has not configured the interface, or the security \
-                 group blocks the machine that tried the port."
+                 group blocks the machine that tried the port.",
+                self.config.vendors.join(", "),
+                self.config.vendors.join(" or "),
             ),
         );
         Some(if is_inside { finding } else { finding.as_severe_as(Severity::Warning) })
@@ -992,10 +996,34 @@ impl<'a> Advisor<'a> {
                 interface.id,
                 interface.mac_address.hostid()
             ),
-            "If TOKEN_SERVER_HOSTID is not the hostid in the license file, deploy with the hostid in the file. Otherwise, deploy \
-             with the interface whose MAC address the license names, or ask support@mosek.com for a license for this interface."
-                .to_owned(),
+            format!(
+                "If TOKEN_SERVER_HOSTID is not the hostid in the license file, deploy with the hostid in the file. Otherwise, \
+                 deploy with the interface whose MAC address the license names, or ask {} for a license for this interface.",
+                self.config.license_contact
+            ),
         ))
+    }
+
+    /// The end of the license is near, or has passed.
+    pub(crate) fn license_ends(&self, last_day: NaiveDate, days_left: i64) -> Finding {
+        let renew = format!(
+            "Ask {} for a new license, and put it on every member. Then deploy with its date as TOKEN_SERVER_LICENSE_EXPIRES.",
+            self.config.license_contact
+        );
+        let interface = &self.config.interface_id;
+        if days_left < 0 {
+            let message =
+                format!("The license expired on {last_day}. The token server no longer serves it, on any member.");
+            return Finding::new(FindingCode::LicenseExpired, interface, message, renew);
+        }
+        let left = match days_left {
+            0 => "today".to_owned(),
+            1 => "tomorrow".to_owned(),
+            days => format!("in {days} days"),
+        };
+        let message = format!("The license expires {left}, on {last_day}. A failover does not help then.");
+        let finding = Finding::new(FindingCode::LicenseExpiresSoon, interface, message, renew);
+        validity::severity(days_left).map_or(finding.clone(), |severity| finding.as_severe_as(severity))
     }
 
     fn delete_on_termination(&self, interface: &NetworkInterface, checked: &Checked) -> Option<Finding> {

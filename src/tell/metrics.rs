@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use crate::decide::validity;
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::Severity;
 use crate::model::reason::Reason;
@@ -18,7 +19,7 @@ pub const NAMESPACE: &str = "TokenFailover";
 pub const DIMENSION: &str = "TokenServer";
 
 /// All metrics, with their units.
-pub const METRICS: [(&str, &str); 8] = [
+pub const METRICS: [(&str, &str); 9] = [
     ("Moves", "Count"),
     ("MoveDuration", "Milliseconds"),
     ("FailedMoves", "Count"),
@@ -27,6 +28,7 @@ pub const METRICS: [(&str, &str); 8] = [
     ("CriticalFindings", "Count"),
     ("EventAge", "Milliseconds"),
     ("Paused", "Count"),
+    ("LicenseDaysLeft", "Count"),
 ];
 
 /// The reasons of a report that mean that a move was tried and did not succeed.
@@ -88,6 +90,9 @@ fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> 
         put("ViableStandbys", json!(viable));
     }
     put("Paused", json!(u8::from(report.pause.is_some())));
+    if let Some(last_day) = report.token_server.license_expires {
+        put("LicenseDaysLeft", json!(validity::days_left(last_day, received_at.date_naive())));
+    }
     let critical = report.findings.iter().filter(|finding| finding.severity == Severity::Critical);
     put("CriticalFindings", json!(critical.count()));
     values

@@ -223,7 +223,8 @@ fn write_identity(text: &mut String, report: &Report) {
              valid. Do not ask for a new license."
         );
         if report.outcome == Outcome::Audited {
-            let _ = writeln!(text, "If you have no license yet, send the hostid to support@mosek.com and ask for one.");
+            let contact = &server.license_contact;
+            let _ = writeln!(text, "If you have no license yet, send the hostid to {contact} and ask for one.");
         }
     }
     let _ = write!(text, "\nInterface: {}\n", server.network_interface_id);
@@ -378,10 +379,14 @@ fn write_not_checked(text: &mut String, report: &Report) {
     let checks = report.checks;
     let has_any_client =
         report.findings.iter().any(|finding| finding.code == FindingCode::SecurityGroupSourcesNotChecked);
-    text.push_str(match checks.listening {
-        CheckResult::Ok | CheckResult::Failed => "\nNot checked: whether MOSEKLM serves licenses",
-        _ => "\nNot checked: whether lmgrd and MOSEKLM run, whether the operating system has configured the interface",
-    });
+    let vendors = report.token_server.vendors.join(", ");
+    let _ = match checks.listening {
+        CheckResult::Ok | CheckResult::Failed => write!(text, "\nNot checked: whether {vendors} serves licenses"),
+        _ => write!(
+            text,
+            "\nNot checked: whether lmgrd and {vendors} run, whether the operating system has configured the interface"
+        ),
+    };
     if report.outcome != Outcome::Audited {
         text.push_str(", network ACLs, routes");
     }

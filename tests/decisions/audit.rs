@@ -300,3 +300,14 @@ fn the_signature_covers_lasting_findings_without_their_order_and_wording() {
     // An update of the function must not change this value: it would mail the audit again.
     assert_eq!(both, "521aab61a6bb3723");
 }
+
+#[test]
+fn the_end_of_the_license_is_told_from_thirty_days_before_and_ever_after() {
+    let on = |day: &'static str| move |given: &mut Given| given.variables = vec![("TOKEN_SERVER_LICENSE_EXPIRES", day)];
+    for (day, left) in
+        [("2026-12-11", 30), ("2026-11-18", 7), ("2026-11-11", 0), ("2026-11-10", -1), ("2020-01-01", -2506)]
+    {
+        found([Fact::LicenseEnds(parsed(day), left)], on(day));
+    }
+    found([], on("2026-12-12"));
+}

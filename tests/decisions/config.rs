@@ -34,6 +34,9 @@ fn defaults() -> Config {
         clients: Vec::new(),
         allocation_id: None,
         hostid: None,
+        license_expires: None,
+        vendors: vec!["MOSEKLM".to_owned()],
+        license_contact: "support@mosek.com".to_owned(),
         device_index: 1,
         probe: false,
         start_standby: true,
@@ -343,6 +346,43 @@ fn the_hostid_is_a_mac_address_in_any_notation() {
     makes("TOKEN_SERVER_HOSTID", table.map(|text| (text, names::MAC)), |config, mac| config.hostid = Some(parsed(mac)));
     let values = ["0273ae2adc8", "ANY", "DEMO", "INTERNET=10.0.1.50"];
     refuses("TOKEN_SERVER_HOSTID", "a MAC address such as 0273ae2adc81 or 02:73:ae:2a:dc:81", &values);
+}
+
+#[test]
+fn the_last_day_of_the_license_is_a_whole_date() {
+    makes(
+        "TOKEN_SERVER_LICENSE_EXPIRES",
+        [("2031-12-31", "2031-12-31"), (" 2028-02-29 ", "2028-02-29")],
+        |config, day| {
+            config.license_expires = Some(day.parse().expect("a day"));
+        },
+    );
+    let values = ["31-dec-2031", "2031-12", "2031-2-1", "2027-02-29", "permanent", "0", "2031-12-31T00:00:00Z"];
+    refuses("TOKEN_SERVER_LICENSE_EXPIRES", "a day such as 2031-12-31", &values);
+}
+
+#[test]
+fn vendor_daemons_are_a_list_of_different_names() {
+    makes(
+        "TOKEN_SERVER_VENDORS",
+        [("acmed", vec!["acmed"]), ("MOSEKLM, x.y-z_1", vec!["MOSEKLM", "x.y-z_1"])],
+        |config, names| {
+            config.vendors = names.into_iter().map(str::to_owned).collect();
+        },
+    );
+    let expected = "the names of vendor daemons, comma-separated, such as MOSEKLM";
+    refuses("TOKEN_SERVER_VENDORS", expected, &["MOSEKLM,", "/opt/mosek/MOSEKLM", "MOSEK LM", "<vendor>"]);
+    refuses("TOKEN_SERVER_VENDORS", "each vendor daemon only once", &["MOSEKLM,moseklm"]);
+}
+
+#[test]
+fn the_contact_is_words_for_a_mail() {
+    let contacts = ["licenses@example.com", "the support of Acme"];
+    makes("TOKEN_SERVER_LICENSE_CONTACT", contacts.map(|words| (words, words)), |config, words| {
+        config.license_contact = words.to_owned();
+    });
+    let expected = "a mail address or other words of up to 128 letters, digits, spaces and ASCII punctuation marks";
+    refuses("TOKEN_SERVER_LICENSE_CONTACT", expected, &["a\u{202e}b", "a\nb", &"x".repeat(129)]);
 }
 
 #[test]

@@ -74,6 +74,18 @@ const FAULTS: &[Fault] = &[
         world: |world| world,
         variables: &[("TOKEN_SERVER_HOSTID", "0273ae2adc82")],
     },
+    Fault {
+        code: "license-expires-soon",
+        severity: Warning,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_LICENSE_EXPIRES", "2026-12-01")],
+    },
+    Fault {
+        code: "license-expired",
+        severity: Critical,
+        world: |world| world,
+        variables: &[("TOKEN_SERVER_LICENSE_EXPIRES", "2026-11-10")],
+    },
     fault("source-dest-check", Info, |world| {
         world.interface(names::INTERFACE, |interface| interface.without_source_dest_check())
     }),

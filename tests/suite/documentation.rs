@@ -268,6 +268,7 @@ fn assert_defaults(rows: &[Vec<String>]) {
             "TOKEN_SERVER_CLIENTS",
             "TOKEN_SERVER_ALLOCATION_ID",
             "TOKEN_SERVER_HOSTID",
+            "TOKEN_SERVER_LICENSE_EXPIRES",
             "FAILOVER_ACTIVATION_DOCUMENT",
             "FAILOVER_ACTIVATION_PARAMETERS"
         ]
@@ -333,7 +334,13 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 async fn reports() -> Vec<Report> {
     let mut reports = Vec::new();
     for document in ["operator-failover", "holder-health-retirement", "operator-audit"] {
-        let all = [("TOKEN_SERVER_PROBE", "true"), ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+        let all = [
+            ("TOKEN_SERVER_PROBE", "true"),
+            ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT),
+            ("TOKEN_SERVER_LICENSE_EXPIRES", "2031-12-31"),
+            ("TOKEN_SERVER_VENDORS", "acmed"),
+            ("TOKEN_SERVER_LICENSE_CONTACT", "licenses@example.com"),
+        ];
         let stage = Stage::recorded(simulator::pair().build(), &all, Box::new(|_| ()));
         reports.push(stage.invoke(event(document)).await.expect("a report"));
         reports.push(stage.invoke(event("operator-pause")).await.expect("a report"));

@@ -57,6 +57,7 @@ fn the_metrics_are_those_that_alarms_and_dashboard_know() {
         "CriticalFindings",
         "EventAge",
         "FailedMoves",
+        "LicenseDaysLeft",
         "MoveDuration",
         "Moves",
         "Paused",
@@ -74,6 +75,16 @@ async fn a_healthy_pair_counts_its_standbys_and_no_findings() {
     let age = now() - answer.as_ref().expect("a report").trigger.time.expect("a time");
     expected["EventAge"] = json!(age.num_milliseconds().max(0));
     assert_eq!(counted(&answer), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_days_left_of_the_license_count_if_its_end_is_known() {
+    for (day, left) in [("2026-11-12", 1), ("2026-11-11", 0), ("2026-11-01", -10), ("2031-12-31", 1876)] {
+        let settings = [("TOKEN_SERVER_LICENSE_EXPIRES", day)];
+        let stage = Stage::recorded(simulator::pair().build(), &settings, Box::new(|_| ()));
+        let answer = stage.invoke(event("schedule")).await;
+        assert_eq!(counted(&answer)["LicenseDaysLeft"], json!(left), "{day}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

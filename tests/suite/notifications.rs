@@ -27,6 +27,8 @@ use token_failover::tell::findings::Advisor;
 use token_failover::tell::notification::text;
 
 use crate::standard;
+use crate::standard::event;
+use crate::support::Stage;
 use crate::world::{Change, attachment, denied, now, parsed, reachable_pair, tcp, unreachable};
 
 const RUN: &str = "5e1b6a9e-0000-4000-8000-000000000001";
@@ -670,6 +672,8 @@ fn every_fact() -> Vec<Fact> {
         Fact::AclBlocks("subnet-0aaaaaaaaaaaaaaa1".to_owned(), Traffic::Answers(range())),
         Fact::AclBlocksSomeAnswers("subnet-0aaaaaaaaaaaaaaa1".to_owned(), range()),
         Fact::ClientGroupMissing(parsed("sg-0fffffffffffffff1")),
+        Fact::LicenseEnds(parsed("2026-12-01"), 20),
+        Fact::LicenseEnds(parsed("2026-11-10"), -1),
         Fact::TopicMissing,
         Fact::SubscriptionUnconfirmed(subscription(Standing::Pending)),
         Fact::NotRead(Unread::Acl, denied("ec2:DescribeNetworkAcls")),
@@ -1104,5 +1108,76 @@ proptest! {
             let fits = |id: &str| (1..=128).contains(&id.len()) && id.chars().all(|c| c.is_ascii_graphic());
             prop_assert!(fits(&fifo.group_id) && fits(&fifo.deduplication_id), "{:?}", fifo);
         }
+    }
+}
+
+#[test]
+fn the_end_of_the_license_is_worded_by_how_near_it_is() {
+    let config = standard::config(&[("TOKEN_SERVER_LICENSE_CONTACT", "licenses@example.com")]);
+    let ends = |days: i64| Advisor::new(&config).fact(&Fact::LicenseEnds(parsed("2026-12-01"), days));
+    let (warning, critical) = (Severity::Warning, Severity::Critical);
+    for (days, severity, code, message) in [
+        (
+            30,
+            warning,
+            "license-expires-soon",
+            "The license expires in 30 days, on 2026-12-01. A failover does not help then.",
+        ),
+        (
+            8,
+            warning,
+            "license-expires-soon",
+            "The license expires in 8 days, on 2026-12-01. A failover does not help then.",
+        ),
+        (
+            7,
+            critical,
+            "license-expires-soon",
+            "The license expires in 7 days, on 2026-12-01. A failover does not help then.",
+        ),
+        (
+            1,
+            critical,
+            "license-expires-soon",
+            "The license expires tomorrow, on 2026-12-01. A failover does not help then.",
+        ),
+        (
+            0,
+            critical,
+            "license-expires-soon",
+            "The license expires today, on 2026-12-01. A failover does not help then.",
+        ),
+        (
+            -1,
+            critical,
+            "license-expired",
+            "The license expired on 2026-12-01. The token server no longer serves it, on any member.",
+        ),
+    ] {
+        let finding = ends(days);
+        assert_eq!((finding.severity, finding.code.as_str(), finding.message.as_str()), (severity, code, message));
+        assert_eq!(
+            finding.remedy,
+            "Ask licenses@example.com for a new license, and put it on every member. Then deploy with its date as \
+             TOKEN_SERVER_LICENSE_EXPIRES."
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_names_mosek_where_another_vendors_license_is_served() {
+    let another = [("TOKEN_SERVER_VENDORS", "acmed,solverd"), ("TOKEN_SERVER_LICENSE_CONTACT", "licenses@example.com")];
+    let config = standard::config(&another);
+    for finding in every_finding(&config) {
+        let told = format!("{} {}", finding.message, finding.remedy);
+        assert!(!told.to_ascii_uppercase().contains("MOSEK"), "{told}");
+    }
+    let scenarios = [simulator::pair(), simulator::pair().instance(HOLDER, |holder| holder.stopped())];
+    for (scenario, document) in scenarios.into_iter().zip(["operator-audit", "holder-stopped"]) {
+        let stage = Stage::recorded(scenario.build(), &another, Box::new(|_| ()));
+        let mail = text(&stage.invoke(event(document)).await.expect("a report"));
+        assert!(!mail.to_ascii_uppercase().contains("MOSEK"), "{mail}");
+        assert!(mail.contains("whether lmgrd and acmed, solverd run"), "{mail}");
+        assert_eq!(mail.contains("send the hostid to licenses@example.com"), document == "operator-audit", "{mail}");
     }
 }

@@ -9,6 +9,7 @@ from deployment import REGION, ROOT, deploy
 
 OWN_METRICS = {
     "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge", "Paused",
+    "LicenseDaysLeft",
 }
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 

@@ -1,16 +1,15 @@
 //! The findings of a license file: what will fail, before the night in which the license interface moves.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 
 use chrono::NaiveDate;
 use token_failover::model::config::PortRange;
 use token_failover::model::finding::{Finding, FindingCode};
 use token_failover::model::ids::MacAddress;
-use token_failover::model::observation::NetworkInterface;
 
 use crate::license::file::{License, MOSEK, Manager, Vendor};
-use crate::license::problem::LicenseError;
+use crate::license::interface::Interface;
+use crate::license::problem::{LicenseError, line};
 use crate::license::{machine, validity};
 
 /// The ports of `lmgrd` without a port in the file: it listens on the first free one, and clients try them all.
@@ -20,29 +19,10 @@ pub(crate) const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 2700
 const RLM_PORT: u16 = 5053;
 /// The port of `lmgrd` in MOSEK's licenses. Source: MOSEK licensing guide, section 7.
 const MOSEK_PORT: u16 = 27007;
+/// Where MOSEK issues licenses. Source: MOSEK licensing guide, section 10.
+pub const MOSEK_SUPPORT: &str = "support@mosek.com";
 /// The maximum number of names or numbers in a list for people.
 const MAX_NAMED: usize = 10;
-
-/// The license interface, as far as a license file can fit it or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interface {
-    /// Its MAC address.
-    pub mac_address: MacAddress,
-    /// Its primary private address.
-    pub private_address: Option<Ipv4Addr>,
-    /// Its public address: the Elastic IP, if it has one.
-    pub public_address: Option<Ipv4Addr>,
-}
-
-impl From<&NetworkInterface> for Interface {
-    fn from(seen: &NetworkInterface) -> Self {
-        Self {
-            mac_address: seen.mac_address,
-            private_address: seen.private_ip_address,
-            public_address: seen.association.as_ref().map(|association| association.public_ip),
-        }
-    }
-}
 
 impl License {
     /// The MAC address to which the license is bound, if the only SERVER line has exactly one.
@@ -108,7 +88,7 @@ impl License {
     /// Who issues a new license. MOSEK's address is documented. The address of any other vendor is not in the file.
     pub fn contact(&self) -> &'static str {
         let is_mosek = self.vendors.iter().any(|vendor| vendor.is_called(MOSEK));
-        if is_mosek || self.is_for_mosek { "support@mosek.com" } else { "the vendor" }
+        if is_mosek || self.is_for_mosek { MOSEK_SUPPORT } else { "the vendor" }
     }
 
     /// The name of the daemon that reads the file, for people.
@@ -247,7 +227,8 @@ impl License {
         )
     }
 
-    fn several_vendors(&self) -> Option<Finding> {
+    /// The names of the vendor daemons, each once, in alphabetical order.
+    pub fn vendor_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for vendor in &self.vendors {
             if !names.iter().any(|name| vendor.is_called(name)) {
@@ -255,6 +236,11 @@ impl License {
             }
         }
         names.sort_unstable();
+        names
+    }
+
+    fn several_vendors(&self) -> Option<Finding> {
+        let names = self.vendor_names();
         (names.len() > 1).then(|| {
             Finding::new(
                 FindingCode::SeveralVendors,
@@ -325,10 +311,6 @@ impl License {
                 .to_owned(),
         ))
     }
-}
-
-pub(crate) fn line(number: usize) -> String {
-    format!("line {number}")
 }
 
 /// The first items of a list, and the number of the others.

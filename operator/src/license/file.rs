@@ -17,9 +17,9 @@ use token_failover::model::ids::MacAddress;
 
 use crate::license::feature::{Feature, FeatureLine};
 use crate::license::hostid::{Hostid, is_placeholder};
-use crate::license::problem::{LicenseError, Problem};
+use crate::license::problem::{LONGEST_LINE, LicenseError, MAX_LINES, Problem};
 use crate::license::text::{
-    LONGEST_LINE, Line, is_key, is_one_of, key_and_value, license_lines, number, port, printable, text, words,
+    Line, is_key, is_one_of, key_and_value, license_lines, number, port, printable, text, words,
 };
 
 /// The token server in a license file.
@@ -126,8 +126,6 @@ impl Vendor {
 
 /// MOSEK's vendor daemon.
 pub(crate) const MOSEK: &str = "MOSEKLM";
-/// The maximum number of SERVER lines, and of VENDOR lines.
-pub(crate) const MAX_LINES: usize = 64;
 
 /// The keywords of license lines.
 const LICENSE_KEYWORDS: [&str; 5] = ["FEATURE", "INCREMENT", "PACKAGE", "UPGRADE", "FEATURESET"];

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::MacAddress;
 
-use crate::license::assessment::{Interface, line};
 use crate::license::file::{Host, Manager, Server};
 use crate::license::hostid::Hostid;
+use crate::license::interface::Interface;
+use crate::license::problem::line;
 
 /// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
 const VIRTUAL_MACHINES: u32 = 2;

@@ -5,14 +5,15 @@ mod assessment;
 mod feature;
 mod file;
 mod hostid;
+mod interface;
 mod machine;
 mod problem;
 mod text;
 mod validity;
 
-pub use assessment::Interface;
+pub use assessment::MOSEK_SUPPORT;
 pub use feature::{Expiry, Feature};
 pub use file::{Host, License, Manager, Server, Vendor};
 pub use hostid::Hostid;
-pub use problem::{LicenseError, Problem};
-pub use text::LARGEST_FILE;
+pub use interface::Interface;
+pub use problem::{LARGEST_FILE, LicenseError, Problem};

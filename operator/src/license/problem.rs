@@ -2,8 +2,17 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::license::file::MAX_LINES;
-use crate::license::text::{LARGEST_FILE, LONGEST_LINE};
+/// The size limit of a file. License files of many products have about ten thousand bytes.
+pub const LARGEST_FILE: usize = 1024 * 1024;
+/// The length limit of a SERVER or VENDOR line with its continuations. Other lines may be longer.
+pub(crate) const LONGEST_LINE: usize = 4096;
+/// The maximum number of SERVER lines, and of VENDOR lines.
+pub(crate) const MAX_LINES: usize = 64;
+
+/// A line as the resource of a finding.
+pub(crate) fn line(number: usize) -> String {
+    format!("line {number}")
+}
 
 /// A problem, and where it is: why a file could not be read as a license file, or a line that the reader left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]

@@ -3,12 +3,7 @@
 //! `read_license` in `deploy/boot/token-server` finds lines and words by the same rules. A test reads every file with
 //! both.
 
-use crate::license::problem::{LicenseError, Problem};
-
-/// The size limit of a file. License files of many products have about ten thousand bytes.
-pub const LARGEST_FILE: usize = 1024 * 1024;
-/// The length limit of a SERVER or VENDOR line with its continuations. Other lines may be longer.
-pub(crate) const LONGEST_LINE: usize = 4096;
+use crate::license::problem::{LARGEST_FILE, LicenseError, Problem};
 
 /// The file as text, without a byte order mark. Bytes in an encoding other than UTF-8 become question marks later.
 pub(crate) fn text(bytes: &[u8]) -> Result<String, LicenseError> {

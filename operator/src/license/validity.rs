@@ -1,16 +1,12 @@
 //! The findings of the FEATURE and INCREMENT lines: which features are served, and until when.
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
+use token_failover::decide::validity::{ATTENTION_DAYS, days_left, severity};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
 
-use crate::license::assessment::line;
 use crate::license::feature::{Expiry, Feature};
 use crate::license::file::License;
-
-/// How many days before its end a license needs attention.
-const SOON: u64 = 30;
-/// How many days before its end a license needs attention today.
-const VERY_SOON: u64 = 7;
+use crate::license::problem::line;
 
 impl License {
     /// The day on which the first of the valid features expires. If all have expired: the day on which the last one did.
@@ -114,18 +110,17 @@ fn expired(license: &License, today: NaiveDate) -> Option<Finding> {
 }
 
 fn expires_soon(license: &License, today: NaiveDate) -> Option<Finding> {
-    let within = |days: u64| today.checked_add_days(Days::new(days)).unwrap_or(NaiveDate::MAX);
-    let ends = |feature: &Feature| last_day(feature).filter(|date| (today..=within(SOON)).contains(date));
+    let is_soon = |date: &NaiveDate| *date >= today && severity(days_left(*date, today)).is_some();
+    let ends = |feature: &Feature| last_day(feature).filter(is_soon);
     let part = Part::of(license, |feature| ends(feature).is_some())?;
     let earliest = license.features.iter().filter_map(ends).min()?;
-    let severity = if earliest <= within(VERY_SOON) { Severity::Critical } else { Severity::Warning };
     let finding = part.finding(
         FindingCode::LicenseExpiresSoon,
         &format!("expires on {earliest}"),
-        &format!("expire within {SOON} days, the first on {earliest}"),
+        &format!("expire within {ATTENTION_DAYS} days, the first on {earliest}"),
         format!("Ask {} for a new license, and put it on every member.", license.contact()),
     );
-    Some(finding.as_severe_as(severity))
+    Some(finding.as_severe_as(severity(days_left(earliest, today))?))
 }
 
 fn not_started(license: &License, today: NaiveDate) -> Option<Finding> {

@@ -175,7 +175,12 @@ fn audit_reports_a_topic_without_subscriptions() {
     desk.simulator.world(|world| world.unsubscribe(names::TOPIC, names::SUBSCRIBER)).expect("the topic exists");
     let audited = desk.run(&["--set", TOPIC, "audit"]);
     assert_eq!(status(&audited), Some(1), "{}", stderr(&audited));
-    assert!(stdout(&audited).contains("so no report reaches anyone. [no-subscription]"), "{}", stdout(&audited));
+    assert!(
+        stdout(&audited)
+            .contains("so no report reaches anyone. Unsubscribed: ops@example.com (email). [no-subscription]"),
+        "{}",
+        stdout(&audited)
+    );
 }
 
 #[test]
@@ -559,6 +564,34 @@ fn init_takes_ports_and_hostid_from_the_license_file() {
     let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
     assert!(written.contains("TokenServerPorts=\"27007-27008\""), "{written}");
     assert!(written.contains("TokenServerHostid=\"0273ae2adc81\""), "{written}");
+    // The defaults of the template are MOSEK's, and a permanent license has no end.
+    for parameter in ["TokenServerLicenseExpires", "TokenServerVendors", "TokenServerLicenseContact"] {
+        assert!(!written.contains(parameter), "{written}");
+    }
+}
+
+#[test]
+fn init_takes_the_end_of_the_license_and_another_vendor_from_the_license_file() {
+    let desk = Desk::new("init-other-vendor", simulator::pair());
+    let file = "SERVER license.example.com 0273ae2adc81 27000\nVENDOR solverd port=27002\nDAEMON acmed port=27003\n\
+                FEATURE QZX acmed 1.0 31-dec-9998 4 SIGN=QZX\nFEATURE QZX solverd 1.0 1-feb-9997 4 SIGN=QZX\n";
+    fs::write(desk.folder.join("other.lic"), file).expect("written");
+    let output = desk.run(&["init", "--interface", names::INTERFACE, "--license", "other.lic"]);
+    assert_eq!(status(&output), Some(1), "several vendors are a warning: {}", stderr(&output));
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    for parameter in [
+        "TokenServerLicenseExpires=\"9997-02-01\"",
+        "TokenServerVendors=\"acmed,solverd\"",
+        "TokenServerLicenseContact=\"the vendor\"",
+    ] {
+        assert!(written.contains(parameter), "{parameter}: {written}");
+    }
+    assert!(!format!("{written}{}", stderr(&output)).to_ascii_uppercase().contains("QZX"), "{written}");
+    let mut audit = vec!["--set", "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover"];
+    audit.extend(["--json", "audit"]);
+    let report: Value = serde_json::from_str(&stdout(&desk.run(&audit))).expect("a report");
+    assert_eq!(report["tokenServer"]["licenseExpires"], "9997-02-01", "{report}");
+    assert_eq!(report["tokenServer"]["vendors"], serde_json::json!(["acmed", "solverd"]), "{report}");
 }
 
 /// The log lines of one invocation of the function.

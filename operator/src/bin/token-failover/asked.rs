@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
@@ -131,6 +131,11 @@ pub(crate) async fn look_up(
         }
         Err(error) => Err(unanswered(error, &region)),
     }
+}
+
+/// The day, in UTC.
+pub(crate) fn today() -> NaiveDate {
+    DateTime::<Utc>::from(SystemTime::now()).date_naive()
 }
 
 /// Runs a future that waits for AWS.

@@ -3,13 +3,12 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
 use clap::Args;
 use token_failover::model::finding::Severity;
 use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
 use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
 use token_failover_aws::SdkEc2;
-use token_failover_operator::license::{Interface, License};
+use token_failover_operator::license::{Interface, License, MOSEK_SUPPORT};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::asked;
@@ -65,7 +64,7 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
              instance has been terminated."
         );
     }
-    let today = Utc::now().date_naive();
+    let today = asked::today();
     let interface = Interface::from(&found.interface);
     let findings = license.map(|license| license.assess(today, Some(&interface))).unwrap_or_default();
     let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
@@ -130,6 +129,7 @@ fn parameters(
     // interface.
     let hostid = license.and_then(License::hostid).unwrap_or_else(|| interface.mac_address.hostid());
     parameters.push(("TokenServerHostid", hostid));
+    parameters.extend(license.map(of_license).unwrap_or_default());
     let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
     parameters.extend(allocation.map(|allocation| ("TokenServerAllocationId", allocation.to_string())));
     let ports = wishes.ports.clone().or_else(|| license.and_then(License::ports_setting));
@@ -138,6 +138,21 @@ fn parameters(
     parameters.extend(interface.groups.first().map(|group| ("TokenServerSecurityGroupId", group.to_string())));
     parameters.extend(wishes.email.clone().map(|email| ("NotificationEmail", email)));
     Ok(parameters)
+}
+
+/// The parameters that only the license file shows: its end, and another vendor than MOSEK.
+fn of_license(license: &License) -> Vec<(&'static str, String)> {
+    let expires = license.expires(asked::today());
+    let mut parameters: Vec<(&str, String)> =
+        expires.map(|date| ("TokenServerLicenseExpires", date.to_string())).into_iter().collect();
+    let names = license.vendor_names();
+    if !names.is_empty() && license.contact() != MOSEK_SUPPORT {
+        parameters.push(("TokenServerVendors", names.join(",")));
+        parameters.push(("TokenServerLicenseContact", license.contact().to_owned()));
+    } else if names.len() > 1 {
+        parameters.push(("TokenServerVendors", names.join(",")));
+    }
+    parameters
 }
 
 /// Writes the parameters into SAM's file, and keeps the rest of the file.

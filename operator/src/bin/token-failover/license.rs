@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use chrono::Utc;
 use serde_json::json;
 use token_failover::model::finding::{Finding, Severity};
 use token_failover::model::ids::{MacAddress, NetworkInterfaceId};
@@ -25,7 +24,7 @@ pub(crate) fn read(file: &Path) -> Result<License, Trouble> {
 pub(crate) fn license(file: &Path, interface: Option<&NetworkInterfaceId>, json: bool) -> Result<Ended, Trouble> {
     let license = read(file)?;
     let interface = interface.map(look_up).transpose()?;
-    let today = Utc::now().date_naive();
+    let today = asked::today();
     let findings = license.assess(today, interface.as_ref());
     let expires = license.expires(today);
     if json {
