@@ -181,8 +181,10 @@ class Machine:
         lmgrd = self.folder / "lmgrd"
         lmgrd.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("lmgrd.py")} {self.starts} "$@"\n')
         lmgrd.chmod(0o755)
+        self.locks = self.folder / "tmp"
+        (self.locks / ".flexlm").mkdir(parents=True)
         self.environment = {
-            "PATH": os.environ["PATH"], "LICENSE_FILE": str(self.license), "LMGRD": str(lmgrd), "LMGRD_USER": "",
+            "FLEXLM_FOLDER": str(self.locks / ".flexlm"), "LOCK_FOLDER": str(self.locks), "PATH": os.environ["PATH"], "LICENSE_FILE": str(self.license), "LMGRD": str(lmgrd), "LMGRD_USER": "",
             "ROUTING_PATIENCE_SECONDS": "0",
         }
         self.process = self.manager = None
@@ -248,6 +250,15 @@ class Machine:
 
     def command(self, setting):
         return [*self.shell.split(), *Unit("token-server.service").command(setting)]
+
+    def stand_in(self, name, script):
+        """Puts a program before those of the system."""
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+        if not self.environment["PATH"].startswith(f"{programs}:"):
+            self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
 
     def send_signal(self):
         """Sends the signal of the udev rule."""
