@@ -19,7 +19,7 @@ use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::Finding;
-use crate::model::notification::Notification;
+use crate::model::notification::{Hostid, Notification};
 use crate::model::observation::{
     AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
 };
@@ -404,7 +404,10 @@ impl<P: Ports> Failover<P> {
         report: &Report,
         request_id: &str,
     ) -> Result<(), CallError> {
-        let notification = Notification::new(&self.config, report, request_id);
+        let is_first =
+            report.outcome == Outcome::Audited && run.remembered().is_some_and(|tags| tags.audited.is_none());
+        let hostid = if is_first { Hostid::New } else { Hostid::Told };
+        let notification = Notification::new(&self.config, report, request_id, hostid);
         let ends = run.clock.publishing_ends();
         let publishing = async {
             match timeout_at(ends, self.sns.publish(&notification)).await {

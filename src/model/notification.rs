@@ -24,3 +24,12 @@ pub struct Fifo {
     /// The same report, sent again because its answer was lost, is delivered once.
     pub deduplication_id: String,
 }
+
+/// Whether the MAC address of the interface is news to whoever issues the license.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hostid {
+    /// No audit has been published about this interface yet.
+    New,
+    /// It was published before.
+    Told,
+}

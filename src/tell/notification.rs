@@ -9,23 +9,26 @@ use sha2::{Digest, Sha256};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
 use crate::model::finding::{Finding, FindingCode, Severity};
-use crate::model::notification::{Fifo, Notification};
+use crate::model::notification::{Fifo, Hostid, Notification};
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
 use crate::tell::findings::{Advisor, HOW_TO_END_IT, aws};
 
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
-    pub fn new(config: &Config, report: &Report, run: &str) -> Self {
+    pub fn new(config: &Config, report: &Report, run: &str, told: Hostid) -> Self {
         let subject = subject(report);
         let severity = report.severity().map_or_else(|| "none".to_owned(), |severity| severity.to_string());
         let hostid = hostid(report);
-        let attributes = BTreeMap::from([
+        let mut attributes = BTreeMap::from([
             ("outcome", report.outcome.to_string()),
             ("severity", severity),
             ("tokenServer", config.name.clone()),
             ("hostid", hostid),
         ]);
+        if told == Hostid::New {
+            attributes.insert("newHostid", "true".to_owned());
+        }
         let fifo = config.topic.is_fifo().then(|| Fifo {
             group_id: config.interface_id.to_string(),
             deduplication_id: deduplication_id(&format!("{run}-{}-{}", report.outcome, report.reason)),

@@ -187,6 +187,24 @@ async fn every_fault_has_its_finding_and_none_appears_without_its_fault() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_the_first_audit_about_an_interface_has_a_new_hostid() {
+    let stage = stage(quiet_pair(), &[]);
+    audit(&stage).await;
+    stage.simulator.world(|world| world.set_disable_api_termination(names::STANDBY, false)).expect("it exists");
+    audit(&stage).await;
+    stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+    stage.invoke(event("holder-stopped")).await.expect("a report");
+    let messages = stage.simulator.messages();
+    let told = messages.iter().map(|message| {
+        let value = |name: &str| message.attributes.get(name).map(|attribute| attribute.value.clone());
+        (value("outcome").expect("an outcome"), value("newHostid"))
+    });
+    let told: Vec<(String, Option<String>)> = told.collect();
+    let expected = [("audited", Some("true")), ("audited", None), ("moved", None)];
+    assert_eq!(told, expected.map(|(outcome, new)| (outcome.to_owned(), new.map(str::to_owned))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_interface_and_an_unprotected_member_are_found() {
     let lost = stage(quiet_pair(), &[]);
     lost.simulator.world(|world| world.delete_interface(names::INTERFACE));

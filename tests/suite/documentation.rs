@@ -11,7 +11,7 @@ use token_failover::decide::request::parse;
 use token_failover::model::config::{Config, VARIABLES};
 use token_failover::model::failure::Failure;
 use token_failover::model::finding::{FindingCode, Severity};
-use token_failover::model::notification::Notification;
+use token_failover::model::notification::{Hostid, Notification};
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report, Step};
 use token_failover::model::request::Parsed;
@@ -361,7 +361,7 @@ async fn the_reference_has_every_field_of_the_reports_and_no_others() {
 async fn the_reference_has_every_attribute_and_every_string_of_a_notification() {
     let config = standard::config(&[]);
     let report = reports().await.into_iter().next().expect("a report");
-    let notification = Notification::new(&config, &report, "a run");
+    let notification = Notification::new(&config, &report, "a run", Hostid::New);
     let section = section(&read("docs/reference.md"), "The notification");
     let attributes: BTreeSet<String> = notification.attributes.keys().map(|name| (*name).to_owned()).collect();
     assert_eq!(named(&table(&section, "attribute")), attributes);

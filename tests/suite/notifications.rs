@@ -12,7 +12,7 @@ use token_failover::model::code::Code;
 use token_failover::model::config::{Activation, Config};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::{AssociationId, AttachmentId, CommandId};
-use token_failover::model::notification::{Fifo, Notification};
+use token_failover::model::notification::{Fifo, Hostid, Notification};
 use token_failover::model::observation::{Address, AddressPlace, InstanceState, Observation, Reading};
 use token_failover::model::pause::Pause;
 use token_failover::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
@@ -255,7 +255,7 @@ fn no_mail_tells_a_reader_with_the_wrong_hostid_that_the_license_stays_valid() {
 // ---- Subject and attributes ----
 
 fn notification(config: &Config, report: &Report) -> Notification {
-    Notification::new(config, report, RUN)
+    Notification::new(config, report, RUN, Hostid::Told)
 }
 
 /// The subject of a move of a token server with this name.
@@ -351,7 +351,8 @@ fn a_fifo_topic_gets_one_group_for_each_interface_and_one_message_for_each_repor
     assert_eq!(notification(&standard, &moved(&standard, &on_standby())).fifo, None);
 
     let fifo = standard::config(&[("NOTIFICATION_TOPIC_ARN", &format!("{TOPIC}.fifo"))]);
-    let of = |report: &Report, run: &str| Notification::new(&fifo, report, run).fifo.expect("a FIFO topic");
+    let of =
+        |report: &Report, run: &str| Notification::new(&fifo, report, run, Hostid::Told).fifo.expect("a FIFO topic");
     let report = moved(&fifo, &on_standby());
     let expected = Fifo { group_id: INTERFACE.to_owned(), deduplication_id: format!("{RUN}-moved-holder-stopping") };
     assert_eq!([of(&report, RUN), of(&report, RUN)], [expected.clone(), expected.clone()]);
@@ -1088,7 +1089,7 @@ proptest! {
             observation.interface = Reading::Known(None);
         }
         let report = Report { outcome, expected_to_work, ..moved(&config, &observation) };
-        let notification = Notification::new(&config, &report, &run);
+        let notification = Notification::new(&config, &report, &run, Hostid::New);
 
         let subject = &notification.subject;
         prop_assert!(subject.len() < 100 && subject.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{}", subject);

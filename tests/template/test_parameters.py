@@ -72,6 +72,7 @@ class Parameters(unittest.TestCase):
             (first, {"ReportsByMail": "ops@example.com"}),
             (second, {"ReportsBySecondMail": "boss@example.com"}),
             (first | second, {"ReportsByMail": "ops@example.com", "ReportsBySecondMail": "boss@example.com"}),
+            ({"SupportEmail": "support@example.com"}, {"ReportsToSupport": "support@example.com"}),
         ]:
             for topic in ({}, {"NotificationTopicArn": f"arn:aws:sns:{REGION}:123456789012:on-call"}):
                 stack = deploy(**given | topic)
@@ -82,6 +83,16 @@ class Parameters(unittest.TestCase):
                     {name: ("email", expected_topic) for name in expected},
                     {name: (it["Protocol"], it["TopicArn"]) for name, it in subscriptions.items()},
                 )
+
+    def test_the_support_receives_only_the_first_report_about_an_interface(self):
+        subscriptions = deploy(NotificationEmail="ops@example.com", SupportEmail="support@example.com")
+        filters = {
+            name: (it.get("FilterPolicyScope"), it.get("FilterPolicy"))
+            for name, it in subscriptions.of_type("AWS::SNS::Subscription").items()
+        }
+        self.assertEqual(
+            {"ReportsByMail": (None, None), "ReportsToSupport": ("MessageAttributes", {"newHostid": ["true"]})}, filters,
+        )
 
     def test_values_in_every_notation_are_accepted(self):
         deploy(
@@ -148,6 +159,7 @@ class Parameters(unittest.TestCase):
             ("NotificationTopicArn", "token-failover"),
             ("NotificationEmail", "ops"),
             ("SecondNotificationEmail", "boss"),
+            ("SupportEmail", "support"),
             ("ReconcileSchedule", "rate(1 minutes)"),
             ("ReconcileSchedule", "rate(1 hour)"),
             ("ReservedConcurrency", "0"),
@@ -213,6 +225,16 @@ class Parameters(unittest.TestCase):
                 "TwoAddressesDiffer",
                 {"NotificationEmail": "ops@example.com", "SecondNotificationEmail": "ops@example.com"},
                 {"SecondNotificationEmail": "boss@example.com"},
+            ),
+            (
+                "SupportIsAnotherAddress",
+                {"NotificationEmail": "ops@example.com", "SupportEmail": "ops@example.com"},
+                {"SupportEmail": "support@example.com"},
+            ),
+            (
+                "SupportIsAnotherAddress",
+                {"SecondNotificationEmail": "boss@example.com", "SupportEmail": "boss@example.com"},
+                {"SupportEmail": "support@example.com"},
             ),
         ]:
             with self.subTest(rule=rule, wrong=wrong):
