@@ -74,7 +74,7 @@ impl License {
             findings.extend(self.number_of_servers());
             findings.extend(self.servers.iter().flat_map(|server| machine::hostids(server, interface, self.contact())));
             findings.extend(machine::mismatch(&self.servers, interface, self.contact()));
-            findings.extend(self.servers.iter().flat_map(|server| machine::hosts(server, interface, self.manager)));
+            findings.extend(self.servers.iter().flat_map(|server| machine::host(server, interface, self.manager)));
             findings.extend(self.servers.iter().flat_map(|server| machine::options(server, self.contact())));
             findings.extend(self.ports_and_vendors());
         }

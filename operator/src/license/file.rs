@@ -393,13 +393,8 @@ impl Server {
             && ServerOption::from_word(word).is_none()
             && (key_and_value(word).is_none() || is_key(word, "PORT"))
         {
-            // Very old files have the form `TCP:27007`.
-            let number = match word.split_once(':') {
-                Some((protocol, number)) if protocol.eq_ignore_ascii_case("TCP") => number,
-                _ => word,
-            };
             let problem = if is_joined { Problem::LinesJoined } else { Problem::WrongServerPort };
-            server.port = Some(port(number).ok_or(problem)?);
+            server.port = Some(port_of_lmgrd(word).ok_or(problem)?);
             rest = after;
         }
         for word in rest {
@@ -416,6 +411,14 @@ impl Server {
             understood = Understood::But(Problem::WrongHost);
         }
         Ok((server, understood))
+    }
+}
+
+/// The port on a SERVER line. Very old files have the form `TCP:27007`.
+fn port_of_lmgrd(word: &str) -> Option<u16> {
+    match word.split_once(':') {
+        Some((protocol, number)) if protocol.eq_ignore_ascii_case("TCP") => port(number),
+        _ => port(word),
     }
 }
 

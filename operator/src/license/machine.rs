@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use token_failover::model::finding::{Finding, FindingCode, Severity};
-use token_failover::model::ids::MacAddress;
+use token_failover::model::ids::{InstanceId, MacAddress};
 
 use crate::license::file::{Host, Manager, Server};
 use crate::license::hostid::Hostid;
@@ -122,39 +122,73 @@ fn implausible(mac: MacAddress, server: &Server, contact: &str) -> Option<Findin
 /// The finding of a hostid that is not a MAC address.
 fn not_a_mac(hostid: &Hostid, server: &Server, interface: Option<&Interface>, contact: &str) -> Option<Finding> {
     let new = format!("Ask {contact} for a license for the MAC address of the license interface.");
-    let keep = "Leave TOKEN_SERVER_HOSTID empty.".to_owned();
-    let compare =
-        |what: &str| format!("Compare it with {what} of the license interface, and leave TOKEN_SERVER_HOSTID empty.");
     let (severity, message, remedy) = match hostid {
         Hostid::Mac(_) => return None,
-        Hostid::Any => (
+        Hostid::Internet(named) => {
+            let seen = interface.and_then(|interface| interface.private_address);
+            address_in_words("an IP address", "private address", *named, seen, new)?
+        }
+        Hostid::ElasticIp(named) => {
+            let seen = interface.and_then(|interface| interface.public_address);
+            address_in_words("an Elastic IP", "Elastic IP", *named, seen, new)?
+        }
+        _ => hostid_in_words(hostid, new),
+    };
+    Some(Finding::new(FindingCode::HostidNotAMac, line(server.line), message, remedy).as_severe_as(severity))
+}
+
+/// A hostid that is an address. An address of the interface moves with it and needs no finding.
+fn address_in_words(
+    kind: &str,
+    whose: &str,
+    named: Option<Ipv4Addr>,
+    seen: Option<Ipv4Addr>,
+    new: String,
+) -> Option<(Severity, String, String)> {
+    match (named, seen) {
+        (Some(named), Some(seen)) if named == seen => None,
+        (Some(named), Some(seen)) => Some((
+            Severity::Critical,
+            format!(
+                "The hostid is {kind}, {named}, but the {whose} of the interface is {seen}. The token server refuses to serve \
+                 the license."
+            ),
+            new,
+        )),
+        _ => Some((
             Severity::Warning,
+            format!(
+                "The hostid is {kind}, not a MAC address. It moves with the interface only if it is the interface's {whose}."
+            ),
+            format!("Compare it with the {whose} of the license interface, and leave TOKEN_SERVER_HOSTID empty."),
+        )),
+    }
+}
+
+/// A hostid that is neither a MAC address nor another address.
+fn hostid_in_words(hostid: &Hostid, new: String) -> (Severity, String, String) {
+    use Severity::{Critical, Warning};
+    match hostid {
+        Hostid::Any => (
+            Warning,
             "The hostid ties the license to no machine, so it does not depend on the interface. Only the addresses move \
              with the interface."
                 .to_owned(),
-            keep,
+            "Leave TOKEN_SERVER_HOSTID empty.".to_owned(),
         ),
-        Hostid::Internet(address) => {
-            let seen = interface.and_then(|interface| interface.private_address);
-            return of_address(*address, seen, "an IP address", "private address", server, &new, compare);
-        }
-        Hostid::ElasticIp(address) => {
-            let seen = interface.and_then(|interface| interface.public_address);
-            return of_address(*address, seen, "an Elastic IP", "Elastic IP", server, &new, compare);
-        }
         Hostid::Image => (
-            Severity::Warning,
+            Warning,
             "The hostid is an image (AMI), not a MAC address. It fits only members that were launched from that image."
                 .to_owned(),
             "Launch every member from the image that the license names, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
         ),
         Hostid::HostName => (
-            Severity::Warning,
+            Warning,
             "The hostid is a host name, not a MAC address. It fits only members that have that name.".to_owned(),
             "Give every member the host name that the license names, and leave TOKEN_SERVER_HOSTID empty.".to_owned(),
         ),
         Hostid::Other(kind) => (
-            Severity::Critical,
+            Critical,
             format!(
                 "The hostid is of type {kind}, not a MAC address, so it does not move with the interface. The token server \
                  refuses to serve the license on another instance."
@@ -162,101 +196,44 @@ fn not_a_mac(hostid: &Hostid, server: &Server, interface: Option<&Interface>, co
             new,
         ),
         Hostid::Placeholder => (
-            Severity::Critical,
+            Critical,
             "The hostid is still the placeholder of a template.".to_owned(),
             format!("Use the file as the vendor sent it. {new}"),
         ),
-        Hostid::Unknown => (
-            Severity::Critical,
+        Hostid::Mac(_) | Hostid::Internet(_) | Hostid::ElasticIp(_) | Hostid::Unknown => (
+            Critical,
             "The hostid is not a MAC address, and it is no other hostid that FlexNet documents.".to_owned(),
             format!("Use the file as the vendor sent it. {new}"),
         ),
-    };
-    Some(Finding::new(FindingCode::HostidNotAMac, line(server.line), message, remedy).as_severe_as(severity))
-}
-
-/// The finding of a hostid that is an address. An address of the interface moves with it.
-fn of_address(
-    named: Option<Ipv4Addr>,
-    seen: Option<Ipv4Addr>,
-    kind: &str,
-    whose: &str,
-    server: &Server,
-    new: &str,
-    compare: impl Fn(&str) -> String,
-) -> Option<Finding> {
-    let finding = |message: String, remedy: String| {
-        Some(Finding::new(FindingCode::HostidNotAMac, line(server.line), message, remedy))
-    };
-    match (named, seen) {
-        (Some(named), Some(seen)) if named == seen => None,
-        (Some(named), Some(seen)) => finding(
-            format!(
-                "The hostid is {kind}, {named}, but the {whose} of the interface is {seen}. The token server refuses to serve \
-                 the license."
-            ),
-            new.to_owned(),
-        ),
-        _ => finding(
-            format!("The hostid is {kind}, not a MAC address. It moves with the interface only if it is the interface's {whose}."),
-            compare(&format!("the {whose}")),
-        )
-        .map(|finding| finding.as_severe_as(Severity::Warning)),
     }
 }
 
-/// The faults of the host.
-pub(crate) fn hosts(server: &Server, interface: Option<&Interface>, manager: Manager) -> Option<Finding> {
-    let finding = |code, message: String| Some(Finding::new(code, line(server.line), message, RENAME.to_owned()));
-    let name = match &server.host {
-        Host::Placeholder => {
-            return finding(
-                FindingCode::HostPlaceholder,
-                "The host is still the placeholder of a template.".to_owned(),
-            );
-        }
-        Host::ThisHost => {
-            let message = "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to \
-                           the vendor daemon, may not find the token server.";
-            return finding(FindingCode::HostIsThisHost, message.to_owned());
-        }
+/// The fault of the host.
+pub(crate) fn host(server: &Server, interface: Option<&Interface>, manager: Manager) -> Option<Finding> {
+    let (code, message) = match &server.host {
+        Host::Placeholder => (FindingCode::HostPlaceholder, "The host is still the placeholder of a template.".to_owned()),
+        Host::ThisHost => (
+            FindingCode::HostIsThisHost,
+            "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to the vendor \
+             daemon, may not find the token server."
+                .to_owned(),
+        ),
         // An invalid line, which has a finding of its own.
         Host::Unknown => return None,
-        Host::Named(name) => name,
-    };
-    // RLM's clients use the host that they are configured with.
-    let sends = if manager == Manager::Rlm { "the file sends" } else { "lmgrd sends" };
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return of_ip(address, interface, sends).and_then(|(code, message)| finding(code, message));
-    }
-    if is_local_name(name) {
-        return finding(
-            FindingCode::HostIsLoopback,
-            format!("The host is {name}, so every client connects to its own machine."),
-        );
-    }
-    match Ec2Name::of(name)? {
-        Ec2Name::Instance => finding(
-            FindingCode::HostIsOneInstance,
-            format!(
-                "The host {name} is the name of one instance. After a move, {sends} clients to an instance without a license."
-            ),
-        ),
-        Ec2Name::Address(address) => {
-            let addresses = interface.map(|interface| [interface.private_address, interface.public_address]);
-            if addresses.is_some_and(|addresses| addresses.contains(&Some(address))) {
-                return None;
+        Host::Named(name) => {
+            // RLM's clients use the host that they are configured with.
+            let sends = if manager == Manager::Rlm { "the file sends" } else { "lmgrd sends" };
+            match name.parse::<IpAddr>() {
+                Ok(address) => of_ip(address, interface, sends)?,
+                Err(_) => of_name(name, interface, sends)?,
             }
-            finding(
-                FindingCode::HostIsOneInstance,
-                format!(
-                    "The host {name} stands for the address {address}. Unless that is an address of the license interface, \
-                     {sends} clients to the wrong machine after a move."
-                ),
-            )
-            .map(|finding| finding.as_severe_as(Severity::Warning))
         }
-    }
+    };
+    let finding = Finding::new(code, line(server.line), message, RENAME.to_owned());
+    // The name of an address may be right. Only EC2 can tell.
+    let may_be_right =
+        matches!(&server.host, Host::Named(name) if matches!(Ec2Name::of(name), Some(Ec2Name::Address(_))));
+    Some(if may_be_right { finding.as_severe_as(Severity::Warning) } else { finding })
 }
 
 fn of_ip(address: IpAddr, interface: Option<&Interface>, sends: &str) -> Option<(FindingCode, String)> {
@@ -282,8 +259,27 @@ fn of_ip(address: IpAddr, interface: Option<&Interface>, sends: &str) -> Option<
     })
 }
 
-fn is_local_name(name: &str) -> bool {
-    name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.localdomain")
+fn of_name(name: &str, interface: Option<&Interface>, sends: &str) -> Option<(FindingCode, String)> {
+    if name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.localdomain") {
+        let message = format!("The host is {name}, so every client connects to its own machine.");
+        return Some((FindingCode::HostIsLoopback, message));
+    }
+    let message = match Ec2Name::of(name)? {
+        Ec2Name::Instance => format!(
+            "The host {name} is the name of one instance. After a move, {sends} clients to an instance without a license."
+        ),
+        Ec2Name::Address(address) => {
+            let own = interface.map(|interface| [interface.private_address, interface.public_address]);
+            if own.is_some_and(|own| own.contains(&Some(address))) {
+                return None;
+            }
+            format!(
+                "The host {name} stands for the address {address}. Unless that is an address of the license interface, {sends} \
+                 clients to the wrong machine after a move."
+            )
+        }
+    };
+    Some((FindingCode::HostIsOneInstance, message))
 }
 
 /// A name that EC2 gives to an instance or to an address. Source: EC2 User Guide, "Amazon EC2 instance hostnames and
@@ -297,17 +293,15 @@ enum Ec2Name {
 
 impl Ec2Name {
     fn of(name: &str) -> Option<Self> {
+        const SUFFIXES: [&str; 3] = [".compute.internal", ".compute.amazonaws.com", ".compute.amazonaws.com.cn"];
         let name = name.to_ascii_lowercase();
         let (label, domain) = name.split_once('.').unwrap_or((&name, ""));
-        let is_ec2s = domain.is_empty()
-            || [".compute.internal", ".compute.amazonaws.com", ".compute.amazonaws.com.cn"]
-                .iter()
-                .any(|suffix| domain.ends_with(suffix))
-            || ["ec2.internal", "compute-1.amazonaws.com"].contains(&domain);
+        let is_ec2s = ["", "ec2.internal", "compute-1.amazonaws.com"].contains(&domain)
+            || SUFFIXES.iter().any(|suffix| domain.ends_with(suffix));
         if !is_ec2s {
             return None;
         }
-        if label.parse::<token_failover::model::ids::InstanceId>().is_ok() {
+        if label.parse::<InstanceId>().is_ok() {
             return Some(Self::Instance);
         }
         let address = label.strip_prefix("ip-").or_else(|| label.strip_prefix("ec2-"))?;
