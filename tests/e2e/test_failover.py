@@ -297,10 +297,11 @@ class OverTls(unittest.TestCase):
         self.assertEqual({("TLSv1.3", None)}, set(self.tls.connections))
 
     def test_the_function_sends_nothing_to_a_server_that_it_does_not_trust(self):
+        variables = self.cloud.variables()
         self.cloud.forget_calls()
-        with Function(self.tls.endpoint, **self.cloud.variables()) as function, self.assertRaises(FunctionError) as failed:
+        with Function(self.tls.endpoint, **variables) as function, self.assertRaises(FunctionError) as failed:
             function.invoke({"action": "plan"})
-        self.assertEqual("Unreachable", failed.exception.type)
+        self.assertEqual("Ec2Unreachable", failed.exception.type)
         self.assertIn("UnknownIssuer", failed.exception.message)
         self.assertEqual({None}, set(self.tls.connections))
         self.assertEqual([], self.cloud.calls())
