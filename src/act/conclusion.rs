@@ -15,10 +15,12 @@ use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
 use crate::decide::problem;
 use crate::decide::problem::{Decision, LastMail, Memory, Problem, State};
 use crate::decide::publication::{self, Facts};
+use crate::decide::remembered::Remembered;
+use crate::decide::validity;
 use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, FindingCode};
 use crate::model::notification::{Hostid, Notification};
 use crate::model::observation::{
     AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
@@ -30,7 +32,7 @@ use crate::model::report::{
     ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
 };
 use crate::model::request::{Trigger, TriggerKind};
-use crate::model::tags::{ANNOUNCED, AUDITED, REFUSED, tag_value};
+use crate::model::tags::{ANNOUNCED, AUDITED, HOSTID, REFUSED, tag_value};
 use crate::ports::{Ec2, Ports, Sns};
 use crate::tell::{audit, summary};
 
@@ -55,7 +57,7 @@ impl<P: Ports> Failover<P> {
             return Ok(report);
         }
         // The findings of the checks are part of an audit, and come with its report.
-        let digests = Digests::of(&work, is_audit.then_some(report.findings.as_slice()));
+        let digests = Digests::of(&work, is_audit.then_some(&report));
         let facts = Facts {
             is_requested: report.trigger.kind == TriggerKind::Failover || state == State::Open,
             has_changed: report.movement.is_some() || !work.repaired.is_empty(),
@@ -109,7 +111,7 @@ impl<P: Ports> Failover<P> {
                 changes.append(work.advance(run, Event::Told));
             }
             *has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
-            let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit)];
+            let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit), (HOSTID, &digests.hostid)];
             self.remember(run, decision, told).await;
         } else if !close.is_open() {
             // The interface came back, and that was reported before.
@@ -404,9 +406,9 @@ impl<P: Ports> Failover<P> {
         report: &Report,
         request_id: &str,
     ) -> Result<(), CallError> {
-        let is_first =
-            report.outcome == Outcome::Audited && run.remembered().is_some_and(|tags| tags.audited.is_none());
-        let hostid = if is_first { Hostid::New } else { Hostid::Told };
+        let hostid = report.token_server.hostid.as_deref().filter(|_| report.outcome == Outcome::Audited);
+        let is_new = hostid.zip(run.remembered()).is_some_and(|(hostid, tags)| tags.is_new_hostid(hostid));
+        let hostid = if is_new { Hostid::New } else { Hostid::Told };
         let notification = Notification::new(&self.config, report, request_id, hostid);
         let ends = run.clock.publishing_ends();
         let publishing = async {
@@ -500,6 +502,9 @@ impl<P: Ports> Failover<P> {
             let finding = run.advisor().activation(activation, answers);
             run.findings.extend(finding);
         }
+        if let Some(expired) = self.expired_license(run) {
+            run.findings.push(expired);
+        }
         run.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let mut checks = checked.as_ref().map_or(Checks::NOT_CHECKED, Checked::results);
         checks.listening = listening(&self.config, &run.probes);
@@ -522,6 +527,14 @@ impl<P: Ports> Failover<P> {
         }
     }
 
+    /// The finding that the license has expired, unless the audit has told it.
+    fn expired_license(&self, run: &Run<'_, P::Ec2>) -> Option<Finding> {
+        let last_day = self.config.license_expires?;
+        let days_left = validity::days_left(last_day, run.clock.now().date_naive());
+        let is_told = run.findings.iter().any(|finding| finding.code == FindingCode::LicenseExpired);
+        (days_left < 0 && !is_told).then(|| run.advisor().license_ends(last_day, days_left))
+    }
+
     /// Whether clients can be expected to get licenses now, by EC2's description of the holder and the results of the
     /// checks.
     fn expectation(
@@ -541,6 +554,9 @@ impl<P: Ports> Failover<P> {
         };
         let Some(holder) = interface.as_ref().and_then(held_by) else { return Expectation::No };
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
+        // The setting has the first day on which a feature ends. Others may still be valid.
+        let today = observation.observed_at.date_naive();
+        let has_expired = self.config.license_expires.is_some_and(|day| validity::days_left(day, today) < 0);
         // From outside the VPC, an answer may come from another machine with the same address.
         let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
         let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
@@ -550,6 +566,7 @@ impl<P: Ports> Failover<P> {
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
             (InstanceState::Running, _) if is_served => match activation_result {
+                None | Some(ActivationResult::Done) if has_expired => Expectation::Unknown,
                 None | Some(ActivationResult::Done) => Expectation::Yes,
                 Some(ActivationResult::Unfinished) => Expectation::Unknown,
                 Some(ActivationResult::Failed) => Expectation::No,
@@ -594,13 +611,16 @@ fn tell_of_problem(report: &mut Report, decision: &Decision) {
 struct Digests {
     announcement: Option<String>,
     audit: Option<String>,
+    hostid: Option<String>,
 }
 
 impl Digests {
-    fn of(work: &Work, audited: Option<&[Finding]>) -> Self {
+    fn of(work: &Work, audited: Option<&Report>) -> Self {
         let remembered = work.remembered_announcement.as_deref();
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
-        Self { announcement, audit: audited.map(signature) }
+        let hostid = audited
+            .and_then(|report| Some(Remembered::hostid_told(report.token_server.hostid.as_deref()?, &report.findings)));
+        Self { announcement, audit: audited.map(|report| signature(&report.findings)), hostid }
     }
 
     /// Whether one of them differs from what was published last.

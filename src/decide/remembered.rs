@@ -10,6 +10,7 @@
 //! | `token-failover:not-started` | `i-…=2@…`, separated by spaces | members that EC2 could not start within the last day: how often in a row, and when last |
 //! | `token-failover:refused` | `no-viable-standby 9f86d081884c7d65 since=… mailed=…` | the problem that was mailed last, so that it is not mailed every minute |
 //! | `token-failover:audited` | a digest | the findings of the audit that was published last |
+//! | `token-failover:hostid` | `0273ae2adc81` | the hostid in the last audit that was published, if every subscription was confirmed by then; otherwise `unconfirmed` |
 //! | `token-failover:limits` | such as `t3.micro=2` | how many interfaces an instance of a type can have, once EC2 has refused an attach for that |
 //! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then, only an operator's failover changes anything |
 //! | `token-failover:paused-told` | `until=… since=… told=…` | what was mailed last about that pause: that it was set, or that it ends soon |
@@ -23,9 +24,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::decide::pending::report::PendingReport;
+use crate::model::finding::{Finding, FindingCode};
 use crate::model::ids::InstanceId;
 use crate::model::observation::InterfaceLimits;
-use crate::model::tags::{ANNOUNCED, AUDITED, LIMITS, LONGEST_VALUE, MOVES, NOT_STARTED, REFUSED, tag_value};
+use crate::model::tags::{ANNOUNCED, AUDITED, HOSTID, LIMITS, LONGEST_VALUE, MOVES, NOT_STARTED, REFUSED, tag_value};
 
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -56,6 +58,8 @@ pub struct Remembered {
     pub announced: Option<String>,
     /// The digest of the findings of the audit that was published last.
     pub audited: Option<String>,
+    /// The hostid that every subscriber has received, or another word if one has not.
+    pub hostid: Option<String>,
     /// How many interfaces an instance of each of these types can have, once EC2 has refused an attach for that.
     pub limits: BTreeMap<String, InterfaceLimits>,
 }
@@ -114,6 +118,21 @@ impl Remembered {
         self.not_started.get(member).filter(|failed| failed.is_kept(now)).map(|failed| failed.last)
     }
 
+    /// Whether an audit that is published now brings this hostid to a subscriber for the first time. A subscription that
+    /// is confirmed changes the findings of the next audit, so that audit is published.
+    pub fn is_new_hostid(&self, hostid: &str) -> bool {
+        self.hostid.as_deref() != Some(hostid)
+    }
+
+    /// The value of the [`HOSTID`] tag once an audit with these findings has been published.
+    pub fn hostid_told(hostid: &str, findings: &[Finding]) -> String {
+        use FindingCode::{NoSubscription, NotAudited, SubscriptionUnconfirmed, TopicMissing};
+        let is_open = |finding: &Finding| {
+            [NoSubscription, NotAudited, SubscriptionUnconfirmed, TopicMissing].iter().any(|code| finding.code == *code)
+        };
+        if findings.iter().any(is_open) { "unconfirmed".to_owned() } else { hostid.to_owned() }
+    }
+
     /// The value of the [`NOT_STARTED`] tag once EC2 could not start these members either.
     pub fn not_started_with<'a>(
         &self,
@@ -157,6 +176,7 @@ impl Remembered {
             refused: tags.get(REFUSED).cloned(),
             announced: tags.get(ANNOUNCED).cloned(),
             audited: tags.get(AUDITED).cloned(),
+            hostid: tags.get(HOSTID).cloned(),
             limits: tags.get(LIMITS).into_iter().flat_map(|limits| limits.split(' ')).filter_map(limit).collect(),
         }
     }

@@ -88,7 +88,7 @@ pub enum Reason {
     Ready,
     /// The next failover would work, and there are warnings.
     ReadyWithWarnings,
-    /// The next failover would fail, at least in part.
+    /// The token server does not work, or soon will not, or will not after the next failover.
     NotReady,
     /// AWS will retire the hardware of a member.
     RetirementScheduled,

@@ -15,6 +15,9 @@ pub const REFUSED: &str = "token-failover:refused";
 /// The tag with the digest of the findings of the audit that was published last.
 pub const AUDITED: &str = "token-failover:audited";
 
+/// The tag with the hostid that was published to every subscriber: see [`crate::decide::remembered`].
+pub const HOSTID: &str = "token-failover:hostid";
+
 /// The tag with the pause: see [`crate::model::pause`].
 pub const PAUSED: &str = "token-failover:paused";
 

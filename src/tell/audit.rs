@@ -70,7 +70,7 @@ pub(crate) fn summary(found: Tally, viable: usize, standbys: usize) -> String {
         Tally { critical, .. } => {
             // Two numbers side by side would read as one.
             format!(
-                "The next failover would fail, at least in part. Critical findings: {critical}. Standbys that can take the \
+                "The token server is not ready. Critical findings: {critical}. Standbys that can take the \
                  interface: {viable} of {standbys}."
             )
         }

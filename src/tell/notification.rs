@@ -210,6 +210,9 @@ fn expectation(report: &Report) -> String {
             "NO. See the critical findings below.".to_owned()
         }
         (Expectation::No, _) => "NO: the holder is not running, or its status checks fail.".to_owned(),
+        (Expectation::Unknown, _) if report.findings.iter().any(|one| one.code == FindingCode::LicenseExpired) => {
+            "unknown: at least a part of the license has expired.".to_owned()
+        }
         (Expectation::Unknown, _) => "unknown.".to_owned(),
     }
 }

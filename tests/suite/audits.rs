@@ -10,6 +10,7 @@ use simulator::{Disruption, Scenario, names};
 use token_failover::model::failure::Failure;
 use token_failover::model::finding::Severity;
 use token_failover::model::report::{Expectation, Outcome, Report};
+use token_failover::tell::notification;
 
 use crate::standard::event;
 use crate::support::Stage;
@@ -186,6 +187,46 @@ async fn every_fault_has_its_finding_and_none_appears_without_its_fault() {
     }
 }
 
+/// The outcome of each message, and its attribute `newHostid`.
+fn told(stage: &Stage) -> Vec<(String, Option<String>)> {
+    let messages = stage.simulator.messages();
+    let told = messages.iter().map(|message| {
+        let value = |name: &str| message.attributes.get(name).map(|attribute| attribute.value.clone());
+        (value("outcome").expect("an outcome"), value("newHostid"))
+    });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hostid_is_new_until_every_subscriber_has_confirmed() {
+    let pending = quiet_pair().topic(names::TOPIC, |topic| topic.subscription("email", "support@example.com", false));
+    let stage = stage(pending, &[]);
+    audit(&stage).await;
+    audit(&stage).await;
+    stage
+        .simulator
+        .world(|world| world.confirm_subscription(names::TOPIC, "support@example.com"))
+        .expect("a subscription");
+    audit(&stage).await;
+    audit(&stage).await;
+    let new = ("audited".to_owned(), Some("true".to_owned()));
+    assert_eq!(told(&stage), [new.clone(), new], "once while it is pending, and once when it is confirmed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_license_is_told_in_every_report_and_nothing_is_expected_to_work() {
+    let settings = [("TOKEN_SERVER_LICENSE_EXPIRES", "2026-11-10")];
+    let stage = stage(quiet_pair().instance(names::HOLDER, |holder| holder.stopped()), &settings);
+    let moved = stage.invoke(event("holder-stopped")).await.expect("a report");
+    assert_eq!((moved.outcome, moved.expected_to_work), (Outcome::Moved, Expectation::Unknown));
+    assert_eq!(codes(&moved).iter().filter(|code| *code == "license-expired").count(), 1);
+    let audited = audit(&stage).await;
+    assert_eq!(audited.expected_to_work, Expectation::Unknown);
+    assert_eq!(audited.findings.iter().filter(|finding| finding.code.as_str() == "license-expired").count(), 1);
+    let mail = notification::text(&audited);
+    assert!(mail.contains("Expected to work now: unknown: at least a part of the license has expired."), "{mail}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_the_first_audit_about_an_interface_has_a_new_hostid() {
     let stage = stage(quiet_pair(), &[]);
@@ -194,14 +235,8 @@ async fn only_the_first_audit_about_an_interface_has_a_new_hostid() {
     audit(&stage).await;
     stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
     stage.invoke(event("holder-stopped")).await.expect("a report");
-    let messages = stage.simulator.messages();
-    let told = messages.iter().map(|message| {
-        let value = |name: &str| message.attributes.get(name).map(|attribute| attribute.value.clone());
-        (value("outcome").expect("an outcome"), value("newHostid"))
-    });
-    let told: Vec<(String, Option<String>)> = told.collect();
     let expected = [("audited", Some("true")), ("audited", None), ("moved", None)];
-    assert_eq!(told, expected.map(|(outcome, new)| (outcome.to_owned(), new.map(str::to_owned))));
+    assert_eq!(told(&stage), expected.map(|(outcome, new)| (outcome.to_owned(), new.map(str::to_owned))));
 }
 
 #[tokio::test(start_paused = true)]

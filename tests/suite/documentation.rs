@@ -403,6 +403,7 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
             marks::REFUSED,
             marks::ANNOUNCED,
             marks::AUDITED,
+            marks::HOSTID,
             marks::PAUSED,
             marks::PAUSED_TOLD,
             marks::LIMITS,
