@@ -7,7 +7,8 @@ use token_failover::model::config::PortRange;
 use token_failover::model::finding::{Finding, FindingCode};
 use token_failover::model::ids::MacAddress;
 
-use crate::license::file::{License, MOSEK, Manager, Vendor};
+use crate::license::feature::Manager;
+use crate::license::file::{License, MOSEK, Vendor};
 use crate::license::interface::Interface;
 use crate::license::problem::{LicenseError, line};
 use crate::license::{machine, validity};

@@ -15,7 +15,7 @@ use std::fmt;
 use serde::Serialize;
 use token_failover::model::ids::MacAddress;
 
-use crate::license::feature::{Feature, FeatureLine};
+use crate::license::feature::{Feature, FeatureLine, Manager, Renewals};
 use crate::license::hostid::{Hostid, is_placeholder};
 use crate::license::problem::{LONGEST_LINE, LicenseError, MAX_LINES, Problem};
 use crate::license::text::{
@@ -44,16 +44,6 @@ pub struct License {
     pub faults: Vec<LicenseError>,
     /// The numbers of the lines that were not fully understood.
     pub not_understood: Vec<usize>,
-}
-
-/// The license manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Manager {
-    /// FlexNet Publisher, with `lmgrd`.
-    FlexNet,
-    /// The Reprise License Manager, with `rlm`.
-    Rlm,
 }
 
 /// A SERVER line: a machine on which `lmgrd` runs.
@@ -244,7 +234,9 @@ impl Reader {
         let Self { mut license, features, .. } = self;
         license.is_for_mosek = features.iter().any(|feature| feature.names(MOSEK));
         let daemons = || license.vendors.iter().map(|vendor| vendor.name.as_str());
-        license.features = features.into_iter().map(|feature| feature.of(daemons())).collect();
+        let renewals = Renewals::of(&features);
+        let read = features.into_iter().map(|line| Feature { renewed: renewals.renew(&line), ..line.of(daemons()) });
+        license.features = read.collect();
         license
     }
 
@@ -274,7 +266,7 @@ impl Reader {
     }
 
     fn read_feature(&mut self, line: &Line) {
-        match FeatureLine::from_line(line.number, &line.text) {
+        match FeatureLine::from_line(line.number, &line.text, self.license.manager) {
             Some(feature) => {
                 if !feature.is_understood() {
                     self.license.not_understood.push(line.number);
@@ -382,7 +374,10 @@ impl Server {
             }
         }
         let mut server = Self { line, host, hostids, unusual_notation, port: None, platforms: None };
-        let is_joined = words.iter().skip(1).any(|word| is_of_another_line(word));
+        // RLM has a hostid SN=, and FlexNet an attribute of that name.
+        let is_hostid = |index: usize, word: &str| index == 1 && is_key(word, "SN");
+        let joins = |(index, word): (usize, &String)| !is_hostid(index, word) && is_of_another_line(word);
+        let is_joined = words.iter().enumerate().skip(1).any(joins);
         let mut understood = Understood::Wholly;
         if let Some((word, after)) = rest.split_first()
             && word == "<>"
@@ -509,7 +504,11 @@ impl Vendor {
         Ok((vendor, is_all_understood))
     }
 
+    /// Sets the port. With 0, the operating system chooses one at each start, as without a port.
     fn set_port(&mut self, text: &str) -> Result<(), Problem> {
+        if number(text) == Some(0) && self.port.is_none() {
+            return Ok(());
+        }
         let port = port(text).ok_or(Problem::WrongVendorPort)?;
         if self.port.replace(port).is_some() { Err(Problem::SaidTwice) } else { Ok(()) }
     }

@@ -15,15 +15,15 @@ use crate::license::text::{is_one_of, key_and_value, number};
 pub enum Hostid {
     /// A MAC address.
     Mac(MacAddress),
-    /// Any machine: `ANY`, or `ID=n`, which only numbers the license.
+    /// Any machine: `ANY`, or `ID=n` or RLM's `SN=n`, which only number the license.
     Any,
-    /// `INTERNET=`, an IP address. `None`: a pattern of addresses.
+    /// `INTERNET=`, or RLM's `IP=`: an IP address. `None`: a pattern of addresses.
     Internet(Option<Ipv4Addr>),
     /// `AMZN_EIP=`, an Elastic IP. `None`: not an address.
     ElasticIp(Option<Ipv4Addr>),
     /// `AMZN_AMI=`, an image from which instances are launched.
     Image,
-    /// `HOSTNAME=`, the name of a machine.
+    /// `HOSTNAME=`, or RLM's `HOST=`: the name of a machine.
     HostName,
     /// A hostid of this kind, such as `VM_UUID`. The reader does not keep its value.
     Other(String),
@@ -55,11 +55,11 @@ impl Hostid {
 
     fn of_kind(key: String, value: &str) -> Self {
         match key.as_str() {
-            "ID" => Self::Any,
-            "INTERNET" => Self::Internet(value.parse().ok()),
+            "ID" | "SN" => Self::Any,
+            "INTERNET" | "IP" => Self::Internet(value.parse().ok()),
             "AMZN_EIP" => Self::ElasticIp(value.parse().ok()),
             "AMZN_AMI" => Self::Image,
-            "HOSTNAME" => Self::HostName,
+            "HOSTNAME" | "HOST" => Self::HostName,
             _ if is_placeholder(value) => Self::Placeholder,
             _ => Self::Other(key),
         }
@@ -106,13 +106,15 @@ pub(crate) fn is_placeholder(word: &str) -> bool {
     if [('<', '>'), ('[', ']'), ('{', '}'), ('$', '$')].into_iter().any(is_bracketed) {
         return true;
     }
+    let lower = word.to_ascii_lowercase();
     let letters: String =
         word.chars().filter(|c| !matches!(c, '-' | '_' | '.')).map(|c| c.to_ascii_lowercase()).collect();
     let is_x = letters.len() > 2 && letters.bytes().all(|b| b == b'x');
-    WORDS.contains(&letters.as_str())
-        || is_x
-        || letters.starts_with("your")
-        || letters.starts_with("hostidhere")
-        || letters.starts_with("insert")
-        || letters.starts_with("replace")
+    // `youreka.example.com` is a host, and `your-server` and `yourserver` are not.
+    const THINGS: [&str; 9] = ["-", "_", ".", "ethernet", "host", "id", "license", "mac", "server"];
+    let is_asked_for = ["your", "insert", "replace", "put", "enter"]
+        .iter()
+        .any(|verb| lower.strip_prefix(verb).is_some_and(|rest| THINGS.iter().any(|thing| rest.starts_with(thing))));
+    let is_here = letters.ends_with("here") && THINGS.iter().skip(3).any(|thing| letters.contains(thing));
+    WORDS.contains(&letters.as_str()) || is_x || is_asked_for || is_here
 }

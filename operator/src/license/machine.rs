@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::ids::{InstanceId, MacAddress};
 
-use crate::license::file::{Host, Manager, Server};
+use crate::license::feature::Manager;
+use crate::license::file::{Host, Server};
 use crate::license::hostid::Hostid;
 use crate::license::interface::Interface;
 use crate::license::problem::line;

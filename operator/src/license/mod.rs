@@ -12,8 +12,8 @@ mod text;
 mod validity;
 
 pub use assessment::MOSEK_SUPPORT;
-pub use feature::{Expiry, Feature};
-pub use file::{Host, License, Manager, Server, Vendor};
+pub use feature::{Expiry, Feature, Manager};
+pub use file::{Host, License, Server, Vendor};
 pub use hostid::Hostid;
 pub use interface::Interface;
 pub use problem::{LARGEST_FILE, LicenseError, Problem};

@@ -825,7 +825,8 @@ fn dates_of_every_form_are_read() {
     for (text, expires) in forms {
         let license =
             read(format!("SERVER license 0273ae2adc81 27007\nVENDOR moseklm\nFEATURE QZX MOSEKLM 11 {text} 4\n"));
-        let feature = Feature { line: 3, vendor: some("moseklm"), expires, starts: None, uncounted: false };
+        let feature =
+            Feature { line: 3, vendor: some("moseklm"), expires, starts: None, renewed: false, uncounted: false };
         assert_eq!(license.features, [feature], "{text}");
         let not_understood: &[usize] = if expires == Expiry::Unknown { &[3] } else { &[] };
         assert_eq!(license.not_understood, not_understood, "{text}");
@@ -956,7 +957,6 @@ fn an_invalid_line_that_leaves_the_machine_clear_is_a_critical_finding() {
         ("VENDOR MOSEKLM /opt/MOSEKLM =27008", Problem::NoValue),
         ("VENDOR MOSEKLM options= port=27008", Problem::NoValue),
         ("VENDOR MOSEKLM port=auto", Problem::WrongVendorPort),
-        ("VENDOR MOSEKLM port=0", Problem::WrongVendorPort),
         ("VENDOR MOSEKLM /opt/MOSEKLM 65536", Problem::WrongVendorPort),
         ("VENDOR MOSEKLM port=27008 port=27009", Problem::SaidTwice),
         ("VENDOR MOSEKLM /opt/MOSEKLM a.opt options=b.opt", Problem::SaidTwice),
@@ -1011,29 +1011,44 @@ fn an_error_is_a_sentence_with_its_line_and_a_hint() {
 
 // ---- The same reading on the members ----
 
-/// The MAC addresses that the boot unit reads from a file, or why it reads none.
-fn read_by_the_boot_unit(shell: &str, path: &std::path::Path) -> Result<Vec<String>, String> {
+/// The MAC addresses that the boot unit reads from a file and the port that it watches, or why it reads none.
+fn read_by_the_boot_unit(shell: &str, path: &std::path::Path) -> Result<(Vec<String>, Option<u16>), String> {
     let script = standard::root().join("deploy/boot/token-server");
     let mut command = std::process::Command::new(shell);
     let command = command.arg(script).arg("license").env("LICENSE_FILE", path);
     let output = command.output().unwrap_or_else(|error| panic!("{shell}: {error}"));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     match output.status.code() {
-        Some(0) => Ok(text(&output.stdout).split(' ').map(str::to_owned).collect()),
+        Some(0) => {
+            let text = text(&output.stdout);
+            let (macs, port) = text.split_once("\nwatched port: ").unwrap_or_else(|| panic!("{text}"));
+            let macs = macs.strip_prefix("MAC address: ").unwrap_or_else(|| panic!("{text}")).split(" or ");
+            Ok((macs.map(str::to_owned).collect(), port.parse().ok()))
+        }
         Some(1) => Err(text(&output.stderr)),
         _ => panic!("{}: {output:?}", path.display()),
     }
 }
 
-/// Checks that the command and the boot unit name the same MAC addresses, or that neither names one. Returns whether
-/// they name one.
+/// The port of the only vendor daemon.
+fn only_port(license: &License) -> Option<u16> {
+    let mut ports = license.vendors.iter().map(|vendor| vendor.port);
+    let first = ports.next().flatten()?;
+    (license.vendor_names().len() == 1 && ports.all(|port| port == Some(first))).then_some(first)
+}
+
+/// Checks that the command and the boot unit name the same MAC addresses, or that neither names one, and that the boot
+/// unit watches no other port than that of the only vendor daemon. Returns whether they name a MAC address.
 #[track_caller]
 fn assert_read_alike(path: &std::path::Path, what: &str) -> bool {
     let bytes = fs::read(path).expect("a file");
-    let here = License::parse(&bytes).map(|license| license.mac_addresses()).unwrap_or_default();
+    let license = License::parse(&bytes);
+    let here = license.as_ref().map(License::mac_addresses).unwrap_or_default();
     let here: Vec<String> = here.iter().map(ToString::to_string).collect();
     let there = read_by_the_boot_unit("sh", path);
-    let named = there.clone().unwrap_or_default();
+    let (named, watched) = there.clone().unwrap_or_default();
+    let known = license.as_ref().ok().and_then(only_port);
+    assert!(watched.is_none() || watched == known, "{what}: {watched:?}, and not {known:?}");
     let sorted = |mut list: Vec<String>| {
         list.sort();
         list
@@ -1055,7 +1070,11 @@ fn the_command_and_the_boot_unit_name_the_same_mac_addresses() {
     let folder = standard::root().join("tests/licenses");
     let mut named = 0;
     for name in files().keys() {
-        named += usize::from(assert_read_alike(&folder.join(format!("{name}.lic")), name));
+        let path = folder.join(format!("{name}.lic"));
+        named += usize::from(assert_read_alike(&path, name));
+        let Ok((_, watched)) = read_by_the_boot_unit("sh", &path) else { continue };
+        let license = read_file(name);
+        assert_eq!(watched, only_port(&license).filter(|_| license.faults.is_empty()), "{name}");
     }
     assert!(named > files().len() / 2, "the boot unit names a MAC address in {named} files only");
 }
