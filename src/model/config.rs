@@ -424,12 +424,12 @@ impl Reader {
         Some(words)
     }
 
-    /// A day such as 2031-12-31, and nothing shorter.
+    /// A date such as 2031-12-31, and nothing shorter.
     fn date(&mut self, variable: &str) -> Option<NaiveDate> {
         let value = self.value(variable)?;
         let date = value.parse().ok().filter(|date: &NaiveDate| date.to_string() == value);
         if date.is_none() {
-            self.problem(variable, "a day such as 2031-12-31");
+            self.problem(variable, "a date such as 2031-12-31");
         }
         date
     }

@@ -12,6 +12,7 @@ OWNER = 'case $2 in %U) echo somebody ;; *) exec /usr/bin/stat "$@" ;; esac'
 USER = """while :; do case $1 in --reuid | --regid) shift 2 ;; --*) shift ;; *) break ;; esac; done
 [ "$1 $2" = "test -w" ] && exit 1
 exec "$@\""""
+NO_MKDIR = USER.replace("test -w", "mkdir $2")
 
 
 class Leftovers(TestCase):
@@ -45,6 +46,16 @@ class Leftovers(TestCase):
             machine,
             f"lmgrd keeps its files in {machine.locks}/.flexlm, and there is no folder {machine.locks}; create it with: "
             f"ln -s ../var/tmp {machine.locks}",
+        )
+
+    def test_a_folder_that_cannot_be_created_is_logged_with_the_commands_that_create_it(self):
+        machine = self.serving(LMGRD_USER="lmgrd-user")
+        machine.stand_in("setpriv", NO_MKDIR)
+        (machine.locks / ".flexlm").rmdir()
+        folder = machine.locks / ".flexlm"
+        self.assert_says(
+            machine,
+            f"lmgrd-user may not create {folder}, where lmgrd keeps its files; run: mkdir {folder} && chown lmgrd-user {folder}",
         )
 
     def test_a_folder_of_another_user_is_logged_and_left_alone(self):

@@ -187,7 +187,7 @@ impl License {
         Finding::new(
             FindingCode::ServerPortMissing,
             line(number),
-            format!("The SERVER line has no port: {search}."),
+            format!("The file names no port for {}, so {search}.", self.daemon()),
             format!(
                 "Write {free} after the hostid, restart the token server, and open the port in the security group. The \
                  license stays valid."
@@ -223,7 +223,7 @@ impl License {
                 "The file has no {keyword} line, so {} starts no vendor daemon and serves no license.",
                 self.daemon()
             ),
-            format!("Add the line {keyword} {name} port={} after the SERVER line{which}.", free.next()),
+            format!("Add the line {keyword} {name} port={} after the line with the hostid{which}.", free.next()),
         )
     }
 

@@ -56,7 +56,7 @@ pub enum Problem {
     #[error("the line has more than {LONGEST_LINE} bytes")]
     LineTooLong,
     /// More SERVER or VENDOR lines than any license has.
-    #[error("the file has more than {MAX_LINES} SERVER and VENDOR lines")]
+    #[error("the file has more than {MAX_LINES} SERVER lines, or more than {MAX_LINES} VENDOR lines")]
     TooManyLines,
     /// A quotation mark that is not closed.
     #[error("a quotation mark is not closed")]
@@ -118,7 +118,11 @@ impl Problem {
             Self::LineTooLong => "Check whether line breaks were lost when the file was saved.",
             Self::TooManyLines => "Use the license file of one token server.",
             Self::OpenQuote => "Close the quotation mark on the same line, or remove it.",
-            Self::NotAscii | Self::OddBlank => {
+            Self::NotAscii => {
+                "Type the line again, in ASCII only: a copied line often has dashes or quotation marks that only look like \
+                 ASCII."
+            }
+            Self::OddBlank => {
                 "Write plain spaces, or save the file from the vendor's mail instead of copying its text."
             }
             Self::LinesJoined => {
