@@ -1,4 +1,4 @@
-"""The files that a former server has left behind: lmgrd's folder, and the lock files of the vendor daemons."""
+"""The files that an earlier server left behind: lmgrd's folder, and the lock files of the vendor daemons."""
 
 import fcntl
 import shutil
@@ -44,8 +44,8 @@ class Leftovers(TestCase):
         shutil.rmtree(machine.locks)
         self.assert_says(
             machine,
-            f"lmgrd keeps its files in {machine.locks}/.flexlm, and there is no folder {machine.locks}; create it with: "
-            f"ln -s ../var/tmp {machine.locks}",
+            f"lmgrd needs {machine.locks}/.flexlm, but the folder {machine.locks} does not exist; run: ln -s ../var/tmp "
+            f"{machine.locks}",
         )
 
     def test_a_folder_that_cannot_be_created_is_logged_with_the_commands_that_create_it(self):
@@ -75,7 +75,7 @@ class Leftovers(TestCase):
         other = machine.locks / "lockother"
         lock.touch()
         other.touch()
-        self.assert_says(machine, f"removed {lock}, which a former MOSEKLM had left behind")
+        self.assert_says(machine, f"removed {lock}, which an earlier MOSEKLM left behind")
         self.assertEqual((False, True), (lock.exists(), other.exists()), "only the vendor daemons of the license count")
 
     def test_a_lock_of_another_user_is_logged_and_left_alone(self):
@@ -92,7 +92,7 @@ class Leftovers(TestCase):
         with lock.open("w") as held:
             fcntl.lockf(held, fcntl.LOCK_EX)
             self.assert_says(
-                machine, f"another MOSEKLM is running and has locked {lock}; stop it, because a second one ends at once",
+                machine, f"another MOSEKLM is running and has locked {lock}; stop it; otherwise the new one exits at once",
             )
             self.assertTrue(lock.exists())
 
