@@ -30,12 +30,12 @@ pub(crate) fn mismatch(servers: &[Server], interface: Option<&Interface>, contac
         return None;
     }
     let names: Vec<String> = named.into_iter().map(MacAddress::hostid).collect();
-    let hostids = if names.len() == 1 { "hostid" } else { "hostids" };
+    let noun = if names.len() == 1 { "hostid" } else { "hostids" };
     Some(Finding::new(
         FindingCode::HostidMismatch,
         mac,
         format!(
-            "The license names the {hostids} {}, but the interface has {}. The token server refuses to serve the license.",
+            "The license names the {noun} {}, but the interface has {}. The token server refuses to serve the license.",
             names.join(", "),
             mac.hostid()
         ),
