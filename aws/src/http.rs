@@ -17,8 +17,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{self, CaptureConnection, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-/// A client that gives up a connection that is not open after `connect_timeout`. It trusts the certificates of the
-/// machine. On a machine without any, every call fails and says so.
+/// A client that gives up on a connection that does not open within `connect_timeout`. It trusts the certificates of the
+/// machine. Without certificates, every call fails with an error that says so.
 pub(crate) fn client(connect_timeout: Duration) -> SharedHttpClient {
     let mut tcp = connect::HttpConnector::new();
     tcp.set_connect_timeout(Some(connect_timeout));
@@ -70,8 +70,8 @@ impl HttpConnector for Http1 {
     }
 }
 
-/// The connection of a request. After a failure that may come from the machine at its other end, the SDK closes it, so
-/// that the next attempt reaches another machine.
+/// The connection of a request. After a failure that may come from the server, the SDK closes the connection, so that the
+/// next attempt reaches another server.
 fn metadata(captured: &CaptureConnection) -> Option<ConnectionMetadata> {
     let is_proxied = captured.connection_metadata().as_ref()?.is_proxied();
     let captured = captured.clone();

@@ -15,7 +15,7 @@ pub fn days_left(last_day: NaiveDate, today: NaiveDate) -> i64 {
     last_day.signed_duration_since(today).num_days()
 }
 
-/// How bad it is that a license ends in so many days; `None`: it is too early to care.
+/// How bad it is that a license ends in so many days; `None`: no finding yet.
 pub fn severity(days_left: i64) -> Option<Severity> {
     if days_left <= AT_ONCE_DAYS {
         Some(Severity::Critical)

@@ -37,13 +37,13 @@ pub struct Config {
     pub allocation_id: Option<AllocationId>,
     /// The MAC address that the license file names.
     pub hostid: Option<MacAddress>,
-    /// The last day on which the license is valid: the first one of its features'.
+    /// The last valid day of the feature that expires first.
     #[serde(default)]
     pub license_expires: Option<NaiveDate>,
     /// The vendor daemons of the license, one or more.
     #[serde(default = "mosek")]
     pub vendors: Vec<String>,
-    /// Who issues a new license, as in "ask … for a new license".
+    /// The contact for a new license, as in "ask … for a new license".
     #[serde(default = "mosek_support")]
     pub license_contact: String,
     /// The device index at which the interface is attached; 1 or more, because index 0 can never be detached again.
@@ -424,12 +424,12 @@ impl Reader {
         Some(words)
     }
 
-    /// A day such as 2031-12-31, and nothing shorter.
+    /// A date such as 2031-12-31, and nothing shorter.
     fn date(&mut self, variable: &str) -> Option<NaiveDate> {
         let value = self.value(variable)?;
         let date = value.parse().ok().filter(|date: &NaiveDate| date.to_string() == value);
         if date.is_none() {
-            self.problem(variable, "a day such as 2031-12-31");
+            self.problem(variable, "a date such as 2031-12-31");
         }
         date
     }

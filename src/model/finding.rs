@@ -76,7 +76,7 @@ finding_codes! {
     HostidNotAMac => [Critical, Warning],
     /// The SERVER line names several MAC addresses.
     SeveralHostids => [Info],
-    /// The host is a template's placeholder.
+    /// The host is a placeholder from a template.
     HostPlaceholder => [Critical],
     /// The host is `this_host`, by which clients may not find the token server.
     HostIsThisHost => [Warning],
@@ -88,7 +88,7 @@ finding_codes! {
     VirtualMachinesExcluded => [Warning],
     /// The file has no VENDOR line, so `lmgrd` starts no vendor daemon.
     NoVendorLine => [Critical],
-    /// The vendor daemon takes another port each time it starts, so no security group rule can let clients in.
+    /// The vendor daemon takes a different port each time it starts, so no security group rule can let clients in.
     VendorPortNotFixed => [Critical],
     /// Two daemons have the same port.
     PortUsedTwice => [Critical],

@@ -25,7 +25,7 @@ pub struct Fifo {
     pub deduplication_id: String,
 }
 
-/// Whether the MAC address of the interface is news to whoever issues the license.
+/// Whether the MAC address of the interface is news to the license vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hostid {
     /// No audit has been published about this interface yet.

@@ -139,7 +139,7 @@ pub struct TokenServer {
     /// The vendor daemons of the license; absent if it is MOSEK's only.
     #[serde(skip_serializing_if = "is_mosek", default = "mosek")]
     pub vendors: Vec<String>,
-    /// Who issues a new license; absent if it is MOSEK's support.
+    /// The contact for a new license; absent if it is MOSEK's support.
     #[serde(skip_serializing_if = "is_mosek_support", default = "mosek_support")]
     pub license_contact: String,
     /// The TCP ports on which it listens.

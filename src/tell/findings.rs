@@ -279,8 +279,8 @@ impl<'a> Advisor<'a> {
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
             Obstacle::StatusChecksUnreadable => {
-                "If the function's role lacks ec2:DescribeInstanceStatus, grant the role that permission. If not, wait: the \
-                 next run checks again."
+                "Grant the function's role ec2:DescribeInstanceStatus if it lacks it. Otherwise wait: the next run checks \
+                 again."
                     .to_owned()
             }
             Obstacle::NotStarted => format!(
@@ -1007,13 +1007,14 @@ impl<'a> Advisor<'a> {
     /// The end of the license is near, or has passed.
     pub(crate) fn license_ends(&self, last_day: NaiveDate, days_left: i64) -> Finding {
         let renew = format!(
-            "Ask {} for a new license, and put it on every member. Then deploy with its date as TOKEN_SERVER_LICENSE_EXPIRES.",
+            "Ask {} for a new license, and put it on every member. Then deploy with its last day as \
+             TOKEN_SERVER_LICENSE_EXPIRES.",
             self.config.license_contact
         );
         let interface = &self.config.interface_id;
         if days_left < 0 {
             let message =
-                format!("The license expired on {last_day}. The token server no longer serves it, on any member.");
+                format!("At least one feature of the license expired on {last_day}. No member serves it any longer.");
             return Finding::new(FindingCode::LicenseExpired, interface, message, renew);
         }
         let left = match days_left {
@@ -1021,7 +1022,10 @@ impl<'a> Advisor<'a> {
             1 => "tomorrow".to_owned(),
             days => format!("in {days} days"),
         };
-        let message = format!("The license expires {left}, on {last_day}. A failover does not help then.");
+        let message = format!(
+            "At least one feature of the license expires {left} ({last_day}). After that, no member can serve it, so a failover \
+             does not help."
+        );
         let finding = Finding::new(FindingCode::LicenseExpiresSoon, interface, message, renew);
         validity::severity(days_left).map_or(finding.clone(), |severity| finding.as_severe_as(severity))
     }
@@ -1131,7 +1135,7 @@ impl<'a> Advisor<'a> {
                 FindingCode::SecurityGroupPortClosed,
                 &group,
                 format!("{more} more {pairs} of client and port {are} closed."),
-                format!("Fix the ones above first. The next report lists the {others}."),
+                format!("Fix the pairs above first. The next report lists the {others}."),
             ));
         }
         findings.extend(coverage.undecided.iter().take(MAX_OF_A_KIND).map(|gap| undecided(&group, gap)));

@@ -349,7 +349,7 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
     let is_critical = |finding: &Finding| finding.severity == Severity::Critical;
     let is_down = report.expected_to_work == Expectation::No && report.findings.iter().any(is_critical);
     if is_down {
-        say(text, "Follow the findings above.", None);
+        say(text, "Follow the remedies above.", None);
     }
     let address = server.private_ip_address.zip(server.ports.first());
     let lmstat = address.map(|(ip, port)| format!("lmutil lmstat -a -c {}@{ip}", port.first));

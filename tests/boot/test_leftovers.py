@@ -1,4 +1,4 @@
-"""The files that a former server has left behind: lmgrd's folder, and the lock files of the vendor daemons."""
+"""The files that an earlier server left behind: lmgrd's folder, and the lock files of the vendor daemons."""
 
 import fcntl
 import shutil
@@ -12,6 +12,7 @@ OWNER = 'case $2 in %U) echo somebody ;; *) exec /usr/bin/stat "$@" ;; esac'
 USER = """while :; do case $1 in --reuid | --regid) shift 2 ;; --*) shift ;; *) break ;; esac; done
 [ "$1 $2" = "test -w" ] && exit 1
 exec "$@\""""
+NO_MKDIR = USER.replace("test -w", "mkdir $2")
 
 
 class Leftovers(TestCase):
@@ -43,8 +44,18 @@ class Leftovers(TestCase):
         shutil.rmtree(machine.locks)
         self.assert_says(
             machine,
-            f"lmgrd keeps its files in {machine.locks}/.flexlm, and there is no folder {machine.locks}; create it with: "
-            f"ln -s ../var/tmp {machine.locks}",
+            f"lmgrd needs {machine.locks}/.flexlm, but the folder {machine.locks} does not exist; run: ln -s ../var/tmp "
+            f"{machine.locks}",
+        )
+
+    def test_a_folder_that_cannot_be_created_is_logged_with_the_commands_that_create_it(self):
+        machine = self.serving(LMGRD_USER="lmgrd-user")
+        machine.stand_in("setpriv", NO_MKDIR)
+        (machine.locks / ".flexlm").rmdir()
+        folder = machine.locks / ".flexlm"
+        self.assert_says(
+            machine,
+            f"lmgrd-user may not create {folder}, where lmgrd keeps its files; run: mkdir {folder} && chown lmgrd-user {folder}",
         )
 
     def test_a_folder_of_another_user_is_logged_and_left_alone(self):
@@ -64,7 +75,7 @@ class Leftovers(TestCase):
         other = machine.locks / "lockother"
         lock.touch()
         other.touch()
-        self.assert_says(machine, f"removed {lock}, which a former MOSEKLM had left behind")
+        self.assert_says(machine, f"removed {lock}, which an earlier MOSEKLM left behind")
         self.assertEqual((False, True), (lock.exists(), other.exists()), "only the vendor daemons of the license count")
 
     def test_a_lock_of_another_user_is_logged_and_left_alone(self):
@@ -81,7 +92,7 @@ class Leftovers(TestCase):
         with lock.open("w") as held:
             fcntl.lockf(held, fcntl.LOCK_EX)
             self.assert_says(
-                machine, f"another MOSEKLM is running and has locked {lock}; stop it, because a second one ends at once",
+                machine, f"another MOSEKLM is running and has locked {lock}; stop it; otherwise the new one exits at once",
             )
             self.assertTrue(lock.exists())
 

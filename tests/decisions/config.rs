@@ -358,7 +358,7 @@ fn the_last_day_of_the_license_is_a_whole_date() {
         },
     );
     let values = ["31-dec-2031", "2031-12", "2031-2-1", "2027-02-29", "permanent", "0", "2031-12-31T00:00:00Z"];
-    refuses("TOKEN_SERVER_LICENSE_EXPIRES", "a day such as 2031-12-31", &values);
+    refuses("TOKEN_SERVER_LICENSE_EXPIRES", "a date such as 2031-12-31", &values);
 }
 
 #[test]

@@ -1122,44 +1122,49 @@ fn the_end_of_the_license_is_worded_by_how_near_it_is() {
             30,
             warning,
             "license-expires-soon",
-            "The license expires in 30 days, on 2026-12-01. A failover does not help then.",
+            "At least one feature of the license expires in 30 days (2026-12-01). After that, no member can serve it, so a failover does \
+             not help.",
         ),
         (
             8,
             warning,
             "license-expires-soon",
-            "The license expires in 8 days, on 2026-12-01. A failover does not help then.",
+            "At least one feature of the license expires in 8 days (2026-12-01). After that, no member can serve it, so a failover does \
+             not help.",
         ),
         (
             7,
             critical,
             "license-expires-soon",
-            "The license expires in 7 days, on 2026-12-01. A failover does not help then.",
+            "At least one feature of the license expires in 7 days (2026-12-01). After that, no member can serve it, so a failover does \
+             not help.",
         ),
         (
             1,
             critical,
             "license-expires-soon",
-            "The license expires tomorrow, on 2026-12-01. A failover does not help then.",
+            "At least one feature of the license expires tomorrow (2026-12-01). After that, no member can serve it, so a failover does \
+             not help.",
         ),
         (
             0,
             critical,
             "license-expires-soon",
-            "The license expires today, on 2026-12-01. A failover does not help then.",
+            "At least one feature of the license expires today (2026-12-01). After that, no member can serve it, so a failover does \
+             not help.",
         ),
         (
             -1,
             critical,
             "license-expired",
-            "The license expired on 2026-12-01. The token server no longer serves it, on any member.",
+            "At least one feature of the license expired on 2026-12-01. No member serves it any longer.",
         ),
     ] {
         let finding = ends(days);
         assert_eq!((finding.severity, finding.code.as_str(), finding.message.as_str()), (severity, code, message));
         assert_eq!(
             finding.remedy,
-            "Ask licenses@example.com for a new license, and put it on every member. Then deploy with its date as \
+            "Ask licenses@example.com for a new license, and put it on every member. Then deploy with its last day as \
              TOKEN_SERVER_LICENSE_EXPIRES."
         );
     }

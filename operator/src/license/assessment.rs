@@ -86,7 +86,7 @@ impl License {
         findings
     }
 
-    /// Who issues a new license. MOSEK's address is documented. The address of any other vendor is not in the file.
+    /// The contact for a new license. MOSEK's address is documented. The address of any other vendor is not in the file.
     pub fn contact(&self) -> &'static str {
         let is_mosek = self.vendors.iter().any(|vendor| vendor.is_called(MOSEK));
         if is_mosek || self.is_for_mosek { MOSEK_SUPPORT } else { "the vendor" }
@@ -112,8 +112,9 @@ impl License {
         let is_uncounted = !self.features.is_empty() && self.features.iter().all(|feature| feature.uncounted);
         let (message, remedy) = if is_uncounted {
             (
-                "The file has no SERVER line, and its features are uncounted: a license for one machine or a trial. The \
-                 program reads the file itself, and no token server serves it, so there is nothing to fail over.",
+                "The file has no SERVER line, and its features are uncounted. It is a license for one machine, or a trial. \
+                 The licensed application reads the file itself, and no token server serves it, so there is nothing to fail \
+                 over.",
                 format!("For a token server, use the file of the floating license, or ask {} for one.", self.contact()),
             )
         } else {
@@ -188,7 +189,7 @@ impl License {
         Finding::new(
             FindingCode::ServerPortMissing,
             line(number),
-            format!("The SERVER line has no port: {search}."),
+            format!("The file names no port for {}, so {search}.", self.daemon()),
             format!(
                 "Write {free} after the hostid, restart the token server, and open the port in the security group. The \
                  license stays valid."
@@ -224,7 +225,7 @@ impl License {
                 "The file has no {keyword} line, so {} starts no vendor daemon and serves no license.",
                 self.daemon()
             ),
-            format!("Add the line {keyword} {name} port={} after the SERVER line{which}.", free.next()),
+            format!("Add the line {keyword} {name} port={} after the line with the hostid{which}.", free.next()),
         )
     }
 
@@ -288,8 +289,8 @@ impl License {
             FindingCode::VendorPortNotFixed,
             line(vendor.line),
             format!(
-                "The port of {} is not fixed. The daemon takes another port at each start, and a failover is a start, so no \
-                 security group rule can let clients in.",
+                "The port of {} is not fixed. The daemon takes a different port each time it starts, and every failover starts \
+                 it, so no security group rule can let clients in.",
                 vendor.name
             ),
             remedy,
@@ -308,7 +309,8 @@ impl License {
             FindingCode::LinesNotUnderstood,
             line(*first),
             message,
-            "Compare the file with the one that the vendor sent: a backslash at the end of a long line may be missing."
+            "Compare the file with the one that the vendor sent: a backslash at the end of a long line may be missing, or a \
+             date is not in the form 31-dec-2031."
                 .to_owned(),
         ))
     }
@@ -329,8 +331,8 @@ fn repeated(vendor: &Vendor, before: &[Vendor]) -> Option<Finding> {
         Finding::new(
             FindingCode::VendorRepeated,
             line(vendor.line),
-            format!("The vendor daemon {} already has a line.", vendor.name),
-            format!("Keep only one of the lines of {}.", vendor.name),
+            format!("An earlier line already names the vendor daemon {}.", vendor.name),
+            "Keep only the line with the right port.".to_owned(),
         )
     })
 }
@@ -341,8 +343,8 @@ fn path_not_quoted(vendor: &Vendor) -> Option<Finding> {
             FindingCode::PathNotQuoted,
             line(vendor.line),
             format!(
-                "A path on the line of {} contains a space and has no quotation marks. The part after the space counts as the \
-                 options file.",
+                "A path on the line of {} contains a space and has no quotation marks. The license manager reads the part after \
+                 the space as the options file.",
                 vendor.name
             ),
             "Put the whole path in quotation marks.".to_owned(),

@@ -1,4 +1,4 @@
-//! The FEATURE and INCREMENT lines: which vendor daemon serves them, and from when until when.
+//! The FEATURE and INCREMENT lines: which vendor daemon serves them, and for which period.
 //!
 //! These lines are the license itself, which is confidential. The reader keeps nothing of them but dates, whether they
 //! are counted, and the vendor daemon if a VENDOR line names it, too.

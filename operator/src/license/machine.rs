@@ -13,8 +13,7 @@ use crate::license::problem::line;
 
 /// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
 const VIRTUAL_MACHINES: u32 = 2;
-/// The bits of a MAC address's first byte: a group of interfaces, and an address that no maker of cards has assigned.
-/// Source: IEEE 802, section 8.2.
+/// In the first byte of a MAC address: the multicast bit and the locally administered bit. Source: IEEE 802, section 8.2.
 const GROUP: u8 = 1;
 const LOCAL: u8 = 2;
 
@@ -32,11 +31,12 @@ pub(crate) fn mismatch(servers: &[Server], interface: Option<&Interface>, contac
         return None;
     }
     let names: Vec<String> = named.into_iter().map(MacAddress::hostid).collect();
+    let noun = if names.len() == 1 { "hostid" } else { "hostids" };
     Some(Finding::new(
         FindingCode::HostidMismatch,
         mac,
         format!(
-            "The license names the hostid {}, but the interface has {}. The token server refuses to serve the license.",
+            "The license names the {noun} {}, but the interface has {}. The token server refuses to serve the license.",
             names.join(", "),
             mac.hostid()
         ),
@@ -60,7 +60,7 @@ pub(crate) fn hostids(server: &Server, interface: Option<&Interface>, contact: &
             FindingCode::SeveralHostids,
             line(server.line),
             format!("The SERVER line names {} MAC addresses. Any one of them is sufficient.", macs.len()),
-            "Set TOKEN_SERVER_HOSTID to the one of the license interface.".to_owned(),
+            "Set TOKEN_SERVER_HOSTID to the MAC address of the license interface.".to_owned(),
         ));
     }
     if server.unusual_notation && !macs.is_empty() {
@@ -90,7 +90,7 @@ pub(crate) fn hostids(server: &Server, interface: Option<&Interface>, contact: &
     findings
 }
 
-/// A MAC address that no interface of EC2 has. EC2 assigns addresses that no maker of cards has, and none to a group.
+/// A MAC address that no interface of EC2 has. EC2 assigns locally administered unicast addresses.
 fn implausible(mac: MacAddress, server: &Server, contact: &str) -> Option<Finding> {
     let bytes = mac.bytes();
     let first = *bytes.first()?;
@@ -98,7 +98,7 @@ fn implausible(mac: MacAddress, server: &Server, contact: &str) -> Option<Findin
     let (severity, message, remedy) = if bytes == [0; 6] {
         (Severity::Critical, "The hostid is all zeros, which is the MAC address of no interface.".to_owned(), new)
     } else if first & GROUP != 0 {
-        let message = format!("The hostid {} is the address of a group, and no interface has one.", mac.hostid());
+        let message = format!("The hostid {} is a multicast address, which no interface has.", mac.hostid());
         (Severity::Critical, message, new)
     } else if bytes.starts_with(&[0x02, 0x42]) {
         let message = format!(
@@ -109,8 +109,7 @@ fn implausible(mac: MacAddress, server: &Server, contact: &str) -> Option<Findin
         (Severity::Warning, message, format!("Compare it with the MAC address of the license interface. {new}"))
     } else if first & LOCAL == 0 {
         let message = format!(
-            "The hostid {} begins with the number of a maker of network cards, and the addresses of EC2's interfaces do \
-             not.",
+            "The hostid {} begins with a network card manufacturer's prefix. The MAC addresses of EC2 interfaces do not.",
             mac.hostid()
         );
         (Severity::Info, message, "Compare it with the MAC address of the license interface.".to_owned())
@@ -198,12 +197,12 @@ fn hostid_in_words(hostid: &Hostid, new: String) -> (Severity, String, String) {
         ),
         Hostid::Placeholder => (
             Critical,
-            "The hostid is still the placeholder of a template.".to_owned(),
+            "The hostid is still a placeholder from a template.".to_owned(),
             format!("Use the file as the vendor sent it. {new}"),
         ),
         Hostid::Mac(_) | Hostid::Internet(_) | Hostid::ElasticIp(_) | Hostid::Unknown => (
             Critical,
-            "The hostid is not a MAC address, and it is no other hostid that FlexNet documents.".to_owned(),
+            "The hostid is neither a MAC address nor another kind of hostid that FlexNet documents.".to_owned(),
             format!("Use the file as the vendor sent it. {new}"),
         ),
     }
@@ -212,11 +211,13 @@ fn hostid_in_words(hostid: &Hostid, new: String) -> (Severity, String, String) {
 /// The fault of the host.
 pub(crate) fn host(server: &Server, interface: Option<&Interface>, manager: Manager) -> Option<Finding> {
     let (code, message) = match &server.host {
-        Host::Placeholder => (FindingCode::HostPlaceholder, "The host is still the placeholder of a template.".to_owned()),
+        Host::Placeholder => {
+            (FindingCode::HostPlaceholder, "The host is still a placeholder from a template.".to_owned())
+        }
         Host::ThisHost => (
             FindingCode::HostIsThisHost,
-            "The host is this_host, which is not a name. Clients that read this file, or that lmgrd refers to the vendor \
-             daemon, may not find the token server."
+            "The host is this_host, which is not a name. Clients that read this file, or that lmgrd redirects to the \
+             vendor daemon, may not find the token server."
                 .to_owned(),
         ),
         // An invalid line, which has a finding of its own.
@@ -275,8 +276,8 @@ fn of_name(name: &str, interface: Option<&Interface>, sends: &str) -> Option<(Fi
                 return None;
             }
             format!(
-                "The host {name} stands for the address {address}. Unless that is an address of the license interface, {sends} \
-                 clients to the wrong machine after a move."
+                "The host {name} resolves to {address}. Unless that is an address of the license interface, {sends} clients to \
+                 the wrong machine after a move."
             )
         }
     };

@@ -56,7 +56,7 @@ pub enum Problem {
     #[error("the line has more than {LONGEST_LINE} bytes")]
     LineTooLong,
     /// More SERVER or VENDOR lines than any license has.
-    #[error("the file has more than {MAX_LINES} SERVER and VENDOR lines")]
+    #[error("the file has more than {MAX_LINES} SERVER lines, or more than {MAX_LINES} VENDOR lines")]
     TooManyLines,
     /// A quotation mark that is not closed.
     #[error("a quotation mark is not closed")]
@@ -65,7 +65,7 @@ pub enum Problem {
     #[error("the SERVER line has a character that is not ASCII")]
     NotAscii,
     /// A placeholder where a path or a port belongs.
-    #[error("the line still has a placeholder of a template")]
+    #[error("the line still has a placeholder from a template")]
     Placeholder,
     /// A space that FlexNet does not accept.
     #[error("the line has a space that FlexNet does not accept, such as a no-break space")]
@@ -98,7 +98,7 @@ pub enum Problem {
     #[error("an option of the VENDOR line has no value")]
     NoValue,
     /// A repeated option.
-    #[error("the VENDOR line gives its options file or its port twice")]
+    #[error("the VENDOR line names its options file or its port twice")]
     SaidTwice,
     /// More words than a VENDOR line has.
     #[error("the VENDOR line has more than a name, a path, an options file and a port")]
@@ -110,7 +110,7 @@ impl Problem {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Empty => "Save the license file again from the vendor's mail.",
-            Self::TooLarge => "Use the license file itself, which has a few lines.",
+            Self::TooLarge => "Use the license file itself, which is much smaller.",
             Self::Utf16 => "Save the file as plain text in UTF-8, which FlexNet can read.",
             Self::OtherKind(_) | Self::NotText | Self::NotALicense => {
                 "Use the text file that the vendor sent. It has lines that begin with SERVER and VENDOR."
@@ -118,7 +118,11 @@ impl Problem {
             Self::LineTooLong => "Check whether line breaks were lost when the file was saved.",
             Self::TooManyLines => "Use the license file of one token server.",
             Self::OpenQuote => "Close the quotation mark on the same line, or remove it.",
-            Self::NotAscii | Self::OddBlank => {
+            Self::NotAscii => {
+                "Type the line again, in ASCII only: a copied line often has dashes or quotation marks that only look like \
+                 ASCII."
+            }
+            Self::OddBlank => {
                 "Write plain spaces, or save the file from the vendor's mail instead of copying its text."
             }
             Self::LinesJoined => {

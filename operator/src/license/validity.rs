@@ -129,8 +129,8 @@ fn not_started(license: &License, today: NaiveDate) -> Option<Finding> {
     let earliest = license.features.iter().filter_map(starts).min()?;
     Some(part.finding(
         FindingCode::LicenseNotStarted,
-        &format!("is valid only from {earliest}"),
-        &format!("are not valid yet, the first only from {earliest}"),
+        &format!("is not valid before {earliest}"),
+        &format!("are not valid yet; the first becomes valid on {earliest}"),
         "Keep the former license in use until then.".to_owned(),
     ))
 }

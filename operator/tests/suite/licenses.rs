@@ -492,8 +492,8 @@ fn a_hostid_that_is_not_a_mac_address_does_not_move_with_the_interface() {
             "The hostid is of type VM_UUID, not a MAC address",
         ),
         ("0a1b2c3d", Some(Critical), "The hostid is of type serial number, not a MAC address"),
-        ("HOSTID-HERE", Some(Critical), "The hostid is still the placeholder of a template."),
-        ("coffeezz0000", Some(Critical), "The hostid is not a MAC address, and it is no other hostid"),
+        ("HOSTID-HERE", Some(Critical), "The hostid is still a placeholder from a template."),
+        ("coffeezz0000", Some(Critical), "The hostid is neither a MAC address nor another kind of hostid"),
     ];
     for (hostid, severity, message) in forms {
         let license = with_lines(&format!("SERVER license {hostid} 27007\nVENDOR MOSEKLM port=27008"));

@@ -29,7 +29,7 @@ pub(crate) struct Wishes {
     /// The address that receives the mails.
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The license file, from which ports and hostid are read.
+    /// The license file, from which the hostid, the ports, the last day and the vendor daemons are read.
     #[arg(long, value_name = "FILE")]
     license: Option<PathBuf>,
     /// The ports of lmgrd and the vendor daemon, comma-separated. They override those of the license file.

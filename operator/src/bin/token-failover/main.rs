@@ -46,7 +46,7 @@ Examples:
   token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
   token-failover pause --until 2h --reason maintenance
   token-failover resume                     end the pause
-  token-failover license mosek.lic          show the hostid, the ports and any problems
+  token-failover license mosek.lic          show the hostid, the ports, the last day and any problems
   token-failover report answer.json         show a report as its mail
   token-failover replay function.log        plan again from the function's log
 
@@ -91,7 +91,7 @@ enum Task {
     License {
         /// The license file.
         file: PathBuf,
-        /// Compare the hostid with the MAC address of this interface.
+        /// Compare the hostid and the host with the addresses of this interface.
         #[arg(long, value_name = "ENI")]
         interface: Option<NetworkInterfaceId>,
     },
