@@ -92,6 +92,8 @@ finding_codes! {
     VendorPortNotFixed => [Critical],
     /// Two daemons have the same port.
     PortUsedTwice => [Critical],
+    /// Only root can open a port of the file.
+    PortPrivileged => [Warning],
     /// The file has several vendor daemons, which move together.
     SeveralVendors => [Warning],
     /// One vendor daemon has two lines that differ.

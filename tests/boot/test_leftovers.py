@@ -78,13 +78,23 @@ class Leftovers(TestCase):
         self.assert_says(machine, f"removed {lock}, which an earlier MOSEKLM left behind")
         self.assertEqual((False, True), (lock.exists(), other.exists()), "only the vendor daemons of the license count")
 
-    def test_a_lock_of_another_user_is_logged_and_left_alone(self):
-        machine = self.serving()
+    def test_a_lock_that_the_user_cannot_write_is_logged_and_left_alone(self):
+        machine = self.serving(LMGRD_USER="lmgrd-user")
         machine.stand_in("stat", OWNER)
+        machine.stand_in("setpriv", USER.replace('"$1 $2" = "test -w"', '"${3##*/}" = lockMOSEKLM'))
         lock = machine.locks / "lockMOSEKLM"
         lock.touch()
-        self.assert_says(machine, f"{lock} belongs to somebody, so MOSEKLM cannot lock it as root; run: rm {lock}")
+        self.assert_says(machine, f"{lock} belongs to somebody, so MOSEKLM cannot lock it as lmgrd-user; run: rm {lock}")
         self.assertTrue(lock.exists())
+
+    def test_a_file_in_place_of_the_folder_is_logged(self):
+        machine = self.serving()
+        (machine.locks / ".flexlm").rmdir()
+        (machine.locks / ".flexlm").touch()
+        self.assert_says(
+            machine,
+            f"{machine.locks}/.flexlm is not a folder, and lmgrd needs one there; run: rm {machine.locks}/.flexlm",
+        )
 
     def test_a_lock_that_a_running_daemon_holds_is_logged_and_left_alone(self):
         machine = self.serving()

@@ -8,7 +8,7 @@ use token_failover::model::finding::{Finding, FindingCode};
 use token_failover::model::ids::MacAddress;
 
 use crate::license::feature::Manager;
-use crate::license::file::{License, MOSEK, Vendor};
+use crate::license::file::{License, MOSEK, MOSEK_SUPPORT, Vendor};
 use crate::license::interface::Interface;
 use crate::license::problem::{LicenseError, line};
 use crate::license::{machine, validity};
@@ -20,8 +20,6 @@ pub(crate) const DEFAULT_PORTS: PortRange = PortRange { first: 27000, last: 2700
 const RLM_PORT: u16 = 5053;
 /// The port of `lmgrd` in MOSEK's licenses. Source: MOSEK licensing guide, section 7.
 const MOSEK_PORT: u16 = 27007;
-/// Where MOSEK issues licenses. Source: MOSEK licensing guide, section 10.
-pub const MOSEK_SUPPORT: &str = "support@mosek.com";
 /// The maximum number of names or numbers in a list for people.
 const MAX_NAMED: usize = 10;
 
@@ -88,8 +86,16 @@ impl License {
 
     /// The contact for a new license. MOSEK's address is documented. The address of any other vendor is not in the file.
     pub fn contact(&self) -> &'static str {
-        let is_mosek = self.vendors.iter().any(|vendor| vendor.is_called(MOSEK));
-        if is_mosek || self.is_for_mosek { MOSEK_SUPPORT } else { "the vendor" }
+        let is_mosek = if self.vendors.is_empty() {
+            self.is_for_mosek
+        } else {
+            self.vendors.iter().all(|vendor| vendor.is_called(MOSEK))
+        };
+        match self.vendor_names().len() {
+            _ if is_mosek => MOSEK_SUPPORT,
+            0 | 1 => "the vendor",
+            _ => "the vendors",
+        }
     }
 
     /// The name of the daemon that reads the file, for people.
@@ -171,12 +177,26 @@ impl License {
 
     fn ports_and_vendors(&self) -> Vec<Finding> {
         let mut free = FreePorts::of(self);
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut findings: Vec<Finding> = self.privileged_ports().into_iter().collect();
         for server in self.servers.iter().filter(|server| server.port.is_none()) {
             findings.push(self.server_port_missing(server.line, free.next()));
         }
         findings.extend(self.vendors(&mut free));
         findings
+    }
+
+    /// The boot files run the daemons as a user of their own, which cannot open the ports below 1024.
+    fn privileged_ports(&self) -> Option<Finding> {
+        let of_servers = self.servers.iter().filter_map(|server| Some((server.line, server.port?)));
+        let of_vendors = self.vendors.iter().filter_map(|vendor| Some((vendor.line, vendor.port?)));
+        let (number, port) = of_servers.chain(of_vendors).find(|(_, port)| *port < 1024)?;
+        Some(Finding::new(
+            FindingCode::PortPrivileged,
+            line(number),
+            format!("Only root can open port {port}, and the boot files do not run the daemons as root."),
+            "Write ports from 1024 on, restart the token server, and open them in the security group. The license stays valid."
+                .to_owned(),
+        ))
     }
 
     fn server_port_missing(&self, number: usize, free: u16) -> Finding {
@@ -260,7 +280,9 @@ impl License {
 
     fn port_used_twice(&self, vendor: &Vendor, before: &[Vendor], free: &mut FreePorts) -> Option<Finding> {
         let port = vendor.port?;
-        let is_lmgrds = self.servers.iter().any(|server| server.port == Some(port));
+        // Without a port of its own, lmgrd takes the first free one.
+        let first = if self.manager == Manager::Rlm { RLM_PORT } else { DEFAULT_PORTS.first };
+        let is_lmgrds = self.servers.iter().any(|server| server.port.unwrap_or(first) == port);
         let is_anothers = before.iter().any(|other| other.port == Some(port) && !other.is_called(&vendor.name));
         (is_lmgrds || is_anothers).then(|| {
             Finding::new(
@@ -273,12 +295,17 @@ impl License {
     }
 
     fn port_not_fixed(&self, vendor: &Vendor, free: &mut FreePorts) -> Option<Finding> {
-        if vendor.port.is_some() {
+        // A vendor daemon that has a port on another line is told as repeated.
+        if self.vendors.iter().any(|other| other.is_called(&vendor.name) && other.port.is_some()) {
             return None;
         }
         let path = vendor.path.as_deref().filter(|path| path.bytes().all(|b| b.is_ascii_digit()));
         let then = "restart the token server, and open the port in the security group. The license stays valid";
-        let remedy = match (path, self.misplaced_port.filter(|(_, port)| free.take(*port))) {
+        let is_only = self.vendors.iter().filter(|other| other.port.is_none()).count() == 1;
+        let has_gap = self.servers.iter().any(|server| server.port.is_none());
+        let is_lmgrds = |port: u16| has_gap && (DEFAULT_PORTS.first..=DEFAULT_PORTS.last).contains(&port);
+        let misplaced = self.misplaced_port.filter(|(_, port)| is_only && !is_lmgrds(*port) && free.take(*port));
+        let remedy = match (path, misplaced) {
             (Some(number), _) => format!("{number} is where the path belongs. Write port={number} instead, {then}."),
             (None, Some((other, port))) => {
                 format!("Move port={port} from the USE_SERVER line (line {other}) to the end of this line, {then}.")
@@ -376,7 +403,9 @@ impl FreePorts {
         let vendors = license.vendors.iter().filter_map(|vendor| vendor.port);
         let usual = if license.manager == Manager::Rlm { RLM_PORT } else { MOSEK_PORT };
         let from = servers.clone().next().unwrap_or(usual);
-        Self { used: servers.chain(vendors).collect(), from }
+        // rlm opens this port for its web page. Source: RLM License Administration, *RLM Server Ports*.
+        let own = (license.manager == Manager::Rlm).then_some(RLM_PORT + 1);
+        Self { used: servers.chain(vendors).chain(own).collect(), from }
     }
 
     /// Takes this port, if it is free.

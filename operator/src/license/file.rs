@@ -116,6 +116,8 @@ impl Vendor {
 
 /// MOSEK's vendor daemon.
 pub(crate) const MOSEK: &str = "MOSEKLM";
+/// Where MOSEK issues licenses. Source: MOSEK licensing guide, section 10.
+pub const MOSEK_SUPPORT: &str = "support@mosek.com";
 
 /// The keywords of license lines.
 const LICENSE_KEYWORDS: [&str; 5] = ["FEATURE", "INCREMENT", "PACKAGE", "UPGRADE", "FEATURESET"];

@@ -10,6 +10,7 @@ use crate::license::file::{Host, Server};
 use crate::license::hostid::Hostid;
 use crate::license::interface::Interface;
 use crate::license::problem::line;
+use crate::license::text::is_one_of;
 
 /// The bit of `PLAT=` for virtual machines. Source: License Administration Guide 2026 R1, *SERVER Lines Enforcement*.
 const VIRTUAL_MACHINES: u32 = 2;
@@ -262,7 +263,8 @@ fn of_ip(address: IpAddr, interface: Option<&Interface>, sends: &str) -> Option<
 }
 
 fn of_name(name: &str, interface: Option<&Interface>, sends: &str) -> Option<(FindingCode, String)> {
-    if name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.localdomain") {
+    let local = ["localhost", "localhost6", "localhost.localdomain"];
+    if is_one_of(name.trim_end_matches('.'), &local) {
         let message = format!("The host is {name}, so every client connects to its own machine.");
         return Some((FindingCode::HostIsLoopback, message));
     }
@@ -296,7 +298,7 @@ enum Ec2Name {
 impl Ec2Name {
     fn of(name: &str) -> Option<Self> {
         const SUFFIXES: [&str; 3] = [".compute.internal", ".compute.amazonaws.com", ".compute.amazonaws.com.cn"];
-        let name = name.to_ascii_lowercase();
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
         let (label, domain) = name.split_once('.').unwrap_or((&name, ""));
         let is_ec2s = ["", "ec2.internal", "compute-1.amazonaws.com"].contains(&domain)
             || SUFFIXES.iter().any(|suffix| domain.ends_with(suffix));

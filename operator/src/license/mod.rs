@@ -11,9 +11,8 @@ mod problem;
 mod text;
 mod validity;
 
-pub use assessment::MOSEK_SUPPORT;
 pub use feature::{Expiry, Feature, Manager};
-pub use file::{Host, License, Server, Vendor};
+pub use file::{Host, License, MOSEK_SUPPORT, Server, Vendor};
 pub use hostid::Hostid;
 pub use interface::Interface;
 pub use problem::{LARGEST_FILE, LicenseError, Problem};

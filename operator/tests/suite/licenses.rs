@@ -594,8 +594,8 @@ const JUDGED: &[(&str, Option<&str>, Option<&str>, &[(Severity, &str, &str)])] =
         &[
             (Warning, "feature-without-vendor", "line 8"),
             (Warning, "license-expired", "line 7"),
-            (Warning, "license-expires-soon", "line 5"),
             (Warning, "license-not-started", "line 6"),
+            (Warning, "license-expires-soon", "line 5"),
         ],
     ),
     ("demo", None, None, &[(Critical, "no-server-line", "license file")]),
@@ -853,6 +853,88 @@ fn a_feature_is_renewed_if_another_line_of_it_takes_over_at_its_end() {
 }
 
 #[test]
+fn a_license_of_which_nothing_is_valid_today_is_critical_whatever_the_reasons() {
+    let header = "SERVER license 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008\n";
+    let judged = |features: &str| {
+        let license = read(format!("{header}{features}"));
+        let found: Vec<(Severity, String)> =
+            assess(&license).iter().map(|finding| (finding.severity, finding.code.to_string())).collect();
+        (found, license.expires(today()))
+    };
+    let found =
+        |list: &[(Severity, &str)]| list.iter().map(|(severity, code)| (*severity, (*code).to_owned())).collect();
+    let old = "FEATURE QZX MOSEKLM 11 28-nov-2026 4\n";
+    let next = "FEATURE QZX MOSEKLM 11 31-dec-2027 4 START=1-jan-2027\n";
+    assert_eq!(
+        judged(&format!("{old}{next}")),
+        (found(&[(Critical, "license-expired"), (Critical, "license-not-started")]), Some(date("2027-12-31")))
+    );
+    let elsewhere = "FEATURE QZX other 11 31-dec-2027 4\n";
+    assert_eq!(
+        judged(&format!("{old}{elsewhere}")),
+        (found(&[(Critical, "feature-without-vendor"), (Critical, "license-expired")]), Some(date("2026-11-28")))
+    );
+    // What another line renews, no daemon serves, or needs no server, has no end of its own.
+    let renewed = "INCREMENT QZX MOSEKLM 11 2-dec-2026 4\nINCREMENT QZX MOSEKLM 11 2-dec-2027 4 START=3-dec-2026\n";
+    assert_eq!(judged(renewed), (found(&[(Warning, "license-not-started")]), Some(date("2027-12-02"))));
+    let long = "FEATURE QZX MOSEKLM 11 31-dec-2028 4\n";
+    let demo = "FEATURE QZXB MOSEKLM 11 2-dec-2026 uncounted HOSTID=DEMO\n";
+    assert_eq!(judged(&format!("{long}{demo}")), (Vec::new(), Some(date("2028-12-31"))));
+    let foreign = "FEATURE QZXB other 11 2-dec-2026 4\n";
+    assert_eq!(
+        judged(&format!("{long}{foreign}")),
+        (found(&[(Warning, "feature-without-vendor")]), Some(date("2028-12-31")))
+    );
+    // One of several features is never worse before its end than after it.
+    let add_on = "FEATURE QZXB MOSEKLM 11 2-dec-2026 4\n";
+    assert_eq!(
+        judged(&format!("{long}{add_on}")),
+        (found(&[(Warning, "license-expires-soon")]), Some(date("2026-12-02")))
+    );
+}
+
+#[test]
+fn ports_that_cannot_be_opened_are_reported() {
+    let feature = "FEATURE QZX acme 1.0 permanent 4\n";
+    let codes = |lines: &str| -> Vec<(Severity, String)> {
+        let license = read(format!("{lines}\n{feature}"));
+        assess(&license).iter().map(|finding| (finding.severity, finding.code.to_string())).collect()
+    };
+    let has = |lines: &str, severity: Severity, code: &str| {
+        assert!(codes(lines).contains(&(severity, code.to_owned())), "{lines}: {:?}", codes(lines));
+    };
+    has("SERVER license 0273ae2adc81 744\nVENDOR acme port=745", Warning, "port-privileged");
+    // lmgrd takes the first free port, which is the one of the vendor daemon.
+    has("SERVER license 0273ae2adc81\nVENDOR acme port=27000", Critical, "port-used-twice");
+    has("HOST license 0273ae2adc81\nISV acme port=5053", Critical, "port-used-twice");
+    let remedy = |lines: &str, code: &str| {
+        let found = assess(&read(format!("{lines}\n{feature}")));
+        let finding = found.into_iter().find(|finding| finding.code.as_str() == code);
+        finding.unwrap_or_else(|| panic!("{lines}: no {code}")).remedy
+    };
+    let moved = remedy("SERVER license 0273ae2adc81\nVENDOR acme\nUSE_SERVER port=27000", "vendor-port-not-fixed");
+    assert!(moved.starts_with("Write port="), "{moved}");
+    let rlm = remedy("HOST license 0273ae2adc81 5053\nISV acme", "vendor-port-not-fixed");
+    assert!(rlm.starts_with("Write port=5055 "), "5054 is rlm's own: {rlm}");
+    let twice = codes("SERVER license 0273ae2adc81 27007\nVENDOR acme\nVENDOR ACME port=27008");
+    assert_eq!(twice, [(Warning, "vendor-repeated".to_owned())]);
+}
+
+#[test]
+fn a_remedy_names_the_license_vendor_of_what_it_is_about() {
+    let header = "SERVER license 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008\nVENDOR acme port=27009\n";
+    let of = |expired: &str, valid: &str| {
+        let features = format!("FEATURE QZX {expired} 11 28-nov-2026 4\nFEATURE QZX {valid} 11 permanent 4\n");
+        let found = assess(&read(format!("{header}{features}")));
+        found.into_iter().find(|finding| finding.code.as_str() == "license-expired").expect("it has expired").remedy
+    };
+    assert!(of("MOSEKLM", "acme").contains("ask support@mosek.com"), "{}", of("MOSEKLM", "acme"));
+    assert!(of("acme", "MOSEKLM").contains("ask the vendors"), "{}", of("acme", "MOSEKLM"));
+    let stray = read("SERVER license 0273ae2adc81 27007\nVENDOR acme port=27008\nFEATURE QZX MOSEKLM 11 0 4\n");
+    assert_eq!(stray.contact(), "the vendor");
+}
+
+#[test]
 fn dates_of_every_form_are_read() {
     let forms = [
         ("permanent", Expiry::Never),
@@ -885,7 +967,8 @@ fn dates_of_every_form_are_read() {
 fn the_end_of_a_license_is_warned_of_for_thirty_days_and_critical_in_the_last_week() {
     let header = "SERVER license 0273ae2adc81 27007\nVENDOR MOSEKLM port=27008\n";
     let on = |features: &[&str]| {
-        let lines: String = features.iter().map(|date| format!("FEATURE QZX MOSEKLM 11 {date} 4\n")).collect();
+        let named = features.iter().enumerate();
+        let lines: String = named.map(|(name, date)| format!("FEATURE QZX{name} MOSEKLM 11 {date} 4\n")).collect();
         let license = read(format!("{header}{lines}"));
         (license.expires(today()), assess(&license))
     };

@@ -582,7 +582,7 @@ fn init_takes_the_end_of_the_license_and_another_vendor_from_the_license_file() 
     for parameter in [
         "TokenServerLicenseExpires=\"9997-02-01\"",
         "TokenServerVendors=\"acmed,solverd\"",
-        "TokenServerLicenseContact=\"the vendor\"",
+        "TokenServerLicenseContact=\"the vendors\"",
     ] {
         assert!(written.contains(parameter), "{parameter}: {written}");
     }

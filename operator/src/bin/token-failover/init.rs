@@ -127,8 +127,15 @@ fn parameters(
         vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
     // The hostid of the license file comes first. Without a license file, the hostid is the MAC address of the
     // interface.
-    let hostid = license.and_then(License::hostid).unwrap_or_else(|| interface.mac_address.hostid());
-    parameters.push(("TokenServerHostid", hostid));
+    // A license for several MAC addresses fits the interface if it names the interface's. A license without a MAC address
+    // leaves nothing to compare.
+    let own = interface.mac_address;
+    let hostid = match license.map(License::mac_addresses) {
+        None => Some(own),
+        Some(named) if named.contains(&own) => Some(own),
+        Some(named) => named.first().copied(),
+    };
+    parameters.extend(hostid.map(|mac| ("TokenServerHostid", mac.hostid())));
     parameters.extend(license.map(of_license).unwrap_or_default());
     let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
     parameters.extend(allocation.map(|allocation| ("TokenServerAllocationId", allocation.to_string())));
@@ -145,12 +152,10 @@ fn of_license(license: &License) -> Vec<(&'static str, String)> {
     let expires = license.expires(asked::today());
     let mut parameters: Vec<(&str, String)> =
         expires.map(|date| ("TokenServerLicenseExpires", date.to_string())).into_iter().collect();
-    let names = license.vendor_names();
-    if !names.is_empty() && license.contact() != MOSEK_SUPPORT {
-        parameters.push(("TokenServerVendors", names.join(",")));
+    if license.contact() != MOSEK_SUPPORT {
+        let names = license.vendor_names().join(",");
+        parameters.extend(Some(("TokenServerVendors", names)).filter(|(_, names)| !names.is_empty()));
         parameters.push(("TokenServerLicenseContact", license.contact().to_owned()));
-    } else if names.len() > 1 {
-        parameters.push(("TokenServerVendors", names.join(",")));
     }
     parameters
 }
