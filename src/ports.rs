@@ -10,7 +10,7 @@ use std::future::Future;
 use ipnet::IpNet;
 
 use crate::model::change::{Attach, Change, Ingress};
-use crate::model::config::Activation;
+use crate::model::command::{Command, CommandState};
 use crate::model::error::CallError;
 use crate::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -135,12 +135,12 @@ pub trait Sns: Send + Sync {
     fn subscriptions(&self) -> impl Future<Output = Result<Option<Vec<Subscription>>, CallError>> + Send;
 }
 
-/// Systems Manager, for activating a token server.
+/// Systems Manager, for activating a token server and for the license check.
 pub trait Ssm: Send + Sync {
-    /// Has the instance run the document. Systems Manager answers before the instance runs it.
+    /// Has the instance run the command. Systems Manager answers before the instance runs it.
     fn send_command(
         &self,
-        activation: &Activation,
+        command: Command<'_>,
         instance: &InstanceId,
     ) -> impl Future<Output = Result<CommandId, CallError>> + Send;
 
@@ -159,15 +159,6 @@ pub trait Ssm: Send + Sync {
         &self,
         instances: &BTreeSet<InstanceId>,
     ) -> impl Future<Output = Result<BTreeSet<InstanceId>, CallError>> + Send;
-}
-
-/// The state of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandState {
-    /// Whether it succeeded; `None`: it has not ended.
-    pub succeeded: Option<bool>,
-    /// Systems Manager's own name for the state, such as `Delivery Timed Out`.
-    pub status: String,
 }
 
 /// The three services together.

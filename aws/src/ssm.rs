@@ -7,10 +7,10 @@ use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::types as sdk;
 
 use crate::answers::{call_error, contradiction, each_page};
-use token_failover::model::config::Activation;
+use token_failover::model::command::{Command, CommandState, Output};
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{CommandId, DocumentName, InstanceId};
-use token_failover::ports::{CommandState, Ssm};
+use token_failover::ports::Ssm;
 
 /// Systems Manager through the SDK.
 #[derive(Debug, Clone)]
@@ -59,16 +59,16 @@ fn without_parameters(error: CallError) -> CallError {
 }
 
 impl Ssm for SdkSsm {
-    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
+    async fn send_command(&self, command: Command<'_>, instance: &InstanceId) -> Result<CommandId, CallError> {
         const ACTION: &str = "ssm:SendCommand";
-        let parameters: HashMap<String, Vec<String>> = activation.parameters.clone().into_iter().collect();
+        let parameters: HashMap<String, Vec<String>> = command.parameters.clone().into_iter().collect();
         let request = self
             .client
             .send_command()
-            .document_name(activation.document.as_str())
+            .document_name(command.document.as_str())
             .instance_ids(instance.as_str())
             .timeout_seconds(DELIVERY_SECONDS)
-            .comment("token-failover: the license interface has come");
+            .comment(command.comment);
         let request = if parameters.is_empty() { request } else { request.set_parameters(Some(parameters)) };
         // The caller retries. SendCommand has no client token, so after a lost answer a retry of the SDK would send a
         // second command.
@@ -88,7 +88,6 @@ impl Ssm for SdkSsm {
             Err(error) if error.meaning == Meaning::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // The answer also has the output of the command. It may contain anything, so it is not read.
         let status = answer.status();
         let details = answer.status_details().filter(|details| !details.is_empty());
         let word = details.or(status.map(sdk::CommandInvocationStatus::as_str)).unwrap_or("unknown");
@@ -101,7 +100,12 @@ impl Ssm for SdkSsm {
             ) => Some(false),
             _ => None,
         };
-        Ok(Some(CommandState { succeeded, status: word.to_owned() }))
+        // A script that never began, or that was stopped, has no exit code of its own.
+        let has_ended =
+            matches!(status, Some(sdk::CommandInvocationStatus::Success | sdk::CommandInvocationStatus::Failed));
+        let exit_code = Some(answer.response_code()).filter(|code| has_ended && *code >= 0);
+        let output = Output::new(answer.standard_output_content().unwrap_or_default());
+        Ok(Some(CommandState { succeeded, status: word.to_owned(), exit_code, output }))
     }
 
     async fn has_document(&self, name: &DocumentName) -> Result<bool, CallError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simulator::world::region::{Capacity, Check};
-use simulator::world::{Timings, World};
+use simulator::world::{LicenseService, Timings, World};
 use simulator::{Disruption, Simulator, cold_standby, names, pair, primary, trio};
 use token_failover::model::report::Outcome;
 
@@ -148,6 +148,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         world: || pair().instance(names::STANDBY, |standby| standby.token_server_on_command()).timings(timings()),
         settings: &[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT), ("TOKEN_SERVER_PROBE", "true")],
         ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "licenses-served",
+        title: "After the move, the vendor's own tool says that licenses are served",
+        settings: &[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "hostid-rejected",
+        title: "The interface is where it belongs, but the vendor daemon rejects the hostid",
+        world: || pair().license_service(LicenseService::VendorDown(-9)).timings(timings()),
+        settings: &[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)],
+        acts: &[one(&[("operator-audit", Report(Audited, "not-ready"))])],
+        mails: 1,
+        ..HEALTHY
     },
     Scenario {
         name: "audit",

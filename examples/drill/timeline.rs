@@ -355,6 +355,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::Activate => format!("have Systems Manager activate the token server on the {}", role(resource)),
         Step::AwaitActivation => "wait until it is activated".to_owned(),
         Step::Probe => "try the ports of the token server".to_owned(),
+        Step::CheckLicense => format!("have Systems Manager run lmstat on the {}", role(resource)),
         Step::NotePause => "note the pause on the interface".to_owned(),
     }
 }
@@ -375,6 +376,7 @@ fn ended(record: &StepRecord) -> Option<String> {
         (_, Step::CheckPermission) => Some("the role may".to_owned()),
         (_, Step::AwaitDetached) => Some("the interface is free".to_owned()),
         (_, Step::AwaitAttached) => Some(format!("the interface is on the {}", target(resource))),
+        (_, Step::CheckLicense) => Some("licenses are served".to_owned()),
         (_, Step::AwaitRunning) => Some(format!("the {} runs", role(resource))),
         _ => None,
     }

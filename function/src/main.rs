@@ -61,8 +61,10 @@ async fn serve(
     };
     let received_at = invocation.received_at;
     let result = failover.handle(invocation).await;
-    if let Some(metrics) = metrics::line(failover.token_server(), received_at, SystemTime::now().into(), &result) {
-        print(metrics);
+    let (token_server, now) = (failover.token_server(), SystemTime::now().into());
+    metrics::line(token_server, received_at, now, &result).into_iter().for_each(print);
+    if let Some(report) = result.as_ref().ok().filter(|_| failover.makes_license_metrics()) {
+        metrics::feature_lines(token_server, now, report).into_iter().for_each(print);
     }
     match &result {
         Ok(report) => line("INFO", "report", json!(report)),

@@ -47,7 +47,9 @@ pub const SUBSCRIBER: &str = "ops@example.com";
 
 /// A command document, with an optional parameter `Service`.
 pub const DOCUMENT: &str = "token-failover-restart";
-/// The output of a command.
+/// A command document that asks the license server.
+pub const LICENSE_CHECK_DOCUMENT: &str = "token-failover-check-license";
+/// The output of a command that activates a token server.
 pub const COMMAND_OUTPUT: &str = "what the command printed";
 /// The error output of a failed command.
 pub const COMMAND_ERROR_OUTPUT: &str = "what the command complained about";

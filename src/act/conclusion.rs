@@ -21,15 +21,14 @@ use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::{Finding, FindingCode};
+use crate::model::license_check::{CheckedLicense, Untold};
 use crate::model::notification::{Hostid, Notification};
-use crate::model::observation::{
-    AttachmentStatus, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
-};
+use crate::model::observation::{AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
 use crate::model::outcome::{MoveOutcome, Reach, RunOutcome, Verdict};
 use crate::model::plan::{KeepReason, MoveCause, Refusal};
 use crate::model::reason::Reason;
 use crate::model::report::{
-    ActivationRecord, ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
+    ActivationResult, Expectation, Movement, Outcome, Report, SCHEMA_VERSION, Step, TokenServer,
 };
 use crate::model::request::{Trigger, TriggerKind};
 use crate::model::tags::{ANNOUNCED, AUDITED, HOSTID, REFUSED, tag_value};
@@ -51,6 +50,7 @@ impl<P: Ports> Failover<P> {
         let close = Close::of(&outcome, run.reach);
         let state = self.state(&run, &outcome, &work, &trigger);
         let is_audit = matches!(outcome, RunOutcome::Audited { .. });
+        tell_of_license_check(&mut run, is_audit);
         let verdict = self.verdict(&mut run, outcome, &work);
         let mut report = self.report(&mut run, verdict, trigger, work.checks);
         if work.says_nothing {
@@ -157,6 +157,7 @@ impl<P: Ports> Failover<P> {
         let verdict = Verdict { outcome: Outcome::Failed, reason: Reason::DeadlineReached, summary, movement: None };
         let problem = Problem::new(verdict.reason, [self.is_attached_to_nothing(&run)]);
         let is_asked = trigger.kind == TriggerKind::Failover;
+        tell_of_license_check(&mut run, false);
         let mut report = self.report(&mut run, verdict, trigger, None);
         let decision = self.decide(&run, &work, &State::Problem(problem), is_asked);
         tell_of_problem(&mut report, &decision);
@@ -498,7 +499,8 @@ impl<P: Ports> Failover<P> {
             run.findings.extend(findings);
         }
         if let Some(activation) = &run.activation {
-            let answers = self.is_inside() && listening(&self.config, &run.probes) == CheckResult::Ok;
+            let is_served = run.license_check.as_ref().is_some_and(|check| check.result == CheckedLicense::Served);
+            let answers = is_served || self.is_inside() && listening(&self.config, &run.probes) == CheckResult::Ok;
             let finding = run.advisor().activation(activation, answers);
             run.findings.extend(finding);
         }
@@ -514,7 +516,7 @@ impl<P: Ports> Failover<P> {
             reason: verdict.reason.into(),
             summary: verdict.summary,
             trigger,
-            expected_to_work: self.expectation(run.observation.as_ref(), checks, run.activation.as_ref()),
+            expected_to_work: self.expectation(run, checks),
             token_server: TokenServer::new(&self.config, run.observation.as_ref()),
             movement: verdict.movement,
             pause: run.pause(),
@@ -523,6 +525,7 @@ impl<P: Ports> Failover<P> {
             checks: before.map_or(checks, |before| after_repairs(before, checks)),
             probes: run.probes.clone(),
             activation: run.activation.clone(),
+            license_check: run.license_check.clone(),
             findings: run.findings.clone(),
         }
     }
@@ -537,13 +540,8 @@ impl<P: Ports> Failover<P> {
 
     /// Whether clients can be expected to get licenses now, by EC2's description of the holder and the results of the
     /// checks.
-    fn expectation(
-        &self,
-        observation: Option<&Observation>,
-        checks: Checks,
-        activation: Option<&ActivationRecord>,
-    ) -> Expectation {
-        let Some(observation) = observation else { return Expectation::Unknown };
+    fn expectation(&self, run: &Run<'_, P::Ec2>, checks: Checks) -> Expectation {
+        let Some(observation) = &run.observation else { return Expectation::Unknown };
         let (Reading::Known(interface), Reading::Known(_)) = (&observation.interface, &observation.instances) else {
             return Expectation::Unknown;
         };
@@ -559,10 +557,13 @@ impl<P: Ports> Failover<P> {
         let has_expired = self.config.license_expires.is_some_and(|day| validity::days_left(day, today) < 0);
         // From outside the VPC, an answer may come from another machine with the same address.
         let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
+        let license = run.license_check.as_ref().map(|check| check.result);
         let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
-        let is_served = is_served.iter().all(|check| *check != CheckResult::Failed);
+        let is_served =
+            is_served.iter().all(|check| *check != CheckResult::Failed) && license != Some(CheckedLicense::NotServed);
         // A token server that answers is active, whatever the result of the command.
-        let activation_result = activation.filter(|_| listening != CheckResult::Ok).map(|activation| activation.result);
+        let answers = listening == CheckResult::Ok || license == Some(CheckedLicense::Served);
+        let activation_result = run.activation.as_ref().filter(|_| !answers).map(|activation| activation.result);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
             (InstanceState::Running, _) if is_served => match activation_result {
@@ -596,6 +597,17 @@ fn failed<E: Ec2>(run: &mut Run<'_, E>, finding: Finding, reason: Reason, moveme
     let summary = finding.message.clone();
     run.findings.push(finding);
     Verdict { outcome: Outcome::Failed, reason, summary, movement }
+}
+
+/// Adds the findings of the license check. An audit has told already of an agent that does not answer.
+fn tell_of_license_check<E: Ec2>(run: &mut Run<'_, E>, is_audit: bool) {
+    let Some(check) = &run.license_check else { return };
+    let tells_of_agent = |one: &Finding| {
+        one.code == FindingCode::MemberNotManaged && one.resource.as_deref() == Some(check.instance_id.as_str())
+    };
+    let is_told = check.untold == Some(Untold::AgentUnreachable) && run.findings.iter().any(tells_of_agent);
+    let findings = run.advisor().license_check(check, is_audit);
+    run.findings.extend(findings.into_iter().filter(|one| !is_told || one.code != FindingCode::LicenseNotChecked));
 }
 
 /// Puts the decision about problems into a report.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::act::function::Failover;
-use crate::act::prober::ProbeTimeout;
+use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
@@ -33,7 +33,7 @@ use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
 use crate::model::outcome::{MoveOutcome, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
-use crate::model::readiness::{ActivationReadiness, Permission, Readiness, Subscription};
+use crate::model::readiness::{CommandReadiness, Permission, Readiness, Subscription};
 use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
 use crate::model::request::{Intent, Parsed, Request};
@@ -108,7 +108,7 @@ impl<P: Ports> Failover<P> {
         let rehearsal = async {
             let (action, standbys) = self.look_and_plan(run, &request.intent, false).await;
             run.read_reachability().await;
-            self.probe(run, ProbeTimeout::NONE).await;
+            self.see_if_served(run, Patience::NONE).await;
             (action, standbys)
         };
         let Ok((action, standbys)) = timeout_at(ends, rehearsal).await else {
@@ -249,9 +249,9 @@ impl<P: Ports> Failover<P> {
         }
         let has_activated = run.activation.as_ref().is_some_and(|activation| activation.command_id.is_some());
         if next.awaits_ports || has_activated {
-            self.probe_after_a_move(run).await;
+            self.see_if_served(run, Patience::after_a_move(self.is_inside())).await;
         } else if work.pending.has_unreported_move() {
-            self.probe(run, ProbeTimeout::RESTART).await;
+            self.see_if_served(run, Patience::RESTART).await;
         }
         // An answer may be older than the repair. Waiting for a newer one comes last.
         run.see_repairs(work, Seeing::UntilShown).await;
@@ -338,7 +338,8 @@ impl<P: Ports> Failover<P> {
             return Ok(());
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
-        self.probe(run, ProbeTimeout::RESTART).await;
+        let patience = if work.says_nothing { Patience::RESTART.without_license_check() } else { Patience::RESTART };
+        self.see_if_served(run, patience).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = judge(&self.config, observation, &action, &standbys, &readiness);
@@ -377,10 +378,10 @@ impl<P: Ports> Failover<P> {
             let (routes, acl) = future::join(ec2.routes(subnet, vpc), ec2.acl_entries(subnet)).await;
             (Some(routes.into()), Some(acl.into()))
         };
-        let activation = self.read_activation(&instances);
+        let commands = self.read_command_readiness(&instances);
         let reachability = run.read_reachability();
-        let network = future::join(network, activation);
-        let (interface_limits, protected, answers, ((routes, acl), activation), ()) =
+        let network = future::join(network, commands);
+        let (interface_limits, protected, answers, ((routes, acl), commands), ()) =
             future::join5(ec2.interface_limits(&types), protected, answers, network, reachability).await;
         let ids = instances.iter().map(|instance| instance.id.clone());
         let answers = answers.into_iter().map(Reading::from);
@@ -396,18 +397,27 @@ impl<P: Ports> Failover<P> {
                 .zip(answers)
                 .map(|(change, answer)| Permission { change, answer })
                 .collect(),
-            activation,
+            commands,
         }
     }
 
-    /// Reads if Systems Manager could activate the running members.
-    async fn read_activation(&self, instances: &[Instance]) -> Option<ActivationReadiness> {
-        let activation = self.config.activation.as_ref()?;
+    /// Reads if Systems Manager could run commands on the running members.
+    async fn read_command_readiness(&self, instances: &[Instance]) -> Option<CommandReadiness> {
+        let activation = self.config.activation.as_ref();
+        if activation.is_none() && self.config.license_check.is_none() {
+            return None;
+        }
         let running = instances.iter().filter(|instance| instance.state == InstanceState::Running);
         let running: BTreeSet<InstanceId> = running.map(|instance| instance.id.clone()).collect();
-        let (document, reachable) =
-            future::join(self.ssm.has_document(&activation.document), self.ssm.reachable_agents(&running)).await;
-        Some(ActivationReadiness { document: document.into(), reachable: reachable.into() })
+        let activation_document = async {
+            match activation {
+                Some(activation) => Some(self.ssm.has_document(&activation.document).await.into()),
+                None => None,
+            }
+        };
+        let (activation_document, reachable) =
+            future::join(activation_document, self.ssm.reachable_agents(&running)).await;
+        Some(CommandReadiness { activation_document, reachable: reachable.into() })
     }
 
     /// Reads EC2 until the plan can act on the answers, or the time for that is over. Without `waits`, the run acts on

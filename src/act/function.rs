@@ -47,6 +47,11 @@ impl<P: Ports> Failover<P> {
         Self { prober: Some(prober), ..self }
     }
 
+    /// Whether the counts of each feature become metrics.
+    pub fn makes_license_metrics(&self) -> bool {
+        self.config.license_metrics
+    }
+
     /// The name of the token server.
     pub fn token_server(&self) -> &str {
         &self.config.name

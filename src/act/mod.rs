@@ -3,6 +3,7 @@
 pub mod conclusion;
 pub mod failover;
 pub mod function;
+pub mod license_check;
 pub mod maintenance;
 pub mod moving;
 pub mod prober;

@@ -76,23 +76,46 @@ pub(crate) fn pause(waited: Duration) -> Duration {
     Duration::from_millis(if waited < Duration::from_secs(10) { 250 } else { 1000 })
 }
 
-/// How long a port that does not answer is tried again.
+/// How long a token server that does not answer is asked again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ProbeTimeout {
+pub(crate) struct Patience {
+    /// With a port that is closed.
     refused: Duration,
+    /// With a port that does not answer.
     silent: Duration,
+    /// With a license server that does not serve. One try takes some seconds.
+    pub(crate) not_served: Duration,
+    /// For everything that the license server is asked. Zero: it is not asked.
+    pub(crate) license_check: Duration,
 }
 
-impl ProbeTimeout {
-    /// One try.
-    pub(crate) const NONE: Self = Self { refused: Duration::ZERO, silent: Duration::ZERO };
+impl Patience {
+    /// One try of each port. The license server is not asked: that needs a command on an instance.
+    pub(crate) const NONE: Self = Self {
+        refused: Duration::ZERO,
+        silent: Duration::ZERO,
+        not_served: Duration::ZERO,
+        license_check: Duration::ZERO,
+    };
     /// A token server that is restarting has not failed.
-    pub(crate) const RESTART: Self = Self { refused: Duration::from_secs(5), silent: Duration::ZERO };
+    pub(crate) const RESTART: Self = Self {
+        refused: Duration::from_secs(5),
+        silent: Duration::ZERO,
+        not_served: Duration::from_secs(20),
+        license_check: Duration::from_secs(45),
+    };
 
-    /// After a move, a machine may still have to boot. Outside the VPC, waiting for that is useless.
+    /// After a move, a machine may still have to boot. Outside the VPC, waiting for a port is useless. The license check
+    /// may not take longer than the ports, so that it never delays the report of a move beyond them.
     pub(crate) fn after_a_move(is_inside: bool) -> Self {
         let boot = Duration::from_secs(90);
-        Self { refused: boot, silent: if is_inside { boot } else { Duration::from_secs(15) } }
+        let silent = if is_inside { boot } else { Duration::from_secs(15) };
+        Self { refused: boot, silent, not_served: boot, license_check: boot }
+    }
+
+    /// The same patience with the ports alone.
+    pub(crate) fn without_license_check(self) -> Self {
+        Self { license_check: Duration::ZERO, ..self }
     }
 
     fn of(self, unanswered: &Unanswered) -> Duration {
@@ -122,14 +145,14 @@ impl Prober {
         &self,
         address: IpAddr,
         ports: &[u16],
-        timeout: ProbeTimeout,
+        patience: Patience,
         ends: Instant,
     ) -> Vec<Probe> {
         let began = Instant::now();
         let mut tried: Vec<Tried> = self.try_once(address, ports, ends).await;
         loop {
             let is_worth_it = |tried: &&Tried| match &tried.answer {
-                Some(Err(unanswered)) => began.elapsed() < timeout.of(unanswered),
+                Some(Err(unanswered)) => began.elapsed() < patience.of(unanswered),
                 Some(Ok(())) | None => false,
             };
             let again: Vec<u16> = tried.iter().filter(is_worth_it).map(|tried| tried.port).collect();

@@ -19,6 +19,7 @@ use crate::model::config::Config;
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
+use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{
     IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading, StateReason,
     StatusChecks,
@@ -203,6 +204,8 @@ pub struct Run<'a, E> {
     pub(crate) activation: Option<ActivationRecord>,
     /// The results of trying its ports.
     pub(crate) probes: Vec<Probe>,
+    /// Whether it serves licenses.
+    pub(crate) license_check: Option<LicenseCheck>,
     pub(crate) steps: Vec<StepRecord>,
     pub(crate) findings: Vec<Finding>,
 }
@@ -226,6 +229,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             viable_standbys: None,
             activation: None,
             probes: Vec::new(),
+            license_check: None,
             steps: Vec::new(),
             findings: Vec::new(),
         }

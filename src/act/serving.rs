@@ -1,16 +1,20 @@
-//! Checks that the license is served. An attached interface is not enough: the token server may need an activation, and
-//! the function may try its ports.
+//! Activates the token server, and sees if it serves: it may need an activation, and the function may try its ports and
+//! ask the license server.
 //!
-//! Neither decides where the interface is. The results are only reported.
+//! None of this decides where the interface is. The results are only reported.
 
 use crate::act::function::Failover;
-use crate::act::prober::{ProbeTimeout, pause, ports_to_try};
+use crate::act::prober::{Patience, pause, ports_to_try};
 use crate::act::run::Run;
+use crate::model::command::{Command, CommandState};
 use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
 use crate::model::ids::{CommandId, InstanceId};
+use crate::model::license_check::{CheckedLicense, LicenseCheck};
 use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
 use crate::ports::{Ports, Ssm};
+use crate::tell::license_check;
+use futures_util::future;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -56,8 +60,13 @@ impl<P: Ports> Failover<P> {
         ends: Instant,
     ) -> Result<CommandId, CallError> {
         let began = Instant::now();
+        let command = Command {
+            document: &activation.document,
+            parameters: &activation.parameters,
+            comment: "token-failover: the license interface has come",
+        };
         loop {
-            let sending = run.step(Step::Activate, instance, self.ssm.send_command(activation, instance));
+            let sending = run.step(Step::Activate, instance, self.ssm.send_command(command, instance));
             let Ok(sent) = timeout_at(ends, sending).await else {
                 let message = "the invocation ran out of time before Systems Manager answered".to_owned();
                 return Err(CallError {
@@ -90,13 +99,13 @@ impl<P: Ports> Failover<P> {
         let ended = timeout_at(ends, self.follow(command, &record.instance_id, &mut record.status)).await;
         let gave_up = |message: String| Some(CallError::gave_up("ssm:GetCommandInvocation", message));
         let error = match ended {
-            Ok(Ok(true)) => {
+            Ok(Ok(CommandState { succeeded: Some(true), .. })) => {
                 record.result = ActivationResult::Done;
                 None
             }
-            Ok(Ok(false)) => {
+            Ok(Ok(CommandState { status, .. })) => {
                 record.result = ActivationResult::Failed;
-                gave_up(format!("the command ended with the status {}", record.status.as_deref().unwrap_or("failed")))
+                gave_up(format!("the command ended with the status {status}"))
             }
             Ok(Err(error)) => Some(error),
             Err(_) => gave_up("the command has not finished yet".to_owned()),
@@ -105,20 +114,20 @@ impl<P: Ports> Failover<P> {
         error
     }
 
-    /// Asks for the state of the command until it has ended. Returns true if it succeeded.
-    async fn follow(
+    /// Asks for the state of the command until it has ended. `status`: its last known status.
+    pub(crate) async fn follow(
         &self,
         command: &CommandId,
         instance: &InstanceId,
         status: &mut Option<String>,
-    ) -> Result<bool, CallError> {
+    ) -> Result<CommandState, CallError> {
         let began = Instant::now();
         loop {
             match self.ssm.command(command, instance).await {
                 Ok(Some(state)) => {
-                    *status = Some(state.status);
-                    if let Some(succeeded) = state.succeeded {
-                        return Ok(succeeded);
+                    *status = Some(state.status.clone());
+                    if state.succeeded.is_some() {
+                        return Ok(state);
                     }
                 }
                 Ok(None) => {}
@@ -130,26 +139,47 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Tries the ports after a move, until they answer.
-    pub(crate) async fn probe_after_a_move(&self, run: &mut Run<'_, P::Ec2>) {
-        if let Some(prober) = &self.prober {
-            self.probe(run, ProbeTimeout::after_a_move(prober.is_inside)).await;
-        }
-    }
-
-    /// Tries the ports, if a running or starting member has the interface.
-    pub(crate) async fn probe(&self, run: &mut Run<'_, P::Ec2>, timeout: ProbeTimeout) {
-        let Some(prober) = &self.prober else { return };
+    /// Tries the ports and asks the license server, both at once, if a running or starting member has the interface.
+    pub(crate) async fn see_if_served(&self, run: &mut Run<'_, P::Ec2>, patience: Patience) {
+        let Some(holder) = run.running_member().cloned() else { return };
         let address = run.interface().and_then(|interface| interface.private_ip_address);
-        let Some((holder, address)) = run.running_member().cloned().zip(address) else { return };
-        let ports = ports_to_try(&self.config.ports);
         let ends = run.clock.waiting_ends();
-        let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        let step = run.begin(Step::Probe, format!("{address} TCP {}", names.join(",")));
-        run.probes = prober.try_ports(address.into(), &ports, timeout, ends).await;
-        let finding = run.advisor().ports_not_answering(&holder, address, &run.probes, prober.is_inside);
-        let failed = finding.as_ref().map(|finding| CallError::gave_up("TCP", finding.message.clone()));
-        run.end(step, failed.as_ref());
-        run.findings.extend(finding);
+        let ports = ports_to_try(&self.config.ports);
+        let probe = self.prober.as_ref().zip(address).map(|(prober, address)| {
+            let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+            (prober, address, run.begin(Step::Probe, format!("{address} TCP {}", names.join(","))))
+        });
+        let document = self.config.license_check.as_ref().filter(|_| patience.license_check > Duration::ZERO);
+        let check = document.map(|document| {
+            // The check exists before its first answer, because the deadline may come in between.
+            run.license_check = Some(LicenseCheck::open(document, &holder));
+            (document, run.begin(Step::CheckLicense, &holder))
+        });
+        let probing = async {
+            match &probe {
+                Some((prober, address, _)) => prober.try_ports((*address).into(), &ports, patience, ends).await,
+                None => Vec::new(),
+            }
+        };
+        let checking = async {
+            match &check {
+                Some((document, _)) => Some(self.check_license(document, &holder, patience, ends).await),
+                None => None,
+            }
+        };
+        let (probes, checked) = future::join(probing, checking).await;
+        if let Some((prober, address, step)) = probe {
+            run.probes = probes;
+            let finding = run.advisor().ports_not_answering(&holder, address, &run.probes, prober.is_inside);
+            let failed = finding.as_ref().map(|finding| CallError::gave_up("TCP", finding.message.clone()));
+            run.end(step, failed.as_ref());
+            run.findings.extend(finding);
+        }
+        if let Some(((_, step), checked)) = check.zip(checked) {
+            let failed = (checked.result != CheckedLicense::Served)
+                .then(|| CallError::gave_up("lmstat", license_check::in_words(&checked)));
+            run.end(step, failed.as_ref());
+            run.license_check = Some(checked);
+        }
     }
 }

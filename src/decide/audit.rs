@@ -188,7 +188,7 @@ pub fn judge(
         auditor.network(interface, &mut facts);
     }
     facts.extend(auditor.license());
-    auditor.activation(&mut facts);
+    auditor.commands(&mut facts);
     auditor.notification(&mut facts);
     auditor.permissions(&mut facts);
     let mut told = BTreeSet::new();
@@ -414,16 +414,17 @@ impl Auditor<'_> {
         validity::severity(days_left).map(|_| Fact::LicenseEnds(last_day, days_left))
     }
 
-    /// Adds what would prevent the activation of a standby that runs.
-    fn activation(&self, facts: &mut Vec<Fact>) {
-        let Some((activation, readiness)) = self.config.activation.as_ref().zip(self.readiness.activation.as_ref())
-        else {
-            return;
-        };
-        match &readiness.document {
-            Reading::Known(true) => {}
-            Reading::Known(false) => facts.push(Fact::ActivationDocumentMissing(activation.clone())),
-            Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::ActivationDocument, error.clone())),
+    /// Adds what would prevent the activation of a standby that runs, or a license check.
+    fn commands(&self, facts: &mut Vec<Fact>) {
+        let Some(readiness) = &self.readiness.commands else { return };
+        match self.config.activation.as_ref().zip(readiness.activation_document.as_ref()) {
+            None | Some((_, Reading::Known(true))) => {}
+            Some((activation, Reading::Known(false))) => {
+                facts.push(Fact::ActivationDocumentMissing(activation.clone()));
+            }
+            Some((_, Reading::Unreadable(error))) => {
+                facts.push(Fact::NotRead(Unread::ActivationDocument, error.clone()));
+            }
         }
         match &readiness.reachable {
             Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Agents, error.clone())),

@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod checks;
 pub mod follow_up;
+pub mod license_check;
+pub mod lmstat;
 pub mod moving;
 pub mod network_acl;
 pub mod pause;

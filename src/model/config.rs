@@ -51,6 +51,13 @@ pub struct Config {
     /// Whether the function tries the ports from inside the VPC.
     #[serde(default)]
     pub probe: bool,
+    /// The Systems Manager document that runs `lmutil lmstat` on the member that holds the interface; `None`: the function
+    /// does not check whether licenses are served.
+    #[serde(default)]
+    pub license_check: Option<DocumentName>,
+    /// Whether the counts of each feature become metrics.
+    #[serde(default)]
+    pub license_metrics: bool,
     /// Whether a stopped standby may be started.
     pub start_standby: bool,
     /// Whether a running holder whose EC2 status checks fail counts as failed.
@@ -212,7 +219,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// The names of all variables, in the order of their documentation.
-pub const VARIABLES: [&str; 20] = [
+pub const VARIABLES: [&str; 22] = [
     "TOKEN_SERVER_INTERFACE_ID",
     "TOKEN_SERVER_INSTANCE_IDS",
     "NOTIFICATION_TOPIC_ARN",
@@ -226,6 +233,8 @@ pub const VARIABLES: [&str; 20] = [
     "TOKEN_SERVER_LICENSE_CONTACT",
     "TOKEN_SERVER_DEVICE_INDEX",
     "TOKEN_SERVER_PROBE",
+    "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT",
+    "TOKEN_SERVER_LICENSE_METRICS",
     "FAILOVER_START_STANDBY",
     "FAILOVER_ON_IMPAIRED",
     "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
@@ -237,6 +246,10 @@ pub const VARIABLES: [&str; 20] = [
 
 /// The tag that remembers the times of moves has room for twelve.
 const MAX_MOVES_PER_HOUR: u32 = 12;
+
+const LICENSE_CHECK: &str = "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT";
+
+const COMMAND_DOCUMENT: &str = "the name or ARN of a Systems Manager command document, such as token-failover-restart";
 
 /// The highest device index that is accepted. The largest instance types stay far below it.
 const HIGHEST_DEVICE_INDEX: u16 = 255;
@@ -279,6 +292,8 @@ impl Config {
             "a device index from 1 to 255; an interface at index 0 could never be detached again",
         );
         let probe = reader.switch("TOKEN_SERVER_PROBE");
+        let license_check = reader.optional(LICENSE_CHECK, COMMAND_DOCUMENT);
+        let license_metrics = reader.license_metrics();
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
         let force_after = reader.number(
@@ -307,6 +322,8 @@ impl Config {
                 license_contact: license_contact.unwrap_or_else(mosek_support),
                 device_index: device_index.and_then(|index| u16::try_from(index).ok()).unwrap_or(1),
                 probe: probe.unwrap_or(false),
+                license_check,
+                license_metrics: license_metrics.unwrap_or(false),
                 start_standby: start_standby.unwrap_or(true),
                 on_impaired: on_impaired.unwrap_or(true),
                 force_detach_after: match force_after.unwrap_or(30) {
@@ -491,6 +508,15 @@ impl Reader {
         repair
     }
 
+    fn license_metrics(&mut self) -> Option<bool> {
+        const VARIABLE: &str = "TOKEN_SERVER_LICENSE_METRICS";
+        let are_wanted = self.switch(VARIABLE);
+        if are_wanted == Some(true) && self.value(LICENSE_CHECK).is_none() {
+            self.problem(LICENSE_CHECK, format!("the document whose counts {VARIABLE} makes metrics"));
+        }
+        are_wanted
+    }
+
     fn activation(&mut self) -> Option<Activation> {
         const DOCUMENT: &str = "FAILOVER_ACTIVATION_DOCUMENT";
         const PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
@@ -508,8 +534,7 @@ impl Reader {
         if self.value(DOCUMENT).is_none() && parameters.is_some() {
             self.problem(DOCUMENT, format!("the document that {PARAMETERS} belongs to"));
         }
-        let expected = "the name or ARN of a Systems Manager command document, such as token-failover-restart";
-        let document = self.optional(DOCUMENT, expected)?;
+        let document = self.optional(DOCUMENT, COMMAND_DOCUMENT)?;
         Some(Activation { document, parameters: parameters.flatten().unwrap_or_default() })
     }
 

@@ -191,6 +191,16 @@ finding_codes! {
     // License service
     /// Ports of the token server do not accept a connection.
     PortsNotAnswering => [Critical, Warning],
+    /// lmgrd does not answer lmstat, so no licenses are served.
+    LicenseServerDown => [Critical],
+    /// lmgrd runs, but a vendor daemon does not, or it rejects the hostid.
+    VendorDaemonDown => [Critical],
+    /// lmgrd and its vendor daemons run, and serve no feature.
+    NoFeatureServed => [Critical],
+    /// lmstat reports errors for some features.
+    FeatureNotServed => [Warning],
+    /// The license check could not tell something.
+    LicenseNotChecked => [Warning],
     /// The command that activates the token server could not be sent, or failed.
     ActivationFailed => [Critical, Warning],
     /// The command that activates the token server had not ended when the report was written.

@@ -3,11 +3,13 @@
 pub mod change;
 pub mod check;
 pub mod code;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod failure;
 pub mod finding;
 pub mod ids;
+pub mod license_check;
 pub mod notification;
 pub mod observation;
 pub mod outcome;

@@ -28,17 +28,18 @@ pub struct Readiness {
     pub subscriptions: Reading<Option<Vec<Subscription>>>,
     /// Every change that a failover would make, and whether the role allows it.
     pub permissions: Vec<Permission>,
-    /// Whether a running standby could be activated; `None`: no activation is configured.
+    /// Whether commands could be run on the members; `None`: no activation and no license check is configured.
     #[serde(default)]
-    pub activation: Option<ActivationReadiness>,
+    pub commands: Option<CommandReadiness>,
 }
 
-/// Whether Systems Manager could activate a running standby.
+/// Whether Systems Manager could run commands on the members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ActivationReadiness {
-    /// Whether the document exists.
-    pub document: Reading<bool>,
+pub struct CommandReadiness {
+    /// Whether the document exists that activates a running standby; `None`: no activation is configured. The license
+    /// check of an audit shows by itself whether its document exists.
+    pub activation_document: Option<Reading<bool>>,
     /// The running members from whose agent Systems Manager hears.
     pub reachable: Reading<BTreeSet<InstanceId>>,
 }

@@ -13,6 +13,7 @@ use crate::model::code::Code;
 use crate::model::config::{Activation, Config, PortRange, mosek, mosek_support};
 use crate::model::finding::{Finding, Severity};
 use crate::model::ids::{AttachmentId, CommandId, DocumentName, InstanceId, MacAddress, NetworkInterfaceId};
+use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{AttachmentStatus, InstanceState, Observation};
 use crate::model::pause::Pause;
 use crate::model::reason::Reason;
@@ -59,6 +60,9 @@ pub struct Report {
     /// The result of activating the token server; absent if the function did not try to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub activation: Option<ActivationRecord>,
+    /// Whether licenses are served; absent if the function did not check it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license_check: Option<LicenseCheck>,
     /// What an operator should know, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -356,6 +360,8 @@ pub enum Step {
     AwaitActivation,
     /// Connect to the token server's ports.
     Probe,
+    /// Have Systems Manager ask the license server if it serves licenses.
+    CheckLicense,
     /// Write on the interface that the move was made, and when, for the limit on moves.
     NoteArrival,
     /// Read how many interfaces instances of a type can have, and write it on the interface.

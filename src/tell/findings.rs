@@ -60,8 +60,24 @@ impl<'a> Advisor<'a> {
         self.command_of("ec2", command)
     }
 
-    fn command_of(&self, service: &str, command: &str) -> String {
+    pub(crate) fn command_of(&self, service: &str, command: &str) -> String {
         aws(service, command, self.config.region.as_deref())
+    }
+
+    /// Whom to ask for a new license.
+    pub(crate) fn license_contact(&self) -> &str {
+        &self.config.license_contact
+    }
+
+    /// The command that shows whether Systems Manager hears from the agent of an instance.
+    pub(crate) fn agent_status(&self, instance: &InstanceId) -> String {
+        self.command_of(
+            "ssm",
+            &format!(
+                "describe-instance-information --filters Key=InstanceIds,Values={instance} --query \
+                 'InstanceInformationList[].[PingStatus,LastPingDateTime]' --output text"
+            ),
+        )
     }
 
     /// An AWS CLI command about the topic, which may be in another Region than the function.
@@ -953,26 +969,21 @@ impl<'a> Advisor<'a> {
 
     /// Systems Manager does not hear from the agent on a running member.
     pub fn member_not_managed(&self, member: &InstanceId, is_holder: bool) -> Finding {
+        let is_activated = self.config.activation.is_some();
+        let consequence =
+            if is_activated { "activate the token server there" } else { "check there whether licenses are served" };
         let finding = Finding::new(
             FindingCode::MemberNotManaged,
             member,
-            format!(
-                "The Systems Manager agent on {member} does not report, so the function cannot activate the token server there."
-            ),
+            format!("The Systems Manager agent on {member} does not report, so the function cannot {consequence}."),
             format!(
                 "Check that the agent runs, that the instance profile has AmazonSSMManagedInstanceCore, and that the instance \
                  reaches Systems Manager:\n{}",
-                self.command_of(
-                    "ssm",
-                    &format!(
-                        "describe-instance-information --filters Key=InstanceIds,Values={member} --query \
-                         'InstanceInformationList[].[PingStatus,LastPingDateTime]' --output text"
-                    )
-                )
+                self.agent_status(member)
             ),
         );
         // The holder serves now. The activation matters only if the interface comes back to it later.
-        if is_holder { finding.as_severe_as(Severity::Warning) } else { finding }
+        if is_holder || !is_activated { finding.as_severe_as(Severity::Warning) } else { finding }
     }
 
     /// The findings of the checks of EC2's answers.

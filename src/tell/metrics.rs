@@ -3,12 +3,15 @@
 //! The line is one JSON object with `_aws` at its root, as the format requires. It has a level, so that Lambda's JSON
 //! log format passes it on at INFO and below. Source: CloudWatch User Guide, "Specification: Embedded metric format".
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::decide::validity;
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::Severity;
+use crate::model::license_check::Usage;
 use crate::model::reason::Reason;
 use crate::model::report::{Outcome, Report};
 
@@ -31,6 +34,12 @@ pub const METRICS: [(&str, &str); 9] = [
     ("LicenseDaysLeft", "Count"),
 ];
 
+/// The metrics of each feature, with their units. They have [`FEATURE`] as a second dimension.
+pub const FEATURE_METRICS: [(&str, &str); 2] = [("LicensesIssued", "Count"), ("LicensesUsed", "Count")];
+
+/// The second dimension of [`FEATURE_METRICS`]: the feature's name.
+pub const FEATURE: &str = "Feature";
+
 /// The reasons of a report that mean that a move was tried and did not succeed.
 const FAILED_MOVES: [Reason; 3] = [Reason::ReturnedToFormerHolder, Reason::StandbyNotStarted, Reason::HolderNotStarted];
 
@@ -48,22 +57,50 @@ pub fn line(
     if values.is_empty() {
         return None;
     }
-    let metrics: Vec<Value> = METRICS
+    Some(embedded(answered_at, &[(DIMENSION, token_server)], &METRICS, values))
+}
+
+/// A line for each feature whose licenses the license check has counted. A feature that is listed several times, as for
+/// several vendor daemons, has one line with the sums.
+pub fn feature_lines(token_server: &str, answered_at: DateTime<Utc>, report: &Report) -> Vec<Value> {
+    let features = report.license_check.iter().flat_map(|check| &check.server.features);
+    let mut counts: BTreeMap<&str, (u64, Option<u64>)> = BTreeMap::new();
+    for feature in features {
+        if let Usage::Counted { issued, used } = feature.usage {
+            let (all_issued, all_used) = counts.entry(&feature.name).or_insert((0, Some(0)));
+            *all_issued += u64::from(issued);
+            *all_used = all_used.zip(used).map(|(all, used)| all + u64::from(used));
+        }
+    }
+    let lines = counts.into_iter().map(|(feature, (issued, used))| {
+        let mut values = Map::from_iter([("LicensesIssued".to_owned(), json!(issued))]);
+        values.extend(used.map(|used| ("LicensesUsed".to_owned(), json!(used))));
+        embedded(answered_at, &[(DIMENSION, token_server), (FEATURE, feature)], &FEATURE_METRICS, values)
+    });
+    lines.collect()
+}
+
+/// One line in the embedded metric format.
+fn embedded(
+    at: DateTime<Utc>,
+    dimensions: &[(&str, &str)],
+    metrics: &[(&str, &str)],
+    values: Map<String, Value>,
+) -> Value {
+    let metrics: Vec<Value> = metrics
         .iter()
         .filter(|(name, _)| values.contains_key(*name))
         .map(|(name, unit)| json!({"Name": name, "Unit": unit}))
         .collect();
-    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics});
+    let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+    let directive = json!({"Namespace": NAMESPACE, "Dimensions": [names], "Metrics": metrics});
     let mut line = Map::new();
-    line.insert(
-        "_aws".to_owned(),
-        json!({"Timestamp": answered_at.timestamp_millis(), "CloudWatchMetrics": [directive]}),
-    );
+    line.insert("_aws".to_owned(), json!({"Timestamp": at.timestamp_millis(), "CloudWatchMetrics": [directive]}));
     line.insert("level".to_owned(), json!("INFO"));
     line.insert("type".to_owned(), json!("metrics"));
-    line.insert(DIMENSION.to_owned(), json!(token_server));
+    line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
     line.extend(values);
-    Some(Value::Object(line))
+    Value::Object(line)
 }
 
 fn of_report(report: &Report, received_at: DateTime<Utc>) -> Map<String, Value> {

@@ -9,10 +9,12 @@ use sha2::{Digest, Sha256};
 use crate::model::check::CheckResult;
 use crate::model::config::Config;
 use crate::model::finding::{Finding, FindingCode, Severity};
+use crate::model::license_check::CheckedLicense;
 use crate::model::notification::{Fifo, Hostid, Notification};
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
 use crate::tell::findings::{Advisor, HOW_TO_END_IT, aws};
+use crate::tell::license_check::{in_words, usage};
 
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
@@ -46,6 +48,9 @@ const LARGEST: usize = 256 * 1024;
 
 /// The maximum number of bytes of one string in a report that is too large.
 const LONGEST_TEXT: usize = 1000;
+
+/// The maximum number of features in a report that is too large.
+const MOST_FEATURES: usize = 50;
 
 /// In a report that is too large, at most this many steps take precedence over findings.
 const FIRST_STEPS: usize = 100;
@@ -115,6 +120,10 @@ fn clipped(report: &Report) -> Report {
     let Trigger { id, instance_id, state, reason, .. } = &mut report.trigger;
     [id, instance_id, state, reason].into_iter().flatten().for_each(clip);
     report.activation.iter_mut().flat_map(|activation| activation.error.as_mut()).for_each(clip);
+    if let Some(check) = &mut report.license_check {
+        check.server.features.truncate(MOST_FEATURES);
+        check.error.iter_mut().for_each(clip);
+    }
     clip(&mut report.summary);
     report
 }
@@ -201,6 +210,10 @@ pub fn text(report: &Report) -> String {
 fn expectation(report: &Report) -> String {
     let to = report.movement.as_ref().map(|movement| movement.to.to_string());
     match (report.expected_to_work, to) {
+        (Expectation::Yes, _) if is_served(report) => {
+            let told = report.license_check.as_ref().map(in_words).unwrap_or_default();
+            format!("yes: the license server {told}.")
+        }
         (Expectation::Yes, _) if report.checks.listening == CheckResult::Ok => {
             "yes: the token server answers on its ports.".to_owned()
         }
@@ -285,6 +298,20 @@ fn write_checks(text: &mut String, report: &Report) {
         let ActivationRecord { document, instance_id, .. } = activation;
         let _ = writeln!(text, "- Token server activated on {instance_id} by {document}: {result}");
     }
+    if let Some(check) = &report.license_check {
+        let failed = if check.result == CheckedLicense::NotServed { "FAILED: " } else { "" };
+        let _ = writeln!(text, "- License server: {failed}{}", in_words(check));
+        if let Some(usage) = usage(&check.server, FEATURES_IN_MAIL) {
+            let _ = writeln!(text, "- Licenses in use: {usage}");
+        }
+    }
+}
+
+/// The maximum number of features whose licenses a mail lists.
+const FEATURES_IN_MAIL: usize = 12;
+
+fn is_served(report: &Report) -> bool {
+    report.license_check.as_ref().is_some_and(|check| check.result == CheckedLicense::Served)
 }
 
 /// Each port with its answer and the time that it took.
@@ -386,7 +413,9 @@ fn write_not_checked(text: &mut String, report: &Report) {
     let has_any_client =
         report.findings.iter().any(|finding| finding.code == FindingCode::SecurityGroupSourcesNotChecked);
     let vendors = report.token_server.vendors.join(", ");
+    let is_told = report.license_check.as_ref().is_some_and(|check| check.result != CheckedLicense::Unknown);
     let _ = match checks.listening {
+        _ if is_told => write!(text, "\nNot checked: whether clients reach the license server by its host name"),
         CheckResult::Ok | CheckResult::Failed => write!(text, "\nNot checked: whether {vendors} serves licenses"),
         _ => write!(
             text,

@@ -14,7 +14,7 @@ use token_failover::model::observation::{
 use token_failover::model::pause::Pause;
 use token_failover::model::plan::{Action, KeepReason, Obstacle, Refusal, Standby, Verdict};
 use token_failover::model::readiness::{
-    AclEntry, ActivationReadiness, Permission, Readiness, Route, Standing, Subscription,
+    AclEntry, CommandReadiness, Permission, Readiness, Route, Standing, Subscription,
 };
 use token_failover::model::reason::Reason;
 use token_failover::model::tags::PAUSED;
@@ -50,7 +50,7 @@ fn ready() -> Given {
         client_groups: Reading::Known(BTreeSet::new()),
         subscriptions: Reading::Known(Some(vec![subscription("ops@example.com", Standing::Confirmed)])),
         permissions: vec![may(Reading::Known(()))],
-        activation: None,
+        commands: None,
     };
     let action = Action::Keep { reason: KeepReason::HolderHealthy };
     Given { variables: Vec::new(), observation, action, standby: Verdict::Running, readiness }
@@ -213,7 +213,7 @@ fn an_audit_checks_the_activation_if_one_is_configured() {
     let configure = |document, reachable: Reading<BTreeSet<_>>| {
         move |given: &mut Given| {
             given.variables.push(("FAILOVER_ACTIVATION_DOCUMENT", DOCUMENT));
-            given.readiness.activation = Some(ActivationReadiness { document, reachable });
+            given.readiness.commands = Some(CommandReadiness { activation_document: Some(document), reachable });
         }
     };
     let all = || Reading::Known(BTreeSet::from([parsed(HOLDER), parsed(STANDBY)]));
@@ -231,6 +231,20 @@ fn an_audit_checks_the_activation_if_one_is_configured() {
         configure(Reading::Known(true), Reading::Known(BTreeSet::from([parsed(HOLDER)])))(given);
         given.observation.instances.known_mut().expect("members")[1].state = InstanceState::Stopped;
     });
+}
+
+#[test]
+fn an_audit_tells_where_the_license_check_would_find_no_agent() {
+    let configure = |reachable: Reading<BTreeSet<_>>| {
+        move |given: &mut Given| {
+            given.variables.push(("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", DOCUMENT));
+            given.readiness.commands = Some(CommandReadiness { activation_document: None, reachable });
+        }
+    };
+    found([], configure(Reading::Known(BTreeSet::from([parsed(HOLDER), parsed(STANDBY)]))));
+    let missing = Fact::MemberNotManaged { member: parsed(STANDBY), is_holder: false };
+    found([missing], configure(Reading::Known(BTreeSet::from([parsed(HOLDER)]))));
+    found(not_read(Unread::Agents), configure(unread()));
 }
 
 #[test]

@@ -39,6 +39,8 @@ fn defaults() -> Config {
         license_contact: "support@mosek.com".to_owned(),
         device_index: 1,
         probe: false,
+        license_check: None,
+        license_metrics: false,
         start_standby: true,
         on_impaired: true,
         force_detach_after: Some(Duration::from_secs(30)),
@@ -398,9 +400,30 @@ fn a_switch_is_true_or_false_and_nothing_else() {
     makes("FAILOVER_START_STANDBY", table, |config, on| config.start_standby = on);
     makes("FAILOVER_ON_IMPAIRED", table, |config, on| config.on_impaired = on);
     makes("TOKEN_SERVER_PROBE", table, |config, on| config.probe = on);
-    for variable in ["FAILOVER_START_STANDBY", "FAILOVER_ON_IMPAIRED", "TOKEN_SERVER_PROBE"] {
+    for variable in
+        ["FAILOVER_START_STANDBY", "FAILOVER_ON_IMPAIRED", "TOKEN_SERVER_PROBE", "TOKEN_SERVER_LICENSE_METRICS"]
+    {
         refuses(variable, "true or false", &["True", "FALSE", "yes", "no", "1", "0", "on"]);
     }
+}
+
+#[test]
+fn the_license_check_has_a_document_and_perhaps_metrics() {
+    const CHECK: &str = "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT";
+    const METRICS: &str = "TOKEN_SERVER_LICENSE_METRICS";
+    let document = "stack-CheckLicense-1ABC";
+    makes(CHECK, [(document, parsed(document))], |config, document| config.license_check = Some(document));
+    refuses(
+        CHECK,
+        "the name or ARN of a Systems Manager command document, such as token-failover-restart",
+        &["a b", "$"],
+    );
+    let both = Config { license_check: Some(parsed(document)), license_metrics: true, ..defaults() };
+    assert_eq!(read(&[(CHECK, document), (METRICS, "true")]), Ok(both));
+    assert_eq!(read(&[(METRICS, "false")]), Ok(defaults()));
+    let expected = "the document whose counts TOKEN_SERVER_LICENSE_METRICS makes metrics";
+    let problems = vec![problem(CHECK, None, expected)];
+    assert_eq!(read(&[(METRICS, "true")]), Err(ConfigError { problems }));
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod follow_up;
 mod fuzz;
 mod house;
 mod identifiers;
+mod license_check;
 mod moving;
 mod pending;
 mod planning;

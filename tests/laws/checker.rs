@@ -790,6 +790,17 @@ impl Checker {
         self.hold(13, now, is_right, || format!("[{number}] has not seen the interface on that member: {what}"));
     }
 
+    /// Laws 3 and 11: a run has the license server asked only on a member where it has seen the interface, and neither in
+    /// a dry run nor in a plan.
+    pub(crate) fn asks(&mut self, number: usize, now: Duration, instance: &InstanceId) {
+        let what = format!("ask the license server on {}", called(instance.as_str()));
+        let run = &self.runs[number];
+        let (is_dry, is_there) = (run.what.is_dry(), run.seen_attached.values().any(|(at, _)| at == instance));
+        self.hold(11, now, !is_dry, || format!("[{number}] must change nothing: {what}"));
+        let is_right = is_there && self.scenario.is_member(instance.as_str());
+        self.hold(3, now, is_right, || format!("[{number}] has not seen the interface on that member: {what}"));
+    }
+
     /// Law 13: each run sends at most one activation command.
     pub(crate) fn activated(&mut self, number: usize, now: Duration, instance: &InstanceId) {
         let first = !self.runs[number].activated;

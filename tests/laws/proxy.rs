@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use simulator::Simulator;
+use simulator::{Simulator, names};
 use token_failover::model::change::{Attach, Change, Ingress};
-use token_failover::model::config::Activation;
+use token_failover::model::command::{Command, CommandState};
 use token_failover::model::error::CallError;
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -20,7 +20,7 @@ use token_failover::model::observation::{
 };
 use token_failover::model::readiness::{AclEntry, Route, Subscription};
 use token_failover::model::tags::REFUSED;
-use token_failover::ports::{CommandState, Ec2, Sns, Ssm};
+use token_failover::ports::{Ec2, Sns, Ssm};
 use tokio::time::sleep;
 
 use super::checker::Checker;
@@ -343,11 +343,16 @@ impl<D: Sns> Sns for Proxy<D> {
 }
 
 impl<D: Ssm> Ssm for Proxy<D> {
-    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
-        self.check(|checker, run, now| checker.activates(run, now, instance));
+    async fn send_command(&self, command: Command<'_>, instance: &InstanceId) -> Result<CommandId, CallError> {
+        let only_asks = command.document.as_str() == names::LICENSE_CHECK_DOCUMENT;
+        if only_asks {
+            self.check(|checker, run, now| checker.asks(run, now, instance));
+        } else {
+            self.check(|checker, run, now| checker.activates(run, now, instance));
+        }
         self.watch.before_call().await;
-        let answer = self.inner.send_command(activation, instance).await;
-        if answer.is_ok() {
+        let answer = self.inner.send_command(command, instance).await;
+        if answer.is_ok() && !only_asks {
             self.check(|checker, run, now| checker.activated(run, now, instance));
         }
         self.watch.after_call().await;

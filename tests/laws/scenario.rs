@@ -473,6 +473,12 @@ impl Scenario {
                 scenario.faults.denied.push("SendCommand");
             }
         }
+        // The check takes a while, and a run may die in it.
+        if seed % 5 == 2 {
+            let document = names::LICENSE_CHECK_DOCUMENT.to_owned();
+            scenario.variables.push(("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT".to_owned(), document));
+            scenario.description.push("each move and each audit asks the license server".to_owned());
+        }
         if seed % 11 == 3 {
             scenario.pauses = true;
             scenario.description.push("an operator pauses the function".to_owned());

@@ -337,6 +337,7 @@ async fn reports() -> Vec<Report> {
         let all = [
             ("TOKEN_SERVER_PROBE", "true"),
             ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT),
+            ("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT),
             ("TOKEN_SERVER_LICENSE_EXPIRES", "2031-12-31"),
             ("TOKEN_SERVER_VENDORS", "acmed"),
             ("TOKEN_SERVER_LICENSE_CONTACT", "licenses@example.com"),

@@ -20,6 +20,7 @@ mod drills;
 mod failovers;
 mod hints;
 mod laws;
+mod license_check;
 mod metrics;
 mod notifications;
 mod pauses;

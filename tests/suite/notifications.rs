@@ -64,6 +64,7 @@ fn report(config: &Config, observation: &Observation) -> Report {
         checks: checked.map_or(Checks::NOT_CHECKED, |checked| checked.results()),
         probes: Vec::new(),
         activation: None,
+        license_check: None,
         findings,
     }
 }

@@ -19,7 +19,8 @@ use simulator::world::{
     RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
 use token_failover::model::change::{Attach, Change, Ingress};
-use token_failover::model::config::{Activation, Client};
+use token_failover::model::command::{Command, CommandState, Output};
+use token_failover::model::config::Client;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -32,7 +33,7 @@ use token_failover::model::observation::{
 };
 use token_failover::model::readiness::{AclEntry, Route, Standing, Subscription};
 use token_failover::model::tags::NAMESPACE;
-use token_failover::ports::{CommandState, Ec2, Sns, Ssm};
+use token_failover::ports::{Ec2, Sns, Ssm};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -578,12 +579,12 @@ impl BelowSsm {
 }
 
 impl Ssm for BelowSsm {
-    async fn send_command(&self, activation: &Activation, instance: &InstanceId) -> Result<CommandId, CallError> {
+    async fn send_command(&self, command: Command<'_>, instance: &InstanceId) -> Result<CommandId, CallError> {
         let send = SendCommand {
-            parameters: activation.parameters.clone(),
+            parameters: command.parameters.clone(),
             timeout_seconds: Some(30),
-            comment: Some("token-failover: the license interface has come".to_owned()),
-            ..SendCommand::to(instance.as_str(), activation.document.as_str())
+            comment: Some(command.comment.to_owned()),
+            ..SendCommand::to(instance.as_str(), command.document.as_str())
         };
         let sent = ask(&self.0, "ssm:SendCommand", send, 1, meaning_of_ssm_code).await;
         sent.map(|sent| CommandId::new(sent.command_id))
@@ -595,6 +596,10 @@ impl Ssm for BelowSsm {
             Ok(seen) => Ok(Some(CommandState {
                 succeeded: seen.status.is_over().then_some(seen.status == CommandStatus::Success),
                 status: seen.status.details().to_owned(),
+                exit_code: matches!(seen.status, CommandStatus::Success | CommandStatus::Failed)
+                    .then(|| seen.response_code())
+                    .filter(|code| *code >= 0),
+                output: Output::new(seen.output()),
             })),
             Err(error) if error.meaning == Meaning::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::document::Effect;
 use crate::names;
 
 /// All sent commands in order, one entry for each instance of a command.
@@ -53,18 +54,6 @@ impl CommandStatus {
     pub fn is_over(self) -> bool {
         !matches!(self, Self::Pending | Self::InProgress)
     }
-
-    /// "If the response code is -1, then the command hasn't started running on the managed node, or it wasn't received
-    /// by the node" (service model, `GetCommandInvocationResult$ResponseCode`).
-    ///
-    /// Assumed: it is -1 as well while the command runs.
-    pub fn response_code(self) -> i32 {
-        match self {
-            Self::Success => 0,
-            Self::Failed => 1,
-            Self::Pending | Self::InProgress | Self::TimedOut => -1,
-        }
-    }
 }
 
 /// A command on one instance.
@@ -85,14 +74,26 @@ pub struct Command {
     pub started_at: Option<Duration>,
     pub ended_at: Option<Duration>,
     pub status: CommandStatus,
+    /// What its document does.
+    pub(crate) effect: Effect,
+    /// What its script has printed, and its exit code; `None`: the script has not ended.
+    pub(crate) result: Option<(String, i32)>,
     /// The attachment of the license interface to the instance when the command began.
     pub(crate) license_attachment: Option<String>,
 }
 
 impl Command {
     /// `StandardOutputContent`: empty while the command has not finished (service model).
-    pub fn output(&self) -> &'static str {
-        if matches!(self.status, CommandStatus::Success | CommandStatus::Failed) { names::COMMAND_OUTPUT } else { "" }
+    pub fn output(&self) -> &str {
+        self.result.as_ref().map_or("", |(output, _)| output)
+    }
+
+    /// "If the response code is -1, then the command hasn't started running on the managed node, or it wasn't received
+    /// by the node" (service model, `GetCommandInvocationResult$ResponseCode`).
+    ///
+    /// Assumed: it is -1 as well while the command runs.
+    pub fn response_code(&self) -> i32 {
+        self.result.as_ref().map_or(-1, |(_, code)| *code)
     }
 
     /// `StandardErrorContent`: empty while the command has not finished (service model).

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{command::CommandBehavior, tags::Tags, token_server::TokenServer};
+use super::{command::CommandBehavior, license_server::Lmutil, tags::Tags, token_server::TokenServer};
 
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -38,6 +38,8 @@ pub struct Instance {
     pub command_behavior: CommandBehavior,
     /// The way in which its token server starts.
     pub token_server: TokenServer,
+    /// The tool that asks the license server.
+    pub lmutil: Lmutil,
     /// Packets from outside are dropped, so that it neither accepts nor refuses connections.
     pub firewalled: bool,
     /// Device indexes that a forced detach left unusable until the next start, see

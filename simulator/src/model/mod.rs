@@ -12,6 +12,7 @@ pub(crate) mod ids;
 mod instance;
 mod instance_type;
 mod interface;
+mod license_server;
 mod network_acl;
 mod prefix_list;
 mod process;
@@ -29,12 +30,13 @@ pub use self::{
     address::{Address, Association},
     assumptions::Assumptions,
     command::{Command, CommandBehavior, CommandStatus},
-    document::Document,
+    document::{Document, Effect},
     error::ApiError,
     home::Home,
     instance::{Agent, AutoRecovery, Capacity, Check, Instance, InstanceState, StateReason},
     instance_type::InstanceType,
     interface::{Attachment, AttachmentStatus, Interface},
+    license_server::{LicenseService, Lmutil},
     network_acl::{NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction},
     prefix_list::PrefixList,
     process::Process,

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::license_server::LicenseService;
 use crate::names;
 
 /// The way in which the token server on an instance starts.
@@ -33,6 +34,7 @@ pub enum Refusal {
 pub(crate) struct TokenServers {
     pub(crate) ports: Vec<u16>,
     pub(crate) license_interface: String,
+    pub(crate) service: LicenseService,
     pub(crate) started: BTreeMap<String, Started>,
 }
 
@@ -45,12 +47,13 @@ pub(crate) struct Started {
 
 impl Default for TokenServers {
     fn default() -> Self {
-        Self::new(&[27007, 27008], names::INTERFACE)
+        Self::new(&[27007, 27008], names::INTERFACE, LicenseService::default())
     }
 }
 
 impl TokenServers {
-    pub(crate) fn new(ports: &[u16], license_interface: &str) -> Self {
-        Self { ports: ports.to_vec(), license_interface: license_interface.to_owned(), started: BTreeMap::new() }
+    pub(crate) fn new(ports: &[u16], license_interface: &str, service: LicenseService) -> Self {
+        let (ports, license_interface) = (ports.to_vec(), license_interface.to_owned());
+        Self { ports, license_interface, service, started: BTreeMap::new() }
     }
 }

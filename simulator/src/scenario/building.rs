@@ -61,7 +61,11 @@ impl Scenario {
         for spec in &self.documents {
             spec.build(&mut world);
         }
-        world.set_token_servers(TokenServers::new(&self.token_server_ports, &self.license_interface));
+        world.set_token_servers(TokenServers::new(
+            &self.token_server_ports,
+            &self.license_interface,
+            self.license_service,
+        ));
         world.begin_with_token_servers();
         world
     }

@@ -14,7 +14,7 @@ use super::{
     topic::TopicSpec,
 };
 use crate::{
-    model::{Assumptions, InstanceType, PrefixList, Tags, Timings},
+    model::{Assumptions, InstanceType, LicenseService, PrefixList, Tags, Timings},
     names,
 };
 
@@ -58,6 +58,7 @@ pub struct Scenario {
     pub(super) documents: Vec<DocumentSpec>,
     pub(super) license_interface: String,
     pub(super) token_server_ports: Vec<u16>,
+    pub(super) license_service: LicenseService,
     pub(super) vpcs_without_gateway: BTreeSet<String>,
 }
 
@@ -81,6 +82,7 @@ impl Default for Scenario {
             documents: Vec::new(),
             license_interface: names::INTERFACE.to_owned(),
             token_server_ports: vec![27007, 27008],
+            license_service: LicenseService::default(),
             vpcs_without_gateway: BTreeSet::new(),
         }
     }
@@ -174,6 +176,12 @@ impl Scenario {
     /// The TCP ports of the token server. The default is 27007 and 27008.
     pub fn token_server_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.token_server_ports = ports.into_iter().collect();
+        self
+    }
+
+    /// What the license server serves. The default is two features.
+    pub fn license_service(mut self, service: LicenseService) -> Self {
+        self.license_service = service;
         self
     }
 

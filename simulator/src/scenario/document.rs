@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{COMMAND, Document},
+    model::{COMMAND, Document, Effect},
     world::World,
 };
 
@@ -13,11 +13,13 @@ pub struct DocumentSpec {
     pub(super) name: String,
     document_type: String,
     parameters: BTreeMap<String, bool>,
+    effect: Effect,
 }
 
 impl DocumentSpec {
     pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), document_type: COMMAND.to_owned(), parameters: BTreeMap::new() }
+        let (parameters, effect) = (BTreeMap::new(), Effect::default());
+        Self { name: name.to_owned(), document_type: COMMAND.to_owned(), parameters, effect }
     }
 
     /// Adds a parameter with a default.
@@ -37,6 +39,12 @@ impl DocumentSpec {
         self
     }
 
+    /// It asks the license server with lmstat, and activates nothing.
+    pub fn checks_license(mut self) -> Self {
+        self.effect = Effect::ChecksLicense;
+        self
+    }
+
     /// Sets another type, such as `Automation`, which SendCommand refuses.
     pub fn document_type(mut self, document_type: &str) -> Self {
         document_type.clone_into(&mut self.document_type);
@@ -48,6 +56,7 @@ impl DocumentSpec {
             name: self.name.clone(),
             document_type: self.document_type.clone(),
             parameters: self.parameters.clone(),
+            effect: self.effect,
         });
     }
 }

@@ -6,7 +6,7 @@ use super::{interface::attachment_id_for, network};
 use crate::{
     model::{
         Agent, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, CommandBehavior, Instance, InstanceState,
-        InstanceType, Interface, Region, Tags, TokenServer,
+        InstanceType, Interface, Lmutil, Region, Tags, TokenServer,
     },
     names,
 };
@@ -35,6 +35,7 @@ pub struct InstanceSpec {
     agent: Agent,
     command_behavior: CommandBehavior,
     token_server: TokenServer,
+    lmutil: Lmutil,
     firewalled: bool,
     has_primary: bool,
     primary_delete_on_termination: bool,
@@ -64,6 +65,7 @@ impl InstanceSpec {
             agent: Agent::default(),
             command_behavior: CommandBehavior::default(),
             token_server: TokenServer::default(),
+            lmutil: Lmutil::default(),
             firewalled: false,
             has_primary: true,
             primary_delete_on_termination: true,
@@ -208,6 +210,11 @@ impl InstanceSpec {
         self
     }
 
+    pub fn lmutil(mut self, lmutil: Lmutil) -> Self {
+        self.lmutil = lmutil;
+        self
+    }
+
     /// It neither accepts nor refuses connections.
     pub fn firewalled(mut self) -> Self {
         self.firewalled = true;
@@ -288,6 +295,7 @@ impl InstanceSpec {
             agent: self.agent,
             command_behavior: self.command_behavior,
             token_server: self.token_server,
+            lmutil: self.lmutil,
             firewalled: self.firewalled,
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),

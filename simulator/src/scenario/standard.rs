@@ -5,7 +5,8 @@ use crate::{model::Timings, names};
 
 /// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
 /// and a security group; see [`names`]. The subnet has a route to the internet, nothing is blocked, the topic has a
-/// confirmed subscription, both instances accept commands, and there is a document. The token server runs on the
+/// confirmed subscription, both instances accept commands, and there is a document for
+/// each kind of command. The token server runs on the
 /// instance that has the license interface. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
@@ -23,6 +24,7 @@ pub fn pair() -> Scenario {
         .security_group(names::GROUP, |group| group.tcp(27007..=27008, "10.0.0.0/16"))
         .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
         .document(names::DOCUMENT, |document| document.parameter("Service"))
+        .document(names::LICENSE_CHECK_DOCUMENT, |document| document.checks_license())
 }
 
 /// The pair, with a standby that is stopped.

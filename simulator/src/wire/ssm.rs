@@ -116,7 +116,7 @@ fn invocation(view: &InvocationView) -> Value {
         "DocumentName": view.document_name,
         "DocumentVersion": "$DEFAULT",
         "PluginName": "aws:runShellScript",
-        "ResponseCode": view.status.response_code(),
+        "ResponseCode": view.response_code(),
         "ExecutionStartDateTime": time(view.started_at),
         "ExecutionElapsedTime": view.elapsed.map(|time| format!("PT{}S", time.as_secs_f64())).unwrap_or_default(),
         "ExecutionEndDateTime": time(ended_at),

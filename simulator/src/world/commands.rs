@@ -11,7 +11,10 @@ use super::{
     parameters::Parameters,
     state::World,
 };
-use crate::model::{ApiError, COMMAND, Command, CommandBehavior, CommandStatus, Document, Home, Process};
+use crate::{
+    model::{ApiError, COMMAND, Command, CommandBehavior, CommandStatus, Document, Effect, Home, Process},
+    names,
+};
 
 /// In seconds (service model, `TimeoutSeconds`).
 const TIMEOUTS: std::ops::RangeInclusive<u64> = 30..=2_592_000;
@@ -81,6 +84,7 @@ impl Change for SendCommand {
 
     fn change(&self, world: &mut World) -> Result<SentCommand, ApiError> {
         let (now, until_delivery) = (world.now, world.region.timings.command / 3);
+        let effect = world.document(&self.document_name).map(|document| document.effect).unwrap_or_default();
         let command_id = world.command_ids.uuid();
         let timeout_seconds = self.timeout_seconds.unwrap_or(DEFAULT_TIMEOUT);
         let comment = self.comment.clone().unwrap_or_default();
@@ -97,6 +101,8 @@ impl Change for SendCommand {
                 started_at: None,
                 ended_at: None,
                 status: CommandStatus::Pending,
+                result: None,
+                effect,
                 license_attachment: None,
             });
             let (command_id, instance_id) = (command_id.clone(), instance_id.clone());
@@ -273,18 +279,35 @@ impl World {
         }
     }
 
+    /// What the document of a command does. A document that was deleted since still has its effect.
+    fn effect_of(&self, id: &str, instance_id: &str) -> Option<Effect> {
+        let is_it = |command: &&Command| command.id == id && command.instance_id == instance_id;
+        self.commands.iter().rfind(is_it).map(|command| command.effect)
+    }
+
     /// Ends the command. On an instance that hangs, it never ends.
     pub(crate) fn finish_command(&mut self, id: &str, instance_id: &str) {
         let now = self.now;
         let Some(instance) = self.region.instance(instance_id).ok().filter(|instance| !instance.hung) else { return };
-        let succeeds = instance.command_behavior != CommandBehavior::Fails;
+        let fails = instance.command_behavior == CommandBehavior::Fails;
+        let Some(effect) = self.effect_of(id, instance_id) else { return };
+        let result = match effect {
+            _ if fails => (names::COMMAND_OUTPUT.to_owned(), 1),
+            Effect::Activates => (names::COMMAND_OUTPUT.to_owned(), 0),
+            Effect::ChecksLicense => self.lmstat_on(instance_id),
+        };
         let Some(command) = self.command_mut(id, instance_id) else { return };
         if command.status.is_over() {
             return;
         }
+        let succeeds = result.1 == 0;
         command.status = if succeeds { CommandStatus::Success } else { CommandStatus::Failed };
         command.ended_at = Some(now);
-        if succeeds && let Some(attachment_id) = command.license_attachment.clone() {
+        command.result = Some(result);
+        if succeeds
+            && effect == Effect::Activates
+            && let Some(attachment_id) = command.license_attachment.clone()
+        {
             self.start_token_server_by_command(instance_id, attachment_id);
         }
     }
@@ -307,6 +330,7 @@ impl World {
         for command in self.commands.iter_mut().filter(runs) {
             command.status = CommandStatus::Failed;
             command.ended_at = Some(now);
+            command.result = Some((names::COMMAND_OUTPUT.to_owned(), 1));
         }
     }
 }
@@ -335,7 +359,7 @@ mod tests {
 
     fn seen(world: &mut World, now: Duration, id: &str) -> Result<(&'static str, &'static str, i32), String> {
         let view = world.call(now, GetCommandInvocation::of(id, names::STANDBY));
-        view.map(|view| (view.status.name(), view.status.details(), view.status.response_code()))
+        view.map(|view| (view.status.name(), view.status.details(), view.response_code()))
             .map_err(|error| error.code.into_owned())
     }
 

@@ -8,7 +8,7 @@
 //!   filters and pages; reads, looks and changes.
 //! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`,
 //!   `rules`, `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`,
-//!   `managed_nodes` and `commands`; and `token_servers`, the programs on the instances.
+//!   `managed_nodes` and `commands`; and `token_servers` and `license_servers`, the programs on the instances.
 //! - `operations`, the list of all operations, which ties each request to its answer; and `processes`, the steps that AWS
 //!   takes by itself.
 //! - `calls`, the entry for calls, and `actors`, the actions of others.
@@ -24,6 +24,7 @@ mod instance_types;
 mod instances;
 mod interfaces;
 mod kinds;
+mod license_servers;
 pub(crate) mod managed_nodes;
 mod network_acls;
 mod operations;
@@ -72,10 +73,10 @@ pub use self::{
 // The values that the operations read and change.
 pub use crate::model::{
     Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
-    Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface, Message,
-    MessageAttribute, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Process, Refusal, Region, Route,
-    RouteDestination, RouteState, RouteTable, RouteTableAssociation, RuleAction, RuleSource, SecurityGroup,
-    SecurityGroupRule, Standing, StateReason, Subnet, Subscription, Timings, TokenServer,
+    Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface,
+    LicenseService, Lmutil, Message, MessageAttribute, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Process,
+    Refusal, Region, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation, RuleAction, RuleSource,
+    SecurityGroup, SecurityGroupRule, Standing, StateReason, Subnet, Subscription, Timings, TokenServer,
 };
 
 /// The state of EC2 alone.

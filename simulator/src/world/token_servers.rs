@@ -27,8 +27,16 @@ impl World {
         if instance.state != InstanceState::Running || instance.hung || instance.firewalled {
             return Err(Refusal::Silent);
         }
-        let listens = self.token_server_of(instance_id).is_some_and(|started| started.listens_from <= self.now);
-        if listens && self.token_servers.ports.contains(&address.port()) { Ok(()) } else { Err(Refusal::Refused) }
+        if self.token_server_listens_on(instance_id) && self.token_servers.ports.contains(&address.port()) {
+            Ok(())
+        } else {
+            Err(Refusal::Refused)
+        }
+    }
+
+    /// Whether the token server on the instance has started.
+    pub(crate) fn token_server_listens_on(&self, instance_id: &str) -> bool {
+        self.token_server_of(instance_id).is_some_and(|started| started.listens_from <= self.now)
     }
 
     /// Kills the token server. It starts again in the usual way: with the instance, with the interface, or by a

@@ -4,7 +4,9 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use token_failover::model::check::CheckResult;
 use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::license_check::{CheckedLicense, LicenseCheck};
 use token_failover::model::report::{ActivationRecord, ActivationResult, Expectation, Report};
+use token_failover::tell::license_check::{in_words, usage};
 use token_failover::tell::notification;
 
 use crate::ended::Trouble;
@@ -57,7 +59,22 @@ pub(crate) fn report(report: &Report) {
     if let Some(record) = &report.activation {
         activation(record);
     }
+    if let Some(check) = &report.license_check {
+        license_check(check);
+    }
     findings(&report.findings);
+}
+
+fn license_check(check: &LicenseCheck) {
+    let style = match check.result {
+        CheckedLicense::Served => GOOD,
+        CheckedLicense::NotServed => BAD,
+        CheckedLicense::Unknown => DOUBTFUL,
+    };
+    anstream::println!("licenses   {style}{}{style:#} on {}", in_words(check), check.instance_id);
+    if let Some(usage) = usage(&check.server, usize::MAX) {
+        anstream::println!("in use     {usage}");
+    }
 }
 
 fn checks(report: &Report) {
