@@ -11,6 +11,9 @@ OWN_METRICS = {
     "Moves", "MoveDuration", "FailedMoves", "Refusals", "ViableStandbys", "CriticalFindings", "EventAge", "Paused",
     "LicenseDaysLeft",
 }
+# The metrics of each feature, which only a search finds.
+FEATURE_METRICS = {"LicensesUsed", "LicensesIssued"}
+MEASURED = {"TokenServerLicenseCheckDocument": "check-license", "TokenServerLicenseMetrics": "true"}
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:token-failover-Reports"
 
 
@@ -153,14 +156,38 @@ class Dashboard(unittest.TestCase):
             shown,
         )
 
-    def test_no_two_widgets_overlap_and_none_leaves_the_grid(self):
-        taken = set()
-        for widget in dashboard()["widgets"]:
-            columns = range(widget["x"], widget["x"] + widget["width"])
-            cells = {(x, y) for x in columns for y in range(widget["y"], widget["y"] + widget["height"])}
-            self.assertLessEqual(max(columns), 23)
-            self.assertEqual(set(), cells & taken)
-            taken |= cells
+    def test_no_two_widgets_overlap_and_none_leaves_the_grid_or_a_gap(self):
+        for parameters in ({}, MEASURED):
+            taken = set()
+            for widget in dashboard(**parameters)["widgets"]:
+                columns = range(widget["x"], widget["x"] + widget["width"])
+                cells = {(x, y) for x in columns for y in range(widget["y"], widget["y"] + widget["height"])}
+                self.assertLessEqual(max(columns), 23)
+                self.assertEqual(set(), cells & taken)
+                taken |= cells
+            self.assertEqual(24 * (1 + max(y for _, y in taken)), len(taken), parameters)
+
+    def test_it_shows_the_licenses_of_each_feature_only_if_they_are_measured(self):
+        titles = [it["title"] for it in self.widgets("metric", TokenServerLicenseCheckDocument="check-license")]
+        self.assertEqual(titles, [it["title"] for it in self.widgets("metric")])
+        self.assertEqual([*titles, "Licenses in use"], [it["title"] for it in self.widgets("metric", **MEASURED)])
+
+    def test_the_licenses_are_those_of_this_token_server(self):
+        for name, searched in [
+            ("", "eni-0ddddddddddddddd1"), ("license-eu", "license-eu"),
+            # CloudWatch User Guide, "CloudWatch search expression syntax": an exact match escapes parentheses.
+            ("MOSEK (EU) (2)", r"MOSEK \(EU\) \(2\)"),
+        ]:
+            *_, widget = self.widgets("metric", **MEASURED, TokenServerName=name)
+            self.assertEqual((REGION, 3600), (widget["region"], widget["period"]))
+            found = set()
+            for [metric] in widget["metrics"]:
+                self.assertLessEqual(len(metric["expression"]), 1024)
+                form = r'''SEARCH\('\{TokenFailover,TokenServer,Feature\} MetricName="(\w+)" TokenServer="(.*)"', 'Maximum', 3600\)'''
+                searched_metric, server = re.fullmatch(form, metric["expression"]).groups()
+                self.assertEqual(searched, server)
+                found.add(searched_metric)
+            self.assertEqual(FEATURE_METRICS, found)
 
     def test_its_queries_read_our_logs(self):
         for widget in self.widgets("log"):

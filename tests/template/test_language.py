@@ -54,6 +54,7 @@ CHOICES = {
     "EncryptionKeyArn": ["", "none", OWN_KEY],
     "WatchdogAlarms": ["true", "false"],
     "FailoverActivationDocument": ["", "restart-service", "AWS-RunShellScript"],
+    "TokenServerLicenseCheckDocument": ["", "check-license"],
     "FailoverRepair": ["none", "elastic-ip"],
     "FailoverStartStandby": ["true", "false"],
 }
@@ -194,7 +195,7 @@ class Resources(unittest.TestCase):
 
     def test_no_created_resource_refers_to_one_that_is_not_created(self):
         # deployment.py refuses such a reference.
-        self.assertEqual(864, sum(1 for _ in stacks()))
+        self.assertEqual(1728, sum(1 for _ in stacks()))
 
     def test_iam_chooses_the_names(self):
         # A given name needs CAPABILITY_NAMED_IAM.
@@ -202,6 +203,15 @@ class Resources(unittest.TestCase):
         for name, resource in every(TEMPLATES, "Resources"):
             if resource["Type"].startswith("AWS::IAM::"):
                 self.assertEqual(set(), resource["Properties"].keys() & {"RoleName", "InstanceProfileName"}, name)
+
+    def test_a_changed_command_is_in_a_new_document(self):
+        # The function sends the default version of a document, and template.yaml says why it has only one version.
+        # CloudFormation replaces no resource that has a given name.
+        stack = deploy(FailoverActivationDocument="restart-service", TokenServerLicenseCheckDocument="check-license")
+        documents = stack.of_type("AWS::SSM::Document")
+        self.assertEqual({"RestartTokenServer", "CheckLicense"}, set(documents))
+        for name, document in documents.items():
+            self.assertEqual(set(), document.keys() & {"Name", "UpdateMethod"}, name)
 
     def test_alarms_have_periods_that_cloudwatch_accepts(self):
         # PutMetricAlarm: 10, 20, 30 or a multiple of 60 seconds. All periods together last at most a day, or a week if

@@ -1,14 +1,26 @@
 """Parameters and the environment of the function: an invalid value fails at deployment, a valid one arrives."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 from deployment import HOLDER, REGION, ROOT, STANDBY, deploy
 
 SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
 GROUP = "sg-0ccccccccccccccc1"
+CHECK = {"TokenServerLicenseCheckDocument": "check-license"}
+
+
+def license_check(**parameters):
+    """The command of the license check."""
+    [step] = deploy(**CHECK, **parameters).resources["CheckLicense"]["Content"]["mainSteps"]
+    [command] = step["inputs"]["runCommand"]
+    return command
 
 
 class Parameters(unittest.TestCase):
@@ -30,6 +42,8 @@ class Parameters(unittest.TestCase):
                 "TOKEN_SERVER_LICENSE_CONTACT": "support@mosek.com",
                 "TOKEN_SERVER_DEVICE_INDEX": "1",
                 "TOKEN_SERVER_PROBE": "false",
+                "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT": "",
+                "TOKEN_SERVER_LICENSE_METRICS": "false",
                 "FAILOVER_START_STANDBY": "true",
                 "FAILOVER_ON_IMPAIRED": "true",
                 "FAILOVER_FORCE_DETACH_AFTER_SECONDS": "30",
@@ -110,6 +124,8 @@ class Parameters(unittest.TestCase):
             deploy(TokenServerName=name)
         for service in ("lmgrd", "token-server.service", "flexlm@mosek", "a:b_c-d.service"):
             deploy(FailoverActivationService=service)
+        for path in ("/lmutil", "/opt/mosek/11.1/tools/platform/linux64x86/bin/lmutil", "/opt/c++_v1.2-rc/lmutil"):
+            deploy(LicenseCheckLmutil=path)
         for parameters in (
             "{}", '{"Service":["lmgrd"]}', '{ "Service": "lmgrd" }', '{"a":["1","2"],"b":"a \\"quoted\\" text"}',
         ):
@@ -173,6 +189,26 @@ class Parameters(unittest.TestCase):
             ("FunctionSubnetIds", ",".join(f"subnet-{number:017x}" for number in range(17))),
             ("FunctionSecurityGroupIds", "default"),
             ("FunctionSecurityGroupIds", ",".join(f"sg-{number:017x}" for number in range(6))),
+            ("TokenServerLicenseCheckDocument", "AWS-RunShellScript"),
+            ("TokenServerLicenseCheckDocument", "true"),
+            ("TokenServerLicenseMetrics", "yes"),
+            ("TokenServerLicenseMetrics", ""),
+            ("LicenseCheckLmutil", ""),
+            ("LicenseCheckLmutil", "lmutil"),
+            ("LicenseCheckLmutil", "/"),
+            ("LicenseCheckLmutil", "/opt/token-server/"),
+            ("LicenseCheckLmutil", "//lmutil"),
+            ("LicenseCheckLmutil", "/opt/token server/lmutil"),
+            ("LicenseCheckLmutil", "/lmutil\n"),
+            ("LicenseCheckLmutil", "/lmutil'; reboot; '"),
+            ("LicenseCheckLmutil", "/lmutil\""),
+            ("LicenseCheckLmutil", "/lmutil;reboot"),
+            ("LicenseCheckLmutil", "/lmutil&"),
+            ("LicenseCheckLmutil", "/$(reboot)"),
+            ("LicenseCheckLmutil", "/`reboot`"),
+            ("LicenseCheckLmutil", "/opt/*/lmutil"),
+            ("LicenseCheckLmutil", "/{{path}}"),
+            ("LicenseCheckLmutil", "/opt\\lmutil"),
             ("FailoverActivationDocument", "ab"),
             ("FailoverActivationDocument", "restart service"),
             ("FailoverActivationDocument", "arn:aws:ssm:eu-west-1:999999999999:document/shared"),
@@ -215,6 +251,10 @@ class Parameters(unittest.TestCase):
             ("ProbeNeedsSubnets", {"TokenServerProbe": "true"}, subnets | groups),
             ("SubnetsNeedSecurityGroups", subnets, groups),
             ("SecurityGroupsNeedSubnets", groups, subnets),
+            (
+                "LicenseMetricsNeedTheCheck",
+                {"TokenServerLicenseMetrics": "true"}, {"TokenServerLicenseCheckDocument": "check-license"},
+            ),
             ("ParametersNeedADocumentThatTakesThem", parameters, {"FailoverActivationDocument": "AWS-RunShellScript"}),
             (
                 "ParametersNeedADocumentThatTakesThem",
@@ -293,6 +333,40 @@ class Parameters(unittest.TestCase):
             # No character needs quotes.
             self.assertEqual(shlex.join(["systemctl", "restart", service]), command)
 
+    def test_without_the_license_check_the_function_gets_no_document(self):
+        stack = deploy(FailoverActivationDocument="restart-service")
+        self.assertEqual("", stack.environment["TOKEN_SERVER_LICENSE_CHECK_DOCUMENT"])
+        self.assertNotIn("LicenseCheckDocument", stack.outputs)
+        self.assertEqual(["RestartTokenServer"], list(stack.of_type("AWS::SSM::Document")))
+
+    def test_the_document_of_the_license_check_runs_one_command_and_takes_no_parameters(self):
+        stack = deploy(**CHECK, TokenServerLicenseMetrics="true")
+        [(name, document)] = stack.of_type("AWS::SSM::Document").items()
+        self.assertEqual(f"token-failover-{name}", stack.environment["TOKEN_SERVER_LICENSE_CHECK_DOCUMENT"])
+        self.assertEqual("true", stack.environment["TOKEN_SERVER_LICENSE_METRICS"])
+        self.assertEqual(f"token-failover-{name}", stack.outputs["LicenseCheckDocument"])
+        self.assertEqual(("Command", "/AWS::EC2::Instance"), (document["DocumentType"], document["TargetType"]))
+        content = document["Content"]
+        self.assertEqual({"schemaVersion", "description", "mainSteps"}, set(content))
+        self.assertEqual("2.2", content["schemaVersion"])
+        command = "exec runuser -u nobody -- env LC_ALL=C '/opt/token-server/lmutil' lmstat -a -c '27007@127.0.0.1' 2>&1"
+        self.assertEqual(
+            [{
+                "name": "checkLicense",
+                "action": "aws:runShellScript",
+                "precondition": {"StringEquals": ["platformType", "Linux"]},
+                "inputs": {"timeoutSeconds": "30", "runCommand": [command]},
+            }],
+            content["mainSteps"],
+        )
+
+    def test_the_license_check_asks_at_the_first_port(self):
+        for ports, first in [
+            ("27007", "27007"), ("27007-27008", "27007"), ("27010,27008", "27010"), ("27008, 1055-1057", "27008"),
+            ("1055-1057,27007", "1055"),
+        ]:
+            self.assertIn(f" -c '{first}@127.0.0.1' ", license_check(TokenServerPorts=ports))
+
     def test_two_to_twenty_instances_can_be_deployed(self):
         members = [f"i-{number:017x}" for number in range(21)]
         for number in (2, 3, 20):
@@ -301,6 +375,51 @@ class Parameters(unittest.TestCase):
         for number in (0, 1, 21):
             with self.assertRaisesRegex(ValueError, "^TokenServerInstanceIds: .* must be two to twenty instance ids"):
                 deploy(TokenServerInstanceIds=",".join(members[:number]))
+
+
+class LicenseCheck(unittest.TestCase):
+    """The command of the license check, run by a shell as the Systems Manager agent runs it, with stand-ins for runuser
+    and lmutil."""
+
+    def setUp(self):
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.lmutil = self.folder / "lmutil"
+        # It runs the command without changing the user, which only root may do.
+        self.put("runuser", 'test "$1 $2 $3" = "-u nobody --" || exit 99; shift 3; exec "$@"')
+
+    def put(self, name, script, mode=0o755):
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(mode)
+
+    def run_command(self):
+        command = license_check(LicenseCheckLmutil=str(self.lmutil))
+        environment = {"PATH": f"{self.folder}:{os.environ['PATH']}", "LC_ALL": "de_DE.UTF-8"}
+        return subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+
+    def test_lmutil_gets_its_arguments_and_speaks_english(self):
+        self.put("lmutil", 'printf "%s\\n" "$LC_ALL" "$@"')
+        answer = self.run_command()
+        self.assertEqual((0, ""), (answer.returncode, answer.stderr))
+        self.assertEqual(["C", "lmstat", "-a", "-c", "27007@127.0.0.1"], answer.stdout.splitlines())
+
+    def test_both_outputs_arrive_in_order_with_the_exit_status_of_lmutil(self):
+        # FlexNet's error -15 as an exit status.
+        self.put("lmutil", "echo one; echo two >&2; echo three; exit 241")
+        answer = self.run_command()
+        self.assertEqual((241, "one\ntwo\nthree\n", ""), (answer.returncode, answer.stdout, answer.stderr))
+
+    def test_a_missing_lmutil_or_loader_is_status_127_and_one_that_may_not_run_is_126(self):
+        self.assertEqual(127, self.run_command().returncode)
+        self.lmutil.write_text("#!/lib64/no-such-loader.so.3\n")
+        self.lmutil.chmod(0o755)
+        answer = self.run_command()
+        self.assertEqual((127, ""), (answer.returncode, answer.stderr))
+        self.assertIn("No such file or directory", answer.stdout)
+        self.put("lmutil", "exit 0", 0o644)
+        answer = self.run_command()
+        self.assertEqual((126, ""), (answer.returncode, answer.stderr))
+        self.assertIn("Permission denied", answer.stdout)
 
 
 if __name__ == "__main__":

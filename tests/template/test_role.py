@@ -24,6 +24,7 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:token-failover-FailedInvocations"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:token-failover-Failover"
 SUBNET, FUNCTION_GROUP = "subnet-0aaaaaaaaaaaaaaa1", "sg-0ccccccccccccccc1"
 DOCUMENT = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/token-failover-RestartTokenServer"
+CHECK_DOCUMENT = f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/token-failover-CheckLicense"
 DOCUMENT_OF_AWS = f"arn:aws:ssm:{REGION}::document/AWS-RunShellScript"
 
 IN_VPC = {"FunctionSubnetIds": SUBNET, "FunctionSecurityGroupIds": FUNCTION_GROUP}
@@ -34,6 +35,8 @@ EVERYTHING = IN_VPC | {
     "StandbyVolumeKeyArn": VOLUME_KEY,
     "NotificationTopicKeyArn": TOPIC_KEY,
     "TokenServerProbe": "true",
+    "TokenServerLicenseCheckDocument": "check-license",
+    "TokenServerLicenseMetrics": "true",
     "FailoverActivationDocument": "restart-service",
 }
 NOTHING = {"FailoverRepair": "none", "FailoverStartStandby": "false", "EncryptionKeyArn": "none"}
@@ -60,6 +63,7 @@ FOREIGN = {
     TOPIC_KEY: VOLUME_KEY,
     STACK_KEY: VOLUME_KEY,
     DOCUMENT: DOCUMENT_OF_AWS,
+    CHECK_DOCUMENT: DOCUMENT_OF_AWS,
 }
 
 DESCRIBES = [
@@ -102,6 +106,8 @@ CALLS = [
     ("sns:ListSubscriptionsByTopic", [TOPIC], FROM_CODE),
     ("ssm:SendCommand", [DOCUMENT, STANDBY_ARN], FROM_CODE),
     ("ssm:SendCommand", [DOCUMENT, HOLDER_ARN], FROM_CODE),
+    ("ssm:SendCommand", [CHECK_DOCUMENT, STANDBY_ARN], FROM_CODE),
+    ("ssm:SendCommand", [CHECK_DOCUMENT, HOLDER_ARN], FROM_CODE),
     ("ssm:GetCommandInvocation", ["*"], FROM_CODE),
     ("ssm:DescribeInstanceInformation", ["*"], FROM_CODE),
     ("ssm:DescribeDocument", [DOCUMENT], FROM_CODE),
@@ -253,11 +259,11 @@ class Role(unittest.TestCase):
             always | {"ec2:StartInstances", "ec2:AuthorizeSecurityGroupIngress"},
             allowed_actions(policy(FailoverRepair="security-group", TokenServerSecurityGroupId=GROUP), context),
         )
-        activating = {
-            "ssm:DescribeDocument", "ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation", "ssm:SendCommand",
-        }
+        checking = {"ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation", "ssm:SendCommand"}
+        document = policy(**NOTHING, **IN_VPC, TokenServerLicenseCheckDocument="check-license")
+        self.assertEqual(always | checking, allowed_actions(document, context))
         document = policy(**NOTHING, **IN_VPC, FailoverActivationDocument="AWS-RunShellScript")
-        self.assertEqual(always | activating, allowed_actions(document, context))
+        self.assertEqual(always | checking | {"ssm:DescribeDocument"}, allowed_actions(document, context))
         connecting = {action for action, _, _ in CONNECTING}
         untagged = always - {"ec2:CreateTags", "ec2:DeleteTags"}
         self.assertEqual(untagged | connecting, allowed_actions(policy(**NOTHING, **IN_VPC), IN_REGION))
@@ -296,20 +302,24 @@ class Role(unittest.TestCase):
         self.assert_decisions("Allowed", generous, [(action, FOREIGN[INTERFACE_ARN], IN_REGION) for action in actions])
 
     def test_only_the_document_of_the_stack_can_be_sent_and_only_to_members(self):
-        document = policy(FailoverActivationDocument="restart-service")
-        another = DOCUMENT.replace("RestartTokenServer", "payroll")
-        self.assert_decisions("Allowed", document, [
-            ("ssm:SendCommand", resource, FROM_CODE) for resource in (DOCUMENT, HOLDER_ARN, STANDBY_ARN)
-        ])
-        self.assert_decisions("ImplicitlyDenied", document, [
-            ("ssm:SendCommand", resource, FROM_CODE) for resource in (
-                another, DOCUMENT_OF_AWS, f"{EC2}:instance/{NON_MEMBER}",
-                f"arn:aws:ssm:{REGION}:{ACCOUNT}:managed-instance/mi-09999999999999999", "arn:aws:s3:::payroll",
-            )
-        ])
-        self.assert_decisions("ImplicitlyDenied", document, [
-            (action, DOCUMENT, FROM_CODE) for action in ("ssm:UpdateDocument", "ssm:DeleteDocument", "ssm:GetDocument")
-        ])
+        for parameter, ours, other in [
+            ({"FailoverActivationDocument": "restart-service"}, DOCUMENT, CHECK_DOCUMENT),
+            ({"TokenServerLicenseCheckDocument": "check-license"}, CHECK_DOCUMENT, DOCUMENT),
+        ]:
+            document = policy(**parameter)
+            self.assert_decisions("Allowed", document, [
+                ("ssm:SendCommand", resource, FROM_CODE) for resource in (ours, HOLDER_ARN, STANDBY_ARN)
+            ])
+            self.assert_decisions("ImplicitlyDenied", document, [
+                ("ssm:SendCommand", resource, FROM_CODE) for resource in (
+                    other, DOCUMENT_OF_AWS, f"{EC2}:instance/{NON_MEMBER}",
+                    f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/payroll",
+                    f"arn:aws:ssm:{REGION}:{ACCOUNT}:managed-instance/mi-09999999999999999", "arn:aws:s3:::payroll",
+                )
+            ])
+            self.assert_decisions("ImplicitlyDenied", document, [
+                (action, ours, FROM_CODE) for action in ("ssm:UpdateDocument", "ssm:DeleteDocument", "ssm:GetDocument")
+            ])
 
     def test_only_the_given_document_of_the_account_or_of_aws_can_be_sent(self):
         for name in ("activate-token-server", "AWS-RunShellScript"):
@@ -409,12 +419,13 @@ class Role(unittest.TestCase):
 
     def test_the_role_covers_every_number_of_members(self):
         members = [f"i-{number:017x}" for number in range(1, 8)]
-        document = policy(TokenServerInstanceIds=",".join(members), FailoverActivationDocument="restart-service")
         actions = ("ec2:AttachNetworkInterface", "ssm:SendCommand")
-        self.assert_decisions("Allowed", document, [
-            (action, f"{EC2}:instance/{member}", FROM_CODE) for action in actions for member in members
-        ])
-        self.assert_decisions("ImplicitlyDenied", document, [(action, HOLDER_ARN, FROM_CODE) for action in actions])
+        for parameter in ({"FailoverActivationDocument": "restart-service"}, {"TokenServerLicenseCheckDocument": "check-license"}):
+            document = policy(TokenServerInstanceIds=",".join(members), **parameter)
+            self.assert_decisions("Allowed", document, [
+                (action, f"{EC2}:instance/{member}", FROM_CODE) for action in actions for member in members
+            ])
+            self.assert_decisions("ImplicitlyDenied", document, [(action, HOLDER_ARN, FROM_CODE) for action in actions])
 
 
 if __name__ == "__main__":
