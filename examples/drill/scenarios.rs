@@ -132,6 +132,8 @@ const HEALTHY: Scenario = Scenario {
     ..HOLDER_STOPS
 };
 
+const CHECKS_LICENSE: &[(&str, &str)] = &[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)];
+
 /// All scenarios. The first is the default.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     HOLDER_STOPS,
@@ -152,14 +154,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "licenses-served",
         title: "After the move, the vendor's own tool says that licenses are served",
-        settings: &[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)],
+        settings: CHECKS_LICENSE,
         ..HOLDER_STOPS
     },
     Scenario {
         name: "hostid-rejected",
-        title: "The interface is where it belongs, but the vendor daemon rejects the hostid",
+        title: "The interface is in place, but the vendor daemon rejects the hostid",
         world: || pair().license_service(LicenseService::VendorDown(-9)).timings(timings()),
-        settings: &[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)],
+        settings: CHECKS_LICENSE,
         acts: &[one(&[("operator-audit", Report(Audited, "not-ready"))])],
         mails: 1,
         ..HEALTHY

@@ -338,8 +338,7 @@ impl<P: Ports> Failover<P> {
             return Ok(());
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
-        let patience = if work.says_nothing { Patience::RESTART.without_license_check() } else { Patience::RESTART };
-        self.see_if_served(run, patience).await;
+        self.see_if_served(run, Patience::RESTART).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = judge(&self.config, observation, &action, &standbys, &readiness);

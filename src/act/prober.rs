@@ -113,11 +113,6 @@ impl Patience {
         Self { refused: boot, silent, not_served: boot, license_check: boot }
     }
 
-    /// The same patience with the ports alone.
-    pub(crate) fn without_license_check(self) -> Self {
-        Self { license_check: Duration::ZERO, ..self }
-    }
-
     fn of(self, unanswered: &Unanswered) -> Duration {
         match unanswered {
             Unanswered::Refused => self.refused,

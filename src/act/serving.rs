@@ -11,6 +11,7 @@ use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
 use crate::model::ids::{CommandId, InstanceId};
 use crate::model::license_check::{CheckedLicense, LicenseCheck};
+use crate::model::observation::AttachmentStatus;
 use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
 use crate::ports::{Ports, Ssm};
 use crate::tell::license_check;
@@ -149,7 +150,11 @@ impl<P: Ports> Failover<P> {
             let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
             (prober, address, run.begin(Step::Probe, format!("{address} TCP {}", names.join(","))))
         });
-        let document = self.config.license_check.as_ref().filter(|_| patience.license_check > Duration::ZERO);
+        // While the interface arrives or leaves, the license server cannot serve.
+        let is_attached = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let is_attached = is_attached.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
+        let asks = is_attached && patience.license_check > Duration::ZERO;
+        let document = self.config.license_check.as_ref().filter(|_| asks);
         let check = document.map(|document| {
             // The check exists before its first answer, because the deadline may come in between.
             run.license_check = Some(LicenseCheck::open(document, &holder));

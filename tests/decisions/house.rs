@@ -185,3 +185,43 @@ fn no_source_has_a_todo_a_panic_or_an_unwrap() {
 fn the_project_spells_license_the_american_way() {
     assert_eq!(lines_with(&["licence", "Licence"], |_| true), Vec::<String>::new());
 }
+
+/// The blocks of lines that a patch looks for in one file: context, and lines to remove.
+fn sought(patch: &str) -> Vec<(String, String)> {
+    let mut blocks: Vec<(String, String)> = Vec::new();
+    let mut file = String::new();
+    for line in patch.lines() {
+        if let Some(name) = line.strip_prefix("--- a/") {
+            name.clone_into(&mut file);
+        } else if line.starts_with("@@") {
+            blocks.push((file.clone(), String::new()));
+        } else if let (Some(line), Some((_, block))) =
+            (line.strip_prefix(' ').or_else(|| line.strip_prefix('-')), blocks.last_mut())
+            && !line.starts_with("-- ")
+        {
+            block.push_str(line);
+            block.push('\n');
+        }
+    }
+    blocks
+}
+
+/// A deliberate break that no longer fits would only be noticed when somebody runs all of them, which takes an hour.
+#[test]
+fn every_deliberate_break_fits_the_sources() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let patches: Vec<PathBuf> = fs::read_dir(root.join("tests/mutations"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "patch"))
+        .collect();
+    assert!(!patches.is_empty());
+    for patch in patches {
+        let blocks = sought(&fs::read_to_string(&patch).expect("UTF-8"));
+        assert!(!blocks.is_empty(), "{} changes nothing", patch.display());
+        for (file, block) in blocks {
+            let text = fs::read_to_string(root.join(&file)).expect("UTF-8");
+            assert!(text.contains(&block), "{} does not fit {file} anymore:\n{block}", patch.display());
+        }
+    }
+}

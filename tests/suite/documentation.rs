@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use simulator::names;
+use simulator::world::LicenseService;
 use strum::{VariantArray, VariantNames};
 use token_failover::decide::request::parse;
 use token_failover::model::config::{Config, VARIABLES};
@@ -269,6 +270,7 @@ fn assert_defaults(rows: &[Vec<String>]) {
             "TOKEN_SERVER_ALLOCATION_ID",
             "TOKEN_SERVER_HOSTID",
             "TOKEN_SERVER_LICENSE_EXPIRES",
+            "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT",
             "FAILOVER_ACTIVATION_DOCUMENT",
             "FAILOVER_ACTIVATION_PARAMETERS"
         ]
@@ -276,7 +278,7 @@ fn assert_defaults(rows: &[Vec<String>]) {
     let without = Config::from_variables(required).expect("what is required is enough");
     assert_eq!(Config::from_variables(defaults).expect("defaults are right"), without);
     assert!(without.clients.is_empty() && without.allocation_id.is_none());
-    assert!(without.hostid.is_none() && without.activation.is_none());
+    assert!(without.hostid.is_none() && without.activation.is_none() && without.license_check.is_none());
 }
 
 #[test]
@@ -337,7 +339,6 @@ async fn reports() -> Vec<Report> {
         let all = [
             ("TOKEN_SERVER_PROBE", "true"),
             ("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT),
-            ("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT),
             ("TOKEN_SERVER_LICENSE_EXPIRES", "2031-12-31"),
             ("TOKEN_SERVER_VENDORS", "acmed"),
             ("TOKEN_SERVER_LICENSE_CONTACT", "licenses@example.com"),
@@ -346,6 +347,15 @@ async fn reports() -> Vec<Report> {
         reports.push(stage.invoke(event(document)).await.expect("a report"));
         reports.push(stage.invoke(event("operator-pause")).await.expect("a report"));
     }
+    // A license server with errors of each kind.
+    let check = [("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)];
+    let stage = Stage::recorded(simulator::pair().build(), &check, Box::new(|_| ()));
+    for service in [LicenseService::OneFeatureRejected, LicenseService::VendorDown(-97)] {
+        stage.simulator.world(|world| world.set_license_service(service));
+        reports.push(stage.invoke(event("operator-audit")).await.expect("a report"));
+    }
+    stage.simulator.world(|world| world.kill_token_server(names::HOLDER)).expect("it exists");
+    reports.push(stage.invoke(event("operator-audit")).await.expect("a report"));
     reports
 }
 

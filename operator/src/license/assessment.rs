@@ -37,21 +37,23 @@ impl License {
         self.mac_address().map(MacAddress::hostid)
     }
 
-    /// The ports of `lmgrd` and of the vendor daemons that the file determines, in ascending order and each only once.
+    /// The ports of `lmgrd` and of the vendor daemons that the file determines, each only once. lmgrd's port comes first,
+    /// because the license check asks it; the others are in ascending order.
     pub fn ports(&self) -> Vec<PortRange> {
         let one = |port| PortRange { first: port, last: port };
         let default = if self.manager == Manager::Rlm { one(RLM_PORT) } else { DEFAULT_PORTS };
-        let lmgrd = self.servers.iter().map(|server| server.port.map_or(default, one));
+        let mut ports: Vec<PortRange> =
+            self.servers.first().map(|server| server.port.map_or(default, one)).into_iter().collect();
+        let more_servers = self.servers.iter().skip(1).filter_map(|server| server.port.map(one));
         let vendors = self.vendors.iter().filter_map(|vendor| vendor.port.map(one));
-        let mut ranges: Vec<PortRange> = lmgrd.chain(vendors).collect();
-        ranges.sort();
-        let mut ports: Vec<PortRange> = Vec::new();
-        for range in ranges {
-            match ports.last_mut() {
-                Some(before) if range.first <= before.last.saturating_add(1) => {
-                    before.last = before.last.max(range.last)
-                }
-                _ => ports.push(range),
+        let mut others: Vec<PortRange> = more_servers.chain(vendors).collect();
+        others.sort();
+        for range in others {
+            // A range that begins below another one does not join it: it would take the first place.
+            let joins = |other: &PortRange| (other.first..=other.last.saturating_add(1)).contains(&range.first);
+            match ports.iter_mut().find(|other| joins(other)) {
+                Some(other) => other.last = other.last.max(range.last),
+                None => ports.push(range),
             }
         }
         ports

@@ -637,7 +637,7 @@ const JUDGED: &[(&str, Option<&str>, Option<&str>, &[(Severity, &str, &str)])] =
     ("mac-of-docker", Some("0242ac110002"), Some("27000,27002"), &[(Warning, "hostid-implausible", "line 1")]),
     ("mac-with-colons", Some("0273ae2adc81"), Some("27007-27008"), &[(Info, "hostid-notation", "line 1")]),
     ("mac-with-dashes", Some("0273ae2adc81"), Some("27007-27008"), &[(Info, "hostid-notation", "line 1")]),
-    ("mac-with-key", Some("0273ae2adc81"), Some("2080,27000"), &[(Info, "hostid-notation", "line 1")]),
+    ("mac-with-key", Some("0273ae2adc81"), Some("27000,2080"), &[(Info, "hostid-notation", "line 1")]),
     ("mail", Some("0273ae2adc81"), Some("27007-27008"), &[]),
     ("mixed-case", Some("0273ae2adc81"), Some("27007-27008"), &[]),
     ("no-port", Some("0273ae2adc81"), Some("27000-27009"), &[(Warning, "server-port-missing", "line 1")]),
@@ -717,13 +717,29 @@ const JUDGED: &[(&str, Option<&str>, Option<&str>, &[(Severity, &str, &str)])] =
     (
         "two-servers-two-ports",
         None,
-        Some("1717-1718,5280-5281"),
+        Some("5280-5281,1717-1718"),
         &[(Critical, "wrong-number-of-servers", "license file"), (Warning, "several-vendors", "license file")],
     ),
     ("two-servers", None, Some("27007-27008"), &[(Critical, "wrong-number-of-servers", "license file")]),
     ("use-server-first", Some("0273ae2adc81"), Some("27007-27008"), &[]),
     ("vm-uuid", None, Some("27007-27008"), &[(Critical, "hostid-not-a-mac", "line 1")]),
 ];
+
+#[test]
+fn the_port_of_lmgrd_comes_first_because_the_license_check_asks_it() {
+    for (lmgrd, vendors, expected) in [
+        (27007, &[27008][..], "27007-27008"),
+        (27010, &[27008][..], "27010,27008"),
+        (27008, &[27007][..], "27008,27007"),
+        (27008, &[27009, 27006, 27007, 30000][..], "27008-27009,27006-27007,30000"),
+        (27008, &[27008][..], "27008"),
+    ] {
+        let vendors: String =
+            vendors.iter().enumerate().map(|(n, port)| format!("VENDOR daemon{n} port={port}\n")).collect();
+        let license = read(format!("SERVER lic.example.com 0273ae2adc81 {lmgrd}\n{vendors}USE_SERVER\n"));
+        assert_eq!(license.ports_setting().as_deref(), Some(expected));
+    }
+}
 
 #[test]
 fn every_file_is_judged_as_the_table_says() {

@@ -315,6 +315,31 @@ fn a_failover_that_is_denied_halfway_shows_its_steps_and_the_place_of_the_interf
 }
 
 #[test]
+fn the_license_is_checked_if_the_command_knows_the_name_of_the_stacks_document() {
+    let desk = prepared("license-check", simulator::pair());
+    let file = desk.folder.join("samconfig.toml");
+    let written = fs::read_to_string(&file).expect("init wrote it");
+    let word = "parameter_overrides = '";
+    let parameters = "TokenServerLicenseCheckDocument=check-license TokenServerLicenseMetrics=true ";
+    fs::write(&file, written.replacen(word, &format!("{word}{parameters}"), 1)).expect("written");
+
+    let without = desk.run(&["--set", TOPIC, "audit"]);
+    assert_eq!(status(&without), Some(0), "{}", stderr(&without));
+    assert_eq!(stderr(&without).matches("Pass the stack's output LicenseCheckDocument").count(), 1);
+    assert!(!stdout(&without).contains("\nlicenses ") && desk.simulator.commands().is_empty());
+
+    let document = format!("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT={}", names::LICENSE_CHECK_DOCUMENT);
+    let checked = desk.run(&["--set", TOPIC, "--set", &document, "audit"]);
+    assert_eq!(status(&checked), Some(0), "{}", stderr(&checked));
+    for line in
+        ["licenses   serves: MOSEKLM up, 2 features on i-0aaaaaaaaaaaaaaa1", "in use     PTS 3 of 10, PTON 0 of 10"]
+    {
+        assert!(stdout(&checked).lines().any(|one| one == line), "{line}\n{}", stdout(&checked));
+    }
+    assert!(!stderr(&checked).contains("LicenseCheckDocument"), "{}", stderr(&checked));
+}
+
+#[test]
 fn failover_needs_the_name_of_the_stacks_document() {
     let inactive = simulator::pair().instance(names::STANDBY, |standby| standby.token_server_on_command());
     let desk = prepared("document", inactive);

@@ -33,6 +33,8 @@ pub(crate) enum Purpose {
 
 const ACTIVATION: &str = "FAILOVER_ACTIVATION_DOCUMENT";
 const ACTIVATION_PARAMETERS: &str = "FAILOVER_ACTIVATION_PARAMETERS";
+const LICENSE_CHECK: &str = "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT";
+const LICENSE_METRICS: &str = "TOKEN_SERVER_LICENSE_METRICS";
 
 impl Source {
     /// The settings. The environment overrides the file, and `--set` overrides both.
@@ -68,6 +70,17 @@ impl Source {
             }
             variables.remove(ACTIVATION);
             variables.remove(ACTIVATION_PARAMETERS);
+        }
+        // The same for the license check. A run without it moves the interface as well.
+        if variables.get(LICENSE_CHECK).is_some_and(|document| document == "check-license") {
+            if purpose != Purpose::Pause {
+                anstream::eprintln!(
+                    "The command does not check whether licenses are served. Pass the stack's output LicenseCheckDocument: \
+                     --set {LICENSE_CHECK}=NAME"
+                );
+            }
+            variables.remove(LICENSE_CHECK);
+            variables.remove(LICENSE_METRICS);
         }
         Config::from_variables(variables).map_err(|error| {
             let hint = "Settings come from --set NAME=VALUE, from the environment, and from the parameters in samconfig.toml. \
