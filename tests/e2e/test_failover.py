@@ -275,6 +275,25 @@ class Serving(unittest.TestCase):
         self.assertEqual(self.cloud.holder, self.cloud.network_interface()["Attachment"]["InstanceId"])
         self.assertFalse({"DetachNetworkInterface", "AttachNetworkInterface"} & set(self.earnest()))
 
+    def test_the_license_server_is_asked_and_each_feature_is_counted(self):
+        function = self.function(
+            TOKEN_SERVER_LICENSE_CHECK_DOCUMENT="token-failover-check-license", TOKEN_SERVER_LICENSE_METRICS="true"
+        )
+        self.cloud.stop(self.cloud.holder)
+        report = function.invoke(self.cloud.event(EVENTS / "holder-stopped.json"))
+        self.assertEqual(("moved", "served", "yes"), (
+            report["outcome"], report["licenseCheck"]["result"], report["expectedToWork"]))
+        [published] = self.cloud.published()
+        self.assertEqual(report["licenseCheck"], published.report["licenseCheck"])
+        self.assertIn("Expected to work now: yes: the license server serves: MOSEKLM up, 2 features.", published.mail)
+        lines = [json.loads(line) for line in function.output().splitlines() if line.startswith("{")]
+        counts = [
+            (line["Feature"], line["LicensesIssued"], line["LicensesUsed"]) for line in lines if "Feature" in line
+        ]
+        self.assertEqual([("PTON", 10, 0), ("PTS", 10, 3)], counts)
+        for name in ("user1", "node1", "/etc/token-server/mosek.lic"):
+            self.assertNotIn(name, function.output(), "what clients call themselves is in no log")
+
     def earnest(self):
         """The calls without dry runs."""
         journal = http("GET", f"{self.cloud.endpoint}/_simulator/journal")
