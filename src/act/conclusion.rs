@@ -21,7 +21,7 @@ use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::{Finding, FindingCode};
-use crate::model::license_check::{CheckedLicense, Untold};
+use crate::model::license_check::{CheckedLicense, WhyUnknown};
 use crate::model::notification::{Hostid, Notification};
 use crate::model::observation::{AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
 use crate::model::outcome::{MoveOutcome, Reach, RunOutcome, Verdict};
@@ -557,17 +557,19 @@ impl<P: Ports> Failover<P> {
         let has_expired = self.config.license_expires.is_some_and(|day| validity::days_left(day, today) < 0);
         // From outside the VPC, an answer may come from another machine with the same address.
         let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
-        let license = run.license_check.as_ref().map(|check| check.result);
+        let license =
+            run.license_check.as_ref().filter(|check| check.instance_id == holder.id).map(|check| check.result);
         let is_served = [checks.hostid, checks.elastic_ip, checks.security_group, listening];
         let is_served =
             is_served.iter().all(|check| *check != CheckResult::Failed) && license != Some(CheckedLicense::NotServed);
         // A token server that answers is active, whatever the result of the command.
         let answers = listening == CheckResult::Ok || license == Some(CheckedLicense::Served);
+        let could_not_tell = license == Some(CheckedLicense::Unknown) && !answers;
         let activation_result = run.activation.as_ref().filter(|_| !answers).map(|activation| activation.result);
         match (&holder.state, &holder.status_checks) {
             (InstanceState::Running, Reading::Known(StatusChecks::Impaired)) => Expectation::No,
             (InstanceState::Running, _) if is_served => match activation_result {
-                None | Some(ActivationResult::Done) if has_expired => Expectation::Unknown,
+                None | Some(ActivationResult::Done) if has_expired || could_not_tell => Expectation::Unknown,
                 None | Some(ActivationResult::Done) => Expectation::Yes,
                 Some(ActivationResult::Unfinished) => Expectation::Unknown,
                 Some(ActivationResult::Failed) => Expectation::No,
@@ -605,7 +607,8 @@ fn tell_of_license_check<E: Ec2>(run: &mut Run<'_, E>, is_audit: bool) {
     let tells_of_agent = |one: &Finding| {
         one.code == FindingCode::MemberNotManaged && one.resource.as_deref() == Some(check.instance_id.as_str())
     };
-    let is_told = check.untold == Some(Untold::AgentUnreachable) && run.findings.iter().any(tells_of_agent);
+    let is_told =
+        check.unknown_because == Some(WhyUnknown::AgentUnreachable) && run.findings.iter().any(tells_of_agent);
     let findings = run.advisor().license_check(check, is_audit);
     run.findings.extend(findings.into_iter().filter(|one| !is_told || one.code != FindingCode::LicenseNotChecked));
 }

@@ -339,6 +339,7 @@ impl<P: Ports> Failover<P> {
         }
         let readiness = self.read_readiness(run, &standbys, subscriptions.into(), client_groups.into()).await;
         self.see_if_served(run, Patience::RESTART).await;
+        self.drop_outdated_check(run).await;
         let Some(observation) = &run.observation else { return Ok(()) };
         run.record(Record::Audited(&readiness));
         let audit = judge(&self.config, observation, &action, &standbys, &readiness);

@@ -79,38 +79,39 @@ pub(crate) fn pause(waited: Duration) -> Duration {
 /// How long a token server that does not answer is asked again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// With a port that is closed.
+    /// How long a closed port is tried again.
     refused: Duration,
-    /// With a port that does not answer.
+    /// How long a silent port is tried again.
     silent: Duration,
-    /// With a license server that does not serve. One try takes some seconds.
-    pub(crate) not_served: Duration,
-    /// For everything that the license server is asked. Zero: it is not asked.
-    pub(crate) license_check: Duration,
+    /// How long the license server is asked; `None`: it is not asked.
+    pub(crate) license_check: Option<CheckLimit>,
+}
+
+/// The limits on a license check.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckLimit {
+    /// When the last try may begin.
+    pub(crate) new_tries: Duration,
+    /// When the last answer must have come. One try takes some seconds.
+    pub(crate) in_all: Duration,
 }
 
 impl Patience {
     /// One try of each port. The license server is not asked: that needs a command on an instance.
-    pub(crate) const NONE: Self = Self {
-        refused: Duration::ZERO,
-        silent: Duration::ZERO,
-        not_served: Duration::ZERO,
-        license_check: Duration::ZERO,
-    };
+    pub(crate) const NONE: Self = Self { refused: Duration::ZERO, silent: Duration::ZERO, license_check: None };
     /// A token server that is restarting has not failed.
     pub(crate) const RESTART: Self = Self {
         refused: Duration::from_secs(5),
         silent: Duration::ZERO,
-        not_served: Duration::from_secs(20),
-        license_check: Duration::from_secs(45),
+        license_check: Some(CheckLimit { new_tries: Duration::from_secs(20), in_all: Duration::from_secs(45) }),
     };
 
     /// After a move, a machine may still have to boot. Outside the VPC, waiting for a port is useless. The license check
-    /// may not take longer than the ports, so that it never delays the report of a move beyond them.
+    /// has the same limit as a port, so the report of a move never waits longer for it than for a port.
     pub(crate) fn after_a_move(is_inside: bool) -> Self {
         let boot = Duration::from_secs(90);
         let silent = if is_inside { boot } else { Duration::from_secs(15) };
-        Self { refused: boot, silent, not_served: boot, license_check: boot }
+        Self { refused: boot, silent, license_check: Some(CheckLimit { new_tries: boot, in_all: boot }) }
     }
 
     fn of(self, unanswered: &Unanswered) -> Duration {

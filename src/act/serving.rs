@@ -153,7 +153,7 @@ impl<P: Ports> Failover<P> {
         // While the interface arrives or leaves, the license server cannot serve.
         let is_attached = run.interface().and_then(|interface| interface.attachment.as_ref());
         let is_attached = is_attached.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
-        let asks = is_attached && patience.license_check > Duration::ZERO;
+        let asks = is_attached && patience.license_check.is_some();
         let document = self.config.license_check.as_ref().filter(|_| asks);
         let check = document.map(|document| {
             // The check exists before its first answer, because the deadline may come in between.

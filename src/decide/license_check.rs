@@ -1,9 +1,12 @@
 //! The license check: whether licenses are served, from what lmstat printed. Pure.
 
-use crate::decide::lmstat::{self, Lmstat, Reach};
+use crate::decide::lmstat::{self, Lmstat, Part};
 use crate::model::command::CommandState;
 use crate::model::error::{CallError, Meaning};
-use crate::model::license_check::{CheckedLicense, Daemon, LicenseCheck, LicenseServer, Untold, Usage, VendorDaemon};
+use crate::model::flexnet::{FlexNetError, Proof};
+use crate::model::license_check::{
+    CheckedLicense, Daemon, LicenseCheck, LicenseServer, Usage, VendorDaemon, WhyUnknown,
+};
 
 /// The result of one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +16,9 @@ pub struct Assessment {
     /// The state of the license server.
     pub server: LicenseServer,
     /// Why the check could not tell something.
-    pub untold: Option<Untold>,
+    pub unknown_because: Option<WhyUnknown>,
+    /// FlexNet's error that kept lmstat from asking.
+    pub lmstat_error: Option<FlexNetError>,
     /// The error in detail.
     pub error: Option<String>,
     /// Whether another try may have another result soon: a daemon may be starting, or an agent.
@@ -21,28 +26,37 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    fn untold(untold: Untold, error: impl Into<String>, may_pass: bool) -> Self {
-        let (result, server) = (CheckedLicense::Unknown, LicenseServer::default());
-        Self { result, server, untold: Some(untold), error: Some(error.into()), may_pass }
+    fn unknown(because: WhyUnknown, error: impl Into<String>, may_pass: bool) -> Self {
+        let (result, server, error) = (CheckedLicense::Unknown, LicenseServer::default(), Some(error.into()));
+        Self { result, server, unknown_because: Some(because), lmstat_error: None, error, may_pass }
     }
 
     /// The check with this result.
     pub fn into_check(self, check: LicenseCheck) -> LicenseCheck {
-        let Self { result, server, untold, error, may_pass: _ } = self;
-        LicenseCheck { result, server, untold, error, ..check }
+        let Self { result, server, unknown_because, lmstat_error, error, may_pass: _ } = self;
+        LicenseCheck { result, server, unknown_because, lmstat_error, error, ..check }
     }
 
-    /// Judges a call to Systems Manager that did not succeed.
-    pub fn of_error(error: &CallError) -> Self {
-        let untold = match error.meaning {
-            Meaning::Denied => Untold::Denied,
+    /// Judges a command that was not sent.
+    pub fn not_sent(error: &CallError) -> Self {
+        Self::of_error(error, WhyUnknown::NotSent)
+    }
+
+    /// Judges a command whose result cannot be read.
+    pub fn not_read(error: &CallError) -> Self {
+        Self::of_error(error, WhyUnknown::NoResult)
+    }
+
+    fn of_error(error: &CallError, otherwise: WhyUnknown) -> Self {
+        let because = match error.meaning {
+            Meaning::Denied => WhyUnknown::Denied,
             // An agent registers within seconds of a boot.
-            Meaning::WrongState => Untold::AgentUnreachable,
-            Meaning::Throttled | Meaning::Unreachable => Untold::Unreachable,
-            _ => Untold::NotSent,
+            Meaning::WrongState => WhyUnknown::AgentUnreachable,
+            Meaning::Throttled | Meaning::Unreachable => WhyUnknown::Unreachable,
+            _ => otherwise,
         };
-        let may_pass = untold == Untold::AgentUnreachable || untold == Untold::Unreachable;
-        Self::untold(untold, error.to_string(), may_pass)
+        let may_pass = because == WhyUnknown::AgentUnreachable || because == WhyUnknown::Unreachable;
+        Self::unknown(because, error.to_string(), may_pass)
     }
 }
 
@@ -51,100 +65,89 @@ const NO_SUCH_PROGRAM: i32 = 127;
 /// The exit code of `env` if the program cannot be run.
 const NOT_EXECUTABLE: i32 = 126;
 
-/// Errors of lmstat itself, or of its license file, which say nothing about the license server.
-/// Source for the meanings: Revenera, License Administration Guide, "Error Code Descriptions".
-const OF_LMSTAT: [i32; 9] = [-1, -2, -6, -13, -30, -40, -42, -57, -62];
-
 /// Judges a command that has ended. `vendors`: the vendor daemons of the license.
 pub fn judge(vendors: &[String], ended: &CommandState) -> Assessment {
     match ended.exit_code {
-        Some(NO_SUCH_PROGRAM) => return Assessment::untold(Untold::NotInstalled, "exit code 127", false),
-        Some(NOT_EXECUTABLE) => return Assessment::untold(Untold::NotExecutable, "exit code 126", false),
-        Some(_) => {}
+        Some(NO_SUCH_PROGRAM) => Assessment::unknown(WhyUnknown::NotInstalled, "exit code 127", false),
+        Some(NOT_EXECUTABLE) => Assessment::unknown(WhyUnknown::NotExecutable, "exit code 126", false),
+        Some(code) => assess(vendors, lmstat::read(ended.output.as_str()), code),
         None => {
-            let untold = match ended.status.as_str() {
-                "Delivery Timed Out" | "Undeliverable" => Untold::AgentUnreachable,
-                _ => Untold::NotRun,
+            // Systems Manager's own documents write the words with spaces, its answers without.
+            let because = match ended.status.replace(' ', "").as_str() {
+                "DeliveryTimedOut" | "Undeliverable" => WhyUnknown::AgentUnreachable,
+                _ => WhyUnknown::NotRun,
             };
-            return Assessment::untold(untold, format!("status {}", ended.status), true);
+            Assessment::unknown(because, format!("status {}", ended.status), true)
         }
     }
-    let lmstat = lmstat::read(ended.output.as_str());
-    let error = ended.exit_code.and_then(error_of);
-    assess(vendors, lmstat, error)
 }
 
-/// The error that an exit code of lmstat stands for: the number plus 256.
-fn error_of(exit_code: i32) -> Option<i32> {
-    (129..=255).contains(&exit_code).then(|| exit_code - 256)
+/// The error that an exit code of lmstat stands for: the number plus 256. The exit code of a process that a signal has
+/// ended can look like one, so only an error that proves that lmgrd does not run counts.
+fn error_of(exit_code: i32) -> Option<FlexNetError> {
+    let error = (129..256).contains(&exit_code).then(|| FlexNetError::new(exit_code - 256)).flatten();
+    error.filter(|error| error.proves() == Proof::NotRunning)
 }
 
-fn assess(vendors: &[String], lmstat: Lmstat, exit_error: Option<i32>) -> Assessment {
-    let Lmstat { mut server, reach, stopped_by, is_cut } = lmstat;
-    if reach == Reach::Nothing {
-        let untold = if is_cut { Untold::OutputCut } else { Untold::NotUnderstood };
-        return Assessment::untold(untold, "the output has none of lmstat's lines", false);
+fn assess(vendors: &[String], lmstat: Lmstat, exit_code: i32) -> Assessment {
+    let Lmstat { mut server, last_part, lmstat_error, is_cut, .. } = lmstat;
+    if last_part == Part::Nothing && lmstat_error.is_none() {
+        let because = if is_cut { WhyUnknown::OutputCut } else { WhyUnknown::NotUnderstood };
+        return Assessment::unknown(because, "the output has none of lmstat's lines", false);
     }
-    if server.lmgrd == Daemon::Unknown && !is_cut {
-        server.lmgrd = exit_error.map_or(Daemon::Unknown, |error| Daemon::Down { error: Some(error) });
+    if server.lmgrd == Daemon::Unknown && lmstat_error.is_none() && !is_cut {
+        server.lmgrd = error_of(exit_code).map_or(Daemon::Unknown, |error| Daemon::Down { error: Some(error) });
     }
-    if let Daemon::Down { error: Some(error) } = server.lmgrd
-        && OF_LMSTAT.contains(&error)
-    {
-        return Assessment::untold(Untold::LmstatFailed, format!("error {error}"), true);
-    }
-    add_missing(&mut server, vendors, reach > Reach::Vendors && !is_cut);
-    let untold = if is_cut {
-        Some((Untold::OutputCut, "the output was cut off".to_owned()))
-    } else if let Some(error) = stopped_by {
-        Some((Untold::LmstatFailed, format!("error {error}")))
-    } else if has_unknown(&server) {
-        Some((Untold::NotUnderstood, "a part of the output was not understood".to_owned()))
+    let is_complete = last_part == Part::Features && !is_cut && lmstat_error.is_none();
+    let has_all = add_missing(&mut server, vendors);
+    let result = result(&server, is_complete);
+    let (unknown_because, error) = if is_cut {
+        (Some(WhyUnknown::OutputCut), Some("the output was cut off".to_owned()))
+    } else if lmstat_error.is_some() {
+        (Some(WhyUnknown::LmstatFailed), None)
+    } else if server.lmgrd.is_down() {
+        (None, None)
+    } else if has_unknown(&server, vendors) || result == CheckedLicense::Unknown {
+        (Some(WhyUnknown::NotUnderstood), Some("a part of the output was not understood".to_owned()))
+    } else if !has_all {
+        (Some(WhyUnknown::VendorNotListed), None)
     } else {
-        None
+        (None, None)
     };
-    let result = result(&server, untold.is_some());
     let may_pass = result != CheckedLicense::Served && !is_cut;
-    let (untold, error) = untold.unzip();
-    Assessment { result, server, untold, error, may_pass }
+    Assessment { result, server, unknown_because, lmstat_error, error, may_pass }
 }
 
-/// Adds the vendor daemons of the license that lmstat does not list. If the list is complete, lmgrd has not started
-/// them.
-fn add_missing(server: &mut LicenseServer, vendors: &[String], is_complete: bool) {
-    for name in vendors {
-        let is_listed = server.vendors.iter().any(|vendor| vendor.name.eq_ignore_ascii_case(name));
-        if !is_listed {
-            let daemon = if is_complete { Daemon::Down { error: None } } else { Daemon::Unknown };
-            server.vendors.push(VendorDaemon { name: name.clone(), daemon });
-        }
-    }
+/// Adds the vendor daemons of the license that lmstat does not list. Returns whether it has listed all of them.
+fn add_missing(server: &mut LicenseServer, vendors: &[String]) -> bool {
+    let is_listed = |name: &&String| server.vendors.iter().any(|vendor| vendor.name.eq_ignore_ascii_case(name));
+    let missing: Vec<String> = vendors.iter().filter(|name| !is_listed(name)).cloned().collect();
+    let has_all = missing.is_empty();
+    server.vendors.extend(missing.into_iter().map(|name| VendorDaemon { name, daemon: Daemon::Unknown }));
+    has_all
 }
 
-/// Whether something is unknown that a running lmgrd should have told.
-fn has_unknown(server: &LicenseServer) -> bool {
-    match server.lmgrd {
-        Daemon::Up { .. } => {
-            let is_unknown = |usage: Usage| matches!(usage, Usage::Unknown | Usage::Counted { used: None, .. });
-            server.vendors.iter().any(|vendor| vendor.daemon == Daemon::Unknown)
-                || server.features.iter().any(|feature| is_unknown(feature.usage))
-        }
-        Daemon::Unknown => true,
-        Daemon::Down { .. } => false,
-    }
+/// Whether lmstat leaves something unknown about what it lists.
+fn has_unknown(server: &LicenseServer, vendors: &[String]) -> bool {
+    let is_unknown = |usage: Usage| matches!(usage, Usage::Unknown | Usage::Counted { used: None, .. });
+    let is_missing =
+        |vendor: &VendorDaemon| vendors.iter().any(|name| *name == vendor.name) && vendor.daemon == Daemon::Unknown;
+    server.vendors.iter().any(|vendor| vendor.daemon == Daemon::Unknown && !is_missing(vendor))
+        || server.features.iter().any(|feature| is_unknown(feature.usage))
 }
 
-fn result(server: &LicenseServer, is_partial: bool) -> CheckedLicense {
-    let serves = server.served().next().is_some();
-    if server.lmgrd.is_down() || server.vendors.iter().any(|vendor| vendor.daemon.is_down()) {
+/// Whether licenses are served. Only a proof counts as "not served": a failed question says nothing.
+fn result(server: &LicenseServer, is_complete: bool) -> CheckedLicense {
+    let listed = || server.vendors.iter().filter(|vendor| vendor.daemon != Daemon::Unknown);
+    if server.lmgrd.is_down() || listed().any(|vendor| vendor.daemon.is_down()) {
         CheckedLicense::NotServed
-    } else if !server.lmgrd.is_up() || server.vendors.iter().any(|vendor| !vendor.daemon.is_up()) {
+    } else if !server.lmgrd.is_up() || listed().next().is_none() {
         CheckedLicense::Unknown
-    } else if serves {
+    } else if server.served().next().is_some() {
         CheckedLicense::Served
-    } else if is_partial {
-        CheckedLicense::Unknown
-    } else {
+    } else if is_complete && server.features.iter().all(|feature| feature.usage != Usage::Unknown) {
         CheckedLicense::NotServed
+    } else {
+        CheckedLicense::Unknown
     }
 }

@@ -4,6 +4,7 @@
 //! daemons, then each feature with the clients that use it. lmstat puts an error with its number in place of what it
 //! could not read. The lines of clients contain names that a client chooses. They are indented, and are not read.
 
+use crate::model::flexnet::{FlexNetError, Proof};
 use crate::model::license_check::{Daemon, Feature, LicenseServer, Usage, VendorDaemon};
 
 /// What the output says.
@@ -11,17 +12,19 @@ use crate::model::license_check::{Daemon, Feature, LicenseServer, Usage, VendorD
 pub struct Lmstat {
     /// The state of the license server.
     pub server: LicenseServer,
-    /// How far the output goes.
-    pub reach: Reach,
-    /// The error with which lmstat stopped after it had reached lmgrd.
-    pub stopped_by: Option<i32>,
+    /// The last part of the output.
+    pub last_part: Part,
+    /// The first error that proves nothing: lmstat could not ask.
+    pub lmstat_error: Option<FlexNetError>,
     /// Systems Manager cut the output off.
     pub is_cut: bool,
+    /// The name of a vendor daemon whose error has not come yet.
+    unfinished: Option<String>,
 }
 
 /// The last part of the output. lmstat prints the parts in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Reach {
+pub enum Part {
     /// Nothing that lmstat prints was recognized.
     #[default]
     Nothing,
@@ -47,7 +50,8 @@ const LONGEST_NAME: usize = 64;
 
 /// Reads an output.
 pub fn read(output: &str) -> Lmstat {
-    let mut lmstat = Lmstat { is_cut: output.chars().count() >= LONGEST_OUTPUT, ..Lmstat::default() };
+    let is_cut = output.chars().count() >= LONGEST_OUTPUT || output.trim_end().to_ascii_lowercase().ends_with(CUT);
+    let mut lmstat = Lmstat { is_cut, ..Lmstat::default() };
     for line in output.lines() {
         lmstat.line(line.trim_end());
     }
@@ -57,23 +61,22 @@ pub fn read(output: &str) -> Lmstat {
 impl Lmstat {
     fn line(&mut self, line: &str) {
         let text = line.trim_start();
-        if text.to_ascii_lowercase().contains(CUT) {
-            self.is_cut = true;
-        } else if let Some(rest) = line.strip_prefix("Users of ") {
-            self.reach = Reach::Features;
+        if let Some(rest) = line.strip_prefix("Users of ") {
+            self.last_part = Part::Features;
+            self.lmstat_error = self.lmstat_error.or(error_of(rest).filter(|error| error.proves() == Proof::Nothing));
             self.server.features.extend(feature(rest));
-        } else if self.reach == Reach::Features {
+        } else if self.last_part == Part::Features {
             // Every other line is about a client, or is an error of lmstat, which has no indentation.
             self.stop(line);
         } else if text.starts_with("Flexible License Manager status") {
-            self.reach = self.reach.max(Reach::Heading);
+            self.last_part = self.last_part.max(Part::Heading);
         } else if text.starts_with("License server status") {
-            self.reach = Reach::Servers;
+            self.last_part = Part::Servers;
         } else if text.starts_with("Vendor daemon status") {
-            self.reach = Reach::Vendors;
+            self.last_part = Part::Vendors;
         } else if text.starts_with("Feature usage info") {
-            self.reach = Reach::Features;
-        } else if self.reach == Reach::Vendors {
+            self.last_part = Part::Features;
+        } else if self.last_part == Part::Vendors {
             self.vendor(text);
         } else {
             self.lmgrd(text);
@@ -84,42 +87,59 @@ impl Lmstat {
     /// another may be down, and lmstat lists a server twice if its name has two spellings.
     fn lmgrd(&mut self, text: &str) {
         let said = text.split_once(": license server ").map(|(_, said)| said);
-        let now = match (said.and_then(first_word), error_number(text)) {
-            (Some("UP"), _) => Daemon::Up { version: said.and_then(version) },
-            (Some("DOWN"), error) => Daemon::Down { error },
-            (_, Some(error)) => Daemon::Down { error: Some(error) },
-            (_, None) => return,
+        let error = error_of(text);
+        let now = match said.and_then(first_word) {
+            Some("UP") => Daemon::Up { version: said.and_then(version) },
+            _ if self.server.lmgrd.is_up() => return,
+            Some("DOWN") => Daemon::Down { error },
+            _ if error.is_some_and(|error| error.proves() == Proof::NotRunning) => Daemon::Down { error },
+            _ => {
+                self.lmstat_error = self.lmstat_error.or(error);
+                return;
+            }
         };
-        self.reach = self.reach.max(Reach::Servers);
+        self.last_part = self.last_part.max(Part::Servers);
+        if now.is_up() {
+            self.lmstat_error = None;
+        }
         if now.is_up() && !self.server.lmgrd.is_up() || self.server.lmgrd == Daemon::Unknown {
             self.server.lmgrd = now;
         }
     }
 
-    /// A line about one vendor daemon, or the rest of an error about the last one.
+    /// A line about one vendor daemon, `NAME: UP v11.19`, or an error in its place, which may take several lines. Any
+    /// other line is a warning of lmstat or of the shell.
     fn vendor(&mut self, text: &str) {
-        let error = error_number(text);
         let named = text.split_once(':').filter(|(name, _)| is_vendor(name));
-        let daemon = match named.and_then(|(_, said)| first_word(said)) {
-            Some("UP") => Daemon::Up { version: named.and_then(|(_, said)| version(said)) },
-            Some(_) => Daemon::Down { error },
-            None => {
-                if let Some(VendorDaemon { daemon: Daemon::Down { error: of_last @ None }, .. }) =
-                    self.server.vendors.last_mut()
-                {
-                    *of_last = error;
+        let (name, said) = named.map_or((None, text), |(name, said)| (Some(name.to_owned()), said));
+        let error = error_of(text);
+        let daemon = match first_word(said) {
+            Some("UP") if name.is_some() => Daemon::Up { version: version(said) },
+            Some("DOWN") if name.is_some() => Daemon::Down { error },
+            _ => match error {
+                Some(error) if error.proves() != Proof::Nothing => Daemon::Down { error: Some(error) },
+                Some(error) => {
+                    self.lmstat_error = self.lmstat_error.or(Some(error));
+                    Daemon::Unknown
                 }
-                self.stop(text);
-                return;
-            }
+                // The number may follow on the next line.
+                None => {
+                    self.unfinished = name.or(self.unfinished.take());
+                    return;
+                }
+            },
         };
-        self.server.vendors.extend(named.map(|(name, _)| VendorDaemon { name: shortened(name), daemon }));
+        match name.or(self.unfinished.take()) {
+            Some(name) => self.server.vendors.push(VendorDaemon { name: shortened(&name), daemon }),
+            None => self.lmstat_error = self.lmstat_error.or(error),
+        }
+        self.unfinished = None;
     }
 
     /// An error with which lmstat stops.
     fn stop(&mut self, text: &str) {
         if text.starts_with("Error getting status") {
-            self.stopped_by = self.stopped_by.or(error_number(text));
+            self.lmstat_error = self.lmstat_error.or(error_of(text));
         }
     }
 }
@@ -128,12 +148,16 @@ impl Lmstat {
 fn feature(rest: &str) -> Option<Feature> {
     let (name, said) = rest.split_once(':').unwrap_or((rest, ""));
     let name = name.trim();
-    let error = error_number(said);
+    let error = error_of(said);
+    let is_rejected = match error {
+        Some(error) => error.proves() != Proof::Nothing,
+        None => said.contains("Error"),
+    };
     let usage = if let Some(issued) = total(said, "issued").or_else(|| total(said, "available")) {
         Usage::Counted { issued, used: total(said, "in use") }
     } else if said.contains("Uncounted") {
         Usage::Uncounted
-    } else if error.is_some() || said.contains("Error") {
+    } else if is_rejected {
         Usage::NotServed { error }
     } else {
         Usage::Unknown
@@ -153,14 +177,14 @@ fn total(said: &str, what: &str) -> Option<u32> {
     counted?.ok()
 }
 
-/// FlexNet's error number in a text such as `… (-15,570:115 "Connection refused")`.
+/// FlexNet's error in a text such as `… (-15,570:115 "Connection refused")`.
 /// Source for the form: Revenera, License Administration Guide, "Error Message Format".
-fn error_number(text: &str) -> Option<i32> {
+fn error_of(text: &str) -> Option<FlexNetError> {
     text.match_indices("(-").find_map(|(at, _)| {
         let rest = &text[at + 1..];
         let end = rest.find(|c: char| c != '-' && !c.is_ascii_digit())?;
         let is_closed = matches!(rest.as_bytes().get(end), Some(b',' | b')' | b':'));
-        rest[..end].parse().ok().filter(|number| is_closed && (-9999..0).contains(number))
+        FlexNetError::new(rest[..end].parse().ok()?).filter(|_| is_closed)
     })
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::Display;
 
+use crate::model::flexnet::FlexNetError;
 use crate::model::ids::{CommandId, DocumentName, InstanceId};
 
 /// The answers of a license server, as far as `lmstat` printed them. User names and host names are not kept.
@@ -10,7 +11,6 @@ use crate::model::ids::{CommandId, DocumentName, InstanceId};
 #[serde(rename_all = "camelCase")]
 pub struct LicenseServer {
     /// The state of lmgrd.
-    #[serde(rename = "licenseServer")]
     pub lmgrd: Daemon,
     /// The vendor daemons.
     pub vendors: Vec<VendorDaemon>,
@@ -34,10 +34,10 @@ pub enum Daemon {
         /// Its FlexNet version, such as `v11.19.6`; null if lmstat shows none.
         version: Option<String>,
     },
-    /// It does not answer, or it refuses to serve.
+    /// It does not run, or it refuses to serve.
     Down {
-        /// FlexNet's error number, such as -97; null if lmstat shows none.
-        error: Option<i32>,
+        /// FlexNet's error, such as -97; null if lmstat shows none.
+        error: Option<FlexNetError>,
     },
     /// The check could not tell.
     #[default]
@@ -50,7 +50,7 @@ impl Daemon {
         matches!(self, Self::Up { .. })
     }
 
-    /// Whether it does not answer or refuses to serve.
+    /// Whether it does not run or refuses to serve.
     pub fn is_down(&self) -> bool {
         matches!(self, Self::Down { .. })
     }
@@ -91,10 +91,10 @@ pub enum Usage {
     },
     /// The feature is node-locked: any number of clients can use it at once.
     Uncounted,
-    /// lmstat reports an error in place of the licenses.
+    /// The license server rejects the feature.
     NotServed {
-        /// FlexNet's error number; null if lmstat shows none.
-        error: Option<i32>,
+        /// FlexNet's error; null if lmstat shows none.
+        error: Option<FlexNetError>,
     },
     /// The output ends before the licenses, or the check does not understand them.
     Unknown,
@@ -103,7 +103,7 @@ pub enum Usage {
 impl Usage {
     /// Whether clients can check the feature out.
     pub fn is_served(self) -> bool {
-        matches!(self, Self::Counted { .. } | Self::Uncounted)
+        matches!(self, Self::Counted { issued: 1.., .. } | Self::Uncounted)
     }
 }
 
@@ -111,7 +111,7 @@ impl Usage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Display)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
-pub enum Untold {
+pub enum WhyUnknown {
     /// Systems Manager did not accept the command.
     NotSent,
     /// The role does not allow a call of the check.
@@ -120,9 +120,9 @@ pub enum Untold {
     Unreachable,
     /// The agent of the instance did not answer to Systems Manager.
     AgentUnreachable,
-    /// The command was sent and its result did not arrive in time, or could not be read.
+    /// The command was sent, and its result did not arrive in time.
     NoResult,
-    /// The command ended without a result of lmstat: it was canceled, or stopped because it took too long.
+    /// The command ended without a result of lmstat: it was canceled, or it took too long.
     NotRun,
     /// There is no lmutil at the path in the document, or the loader that it needs is missing.
     NotInstalled,
@@ -130,16 +130,18 @@ pub enum Untold {
     NotExecutable,
     /// lmstat itself failed, with an error that says nothing about the license server.
     LmstatFailed,
+    /// lmstat does not list a vendor daemon of the license. Most likely, TOKEN_SERVER_VENDORS is wrong.
+    VendorNotListed,
     /// Systems Manager cut the output off.
     OutputCut,
     /// The output is not lmstat's, or in a form that is not known.
     NotUnderstood,
 }
 
-impl Untold {
+impl WhyUnknown {
     /// Whether it passes by itself.
     pub fn passes(self) -> bool {
-        matches!(self, Self::Unreachable | Self::NoResult)
+        self == Self::Unreachable
     }
 }
 
@@ -147,9 +149,9 @@ impl Untold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckedLicense {
-    /// lmgrd and all vendor daemons run and serve features.
+    /// lmgrd and every listed vendor daemon run, and at least one feature has licenses.
     Served,
-    /// A daemon is down, or no feature is served.
+    /// A daemon is down or rejects the license, or no feature has licenses.
     NotServed,
     /// The check could not tell.
     Unknown,
@@ -171,7 +173,10 @@ pub struct LicenseCheck {
     #[serde(flatten)]
     pub server: LicenseServer,
     /// Why the check could not tell something; null if it could tell everything.
-    pub untold: Option<Untold>,
+    pub unknown_because: Option<WhyUnknown>,
+    /// FlexNet's error that kept lmstat from asking; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lmstat_error: Option<FlexNetError>,
     /// The time from the first try to the last answer, in milliseconds.
     pub duration_ms: u64,
     /// The error in detail.
@@ -187,9 +192,10 @@ impl LicenseCheck {
             command_id: None,
             result: CheckedLicense::Unknown,
             server: LicenseServer::default(),
-            untold: Some(Untold::NoResult),
+            unknown_because: Some(WhyUnknown::NoResult),
+            lmstat_error: None,
             duration_ms: 0,
-            error: Some("the invocation ran out of time".to_owned()),
+            error: None,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod failure;
 pub mod finding;
+pub mod flexnet;
 pub mod ids;
 pub mod license_check;
 pub mod notification;

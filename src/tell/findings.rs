@@ -14,7 +14,7 @@ use crate::model::check::CheckResult;
 use crate::model::config::{Activation, Config};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, FindingCode, Severity};
-use crate::model::ids::{AllocationId, AttachmentId, InstanceId, NetworkInterfaceId, SecurityGroupId};
+use crate::model::ids::{AllocationId, AttachmentId, CommandId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Reading, StateReason};
 use crate::model::pause::Pause;
 use crate::model::plan::{Obstacle, Refusal, Standby, Verdict};
@@ -67,6 +67,22 @@ impl<'a> Advisor<'a> {
     /// Whom to ask for a new license.
     pub(crate) fn license_contact(&self) -> &str {
         &self.config.license_contact
+    }
+
+    /// The port of lmgrd.
+    pub(crate) fn lmgrd_port(&self) -> u16 {
+        self.config.ports.first().map_or(27007, |range| range.first)
+    }
+
+    /// The command that shows the result of a command on an instance.
+    pub(crate) fn result_of_command(&self, command: &CommandId, instance: &InstanceId) -> String {
+        self.command_of(
+            "ssm",
+            &format!(
+                "get-command-invocation --command-id {command} --instance-id {instance} --query \
+                 '[StatusDetails,ResponseCode,StandardOutputContent,StandardErrorContent]' --output text"
+            ),
+        )
     }
 
     /// The command that shows whether Systems Manager hears from the agent of an instance.
@@ -907,15 +923,7 @@ impl<'a> Advisor<'a> {
             self.command_of("ssm", &format!("send-command --document-name {document} --instance-ids {instance_id}"));
         let is_given_more = self.config.activation.as_ref().is_some_and(|activation| !activation.parameters.is_empty());
         let parameters = if is_given_more { ", with its parameters (FAILOVER_ACTIVATION_PARAMETERS)" } else { "" };
-        let printed = command_id.as_ref().map(|command| {
-            self.command_of(
-                "ssm",
-                &format!(
-                    "get-command-invocation --command-id {command} --instance-id {instance_id} --query \
-                     '[StatusDetails,StandardErrorContent]' --output text"
-                ),
-            )
-        });
+        let printed = command_id.as_ref().map(|command| self.result_of_command(command, instance_id));
         match record.result {
             ActivationResult::Done => None,
             ActivationResult::Failed => {

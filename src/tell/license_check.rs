@@ -1,34 +1,49 @@
 //! The words of the license check. Pure.
 
 use crate::model::finding::{Finding, FindingCode, Severity};
+use crate::model::flexnet::{FlexNetError, Proof};
 use crate::model::ids::InstanceId;
-use crate::model::license_check::{CheckedLicense, Daemon, Feature, LicenseCheck, LicenseServer, Untold, Usage};
+use crate::model::license_check::{
+    CheckedLicense, Daemon, Feature, LicenseCheck, LicenseServer, Usage, VendorDaemon, WhyUnknown,
+};
 use crate::tell::findings::Advisor;
+use crate::tell::flexnet::in_words as error_in_words;
 
-/// The result in one line, such as `serves: MOSEKLM up, 3 features`.
+/// The result in one line, such as `serves: MOSEKLM up, 2 features`.
 pub fn in_words(check: &LicenseCheck) -> String {
-    let server = &check.server;
     match check.result {
-        CheckedLicense::Served => {
-            let vendors: Vec<String> = server.vendors.iter().map(|vendor| format!("{} up", vendor.name)).collect();
-            format!("serves: {}, {}", vendors.join(", "), features(server.served().count(), check.untold))
-        }
-        CheckedLicense::NotServed => format!("does not serve: {}", faults(server).join("; ")),
-        CheckedLicense::Unknown => {
-            let why = check.untold.map_or_else(String::new, |untold| format!(": {}", short(untold)));
-            format!("not known{why}")
-        }
+        CheckedLicense::Served => format!("serves: {}, {}", vendors_up(&check.server, " up"), features(check)),
+        CheckedLicense::NotServed => format!("DOES NOT SERVE: {}", faults(&check.server).join("; ")),
+        CheckedLicense::Unknown => format!("unknown{}", check.unknown_because.map(in_parentheses).unwrap_or_default()),
     }
 }
 
-/// `3 features`; at least so many if the output ends early.
-fn features(count: usize, untold: Option<Untold>) -> String {
-    let noun = if count == 1 { "feature" } else { "features" };
-    let at_least = if untold == Some(Untold::OutputCut) { "at least " } else { "" };
-    format!("{at_least}{count} {noun}")
+/// What is served, as a sentence: `MOSEKLM is up and serves 2 features.`; `None`: that is not known, or nothing is.
+pub(crate) fn served(check: &LicenseCheck) -> Option<String> {
+    let up = || check.server.vendors.iter().filter(|vendor| vendor.daemon.is_up()).count();
+    let (verb, serves) = if up() == 1 { ("is", "serves") } else { ("are", "serve") };
+    let is_served = check.result == CheckedLicense::Served;
+    is_served.then(|| format!("{} {verb} up and {serves} {}.", vendors_up(&check.server, ""), features(check)))
 }
 
-/// What keeps the license server from serving, the first cause first.
+/// The names of the vendor daemons that run, each with this word.
+fn vendors_up(server: &LicenseServer, word: &str) -> String {
+    let up = server.vendors.iter().filter(|vendor| vendor.daemon.is_up());
+    up.map(|vendor| format!("{}{word}", vendor.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// `2 features`; `1 of 2 features` if the rest is not served; at least so many if the output ends early.
+fn features(check: &LicenseCheck) -> String {
+    let (served, all) = (check.server.served().count(), check.server.features.len());
+    let noun = if all == 1 { "feature" } else { "features" };
+    match check.unknown_because {
+        Some(WhyUnknown::OutputCut) => format!("at least {served} {noun}"),
+        _ if served < all => format!("{served} of {all} {noun}"),
+        _ => format!("{served} {noun}"),
+    }
+}
+
+/// What keeps the license server from serving.
 fn faults(server: &LicenseServer) -> Vec<String> {
     if let Daemon::Down { error } = server.lmgrd {
         return vec![format!("lmgrd is down{}", because(error))];
@@ -41,79 +56,36 @@ fn faults(server: &LicenseServer) -> Vec<String> {
     if down.is_empty() { vec!["the daemons run, but no feature is served".to_owned()] } else { down }
 }
 
-/// Whether the vendor daemon is down, or runs and rejects the machine.
-fn verb(error: Option<i32>) -> &'static str {
-    if is_about_hostid(error) { "rejects the hostid" } else { "is down" }
-}
-
-/// Source: Revenera, License Administration Guide, "Error Code Descriptions": -9 and -92 concern the hostid.
-fn is_about_hostid(error: Option<i32>) -> bool {
-    matches!(error, Some(-9 | -92))
-}
-
-/// `: lmgrd does not accept connections (-15)`, or nothing.
-fn because(error: Option<i32>) -> String {
-    match error {
-        None => String::new(),
-        Some(number) => match meaning(number) {
-            Some(meaning) => format!(": {meaning} ({number})"),
-            None => format!(" (FlexNet error {number})"),
-        },
+/// Whether the vendor daemon is down, or rejects the machine or the license.
+fn verb(error: Option<FlexNetError>) -> &'static str {
+    match error.map(FlexNetError::proves) {
+        Some(Proof::RejectsHostid) => "rejects the hostid",
+        Some(Proof::RejectsLicense) => "rejects the license",
+        Some(Proof::NotRunning | Proof::Nothing) | None => "is down",
     }
 }
 
-/// FlexNet's errors that a token server can have, in words.
-/// Source for the meanings: Revenera, License Administration Guide, "Error Code Descriptions".
-fn meaning(error: i32) -> Option<&'static str> {
-    Some(match error {
-        -1 => "there is no license file",
-        -2 => "a line of the license file is not valid",
-        -5 => "the license has no such feature",
-        -7 => "the daemon does not accept connections",
-        -8 => "a signature does not fit its line, so the license file was changed",
-        -9 => "the hostid of this machine is not the one in the license",
-        -10 => "the license has expired",
-        -11 => "a date in the license file is not valid",
-        -12 => "the answer is not valid",
-        -13 => "the license file has no SERVER line",
-        -14 => "the host name on the SERVER line does not resolve on this machine",
-        -15 => "lmgrd does not accept connections",
-        -16 => "the connection broke while lmstat waited for an answer",
-        -17 => "the connection broke while lmstat asked",
-        -18 => "the license server does not serve this feature",
-        -25 => "the license server does not serve this version of the feature",
-        -30 => "the license file may not be read",
-        -31 => "the license is not valid yet",
-        -34 => "the clocks of the two machines differ too much",
-        -40 => "there is not enough memory",
-        -52 => "the vendor daemon did not answer in time",
-        -57 => "this machine gave lmstat no socket",
-        -62 => "this machine has no TCP/IP",
-        -88 => "the clock of this machine was set back",
-        -89 => "the license does not allow this platform",
-        -92 => "the feature was removed, or the hostid on the SERVER line is not this machine's",
-        -95 => "the SERVER line names this_host, and the connection to that failed",
-        -96 => "the machine does not answer, or the host name on the SERVER line leads elsewhere",
-        -97 => "the vendor daemon does not run",
-        -106 => "the vendor daemon has no free connection",
-        _ => return None,
-    })
+/// ` (it does not run, FlexNet error -97)`, or nothing.
+fn because(error: Option<FlexNetError>) -> String {
+    error.map_or_else(String::new, |error| format!(" ({})", error_in_words(error)))
 }
 
-fn short(untold: Untold) -> &'static str {
-    match untold {
-        Untold::NotSent => "the command could not be sent",
-        Untold::Denied => "the role does not allow it",
-        Untold::Unreachable => "Systems Manager does not answer",
-        Untold::AgentUnreachable => "the Systems Manager agent does not answer",
-        Untold::NoResult => "no result in time",
-        Untold::NotRun => "the command did not run to its end",
-        Untold::NotInstalled => "lmutil is missing",
-        Untold::NotExecutable => "lmutil may not be run",
-        Untold::LmstatFailed => "lmstat failed",
-        Untold::OutputCut => "the output was cut off",
-        Untold::NotUnderstood => "the output was not understood",
-    }
+fn in_parentheses(because: WhyUnknown) -> String {
+    let why = match because {
+        WhyUnknown::NotSent => "the command could not be sent",
+        WhyUnknown::Denied => "the role does not allow it",
+        WhyUnknown::Unreachable => "Systems Manager does not answer",
+        WhyUnknown::AgentUnreachable => "the Systems Manager agent does not answer",
+        WhyUnknown::NoResult => "the command has no result",
+        WhyUnknown::NotRun => "the command did not run to its end",
+        WhyUnknown::NotInstalled => "lmutil is missing",
+        WhyUnknown::NotExecutable => "lmutil may not be run",
+        WhyUnknown::LmstatFailed => "lmstat could not ask",
+        WhyUnknown::VendorNotListed => "a vendor daemon is not listed",
+        WhyUnknown::OutputCut => "the output was cut off",
+        WhyUnknown::NotUnderstood => "the output was not understood",
+    };
+    format!(" ({why})")
 }
 
 /// The use of each feature in one line, such as `PTS 3 of 10, PTON 0 of 10`, with at most this many features.
@@ -144,54 +116,59 @@ impl Advisor<'_> {
         if let Daemon::Down { error } = check.server.lmgrd {
             findings.push(self.license_server_down(instance, error));
         } else {
-            for vendor in &check.server.vendors {
-                if let Daemon::Down { error } = vendor.daemon {
-                    findings.push(self.vendor_daemon_down(instance, &vendor.name, error));
-                }
-            }
+            let down = |vendor: &VendorDaemon| match vendor.daemon {
+                Daemon::Down { error } => Some(self.vendor_daemon_down(instance, &vendor.name, error)),
+                Daemon::Up { .. } | Daemon::Unknown => None,
+            };
+            findings.extend(check.server.vendors.iter().filter_map(down));
             if findings.is_empty() && check.result == CheckedLicense::NotServed {
                 findings.push(self.no_feature_served(instance));
             }
-            findings.extend(self.features_not_served(instance, &check.server));
+            findings.extend(features_not_served(instance, &check.server));
         }
-        findings.extend(check.untold.map(|untold| {
-            let code = match untold {
-                Untold::Denied => FindingCode::PermissionDenied,
-                _ if is_audit && untold.passes() => FindingCode::NotAudited,
+        findings.extend(check.unknown_because.map(|because| {
+            let code = match because {
+                WhyUnknown::Denied => FindingCode::PermissionDenied,
+                _ if is_audit && because.passes() => FindingCode::NotAudited,
                 _ => FindingCode::LicenseNotChecked,
             };
-            self.license_not_checked(check, untold, code).as_severe_as(Severity::Warning)
+            self.license_not_checked(check, because, code).as_severe_as(Severity::Warning)
         }));
         findings
     }
 
-    fn license_server_down(&self, instance: &InstanceId, error: Option<i32>) -> Finding {
+    fn license_server_down(&self, instance: &InstanceId, error: Option<FlexNetError>) -> Finding {
+        let port = self.lmgrd_port();
         Finding::new(
             FindingCode::LicenseServerDown,
             instance,
-            format!("lmgrd on {instance} does not answer lmstat, so no licenses are served{}.", because(error)),
+            format!("lmgrd does not answer on {instance} at TCP {port}, so no licenses are served{}.", because(error)),
             format!(
                 "On {instance}, check that lmgrd runs, read its log, and restart it. The usual causes are a license file that \
                  lmgrd cannot read, a host name on the SERVER line that does not resolve there, and a port that another \
-                 program has."
+                 program has. If lmgrd listens at another port than {port}, put its port first in TOKEN_SERVER_PORTS."
             ),
         )
     }
 
-    fn vendor_daemon_down(&self, instance: &InstanceId, vendor: &str, error: Option<i32>) -> Finding {
-        let remedy = if is_about_hostid(error) {
-            format!(
+    fn vendor_daemon_down(&self, instance: &InstanceId, vendor: &str, error: Option<FlexNetError>) -> Finding {
+        let remedy = match error.map(FlexNetError::proves) {
+            Some(Proof::RejectsHostid) => format!(
                 "On {instance}, compare `lmutil lmhostid` with the hostid in the license file. If the interface's MAC address is \
                  missing, the operating system has not set up the interface. If another hostid is in the file, ask {} for a \
                  license for this interface.",
                 self.license_contact()
-            )
-        } else {
-            format!(
+            ),
+            Some(Proof::RejectsLicense) => format!(
+                "On {instance}, read the lines of {vendor} in the log of lmgrd, and check the license file with \
+                 `token-failover license FILE`. If the license has expired, ask {} for a new one.",
+                self.license_contact()
+            ),
+            Some(Proof::NotRunning | Proof::Nothing) | None => format!(
                 "On {instance}, read the lines of {vendor} in the log of lmgrd: they say why it ended. The usual causes are \
                  another hostid, an expired license, a port that another program has, and a lock file of a daemon that another \
                  user started. Then restart lmgrd."
-            )
+            ),
         };
         Finding::new(
             FindingCode::VendorDaemonDown,
@@ -218,104 +195,111 @@ impl Advisor<'_> {
         )
     }
 
-    /// The features with an error, as one finding.
-    fn features_not_served(&self, instance: &InstanceId, server: &LicenseServer) -> Option<Finding> {
-        let failed = server.features.iter().filter_map(|feature| match feature.usage {
-            Usage::NotServed { error } => Some(format!("{}{}", feature.name, because(error))),
-            Usage::Counted { .. } | Usage::Uncounted | Usage::Unknown => None,
-        });
-        let failed: Vec<String> = failed.collect();
-        let (count, some) = (failed.len(), failed.iter().take(MAX_FEATURES).cloned().collect::<Vec<_>>().join("; "));
-        let more = if count > MAX_FEATURES { format!("; and {} more", count - MAX_FEATURES) } else { String::new() };
-        (count > 0).then(|| {
-            Finding::new(
-                FindingCode::FeatureNotServed,
-                instance,
-                format!("The license server on {instance} does not serve {count} of its features: {some}{more}."),
-                "Read the log of lmgrd for these features. A feature can have expired, or its line can belong to a newer version \
-                 of the vendor daemon."
-                    .to_owned(),
-            )
-        })
-    }
-
-    fn license_not_checked(&self, check: &LicenseCheck, untold: Untold, code: FindingCode) -> Finding {
+    fn license_not_checked(&self, check: &LicenseCheck, because: WhyUnknown, code: FindingCode) -> Finding {
         let LicenseCheck { document, instance_id: instance, command_id, error, .. } = check;
-        let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+        let detail = match (check.lmstat_error, error) {
+            (Some(number), _) => format!(" ({})", error_in_words(number)),
+            (None, Some(error)) => format!(" ({error})"),
+            (None, None) => String::new(),
+        };
         let what = match check.result {
             CheckedLicense::Unknown => format!("whether licenses are served on {instance}"),
             CheckedLicense::Served | CheckedLicense::NotServed => {
                 format!("everything about the license server on {instance}")
             }
         };
-        let output = command_id.as_ref().map(|command| {
-            self.command_of(
-                "ssm",
-                &format!(
-                    "get-command-invocation --command-id {command} --instance-id {instance} --query \
-                     '[StatusDetails,ResponseCode,StandardOutputContent]' --output text"
-                ),
-            )
-        });
-        let look = output.map_or_else(String::new, |command| format!("\n{command}"));
-        let (problem, remedy) = match untold {
-            Untold::NotSent => (
+        // A remedy that ends with the command to look at the result, if there is one.
+        let see = |text: &str| match command_id {
+            Some(command) => format!("{text} To see the result:\n{}", self.result_of_command(command, instance)),
+            None => text.to_owned(),
+        };
+        let (problem, remedy) = match because {
+            WhyUnknown::NotSent => (
                 format!("Systems Manager did not accept the command {document}"),
                 "Read the error: it says what must change. If the document does not exist, deploy the stack again, or deploy \
                  with TOKEN_SERVER_LICENSE_CHECK_DOCUMENT empty."
                     .to_owned(),
             ),
-            Untold::Denied => (
+            WhyUnknown::Denied => (
                 "the function's role does not allow the command".to_owned(),
                 "Deploy the current template again: its role allows the call. If the call is still denied, look for a service \
                  control policy or a permissions boundary that denies it."
                     .to_owned(),
             ),
-            Untold::Unreachable => {
+            WhyUnknown::Unreachable => {
                 ("Systems Manager does not answer".to_owned(), "No action needed unless it recurs.".to_owned())
             }
-            Untold::AgentUnreachable => (
+            WhyUnknown::AgentUnreachable => (
                 "the Systems Manager agent there does not answer".to_owned(),
                 format!(
                     "Check that the agent runs, and that the instance reaches Systems Manager:\n{}",
                     self.agent_status(instance)
                 ),
             ),
-            Untold::NoResult => (
-                "Systems Manager had no result of the command in time".to_owned(),
-                format!("The next audit checks again. For the result of this command, run:{look}"),
+            WhyUnknown::NoResult => (
+                format!("the command had no result after {} s", check.duration_ms / 1000),
+                see("The next audit checks again. If this recurs, restart the Systems Manager agent on the instance."),
             ),
-            Untold::NotRun => (
-                "the command was stopped or canceled before it ended".to_owned(),
-                format!("lmstat waits long for a daemon that does not answer. See the command:{look}"),
+            WhyUnknown::NotRun => (
+                "the command did not run to its end".to_owned(),
+                see("If it ran for 30 seconds, a daemon hangs: restart lmgrd if clients get no licenses."),
             ),
-            Untold::NotInstalled => (
+            WhyUnknown::NotInstalled => (
                 "lmutil is not there, or its loader is missing".to_owned(),
-                format!(
-                    "Install lmutil on every member at the path in the document, or deploy with another LicenseCheckLmutil. If the \
-                     file exists, its loader is missing, such as /lib64/ld-lsb-x86-64.so.3. See the output:{look}"
-                ),
+                see("Install lmutil on every member at the path in the document, or deploy with another LicenseCheckLmutil. If \
+                     the file exists, its loader may be missing, such as /lib64/ld-lsb-x86-64.so.3."),
             ),
-            Untold::NotExecutable => (
+            WhyUnknown::NotExecutable => (
                 "the user nobody may not run lmutil".to_owned(),
                 "Let every user read and run lmutil (chmod 755), and enter its folder.".to_owned(),
             ),
-            Untold::LmstatFailed => {
-                ("lmstat failed".to_owned(), format!("See the output, and run the same command there yourself:{look}"))
-            }
-            Untold::OutputCut => (
-                "Systems Manager keeps only the first 24,000 characters of the output".to_owned(),
-                "Nothing is wrong with the license server because of this. What comes later in the output was not read: \
-                 features, or their counts."
+            WhyUnknown::LmstatFailed => (
+                "lmstat could not ask it".to_owned(),
+                see("Clients may still get licenses. Try a client, and run lmutil lmstat on the instance yourself."),
+            ),
+            WhyUnknown::VendorNotListed => (
+                format!("lmstat does not list {}", not_listed(&check.server)),
+                "Set TOKEN_SERVER_VENDORS to the vendor daemons of the license file. If the setting is right, lmgrd has read \
+                 another license file."
                     .to_owned(),
             ),
-            Untold::NotUnderstood => {
-                ("the output has another form than lmstat's".to_owned(), format!("See the output:{look}"))
-            }
+            WhyUnknown::OutputCut => (
+                "Systems Manager keeps only the first 24,000 characters of the output".to_owned(),
+                "You need to do nothing. The features that come later in the output were not read.".to_owned(),
+            ),
+            WhyUnknown::NotUnderstood => (
+                "the output has another form than lmstat's".to_owned(),
+                see("If the output has no line \"Flexible License Manager status\", the file is not FlexNet's lmutil."),
+            ),
         };
-        Finding::new(code, instance, format!("The function could not tell {what}: {problem}{why}."), remedy)
+        Finding::new(code, instance, format!("The function could not tell {what}: {problem}{detail}."), remedy)
     }
 }
 
-/// The maximum number of features in one finding.
+/// The vendor daemons of the license that lmstat does not list.
+fn not_listed(server: &LicenseServer) -> String {
+    let missing = server.vendors.iter().filter(|vendor| vendor.daemon == Daemon::Unknown);
+    missing.map(|vendor| vendor.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// One finding for each feature that is rejected, so that a second one is news.
+fn features_not_served(instance: &InstanceId, server: &LicenseServer) -> Vec<Finding> {
+    let rejected = server.features.iter().filter_map(|feature| match feature.usage {
+        Usage::NotServed { error } => Some((&feature.name, error)),
+        Usage::Counted { .. } | Usage::Uncounted | Usage::Unknown => None,
+    });
+    let findings = rejected.take(MAX_FEATURES).map(|(name, error)| {
+        Finding::new(
+            FindingCode::FeatureNotServed,
+            name,
+            format!("The license server on {instance} does not serve the feature {name}{}.", because(error)),
+            "Read the log of lmgrd for this feature. It can have expired, or its line can belong to a newer version of the \
+             vendor daemon."
+                .to_owned(),
+        )
+    });
+    findings.collect()
+}
+
+/// The maximum number of findings about features.
 const MAX_FEATURES: usize = 10;

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod findings;
+pub mod flexnet;
 pub mod license_check;
 pub mod metrics;
 pub mod notification;

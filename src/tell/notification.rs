@@ -14,7 +14,7 @@ use crate::model::notification::{Fifo, Hostid, Notification};
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
 use crate::tell::findings::{Advisor, HOW_TO_END_IT, aws};
-use crate::tell::license_check::{in_words, usage};
+use crate::tell::license_check::{in_words, served, usage};
 
 impl Notification {
     /// The notification of a report. `run` names the run that publishes it, and is the same for every try of that run.
@@ -209,11 +209,11 @@ pub fn text(report: &Report) -> String {
 
 fn expectation(report: &Report) -> String {
     let to = report.movement.as_ref().map(|movement| movement.to.to_string());
+    let served = report.license_check.as_ref().and_then(served).filter(|_| report.expected_to_work == Expectation::Yes);
+    if let Some(served) = served {
+        return format!("yes. {served}");
+    }
     match (report.expected_to_work, to) {
-        (Expectation::Yes, _) if is_served(report) => {
-            let told = report.license_check.as_ref().map(in_words).unwrap_or_default();
-            format!("yes: the license server {told}.")
-        }
         (Expectation::Yes, _) if report.checks.listening == CheckResult::Ok => {
             "yes: the token server answers on its ports.".to_owned()
         }
@@ -299,8 +299,7 @@ fn write_checks(text: &mut String, report: &Report) {
         let _ = writeln!(text, "- Token server activated on {instance_id} by {document}: {result}");
     }
     if let Some(check) = &report.license_check {
-        let failed = if check.result == CheckedLicense::NotServed { "FAILED: " } else { "" };
-        let _ = writeln!(text, "- License server: {failed}{}", in_words(check));
+        let _ = writeln!(text, "- License server: {}", in_words(check));
         if let Some(usage) = usage(&check.server, FEATURES_IN_MAIL) {
             let _ = writeln!(text, "- Licenses in use: {usage}");
         }
@@ -309,10 +308,6 @@ fn write_checks(text: &mut String, report: &Report) {
 
 /// The maximum number of features whose licenses a mail lists.
 const FEATURES_IN_MAIL: usize = 12;
-
-fn is_served(report: &Report) -> bool {
-    report.license_check.as_ref().is_some_and(|check| check.result == CheckedLicense::Served)
-}
 
 /// Each port with its answer and the time that it took.
 pub fn ports(probes: &[Probe]) -> String {

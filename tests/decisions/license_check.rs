@@ -8,7 +8,8 @@ use token_failover::decide::license_check::{Assessment, judge};
 use token_failover::decide::lmstat::{Lmstat, read};
 use token_failover::model::command::{CommandState, Output};
 use token_failover::model::error::{CallError, Meaning};
-use token_failover::model::license_check::{CheckedLicense, Daemon, Untold};
+use token_failover::model::flexnet::FlexNetError;
+use token_failover::model::license_check::{CheckedLicense, Daemon, WhyUnknown};
 
 use crate::damage::{damage, inputs, print_figure};
 use crate::dice::Dice;
@@ -68,24 +69,27 @@ struct Case {
     vendors: &'static [&'static str],
     exit_code: i32,
     result: CheckedLicense,
-    untold: Option<Untold>,
+    unknown_because: Option<WhyUnknown>,
     lmgrd: Value,
     daemons: Vec<Value>,
     features: Vec<Value>,
 }
 
 fn cases() -> Vec<Case> {
-    let of = |documents, vendors, result, untold, lmgrd, daemons: Vec<Value>, features: Vec<Value>| Case {
+    let of = |documents, vendors, result, unknown_because, lmgrd, daemons: Vec<Value>, features: Vec<Value>| Case {
         documents,
         vendors,
         exit_code: 0,
         result,
-        untold,
+        unknown_because,
         lmgrd,
         daemons,
         features,
     };
-    let mosek: &[&str] = &["MOSEKLM"];
+    let mosek: &'static [&'static str] = &["MOSEKLM"];
+    let failed = |documents, lmgrd, daemons, features| {
+        of(documents, mosek, Unknown, Some(WhyUnknown::LmstatFailed), lmgrd, daemons, features)
+    };
     let unknown = || json!({"state": "unknown"});
     let moseklm = |state| vec![vendor("MOSEKLM", state)];
     let served = || moseklm(up("v11.19"));
@@ -104,7 +108,7 @@ fn cases() -> Vec<Case> {
             &["version-9.txt"],
             &["SOLVERD"],
             Served,
-            Some(Untold::NotUnderstood),
+            Some(WhyUnknown::NotUnderstood),
             up("v9.2"),
             vec![vendor("solverd", up("v9.2"))],
             vec![counted("SOLVER", 4, None), counted("MESHER", 2, 1)],
@@ -138,34 +142,40 @@ fn cases() -> Vec<Case> {
         ),
         of(&["hostid-rejected.txt"], mosek, NotServed, None, up("v11.19"), moseklm(down(-9)), vec![]),
         of(&["vendor-down-without-error.txt"], mosek, NotServed, None, up("v11.19"), moseklm(down(None)), vec![]),
-        // The vendor daemon of the license is not in the list of those that lmgrd has started.
+        // The setting names another vendor daemon than lmstat.
         of(
-            &["no-features.txt"],
-            &["otherd"],
-            NotServed,
-            None,
-            up("v11.19"),
-            vec![vendor("MOSEKLM", up("v11.19")), vendor("otherd", down(None))],
-            vec![],
+            &["redundant-one-down.txt"],
+            mosek,
+            Served,
+            Some(WhyUnknown::VendorNotListed),
+            up("v11.13.0"),
+            vec![vendor("solverd", up("v11.13.1")), vendor("MOSEKLM", unknown())],
+            vec![counted("SOLVER", 144, 39)],
         ),
         of(&["no-features.txt"], mosek, NotServed, None, up("v11.19"), served(), vec![]),
         Case {
             exit_code: 241,
             ..of(&["cannot-connect.txt"], mosek, NotServed, None, down(-15), moseklm(unknown()), vec![])
         },
-        Case {
-            exit_code: 160,
-            ..of(&["machine-down.txt"], mosek, NotServed, None, down(-96), moseklm(unknown()), vec![])
-        },
-        Case {
-            exit_code: 199,
-            ..of(&["no-socket.txt"], mosek, Unknown, Some(Untold::LmstatFailed), unknown(), vec![], vec![])
-        },
+        // lmgrd has answered with a name that leads nowhere. Clients may still find it.
+        Case { exit_code: 160, ..failed(&["machine-down.txt"], unknown(), moseklm(unknown()), vec![]) },
+        Case { exit_code: 199, ..failed(&["no-socket.txt"], unknown(), moseklm(unknown()), vec![]) },
+        failed(&["vendor-without-socket.txt"], up("v11.19"), moseklm(unknown()), vec![]),
+        failed(
+            &["features-not-read.txt"],
+            up("v11.19"),
+            served(),
+            vec![json!({"name": "PTS", "usage": "unknown"}), json!({"name": "PTON", "usage": "unknown"})],
+        ),
+        // An output that ends after the daemons, as of lmstat without -a.
+        of(&["daemons-only.txt"], mosek, Unknown, Some(WhyUnknown::NotUnderstood), up("v11.19"), served(), vec![]),
+        of(&["warnings.txt"], mosek, Served, None, up("v11.19"), served(), vec![counted("PTS", 10, 0)]),
+        of(&["no-licenses.txt"], mosek, NotServed, None, up("v11.19"), served(), vec![counted("PTS", 0, 0)]),
         of(
             &["error-in-the-middle.txt"],
             mosek,
             Served,
-            Some(Untold::LmstatFailed),
+            Some(WhyUnknown::LmstatFailed),
             up("v11.19"),
             served(),
             vec![counted("PTS", 10, 3)],
@@ -175,12 +185,12 @@ fn cases() -> Vec<Case> {
             &["cut-off.txt"],
             mosek,
             Served,
-            Some(Untold::OutputCut),
+            Some(WhyUnknown::OutputCut),
             up("v11.19"),
             served(),
             vec![counted("PTS", 10, 3), json!({"name": "PTON", "usage": "unknown"})],
         ),
-        of(&["another-program.txt"], mosek, Unknown, Some(Untold::NotUnderstood), unknown(), vec![], vec![]),
+        of(&["another-program.txt"], mosek, Unknown, Some(WhyUnknown::NotUnderstood), unknown(), vec![], vec![]),
     ]
 }
 
@@ -193,10 +203,11 @@ fn every_form_of_the_output_is_understood() {
     for case in cases() {
         for document in case.documents {
             let judged = judge(&vendors(case.vendors), &printed(&output(document), case.exit_code));
-            let expected = json!({"licenseServer": case.lmgrd, "vendors": case.daemons, "features": case.features});
+            let expected = json!({"lmgrd": case.lmgrd, "vendors": case.daemons, "features": case.features});
             assert_eq!(server(&judged), expected, "{document}");
-            assert_eq!((judged.result, judged.untold), (case.result, case.untold), "{document}");
-            assert_eq!(judged.error.is_some(), judged.untold.is_some(), "{document}");
+            assert_eq!((judged.result, judged.unknown_because), (case.result, case.unknown_because), "{document}");
+            let is_plain = matches!(judged.unknown_because, None | Some(WhyUnknown::VendorNotListed));
+            assert_eq!(judged.error.is_some() || judged.lmstat_error.is_some(), !is_plain, "{document}");
         }
     }
 }
@@ -215,47 +226,53 @@ fn every_document_has_a_case() {
 }
 
 /// The result of a try that has no output of lmstat, and whether another try may help.
-fn without_output(assessment: &Assessment) -> (CheckedLicense, Option<Untold>, bool) {
-    assert_eq!(server(assessment), json!({"licenseServer": {"state": "unknown"}, "vendors": [], "features": []}));
-    (assessment.result, assessment.untold, assessment.may_pass)
+fn without_output(assessment: &Assessment) -> (CheckedLicense, Option<WhyUnknown>, bool) {
+    assert_eq!(server(assessment), json!({"lmgrd": {"state": "unknown"}, "vendors": [], "features": []}));
+    (assessment.result, assessment.unknown_because, assessment.may_pass)
 }
 
 #[test]
 fn a_command_without_output_says_why() {
     let mosek = vendors(&["MOSEKLM"]);
-    for (exit_code, untold) in [(127, Untold::NotInstalled), (126, Untold::NotExecutable)] {
+    for (exit_code, unknown_because) in [(127, WhyUnknown::NotInstalled), (126, WhyUnknown::NotExecutable)] {
         let judged = judge(&mosek, &printed("env: '/opt/token-server/lmutil': some words\n", exit_code));
-        assert_eq!(without_output(&judged), (Unknown, Some(untold), false), "{exit_code}");
+        assert_eq!(without_output(&judged), (Unknown, Some(unknown_because), false), "{exit_code}");
     }
     // A process that was killed has not found an error of FlexNet.
     for (text, exit_code) in [("", 137), ("", 1), ("Killed\n", 143), ("", 0)] {
         let judged = judge(&mosek, &printed(text, exit_code));
-        assert_eq!(without_output(&judged), (Unknown, Some(Untold::NotUnderstood), false), "{exit_code}");
+        assert_eq!(without_output(&judged), (Unknown, Some(WhyUnknown::NotUnderstood), false), "{exit_code}");
     }
-    for (status, untold) in [
-        ("Delivery Timed Out", Untold::AgentUnreachable),
-        ("Undeliverable", Untold::AgentUnreachable),
-        ("Execution Timed Out", Untold::NotRun),
-        ("Cancelled", Untold::NotRun),
-        ("Terminated", Untold::NotRun),
+    for (status, unknown_because) in [
+        ("Delivery Timed Out", WhyUnknown::AgentUnreachable),
+        ("DeliveryTimedOut", WhyUnknown::AgentUnreachable),
+        ("ExecutionTimedOut", WhyUnknown::NotRun),
+        ("Undeliverable", WhyUnknown::AgentUnreachable),
+        ("Execution Timed Out", WhyUnknown::NotRun),
+        ("Cancelled", WhyUnknown::NotRun),
+        ("Terminated", WhyUnknown::NotRun),
     ] {
         let ended = CommandState { status: status.to_owned(), exit_code: None, ..printed("", 1) };
-        assert_eq!(without_output(&judge(&mosek, &ended)), (Unknown, Some(untold), true), "{status}");
+        assert_eq!(without_output(&judge(&mosek, &ended)), (Unknown, Some(unknown_because), true), "{status}");
     }
 }
 
 #[test]
 fn a_call_that_did_not_succeed_says_why() {
-    for (meaning, untold, may_pass) in [
-        (Meaning::WrongState, Untold::AgentUnreachable, true),
-        (Meaning::Throttled, Untold::Unreachable, true),
-        (Meaning::Unreachable, Untold::Unreachable, true),
-        (Meaning::Denied, Untold::Denied, false),
-        (Meaning::NotFound, Untold::NotSent, false),
+    for (meaning, unknown_because, may_pass) in [
+        (Meaning::WrongState, WhyUnknown::AgentUnreachable, true),
+        (Meaning::Throttled, WhyUnknown::Unreachable, true),
+        (Meaning::Unreachable, WhyUnknown::Unreachable, true),
+        (Meaning::Denied, WhyUnknown::Denied, false),
+        (Meaning::NotFound, WhyUnknown::NotSent, false),
     ] {
         let (action, message) = ("ssm:SendCommand".to_owned(), "no".to_owned());
         let error = CallError { action, meaning, code: None, message, request_id: None };
-        assert_eq!(without_output(&Assessment::of_error(&error)), (Unknown, Some(untold), may_pass), "{meaning:?}");
+        let expected = |because| (Unknown, Some(because), may_pass);
+        assert_eq!(without_output(&Assessment::not_sent(&error)), expected(unknown_because), "{meaning:?}");
+        let is_other = unknown_because == WhyUnknown::NotSent;
+        let unknown_because = if is_other { WhyUnknown::NoResult } else { unknown_because };
+        assert_eq!(without_output(&Assessment::not_read(&error)), expected(unknown_because), "{meaning:?}");
     }
 }
 
@@ -281,7 +298,13 @@ fn a_daemon_that_is_down_may_be_starting_and_is_asked_again() {
 fn the_exit_code_stands_in_for_an_error_that_is_not_printed() {
     let heading = "Flexible License Manager status on Wed 11/11/2026 21:30\n";
     let judged = judge(&vendors(&["MOSEKLM"]), &printed(heading, 256 - 15));
-    assert_eq!((judged.result, judged.server.lmgrd), (NotServed, Daemon::Down { error: Some(-15) }));
+    let down = Daemon::Down { error: FlexNetError::new(-15) };
+    assert_eq!((judged.result, judged.server.lmgrd), (NotServed, down));
+    // A signal has ended lmstat.
+    for exit_code in [139, 137, 134, 143] {
+        let judged = judge(&vendors(&["MOSEKLM"]), &printed(heading, exit_code));
+        assert_eq!((judged.result, judged.server.lmgrd), (Unknown, Daemon::Unknown), "{exit_code}");
+    }
 }
 
 #[test]
@@ -339,7 +362,8 @@ fn no_damaged_output_makes_the_check_panic_or_repeat_what_clients_call_themselve
         assert!(!said.contains("/dev/pts"), "input {number}: {said}");
         if judged.result == Served {
             assert!(judged.server.lmgrd.is_up() && judged.server.served().next().is_some(), "input {number}");
-            assert!(judged.server.vendors.iter().all(|vendor| vendor.daemon.is_up()), "input {number}");
+            assert!(!judged.server.vendors.iter().any(|vendor| vendor.daemon.is_down()), "input {number}");
+            assert!(judged.server.vendors.iter().any(|vendor| vendor.daemon.is_up()), "input {number}");
         }
     }
     assert!(understood > tried / 10, "too few outputs were understood: {understood}");

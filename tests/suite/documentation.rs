@@ -17,6 +17,7 @@ use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report, Step};
 use token_failover::model::request::Parsed;
 use token_failover::model::tags as marks;
+use token_failover::tell::flexnet::MEANINGS;
 use token_failover::tell::metrics;
 use token_failover::tell::metrics::METRICS;
 
@@ -350,7 +351,9 @@ async fn reports() -> Vec<Report> {
     // A license server with errors of each kind.
     let check = [("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", names::LICENSE_CHECK_DOCUMENT)];
     let stage = Stage::recorded(simulator::pair().build(), &check, Box::new(|_| ()));
-    for service in [LicenseService::OneFeatureRejected, LicenseService::VendorDown(-97)] {
+    for service in
+        [LicenseService::OneFeatureRejected, LicenseService::VendorDown(-97), LicenseService::VendorDown(-57)]
+    {
         stage.simulator.world(|world| world.set_license_service(service));
         reports.push(stage.invoke(event("operator-audit")).await.expect("a report"));
     }
@@ -544,4 +547,12 @@ fn the_mail_in_the_readme_is_a_real_one() {
     // Lines on a page must be shorter than in a mail.
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(shown), words(sent));
+}
+
+#[test]
+fn the_runbook_has_every_error_of_flexnet_that_the_messages_put_into_words() {
+    let section = section(&read("docs/runbook.md"), "Error numbers of `lmstat`");
+    let listed: BTreeSet<String> = table(&section, "number").into_iter().flat_map(|row| quoted(&row[0])).collect();
+    let worded: BTreeSet<String> = MEANINGS.iter().map(|(number, _)| number.to_string()).collect();
+    assert_eq!(listed, worded);
 }

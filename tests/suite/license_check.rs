@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulator::world::{Agent, LicenseService, Lmutil, Service, Timings};
+use simulator::world::{Agent, CreateTags, LicenseService, Lmutil, Service, Timings, World};
 use simulator::{Disruption, Scenario, Simulator, names};
 use token_failover::model::finding::Severity;
-use token_failover::model::license_check::{CheckedLicense, Untold};
+use token_failover::model::license_check::{CheckedLicense, WhyUnknown};
 use token_failover::model::report::{Expectation, Outcome, Report, Step, StepResult};
 use token_failover::tell::metrics::{FEATURE_METRICS, feature_lines};
 use tokio::time::Instant;
@@ -58,9 +58,9 @@ fn asked(simulator: &Simulator) -> Vec<String> {
     checks.map(|command| command.instance_id.clone()).collect()
 }
 
-fn result(report: &Report) -> (CheckedLicense, Option<Untold>) {
+fn result(report: &Report) -> (CheckedLicense, Option<WhyUnknown>) {
     let check = report.license_check.as_ref().expect("a license check");
-    (check.result, check.untold)
+    (check.result, check.unknown_because)
 }
 
 /// The findings, without those that are only good to know.
@@ -89,7 +89,7 @@ mod after_a_move {
         assert_eq!((result(&report), report.expected_to_work), ((Served, None), Expectation::Yes));
         assert_eq!((findings(&report), step(&report)), (vec![], Some(StepResult::Done)));
         let check = json!(report.license_check);
-        assert_eq!(check["licenseServer"], json!({"state": "up", "version": "v11.19.6"}));
+        assert_eq!(check["lmgrd"], json!({"state": "up", "version": "v11.19.6"}));
         assert_eq!(check["vendors"], json!([{"name": "MOSEKLM", "state": "up", "version": "v11.19.6"}]));
         assert_eq!(
             check["features"],
@@ -103,7 +103,7 @@ mod after_a_move {
         assert_eq!(stage.simulator.messages().len(), 1);
         let mail = mail(&stage.simulator);
         for line in [
-            "Expected to work now: yes: the license server serves: MOSEKLM up, 2 features.",
+            "Expected to work now: yes. MOSEKLM is up and serves 2 features.",
             "- License server: serves: MOSEKLM up, 2 features",
             "- Licenses in use: PTS 3 of 10, PTON 0 of 10",
         ] {
@@ -138,12 +138,12 @@ mod after_a_move {
 
     #[tokio::test(start_paused = true)]
     async fn a_license_server_that_does_not_serve_is_critical_and_moves_nothing() {
-        let not_answering = "lmgrd on i-0bbbbbbbbbbbbbbb2 does not answer lmstat, so no licenses are served: lmgrd does not \
-                             accept connections (-15).";
-        let down = "lmgrd runs on i-0bbbbbbbbbbbbbbb2, but MOSEKLM is down, so its licenses are not served: the vendor daemon \
-                    does not run (-97).";
-        let rejects = "lmgrd runs on i-0bbbbbbbbbbbbbbb2, but MOSEKLM rejects the hostid, so its licenses are not served: the \
-                       hostid of this machine is not the one in the license (-9).";
+        let not_answering = "lmgrd does not answer on i-0bbbbbbbbbbbbbbb2 at TCP 27007, so no licenses are served (it does not \
+                             accept connections, FlexNet error -15).";
+        let down = "lmgrd runs on i-0bbbbbbbbbbbbbbb2, but MOSEKLM is down, so its licenses are not served (it does not run, \
+                    FlexNet error -97).";
+        let rejects = "lmgrd runs on i-0bbbbbbbbbbbbbbb2, but MOSEKLM rejects the hostid, so its licenses are not served (the \
+                       hostid of this machine is not the one in the license, FlexNet error -9).";
         let nothing =
             "lmgrd and its vendor daemons run on i-0bbbbbbbbbbbbbbb2, but lmstat lists no feature that they serve.";
         let without = |scenario: Scenario| scenario.instance(names::STANDBY, |standby| standby.without_token_server());
@@ -160,7 +160,7 @@ mod after_a_move {
             assert_eq!((report.expected_to_work, step(&report)), (Expectation::No, Some(StepResult::Failed)));
             let subject = stage.simulator.messages()[0].subject.clone().expect("a subject");
             assert!(subject.starts_with("MOVED BUT NOT WORKING: "), "{subject}");
-            assert!(mail(&stage.simulator).contains("\n- License server: FAILED: does not serve: "));
+            assert!(mail(&stage.simulator).contains("\n- License server: DOES NOT SERVE: "));
             // The holder runs, so it keeps the interface.
             let moves = stage.simulator.changes().len();
             let next = stage.invoke(event("schedule")).await.expect("a report");
@@ -173,7 +173,7 @@ mod after_a_move {
     async fn features_that_are_not_served_are_named() {
         let stage = stage(stopped_holder().license_service(LicenseService::OneFeatureRejected), &[CHECK]);
         let report = moved(&stage).await;
-        let message = "The license server on i-0bbbbbbbbbbbbbbb2 does not serve 1 of its features: PTON.";
+        let message = "The license server on i-0bbbbbbbbbbbbbbb2 does not serve the feature PTON.";
         assert_eq!(findings(&report), [("feature-not-served", Warning, message)]);
         assert_eq!((result(&report), report.expected_to_work), ((Served, None), Expectation::Yes));
     }
@@ -225,41 +225,47 @@ mod that_could_not_tell {
             (
                 missing,
                 Unknown,
-                Untold::NotSent,
+                WhyUnknown::NotSent,
                 format!("could not tell {holder}: Systems Manager did not accept the command"),
             ),
             (
                 no_tool,
                 Unknown,
-                Untold::NotInstalled,
+                WhyUnknown::NotInstalled,
                 format!("could not tell {holder}: lmutil is not there, or its loader"),
             ),
             (
                 not_allowed,
                 Unknown,
-                Untold::NotExecutable,
+                WhyUnknown::NotExecutable,
                 format!("could not tell {holder}: the user nobody may not run"),
             ),
-            (another, Unknown, Untold::NotUnderstood, format!("could not tell {holder}: the output has another form")),
+            (
+                another,
+                Unknown,
+                WhyUnknown::NotUnderstood,
+                format!("could not tell {holder}: the output has another form"),
+            ),
             (
                 undelivered,
                 Unknown,
-                Untold::AgentUnreachable,
+                WhyUnknown::AgentUnreachable,
                 format!("could not tell {holder}: the Systems Manager agent"),
             ),
-            (long, Served, Untold::OutputCut, "could not tell everything about the license server".to_owned()),
+            (long, Served, WhyUnknown::OutputCut, "could not tell everything about the license server".to_owned()),
         ];
-        for (change, result_, untold, message) in cases {
+        for (change, result_, because, message) in cases {
             let stage = stage(change(healthy()), &[CHECK]);
             let began = Instant::now();
             let report = audited(&stage).await;
-            assert!(began.elapsed() < Duration::from_secs(50), "{untold}: {:?}", began.elapsed());
-            assert_eq!(result(&report), (result_, Some(untold)));
-            let [(code, severity, said)] = findings(&report)[..] else { panic!("{untold}: {:?}", report.findings) };
-            assert_eq!((code, severity), ("license-not-checked", Warning), "{untold}");
-            assert!(said.contains(&message), "{untold}: {said}");
-            assert_eq!(report.reason.as_str(), "ready-with-warnings", "{untold}");
-            assert_eq!(report.expected_to_work, Expectation::Yes, "{untold}");
+            assert!(began.elapsed() < Duration::from_secs(50), "{because}: {:?}", began.elapsed());
+            assert_eq!(result(&report), (result_, Some(because)));
+            let [(code, severity, said)] = findings(&report)[..] else { panic!("{because}: {:?}", report.findings) };
+            assert_eq!((code, severity), ("license-not-checked", Warning), "{because}");
+            assert!(said.contains(&message), "{because}: {said}");
+            assert_eq!(report.reason.as_str(), "ready-with-warnings", "{because}");
+            let expected = if result_ == Served { Expectation::Yes } else { Expectation::Unknown };
+            assert_eq!(report.expected_to_work, expected, "{because}");
         }
     }
 
@@ -283,7 +289,7 @@ mod that_could_not_tell {
         let message = "The Systems Manager agent on i-0aaaaaaaaaaaaaaa1 does not report, so the function cannot check there \
                        whether licenses are served.";
         assert_eq!(findings(&report), [("member-not-managed", Warning, message)]);
-        assert_eq!(result(&report), (Unknown, Some(Untold::AgentUnreachable)));
+        assert_eq!(result(&report), (Unknown, Some(WhyUnknown::AgentUnreachable)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -292,7 +298,7 @@ mod that_could_not_tell {
             ("SendCommand", Disruption::Throttle),
             ("SendCommand", Disruption::internal_error()),
             ("SendCommand", Disruption::Hang),
-            ("GetCommandInvocation", Disruption::Hang),
+            ("GetCommandInvocation", Disruption::Throttle),
         ] {
             let stage = stage(healthy(), &[CHECK]);
             let first = audited(&stage).await;
@@ -351,6 +357,64 @@ mod at_other_times {
             stage.simulator.messages().iter().map(|message| message.subject.clone().expect("a subject")).collect();
         let begins = |subject: &String| subject.split(':').next().unwrap_or_default().to_owned();
         assert_eq!(subjects.iter().map(begins).collect::<Vec<_>>(), ["AUDITED", "AUDITED BUT NOT READY", "AUDITED"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_audit_drops_what_another_run_or_an_operator_has_overtaken() {
+        type Change = fn(&mut World);
+        let moves: Change = |world| {
+            world.detach(names::INTERFACE).expect("it is attached");
+        };
+        let stops: Change = |world| world.stop(names::HOLDER).expect("it runs");
+        let notes: Change = |world| {
+            let note = "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-11T21:29:54Z \
+                        busy-until=2026-11-11T21:35:00Z";
+            let tag = format!("token-failover:owed:{}:000000000001", names::ATTACHMENT);
+            let tags = vec![(tag, note.to_owned())];
+            let create = CreateTags { resources: vec![names::INTERFACE.to_owned()], tags, dry_run: false };
+            world.act(create).expect("a tag");
+        };
+        for change in [moves, stops, notes] {
+            let stage = stage(healthy().license_service(LicenseService::VendorDown(-97)), &[CHECK]);
+            stage.simulator.at(Duration::from_secs(5), change);
+            let report = stage.invoke(event("operator-audit")).await.expect("a report");
+            assert_eq!(report.license_check, None);
+            assert!(findings(&report).iter().all(|one| one.0 != "vendor-daemon-down"), "{:?}", report.findings);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_feature_that_is_rejected_is_news() {
+        let stage = stage(healthy().license_service(LicenseService::OneFeatureRejected), &[CHECK]);
+        for (service, mails) in [
+            (LicenseService::OneFeatureRejected, 1),
+            (LicenseService::OneFeatureRejected, 1),
+            (LicenseService::AllFeaturesRejected, 2),
+        ] {
+            stage.simulator.world(|world| world.set_license_service(service));
+            audited(&stage).await;
+            assert_eq!(stage.simulator.messages().len(), mails, "{service:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_that_never_has_a_result_is_mailed_once() {
+        let stage = stage(healthy().instance(names::HOLDER, |holder| holder.command_never_ends()), &[CHECK]);
+        for _ in 0..2 {
+            let report = audited(&stage).await;
+            assert_eq!(result(&report), (Unknown, Some(WhyUnknown::NoResult)));
+            let [(code, Warning, said)] = findings(&report)[..] else { panic!("{:?}", report.findings) };
+            assert_eq!(code, "license-not-checked");
+            assert!(said.ends_with("the command had no result after 45 s."), "{said}");
+        }
+        assert_eq!(stage.simulator.messages().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ports_that_answer_are_enough_if_the_check_cannot_tell() {
+        let stage = stage(healthy().without_document(names::LICENSE_CHECK_DOCUMENT), &[CHECK, PROBE]);
+        let report = audited(&stage).await;
+        assert_eq!((result(&report).0, report.expected_to_work), (Unknown, Expectation::Yes));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,8 @@ pub enum LicenseService {
     WithoutFeatures,
     /// The vendor daemon has rejected the second feature.
     OneFeatureRejected,
+    /// The vendor daemon has rejected both features.
+    AllFeaturesRejected,
     /// So many features that their list is longer than Systems Manager keeps.
     ManyFeatures,
 }

@@ -78,13 +78,15 @@ fn answering(now: DateTime<Utc>, service: LicenseService) -> String {
     match service {
         LicenseService::WithoutFeatures | LicenseService::VendorDown(_) => {}
         LicenseService::Serves => text += &(in_use("PTS", 10, 3) + &in_use("PTON", 10, 0)),
-        LicenseService::OneFeatureRejected => {
-            text += &in_use("PTS", 10, 3);
-            text += "Users of PTON:  (Error: 10 licenses, unsupported by licensed server)\n\n";
-        }
+        LicenseService::OneFeatureRejected => text += &(in_use("PTS", 10, 3) + &rejected("PTON")),
+        LicenseService::AllFeaturesRejected => text += &(rejected("PTS") + &rejected("PTON")),
         LicenseService::ManyFeatures => (1..=400).for_each(|number| text += &in_use(&format!("F{number}"), 10, 0)),
     }
     text
+}
+
+fn rejected(feature: &str) -> String {
+    format!("Users of {feature}:  (Error: 10 licenses, unsupported by licensed server)\n\n")
 }
 
 /// A feature and its clients.
