@@ -240,6 +240,15 @@ class Outputs(unittest.TestCase):
         for stack in stacks():
             self.assertEqual({}, {name: it for name, it in stack.outputs.items() if not isinstance(it, str) or not it})
 
+    def test_commands_wait_until_the_function_has_ended(self):
+        # By default, the AWS CLI waits for 60 seconds, and then invokes the function again.
+        stack = deploy()
+        commands = [it for it in stack.outputs.values() if "lambda invoke" in it]
+        self.assertEqual(2, len(commands))
+        for command in commands:
+            [seconds] = re.findall(r" --cli-read-timeout (\d+) ", command)
+            self.assertLess(stack.resources["Failover"]["Timeout"], int(seconds))
+
 
 class Quotas(unittest.TestCase):
     def test_strings_and_names_have_lengths_that_cloudformation_accepts(self):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -17,10 +18,9 @@ CHECK = {"TokenServerLicenseCheckDocument": "check-license"}
 
 
 def license_check(**parameters):
-    """The command of the license check."""
+    """The script of the license check, with its lines joined as the Systems Manager agent joins them."""
     [step] = deploy(**CHECK, **parameters).resources["CheckLicense"]["Content"]["mainSteps"]
-    [command] = step["inputs"]["runCommand"]
-    return command
+    return "\n".join(step["inputs"]["runCommand"])
 
 
 class Parameters(unittest.TestCase):
@@ -339,7 +339,7 @@ class Parameters(unittest.TestCase):
         self.assertNotIn("LicenseCheckDocument", stack.outputs)
         self.assertEqual(["RestartTokenServer"], list(stack.of_type("AWS::SSM::Document")))
 
-    def test_the_document_of_the_license_check_runs_one_command_and_takes_no_parameters(self):
+    def test_the_document_of_the_license_check_runs_lmstat_only_and_takes_no_parameters(self):
         stack = deploy(**CHECK, TokenServerLicenseMetrics="true")
         [(name, document)] = stack.of_type("AWS::SSM::Document").items()
         self.assertEqual(f"token-failover-{name}", stack.environment["TOKEN_SERVER_LICENSE_CHECK_DOCUMENT"])
@@ -349,16 +349,27 @@ class Parameters(unittest.TestCase):
         content = document["Content"]
         self.assertEqual({"schemaVersion", "description", "mainSteps"}, set(content))
         self.assertEqual("2.2", content["schemaVersion"])
-        command = "exec runuser -u nobody -- env LC_ALL=C '/opt/token-server/lmutil' lmstat -a -c '27007@127.0.0.1' 2>&1"
+        [step] = content["mainSteps"]
+        inputs = step.pop("inputs")
         self.assertEqual(
-            [{
+            {
                 "name": "checkLicense",
                 "action": "aws:runShellScript",
                 "precondition": {"StringEquals": ["platformType", "Linux"]},
-                "inputs": {"timeoutSeconds": "30", "runCommand": [command]},
-            }],
-            content["mainSteps"],
+            },
+            step,
         )
+        self.assertEqual({"timeoutSeconds", "runCommand"}, set(inputs))
+        self.assertEqual("30", inputs["timeoutSeconds"])
+        first, *rest = inputs["runCommand"]
+        self.assertEqual(
+            "output=$(runuser -u nobody -- env LC_ALL=C '/opt/token-server/lmutil' lmstat -a -t 10 -c '27007@127.0.0.1' 2>&1)",
+            first,
+        )
+        # Systems Manager replaces parameters in double braces, and a changed path or port is in the first line only.
+        self.assertNotIn("{{", license_check())
+        [step] = deploy(**CHECK, LicenseCheckLmutil="/lmutil", TokenServerPorts="1055").resources["CheckLicense"]["Content"]["mainSteps"]
+        self.assertEqual(rest, step["inputs"]["runCommand"][1:])
 
     def test_the_license_check_asks_at_the_first_port(self):
         for ports, first in [
@@ -377,9 +388,52 @@ class Parameters(unittest.TestCase):
                 deploy(TokenServerInstanceIds=",".join(members[:number]))
 
 
+# The output of lmstat, as users of FlexNet 11 have published it; all names are invented. Each client chooses its names,
+# and some of these clients imitate lmstat.
+HEADING = """\
+lmutil - Copyright (c) 1989-2024 Flexera. All Rights Reserved.
+Flexible License Manager status on Wed 11/11/2026 21:30
+
+[Detecting lmgrd processes...]
+License server status: 27007@lic.example.com
+    License file(s) on lic.example.com: /etc/token-server/mosek.lic:
+
+lic.example.com: license server UP (MASTER) v11.19.6
+
+Vendor daemon status (on lic.example.com):
+
+   MOSEKLM: UP v11.19.6
+"""
+CLIENTS = """
+  "PTS" v11.0, vendor: MOSEKLM, expiry: 31-dec-2031
+  floating license
+
+    ada node1 /dev/pts/0 (v11.0) (lic.example.com/27008 101), start Wed 11/11 9:01
+    ada node1 Users of x:  (Total of 9 licenses issued;  Total of 9 licenses in use) (v11.0), start Wed 11/11 9:02
+    Users of node2 :0 (v11.0) (lic.example.com/27008 102), start Wed 11/11 9:03, 2 licenses
+    Feature usage info node3 :0 (v11.0) (lic.example.com/27008 103), start Wed 11/11 9:04
+    ben node4 Feature usage info: (v11.0) (lic.example.com/27008 104), start Wed 11/11 9:05
+    Error getting status: (-97,1) node5 :0 (v11.0) (lic.example.com/27008 105), start Wed 11/11 9:06
+\tcem node6 :0 (v11.0) (lic.example.com/27008 106), start Wed 11/11 9:07
+
+"""
+FEATURES = [
+    "Users of PTS:  (Total of 10 licenses issued;  Total of 3 licenses in use)\n",
+    "Users of PTON:  (Error: 3 licenses, unsupported by licensed server)\n",
+    "Users of DEBUG:  (Uncounted, node-locked)\n",
+]
+ERROR = 'Error getting status: Cannot read data from license server system. (-16,287:104 "Connection reset by peer")\n'
+TITLE = "Feature usage info:\n"
+
+SHELLS = [shell for shell in (["sh"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
+AWKS = [awk for awk in ("awk", "mawk", "gawk", "busybox awk", "original-awk") if shutil.which(awk.split()[0])]
+
+
 class LicenseCheck(unittest.TestCase):
-    """The command of the license check, run by a shell as the Systems Manager agent runs it, with stand-ins for runuser
+    """The script of the license check, run by a shell as the Systems Manager agent runs it, with stand-ins for runuser
     and lmutil."""
+
+    maxDiff = None
 
     def setUp(self):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -392,34 +446,83 @@ class LicenseCheck(unittest.TestCase):
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(mode)
 
-    def run_command(self):
-        command = license_check(LicenseCheckLmutil=str(self.lmutil))
-        environment = {"PATH": f"{self.folder}:{os.environ['PATH']}", "LC_ALL": "de_DE.UTF-8"}
-        return subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    def run_script(self, shell=("sh",)):
+        script = license_check(LicenseCheckLmutil=str(self.lmutil))
+        environment = {"PATH": f"{self.folder}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+        ran = subprocess.run([*shell, "-c", script], env=environment, capture_output=True, check=False)
+        self.assertEqual(b"", ran.stderr)
+        return ran.returncode, ran.stdout.decode("latin-1")
+
+    def printed(self, output):
+        """What the script prints if lmstat prints this. It must be the same in every shell and with every awk."""
+        (self.folder / "output").write_bytes(output.encode("latin-1"))
+        self.put("lmutil", f"cat '{self.folder}/output'")
+        answers = {}
+        for awk in AWKS:
+            program, *rest = awk.split()
+            self.put("awk", f"exec {shlex.join([shutil.which(program), *rest])} \"$@\"")
+            for shell in SHELLS:
+                answers[awk, *shell] = self.run_script(shell)
+        (self.folder / "awk").unlink()
+        answer = answers["awk", "sh"]
+        self.assertEqual({}, {with_: other for with_, other in answers.items() if other != answer})
+        self.assertEqual(0, answer[0])
+        return answer[1]
 
     def test_lmutil_gets_its_arguments_and_speaks_english(self):
         self.put("lmutil", 'printf "%s\\n" "$LC_ALL" "$@"')
-        answer = self.run_command()
-        self.assertEqual((0, ""), (answer.returncode, answer.stderr))
-        self.assertEqual(["C", "lmstat", "-a", "-c", "27007@127.0.0.1"], answer.stdout.splitlines())
+        self.assertEqual((0, "C\nlmstat\n-a\n-t\n10\n-c\n27007@127.0.0.1\n"), self.run_script())
 
-    def test_both_outputs_arrive_in_order_with_the_exit_status_of_lmutil(self):
-        # FlexNet's error -15 as an exit status.
-        self.put("lmutil", "echo one; echo two >&2; echo three; exit 241")
-        answer = self.run_command()
-        self.assertEqual((241, "one\ntwo\nthree\n", ""), (answer.returncode, answer.stdout, answer.stderr))
+    def test_both_outputs_are_joined_in_order(self):
+        self.put("lmutil", "echo one; echo two >&2; echo three")
+        self.assertEqual((0, "one\ntwo\nthree\n"), self.run_script())
+
+    def test_the_exit_code_is_lmstat_s_and_never_one_that_reboots_the_instance(self):
+        # lmstat exits with its error number plus 256. AWS Systems Manager User Guide, "Handling reboots when running
+        # commands": for 194, the agent reboots the instance and runs the script again.
+        for error, code in [(0, 0), (1, 1), (-9, 247), (-15, 241), (-61, 195), (-62, 1), (-63, 193), (-96, 160)]:
+            for shell in SHELLS:
+                self.put("lmutil", f"echo 'it ends with {error}'; exit {error % 256}")
+                self.assertEqual((code, f"it ends with {error}\n"), self.run_script(shell), (error, shell))
 
     def test_a_missing_lmutil_or_loader_is_status_127_and_one_that_may_not_run_is_126(self):
-        self.assertEqual(127, self.run_command().returncode)
-        self.lmutil.write_text("#!/lib64/no-such-loader.so.3\n")
-        self.lmutil.chmod(0o755)
-        answer = self.run_command()
-        self.assertEqual((127, ""), (answer.returncode, answer.stderr))
-        self.assertIn("No such file or directory", answer.stdout)
-        self.put("lmutil", "exit 0", 0o644)
-        answer = self.run_command()
-        self.assertEqual((126, ""), (answer.returncode, answer.stderr))
-        self.assertIn("Permission denied", answer.stdout)
+        for shell in SHELLS:
+            self.lmutil.unlink(missing_ok=True)
+            self.assertEqual(127, self.run_script(shell)[0])
+            self.lmutil.write_text("#!/lib64/no-such-loader.so.3\n")
+            self.lmutil.chmod(0o755)
+            code, output = self.run_script(shell)
+            self.assertEqual(127, code)
+            self.assertIn("No such file or directory", output)
+            self.put("lmutil", "exit 0", 0o644)
+            code, output = self.run_script(shell)
+            self.assertEqual(126, code)
+            self.assertIn("Permission denied", output)
+
+    def test_lines_about_clients_are_gone_and_features_and_errors_stay(self):
+        output = HEADING + TITLE + "\n" + CLIENTS.join(FEATURES) + CLIENTS + ERROR + CLIENTS
+        self.assertEqual(HEADING + TITLE + "".join(FEATURES) + ERROR, self.printed(output))
+        # Without the heading, the first feature takes its place.
+        self.assertEqual(HEADING + "".join(FEATURES), self.printed(HEADING + CLIENTS.join(FEATURES) + CLIENTS))
+
+    def test_line_ends_of_windows_and_doubled_lines_pass(self):
+        # A build of lmstat prints an empty line after each line.
+        output, kept = HEADING + TITLE + CLIENTS.join(FEATURES) + CLIENTS, HEADING + TITLE + "".join(FEATURES)
+        for end in ("\r\n", "\n\n", "\r\n\r\n"):
+            printed = self.printed(output.replace("\n", end))
+            lines = [line for line in printed.replace("\r", "").split("\n") if line]
+            self.assertEqual([line for line in kept.split("\n") if line], lines, repr(end))
+
+    def test_an_output_without_features_passes_as_it_is(self):
+        for output in ("usage: lmutil FILE\n", HEADING + ERROR, HEADING + TITLE, "-n \\t %s $HOME `id` \xff\n"):
+            self.assertEqual(output, self.printed(output))
+
+    def test_a_thousand_clients_leave_the_output_far_below_the_limit_of_systems_manager(self):
+        # API Reference, GetCommandInvocation: 24,000 characters. And an argument of a program has at most 128 KiB.
+        clients = "".join(f"    user{number} host{number} :0 {'x' * 200} (v11.0), start Wed 11/11 9:01\n" for number in range(1000))
+        printed = self.printed(HEADING + TITLE + clients.join(FEATURES * 20))
+        self.assertEqual(HEADING + TITLE + "".join(FEATURES * 20), printed)
+        self.assertLess(len(printed), 12_000)
 
 
 if __name__ == "__main__":
