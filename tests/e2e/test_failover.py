@@ -285,7 +285,7 @@ class Serving(unittest.TestCase):
             report["outcome"], report["licenseCheck"]["result"], report["expectedToWork"]))
         [published] = self.cloud.published()
         self.assertEqual(report["licenseCheck"], published.report["licenseCheck"])
-        self.assertIn("Expected to work now: yes: the license server serves: MOSEKLM up, 2 features.", published.mail)
+        self.assertIn("Expected to work now: yes. MOSEKLM is up and serves 2 features.", published.mail)
         lines = [json.loads(line) for line in function.output().splitlines() if line.startswith("{")]
         counts = [
             (line["Feature"], line["LicensesIssued"], line["LicensesUsed"]) for line in lines if "Feature" in line
