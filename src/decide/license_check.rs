@@ -130,8 +130,7 @@ fn add_missing(server: &mut LicenseServer, vendors: &[String]) -> bool {
 /// Whether lmstat leaves something unknown about what it lists.
 fn has_unknown(server: &LicenseServer, vendors: &[String]) -> bool {
     let is_unknown = |usage: Usage| matches!(usage, Usage::Unknown | Usage::Counted { used: None, .. });
-    let is_missing =
-        |vendor: &VendorDaemon| vendors.iter().any(|name| *name == vendor.name) && vendor.daemon == Daemon::Unknown;
+    let is_missing = |vendor: &VendorDaemon| vendor.daemon == Daemon::Unknown && vendors.contains(&vendor.name);
     server.vendors.iter().any(|vendor| vendor.daemon == Daemon::Unknown && !is_missing(vendor))
         || server.features.iter().any(|feature| is_unknown(feature.usage))
 }
