@@ -85,7 +85,8 @@ e2e: build $(TOOLS)/moto/.installed $(TOOLS)/sam/.installed ## Run the function 
 .PHONY: template
 template: tools-of-template ## Check template.yaml: lints, rules, role, encryption, alarms, dashboard
 	$(SAM) validate --lint
-	$(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
+	@# checkov does not read policies that are strings, and warns of each. The tests of the role read them.
+	LOG_LEVEL=ERROR $(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
 	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/translated.json --regions eu-west-1 us-east-1 us-gov-west-1
 	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use crate::model::change::{Attach, Change, Ingress};
 use crate::model::command::{Command, CommandState};
+use crate::model::config::MemberTag;
 use crate::model::error::CallError;
 use crate::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -30,6 +31,13 @@ pub trait Ec2: Send + Sync {
 
     /// The instances that exist, with undecided status checks.
     fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Vec<Instance>, CallError>> + Send;
+
+    /// The instances with a tag, in any state, or those `among` these, with undecided status checks.
+    fn instances_with(
+        &self,
+        tag: &MemberTag,
+        among: Option<&[InstanceId]>,
+    ) -> impl Future<Output = Result<Vec<Instance>, CallError>> + Send;
 
     /// The status checks of the instances that exist.
     fn status_checks(

@@ -9,9 +9,11 @@ use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
+use chrono::DateTime;
 use ipnet::IpNet;
 
 use token_failover::model::change::{Attach, Change, Ingress};
+use token_failover::model::config::MemberTag;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, InstanceId, NetworkInterfaceId, PrefixListId, SecurityGroupId,
@@ -35,6 +37,9 @@ pub struct SdkEc2 {
 
 /// Pages of 1000 rules or ranges. No security group or prefix list has more than a few.
 const MAX_PAGES: usize = 20;
+
+/// The maximum number of instances on a page. Source: EC2 API Reference, *DescribeInstances*, `MaxResults`.
+const TAGGED_PAGE: i32 = 1000;
 
 impl SdkEc2 {
     /// Calls EC2 with this client.
@@ -137,6 +142,35 @@ impl Ec2 for SdkEc2 {
             }
             instances.push(instance);
         }
+        Ok(instances)
+    }
+
+    async fn instances_with(&self, tag: &MemberTag, among: Option<&[InstanceId]>) -> Result<Vec<Instance>, CallError> {
+        const ACTION: &str = "ec2:DescribeInstances";
+        let filter =
+            |name: &str, values: Vec<String>| sdk::Filter::builder().name(name).set_values(Some(values)).build();
+        let with_tag = filter(&format!("tag:{}", tag.key), vec![tag.value.clone()]);
+        let ids = among.map(|ids| filter("instance-id", ids.iter().map(ToString::to_string).collect()));
+        let request = self.client.describe_instances().filters(with_tag).set_max_results(Some(TAGGED_PAGE));
+        let request = ids.into_iter().fold(request, |request, ids| request.filters(ids));
+        let mut instances: Vec<Instance> = Vec::new();
+        let pages = request.into_paginator().send();
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
+            let flawed = |flaw: Flaw| contradiction(ACTION, flaw, page.request_id());
+            for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
+                let has_tag = |one: &sdk::Tag| one.key() == Some(&tag.key) && one.value() == Some(&tag.value);
+                let instance = instance(one).map_err(flawed)?;
+                if !one.tags().iter().any(has_tag) {
+                    return Err(flawed(format!("{} does not have the tag {tag}", instance.id)));
+                }
+                if instances.iter().any(|before| before.id == instance.id) {
+                    return Err(flawed(format!("{} was answered twice", instance.id)));
+                }
+                instances.push(instance);
+            }
+            Ok(())
+        })
+        .await?;
         Ok(instances)
     }
 
@@ -552,6 +586,7 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
             code: reason.code().unwrap_or_default().to_owned(),
             message: reason.message().unwrap_or_default().to_owned(),
         }),
+        launched_at: answer.launch_time().and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos())),
         availability_zone: required("availabilityZone", zone)?.to_owned(),
         vpc_id: answer.vpc_id().filter(|id| !id.is_empty()).map(str::to_owned),
         subnet_id: answer.subnet_id().filter(|id| !id.is_empty()).map(str::to_owned),

@@ -21,6 +21,7 @@ use crate::model::check::{CheckResult, Checks};
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure};
 use crate::model::finding::{Finding, FindingCode};
+use crate::model::ids::InstanceId;
 use crate::model::license_check::{CheckedLicense, WhyUnknown};
 use crate::model::notification::{Hostid, Notification};
 use crate::model::observation::{AttachmentStatus, InstanceState, NetworkInterface, Reading, StatusChecks};
@@ -99,7 +100,7 @@ impl<P: Ports> Failover<P> {
     ) -> Result<(), CallError> {
         // The report of another run's move that ends the problem says so itself.
         let mut to_append = match decision {
-            Decision::Resolve(over) if work.pending.due.iter().any(|due| due.tells_a_move(&self.config.members)) => {
+            Decision::Resolve(over) if work.pending.due.iter().any(|due| due.tells_a_move(&run.members)) => {
                 Some(over.clone())
             }
             _ => None,
@@ -447,8 +448,8 @@ impl<P: Ports> Failover<P> {
                 continue;
             }
             if !due.report.reported {
-                let mut report = self.due_report(&due, report);
-                let end = to_append.clone().filter(|_| due.tells_a_move(&self.config.members)).map(Decision::Append);
+                let mut report = self.due_report(&due, &run.members, report);
+                let end = to_append.clone().filter(|_| due.tells_a_move(&run.members)).map(Decision::Append);
                 tell_of_problem(&mut report, end.as_ref().unwrap_or(&Decision::Nothing));
                 // The report has the same id whichever run publishes it, so a FIFO topic drops a second copy.
                 self.publish(run, &report, &due.report.key).await?;
@@ -580,8 +581,8 @@ impl<P: Ports> Failover<P> {
     }
 
     /// The report that another run has left.
-    fn due_report(&self, due: &Due, report: &Report) -> Report {
-        let came_to = due.outcome(&self.config.members);
+    fn due_report(&self, due: &Due, members: &[InstanceId], report: &Report) -> Report {
+        let came_to = due.outcome(members);
         let summary = summary::due(due, &came_to);
         let (outcome, movement) = match came_to {
             DueOutcome::Repaired => (Outcome::Repaired, None),

@@ -26,6 +26,7 @@ use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
 use crate::decide::remembered::Remembered;
 use crate::decide::request::{Relevance, parse, relevance};
 use crate::model::change;
+use crate::model::config::Members;
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::FindingCode;
@@ -64,6 +65,9 @@ impl<P: Ports> Failover<P> {
         let clock = Clock::new(invocation.received_at, invocation.deadline);
         let name = RunName::new(&invocation.request_id);
         let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, name);
+        if let Members::Tagged(_) = self.config.members {
+            run.members.clone_from(&self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         let request = match parse(&invocation.payload)? {
             Parsed::Request(request) => request,
             Parsed::Ignored { trigger, reason, detail } => {
@@ -72,18 +76,18 @@ impl<P: Ports> Failover<P> {
                 return Ok(self.report(&mut run, verdict, trigger, None));
             }
         };
-        if relevance(&self.config, &request) == Relevance::NotAMember {
+        let Some(ours) = self.ours(&request, clock.work_ends()).await else {
             let named = request.trigger.instance_id.as_deref().unwrap_or("The instance");
             let summary = format!("{named} is not a member of this token server, so nothing was checked.");
             let verdict = Verdict { outcome: Outcome::NoAction, reason: Reason::NotAMember, summary, movement: None };
             return Ok(self.report(&mut run, verdict, request.trigger, None));
-        }
+        };
         run.record(Record::Requested(&self.config, &request.intent));
         let is_audit = request.intent == Intent::Audit;
         if request.dry_run && !is_audit {
             return Box::pin(self.rehearse(&mut run, request)).await;
         }
-        let announced = Announcement::of(&self.config, &request);
+        let announced = Announcement::of(&request, &ours);
         let mut work = Work { announced, says_nothing: request.dry_run, ..Work::default() };
         // The boxes keep this future small enough for the compiler: it contains the futures of all the SDK's calls.
         let ends = clock.work_ends();
@@ -100,6 +104,20 @@ impl<P: Ports> Failover<P> {
             return Err(failure);
         }
         Box::pin(self.conclude(run, work, request.trigger, &invocation.request_id)).await
+    }
+
+    /// The members that the request names; `None`: it names only instances that are not members. If EC2 does not tell, the
+    /// run looks at everything.
+    async fn ours(&self, request: &Request, ends: Instant) -> Option<Vec<InstanceId>> {
+        match relevance(&self.config, request) {
+            Relevance::Ours(ours) => Some(ours),
+            Relevance::NotAMember => None,
+            Relevance::AskFor(tag, named) => match timeout_at(ends, self.ec2.instances_with(tag, Some(&named))).await {
+                Ok(Ok(found)) if found.is_empty() => None,
+                Ok(Ok(found)) => Some(found.into_iter().map(|instance| instance.id).collect()),
+                Ok(Err(_)) | Err(_) => Some(named),
+            },
+        }
     }
 
     /// Answers what the function would do, and changes nothing.
@@ -176,7 +194,7 @@ impl<P: Ports> Failover<P> {
             Action::Start(start) => self.start_in_place(run, work, &start).await,
         };
         let members_known = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
-        let is_with_member = run.holder().is_some_and(|holder| self.config.is_member(holder));
+        let is_with_member = run.holder().is_some_and(|holder| run.members.contains(holder));
         let next = follow_up(
             &outcome,
             Situation {
@@ -425,14 +443,20 @@ impl<P: Ports> Failover<P> {
     async fn look_and_plan(&self, run: &mut Run<'_, P::Ec2>, intent: &Intent, waits: bool) -> (Action, Vec<Standby>) {
         let began = Instant::now();
         let mut doubt = Doubt::default();
+        let mut subject = None;
         loop {
             let last_chance = Instant::now() + pause_after_look(began.elapsed()) >= run.clock.work_ends();
             let mut looked_for = began.elapsed();
             let observation = run.observe().await;
-            // A doubt counts from the answer that began it, however long the run waited for something else before.
+            // A doubt counts from the answer that began it, however long the run waited for something else before, or
+            // doubted something else.
+            let now = plan::plan(&self.config, observation, intent, Duration::ZERO).doubted();
+            if std::mem::replace(&mut subject, now) != now {
+                doubt = Doubt::default();
+            }
             let doubted = doubt.and_now();
             let mut plan = plan::plan(&self.config, observation, intent, doubted.lasted().min(looked_for));
-            if matches!(plan.decision, Decision::LookAgain { reason, .. } if reason.doubts_an_answer()) {
+            if plan.doubted().is_some() {
                 doubt = doubted;
             } else {
                 doubt = Doubt::default();
@@ -441,6 +465,7 @@ impl<P: Ports> Failover<P> {
                 plan = plan::plan(&self.config, observation, intent, looked_for);
             }
             run.record(Record::Planned(&plan, looked_for));
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&run.members);
             let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
             run.viable_standbys = run.interface().map(|_| viable());
             match plan.decision {

@@ -6,7 +6,7 @@ use crate::act::prober::Prober;
 use crate::act::run::Recorder;
 use crate::decide::problem::Memory;
 use crate::model::config::Config;
-use crate::model::ids::SecurityGroupId;
+use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::ports::Ports;
 
 /// The function: a configuration, and the clients of EC2, SNS and Systems Manager. It serves any number of invocations.
@@ -24,6 +24,9 @@ pub struct Failover<P: Ports> {
     /// The interface's security groups when this process last saw them. They hardly ever change, so the function can
     /// read their rules together with the interface, and not only after it.
     pub(crate) groups: Mutex<Vec<SecurityGroupId>>,
+    /// The members when this process last saw them, if a tag names them. The function reads their status checks together
+    /// with everything else, and not only after it has found them.
+    pub(crate) known: Mutex<Vec<InstanceId>>,
     /// What this process last mailed about a pause. It replaces the tag if that cannot be written.
     pub(crate) told_of_pause: Mutex<Option<String>>,
 }
@@ -33,7 +36,8 @@ impl<P: Ports> Failover<P> {
     pub fn new(config: Config, ports: P, recorder: Box<Recorder>) -> Self {
         let (ec2, sns, ssm) = ports.split();
         let (problem, groups, told_of_pause) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, told_of_pause }
+        let known = Mutex::default();
+        Self { config, ec2, sns, ssm, prober: None, recorder, problem, groups, known, told_of_pause }
     }
 
     /// Whether the function tries the token server's ports from inside the VPC.

@@ -10,12 +10,13 @@ use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
+use crate::decide::members::members;
 use crate::decide::pause;
 use crate::decide::pending::Scene;
 use crate::decide::pending::report::RunName;
 use crate::decide::remembered::Remembered;
 use crate::decide::security_group::prefix_lists;
-use crate::model::config::Config;
+use crate::model::config::{Config, Members};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
@@ -182,6 +183,8 @@ pub struct Run<'a, E> {
     recorder: &'a Recorder,
     /// The latest view of EC2.
     pub(crate) observation: Option<Observation>,
+    /// The members by this view.
+    pub(crate) members: Vec<InstanceId>,
     /// The interface before any change.
     pub(crate) before: Option<NetworkInterface>,
     /// How far this run has gone in changing where the interface is attached.
@@ -218,6 +221,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             clock,
             recorder,
             observation: None,
+            members: config.members.listed().to_vec(),
             before: None,
             reach: Reach::default(),
             departed: BTreeSet::new(),
@@ -291,7 +295,7 @@ impl<'a, E: Ec2> Run<'a, E> {
     pub(crate) fn scene(&self) -> Scene<'_> {
         Scene {
             observation: self.observation.as_ref(),
-            members: &self.config.members,
+            members: &self.members,
             reach: self.reach,
             now: self.clock.now(),
         }
@@ -363,30 +367,53 @@ impl<'a, E: Ec2> Run<'a, E> {
     }
 
     /// Reads the interface, the members and the status checks in one wave of concurrent calls.
+    ///
+    /// If a tag names the members, the run does not know yet whose status checks it needs. It asks for those of the
+    /// members that the process saw last, and reads the rest in a second wave.
     pub(crate) async fn observe(&mut self) -> &Observation {
-        let members = &self.config.members;
         // The answers may be as old as the requests.
         let observed_at = self.clock.now();
-        let (interface, instances, checks) = future::join3(
-            self.ec2.network_interface(&self.config.interface_id),
-            self.ec2.instances(members),
-            self.ec2.status_checks(members),
-        )
-        .await;
-        let checks = match (checks, &instances) {
+        let known = self.members.clone();
+        let instances = async {
+            match &self.config.members {
+                Members::Listed(ids) => self.ec2.instances(ids).await,
+                Members::Tagged(tag) => self.ec2.instances_with(tag, None).await,
+            }
+        };
+        let (interface, instances, checks) =
+            future::join3(self.ec2.network_interface(&self.config.interface_id), instances, self.status_checks(&known))
+                .await;
+        let mut observation =
+            Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
+        let members = members(self.config, &observation);
+        let is_new = |member: &&InstanceId| !known.contains(member) && observation.instance(member).is_some();
+        let new: Vec<InstanceId> = members.iter().filter(is_new).cloned().collect();
+        let checks = match (checks, observation.instances.known()) {
             // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
             // exist.
-            (Err(error), Ok(instances)) if error.meaning == Meaning::NotFound => {
-                let existing: Vec<InstanceId> = instances.iter().map(|instance| instance.id.clone()).collect();
-                if existing.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(&existing).await }
+            (Err(error), Some(_)) if error.meaning == Meaning::NotFound => {
+                let exists = |member: &&InstanceId| observation.instance(member).is_some();
+                let existing: Vec<InstanceId> = members.iter().filter(exists).cloned().collect();
+                self.status_checks(&existing).await
             }
+            (Ok(mut checks), Some(_)) if !new.is_empty() => self.status_checks(&new).await.map(|more| {
+                checks.extend(more);
+                checks
+            }),
             (checks, _) => checks,
         };
-        let instances = instances.map(|instances| with_status_checks(instances, &checks));
-        let observation =
-            Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
+        // If the members could not be read, those of before are still the best guess for the next read.
+        if let Some(instances) = observation.instances.known_mut() {
+            *instances = with_status_checks(std::mem::take(instances), &checks);
+            self.members = members;
+        }
         self.record(Record::Observed(&observation));
         self.observation.insert(observation)
+    }
+
+    /// The status checks of these instances. No instances need no call.
+    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+        if ids.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(ids).await }
     }
 
     /// Reads the interface alone, and remembers the answer. The run believes that EC2 does not know the interface only
@@ -405,6 +432,7 @@ impl<'a, E: Ec2> Run<'a, E> {
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());
             observation.observed_at = observed_at;
+            self.members = members(self.config, observation);
         }
         Ok(interface)
     }

@@ -7,7 +7,6 @@ use crate::decide::checks::Repair;
 use crate::decide::pending::{Event, Pending, TagChanges, advance};
 use crate::decide::remembered::announced_with;
 use crate::model::check::Checks;
-use crate::model::config::Config;
 use crate::model::ids::InstanceId;
 use crate::model::outcome::RunOutcome;
 use crate::model::plan::Standby;
@@ -70,10 +69,10 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    /// What the request announces for members of this token server.
-    pub(crate) fn of(config: &Config, request: &Request) -> Option<Self> {
+    /// What the request announces for these of its instances, which are members.
+    pub(crate) fn of(request: &Request, members: &[InstanceId]) -> Option<Self> {
         let (what, instances) = request.announced()?;
-        let members: Vec<InstanceId> = instances.iter().filter(|id| config.is_member(id)).cloned().collect();
+        let members: Vec<InstanceId> = instances.iter().filter(|id| members.contains(id)).cloned().collect();
         let (code, starts_at) = (request.trigger.state.clone().unwrap_or_default(), request.trigger.starts_at);
         (!members.is_empty()).then_some(Self { what, code, starts_at, members })
     }

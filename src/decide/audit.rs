@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use crate::decide::members::{elsewhere, members};
 use crate::decide::network_acl::{Passage, passage};
 use crate::decide::{pause, validity};
 use crate::model::change::{Attach, Change, Ingress};
@@ -38,8 +39,9 @@ pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[St
     changes.extend(standbys.iter().filter(exists).map(|standby| attach(&standby.instance_id)));
     if config.start_standby {
         // The holder as well: the function starts it in place if no standby can take the interface.
-        let startable = config.members.iter().filter(|member| observation.instance(member).is_some());
-        changes.extend(startable.map(|member| Change::Start(member.clone())));
+        let startable =
+            members(config, observation).into_iter().filter(|member| observation.instance(member).is_some());
+        changes.extend(startable.map(Change::Start));
     }
     if let Some(attachment) = &interface.attachment {
         changes.push(Change::Detach(attachment.id.clone()));
@@ -91,6 +93,8 @@ pub enum Fact {
     StandbyWithoutRoom(Instance, u32),
     /// EC2 does not describe the type of this member.
     UnknownInstanceType(Instance),
+    /// These instances have the members' tag and are in another VPC or zone than the interface.
+    MembersElsewhere(Vec<InstanceId>),
     /// The primary interfaces of these members are in the license interface's subnet.
     SameSubnet(Vec<InstanceId>),
     /// EC2 recovers these members automatically.
@@ -340,6 +344,7 @@ impl Auditor<'_> {
                 facts.extend(unknown.cloned().map(Fact::UnknownInstanceType));
             }
         }
+        facts.extend(some(elsewhere(self.config, self.observation)).map(Fact::MembersElsewhere));
         let subnet = self.observation.interface().map(|interface| interface.subnet_id.as_str());
         let is_in_subnet = |member: &Instance| subnet.is_some() && member.subnet_id.as_deref() == subnet;
         facts.extend(some(self.members_that(is_in_subnet)).map(Fact::SameSubnet));
@@ -357,7 +362,8 @@ impl Auditor<'_> {
     }
 
     fn members_that(&self, are: impl Fn(&Instance) -> bool) -> Vec<InstanceId> {
-        let members = self.config.members.iter().filter_map(|id| self.observation.instance(id));
+        let ids = members(self.config, self.observation);
+        let members = ids.iter().filter_map(|id| self.observation.instance(id));
         members.filter(|member| are(member)).map(|member| member.id.clone()).collect()
     }
 

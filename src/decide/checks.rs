@@ -1,5 +1,6 @@
 //! The checks of every report: hostid, Elastic IP, security groups, DeleteOnTermination, and answering ports. Pure.
 
+use crate::decide::members::is_member;
 use crate::decide::security_group::{Coverage, Gap, coverage};
 use crate::model::change::Ingress;
 use crate::model::check::{CheckResult, Checks};
@@ -105,7 +106,7 @@ fn check_address(
     if on_interface && place.private_ip_address == interface.private_ip_address.map(Into::into) {
         return CheckedAddress::InPlace;
     }
-    let with_member = place.instance_id.as_ref().is_some_and(|instance| config.is_member(instance));
+    let with_member = place.instance_id.as_ref().is_some_and(|instance| is_member(config, observation, instance));
     if on_interface || with_member {
         CheckedAddress::OnMember(address.clone(), place.association_id.clone())
     } else {

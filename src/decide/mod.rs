@@ -5,6 +5,7 @@ pub mod checks;
 pub mod follow_up;
 pub mod license_check;
 pub mod lmstat;
+pub mod members;
 pub mod moving;
 pub mod network_acl;
 pub mod pause;

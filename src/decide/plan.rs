@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use crate::decide::members::{MOST_TAGGED, is_member, members};
 use crate::decide::pause;
 use crate::decide::pending::report::{has_come_back, is_being_started, is_moving, is_unfinished};
 use crate::decide::remembered::Remembered;
 use crate::model::change::Attach;
-use crate::model::config::Config;
+use crate::model::config::{Config, Members};
 use crate::model::ids::InstanceId;
 use crate::model::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
@@ -82,8 +83,11 @@ impl Look<'_> {
         if let Reading::Unreadable(error) = &self.observation.instances {
             return Decision::Act(Action::CannotTell(error.clone()));
         }
+        if let Some(refused) = self.refuse_a_tag() {
+            return refused;
+        }
         if let Intent::Failover { to: Some(target) } = self.intent
-            && !self.config.is_member(target)
+            && !self.is_member(target)
         {
             return Decision::Act(Action::Refuse(Refusal::TargetNotAMember { target: target.clone() }));
         }
@@ -100,7 +104,12 @@ impl Look<'_> {
         if in_transit && let Some(again) = self.look_again(LookReason::InterfaceInTransit) {
             return again;
         }
-        let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.config.is_member(id)) else {
+        let Some(holder) = attachment.instance_id.as_ref().filter(|id| self.is_member(id)) else {
+            // A tag can be missing from one answer, as an instance can.
+            let again = self.members_may_be_missing().then(|| self.look_again(LookReason::MemberMissing)).flatten();
+            if let Some(again) = again {
+                return again;
+            }
             return Decision::Act(Action::Refuse(Refusal::HeldByStranger {
                 holder: attachment.instance_id.clone(),
                 attachment_id: attachment.id.clone(),
@@ -110,6 +119,28 @@ impl Look<'_> {
             return self.decide_arriving(holder);
         }
         self.decide_holder(interface, attachment, holder, standbys)
+    }
+
+    /// A tag that fits no instance, or too many, is most likely wrong. So nothing changes. One answer may lack a tag.
+    fn refuse_a_tag(&self) -> Option<Decision> {
+        if !self.members_may_be_missing() {
+            return None;
+        }
+        let refuse = |refusal| Some(Decision::Act(Action::Refuse(refusal)));
+        match members(self.config, self.observation).len() {
+            0 => self.look_again(LookReason::MemberMissing).or_else(|| refuse(Refusal::NoMembers)),
+            count if count > MOST_TAGGED => refuse(Refusal::TooManyMembers { count }),
+            _ => None,
+        }
+    }
+
+    fn is_member(&self, instance: &InstanceId) -> bool {
+        is_member(self.config, self.observation, instance)
+    }
+
+    /// Whether one answer may lack members. If they are listed, the list tells which ones are missing.
+    fn members_may_be_missing(&self) -> bool {
+        matches!(self.config.members, Members::Tagged(_))
     }
 
     /// Whether the interface may stay where EC2 is attaching it.
@@ -373,7 +404,7 @@ impl Look<'_> {
         {
             return again;
         }
-        if meets(|obstacle| *obstacle == Obstacle::Missing)
+        if (meets(|obstacle| *obstacle == Obstacle::Missing) || self.members_may_be_missing())
             && let Some(again) = self.look_again(LookReason::MemberMissing)
         {
             return again;
@@ -452,10 +483,8 @@ impl Look<'_> {
         };
         let attached = attachment(interface).filter(|attachment| attachment.status != AttachmentStatus::Detaching);
         let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
-        let standbys = self.config.members.iter().filter(|member| Some(*member) != holder);
-        standbys
-            .map(|member| Standby { instance_id: member.clone(), verdict: self.assess(interface, member) })
-            .collect()
+        let standbys = members(self.config, self.observation).into_iter().filter(|member| Some(member) != holder);
+        standbys.map(|member| Standby { verdict: self.assess(interface, &member), instance_id: member }).collect()
     }
 
     fn assess(&self, interface: &NetworkInterface, member: &InstanceId) -> Verdict {

@@ -9,27 +9,32 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::model::config::Config;
+use crate::model::config::{Config, MemberTag, Members};
 use crate::model::ids::InstanceId;
 use crate::model::pause::{End, not_an_end};
 use crate::model::request::{IgnoredReason, Intent, Parsed, Request, RequestError, Trigger, TriggerKind};
 
-/// Whether a request concerns this token server. The decision needs no call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relevance {
-    /// Look at EC2.
-    Ours,
+/// Whether a request concerns this token server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relevance<'a> {
+    /// Look at EC2. These instances that the request names are members.
+    Ours(Vec<InstanceId>),
     /// The event names only instances that are not members.
     NotAMember,
+    /// EC2 has to tell which of these instances have the tag of the members.
+    AskFor(&'a MemberTag, Vec<InstanceId>),
 }
 
-/// Decides whether the request concerns the configured token server.
-pub fn relevance(config: &Config, request: &Request) -> Relevance {
-    let instances = request.intent.instances();
-    if instances.is_empty() || instances.iter().any(|instance| config.is_member(instance)) {
-        Relevance::Ours
-    } else {
-        Relevance::NotAMember
+/// Decides whether the request concerns the configured token server. If the members are listed, that needs no call.
+pub fn relevance<'a>(config: &'a Config, request: &Request) -> Relevance<'a> {
+    let named = request.intent.instances();
+    match &config.members {
+        _ if named.is_empty() => Relevance::Ours(Vec::new()),
+        Members::Tagged(tag) => Relevance::AskFor(tag, named.to_vec()),
+        Members::Listed(ids) => {
+            let ours: Vec<InstanceId> = named.iter().filter(|instance| ids.contains(instance)).cloned().collect();
+            if ours.is_empty() { Relevance::NotAMember } else { Relevance::Ours(ours) }
+        }
     }
 }
 

@@ -24,9 +24,8 @@ pub struct Config {
     pub name: String,
     /// The license interface, whose MAC address is the hostid.
     pub interface_id: NetworkInterfaceId,
-    /// The only instances that may ever hold the license interface, the most preferred first; two or more, all
-    /// different.
-    pub members: Vec<InstanceId>,
+    /// The only instances that may ever hold the license interface.
+    pub members: Members,
     /// The topic to which reports are published.
     pub topic: TopicArn,
     /// The TCP ports on which the token server listens.
@@ -84,6 +83,57 @@ pub(crate) fn mosek() -> Vec<String> {
 /// Where MOSEK issues licenses. Source: MOSEK licensing guide, section 10.
 pub(crate) fn mosek_support() -> String {
     "support@mosek.com".to_owned()
+}
+
+/// The members: which instances may hold the license interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Members {
+    /// These instances, the most preferred first; two or more, all different.
+    Listed(Vec<InstanceId>),
+    /// The instances with this tag.
+    Tagged(MemberTag),
+}
+
+impl Members {
+    /// The listed members; empty if a tag names them.
+    pub fn listed(&self) -> &[InstanceId] {
+        match self {
+            Self::Listed(ids) => ids,
+            Self::Tagged(_) => &[],
+        }
+    }
+}
+
+/// A tag of instances.
+/// Source for what it may contain: EC2 User Guide, "Tag your Amazon EC2 resources", "Tag restrictions".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberTag {
+    /// Its key: up to 128 characters.
+    pub key: String,
+    /// Its value: up to 256 characters, and not empty.
+    pub value: String,
+}
+
+impl fmt::Display for MemberTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+impl FromStr for MemberTag {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        // A filter of EC2 reads `*`, `?` and `\` as wildcards, and none of them may be in a tag of every service.
+        let is_plain =
+            |c: char| c.is_alphanumeric() || matches!(c, ' ' | '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@');
+        let (key, value) = text.split_once('=').ok_or(())?;
+        let (key, value) = (key.trim(), value.trim());
+        let fits = (1..=128).contains(&key.chars().count()) && (1..=256).contains(&value.chars().count());
+        let is_tag = fits && key.chars().chain(value.chars()).all(is_plain);
+        is_tag.then(|| Self { key: key.to_owned(), value: value.to_owned() }).ok_or(())
+    }
 }
 
 /// A Systems Manager document that activates a token server, and its parameters.
@@ -219,9 +269,10 @@ impl fmt::Display for ConfigError {
 }
 
 /// The names of all variables, in the order of their documentation.
-pub const VARIABLES: [&str; 22] = [
+pub const VARIABLES: [&str; 23] = [
     "TOKEN_SERVER_INTERFACE_ID",
     "TOKEN_SERVER_INSTANCE_IDS",
+    "TOKEN_SERVER_MEMBERS",
     "NOTIFICATION_TOPIC_ARN",
     "TOKEN_SERVER_NAME",
     "TOKEN_SERVER_PORTS",
@@ -246,6 +297,12 @@ pub const VARIABLES: [&str; 22] = [
 
 /// The tag that remembers the times of moves has room for twelve.
 const MAX_MOVES_PER_HOUR: u32 = 12;
+
+const INSTANCE_IDS: &str = "TOKEN_SERVER_INSTANCE_IDS";
+const MEMBERS: &str = "TOKEN_SERVER_MEMBERS";
+
+const MEMBER_IDS: &str = "two or more instance ids, comma-separated, most preferred first, such as \
+                          i-0123456789abcdef0,i-0fedcba9876543210";
 
 const LICENSE_CHECK: &str = "TOKEN_SERVER_LICENSE_CHECK_DOCUMENT";
 
@@ -341,11 +398,6 @@ impl Config {
                 Err(ConfigError { problems: reader.problems })
             }
         }
-    }
-
-    /// Whether the instance may hold the license interface.
-    pub fn is_member(&self, instance: &InstanceId) -> bool {
-        self.members.contains(instance)
     }
 }
 
@@ -467,13 +519,28 @@ impl Reader {
         Some(names)
     }
 
-    fn members(&mut self) -> Option<Vec<InstanceId>> {
-        const VARIABLE: &str = "TOKEN_SERVER_INSTANCE_IDS";
-        const EXPECTED: &str = "two or more instance ids, comma-separated, most preferred first, such as \
-                                i-0123456789abcdef0,i-0fedcba9876543210";
-        if self.value(VARIABLE).is_none() {
-            self.problem(VARIABLE, EXPECTED);
+    /// The members: a list, or a tag.
+    fn members(&mut self) -> Option<Members> {
+        match (self.value(INSTANCE_IDS).is_some(), self.value(MEMBERS).is_some()) {
+            (true, false) => self.listed_members().map(Members::Listed),
+            (false, true) => {
+                let expected = "a tag of the members as key=value, such as token-server=license-eu";
+                self.optional(MEMBERS, expected).map(Members::Tagged)
+            }
+            (false, false) => {
+                self.problem(INSTANCE_IDS, format!("{MEMBER_IDS}, or a tag of the members in {MEMBERS}"));
+                None
+            }
+            (true, true) => {
+                self.problem(MEMBERS, format!("either this or {INSTANCE_IDS}, and not both"));
+                None
+            }
         }
+    }
+
+    fn listed_members(&mut self) -> Option<Vec<InstanceId>> {
+        const VARIABLE: &str = INSTANCE_IDS;
+        const EXPECTED: &str = MEMBER_IDS;
         let members: Vec<InstanceId> = self.list(VARIABLE, EXPECTED)?;
         let different: BTreeSet<&InstanceId> = members.iter().collect();
         if different.len() < members.len() {

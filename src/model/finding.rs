@@ -128,6 +128,12 @@ finding_codes! {
     LicenseExpiresSoon => [Warning, Critical],
 
     // Holder and standbys
+    /// No instance in the interface's VPC and zone has the tag in TOKEN_SERVER_MEMBERS.
+    NoMembers => [Critical],
+    /// More instances have the tag in TOKEN_SERVER_MEMBERS than can be members.
+    TooManyMembers => [Critical],
+    /// Instances with the tag in TOKEN_SERVER_MEMBERS are in another VPC or zone, so the interface can never go there.
+    MembersElsewhere => [Warning],
     /// The instance that has the interface is not running, or its status checks fail.
     HolderFailed => [Critical],
     /// No standby could take the interface now.

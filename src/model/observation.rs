@@ -70,7 +70,8 @@ pub struct Observation {
     pub observed_at: DateTime<Utc>,
     /// The license interface; `Known(None)`: EC2 says that it does not exist.
     pub interface: Reading<Option<NetworkInterface>>,
-    /// The members that exist, in no particular order. A member that EC2 does not know anymore is not in the list.
+    /// The members that exist, in no particular order. A member that EC2 does not know anymore is not in the list. If a
+    /// tag names the members: all instances with the tag, members or not.
     pub instances: Reading<Vec<Instance>>,
     /// Who can reach the interface; `None`: not read.
     pub reachability: Option<Reachability>,
@@ -173,6 +174,9 @@ pub struct Instance {
     /// Why it is in that state; `None`: EC2 gives no reason, as for a running instance.
     #[serde(default)]
     pub state_reason: Option<StateReason>,
+    /// When it was started last; `None`: not known.
+    #[serde(default)]
+    pub launched_at: Option<DateTime<Utc>>,
     /// Its Availability Zone.
     pub availability_zone: String,
     /// Its VPC; a terminated instance has none.

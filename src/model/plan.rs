@@ -22,6 +22,16 @@ pub struct Plan {
     pub standbys: Vec<Standby>,
 }
 
+impl Plan {
+    /// The answer of EC2 that is doubted; `None`: none is.
+    pub fn doubted(&self) -> Option<LookReason> {
+        match self.decision {
+            Decision::LookAgain { reason, .. } => Some(reason).filter(|reason| reason.doubts_an_answer()),
+            Decision::Act(_) => None,
+        }
+    }
+}
+
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
@@ -377,6 +387,13 @@ pub enum Refusal {
         /// When the automatic moves of the last hour were.
         moves: Vec<DateTime<Utc>>,
     },
+    /// No instance in the interface's VPC and zone has the tag of the members.
+    NoMembers,
+    /// More instances have the tag of the members than can be members.
+    TooManyMembers {
+        /// How many.
+        count: usize,
+    },
     /// The role does not allow a call.
     PermissionDenied(CallError),
     /// EC2's answer contradicts the request.
@@ -398,6 +415,8 @@ impl Refusal {
             Self::HolderNotStarted { .. } => Reason::HolderNotStarted,
             Self::StillAttaching { .. } => Reason::StillAttaching,
             Self::TooManyMoves { .. } => Reason::TooManyMoves,
+            Self::NoMembers => Reason::NoMembers,
+            Self::TooManyMembers { .. } => Reason::TooManyMembers,
             Self::PermissionDenied(_) => Reason::PermissionDenied,
             Self::AmbiguousAnswer(_) => Reason::AmbiguousAnswer,
             Self::CallRejected(_) => Reason::CallRejected,
@@ -407,7 +426,11 @@ impl Refusal {
     /// What identifies this refusal besides its code. Times, request ids and error messages do not belong to it.
     pub(crate) fn details(&self) -> Vec<String> {
         match self {
-            Self::InterfaceMissing | Self::NoViableStandby | Self::TooManyMoves { .. } => Vec::new(),
+            Self::InterfaceMissing
+            | Self::NoViableStandby
+            | Self::TooManyMoves { .. }
+            | Self::NoMembers
+            | Self::TooManyMembers { .. } => Vec::new(),
             Self::HeldByStranger { holder, .. } => holder.iter().map(ToString::to_string).collect(),
             Self::PrimaryInterface { holder, .. } | Self::HolderNotStarted { holder } => vec![holder.to_string()],
             Self::StillAttaching { to } => vec![to.to_string()],
@@ -435,6 +458,8 @@ impl Refusal {
             }
             Self::StillAttaching { to } => format!("EC2 is still attaching it to {to}"),
             Self::TooManyMoves { .. } => "there were too many moves or starts in the last hour".to_owned(),
+            Self::NoMembers => "no instance in its VPC and zone has the tag of the members".to_owned(),
+            Self::TooManyMembers { count } => format!("{count} instances have the tag of the members"),
             Self::PermissionDenied(error) => format!("the function is not allowed to call {}", error.action),
             Self::AmbiguousAnswer(_) => "EC2's answer does not match the request".to_owned(),
             Self::CallRejected(error) => format!("EC2 rejects {}", error.action),

@@ -62,6 +62,10 @@ pub enum Reason {
     StillAttaching,
     /// The limit on moves is reached.
     TooManyMoves,
+    /// No instance in the interface's VPC and zone has the tag of the members.
+    NoMembers,
+    /// More instances have the tag of the members than can be members.
+    TooManyMembers,
     /// The role does not allow a call.
     PermissionDenied,
     /// EC2's answer does not match the request.

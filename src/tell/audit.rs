@@ -16,6 +16,7 @@ impl Advisor<'_> {
             Fact::StandbyNotViable(standby, obstacle) => self.standby(standby, obstacle),
             Fact::StandbyWithoutRoom(instance, limit) => self.standby_without_room(instance, *limit),
             Fact::UnknownInstanceType(instance) => self.unknown_instance_type(instance),
+            Fact::MembersElsewhere(instances) => self.members_elsewhere(instances),
             Fact::SameSubnet(members) => self.same_subnet(members),
             Fact::AutoRecovery(members) => self.auto_recovery(members),
             Fact::Unprotected(members) => self.termination_protection(members),

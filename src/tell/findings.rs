@@ -8,10 +8,11 @@ use std::net::Ipv4Addr;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::decide::checks::{Checked, CheckedAddress};
+use crate::decide::members::MOST_TAGGED;
 use crate::decide::security_group::Gap;
 use crate::decide::validity;
 use crate::model::check::CheckResult;
-use crate::model::config::{Activation, Config};
+use crate::model::config::{Activation, Config, Members};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::ids::{AllocationId, AttachmentId, CommandId, InstanceId, NetworkInterfaceId, SecurityGroupId};
@@ -136,10 +137,81 @@ impl<'a> Advisor<'a> {
             Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
             Refusal::StillAttaching { to } => self.still_attaching(to),
             Refusal::TooManyMoves { moves } => self.too_many_moves(moves.len()),
+            Refusal::NoMembers => self.no_members(),
+            Refusal::TooManyMembers { count } => self.too_many_members(*count),
             Refusal::PermissionDenied(error) => self.permission_denied(error),
             Refusal::AmbiguousAnswer(error) => self.ambiguous_answer(error),
             Refusal::CallRejected(error) => self.call_rejected(error),
         }
+    }
+
+    /// The tag of the members, for a sentence.
+    fn member_tag(&self) -> String {
+        match &self.config.members {
+            Members::Tagged(tag) => tag.to_string(),
+            Members::Listed(_) => "of the members".to_owned(),
+        }
+    }
+
+    /// The command that lists the instances with the tag of the members.
+    fn list_tagged(&self) -> String {
+        let filter = match &self.config.members {
+            Members::Tagged(tag) => format!("'Name=tag:{},Values={}'", tag.key, tag.value),
+            Members::Listed(ids) => format!("Name=instance-id,Values={}", join(ids).replace(", ", ",")),
+        };
+        self.command(&format!(
+            "describe-instances --filters {filter} --query \
+             'Reservations[].Instances[].[InstanceId,State.Name,Placement.AvailabilityZone,VpcId]' --output text"
+        ))
+    }
+
+    fn no_members(&self) -> Finding {
+        Finding::new(
+            FindingCode::NoMembers,
+            self.member_tag(),
+            format!(
+                "No instance in the interface's VPC and zone has the tag {}, so no instance may hold the interface.",
+                self.member_tag()
+            ),
+            format!(
+                "Give the tag to the token servers, or correct TOKEN_SERVER_MEMBERS. These instances have the tag anywhere:\n{}",
+                self.list_tagged()
+            ),
+        )
+    }
+
+    fn too_many_members(&self, count: usize) -> Finding {
+        Finding::new(
+            FindingCode::TooManyMembers,
+            self.member_tag(),
+            format!(
+                "{count} instances in the interface's VPC and zone have the tag {}. At most {MOST_TAGGED} can be members, so \
+                 nothing was changed.",
+                self.member_tag()
+            ),
+            format!(
+                "Set TOKEN_SERVER_MEMBERS to a tag that only token servers have. These instances have the tag:\n{}",
+                self.list_tagged()
+            ),
+        )
+    }
+
+    /// Instances with the members' tag that are too far away.
+    pub fn members_elsewhere(&self, instances: &[InstanceId]) -> Finding {
+        let named = instances.iter().take(MAX_OF_A_KIND).cloned().collect::<Vec<_>>();
+        let more = instances.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Finding::new(
+            FindingCode::MembersElsewhere,
+            &self.config.interface_id,
+            format!(
+                "The tag {} is also on {}{more} in another VPC or zone. An interface never leaves its zone, so they are not \
+                 members.",
+                self.member_tag(),
+                join(&named)
+            ),
+            format!("Launch token servers in the interface's zone, or remove the tag there:\n{}", self.list_tagged()),
+        )
     }
 
     fn interface_missing(&self) -> Finding {
@@ -175,12 +247,31 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::HeldByStranger,
             holder,
-            format!("{interface} is attached to {holder}, which is not in TOKEN_SERVER_INSTANCE_IDS."),
+            format!("{interface} is attached to {holder}, which {}.", self.not_a_member()),
             format!(
-                "If the interface belongs there, add {holder} to TOKEN_SERVER_INSTANCE_IDS and deploy. If not, detach the \
-                 interface, and the next run attaches it to a member:\n{detach}"
+                "If the interface belongs there, {}. If not, detach the interface, and the next run attaches it to a \
+                 member:\n{detach}",
+                self.make_a_member(holder)
             ),
         )
+    }
+
+    /// What an instance that is not a member lacks, as a predicate.
+    fn not_a_member(&self) -> String {
+        match &self.config.members {
+            Members::Listed(_) => "is not in TOKEN_SERVER_INSTANCE_IDS".to_owned(),
+            Members::Tagged(tag) => {
+                format!("is not an instance with the tag {tag} in the interface's VPC and zone")
+            }
+        }
+    }
+
+    /// How an operator makes the instance a member, as an imperative.
+    fn make_a_member(&self, id: &InstanceId) -> String {
+        match &self.config.members {
+            Members::Listed(_) => format!("add {id} to TOKEN_SERVER_INSTANCE_IDS and deploy"),
+            Members::Tagged(tag) => format!("give {id} the tag {tag}"),
+        }
     }
 
     fn primary_interface(
@@ -233,8 +324,14 @@ impl<'a> Advisor<'a> {
         Finding::new(
             FindingCode::TargetNotAMember,
             target,
-            format!("{target} is not in TOKEN_SERVER_INSTANCE_IDS, so it may not hold the interface."),
-            format!("Request a failover to one of the members: {}.", join(&self.config.members)),
+            format!("{target} {}, so it may not hold the interface.", self.not_a_member()),
+            match &self.config.members {
+                Members::Listed(ids) => format!("Request a failover to one of the members: {}.", join(ids)),
+                Members::Tagged(tag) => format!(
+                    "Request a failover to an instance with the tag {tag} in the interface's VPC and zone, or give the instance \
+                     the tag."
+                ),
+            },
         )
     }
 
@@ -385,7 +482,7 @@ impl<'a> Advisor<'a> {
     pub fn attached_to_nothing(&self, standbys: &[Standby]) -> Finding {
         let interface = &self.config.interface_id;
         let viable = standbys.iter().find(|standby| standby.verdict.is_viable()).map(|standby| &standby.instance_id);
-        let target = viable.or(self.config.members.first()).map_or_else(String::new, ToString::to_string);
+        let target = viable.or(self.config.members.listed().first()).map_or_else(String::new, ToString::to_string);
         Finding::new(
             FindingCode::AttachedToNothing,
             interface,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use simulator::names;
-use token_failover::model::config::{Activation, Client, Config, ConfigError, PortRange, Problem, Repair, VARIABLES};
+use token_failover::model::config::{
+    Activation, Client, Config, ConfigError, MemberTag, Members, PortRange, Problem, Repair, VARIABLES,
+};
 
 use crate::standard;
 use crate::world::parsed;
@@ -28,7 +30,7 @@ fn defaults() -> Config {
     Config {
         name: names::INTERFACE.to_owned(),
         interface_id: parsed(names::INTERFACE),
-        members: vec![parsed(names::HOLDER), parsed(names::STANDBY)],
+        members: Members::Listed(vec![parsed(names::HOLDER), parsed(names::STANDBY)]),
         topic: parsed(names::TOPIC),
         ports: vec![PortRange { first: 27007, last: 27007 }],
         clients: Vec::new(),
@@ -75,8 +77,12 @@ fn refuses(variable: &str, expected: &str, values: &[&str]) {
 }
 
 const INTERFACE: &str = "a network interface id such as eni-0123456789abcdef0";
-const INSTANCES: &str =
+/// What a list of members must be.
+const MEMBER_IDS: &str =
     "two or more instance ids, comma-separated, most preferred first, such as i-0123456789abcdef0,i-0fedcba9876543210";
+/// What the list of members must be if there is no tag either.
+const INSTANCES: &str = "two or more instance ids, comma-separated, most preferred first, such as \
+                         i-0123456789abcdef0,i-0fedcba9876543210, or a tag of the members in TOKEN_SERVER_MEMBERS";
 const TOPIC: &str = "the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:token-failover";
 
 #[test]
@@ -186,7 +192,7 @@ fn the_members_are_two_or_more_instances_in_the_order_of_preference() {
         ("i-1a2b3c4d,i-0aaaaaaaaaaaaaaa1,i-5e6f7a8b", vec!["i-1a2b3c4d", names::HOLDER, "i-5e6f7a8b"]),
     ];
     makes("TOKEN_SERVER_INSTANCE_IDS", table, |config, members| {
-        config.members = members.into_iter().map(parsed).collect()
+        config.members = Members::Listed(members.into_iter().map(parsed).collect())
     });
     let values = [
         "i-0aaaaaaaaaaaaaaa1",
@@ -197,7 +203,45 @@ fn the_members_are_two_or_more_instances_in_the_order_of_preference() {
         "i-0aaaaaaaaaaaaaaa1,standby",
         "i-0aaaaaaaaaaaaaaa1,eni-0ddddddddddddddd1",
     ];
-    refuses("TOKEN_SERVER_INSTANCE_IDS", INSTANCES, &values);
+    refuses("TOKEN_SERVER_INSTANCE_IDS", MEMBER_IDS, &values);
+}
+
+#[test]
+fn a_tag_names_the_members_instead_of_a_list() {
+    const MEMBERS: &str = "TOKEN_SERVER_MEMBERS";
+    let by_tag = |value: &str| {
+        let others = [(MEMBERS, value), ("TOKEN_SERVER_INSTANCE_IDS", "")];
+        let required = [("TOKEN_SERVER_INTERFACE_ID", names::INTERFACE), ("NOTIFICATION_TOPIC_ARN", names::TOPIC)];
+        let variables = required.iter().chain(&others).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_variables(variables)
+    };
+    let tag = |key: &str, value: &str| Members::Tagged(MemberTag { key: key.to_owned(), value: value.to_owned() });
+    for (value, members) in [
+        ("token-server=license-eu", tag("token-server", "license-eu")),
+        (" Role = token server ", tag("Role", "token server")),
+        ("aws:autoscaling:groupName=token-server", tag("aws:autoscaling:groupName", "token-server")),
+        ("key=a=b", tag("key", "a=b")),
+        ("größe=ü", tag("größe", "ü")),
+    ] {
+        assert_eq!(by_tag(value), Ok(Config { members, ..defaults() }), "{value}");
+    }
+    let long = format!("{}=x", "k".repeat(129));
+    for value in ["token-server", "token-server=", "=license-eu", "key=lic*", "key=lic?", "key=a\\b", "key=a,b", &long]
+    {
+        let expected = "a tag of the members as key=value, such as token-server=license-eu";
+        let problems = vec![problem(MEMBERS, Some(value), expected)];
+        assert_eq!(by_tag(value), Err(ConfigError { problems }), "{value}");
+    }
+}
+
+#[test]
+fn exactly_one_of_the_list_and_the_tag_is_required_and_the_error_names_both() {
+    let both = "either this or TOKEN_SERVER_INSTANCE_IDS, and not both";
+    let problems = vec![problem("TOKEN_SERVER_MEMBERS", Some("a=b"), both)];
+    assert_eq!(read(&[("TOKEN_SERVER_MEMBERS", "a=b")]), Err(ConfigError { problems }));
+    let neither = format!("{MEMBER_IDS}, or a tag of the members in TOKEN_SERVER_MEMBERS");
+    let problems = vec![problem("TOKEN_SERVER_INSTANCE_IDS", Some(""), &neither)];
+    assert_eq!(read(&[("TOKEN_SERVER_INSTANCE_IDS", "")]), Err(ConfigError { problems }));
 }
 
 #[test]
@@ -482,7 +526,7 @@ fn four_mistakes_are_reported_at_once_in_the_order_of_the_documentation() {
         error.problems,
         [
             problem("TOKEN_SERVER_INTERFACE_ID", Some("eni-1"), INTERFACE),
-            problem("TOKEN_SERVER_INSTANCE_IDS", Some("i-0aaaaaaaaaaaaaaa1"), INSTANCES),
+            problem("TOKEN_SERVER_INSTANCE_IDS", Some("i-0aaaaaaaaaaaaaaa1"), MEMBER_IDS),
             problem(
                 "TOKEN_SERVER_PORTS",
                 Some("27007-"),
@@ -597,14 +641,6 @@ fn variables_of_other_programs_are_ignored() {
         ("token_server_port", "1"),
     ];
     assert_eq!(read(&others), Ok(defaults()));
-}
-
-#[test]
-fn only_a_configured_instance_is_a_member() {
-    let config = defaults();
-    let members =
-        [names::HOLDER, names::STANDBY, names::THIRD, names::NON_MEMBER].map(|id| config.is_member(&parsed(id)));
-    assert_eq!(members, [true, true, false, false]);
 }
 
 proptest! {

@@ -496,10 +496,11 @@ fn an_event_is_relevant_if_one_of_its_instances_is_a_member() {
     };
     let evacuates = |instance| Intent::Evacuate { instance: parsed(instance), until: DateTime::<Utc>::MAX_UTC };
 
-    assert_eq!(concerned(looks(&[names::HOLDER])), Relevance::Ours);
-    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::STANDBY])), Relevance::Ours);
+    let ours = |ids: &[&str]| Relevance::Ours(ids.iter().copied().map(parsed).collect());
+    assert_eq!(concerned(looks(&[names::HOLDER])), ours(&[names::HOLDER]));
+    assert_eq!(concerned(looks(&[names::NON_MEMBER, names::STANDBY])), ours(&[names::STANDBY]));
     assert_eq!(concerned(looks(&[names::NON_MEMBER, names::THIRD])), Relevance::NotAMember);
-    assert_eq!(concerned(evacuates(names::STANDBY)), Relevance::Ours);
+    assert_eq!(concerned(evacuates(names::STANDBY)), ours(&[names::STANDBY]));
     assert_eq!(concerned(evacuates(names::NON_MEMBER)), Relevance::NotAMember);
 }
 
@@ -515,7 +516,7 @@ fn a_request_without_an_instance_is_always_relevant() {
         Intent::Resume,
     ] {
         let request = Request { trigger: bare(TriggerKind::Failover), intent, dry_run: false };
-        assert_eq!(relevance(&config, &request), Relevance::Ours, "{request:?}");
+        assert_eq!(relevance(&config, &request), Relevance::Ours(Vec::new()), "{request:?}");
     }
 }
 

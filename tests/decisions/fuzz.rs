@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use token_failover::decide::request::parse;
-use token_failover::model::config::{Config, VARIABLES};
+use token_failover::model::config::{Config, Members, VARIABLES};
 use token_failover::model::request::Parsed;
 
 use crate::damage::{damage, inputs, print_figure};
@@ -127,8 +127,16 @@ fn every_accepted_damaged_configuration_has_valid_values() {
 
 /// Asserts what holds for every configuration that the function accepts.
 fn assert_is_right(config: &Config, input: &str) {
-    let members: std::collections::BTreeSet<_> = config.members.iter().collect();
-    assert!(members.len() >= 2 && members.len() == config.members.len(), "{input}");
+    match &config.members {
+        Members::Listed(ids) => {
+            let different: std::collections::BTreeSet<_> = ids.iter().collect();
+            assert!(different.len() >= 2 && different.len() == ids.len(), "{input}");
+        }
+        Members::Tagged(tag) => {
+            assert!(!tag.key.is_empty() && !tag.value.is_empty(), "{input}");
+            assert!(!tag.to_string().contains(['*', '?', '\\']), "{input}");
+        }
+    }
     assert!(config.device_index >= 1, "{input}");
     assert!(!config.ports.is_empty(), "{input}");
     assert!(config.ports.iter().all(|range| range.first >= 1 && range.first <= range.last), "{input}");

@@ -23,6 +23,7 @@ mod fuzz;
 mod house;
 mod identifiers;
 mod license_check;
+mod members;
 mod moving;
 mod pending;
 mod planning;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use simulator::names::{HOLDER, INTERFACE, NON_MEMBER, STANDBY, THIRD};
+use token_failover::decide::members::{is_member, members};
 use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::decide::plan::plan;
 use token_failover::decide::remembered::Remembered;
@@ -1269,14 +1270,19 @@ fn any_intent() -> impl Strategy<Value = Intent> {
 
 fn any_config() -> impl Strategy<Value = Config> {
     let order = Just(MEMBERS.to_vec()).prop_shuffle();
-    (order, any::<bool>(), any::<bool>(), 0..5u32).prop_map(|(members, start, impaired, limit)| {
-        standard::config(&[
-            ("TOKEN_SERVER_INSTANCE_IDS", &members.join(",")),
-            ("FAILOVER_START_STANDBY", &start.to_string()),
-            ("FAILOVER_ON_IMPAIRED", &impaired.to_string()),
-            ("FAILOVER_MAX_MOVES_PER_HOUR", &limit.to_string()),
-        ])
-    })
+    (order, any::<bool>(), any::<bool>(), any::<bool>(), 0..5u32).prop_map(
+        |(members, by_tag, start, impaired, limit)| {
+            let (members, tag) =
+                if by_tag { (String::new(), "token-server=license-eu") } else { (members.join(","), "") };
+            standard::config(&[
+                ("TOKEN_SERVER_INSTANCE_IDS", &members),
+                ("TOKEN_SERVER_MEMBERS", tag),
+                ("FAILOVER_START_STANDBY", &start.to_string()),
+                ("FAILOVER_ON_IMPAIRED", &impaired.to_string()),
+                ("FAILOVER_MAX_MOVES_PER_HOUR", &limit.to_string()),
+            ])
+        },
+    )
 }
 
 fn any_time_looked() -> impl Strategy<Value = Duration> {
@@ -1353,7 +1359,7 @@ proptest! {
                 let id = &target.attach.instance_id;
                 let instance = observation.instance(id).expect("it is in the observation");
                 let interface = observation.interface().expect("it is in the observation");
-                prop_assert!(config.is_member(id));
+                prop_assert!(is_member(&config, &observation, id));
                 prop_assert_ne!(Some(id), holder(&observation));
                 let state = if target.start { InstanceState::Stopped } else { InstanceState::Running };
                 prop_assert_eq!(&instance.state, &state);
@@ -1380,7 +1386,7 @@ proptest! {
             let attachment = observation.interface().and_then(|interface| interface.attachment.clone());
             prop_assert_eq!(&movement.from, &attachment.filter(|attachment| attachment.status != AttachmentStatus::Detached));
             if let Some(from) = &movement.from {
-                prop_assert!(from.instance_id.as_ref().is_some_and(|id| config.is_member(id)));
+                prop_assert!(from.instance_id.as_ref().is_some_and(|id| is_member(&config, &observation, id)));
                 prop_assert!(from.device_index > 0 || from.status == AttachmentStatus::Detaching);
             }
             let attached = movement.from.as_ref().is_some_and(|from| from.status != AttachmentStatus::Detaching);
@@ -1456,7 +1462,10 @@ proptest! {
         let assessed: Vec<InstanceId> =
             plan(&config, &observation, &intent, looked_for).standbys.into_iter().map(|standby| standby.instance_id).collect();
         let expected: Vec<InstanceId> = match observation.interface() {
-            Some(_) => config.members.iter().filter(|member| Some(*member) != holder(&observation)).cloned().collect(),
+            Some(_) => {
+                let members = members(&config, &observation);
+                members.into_iter().filter(|member| Some(member) != holder(&observation)).collect()
+            }
             None => Vec::new(),
         };
         prop_assert_eq!(assessed, expected);

@@ -144,7 +144,7 @@ class Deployment(unittest.TestCase):
         lines = [json.loads(line) for line in self.log_lines() if line.startswith("{")]
         return [line["report"] for line in lines if line.get("type") == "report"]
 
-    def reports_of(self, number, seconds=60):
+    def reports_of(self, number, seconds=300):
         """The reports since the test began, as soon as there are this many and no more follow."""
         deadline = time.monotonic() + seconds
         while len(self.reports()) < number:
@@ -189,7 +189,7 @@ class Deployment(unittest.TestCase):
         expected = sorted(name for name, rule in EXPECTED.items() if rule)
         self.reports_of(len(expected))
         # The test checks the published messages, because a run of an earlier test may make the move.
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self.simulator.published() and time.monotonic() < deadline:
             time.sleep(0.1)
         reports = self.reports()

@@ -505,8 +505,16 @@ impl Checker {
         self.check_standbys(number);
     }
 
+    /// An answer about all instances with the tag of the members.
+    pub(crate) fn saw_all_instances(&mut self, number: usize, seen: &Result<Vec<Instance>, CallError>) {
+        self.saw_instances(number, self.scenario.members.len(), seen);
+    }
+
     pub(crate) fn saw_checks(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>) {
-        self.runs[number].checks = seen.as_ref().ok().cloned();
+        // With a tag, a run reads the checks of new members in a call of their own.
+        let adds = self.scenario.is_by_tag.then(|| self.runs[number].checks.take()).flatten();
+        let now = seen.as_ref().ok().cloned();
+        self.runs[number].checks = now.map(|now| adds.into_iter().flatten().chain(now).collect());
         self.check_standbys(number);
     }
 

@@ -437,6 +437,8 @@ where
         };
         let settled = match &end.place {
             Place::Missing => refused(&mut checker, "interface-missing"),
+            // With a tag, there may be no member at all.
+            Place::NonMember if self.scenario.is_by_tag && outcome == "no-members" => true,
             Place::NonMember => refused(&mut checker, "held-by-stranger"),
             Place::Transit => {
                 checker.break_law(5, now, format!("the interface is in transit forever: {end:?}"));

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use simulator::{Simulator, names};
 use token_failover::model::change::{Attach, Change, Ingress};
 use token_failover::model::command::{Command, CommandState};
+use token_failover::model::config::MemberTag;
 use token_failover::model::error::CallError;
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -143,6 +144,16 @@ impl<D: Ec2> Ec2 for Proxy<D> {
         let answer = self.inner.instances(ids).await;
         self.watch.after_call().await;
         self.learn(|checker, run| checker.saw_instances(run, ids.len(), &answer));
+        answer
+    }
+
+    async fn instances_with(&self, tag: &MemberTag, among: Option<&[InstanceId]>) -> Result<Vec<Instance>, CallError> {
+        self.watch.before_call().await;
+        let answer = self.inner.instances_with(tag, among).await;
+        self.watch.after_call().await;
+        if among.is_none() {
+            self.learn(|checker, run| checker.saw_all_instances(run, &answer));
+        }
         answer
     }
 

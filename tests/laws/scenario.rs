@@ -12,8 +12,14 @@ use simulator::{Disruption, names};
 use crate::dice::Dice;
 
 pub(crate) const FOURTH: &str = "i-0ddddddddddddddd4";
+/// The instance that Auto Scaling launches in place of a terminated one.
+pub(crate) const REPLACEMENT: &str = "i-0eeeeeeeeeeeeeee5";
 pub(crate) const OTHER_ZONE: &str = "eu-west-1b";
 pub(crate) const MEMBERS: [&str; 4] = [names::HOLDER, names::STANDBY, names::THIRD, FOURTH];
+
+/// The tag of the members.
+const KEY: &str = "token-server";
+const VALUE: &str = "license-eu";
 
 /// The kinds of scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +72,8 @@ pub(crate) struct Scenario {
     pub(crate) device_index: u32,
     /// A standby that is already running needs activation.
     pub(crate) needs_activation: bool,
+    /// A tag names the members.
+    pub(crate) is_by_tag: bool,
     /// An operator pauses the function.
     pub(crate) pauses: bool,
     pub(crate) world: simulator::Scenario,
@@ -99,6 +107,8 @@ pub(crate) enum Act {
     DeleteOnTermination,
     CloseTheGroup,
     DeleteInterface,
+    /// Auto Scaling launches the replacement of this member.
+    Replace(&'static str),
 }
 
 /// An action with its time.
@@ -132,6 +142,7 @@ impl Act {
             }
             Self::DeleteOnTermination => world.set_delete_on_termination(names::INTERFACE, true),
             Self::CloseTheGroup => world.revoke_rules(names::GROUP),
+            Self::Replace(id) => world.launch(REPLACEMENT, id),
             Self::DeleteInterface => {
                 world.delete_interface(names::INTERFACE);
                 Ok(())
@@ -147,6 +158,7 @@ pub(crate) fn called(id: &str) -> &str {
         names::STANDBY => "B",
         names::THIRD => "C",
         FOURTH => "D",
+        REPLACEMENT => "E",
         names::NON_MEMBER => "the non-member",
         other => other,
     }
@@ -170,6 +182,7 @@ impl fmt::Display for Act {
             Self::DeleteOnTermination => write!(f, "an operator sets DeleteOnTermination"),
             Self::CloseTheGroup => write!(f, "an operator revokes all rules of the security group"),
             Self::DeleteInterface => write!(f, "an operator deletes the interface"),
+            Self::Replace(id) => write!(f, "Auto Scaling launches E in place of {}", called(id)),
         }
     }
 }
@@ -473,6 +486,9 @@ impl Scenario {
                 scenario.faults.denied.push("SendCommand");
             }
         }
+        if seed % 9 == 4 {
+            scenario.name_members_by_tag(is_brief);
+        }
         // The check takes a while, and a run may die in it.
         if seed % 5 == 2 {
             let document = names::LICENSE_CHECK_DOCUMENT.to_owned();
@@ -552,6 +568,27 @@ impl Scenario {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A tag names the members, and Auto Scaling replaces a member.
+    fn name_members_by_tag(&mut self, is_brief: bool) {
+        self.is_by_tag = true;
+        self.variables.retain(|(name, _)| name != "TOKEN_SERVER_INSTANCE_IDS");
+        self.variables.push(("TOKEN_SERVER_INSTANCE_IDS".to_owned(), String::new()));
+        self.variables.push(("TOKEN_SERVER_MEMBERS".to_owned(), format!("{KEY}={VALUE}")));
+        self.description.push("a tag names the members".to_owned());
+        for id in self.members.clone() {
+            self.world = self.world.clone().instance(id, |spec| spec.tag(KEY, VALUE));
+        }
+        let mut dice = Dice::new(self.seed ^ 0x7a6);
+        if dice.percent(70) {
+            let of = dice.pick(&self.members);
+            let at = dice.milliseconds(0, if is_brief { 5_000 } else { 90_000 });
+            let act = Act::Replace(of);
+            self.description.push(Intervention::At(at, act.clone()).to_string());
+            self.acts.push(Intervention::At(at, act));
+            self.members.push(REPLACEMENT);
         }
     }
 
@@ -662,6 +699,7 @@ impl Generator {
             lacks_capacity: self.lacks_capacity,
             device_index,
             needs_activation: false,
+            is_by_tag: false,
             pauses: false,
             world,
             description: self.description,

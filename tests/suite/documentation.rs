@@ -267,6 +267,7 @@ fn assert_defaults(rows: &[Vec<String>]) {
     assert_eq!(
         empty,
         [
+            "TOKEN_SERVER_MEMBERS",
             "TOKEN_SERVER_CLIENTS",
             "TOKEN_SERVER_ALLOCATION_ID",
             "TOKEN_SERVER_HOSTID",

@@ -21,6 +21,7 @@ mod failovers;
 mod hints;
 mod laws;
 mod license_check;
+mod members;
 mod metrics;
 mod notifications;
 mod pauses;

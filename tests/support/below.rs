@@ -14,13 +14,13 @@ use simulator::world::{
     DeleteTags, DescribeAddresses, DescribeDocument, DescribeInstanceAttribute, DescribeInstanceInformation,
     DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces,
     DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface,
-    DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InterfaceAttribute, InterfaceView,
-    IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish,
-    RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
+    DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InstanceView, InterfaceAttribute,
+    InterfaceView, IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute,
+    Operation, Publish, RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
 use token_failover::model::change::{Attach, Change, Ingress};
 use token_failover::model::command::{Command, CommandState, Output};
-use token_failover::model::config::Client;
+use token_failover::model::config::{Client, MemberTag};
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::{
     AllocationId, AssociationId, AttachmentId, CommandId, DocumentName, InstanceId, NetworkInterfaceId, PrefixListId,
@@ -184,6 +184,26 @@ pub(crate) fn state(state: region::InstanceState) -> InstanceState {
     }
 }
 
+fn instance(seen: &InstanceView) -> Instance {
+    Instance {
+        id: id(&seen.id),
+        state: state(seen.state),
+        state_reason: seen
+            .state_reason
+            .as_ref()
+            .map(|reason| StateReason { code: reason.code.to_owned(), message: reason.message.to_owned() }),
+        launched_at: Some(seen.launch_time()),
+        availability_zone: seen.availability_zone.clone(),
+        vpc_id: (seen.state != region::InstanceState::Terminated).then(|| seen.vpc_id.clone()),
+        subnet_id: (seen.state != region::InstanceState::Terminated).then(|| seen.subnet_id.clone()),
+        instance_type: seen.instance_type.clone(),
+        recovers: seen.auto_recovery == region::AutoRecovery::Default,
+        spot: seen.spot,
+        status_checks: Reading::Known(StatusChecks::Undecided),
+        interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
+    }
+}
+
 fn instance_interface(seen: &InterfaceView) -> Option<InstanceInterface> {
     let attachment = seen.attachment.as_ref()?;
     let device_index = i32::try_from(attachment.device_index).expect("a small number");
@@ -203,23 +223,17 @@ impl Ec2 for BelowEc2 {
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
         let selection = Selection::filter("instance-id", ids.iter().map(InstanceId::as_str));
         let page = self.ask("ec2:DescribeInstances", DescribeInstances { selection, dry_run: false }).await?;
-        let instances = page.items.iter().map(|seen| Instance {
-            id: id(&seen.id),
-            state: state(seen.state),
-            state_reason: seen
-                .state_reason
-                .as_ref()
-                .map(|reason| StateReason { code: reason.code.to_owned(), message: reason.message.to_owned() }),
-            availability_zone: seen.availability_zone.clone(),
-            vpc_id: (seen.state != region::InstanceState::Terminated).then(|| seen.vpc_id.clone()),
-            subnet_id: (seen.state != region::InstanceState::Terminated).then(|| seen.subnet_id.clone()),
-            instance_type: seen.instance_type.clone(),
-            recovers: seen.auto_recovery == region::AutoRecovery::Default,
-            spot: seen.spot,
-            status_checks: Reading::Known(StatusChecks::Undecided),
-            interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
-        });
-        Ok(instances.collect())
+        Ok(page.items.iter().map(instance).collect())
+    }
+
+    async fn instances_with(&self, tag: &MemberTag, among: Option<&[InstanceId]>) -> Result<Vec<Instance>, CallError> {
+        let mut selection = Selection::filter(format!("tag:{}", tag.key), [tag.value.as_str()]);
+        if let Some(ids) = among {
+            selection.filters.extend(Selection::filter("instance-id", ids.iter().map(InstanceId::as_str)).filters);
+        }
+        selection.max_results = Some(1000);
+        let page = self.ask("ec2:DescribeInstances", DescribeInstances { selection, dry_run: false }).await?;
+        Ok(page.items.iter().map(instance).collect())
     }
 
     async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {

@@ -31,6 +31,7 @@ pub(crate) fn instance(id: &str) -> Instance {
         id: parsed(id),
         state: InstanceState::Running,
         state_reason: None,
+        launched_at: None,
         availability_zone: names::ZONE.to_owned(),
         vpc_id: Some(names::VPC.to_owned()),
         subnet_id: Some(names::SUBNET.to_owned()),

@@ -14,6 +14,8 @@ REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "token-failover"
 STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0f1e2d3c-0000-4000-8000-000000000004"
 HOLDER, STANDBY, NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 INTERFACE = "eni-0ddddddddddddddd1"
+# The parameter that names the members by tag.
+BY_TAG = {"TokenServerMembers": "token-server=license-eu"}
 
 PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
@@ -183,9 +185,9 @@ TEMPLATE = json.loads(json.dumps(translate(ROOT / "template.yaml")))
 
 
 def deploy(**parameters):
-    """The stack with these parameters, and with the two that have no default."""
-    parameters = {"TokenServerInterfaceId": INTERFACE, "TokenServerInstanceIds": f"{HOLDER},{STANDBY}"} | parameters
-    return Deployment(TEMPLATE, **parameters)
+    """The stack with these parameters, with the interface, and with two listed members unless a tag names the members."""
+    members = {} if parameters.get("TokenServerMembers") else {"TokenServerInstanceIds": f"{HOLDER},{STANDBY}"}
+    return Deployment(TEMPLATE, **{"TokenServerInterfaceId": INTERFACE} | members | parameters)
 
 
 def stack_status(status, stack_id=STACK_ID):

@@ -49,6 +49,7 @@ STRINGS_IN_CONDITIONS = {"Fn::Join", "Fn::Select", "Fn::Split"}
 
 OWN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/33333333-0000-4000-8000-000000000003"
 CHOICES = {
+    "TokenServerMembers": ["", "token-server=license-eu"],
     "NotificationTopicArn": ["", *(f"arn:aws:sns:{region}:{ACCOUNT}:on-call" for region in (REGION, "us-east-1"))],
     "NotificationTopicKeyArn": ["", OWN_KEY],
     "EncryptionKeyArn": ["", "none", OWN_KEY],
@@ -195,7 +196,7 @@ class Resources(unittest.TestCase):
 
     def test_no_created_resource_refers_to_one_that_is_not_created(self):
         # deployment.py refuses such a reference.
-        self.assertEqual(1728, sum(1 for _ in stacks()))
+        self.assertEqual(3456, sum(1 for _ in stacks()))
 
     def test_iam_chooses_the_names(self):
         # A given name needs CAPABILITY_NAMED_IAM.

@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from deployment import HOLDER, REGION, ROOT, STANDBY, deploy
+from deployment import BY_TAG, HOLDER, REGION, ROOT, STANDBY, deploy
 
 SUBNETS = ["subnet-0aaaaaaaaaaaaaaa1", "subnet-0bbbbbbbbbbbbbbb2"]
 GROUP = "sg-0ccccccccccccccc1"
@@ -31,6 +31,7 @@ class Parameters(unittest.TestCase):
             {
                 "TOKEN_SERVER_INTERFACE_ID": "eni-0ddddddddddddddd1",
                 "TOKEN_SERVER_INSTANCE_IDS": "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2",
+                "TOKEN_SERVER_MEMBERS": "",
                 "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:token-failover-Reports",
                 "TOKEN_SERVER_NAME": "",
                 "TOKEN_SERVER_PORTS": "27007",
@@ -120,6 +121,11 @@ class Parameters(unittest.TestCase):
             TokenServerAllocationId="eipalloc-0eeeeeeeeeeeeeee1",
             TokenServerName="MOSEK token server (production)",
         )
+        for members in (
+            "a=b", "token-server=license-eu", "aws:autoscaling:groupName=pair", "team/a+b@c_d.e=The license server +EU+",
+            f"{'k' * 128}={'v' * 256}",
+        ):
+            deploy(TokenServerMembers=members)
         for name in ("m", "a:b", "#1 [eu] ^~!"):
             deploy(TokenServerName=name)
         for service in ("lmgrd", "token-server.service", "flexlm@mosek", "a:b_c-d.service"):
@@ -140,6 +146,24 @@ class Parameters(unittest.TestCase):
             ("TokenServerInstanceIds", f"{HOLDER}, {STANDBY}"),
             ("TokenServerInstanceIds", f"{HOLDER},{STANDBY},"),
             ("TokenServerInstanceIds", f"{HOLDER},lmgrd"),
+            ("TokenServerMembers", "token-server"),
+            ("TokenServerMembers", "token-server="),
+            ("TokenServerMembers", "=license-eu"),
+            ("TokenServerMembers", "token-server=license=eu"),
+            ("TokenServerMembers", "token server=license-eu"),
+            ("TokenServerMembers", "token-server= license-eu"),
+            ("TokenServerMembers", "token-server=license-eu "),
+            ("TokenServerMembers", "token-server=license-eu\n"),
+            ("TokenServerMembers", "token-server=license-*"),
+            ("TokenServerMembers", "token-server=license-??"),
+            ("TokenServerMembers", 'token-server="license-eu"'),
+            ("TokenServerMembers", "token-server=license\\eu"),
+            ("TokenServerMembers", "token-server=${aws:username}"),
+            ("TokenServerMembers", "token-server=a,token-server=b"),
+            ("TokenServerMembers", "token-server=\u00e9"),
+            ("TokenServerMembers", f"{'k' * 129}=v"),
+            ("TokenServerMembers", f"k={'v' * 257}"),
+            ("TokenServerMembers", f"{HOLDER},{STANDBY}"),
             ("TokenServerHostid", "0273ae2adc8"),
             ("TokenServerHostid", "02:73:ae:2a:dc:8g"),
             ("TokenServerLicenseExpires", "31-dec-2031"),
@@ -247,6 +271,11 @@ class Parameters(unittest.TestCase):
         subnets, groups = {"FunctionSubnetIds": SUBNETS[0]}, {"FunctionSecurityGroupIds": GROUP}
         parameters = {"FailoverActivationParameters": '{"Service":["lmgrd"]}'}
         for rule, wrong, right in [
+            ("MembersAreListedOrTagged", {"TokenServerInstanceIds": ""}, BY_TAG),
+            (
+                "MembersAreListedOrTagged",
+                BY_TAG | {"TokenServerInstanceIds": f"{HOLDER},{STANDBY}"}, {"TokenServerMembers": ""},
+            ),
             ("SecurityGroupRepairNeedsItsGroup", {"FailoverRepair": "security-group"}, {"TokenServerSecurityGroupId": GROUP}),
             ("ProbeNeedsSubnets", {"TokenServerProbe": "true"}, subnets | groups),
             ("SubnetsNeedSecurityGroups", subnets, groups),
@@ -383,9 +412,18 @@ class Parameters(unittest.TestCase):
         for number in (2, 3, 20):
             named = ",".join(members[:number])
             self.assertEqual(named, deploy(TokenServerInstanceIds=named).environment["TOKEN_SERVER_INSTANCE_IDS"])
-        for number in (0, 1, 21):
+        for number in (1, 21):
             with self.assertRaisesRegex(ValueError, "^TokenServerInstanceIds: .* must be two to twenty instance ids"):
                 deploy(TokenServerInstanceIds=",".join(members[:number]))
+
+    def test_a_tag_takes_the_place_of_the_instances(self):
+        stack = deploy(**BY_TAG)
+        self.assertEqual("token-server=license-eu", stack.environment["TOKEN_SERVER_MEMBERS"])
+        self.assertEqual("", stack.environment["TOKEN_SERVER_INSTANCE_IDS"])
+        # No list has a preferred standby.
+        self.assertEqual({"PreferredStandby"}, deploy().outputs.keys() - stack.outputs.keys())
+        # The two spellings of no tag: SAM on the command line, and a parameter that is left out.
+        self.assertEqual(deploy().resources, deploy(TokenServerMembers="").resources)
 
 
 # The output of lmstat, as users of FlexNet 11 have published it; all names are invented. Each client chooses its names,

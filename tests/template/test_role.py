@@ -11,7 +11,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from deployment import ACCOUNT, HOLDER, INTERFACE, REGION, ROOT, STANDBY, NON_MEMBER, deploy
+from deployment import ACCOUNT, BY_TAG, HOLDER, INTERFACE, NON_MEMBER, REGION, ROOT, STANDBY, STACK, deploy
 
 ALLOCATION, GROUP = "eipalloc-0eeeeeeeeeeeeeee1", "sg-0fffffffffffffff1"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -83,6 +83,10 @@ IN_REGION = {"ec2:Region": REGION, "aws:RequestedRegion": REGION}
 # Lambda Developer Guide, "Using source function ARN to control function access behavior".
 FROM_CODE = IN_REGION | {"lambda:SourceFunctionArn": FUNCTION}
 TAGGING = FROM_CODE | {"aws:TagKeys": ["token-failover:owed"]}
+# The tag of the members, as EC2 and Systems Manager put it into the context of a call on an instance.
+TAGGED = {f"{key}/token-server": "license-eu" for key in ("aws:ResourceTag", "ec2:ResourceTag", "ssm:resourceTag")}
+# Whether the members are listed or have a tag, and what tags they have.
+MODES = [({}, {}), (BY_TAG, TAGGED)]
 BY_EC2 = {"kms:GrantIsForAWSResource": "true", "kms:ViaService": f"ec2.{REGION}.amazonaws.com"}
 BY_SNS = {"kms:ViaService": f"sns.{REGION}.amazonaws.com"}
 BY_SQS = {"kms:ViaService": f"sqs.{REGION}.amazonaws.com"}
@@ -154,9 +158,32 @@ def calls_in_the_code():
     return found
 
 
+def is_instance(resource):
+    return resource.startswith("arn:aws:ec2:") and ":instance/" in resource
+
+
+def with_tags(requests, tags):
+    """The requests, with these tags of each instance in their contexts."""
+    return [
+        (action, resource, context | tags if is_instance(resource) else context) for action, resource, context in requests
+    ]
+
+
+def policies(**parameters):
+    """The documents of all policies of the role."""
+    stack = deploy(**parameters)
+    all_of_them = [*stack.resources["FailoverRole"]["Policies"], *stack.of_type("AWS::IAM::Policy").values()]
+    if any(one.get("Roles", [f"{STACK}-FailoverRole"]) != [f"{STACK}-FailoverRole"] for one in all_of_them):
+        raise ValueError("a policy of another role")
+    documents = [one["PolicyDocument"] for one in all_of_them]
+    return [json.loads(document) if isinstance(document, str) else document for document in documents]
+
+
 def policy(**parameters):
-    [only] = deploy(**parameters).resources["FailoverRole"]["Policies"]
-    return only["PolicyDocument"]
+    """One policy that allows what all policies of the role allow together."""
+    documents = policies(**parameters)
+    [version] = {document["Version"] for document in documents}
+    return {"Version": version, "Statement": [it for document in documents for it in document["Statement"]]}
 
 
 def ask(question):
@@ -206,13 +233,15 @@ class Role(unittest.TestCase):
     def test_every_call_of_the_function_is_allowed(self):
         requests = [(action, "*", FROM_CODE) for action in DESCRIBES]
         requests += [(action, resource, context) for action, resources, context in CALLS for resource in resources]
-        self.assert_decisions("Allowed", policy(**EVERYTHING), requests)
+        for members, tags in MODES:
+            self.assert_decisions("Allowed", policy(**EVERYTHING, **members), with_tags(requests, tags))
 
     def test_the_role_allows_what_the_code_calls_and_nothing_else(self):
         on_behalf = {action for action, _, _ in ON_BEHALF}
-        document = policy(**EVERYTHING)
-        allowed = allowed_actions(document, TAGGING | BY_EC2) | allowed_actions(document, BY_SNS)
-        self.assertEqual(calls_in_the_code(), allowed - on_behalf)
+        for members, tags in MODES:
+            document = policy(**EVERYTHING, **members)
+            allowed = allowed_actions(document, TAGGING | BY_EC2 | tags) | allowed_actions(document, BY_SNS | tags)
+            self.assertEqual(calls_in_the_code(), allowed - on_behalf)
 
     def test_the_code_names_the_action_of_every_call_that_it_makes(self):
         # Reports name these actions when the role lacks one. The comparison also shows that no call is missing here.
@@ -227,7 +256,70 @@ class Role(unittest.TestCase):
             for action, resources, context in CALLS for resource in resources if resource in FOREIGN
         ]
         self.assertEqual(set(FOREIGN), {resource for _, resources, _ in CALLS for resource in resources} & set(FOREIGN))
-        self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING), requests)
+        # To listed members, no tag of an instance matters.
+        self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING), requests + with_tags(requests, TAGGED))
+        self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING, **BY_TAG), requests)
+
+    def test_with_a_tag_every_call_on_an_instance_needs_the_tag(self):
+        document = policy(**EVERYTHING, **BY_TAG)
+        calls = {
+            (action, resource) for action, resources, _ in CALLS for resource in resources if is_instance(resource)
+        }
+        self.assertEqual(
+            {
+                "ec2:AssociateAddress", "ec2:AttachNetworkInterface", "ec2:DescribeInstanceAttribute",
+                "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute", "ec2:StartInstances", "ssm:SendCommand",
+            },
+            {action for action, _ in calls},
+        )
+        named = {it["Sid"] for it in document["Statement"] if ":instance/" in json.dumps(it["Resource"])}
+        self.assertEqual({"TaggedMembers", "CommandTaggedMembers"}, named)
+
+        def with_tag(key, value):
+            return {f"{before}/{key}": value for before in ("aws:ResourceTag", "ec2:ResourceTag", "ssm:resourceTag")}
+
+        for tags in (
+            {}, with_tag("token-server", "license-us"), with_tag("token-server", "License-EU"),
+            with_tag("token-server", "license-eu-old"), with_tag("token-server", ""), with_tag("token-servers", "license-eu"),
+            with_tag("license-eu", "token-server"), {"aws:RequestTag/token-server": "license-eu"},
+            {"aws:PrincipalTag/token-server": "license-eu"},
+        ):
+            self.assert_decisions("ImplicitlyDenied", document, [
+                (action, resource, FROM_CODE | tags) for action, resource in calls
+            ])
+        # IAM Guide, "AWS global condition context keys", "aws:ResourceTag/tag-key": the case of the key does not matter.
+        self.assert_decisions("Allowed", document, [
+            (action, resource, FROM_CODE | with_tag("Token-Server", "license-eu")) for action, resource in calls
+        ])
+        # Among other tags, it counts.
+        self.assert_decisions("Allowed", document, [
+            (action, resource, FROM_CODE | TAGGED | with_tag("Name", "mosek")) for action, resource in calls
+        ])
+
+    def test_the_tag_on_anything_else_than_an_instance_allows_nothing(self):
+        document = policy(**EVERYTHING, **BY_TAG)
+        self.assert_decisions("ImplicitlyDenied", document, [
+            (action, FOREIGN[resource], context | TAGGED)
+            for action, resources, context in CALLS for resource in resources
+            if resource in FOREIGN and not is_instance(resource)
+        ])
+        self.assert_decisions("ImplicitlyDenied", document, [
+            ("ssm:SendCommand", f"arn:aws:ssm:{REGION}:{ACCOUNT}:managed-instance/mi-09999999999999999", FROM_CODE | TAGGED),
+            ("ec2:AttachNetworkInterface", STANDBY_ARN.replace(ACCOUNT, "999999999999"), FROM_CODE | TAGGED),
+        ])
+
+    def test_a_tag_with_other_characters_is_in_the_policies_as_it_is(self):
+        for key, value in [
+            ("aws:autoscaling:groupName", "pair"), ("team/a+b@c_d.e", "The license server: +EU/1+"), ("k" * 128, "v" * 256),
+        ]:
+            document = policy(
+                TokenServerMembers=f"{key}={value}", TokenServerLicenseCheckDocument="check-license",
+            )
+            tags = {f"{before}/{key}": value for before in ("aws:ResourceTag", "ssm:resourceTag")}
+            for expected, given in (("Allowed", tags), ("ImplicitlyDenied", TAGGED)):
+                self.assert_decisions(expected, document, [
+                    (action, STANDBY_ARN, FROM_CODE | given) for action in ("ec2:AttachNetworkInterface", "ssm:SendCommand")
+                ])
 
     def test_the_same_calls_in_another_region_are_denied(self):
         elsewhere = {"ec2:Region": "us-east-1", "aws:RequestedRegion": "us-east-1"}
@@ -236,13 +328,16 @@ class Role(unittest.TestCase):
             (action, resource.replace(REGION, "us-east-1"), context | elsewhere)
             for action, resources, context in CALLS if action.startswith(("ec2:", "ssm:")) for resource in resources
         ]
-        self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING), requests)
+        for members, tags in MODES:
+            self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING, **members), with_tags(requests, tags))
 
     def test_no_other_action_is_allowed_on_anything(self):
-        document = policy(**EVERYTHING)
         called = {action for action, _, _ in CALLS} | set(DESCRIBES)
         contexts = (TAGGING | BY_EC2, BY_SNS, IN_REGION)
-        self.assertEqual(called, set().union(*(allowed_actions(document, context) for context in contexts)))
+        for members, tags in MODES:
+            document = policy(**EVERYTHING, **members)
+            allowed = (allowed_actions(document, context | tags) for context in contexts)
+            self.assertEqual(called, set().union(*allowed))
 
     def test_a_permission_that_no_setting_needs_is_not_granted(self):
         always = {
@@ -251,22 +346,25 @@ class Role(unittest.TestCase):
             "logs:CreateLogStream", "logs:PutLogEvents", "sns:ListSubscriptionsByTopic",
             "sns:Publish", "sqs:SendMessage", *DESCRIBES,
         }
-        context = TAGGING | BY_EC2
-        self.assertEqual(always, allowed_actions(policy(**NOTHING), context))
-        self.assertEqual(always, allowed_actions(policy(**NOTHING), context | BY_SNS))
-        self.assertEqual(always | {"ec2:StartInstances"}, allowed_actions(policy(), context))
-        self.assertEqual(
-            always | {"ec2:StartInstances", "ec2:AuthorizeSecurityGroupIngress"},
-            allowed_actions(policy(FailoverRepair="security-group", TokenServerSecurityGroupId=GROUP), context),
-        )
-        checking = {"ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation", "ssm:SendCommand"}
-        document = policy(**NOTHING, **IN_VPC, TokenServerLicenseCheckDocument="check-license")
-        self.assertEqual(always | checking, allowed_actions(document, context))
-        document = policy(**NOTHING, **IN_VPC, FailoverActivationDocument="AWS-RunShellScript")
-        self.assertEqual(always | checking | {"ssm:DescribeDocument"}, allowed_actions(document, context))
         connecting = {action for action, _, _ in CONNECTING}
         untagged = always - {"ec2:CreateTags", "ec2:DeleteTags"}
-        self.assertEqual(untagged | connecting, allowed_actions(policy(**NOTHING, **IN_VPC), IN_REGION))
+        checking = {"ssm:DescribeInstanceInformation", "ssm:GetCommandInvocation", "ssm:SendCommand"}
+        group = {"FailoverRepair": "security-group", "TokenServerSecurityGroupId": GROUP}
+        check = NOTHING | IN_VPC | {"TokenServerLicenseCheckDocument": "check-license"}
+        activation = NOTHING | IN_VPC | {"FailoverActivationDocument": "AWS-RunShellScript"}
+        for members, tags in MODES:
+            context = TAGGING | BY_EC2 | tags
+            for settings, given, expected in [
+                (NOTHING, context, always),
+                (NOTHING, context | BY_SNS, always),
+                ({}, context, always | {"ec2:StartInstances"}),
+                (group, context, always | {"ec2:StartInstances", "ec2:AuthorizeSecurityGroupIngress"}),
+                (check, context, always | checking),
+                (activation, context, always | checking | {"ssm:DescribeDocument"}),
+                (NOTHING | IN_VPC, IN_REGION | tags, untagged | connecting),
+            ]:
+                with self.subTest(members=members, settings=settings):
+                    self.assertEqual(expected, allowed_actions(policy(**settings, **members), given))
 
     def test_lambda_can_connect_the_function_to_a_vpc_and_the_code_of_the_function_cannot(self):
         document = policy(**EVERYTHING)
@@ -306,10 +404,11 @@ class Role(unittest.TestCase):
             ({"FailoverActivationDocument": "restart-service"}, DOCUMENT, CHECK_DOCUMENT),
             ({"TokenServerLicenseCheckDocument": "check-license"}, CHECK_DOCUMENT, DOCUMENT),
         ]:
+            for members, tags in MODES:
+                self.assert_decisions("Allowed", policy(**parameter, **members), with_tags([
+                    ("ssm:SendCommand", resource, FROM_CODE) for resource in (ours, HOLDER_ARN, STANDBY_ARN)
+                ], tags))
             document = policy(**parameter)
-            self.assert_decisions("Allowed", document, [
-                ("ssm:SendCommand", resource, FROM_CODE) for resource in (ours, HOLDER_ARN, STANDBY_ARN)
-            ])
             self.assert_decisions("ImplicitlyDenied", document, [
                 ("ssm:SendCommand", resource, FROM_CODE) for resource in (
                     other, DOCUMENT_OF_AWS, f"{EC2}:instance/{NON_MEMBER}",
@@ -337,12 +436,14 @@ class Role(unittest.TestCase):
 
     def test_the_policy_fits_into_a_role_with_every_parameter_set(self):
         # IAM allows 10,240 characters, without white space, for all inline policies of a role.
-        members = [f"i-{number:017x}" for number in range(20)]
-        choices = EVERYTHING | {
-            "TokenServerInstanceIds": ",".join(members), "FailoverActivationDocument": "x" * 128,
-            "NotificationTopicArn": f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{'x' * 256}",
-        }
-        self.assertLess(len(json.dumps(policy(**choices), separators=(",", ":"))), 10_240)
+        ids = ",".join(f"i-{number:017x}" for number in range(20))
+        for members in ({"TokenServerInstanceIds": ids}, {"TokenServerMembers": f"{'k' * 128}={'v' * 256}"}):
+            choices = EVERYTHING | members | {
+                "FailoverActivationDocument": "x" * 128,
+                "NotificationTopicArn": f"arn:aws-us-gov:sns:us-gov-west-1:{ACCOUNT}:{'x' * 256}",
+            }
+            lengths = [len(json.dumps(document, separators=(",", ":"))) for document in policies(**choices)]
+            self.assertLess(sum(lengths), 10_240)
 
     def test_the_address_is_out_of_reach_unless_its_repair_is_chosen(self):
         without = policy(TokenServerAllocationId=ALLOCATION, FailoverRepair="delete-on-termination")
@@ -400,22 +501,23 @@ class Role(unittest.TestCase):
             "ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",
             "ssm:SendCommand",
         }
-        document = policy(**EVERYTHING)
-        resources = {}
-        for statement in document["Statement"]:
-            if statement["Effect"] == "Deny":
-                continue
-            actions, named = statement["Action"], statement["Resource"]
-            for action in [actions] if isinstance(actions, str) else actions:
-                resources.setdefault(action, []).extend([named] if isinstance(named, str) else named)
-        found = set()
-        for finding in lint(document):
-            self.assertEqual("RESOURCE_MISMATCH", finding["issue"], finding)
-            for mismatch in finding["detail"]:
-                kind = mismatch["required_format"].rsplit(":", 1)[1].removesuffix("*")
-                self.assertTrue([arn for arn in resources[mismatch["action"]] if f":{kind}" in arn], mismatch)
-                found.add(mismatch["action"])
-        self.assertEqual(split, found)
+        for members, _ in MODES:
+            document = policy(**EVERYTHING, **members)
+            resources = {}
+            for statement in document["Statement"]:
+                if statement["Effect"] == "Deny":
+                    continue
+                actions, named = statement["Action"], statement["Resource"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    resources.setdefault(action, []).extend([named] if isinstance(named, str) else named)
+            found = set()
+            for finding in lint(document):
+                self.assertEqual("RESOURCE_MISMATCH", finding["issue"], finding)
+                for mismatch in finding["detail"]:
+                    kind = mismatch["required_format"].rsplit(":", 1)[1].removesuffix("*")
+                    self.assertTrue([arn for arn in resources[mismatch["action"]] if f":{kind}" in arn], mismatch)
+                    found.add(mismatch["action"])
+            self.assertEqual(split, found)
 
     def test_the_role_covers_every_number_of_members(self):
         members = [f"i-{number:017x}" for number in range(1, 8)]

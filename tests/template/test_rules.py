@@ -14,7 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from deployment import HOLDER, REGION, ROOT, STACK_ID, NON_MEMBER, deploy, stack_status
+from deployment import BY_TAG, HOLDER, REGION, ROOT, STACK_ID, NON_MEMBER, deploy, stack_status
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
@@ -66,6 +66,8 @@ EXPECTED = {
     # A schedule sends it to its own target, without a pattern.
     "schedule": None,
 }
+# With a tag, the rules match every instance, because no event has the tags of its instance.
+EXPECTED_BY_TAG = EXPECTED | {"stranger-stopped": STATE_CHANGE}
 
 
 class MiniStack(Process):
@@ -92,7 +94,13 @@ class Rules(unittest.TestCase):
     def setUpClass(cls):
         cls.events = cls.enterClassContext(MiniStack()).events()
         cls.rules = deploy().of_type("AWS::Events::Rule")
-        cls.patterns = {name: rule["EventPattern"] for name, rule in cls.rules.items() if "EventPattern" in rule}
+        cls.patterns, cls.patterns_by_tag = (
+            {
+                name: rule["EventPattern"]
+                for name, rule in deploy(**members).of_type("AWS::Events::Rule").items() if "EventPattern" in rule
+            }
+            for members in ({}, BY_TAG)
+        )
 
     def matches(self, pattern, event):
         return self.events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"]
@@ -101,14 +109,26 @@ class Rules(unittest.TestCase):
         documents = {path.stem: json.loads(path.read_text()) for path in (ROOT / "events").glob("*.json")}
         # A request of an operator or an alarm to the function is not an event.
         events = {name: event for name, event in documents.items() if "detail-type" in event}
-        matched = {
-            name: [rule for rule, pattern in self.patterns.items() if self.matches(pattern, event)]
-            for name, event in events.items()
-        }
-        self.assertEqual({name: [rule] if rule else [] for name, rule in EXPECTED.items()}, matched)
+        for patterns, expected in ((self.patterns, EXPECTED), (self.patterns_by_tag, EXPECTED_BY_TAG)):
+            matched = {
+                name: [rule for rule, pattern in patterns.items() if self.matches(pattern, event)]
+                for name, event in events.items()
+            }
+            self.assertEqual({name: [rule] if rule else [] for name, rule in expected.items()}, matched)
 
     def test_every_rule_is_matched_by_some_event(self):
         self.assertEqual(set(self.patterns), {DEPLOYED, *filter(None, EXPECTED.values())})
+        self.assertEqual(set(self.patterns), set(self.patterns_by_tag))
+
+    def test_a_tag_changes_only_the_instances_that_the_rules_match(self):
+        def anyone(value):
+            """The pattern with any instance in place of the members."""
+            if isinstance(value, dict):
+                return {key: anyone(item) for key, item in value.items()}
+            return [{"prefix": "i-"}] if value and value[0] == HOLDER else value
+
+        for name, pattern in self.patterns.items():
+            self.assertEqual(anyone(pattern), self.patterns_by_tag[name], name)
 
     def test_the_end_of_every_deployment_of_this_stack_and_of_no_other_starts_an_audit(self):
         def rules(status, stack=STACK_ID):
@@ -169,9 +189,13 @@ class Rules(unittest.TestCase):
         # Each permission of a rule names the rule.
         self.assertTrue(all("SourceArn" in it for it in permissions))
 
-    def test_an_alarm_about_a_non_member_matches_no_rule(self):
+    def test_an_alarm_about_a_non_member_matches_a_rule_only_if_a_tag_names_the_members(self):
         event = (ROOT / "events" / "holder-alarm-status-check.json").read_text().replace(HOLDER, NON_MEMBER)
         self.assertFalse(self.matches(self.patterns[ALARM], json.loads(event)))
+        self.assertTrue(self.matches(self.patterns_by_tag[ALARM], json.loads(event)))
+        # Amazon Connect has this dimension, too, for what it calls an instance.
+        event = event.replace(NON_MEMBER, "0f1e2d3c-0000-4000-8000-000000000004")
+        self.assertFalse(self.matches(self.patterns_by_tag[ALARM], json.loads(event)))
 
     def test_a_broken_pattern_is_refused(self):
         # This shows that the tests above can fail.

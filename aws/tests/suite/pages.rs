@@ -12,8 +12,9 @@ use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
 use crate::standard::{config, parsed};
 use crate::wire::sdk_config;
 
-const READERS: [&str; 7] = [
+const READERS: [&str; 8] = [
     "instances_in",
+    "instances_with",
     "ingress_rules",
     "prefix_list",
     "interface_limits",
@@ -39,7 +40,7 @@ fn many(count: usize) -> Scenario {
         });
     for n in 0..count {
         scenario = scenario
-            .instance(&format!("i-0{n:016x}"), |instance| instance.interface_limit(n + 1))
+            .instance(&format!("i-0{n:016x}"), |instance| instance.interface_limit(n + 1).tag("token-server", "eu"))
             .security_group(&format!("sg-0{n:016x}"), |group| group);
     }
     scenario
@@ -56,6 +57,10 @@ async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
     let ids: Vec<String> = (0..count).map(|n| format!("0{n:016x}")).collect();
     match reader {
         "instances_in" => ec2.instances_in(names::VPC, names::ZONE).await.map(|found| found.len()),
+        "instances_with" => {
+            let tag = "token-server=eu".parse().expect("a tag");
+            ec2.instances_with(&tag, None).await.map(|found| found.len())
+        }
         "ingress_rules" => ec2.ingress_rules(&[parsed(names::GROUP)]).await.map(|found| found.len()),
         "prefix_list" => ec2.prefix_list(&parsed(LIST)).await.map(|found| found.len()),
         "interface_limits" => {

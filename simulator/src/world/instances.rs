@@ -1,6 +1,8 @@
 //! Instances: describe, status checks, start, stop, terminate.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, ops::Deref, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
 
 use super::{
     interfaces::InterfaceView,
@@ -9,9 +11,12 @@ use super::{
     select::{self, Facts, FilterTable, Filterable, Page, Selection, maybe, one},
     state::World,
 };
-use crate::model::{
-    ApiError, Attachment, AttachmentStatus, Capacity, Check, Home, Instance, InstanceState, Process, Region,
-    StateReason, Tags,
+use crate::{
+    model::{
+        ApiError, Attachment, AttachmentStatus, Capacity, Check, CommandBehavior, Home, Instance, InstanceState,
+        Interface, Process, Region, StateReason, Tags,
+    },
+    names,
 };
 
 /// The time for which a terminated instance can be described: "usually less than one hour" ("Terminate Amazon EC2
@@ -47,6 +52,11 @@ impl InstanceView {
     /// The value of the primary interface (assumed). A terminated instance has none.
     pub fn source_dest_check(&self) -> Option<bool> {
         self.primary().map(|primary| primary.source_dest_check)
+    }
+
+    /// When it was started last.
+    pub fn launch_time(&self) -> DateTime<Utc> {
+        self.home.time(self.launched_at)
     }
 
     /// The address, the groups and similar values of an instance are those of its primary interface.
@@ -370,6 +380,59 @@ fn change_state(
 }
 
 impl World {
+    /// Launches an instance like another one, with its type, its place and its tags, as Auto Scaling does. It is `pending`
+    /// for as long as any boot takes. `like` may be terminated.
+    ///
+    /// # Errors
+    ///
+    /// If `like` does not exist, or an instance with the new id does.
+    pub fn launch(&mut self, instance_id: &str, like: &str) -> Result<(), ApiError> {
+        let template = self.region.instance(like)?.clone();
+        if self.region.instance(instance_id).is_ok() {
+            return Err(ApiError::client("IdempotentParameterMismatch", format!("{instance_id} exists already")));
+        }
+        // The primary interface of a terminated instance is gone, so the new one is made from the subnet.
+        let host = u8::try_from(self.region.instances.len() + 100).unwrap_or(u8::MAX);
+        let network = self
+            .region
+            .subnets
+            .get(&template.subnet_id)
+            .map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.cidr_block.network());
+        let primary = Interface {
+            id: names::primary_interface_of(instance_id),
+            mac_address: format!("02:00:00:00:01:{host:02x}"),
+            private_ip: Ipv4Addr::from(u32::from(network) + u32::from(host)),
+            description: String::new(),
+            availability_zone: template.availability_zone.clone(),
+            subnet_id: template.subnet_id.clone(),
+            vpc_id: template.vpc_id.clone(),
+            groups: vec![names::DEFAULT_GROUP.to_owned()],
+            source_dest_check: true,
+            attachment: Some(Attachment {
+                id: format!("eni-attach-1{}", instance_id.trim_start_matches("i-0")),
+                instance_id: instance_id.to_owned(),
+                device_index: 0,
+                network_card_index: 0,
+                status: AttachmentStatus::Attached,
+                attached_at: self.now,
+                delete_on_termination: true,
+            }),
+            tags: Tags::new(),
+        };
+        let region = self.region_mut();
+        let instance = Instance {
+            id: instance_id.to_owned(),
+            capacity: Capacity::Available,
+            hung: false,
+            command_behavior: CommandBehavior::default(),
+            blocked_indexes: BTreeSet::new(),
+            ..Instance::clone(&template)
+        };
+        region.instances.insert(instance_id.to_owned(), Arc::new(instance));
+        region.interfaces.insert(primary.id.clone(), Arc::new(primary));
+        self.enter(instance_id, InstanceState::Pending)
+    }
+
     /// Puts an instance into a transitional state and begins the process that ends it.
     fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
         let (now, timings) = (self.now, self.region.timings);
@@ -685,6 +748,27 @@ mod tests {
         assert_eq!(checks(&mut world, seconds(60)), all(Check::Initializing));
         assert_eq!(checks(&mut world, seconds(61)), all(Check::Ok));
         assert!(!world.region().instance(names::HOLDER).unwrap().hung);
+    }
+
+    #[test]
+    fn auto_scaling_launches_an_instance_like_another_one() {
+        let new = "i-0eeeeeeeeeeeeeee5";
+        let timings = Timings { boot: Duration::from_secs(8), ..Timings::default() };
+        let mut world = pair().instance(names::HOLDER, |holder| holder.tag("a", "b")).timings(timings).world();
+        world.terminate(names::HOLDER).unwrap();
+        world.advance(Duration::from_secs(60));
+        world.launch(new, names::HOLDER).unwrap();
+        let state = |world: &World| world.region().instance(new).unwrap().state;
+        assert_eq!(state(&world), InstanceState::Pending);
+        world.advance(Duration::from_secs(68));
+        assert_eq!(state(&world), InstanceState::Running);
+        let page =
+            world.act(DescribeInstances { selection: Selection::filter("tag:a", ["b"]), dry_run: false }).unwrap();
+        let found: Vec<(&str, Duration, usize)> =
+            page.items.iter().map(|one| (one.id.as_str(), one.launched_at, one.interfaces.len())).collect();
+        // EC2 still shows the terminated one.
+        assert_eq!(found, [(names::HOLDER, Duration::ZERO, 0), (new, Duration::from_secs(60), 1)]);
+        assert!(world.launch(new, names::HOLDER).is_err() && world.launch("i-0eeeeeeeeeeeeeee6", "i-09").is_err());
     }
 
     #[test]

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::decide::members::is_member;
 use crate::decide::moving::attach::Landing;
 use crate::decide::moving::detach::Detached;
 use crate::model::change::Attach;
-use crate::model::config::Config;
+use crate::model::config::{Config, Members};
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, InstanceState, Observation};
 use crate::model::outcome::{Boot, MoveOutcome, Started};
@@ -112,7 +113,7 @@ impl<'a> Course<'a> {
     pub fn after_detach(&mut self, purpose: Freeing, detached: Detached, seen: Option<&Observation>) -> Leg {
         let by_force = match detached {
             Detached::Free { forced } => forced,
-            Detached::Elsewhere(attachment) => return Leg::End(self.elsewhere(&attachment)),
+            Detached::Elsewhere(attachment) => return Leg::End(self.elsewhere(&attachment, seen)),
             Detached::Refused(refusal) => return Leg::End(Err(refusal)),
         };
         match purpose {
@@ -138,7 +139,7 @@ impl<'a> Course<'a> {
             Landing::Arriving(attachment) => {
                 Leg::End(Ok(MoveOutcome::Arriving(self.arriving(purpose, attachment, elapsed))))
             }
-            Landing::Elsewhere(attachment) => Leg::End(self.elsewhere(&attachment)),
+            Landing::Elsewhere(attachment) => Leg::End(self.elsewhere(&attachment, seen)),
             Landing::Gone => Leg::End(Err(Refusal::InterfaceMissing)),
             Landing::Impossible => match purpose {
                 Attaching::Target(_) => self.try_next(None, seen),
@@ -235,10 +236,16 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// The outcome if another run or an operator has moved the interface.
-    fn elsewhere(&self, attachment: &Attachment) -> Result<MoveOutcome, Refusal> {
+    /// The outcome if another run or an operator has moved the interface. If a tag names the members, an instance that
+    /// this run has not seen may have got the tag since. The next run reads it.
+    fn elsewhere(&self, attachment: &Attachment, seen: Option<&Observation>) -> Result<MoveOutcome, Refusal> {
+        let may_be_member = |holder: &InstanceId| match (&self.config.members, seen) {
+            (Members::Listed(ids), _) => ids.contains(holder),
+            (Members::Tagged(_), Some(seen)) => seen.instance(holder).is_none() || is_member(self.config, seen, holder),
+            (Members::Tagged(_), None) => true,
+        };
         match &attachment.instance_id {
-            Some(holder) if self.config.is_member(holder) => Ok(MoveOutcome::ByAnotherRun(holder.clone())),
+            Some(holder) if may_be_member(holder) => Ok(MoveOutcome::ByAnotherRun(holder.clone())),
             holder => Err(Refusal::HeldByStranger { holder: holder.clone(), attachment_id: attachment.id.clone() }),
         }
     }
