@@ -18,7 +18,7 @@ use crate::model::ids::{
     SecurityGroupId,
 };
 use crate::model::notification::Notification;
-use crate::model::observation::{Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks};
+use crate::model::observation::{Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, NetworkInterface};
 use crate::model::readiness::{AclEntry, Route, Subscription};
 
 /// EC2. Every change names the exact resource that was observed, so it fails if another run or an operator was faster.
@@ -39,11 +39,11 @@ pub trait Ec2: Send + Sync {
         among: Option<&[InstanceId]>,
     ) -> impl Future<Output = Result<Vec<Instance>, CallError>> + Send;
 
-    /// The status checks of the instances that exist.
-    fn status_checks(
+    /// The status of the instances that exist.
+    fn instance_status(
         &self,
         ids: &[InstanceId],
-    ) -> impl Future<Output = Result<BTreeMap<InstanceId, StatusChecks>, CallError>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<InstanceId, InstanceStatus>, CallError>> + Send;
 
     /// An Elastic IP; `None` if it does not exist.
     fn address(&self, id: &AllocationId) -> impl Future<Output = Result<Option<Address>, CallError>> + Send;

@@ -8,8 +8,9 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::primitives::DateTime as SdkDateTime;
 use aws_sdk_ec2::types as sdk;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
 use token_failover::model::change::{Attach, Change, Ingress};
@@ -20,7 +21,8 @@ use token_failover::model::ids::{
 };
 use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
+    InstanceState, InstanceStatus, InterfaceLimits, NetworkInterface, Reading, RuleSource, ScheduledEvent, StateReason,
+    StatusChecks,
 };
 use token_failover::model::readiness::{AclEntry, Route};
 use token_failover::model::tags::NAMESPACE;
@@ -174,20 +176,21 @@ impl Ec2 for SdkEc2 {
         Ok(instances)
     }
 
-    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+    async fn instance_status(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, InstanceStatus>, CallError> {
         const ACTION: &str = "ec2:DescribeInstanceStatus";
         let request = self.client.describe_instance_status().include_all_instances(true);
         let request = request.set_instance_ids(Some(ids.iter().map(ToString::to_string).collect()));
         let answer = request.send().await.map_err(failed(ACTION))?;
         ends(answer.next_token()).map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
-        let mut checks = BTreeMap::new();
+        let mut statuses = BTreeMap::new();
         for status in answer.instance_statuses() {
             let id: InstanceId = required("instanceId", status.instance_id())
                 .and_then(|id| id.parse().map_err(|error| format!("{error}")))
                 .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
-            checks.insert(id, status_checks(status));
+            let scheduled_events = status.events().iter().map(scheduled_event).collect();
+            statuses.insert(id, InstanceStatus { checks: status_checks(status), scheduled_events });
         }
-        Ok(checks)
+        Ok(statuses)
     }
 
     async fn address(&self, id: &AllocationId) -> Result<Option<Address>, CallError> {
@@ -586,7 +589,7 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
             code: reason.code().unwrap_or_default().to_owned(),
             message: reason.message().unwrap_or_default().to_owned(),
         }),
-        launched_at: answer.launch_time().and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos())),
+        launched_at: answer.launch_time().and_then(moment),
         availability_zone: required("availabilityZone", zone)?.to_owned(),
         vpc_id: answer.vpc_id().filter(|id| !id.is_empty()).map(str::to_owned),
         subnet_id: answer.subnet_id().filter(|id| !id.is_empty()).map(str::to_owned),
@@ -595,8 +598,21 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
             != Some(&sdk::InstanceAutoRecoveryState::Disabled),
         spot: answer.instance_lifecycle() == Some(&sdk::InstanceLifecycleType::Spot),
         status_checks: Reading::Known(StatusChecks::Undecided),
+        scheduled_events: Vec::new(),
         interfaces,
     })
+}
+
+fn moment(time: &SdkDateTime) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
+}
+
+fn scheduled_event(answer: &sdk::InstanceStatusEvent) -> ScheduledEvent {
+    ScheduledEvent {
+        code: answer.code().map(|code| code.as_str().to_owned()).unwrap_or_default(),
+        description: answer.description().unwrap_or_default().to_owned(),
+        not_before: answer.not_before().and_then(moment),
+    }
 }
 
 /// The three checks together. Only an impaired attached EBS check counts: not every instance has this check, and EC2

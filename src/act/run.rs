@@ -22,8 +22,8 @@ use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{
-    IngressRule, Instance, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading, StateReason,
-    StatusChecks,
+    IngressRule, Instance, InstanceStatus, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
+    StateReason, StatusChecks,
 };
 use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
@@ -380,40 +380,43 @@ impl<'a, E: Ec2> Run<'a, E> {
                 Members::Tagged(tag) => self.ec2.instances_with(tag, None).await,
             }
         };
-        let (interface, instances, checks) =
-            future::join3(self.ec2.network_interface(&self.config.interface_id), instances, self.status_checks(&known))
-                .await;
+        let (interface, instances, status) = future::join3(
+            self.ec2.network_interface(&self.config.interface_id),
+            instances,
+            self.instance_status(&known),
+        )
+        .await;
         let mut observation =
             Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
         let members = members(self.config, &observation);
         let is_new = |member: &&InstanceId| !known.contains(member) && observation.instance(member).is_some();
         let new: Vec<InstanceId> = members.iter().filter(is_new).cloned().collect();
-        let checks = match (checks, observation.instances.known()) {
+        let status = match (status, observation.instances.known()) {
             // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
             // exist.
             (Err(error), Some(_)) if error.meaning == Meaning::NotFound => {
                 let exists = |member: &&InstanceId| observation.instance(member).is_some();
                 let existing: Vec<InstanceId> = members.iter().filter(exists).cloned().collect();
-                self.status_checks(&existing).await
+                self.instance_status(&existing).await
             }
-            (Ok(mut checks), Some(_)) if !new.is_empty() => self.status_checks(&new).await.map(|more| {
-                checks.extend(more);
-                checks
+            (Ok(mut status), Some(_)) if !new.is_empty() => self.instance_status(&new).await.map(|more| {
+                status.extend(more);
+                status
             }),
-            (checks, _) => checks,
+            (status, _) => status,
         };
         // If the members could not be read, those of before are still the best guess for the next read.
         if let Some(instances) = observation.instances.known_mut() {
-            *instances = with_status_checks(std::mem::take(instances), &checks);
+            *instances = with_status(std::mem::take(instances), &status);
             self.members = members;
         }
         self.record(Record::Observed(&observation));
         self.observation.insert(observation)
     }
 
-    /// The status checks of these instances. No instances need no call.
-    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
-        if ids.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.status_checks(ids).await }
+    /// The status of these instances. No instances need no call.
+    async fn instance_status(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, InstanceStatus>, CallError> {
+        if ids.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.instance_status(ids).await }
     }
 
     /// Reads the interface alone, and remembers the answer. The run believes that EC2 does not know the interface only
@@ -446,15 +449,21 @@ impl<'a, E: Ec2> Run<'a, E> {
     }
 }
 
-fn with_status_checks(
+fn with_status(
     instances: Vec<Instance>,
-    checks: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>,
+    status: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>,
 ) -> Vec<Instance> {
-    let status_checks = |id: &InstanceId| match checks {
-        Ok(checks) => Reading::Known(checks.get(id).copied().unwrap_or(StatusChecks::Undecided)),
-        Err(error) => Reading::Unreadable(error.clone()),
+    let with = |instance: Instance| {
+        let (status_checks, scheduled_events) = match status {
+            Ok(status) => match status.get(&instance.id) {
+                Some(status) => (Reading::Known(status.checks), status.scheduled_events.clone()),
+                None => (Reading::Known(StatusChecks::Undecided), Vec::new()),
+            },
+            Err(error) => (Reading::Unreadable(error.clone()), Vec::new()),
+        };
+        Instance { status_checks, scheduled_events, ..instance }
     };
-    instances.into_iter().map(|instance| Instance { status_checks: status_checks(&instance.id), ..instance }).collect()
+    instances.into_iter().map(with).collect()
 }
 
 /// How long the reads that only the report needs may take together. An audit repeats them.

@@ -16,7 +16,9 @@ use crate::model::config::{Activation, Client, Config, PortRange};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId};
-use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading};
+use crate::model::observation::{
+    Attachment, Instance, InstanceState, NetworkInterface, Observation, Reading, ScheduledEvent,
+};
 use crate::model::pause::Pause;
 use crate::model::plan::{Action, Obstacle, Refusal, Standby, Verdict};
 use crate::model::readiness::{AclEntry, Readiness, Route, Standing, Subscription};
@@ -101,6 +103,15 @@ pub enum Fact {
     AutoRecovery(Vec<InstanceId>),
     /// Termination protection is off for these members.
     Unprotected(Vec<InstanceId>),
+    /// AWS has scheduled this change for a member.
+    Scheduled {
+        /// The member.
+        member: InstanceId,
+        /// The change.
+        event: ScheduledEvent,
+        /// Whether the member holds the interface.
+        is_holder: bool,
+    },
     /// The source/destination check of the interface is off.
     SourceDestCheckOff(NetworkInterfaceId),
     /// This subnet of the interface has no route to the internet, and the interface has a public address.
@@ -235,11 +246,22 @@ pub fn signature(findings: &[Finding]) -> String {
     let lasting = findings.iter().filter(|finding| !passes(finding));
     let lines: BTreeSet<String> = lasting
         .map(|finding| {
-            format!("{} {} {}\n", finding.severity, finding.code, finding.resource.as_deref().unwrap_or_default())
+            // The date of an announced change is in its message, and another date is news.
+            let date = if is_announcement(finding) { finding.message.as_str() } else { "" };
+            let resource = finding.resource.as_deref().unwrap_or_default();
+            format!("{} {} {resource}{date}\n", finding.severity, finding.code)
         })
         .collect();
     let digest = Sha256::digest(lines.into_iter().collect::<String>());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_announcement(finding: &Finding) -> bool {
+    use FindingCode::{
+        MaintenanceScheduled, RebootScheduled, RetirementScheduled, StopScheduled, TerminationScheduled,
+    };
+    let codes = [RetirementScheduled, TerminationScheduled, StopScheduled, RebootScheduled, MaintenanceScheduled];
+    codes.into_iter().any(|code| finding.code == code)
 }
 
 /// The number of an audit's critical findings and of its warnings.
@@ -359,6 +381,23 @@ impl Auditor<'_> {
             }
         }
         facts.extend(some(unprotected).map(Fact::Unprotected));
+        facts.extend(self.scheduled());
+    }
+
+    /// What AWS has scheduled for the members. An event from AWS Health may be lost; EC2's own list is not.
+    fn scheduled(&self) -> Vec<Fact> {
+        let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
+        let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
+        let ids = members(self.config, self.observation);
+        let members = ids.iter().filter_map(|id| self.observation.instance(id));
+        let scheduled = members.flat_map(|member| {
+            member.scheduled_events.iter().filter(|event| !event.is_over()).map(|event| Fact::Scheduled {
+                member: member.id.clone(),
+                event: event.clone(),
+                is_holder: holder == Some(&member.id),
+            })
+        });
+        scheduled.collect()
     }
 
     fn members_that(&self, are: impl Fn(&Instance) -> bool) -> Vec<InstanceId> {

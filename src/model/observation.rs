@@ -194,6 +194,9 @@ pub struct Instance {
     pub spot: bool,
     /// EC2's status checks.
     pub status_checks: Reading<StatusChecks>,
+    /// What AWS has scheduled for it; empty: nothing, or the status could not be read.
+    #[serde(default)]
+    pub scheduled_events: Vec<ScheduledEvent>,
     /// The interfaces on it, including the license interface if it is there.
     pub interfaces: Vec<InstanceInterface>,
 }
@@ -303,6 +306,38 @@ impl fmt::Display for StateReason {
             (code, message) if message.starts_with(code) => f.write_str(message),
             (code, message) => write!(f, "{code}: {message}"),
         }
+    }
+}
+
+/// The status of an instance, apart from its state.
+/// Source: EC2 API Reference, *InstanceStatus*.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus {
+    /// The status checks.
+    pub checks: StatusChecks,
+    /// What AWS has scheduled for it, including what is over.
+    pub scheduled_events: Vec<ScheduledEvent>,
+}
+
+/// A change that AWS has scheduled for an instance.
+/// Source: EC2 API Reference, *InstanceStatusEvent*.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduledEvent {
+    /// The code, such as `instance-retirement`.
+    pub code: String,
+    /// The description for people.
+    pub description: String,
+    /// The earliest start; `None`: EC2 gives none.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl ScheduledEvent {
+    /// Whether AWS has completed or canceled it. EC2 lists it for up to a week more, and marks it in the description
+    /// only. Source: EC2 API Reference, *InstanceStatusEvent*, `description`.
+    pub fn is_over(&self) -> bool {
+        let description = self.description.trim_start();
+        ["[Completed]", "[Canceled]"].iter().any(|mark| description.starts_with(mark))
     }
 }
 

@@ -178,6 +178,18 @@ impl Announced {
         named.map_or(Self::Change, |(_, announced)| announced)
     }
 
+    /// Sorts the codes of EC2's own list. `system-maintenance` is work on the network or on the power supply, and EC2
+    /// tells which in its description only. Source: EC2 API Reference, *InstanceStatusEvent*; EC2 User Guide, "Types of
+    /// scheduled events".
+    pub fn from_event_code(code: &str) -> Self {
+        match code {
+            "instance-retirement" => Self::Retirement,
+            "instance-stop" => Self::Stop,
+            "instance-reboot" | "system-reboot" => Self::Reboot,
+            _ => Self::Change,
+        }
+    }
+
     /// The code of its finding.
     pub fn finding_code(self) -> FindingCode {
         match self {

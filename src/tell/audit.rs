@@ -2,6 +2,7 @@
 
 use crate::decide::audit::{Fact, Tally, Traffic, Unread};
 use crate::model::finding::{Finding, FindingCode};
+use crate::model::request::Announced;
 use crate::tell::findings::Advisor;
 
 impl Advisor<'_> {
@@ -20,6 +21,10 @@ impl Advisor<'_> {
             Fact::SameSubnet(members) => self.same_subnet(members),
             Fact::AutoRecovery(members) => self.auto_recovery(members),
             Fact::Unprotected(members) => self.termination_protection(members),
+            Fact::Scheduled { member, event, is_holder } => {
+                let what = Announced::from_event_code(&event.code);
+                self.announcement(what, &event.code, member, event.not_before, *is_holder)
+            }
             Fact::SourceDestCheckOff(interface) => self.source_dest_check(interface),
             Fact::NoInternetGateway(subnet) => self.no_internet_gateway(subnet),
             Fact::AclBlocks(subnet, traffic) => self.acl_blocks(subnet, &in_words(*traffic)),

@@ -914,7 +914,11 @@ impl<'a> Advisor<'a> {
                 self.command(&format!("start-instances --instance-ids {instance}"))
             ),
             Announced::Termination => {
-                format!("{move_first} Launch a replacement instance, and deploy with its id.")
+                let enrol = match &self.config.members {
+                    Members::Listed(_) => "deploy with its id".to_owned(),
+                    Members::Tagged(tag) => format!("give it the tag {tag}"),
+                };
+                format!("{move_first} Launch a replacement instance, and {enrol}.")
             }
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
                 "{move_first} If you do not, clients have no licenses until the instance is back, or until the function moves the \

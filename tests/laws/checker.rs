@@ -17,7 +17,9 @@ use token_failover::model::change::Attach;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
 use token_failover::model::ids::{AttachmentId, InstanceId};
-use token_failover::model::observation::{AttachmentStatus, Instance, InstanceState, NetworkInterface, StatusChecks};
+use token_failover::model::observation::{
+    AttachmentStatus, Instance, InstanceState, InstanceStatus, NetworkInterface, StatusChecks,
+};
 use token_failover::model::report::{Outcome, Report};
 use token_failover::model::tags::REFUSED;
 
@@ -510,10 +512,13 @@ impl Checker {
         self.saw_instances(number, self.scenario.members.len(), seen);
     }
 
-    pub(crate) fn saw_checks(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, StatusChecks>, CallError>) {
+    pub(crate) fn saw_status(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>) {
         // With a tag, a run reads the checks of new members in a call of their own.
         let adds = self.scenario.is_by_tag.then(|| self.runs[number].checks.take()).flatten();
-        let now = seen.as_ref().ok().cloned();
+        let checks = |seen: &BTreeMap<InstanceId, InstanceStatus>| -> BTreeMap<InstanceId, StatusChecks> {
+            seen.iter().map(|(id, status)| (id.clone(), status.checks)).collect()
+        };
+        let now = seen.as_ref().ok().map(checks);
         self.runs[number].checks = now.map(|now| adds.into_iter().flatten().chain(now).collect());
         self.check_standbys(number);
     }

@@ -17,7 +17,7 @@ use token_failover::model::ids::{
 };
 use token_failover::model::notification::Notification;
 use token_failover::model::observation::{
-    Address, IngressRule, Instance, InterfaceLimits, NetworkInterface, StatusChecks,
+    Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, NetworkInterface,
 };
 use token_failover::model::readiness::{AclEntry, Route, Subscription};
 use token_failover::model::tags::REFUSED;
@@ -157,11 +157,11 @@ impl<D: Ec2> Ec2 for Proxy<D> {
         answer
     }
 
-    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+    async fn instance_status(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, InstanceStatus>, CallError> {
         self.watch.before_call().await;
-        let answer = self.inner.status_checks(ids).await;
+        let answer = self.inner.instance_status(ids).await;
         self.watch.after_call().await;
-        self.learn(|checker, run| checker.saw_checks(run, &answer));
+        self.learn(|checker, run| checker.saw_status(run, &answer));
         answer
     }
 

@@ -40,6 +40,9 @@ fn codes(report: &Report) -> BTreeSet<String> {
     report.findings.iter().map(|finding| finding.code.to_string()).collect()
 }
 
+/// When AWS does what it has scheduled.
+const DATE: &str = "2026-12-24T06:00:00Z";
+
 /// A world with one fault, and the code of its finding.
 struct Fault {
     code: &'static str,
@@ -99,6 +102,20 @@ const FAULTS: &[Fault] = &[
     fault("same-subnet", Info, |world| world.instance(names::STANDBY, |standby| standby.subnet(names::SUBNET))),
     fault("auto-recovery", Info, |world| {
         world.instance(names::STANDBY, |standby| standby.auto_recovery(AutoRecovery::Default))
+    }),
+    fault("retirement-scheduled", Warning, |world| {
+        world.instance(names::STANDBY, |standby| {
+            standby.scheduled_event("instance-retirement", "The instance is running on degraded hardware", DATE)
+        })
+    }),
+    fault("stop-scheduled", Warning, |world| {
+        world.instance(names::HOLDER, |holder| holder.scheduled_event("instance-stop", "scheduled stop", DATE))
+    }),
+    fault("reboot-scheduled", Warning, |world| {
+        world.instance(names::HOLDER, |holder| holder.scheduled_event("system-reboot", "scheduled reboot", DATE))
+    }),
+    fault("maintenance-scheduled", Warning, |world| {
+        world.instance(names::HOLDER, |holder| holder.scheduled_event("system-maintenance", "network work", DATE))
     }),
     fault("elastic-ip-not-associated", Critical, |world| world.address(names::ALLOCATION, |address| address.free())),
     Fault {
@@ -237,6 +254,40 @@ async fn only_the_first_audit_about_an_interface_has_a_new_hostid() {
     stage.invoke(event("holder-stopped")).await.expect("a report");
     let expected = [("audited", Some("true")), ("audited", None), ("moved", None)];
     assert_eq!(told(&stage), expected.map(|(outcome, new)| (outcome.to_owned(), new.map(str::to_owned))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_tells_what_aws_has_scheduled_for_a_member_and_moves_nothing() {
+    let world = quiet_pair().instance(names::HOLDER, |holder| {
+        holder.scheduled_event("instance-retirement", "The instance is running on degraded hardware", DATE)
+    });
+    let stage = stage(world, &[]);
+    let report = audit(&stage).await;
+    let [finding] = &report.findings[..] else { panic!("{:?}", report.findings) };
+    let message = format!(
+        "AWS will retire the hardware of {} on 2026-12-24 06:00 UTC. It will stop or terminate the instance then.",
+        names::HOLDER
+    );
+    assert_eq!((finding.code.as_str(), finding.message.as_str()), ("retirement-scheduled", message.as_str()));
+    assert_eq!(report.reason.as_str(), "ready-with-warnings");
+    assert_eq!(stage.simulator.messages().len(), 1);
+    audit(&stage).await;
+    assert_eq!(stage.simulator.messages().len(), 1, "the same date is no news");
+    stage.simulator.world(|world| world.schedule_event(names::HOLDER, "instance-retirement", "2026-12-31T06:00:00Z"));
+    audit(&stage).await;
+    assert_eq!(stage.simulator.messages().len(), 2, "another date is news");
+    let holder = stage.simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned));
+    assert_eq!(holder.as_deref(), Some(names::HOLDER));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_aws_has_completed_or_canceled_is_no_news() {
+    let world = quiet_pair().instance(names::HOLDER, |holder| {
+        let holder = holder.scheduled_event("system-reboot", "[Completed] scheduled reboot", DATE);
+        holder.scheduled_event("instance-stop", "[Canceled] The instance is running on degraded hardware", DATE)
+    });
+    let report = audit(&stage(world, &[])).await;
+    assert_eq!((report.findings, report.reason.as_str()), (Vec::new(), "ready"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,7 +29,8 @@ use token_failover::model::ids::{
 use token_failover::model::notification::Notification;
 use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, InterfaceLimits, NetworkInterface, Reading, RuleSource, StateReason, StatusChecks,
+    InstanceState, InstanceStatus, InterfaceLimits, NetworkInterface, Reading, RuleSource, ScheduledEvent, StateReason,
+    StatusChecks,
 };
 use token_failover::model::readiness::{AclEntry, Route, Standing, Subscription};
 use token_failover::model::tags::NAMESPACE;
@@ -200,6 +201,7 @@ fn instance(seen: &InstanceView) -> Instance {
         recovers: seen.auto_recovery == region::AutoRecovery::Default,
         spot: seen.spot,
         status_checks: Reading::Known(StatusChecks::Undecided),
+        scheduled_events: Vec::new(),
         interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
     }
 }
@@ -236,18 +238,23 @@ impl Ec2 for BelowEc2 {
         Ok(page.items.iter().map(instance).collect())
     }
 
-    async fn status_checks(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, StatusChecks>, CallError> {
+    async fn instance_status(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, InstanceStatus>, CallError> {
         let describe = DescribeInstanceStatus::of(ids.iter().map(InstanceId::as_str));
         let page = self.ask("ec2:DescribeInstanceStatus", describe).await?;
-        let checks = page.items.iter().map(|seen| {
+        let status = page.items.iter().map(|seen| {
             let checks = match seen.checks() {
                 _ if seen.is_impaired() => StatusChecks::Impaired,
                 (Check::Ok, Check::Ok) => StatusChecks::Ok,
                 _ => StatusChecks::Undecided,
             };
-            (id(&seen.id), checks)
+            let scheduled_events = seen.scheduled_events.iter().map(|event| ScheduledEvent {
+                code: event.code.to_owned(),
+                description: event.description.clone(),
+                not_before: Some(event.not_before),
+            });
+            (id(&seen.id), InstanceStatus { checks, scheduled_events: scheduled_events.collect() })
         });
-        Ok(checks.collect())
+        Ok(status.collect())
     }
 
     async fn address(&self, wanted: &AllocationId) -> Result<Option<Address>, CallError> {

@@ -39,6 +39,7 @@ pub(crate) fn instance(id: &str) -> Instance {
         recovers: true,
         spot: false,
         status_checks: Reading::Known(StatusChecks::Ok),
+        scheduled_events: Vec::new(),
         interfaces: vec![InstanceInterface {
             id: parsed(&names::primary_interface_of(id)),
             device_index: 0,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use simulator::world::region::Check;
 use simulator::{Scenario, names};
 use token_failover::model::ids::InstanceId;
-use token_failover::model::observation::StatusChecks;
+use token_failover::model::observation::{InstanceStatus, ScheduledEvent, StatusChecks};
 use token_failover::model::report::Outcome;
 use token_failover::ports::Ec2;
 
@@ -41,7 +41,7 @@ async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
                 let ec2 = SdkEc2::of(&sdk_config(&scenario.build()));
                 let ids: [InstanceId; 1] = [parsed(names::STANDBY)];
 
-                let seen = ec2.status_checks(&ids).await.expect("an answer");
+                let seen = ec2.instance_status(&ids).await.expect("an answer");
 
                 let expected = if [Some(first), Some(second), third].contains(&Some(Check::Impaired)) {
                     StatusChecks::Impaired
@@ -50,6 +50,7 @@ async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
                 } else {
                     StatusChecks::Undecided
                 };
+                let expected = InstanceStatus { checks: expected, scheduled_events: Vec::new() };
                 let expected = BTreeMap::from([(parsed(names::STANDBY), expected)]);
                 assert_eq!(seen, expected, "{first:?}, {second:?}, {third:?}");
             }
@@ -92,4 +93,31 @@ async fn a_standby_whose_volume_fails_does_not_get_the_interface() {
         };
         assert_eq!((report.outcome, report.reason.as_str()), expected, "{check:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_that_ec2_lists_arrive_with_their_dates_and_descriptions() {
+    let scenario = simulator::pair().instance(names::STANDBY, |standby| {
+        let standby =
+            standby.scheduled_event("instance-retirement", "The <hardware> is degraded", "2026-12-24T06:00:00Z");
+        standby.scheduled_event("system-reboot", "[Completed] scheduled reboot", "2026-11-01T06:00:00Z")
+    });
+    let ec2 = SdkEc2::of(&sdk_config(&scenario.build()));
+
+    let seen = ec2.instance_status(&[parsed(names::HOLDER), parsed(names::STANDBY)]).await.expect("an answer");
+
+    let event = |code: &str, description: &str, not_before: &str| ScheduledEvent {
+        code: code.to_owned(),
+        description: description.to_owned(),
+        not_before: Some(parsed(not_before)),
+    };
+    let scheduled_events = vec![
+        event("instance-retirement", "The <hardware> is degraded", "2026-12-24T06:00:00Z"),
+        event("system-reboot", "[Completed] scheduled reboot", "2026-11-01T06:00:00Z"),
+    ];
+    let expected = BTreeMap::from([
+        (parsed(names::HOLDER), InstanceStatus { checks: StatusChecks::Ok, scheduled_events: Vec::new() }),
+        (parsed(names::STANDBY), InstanceStatus { checks: StatusChecks::Ok, scheduled_events }),
+    ]);
+    assert_eq!(seen, expected);
 }

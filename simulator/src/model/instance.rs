@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use chrono::{DateTime, Utc};
+
 use super::{command::CommandBehavior, license_server::Lmutil, tags::Tags, token_server::TokenServer};
 
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Instance {
     pub instance_check: Check,
     /// The attached EBS status check; `None`: EC2 does not show it.
     pub attached_ebs_check: Option<Check>,
+    /// What AWS has scheduled for it. The simulator only lists these events; nothing happens on their dates.
+    pub scheduled_events: Vec<ScheduledEvent>,
     pub capacity: Capacity,
     /// EC2 may not use the key of its root volume: StartInstances succeeds, then the instance goes from `pending` back
     /// to `stopped` with the state reason `Client.InternalError` ("Troubleshoot Amazon EC2 instance launch issues", EC2
@@ -138,6 +142,17 @@ impl StateReason {
         code: "Server.InsufficientInstanceCapacity",
         message: "Server.InsufficientInstanceCapacity: There was insufficient capacity available to satisfy the request",
     };
+}
+
+/// An event that AWS has scheduled for an instance (`InstanceStatusEvent` of the service model).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduledEvent {
+    /// The code, such as `instance-retirement`.
+    pub code: &'static str,
+    /// It begins with `[Completed]` or `[Canceled]` once the event is over.
+    pub description: String,
+    /// The earliest start.
+    pub not_before: DateTime<Utc>,
 }
 
 /// Result of a status check of a running instance ("Status checks for your instances", EC2 User Guide).

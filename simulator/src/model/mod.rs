@@ -33,7 +33,7 @@ pub use self::{
     document::{Document, Effect},
     error::ApiError,
     home::Home,
-    instance::{Agent, AutoRecovery, Capacity, Check, Instance, InstanceState, StateReason},
+    instance::{Agent, AutoRecovery, Capacity, Check, Instance, InstanceState, ScheduledEvent, StateReason},
     instance_type::InstanceType,
     interface::{Attachment, AttachmentStatus, Interface},
     license_server::{LicenseService, Lmutil},

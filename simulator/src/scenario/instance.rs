@@ -6,7 +6,7 @@ use super::{interface::attachment_id_for, network};
 use crate::{
     model::{
         Agent, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, CommandBehavior, Instance, InstanceState,
-        InstanceType, Interface, Lmutil, Region, Tags, TokenServer,
+        InstanceType, Interface, Lmutil, Region, ScheduledEvent, Tags, TokenServer,
     },
     names,
 };
@@ -22,6 +22,7 @@ pub struct InstanceSpec {
     state: InstanceState,
     checks: (Check, Check),
     attached_ebs: Option<Check>,
+    scheduled_events: Vec<ScheduledEvent>,
     pub(super) instance_type: String,
     pub(super) availability_zone: String,
     pub(super) subnet_id: String,
@@ -52,6 +53,7 @@ impl InstanceSpec {
             state: InstanceState::Running,
             checks: (Check::Ok, Check::Ok),
             attached_ebs: Some(Check::Ok),
+            scheduled_events: Vec::new(),
             instance_type: InstanceType::DEFAULT.to_owned(),
             availability_zone: names::ZONE.to_owned(),
             subnet_id: names::SUBNET.to_owned(),
@@ -111,6 +113,17 @@ impl InstanceSpec {
     /// The attached EBS status check. `None`: EC2 does not show it.
     pub fn attached_ebs(mut self, check: Option<Check>) -> Self {
         self.attached_ebs = check;
+        self
+    }
+
+    /// AWS has scheduled this event for it. The date is in RFC 3339.
+    ///
+    /// # Panics
+    ///
+    /// If the date is not one.
+    pub fn scheduled_event(mut self, code: &'static str, description: &str, not_before: &str) -> Self {
+        let not_before = not_before.parse().expect("a date in RFC 3339");
+        self.scheduled_events.push(ScheduledEvent { code, description: description.to_owned(), not_before });
         self
     }
 
@@ -284,6 +297,7 @@ impl InstanceSpec {
             system_check: self.checks.0,
             instance_check: self.checks.1,
             attached_ebs_check: self.attached_ebs,
+            scheduled_events: self.scheduled_events.clone(),
             capacity: self.capacity,
             volume_locked: self.volume_locked,
             hung: self.hung,

@@ -7,7 +7,7 @@ use super::{
     operations::Operation,
     state::World,
 };
-use crate::model::{ApiError, AutoRecovery, Capacity, Check, Timings};
+use crate::model::{ApiError, AutoRecovery, Capacity, Check, ScheduledEvent, Timings};
 
 impl World {
     /// Makes a call as another actor, now.
@@ -49,6 +49,17 @@ impl World {
     pub fn set_attached_ebs(&mut self, instance_id: &str, check: Option<Check>) -> Result<(), ApiError> {
         self.region_mut().instance_mut(instance_id)?.attached_ebs_check = check;
         Ok(())
+    }
+
+    /// AWS schedules this event for an instance, in place of everything that it had scheduled for it.
+    ///
+    /// # Panics
+    ///
+    /// If the instance does not exist, or `not_before` is not a date in RFC 3339.
+    pub fn schedule_event(&mut self, instance_id: &str, code: &'static str, not_before: &str) {
+        let not_before = not_before.parse().expect("a date in RFC 3339");
+        let event = ScheduledEvent { code, description: String::new(), not_before };
+        self.region_mut().instance_mut(instance_id).expect("it exists").scheduled_events = vec![event];
     }
 
     /// Sets whether a plain detach from the instance never ends.

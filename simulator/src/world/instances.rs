@@ -423,6 +423,7 @@ impl World {
         let instance = Instance {
             id: instance_id.to_owned(),
             capacity: Capacity::Available,
+            scheduled_events: Vec::new(),
             hung: false,
             command_behavior: CommandBehavior::default(),
             blocked_indexes: BTreeSet::new(),

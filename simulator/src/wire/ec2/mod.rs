@@ -501,6 +501,11 @@ fn instance_status(xml: &mut Xml, instance: &InstanceStatusView) {
     if let Some(attached_ebs) = instance.attached_ebs() {
         check(xml, "attachedEbsStatus", attached_ebs);
     }
+    xml.list("eventsSet", &instance.scheduled_events, |xml, event| {
+        xml.text("code", event.code);
+        xml.text("description", &event.description);
+        xml.text("notBefore", event.not_before.format("%Y-%m-%dT%H:%M:%S%.3fZ"));
+    });
 }
 
 fn check(xml: &mut Xml, name: &str, check: Check) {
