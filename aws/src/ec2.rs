@@ -1,6 +1,7 @@
 //! EC2 through the SDK: turns each answer into plain values, or into an error that names the contradiction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::net::Ipv4Addr;
 
 use aws_config::SdkConfig;
@@ -125,12 +126,7 @@ impl Ec2 for SdkEc2 {
 
     async fn instances(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, CallError> {
         const ACTION: &str = "ec2:DescribeInstances";
-        // A filter, because a request by id fails as a whole if one of the instances does not exist.
-        let filter = sdk::Filter::builder()
-            .name("instance-id")
-            .set_values(Some(ids.iter().map(ToString::to_string).collect()))
-            .build();
-        let answer = self.client.describe_instances().filters(filter).send().await.map_err(failed(ACTION))?;
+        let answer = self.client.describe_instances().filters(with_ids(ids)).send().await.map_err(failed(ACTION))?;
         let flawed = |flaw: Flaw| contradiction(ACTION, flaw, answer.request_id());
         ends(answer.next_token()).map_err(flawed)?;
         let mut instances: Vec<Instance> = Vec::new();
@@ -139,22 +135,16 @@ impl Ec2 for SdkEc2 {
             if !ids.contains(&instance.id) {
                 return Err(flawed(format!("{} was answered and not asked for", instance.id)));
             }
-            if instances.iter().any(|before| before.id == instance.id) {
-                return Err(flawed(format!("{} was answered twice", instance.id)));
-            }
-            instances.push(instance);
+            add(&mut instances, instance).map_err(flawed)?;
         }
         Ok(instances)
     }
 
     async fn instances_with(&self, tag: &MemberTag, among: Option<&[InstanceId]>) -> Result<Vec<Instance>, CallError> {
         const ACTION: &str = "ec2:DescribeInstances";
-        let filter =
-            |name: &str, values: Vec<String>| sdk::Filter::builder().name(name).set_values(Some(values)).build();
-        let with_tag = filter(&format!("tag:{}", tag.key), vec![tag.value.clone()]);
-        let ids = among.map(|ids| filter("instance-id", ids.iter().map(ToString::to_string).collect()));
-        let request = self.client.describe_instances().filters(with_tag).set_max_results(Some(TAGGED_PAGE));
-        let request = ids.into_iter().fold(request, |request, ids| request.filters(ids));
+        let with_tag = sdk::Filter::builder().name(format!("tag:{}", tag.key)).values(&tag.value).build();
+        let filters = iter::once(with_tag).chain(among.map(with_ids)).collect();
+        let request = self.client.describe_instances().set_filters(Some(filters)).max_results(TAGGED_PAGE);
         let mut instances: Vec<Instance> = Vec::new();
         let pages = request.into_paginator().send();
         each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
@@ -165,10 +155,7 @@ impl Ec2 for SdkEc2 {
                 if !one.tags().iter().any(has_tag) {
                     return Err(flawed(format!("{} does not have the tag {tag}", instance.id)));
                 }
-                if instances.iter().any(|before| before.id == instance.id) {
-                    return Err(flawed(format!("{} was answered twice", instance.id)));
-                }
-                instances.push(instance);
+                add(&mut instances, instance).map_err(flawed)?;
             }
             Ok(())
         })
@@ -601,6 +588,20 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
         scheduled_events: Vec::new(),
         interfaces,
     })
+}
+
+/// The instances with these ids. A filter, because a request by id fails as a whole if one of the instances does not
+/// exist.
+fn with_ids(ids: &[InstanceId]) -> sdk::Filter {
+    sdk::Filter::builder().name("instance-id").set_values(Some(ids.iter().map(ToString::to_string).collect())).build()
+}
+
+fn add(instances: &mut Vec<Instance>, instance: Instance) -> Result<(), Flaw> {
+    if instances.iter().any(|before| before.id == instance.id) {
+        return Err(format!("{} was answered twice", instance.id));
+    }
+    instances.push(instance);
+    Ok(())
 }
 
 fn moment(time: &SdkDateTime) -> Option<DateTime<Utc>> {

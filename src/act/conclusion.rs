@@ -325,7 +325,7 @@ impl<P: Ports> Failover<P> {
     /// Whether the interface is attached to a running member and would outlive it.
     fn is_well(&self, run: &Run<'_, P::Ec2>) -> bool {
         let Some(observation) = &run.observation else { return false };
-        let attachment = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let attachment = run.attachment();
         let is_attached = attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
         let Some(holder) = run.running_member().and_then(|holder| observation.instance(holder)) else { return false };
         let passes = match &holder.status_checks {

@@ -90,7 +90,7 @@ impl<P: Ports> Failover<P> {
         let holder = [check.instance_id.clone()];
         let reads = future::join(self.ec2.network_interface(&self.config.interface_id), self.ec2.instances(&holder));
         let (Ok(Some(interface)), Ok(instances)) = reads.await else { return };
-        let before = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let before = run.attachment();
         let is_there = interface.attachment.as_ref() == before;
         let is_moving = is_moving(&Remembered::read(&interface.tags).pending, run.clock.now());
         let runs = instances.iter().any(|instance| instance.state == InstanceState::Running);

@@ -10,7 +10,7 @@ use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
-use crate::decide::members::members;
+use crate::decide::members::{existing, members};
 use crate::decide::pause;
 use crate::decide::pending::Scene;
 use crate::decide::pending::report::RunName;
@@ -22,8 +22,8 @@ use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{
-    IngressRule, Instance, InstanceStatus, NetworkInterface, OLDEST_ANSWER, Observation, Reachability, Reading,
-    StateReason, StatusChecks,
+    Attachment, IngressRule, Instance, InstanceStatus, NetworkInterface, OLDEST_ANSWER, Observation, Reachability,
+    Reading, StateReason, StatusChecks,
 };
 use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
@@ -265,9 +265,14 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
+    /// The attachment of the interface.
+    pub(crate) fn attachment(&self) -> Option<&Attachment> {
+        self.observation.as_ref()?.attachment()
+    }
+
     /// The instance to which the interface is attached.
     pub(crate) fn holder(&self) -> Option<&InstanceId> {
-        self.interface().and_then(|interface| interface.attachment.as_ref())?.instance_id.as_ref()
+        self.observation.as_ref()?.holder()
     }
 
     /// The member that has the interface, if it is running or starting.
@@ -395,9 +400,8 @@ impl<'a, E: Ec2> Run<'a, E> {
             // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
             // exist.
             (Err(error), Some(_)) if error.meaning == Meaning::NotFound => {
-                let exists = |member: &&InstanceId| observation.instance(member).is_some();
-                let existing: Vec<InstanceId> = members.iter().filter(exists).cloned().collect();
-                self.instance_status(&existing).await
+                let existing = existing(self.config, &observation).map(|member| member.id.clone());
+                self.instance_status(&existing.collect::<Vec<InstanceId>>()).await
             }
             (Ok(mut status), Some(_)) if !new.is_empty() => self.instance_status(&new).await.map(|more| {
                 status.extend(more);

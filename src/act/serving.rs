@@ -151,7 +151,7 @@ impl<P: Ports> Failover<P> {
             (prober, address, run.begin(Step::Probe, format!("{address} TCP {}", names.join(","))))
         });
         // While the interface arrives or leaves, the license server cannot serve.
-        let is_attached = run.interface().and_then(|interface| interface.attachment.as_ref());
+        let is_attached = run.attachment();
         let is_attached = is_attached.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
         let asks = is_attached && patience.license_check.is_some();
         let document = self.config.license_check.as_ref().filter(|_| asks);

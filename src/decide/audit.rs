@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use crate::decide::members::{elsewhere, members};
+use crate::decide::members::{elsewhere, existing};
 use crate::decide::network_acl::{Passage, passage};
 use crate::decide::{pause, validity};
 use crate::model::change::{Attach, Change, Ingress};
@@ -41,9 +41,7 @@ pub(crate) fn changes(config: &Config, observation: &Observation, standbys: &[St
     changes.extend(standbys.iter().filter(exists).map(|standby| attach(&standby.instance_id)));
     if config.start_standby {
         // The holder as well: the function starts it in place if no standby can take the interface.
-        let startable =
-            members(config, observation).into_iter().filter(|member| observation.instance(member).is_some());
-        changes.extend(startable.map(Change::Start));
+        changes.extend(existing(config, observation).map(|member| Change::Start(member.id.clone())));
     }
     if let Some(attachment) = &interface.attachment {
         changes.push(Change::Detach(attachment.id.clone()));
@@ -386,11 +384,8 @@ impl Auditor<'_> {
 
     /// What AWS has scheduled for the members. An event from AWS Health may be lost; EC2's own list is not.
     fn scheduled(&self) -> Vec<Fact> {
-        let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
-        let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
-        let ids = members(self.config, self.observation);
-        let members = ids.iter().filter_map(|id| self.observation.instance(id));
-        let scheduled = members.flat_map(|member| {
+        let holder = self.observation.holder();
+        let scheduled = existing(self.config, self.observation).flat_map(|member| {
             member.scheduled_events.iter().filter(|event| !event.is_over()).map(|event| Fact::Scheduled {
                 member: member.id.clone(),
                 event: event.clone(),
@@ -401,9 +396,7 @@ impl Auditor<'_> {
     }
 
     fn members_that(&self, are: impl Fn(&Instance) -> bool) -> Vec<InstanceId> {
-        let ids = members(self.config, self.observation);
-        let members = ids.iter().filter_map(|id| self.observation.instance(id));
-        members.filter(|member| are(member)).map(|member| member.id.clone()).collect()
+        existing(self.config, self.observation).filter(|member| are(member)).map(|member| member.id.clone()).collect()
     }
 
     /// Adds what is wrong on the way between the clients and the interface.
@@ -474,8 +467,7 @@ impl Auditor<'_> {
         match &readiness.reachable {
             Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Agents, error.clone())),
             Reading::Known(reachable) => {
-                let attachment = self.observation.interface().and_then(|interface| interface.attachment.as_ref());
-                let holder = attachment.and_then(|attachment| attachment.instance_id.as_ref());
+                let holder = self.observation.holder();
                 let is_unmanaged =
                     |member: &Instance| member.state == InstanceState::Running && !reachable.contains(&member.id);
                 facts.extend(self.members_that(is_unmanaged).into_iter().map(|member| {

@@ -23,22 +23,21 @@ pub fn members(config: &Config, observation: &Observation) -> Vec<InstanceId> {
     }
 }
 
+/// The members that EC2 knows, in the same order.
+pub fn existing<'a>(config: &Config, observation: &'a Observation) -> impl Iterator<Item = &'a Instance> + use<'a> {
+    members(config, observation).into_iter().filter_map(|id| observation.instance(&id))
+}
+
 fn tagged(observation: &Observation) -> Vec<InstanceId> {
-    let interface = observation.interface();
     let mut members: Vec<&Instance> = observation
         .instances
         .known()
         .into_iter()
         .flatten()
-        .filter(|instance| is_holder(instance, interface) || could_hold(instance, interface))
+        .filter(|instance| observation.holder() == Some(&instance.id) || could_hold(instance, observation.interface()))
         .collect();
     members.sort_by_key(|instance| (!instance.runs(), instance.launched_at, instance.id.clone()));
     members.into_iter().map(|instance| instance.id.clone()).collect()
-}
-
-fn is_holder(instance: &Instance, interface: Option<&NetworkInterface>) -> bool {
-    let attachment = interface.and_then(|interface| interface.attachment.as_ref());
-    attachment.and_then(|attachment| attachment.instance_id.as_ref()) == Some(&instance.id)
 }
 
 /// Whether the interface could ever be attached to the instance, as far as its place and its end are concerned.
@@ -55,7 +54,7 @@ pub fn elsewhere(config: &Config, observation: &Observation) -> Vec<InstanceId> 
     let lives =
         |instance: &&Instance| !matches!(instance.state, InstanceState::Terminated | InstanceState::ShuttingDown);
     let is_elsewhere =
-        |instance: &&Instance| !is_holder(instance, Some(interface)) && !could_hold(instance, Some(interface));
+        |instance: &&Instance| observation.holder() != Some(&instance.id) && !could_hold(instance, Some(interface));
     let instances = observation.instances.known().into_iter().flatten();
     instances.filter(lives).filter(is_elsewhere).map(|instance| instance.id.clone()).collect()
 }

@@ -83,6 +83,16 @@ impl Observation {
         self.interface.known().and_then(Option::as_ref)
     }
 
+    /// The attachment of the license interface, in whatever state it is.
+    pub fn attachment(&self) -> Option<&Attachment> {
+        self.interface()?.attachment.as_ref()
+    }
+
+    /// The instance to which the license interface is attached.
+    pub fn holder(&self) -> Option<&InstanceId> {
+        self.attachment()?.instance_id.as_ref()
+    }
+
     /// The instance with this id, if it was read and exists.
     pub fn instance(&self, id: &InstanceId) -> Option<&Instance> {
         self.instances.known()?.iter().find(|instance| instance.id == *id)

@@ -189,8 +189,9 @@ impl TokenServer {
     /// The token server as it was last seen.
     pub fn new(config: &Config, observation: Option<&Observation>) -> Self {
         let interface = observation.and_then(Observation::interface);
-        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
-        let attachment = attachment.filter(|attachment| attachment.status != AttachmentStatus::Detached);
+        let attachment = observation
+            .and_then(Observation::attachment)
+            .filter(|attachment| attachment.status != AttachmentStatus::Detached);
         let holder = attachment.and_then(|attachment| attachment.instance_id.clone()).map(|instance_id| Holder {
             state: observation.and_then(|seen| seen.instance(&instance_id)).map(|instance| instance.state.clone()),
             instance_id,

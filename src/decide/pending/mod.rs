@@ -483,12 +483,13 @@ impl<'a> Scene<'a> {
     /// The attachment of the interface, if it can serve clients there. An interface that is detaching serves no client,
     /// and this run has already handled an attachment of its own.
     fn attachment(self) -> Option<&'a Attachment> {
-        let attachment = self.interface()?.attachment.as_ref();
-        attachment.filter(|it| it.status == AttachmentStatus::Attached && self.reach < Reach::Attached)
+        self.observation?
+            .attachment()
+            .filter(|it| it.status == AttachmentStatus::Attached && self.reach < Reach::Attached)
     }
 
     fn holder(self) -> Option<&'a InstanceId> {
-        let holder = self.interface()?.attachment.as_ref()?.instance_id.as_ref()?;
+        let holder = self.observation?.holder()?;
         self.members.contains(holder).then_some(holder)
     }
 
@@ -507,13 +508,13 @@ impl<'a> Scene<'a> {
 
     /// Whether terminating the member that has the interface would destroy it.
     pub(crate) fn is_doomed(self) -> bool {
-        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        let attachment = self.observation.and_then(Observation::attachment);
         self.holder().is_some() && attachment.is_some_and(|attachment| attachment.delete_on_termination)
     }
 
     /// Whether the interface is attached and outlives its instance there.
     fn is_safe(self) -> bool {
-        let attachment = self.interface().and_then(|interface| interface.attachment.as_ref());
+        let attachment = self.observation.and_then(Observation::attachment);
         attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached) && !self.is_doomed()
     }
 }
