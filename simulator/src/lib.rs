@@ -152,8 +152,8 @@ pub mod world;
 
 pub use self::{
     scenario::{
-        AddressSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec, Scenario,
-        SecurityGroupSpec, SubnetSpec, TopicSpec, cold_standby, pair, primary, trio,
+        AddressSpec, AutoScalingGroupSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec,
+        Scenario, SecurityGroupSpec, SubnetSpec, TopicSpec, cold_standby, grouped, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Connection, Disruption, Moment, Outcome, Simulator, When},
 };

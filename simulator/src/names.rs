@@ -49,6 +49,10 @@ pub const SUBSCRIBER: &str = "ops@example.com";
 pub const DOCUMENT: &str = "token-failover-restart";
 /// A command document that asks the license server.
 pub const LICENSE_CHECK_DOCUMENT: &str = "token-failover-check-license";
+/// The Auto Scaling group of [`grouped`](crate::grouped). Not in the pair.
+pub const AUTO_SCALING_GROUP: &str = "token-servers";
+/// The termination hook of this group.
+pub const LIFECYCLE_HOOK: &str = "before-termination";
 /// The output of a command that activates a token server.
 pub const COMMAND_OUTPUT: &str = "what the command printed";
 /// The error output of a failed command.

@@ -31,6 +31,20 @@ pub struct Assumptions {
     /// Ending an attachment that is gone is `UnauthorizedOperation` instead of `InvalidAttachmentID.NotFound`. A role
     /// that is scoped by resource got this answer (terraform-provider-aws issue 46211).
     pub gone_attachment_is_unauthorized: bool,
+    /// Without an instance maintenance policy, an Auto Scaling group launches a replacement only once the lost instance is
+    /// terminated, after its hooks. "While the instance is being terminated, another scaling activity launches a new
+    /// instance" ("Replace Auto Scaling instances based on maximum instance lifetime", Amazon EC2 Auto Scaling User Guide)
+    /// does not mention hooks.
+    pub replacement_waits_for_termination: bool,
+    /// An instance that was terminated from outside leaves its group without a lifecycle action. By default it waits in
+    /// `Terminating:Wait` like any other.
+    pub terminated_instance_skips_hooks: bool,
+    /// A group that has as many instances as its maximum size terminates before it launches, whatever its instance
+    /// maintenance policy says. By default it exceeds the maximum size meanwhile.
+    pub maintenance_respects_maximum_size: bool,
+    /// An instance refresh goes on to the next instance while the last one still waits for its hooks. By default it goes
+    /// on once the last one is terminated.
+    pub refresh_ignores_hooks: bool,
     /// The maximum number of items on a page, whatever the request says, so that a small world has several pages. By
     /// default a page is as full as it can be.
     pub page_limit: Option<usize>,

@@ -1,4 +1,4 @@
-//! Refusals of EC2, SNS and Systems Manager.
+//! Refusals of EC2, SNS, Systems Manager and Auto Scaling.
 
 use std::borrow::Cow;
 
@@ -102,6 +102,42 @@ impl ApiError {
     /// `ThrottlingException`, 400 ("Common Error Types", Systems Manager API Reference).
     pub(crate) fn ssm_throttled() -> Self {
         Self::client("ThrottlingException", "Rate exceeded")
+    }
+
+    /// `AccessDenied`, 403, as people report it.
+    pub(crate) fn auto_scaling_unauthorized(account: &str, action: &str) -> Self {
+        Self::new(
+            403,
+            "AccessDenied",
+            format!(
+                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
+                 autoscaling:{action} because no identity-based policy allows the autoscaling:{action} action"
+            ),
+        )
+    }
+
+    /// `Throttling`, 400, as people report it.
+    pub(crate) fn auto_scaling_throttled() -> Self {
+        Self::client("Throttling", "Rate exceeded")
+    }
+
+    /// Auto Scaling's code for every mistake of the client that has no code of its own ("Common Errors", Amazon EC2 Auto
+    /// Scaling API Reference): 400.
+    pub(crate) fn auto_scaling_validation(message: impl Into<String>) -> Self {
+        Self::client("ValidationError", message)
+    }
+
+    /// A value that violates a constraint of the service model.
+    pub(crate) fn auto_scaling_constraint(member: &str, constraint: &str) -> Self {
+        let start = "1 validation error detected: Value at";
+        Self::auto_scaling_validation(format!(
+            "{start} '{member}' failed to satisfy constraint: Member must {constraint}"
+        ))
+    }
+
+    /// The message is from public issues (kubernetes-sigs/cluster-api-provider-aws).
+    pub(crate) fn no_such_group(name: &str) -> Self {
+        Self::auto_scaling_validation(format!("AutoScalingGroup name not found - AutoScalingGroup {name} not found"))
     }
 
     /// An input that violates a constraint of the service model: `ValidationException`, 400 ("Common Error Types",

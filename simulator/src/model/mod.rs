@@ -4,9 +4,11 @@
 
 mod address;
 mod assumptions;
+mod auto_scaling;
 mod command;
 mod document;
 mod error;
+mod event;
 mod home;
 pub(crate) mod ids;
 mod instance;
@@ -29,9 +31,14 @@ mod topic;
 pub use self::{
     address::{Address, Association},
     assumptions::Assumptions,
+    auto_scaling::{
+        AutoScalingGroup, GroupMember, HealthStatus, LaunchTemplate, LifecycleAction, LifecycleHook, LifecycleResult,
+        LifecycleState, MaintenancePolicy, TerminationPolicy,
+    },
     command::{Command, CommandBehavior, CommandStatus},
     document::{Document, Effect},
     error::ApiError,
+    event::{Event, EventKind},
     home::Home,
     instance::{Agent, AutoRecovery, Capacity, Check, Instance, InstanceState, ScheduledEvent, StateReason},
     instance_type::InstanceType,
@@ -51,6 +58,7 @@ pub use self::{
     topic::{Message, MessageAttribute},
 };
 pub(crate) use self::{
+    auto_scaling::{GROUP_NAME_TAG, Phase},
     command::Commands,
     document::{COMMAND, Documents},
     ids::Ids,

@@ -21,6 +21,10 @@ pub enum Process {
     Deliver { command_id: String, instance_id: String },
     /// A command ends.
     Finish { command_id: String, instance_id: String },
+    /// Auto Scaling looks at its groups and does what is needed.
+    CheckGroups,
+    /// A lifecycle action ends by itself.
+    TimeOutAction { group: String, token: String },
     /// A command that was not delivered in time is dropped.
     GiveUp { command_id: String, instance_id: String },
 }

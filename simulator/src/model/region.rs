@@ -1,10 +1,11 @@
-//! Everything that EC2 knows about one account in one Region.
+//! Everything that EC2 and Auto Scaling know about one account in one Region.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     address::Address,
     assumptions::Assumptions,
+    auto_scaling::AutoScalingGroup,
     error::ApiError,
     home::Home,
     ids::{self, IdKind},
@@ -20,7 +21,7 @@ use super::{
     timings::Timings,
 };
 
-/// Everything that EC2 knows about one account in one Region.
+/// Everything that EC2 and Auto Scaling know about one account in one Region.
 ///
 /// The resources are shared (`Arc`), so that a copy of a Region costs a few hundred nanoseconds. Answers keep the
 /// resources as they were when they were read, and stale answers can read the past.
@@ -38,6 +39,7 @@ pub struct Region {
     pub(crate) subnets: BTreeMap<String, Arc<Subnet>>,
     pub(crate) route_tables: BTreeMap<String, Arc<RouteTable>>,
     pub(crate) network_acls: BTreeMap<String, Arc<NetworkAcl>>,
+    pub(crate) auto_scaling_groups: BTreeMap<String, Arc<AutoScalingGroup>>,
 }
 
 impl Region {
@@ -96,6 +98,10 @@ impl Region {
 
     pub fn network_acl(&self, id: &str) -> Result<&Arc<NetworkAcl>, ApiError> {
         find(&self.network_acls, id, &ids::NETWORK_ACL)
+    }
+
+    pub fn auto_scaling_group(&self, name: &str) -> Result<&Arc<AutoScalingGroup>, ApiError> {
+        self.auto_scaling_groups.get(name).ok_or_else(|| ApiError::no_such_group(name))
     }
 
     pub fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
@@ -160,6 +166,10 @@ impl Region {
 
     pub(crate) fn network_acl_mut(&mut self, id: &str) -> Result<&mut NetworkAcl, ApiError> {
         find_mut(&mut self.network_acls, id, &ids::NETWORK_ACL)
+    }
+
+    pub(crate) fn auto_scaling_group_mut(&mut self, name: &str) -> Result<&mut AutoScalingGroup, ApiError> {
+        self.auto_scaling_groups.get_mut(name).map(Arc::make_mut).ok_or_else(|| ApiError::no_such_group(name))
     }
 
     /// Removes the interface and frees its Elastic IPs.

@@ -25,6 +25,9 @@ pub struct Timings {
     pub command: Duration,
     /// From SendCommand until GetCommandInvocation knows the command.
     pub command_visible: Duration,
+    /// From a change of an instance until its Auto Scaling group notices it. At least a second, so that a group that
+    /// replaces instances again and again ends.
+    pub group_check: Duration,
     /// From the start of a token server until it listens.
     pub token_server: Duration,
 }
@@ -43,6 +46,7 @@ impl Timings {
             release: Duration::from_secs(4),
             command: Duration::from_millis(1500),
             command_visible: Duration::from_millis(200),
+            group_check: Duration::from_secs(30),
             token_server: Duration::from_secs(2),
         }
     }

@@ -20,6 +20,25 @@ use crate::{
 impl Scenario {
     /// The world alone, for tests below the wire.
     pub fn world(&self) -> World {
+        if self.auto_scaling_groups.is_empty() { self.built() } else { self.with_members().built() }
+    }
+
+    /// The scenario with every member of its Auto Scaling groups as an instance.
+    fn with_members(&self) -> Self {
+        let mut scenario = self.clone();
+        for group in &self.auto_scaling_groups {
+            for id in &group.members {
+                let position = scenario.instances.len();
+                match scenario.instances.iter_mut().find(|spec| spec.id == *id) {
+                    Some(spec) => *spec = group.tagged(spec.clone()),
+                    None => scenario.instances.push(group.tagged(group.launched(id, position))),
+                }
+            }
+        }
+        scenario
+    }
+
+    fn built(&self) -> World {
         let network = self.network();
         let mut region = Region {
             home: Arc::new(Home {
@@ -38,6 +57,7 @@ impl Scenario {
             subnets: network.subnets,
             route_tables: network.route_tables,
             network_acls: network.network_acls,
+            auto_scaling_groups: BTreeMap::new(),
             prefix_lists: self.prefix_lists.iter().map(|list| (list.id.clone(), Arc::new(list.clone()))).collect(),
         };
         for group in std::iter::once(&default_group()).chain(&self.security_groups) {
@@ -54,6 +74,10 @@ impl Scenario {
         for spec in &self.addresses {
             region.addresses.insert(spec.id.clone(), Arc::new(spec.build(&region)));
         }
+        for (position, spec) in self.auto_scaling_groups.iter().enumerate() {
+            let group = spec.build(&region, position);
+            region.auto_scaling_groups.insert(group.name.clone(), Arc::new(group));
+        }
         let mut world = World::new(region, self.seed);
         for spec in &self.topics {
             spec.build(&mut world);
@@ -67,6 +91,7 @@ impl Scenario {
             self.license_service,
         ));
         world.begin_with_token_servers();
+        world.begin_with_groups();
         world
     }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     address::AddressSpec,
+    auto_scaling::AutoScalingGroupSpec,
     document::DocumentSpec,
     instance::InstanceSpec,
     interface::InterfaceSpec,
@@ -56,6 +57,7 @@ pub struct Scenario {
     pub(super) network_acls: Vec<NetworkAclSpec>,
     pub(super) topics: Vec<TopicSpec>,
     pub(super) documents: Vec<DocumentSpec>,
+    pub(super) auto_scaling_groups: Vec<AutoScalingGroupSpec>,
     pub(super) license_interface: String,
     pub(super) token_server_ports: Vec<u16>,
     pub(super) license_service: LicenseService,
@@ -80,6 +82,7 @@ impl Default for Scenario {
             network_acls: Vec::new(),
             topics: Vec::new(),
             documents: Vec::new(),
+            auto_scaling_groups: Vec::new(),
             license_interface: names::INTERFACE.to_owned(),
             token_server_ports: vec![27007, 27008],
             license_service: LicenseService::default(),
@@ -163,6 +166,31 @@ impl Scenario {
 
     pub fn without_document(mut self, name: &str) -> Self {
         self.documents.retain(|spec| spec.name != name);
+        self
+    }
+
+    /// Adds or changes an Auto Scaling group. A new one has two members, neither hooks nor a policy, and the settings that
+    /// AWS uses by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use simulator::names;
+    ///
+    /// let mut world = simulator::pair()
+    ///     .auto_scaling_group("group", |group| group.members([names::HOLDER, names::STANDBY]))
+    ///     .world();
+    /// world.terminate(names::HOLDER)?;
+    /// world.advance(Duration::from_secs(10));
+    /// let members: Vec<&str> = world.group_members("group").iter().map(|one| one.instance_id.as_str()).collect();
+    /// assert_eq!((members.len(), members[0]), (2, names::STANDBY));
+    /// # Ok::<(), simulator::world::ApiError>(())
+    /// ```
+    pub fn auto_scaling_group(
+        mut self,
+        name: &str,
+        change: impl FnOnce(AutoScalingGroupSpec) -> AutoScalingGroupSpec,
+    ) -> Self {
+        upsert(&mut self.auto_scaling_groups, |spec| spec.name == name, || AutoScalingGroupSpec::new(name), change);
         self
     }
 

@@ -6,7 +6,7 @@ use super::{interface::attachment_id_for, network};
 use crate::{
     model::{
         Agent, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check, CommandBehavior, Instance, InstanceState,
-        InstanceType, Interface, Lmutil, Region, ScheduledEvent, Tags, TokenServer,
+        InstanceType, Interface, LaunchTemplate, Lmutil, Region, ScheduledEvent, Tags, TokenServer,
     },
     names,
 };
@@ -283,8 +283,40 @@ impl InstanceSpec {
         self
     }
 
+    pub(super) fn renamed(mut self, id: &str, position: usize) -> Self {
+        (self.id, self.position) = (id.to_owned(), position);
+        self
+    }
+
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    pub(super) fn tag_if_absent(mut self, key: &str, value: &str) -> Self {
+        self.tags.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
+    /// Instances like this one, as an Auto Scaling group launches them.
+    pub(super) fn launch_template(&self, region: &Region) -> LaunchTemplate {
+        LaunchTemplate {
+            id: "lt-0aaaaaaaaaaaaaaa1".to_owned(),
+            name: String::new(),
+            version: 1,
+            instance: self.instance(region),
+            groups: self.groups.clone(),
+            source_dest_check: self.source_dest_check,
+            primary_delete_on_termination: self.primary_delete_on_termination,
+        }
+    }
+
     pub(super) fn build(&self, region: &Region) -> (Instance, Option<Interface>) {
-        let instance = Instance {
+        let host = u8::try_from(self.position + 10).expect("a scenario has fewer than 240 instances");
+        (self.instance(region), self.has_primary.then(|| self.primary(region, host)))
+    }
+
+    fn instance(&self, region: &Region) -> Instance {
+        Instance {
             id: self.id.clone(),
             state: self.state,
             state_reason: None,
@@ -314,9 +346,7 @@ impl InstanceSpec {
             blocked_indexes: BTreeSet::new(),
             tags: self.tags.clone(),
             transition: 0,
-        };
-        let host = u8::try_from(self.position + 10).expect("a scenario has fewer than 240 instances");
-        (instance, self.has_primary.then(|| self.primary(region, host)))
+        }
     }
 
     /// The interface at index 0.

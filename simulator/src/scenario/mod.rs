@@ -4,6 +4,7 @@
 //! has the worlds with which most tests begin.
 
 mod address;
+mod auto_scaling;
 mod building;
 mod description;
 mod document;
@@ -16,13 +17,14 @@ mod topic;
 
 pub use self::{
     address::AddressSpec,
+    auto_scaling::AutoScalingGroupSpec,
     description::Scenario,
     document::DocumentSpec,
     instance::InstanceSpec,
     interface::InterfaceSpec,
     network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
     security_group::SecurityGroupSpec,
-    standard::{cold_standby, pair, primary, trio},
+    standard::{cold_standby, grouped, pair, primary, trio},
     topic::TopicSpec,
 };
 

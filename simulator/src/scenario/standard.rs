@@ -1,5 +1,7 @@
 //! The standard worlds.
 
+use std::time::Duration;
+
 use super::{description::Scenario, instance::InstanceSpec};
 use crate::{model::Timings, names};
 
@@ -44,6 +46,18 @@ pub fn trio() -> Scenario {
     pair().instance(names::THIRD, InstanceSpec::stopped).instance(names::NON_MEMBER, |instance| instance)
 }
 
+/// The pair, as the two members of an Auto Scaling group that launches before it terminates, with a termination hook. Its
+/// instances have the tag `token-server` with the value `yes`.
+pub fn grouped() -> Scenario {
+    pair().auto_scaling_group(names::AUTO_SCALING_GROUP, |group| {
+        group
+            .members([names::HOLDER, names::STANDBY])
+            .launches(|instance| instance.tag("token-server", "yes"))
+            .launch_before_terminating()
+            .termination_hook(names::LIFECYCLE_HOOK, Duration::from_secs(600))
+    })
+}
+
 impl Scenario {
     /// The scenarios that have a name, with realistic times.
     pub fn named(name: &str) -> Option<Self> {
@@ -52,11 +66,12 @@ impl Scenario {
             "cold-standby" => cold_standby(),
             "primary" => primary(),
             "trio" => trio(),
+            "grouped" => grouped(),
             _ => return None,
         };
         Some(scenario.timings(Timings::realistic()))
     }
 
     /// Names for [`Scenario::named`].
-    pub const NAMES: &'static [&'static str] = &["pair", "cold-standby", "primary", "trio"];
+    pub const NAMES: &'static [&'static str] = &["pair", "cold-standby", "primary", "trio", "grouped"];
 }

@@ -27,10 +27,11 @@ pub enum Disruption {
     /// The call is answered normally.
     #[default]
     None,
-    /// The caller may not do this: `UnauthorizedOperation`, `AuthorizationError` of SNS, or `AccessDeniedException` of
-    /// Systems Manager.
+    /// The caller may not do this: `UnauthorizedOperation`, `AuthorizationError` of SNS, `AccessDeniedException` of
+    /// Systems Manager, or `AccessDenied` of Auto Scaling.
     Deny,
-    /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS, or `ThrottlingException` of Systems Manager.
+    /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS and Auto Scaling, or `ThrottlingException` of Systems
+    /// Manager.
     Throttle,
     /// An error of the service.
     Error { status: u16, code: String, message: String },
@@ -50,7 +51,7 @@ pub enum Disruption {
     /// A read returns the world of this long ago ("Eventual consistency in the Amazon EC2 API"). Changes are answered
     /// normally, and so are SNS and the documents and commands of Systems Manager.
     Stale(Duration),
-    /// A read finds no instance and no interface, and the next one is normal: EC2 sometimes does not find an existing
+    /// A read of EC2 finds no instance and no interface, and the next one is normal: EC2 sometimes does not find an existing
     /// resource for a moment ("Eventual consistency in the Amazon EC2 API"). Changes are answered normally, and so are
     /// SNS and the documents and commands of Systems Manager.
     Forgotten,
@@ -75,6 +76,8 @@ impl Disruption {
             (Self::Throttle, Service::Ec2) => Some(ApiError::throttled()),
             (Self::Throttle, Service::Sns) => Some(ApiError::sns_throttled()),
             (Self::Throttle, Service::Ssm) => Some(ApiError::ssm_throttled()),
+            (Self::Deny, Service::AutoScaling) => Some(ApiError::auto_scaling_unauthorized(account, &call.action)),
+            (Self::Throttle, Service::AutoScaling) => Some(ApiError::auto_scaling_throttled()),
             (Self::Error { status, code, message }, _) => Some(ApiError::new(*status, code.clone(), message.clone())),
             _ => None,
         }

@@ -19,12 +19,12 @@ pub use self::{
     journal::{Call, Outcome},
 };
 use crate::{
-    model::{ApiError, Command, Ids, Message, Process, Refusal},
+    model::{ApiError, Command, Event, Ids, Message, Process, Refusal},
     scenario::Scenario,
     world::{Answer, Operation, Parameters, Request, Service, World},
 };
 
-/// A simulated EC2, SNS and Systems Manager. Clones are the same simulator.
+/// A simulated EC2, SNS, Systems Manager and Auto Scaling. Clones are the same simulator.
 ///
 /// Closures of a test run while the world is locked. They receive the world, and must not use the simulator itself.
 #[derive(Clone)]
@@ -204,6 +204,16 @@ impl Simulator {
     /// The commands sent with Systems Manager, one for each instance, in order.
     pub fn commands(&self) -> Vec<Command> {
         self.world(|world| world.commands().to_vec())
+    }
+
+    /// The events that the services have sent to EventBridge, in order, unless they were taken.
+    pub fn events(&self) -> Vec<Event> {
+        self.world(|world| world.events().to_vec())
+    }
+
+    /// The events since the last call, in order.
+    pub fn take_events(&self) -> Vec<Event> {
+        self.world(World::take_events)
     }
 
     /// All attempts to connect, in order.

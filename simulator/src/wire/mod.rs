@@ -1,9 +1,11 @@
-//! The wire: the Query protocols of EC2 and SNS, and the JSON protocol of Systems Manager, from HTTP request to HTTP
+//! The wire: the Query protocols of EC2, SNS and Auto Scaling, and the JSON protocol of Systems Manager, from HTTP request to HTTP
 //! response.
 
+mod auto_scaling;
 mod ec2;
 mod form;
 mod json;
+mod query;
 mod sns;
 mod ssm;
 mod xml;
@@ -29,7 +31,7 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
     let form = Form::parse(body);
     let service = service_of(headers, &form);
     let (action, request) = match service {
-        Service::Ec2 | Service::Sns => query(service, form),
+        Service::Ec2 | Service::Sns | Service::AutoScaling => parse_query(service, form),
         Service::Ssm => {
             let operation = ssm::operation(headers);
             (operation.to_owned(), ssm::request(operation, body))
@@ -43,11 +45,13 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
         (Ok(answer), Service::Ec2) => (200, ec2::answer(&answer, &request_id)),
         (Ok(answer), Service::Sns) => (200, sns::answer(&answer, &request_id)),
         (Ok(answer), Service::Ssm) => (200, ssm::answer(&answer)),
+        (Ok(answer), Service::AutoScaling) => (200, auto_scaling::answer(&answer, &request_id)),
         (Err(CallError::Refused(error)), _) => {
             let body = match service {
                 Service::Ec2 => ec2::error(&error, &request_id),
                 Service::Sns => sns::error(&error, &request_id),
                 Service::Ssm => ssm::error(&error),
+                Service::AutoScaling => auto_scaling::error(&error, &request_id),
             };
             code = Some(error.code);
             (error.status, body)
@@ -58,7 +62,7 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = match service {
-        Service::Ec2 | Service::Sns => "text/xml;charset=UTF-8",
+        Service::Ec2 | Service::Sns | Service::AutoScaling => "text/xml;charset=UTF-8",
         Service::Ssm => ssm::CONTENT_TYPE,
     };
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -72,21 +76,24 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
 }
 
 /// The action of a Query request, and the request if it is valid.
-fn query(service: Service, mut form: Form) -> (String, Result<Request, ApiError>) {
+fn parse_query(service: Service, mut form: Form) -> (String, Result<Request, ApiError>) {
     let action = form.take("Action").unwrap_or_default();
     let version = form.take("Version");
     let request = if action.is_empty() {
         Err(ApiError::client("MissingAction", "The request must contain the parameter Action"))
-    } else if service == Service::Sns {
-        sns::request(&action, &mut form)
     } else {
-        ec2::request(&action, version.as_deref(), &mut form)
+        match service {
+            Service::Sns => sns::request(&action, &mut form),
+            Service::AutoScaling => auto_scaling::request(&action, &mut form),
+            Service::Ec2 | Service::Ssm => ec2::request(&action, version.as_deref(), &mut form),
+        }
     };
     (action, request.and_then(|request| form.finish().map(|()| request)))
 }
 
 /// The service of a request. All services can share one address. A target means Systems Manager. Otherwise the API
-/// version tells the service, or else the scope of the signature, the host name, or an action that only SNS has.
+/// version tells the service, or else the scope of the signature, the host name, or an action that only SNS or Auto
+/// Scaling has.
 fn service_of(headers: &HeaderMap, form: &Form) -> Service {
     if !ssm::operation(headers).is_empty() {
         return Service::Ssm;
@@ -94,6 +101,7 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
     match form.get("Version") {
         Some(ec2::VERSION) => return Service::Ec2,
         Some(sns::VERSION) => return Service::Sns,
+        Some(auto_scaling::VERSION) => return Service::AutoScaling,
         _ => {}
     }
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -104,8 +112,12 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
         Service::Ec2
     } else if signature.contains("/ssm/aws4_request") || host.starts_with("ssm.") {
         Service::Ssm
+    } else if signature.contains("/autoscaling/aws4_request") || host.starts_with("autoscaling.") {
+        Service::AutoScaling
     } else if form.get("Action").is_some_and(sns::has_action) {
         Service::Sns
+    } else if form.get("Action").is_some_and(auto_scaling::has_action) {
+        Service::AutoScaling
     } else {
         Service::Ec2
     }

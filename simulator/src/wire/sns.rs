@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{form::Form, xml::Xml};
+use super::{form::Form, query, xml::Xml};
 use crate::{
     model::{ApiError, MessageAttribute, Subscription},
     world::{Answer, CreateTopic, GetTopicAttributes, ListSubscriptionsByTopic, Publish, Request},
@@ -118,23 +118,9 @@ fn subscription(xml: &mut Xml, subscription: &Subscription) {
 }
 
 fn document(action: &str, request_id: &str, result: impl FnOnce(&mut Xml)) -> Vec<u8> {
-    Xml::document(|xml| {
-        xml.root(&format!("{action}Response"), NAMESPACE, |xml| {
-            xml.element(&format!("{action}Result"), result);
-            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-        });
-    })
+    query::document(NAMESPACE, action, request_id, result)
 }
 
 pub(crate) fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
-    Xml::document(|xml| {
-        xml.root("ErrorResponse", NAMESPACE, |xml| {
-            xml.element("Error", |xml| {
-                xml.text("Type", if error.status < 500 { "Sender" } else { "Receiver" });
-                xml.text("Code", &error.code);
-                xml.text("Message", &error.message);
-            });
-            xml.text("RequestId", request_id);
-        });
-    })
+    query::error(NAMESPACE, error, request_id)
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     model::{
         ApiError, Attachment, AttachmentStatus, Capacity, Check, CommandBehavior, Home, Instance, InstanceState,
-        Interface, Process, Region, StateReason, Tags,
+        Interface, LaunchTemplate, Process, Region, StateReason, Subnet, Tags,
     },
     names,
 };
@@ -380,34 +380,49 @@ fn change_state(
 }
 
 impl World {
-    /// Launches an instance like another one, with its type, its place and its tags, as Auto Scaling does. It is `pending`
-    /// for as long as any boot takes. `like` may be terminated.
+    /// Launches an instance like another one, with its type, its place and its tags. It is `pending` for as long as any boot
+    /// takes. `like` may be terminated.
     ///
     /// # Errors
     ///
     /// If `like` does not exist, or an instance with the new id does.
     pub fn launch(&mut self, instance_id: &str, like: &str) -> Result<(), ApiError> {
-        let template = self.region.instance(like)?.clone();
+        let instance = Instance::clone(self.region.instance(like)?);
+        let subnet_id = instance.subnet_id.clone();
+        let template = LaunchTemplate {
+            id: String::new(),
+            name: String::new(),
+            version: 1,
+            instance,
+            groups: vec![names::DEFAULT_GROUP.to_owned()],
+            source_dest_check: true,
+            primary_delete_on_termination: true,
+        };
+        self.launch_from(instance_id, &subnet_id, &template)
+    }
+
+    /// Launches an instance from a template. It has the template's tags, but not those of AWS.
+    pub(crate) fn launch_from(
+        &mut self,
+        instance_id: &str,
+        subnet_id: &str,
+        template: &LaunchTemplate,
+    ) -> Result<(), ApiError> {
         if self.region.instance(instance_id).is_ok() {
             return Err(ApiError::client("IdempotentParameterMismatch", format!("{instance_id} exists already")));
         }
-        // The primary interface of a terminated instance is gone, so the new one is made from the subnet.
-        let host = u8::try_from(self.region.instances.len() + 100).unwrap_or(u8::MAX);
-        let network = self
-            .region
-            .subnets
-            .get(&template.subnet_id)
-            .map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.cidr_block.network());
+        let subnet = self.region.subnet(subnet_id)?.clone();
+        let (host, private_ip) = self.free_address(&subnet);
         let primary = Interface {
             id: names::primary_interface_of(instance_id),
-            mac_address: format!("02:00:00:00:01:{host:02x}"),
-            private_ip: Ipv4Addr::from(u32::from(network) + u32::from(host)),
+            mac_address: format!("02:00:00:00:02:{host:02x}"),
+            private_ip,
             description: String::new(),
-            availability_zone: template.availability_zone.clone(),
-            subnet_id: template.subnet_id.clone(),
-            vpc_id: template.vpc_id.clone(),
-            groups: vec![names::DEFAULT_GROUP.to_owned()],
-            source_dest_check: true,
+            availability_zone: subnet.availability_zone.clone(),
+            subnet_id: subnet.id.clone(),
+            vpc_id: subnet.vpc_id.clone(),
+            groups: template.groups.clone(),
+            source_dest_check: template.source_dest_check,
             attachment: Some(Attachment {
                 id: format!("eni-attach-1{}", instance_id.trim_start_matches("i-0")),
                 instance_id: instance_id.to_owned(),
@@ -415,27 +430,40 @@ impl World {
                 network_card_index: 0,
                 status: AttachmentStatus::Attached,
                 attached_at: self.now,
-                delete_on_termination: true,
+                delete_on_termination: template.primary_delete_on_termination,
             }),
             tags: Tags::new(),
         };
-        let region = self.region_mut();
-        let instance = Instance {
+        let mut instance = Instance {
             id: instance_id.to_owned(),
+            availability_zone: subnet.availability_zone.clone(),
+            subnet_id: subnet.id.clone(),
+            vpc_id: subnet.vpc_id.clone(),
             capacity: Capacity::Available,
             scheduled_events: Vec::new(),
             hung: false,
             command_behavior: CommandBehavior::default(),
             blocked_indexes: BTreeSet::new(),
-            ..Instance::clone(&template)
+            ..template.instance.clone()
         };
+        instance.tags.retain(|key, _| !key.starts_with("aws:"));
+        let region = self.region_mut();
         region.instances.insert(instance_id.to_owned(), Arc::new(instance));
         region.interfaces.insert(primary.id.clone(), Arc::new(primary));
         self.enter(instance_id, InstanceState::Pending)
     }
 
+    /// An address of the subnet that no interface has, and its last number, from 100.
+    fn free_address(&self, subnet: &Subnet) -> (u8, Ipv4Addr) {
+        let network = u32::from(subnet.cidr_block.network());
+        (100..=254)
+            .map(|host| (host, Ipv4Addr::from(network + u32::from(host))))
+            .find(|(_, address)| !self.region.interfaces().any(|interface| interface.private_ip == *address))
+            .expect("a world has fewer than 150 launched instances in a subnet at a time")
+    }
+
     /// Puts an instance into a transitional state and begins the process that ends it.
-    fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
+    pub(crate) fn enter(&mut self, id: &str, state: InstanceState) -> Result<(), ApiError> {
         let (now, timings) = (self.now, self.region.timings);
         if state != InstanceState::Pending {
             self.fail_commands_on(id);
@@ -444,9 +472,12 @@ impl World {
         let reason = (state != InstanceState::Pending).then_some(StateReason::USER_SHUTDOWN);
         instance.enter(state, reason);
         let (instance_id, transition) = (id.to_owned(), instance.transition);
+        if state == InstanceState::Pending {
+            instance.launched_at = now;
+        }
+        self.send_instance_state(id, state);
         match state {
             InstanceState::Pending => {
-                instance.launched_at = now;
                 self.begin(timings.boot, Process::Boot { instance_id, transition });
             }
             InstanceState::Stopping => self.begin(timings.stop, Process::Stop { instance_id, transition }),
@@ -473,10 +504,12 @@ impl World {
         let Some(instance) = self.in_transition(id, transition) else { return };
         if instance.capacity == Capacity::LostLater {
             instance.enter(InstanceState::Stopped, Some(StateReason::NO_CAPACITY));
+            self.send_instance_state(id, InstanceState::Stopped);
             return;
         }
         if instance.volume_locked {
             instance.enter(InstanceState::Stopped, Some(StateReason::VOLUME_LOCKED));
+            self.send_instance_state(id, InstanceState::Stopped);
             return;
         }
         instance.enter(InstanceState::Running, None);
@@ -485,6 +518,7 @@ impl World {
         (instance.system_check, instance.instance_check) = (Check::Initializing, Check::Initializing);
         instance.attached_ebs_check = instance.attached_ebs_check.map(|_| Check::Initializing);
         let transition = instance.transition;
+        self.send_instance_state(id, InstanceState::Running);
         self.start_token_server_at_boot(id);
         if checks_take.is_zero() {
             self.complete_checks(id, transition);
@@ -512,6 +546,7 @@ impl World {
         let Some(instance) = self.in_transition(id, transition) else { return };
         let was_hung = instance.hung;
         instance.enter(InstanceState::Stopped, Some(StateReason::USER_SHUTDOWN));
+        self.send_instance_state(id, InstanceState::Stopped);
         if was_hung {
             for attachment_id in self.attachments_of(id, |status| status == AttachmentStatus::Detaching) {
                 self.begin(detach_takes, Process::Detach { attachment_id });
@@ -526,6 +561,7 @@ impl World {
         let release_takes = self.region.timings.release;
         let Some(instance) = self.in_transition(id, transition) else { return };
         instance.enter(InstanceState::Terminated, Some(StateReason::USER_SHUTDOWN));
+        self.send_instance_state(id, InstanceState::Terminated);
         let interfaces: Vec<_> = self.region.interfaces_of(id).into_iter().cloned().collect();
         for interface in interfaces {
             let Some(attachment) = &interface.attachment else { continue };

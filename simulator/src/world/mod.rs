@@ -1,4 +1,4 @@
-//! The world: EC2, SNS and Systems Manager as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
+//! The world: EC2, SNS, Systems Manager and Auto Scaling as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
 //! data.
 //!
 //! From the ground up, each file uses only those before it:
@@ -8,16 +8,19 @@
 //!   filters and pages; reads, looks and changes.
 //! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`,
 //!   `rules`, `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`,
-//!   `managed_nodes` and `commands`; and `token_servers` and `license_servers`, the programs on the instances.
+//!   `managed_nodes` and `commands`; `lifecycle` and `auto_scaling_groups`; `events`, which all may send; and
+//!   `token_servers` and `license_servers`, the programs on the instances.
 //! - `operations`, the list of all operations, which ties each request to its answer; and `processes`, the steps that AWS
 //!   takes by itself.
 //! - `calls`, the entry for calls, and `actors`, the actions of others.
 
 mod actors;
 mod addresses;
+mod auto_scaling_groups;
 mod calls;
 mod commands;
 mod documents;
+mod events;
 mod groups;
 mod instance_attributes;
 mod instance_types;
@@ -25,6 +28,7 @@ mod instances;
 mod interfaces;
 mod kinds;
 mod license_servers;
+mod lifecycle;
 pub(crate) mod managed_nodes;
 mod network_acls;
 mod operations;
@@ -55,6 +59,10 @@ pub use self::{
         AttachNetworkInterface, Attached, DescribeNetworkInterfaces, DetachNetworkInterface, InterfaceAttribute,
         InterfaceView, ModifyNetworkInterfaceAttribute,
     },
+    lifecycle::{
+        AutoScalingInstance, CompleteLifecycleAction, DescribeAutoScalingInstances, DescribeLifecycleHooks,
+        LifecycleHookView,
+    },
     managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
     operations::{Answer, Operation, Request, Service},
@@ -72,11 +80,13 @@ pub use self::{
 };
 // The values that the operations read and change.
 pub use crate::model::{
-    Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, Capacity, Check,
-    Command, CommandBehavior, CommandStatus, Document, Instance, InstanceState, InstanceType, Interface,
-    LicenseService, Lmutil, Message, MessageAttribute, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, Process,
-    Refusal, Region, Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation, RuleAction, RuleSource,
-    SecurityGroup, SecurityGroupRule, Standing, StateReason, Subnet, Subscription, Timings, TokenServer,
+    Address, Agent, ApiError, Association, Assumptions, Attachment, AttachmentStatus, AutoRecovery, AutoScalingGroup,
+    Capacity, Check, Command, CommandBehavior, CommandStatus, Document, Event, EventKind, GroupMember, HealthStatus,
+    Instance, InstanceState, InstanceType, Interface, LaunchTemplate, LicenseService, LifecycleAction, LifecycleHook,
+    LifecycleResult, LifecycleState, Lmutil, MaintenancePolicy, Message, MessageAttribute, NetworkAcl,
+    NetworkAclAssociation, NetworkAclEntry, Process, Refusal, Region, Route, RouteDestination, RouteState, RouteTable,
+    RouteTableAssociation, RuleAction, RuleSource, SecurityGroup, SecurityGroupRule, Standing, StateReason, Subnet,
+    Subscription, TerminationPolicy, Timings, TokenServer,
 };
 
 /// The state of EC2 alone.

@@ -18,6 +18,10 @@ use super::{
         ModifyNetworkInterfaceAttribute,
     },
     kinds::{Ask, Change, Look, Read},
+    lifecycle::{
+        AutoScalingInstance, CompleteLifecycleAction, DescribeAutoScalingInstances, DescribeLifecycleHooks,
+        LifecycleHookView,
+    },
     managed_nodes::{DescribeInstanceInformation, ManagedNode},
     network_acls::{DescribeNetworkAcls, NetworkAclView},
     parameters::Parameters,
@@ -39,6 +43,8 @@ pub enum Service {
     Sns,
     /// AWS Systems Manager.
     Ssm,
+    /// Amazon EC2 Auto Scaling.
+    AutoScaling,
 }
 
 impl fmt::Display for Service {
@@ -47,6 +53,7 @@ impl fmt::Display for Service {
             Self::Ec2 => "ec2",
             Self::Sns => "sns",
             Self::Ssm => "ssm",
+            Self::AutoScaling => "autoscaling",
         })
     }
 }
@@ -177,6 +184,9 @@ operations! {
     look Ssm DescribeDocument -> DocumentView;
     look Ssm GetCommandInvocation -> InvocationView;
     change Ssm SendCommand -> SentCommand;
+    read AutoScaling DescribeAutoScalingInstances -> Page<AutoScalingInstance>;
+    read AutoScaling DescribeLifecycleHooks -> Vec<LifecycleHookView>;
+    change AutoScaling CompleteLifecycleAction -> ();
 }
 
 #[cfg(test)]

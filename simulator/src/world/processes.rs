@@ -43,6 +43,8 @@ impl World {
             }
             Process::Deliver { command_id, instance_id } => self.deliver_command(command_id, instance_id),
             Process::Finish { command_id, instance_id } => self.finish_command(command_id, instance_id),
+            Process::CheckGroups => self.check_groups(),
+            Process::TimeOutAction { group, token } => self.time_out_action(group, token),
             Process::GiveUp { command_id, instance_id } => self.give_up_command(command_id, instance_id),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{Attachment, Commands, Documents, Ids, Interface, Process, Region, TokenServers, Topics};
+use crate::model::{Attachment, Commands, Documents, Event, Ids, Interface, Process, Region, TokenServers, Topics};
 
 /// The number of past changes that stay readable.
 const HISTORY_LENGTH: usize = 512;
@@ -14,8 +14,15 @@ const HISTORY_LENGTH: usize = 512;
 const SUBSCRIPTIONS: u64 = 0x5b5c;
 /// The same for the command ids.
 const COMMANDS: u64 = 0xc033;
+/// The same for the ids of events.
+const EVENTS: u64 = 0xe7e7;
+/// The same for what Auto Scaling launches, and for the tokens of its lifecycle actions.
+const AUTO_SCALING: u64 = 0xa5c1;
 
-/// EC2, SNS and Systems Manager, for one account in one Region.
+/// The shortest time until Auto Scaling notices a change, see [`Timings::group_check`](crate::world::Timings::group_check).
+const SHORTEST_GROUP_CHECK: Duration = Duration::from_secs(1);
+
+/// EC2, SNS, Systems Manager and Auto Scaling, for one account in one Region.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,6 +47,12 @@ pub struct World {
     pub(super) subscription_ids: Ids,
     /// The same for commands.
     pub(super) command_ids: Ids,
+    pub(super) event_ids: Ids,
+    pub(super) scaling_ids: Ids,
+    /// What the services have sent to EventBridge.
+    pub(super) events: Vec<Event>,
+    /// The time of the next look of Auto Scaling at its groups, if one is scheduled.
+    pub(super) group_check_at: Option<Duration>,
     pub(super) now: Duration,
     /// The scheduled processes of AWS by time and, at the same time, in the order in which they began.
     pub(super) agenda: BTreeMap<(Duration, u64), Process>,
@@ -60,6 +73,10 @@ impl World {
             ids: Ids::from_seed(seed),
             subscription_ids: Ids::from_seed(seed.rotate_left(32) ^ SUBSCRIPTIONS),
             command_ids: Ids::from_seed(seed.rotate_left(32) ^ COMMANDS),
+            event_ids: Ids::from_seed(seed.rotate_left(32) ^ EVENTS),
+            scaling_ids: Ids::from_seed(seed.rotate_left(32) ^ AUTO_SCALING),
+            events: Vec::new(),
+            group_check_at: None,
             now: Duration::ZERO,
             agenda: BTreeMap::new(),
             begun: 0,
@@ -72,6 +89,16 @@ impl World {
     pub(super) fn begin(&mut self, takes: Duration, process: Process) {
         self.begun += 1;
         self.agenda.insert((self.now.saturating_add(takes), self.begun), process);
+    }
+
+    /// Lets Auto Scaling look at its groups after this time, or before.
+    pub(super) fn expect_group_check(&mut self, after: Duration) {
+        let at = self.now.saturating_add(after);
+        if self.region.auto_scaling_groups.is_empty() || self.group_check_at.is_some_and(|earlier| earlier <= at) {
+            return;
+        }
+        self.group_check_at = Some(at);
+        self.begin(after, Process::CheckGroups);
     }
 
     /// The virtual time of the last call or change.
@@ -88,7 +115,7 @@ impl World {
         &self.region
     }
 
-    /// Changes EC2's state and keeps the earlier one. Every change uses this method.
+    /// Changes EC2's state and keeps the earlier one. Every change uses this method, so Auto Scaling notices each.
     pub(super) fn region_mut(&mut self) -> &mut Region {
         self.revision += 1;
         if self.past.back().is_none_or(|(until, _)| *until < self.now) {
@@ -97,6 +124,7 @@ impl World {
             }
             self.past.push_back((self.now, self.region.clone()));
         }
+        self.expect_group_check(self.region.timings.group_check.max(SHORTEST_GROUP_CHECK));
         &mut self.region
     }
 

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::model::ApiError;
 
-/// "Tag your Amazon EC2 resources", EC2 User Guide: at most 50 tags for each resource, values of up to 256 characters.
+/// "Tag your Amazon EC2 resources", EC2 User Guide: at most 50 tags for each resource, without those of AWS; values of up
+/// to 256 characters.
 const MAX_TAGS: usize = 50;
 const LONGEST_VALUE: usize = 256;
 /// "Tag keys [...] accept a maximum of 127 Unicode characters. May not begin with `aws:`" (service model, `Tag$Key`).
@@ -62,8 +63,9 @@ impl Change for CreateTags {
         }
         for resource in &self.resources {
             let present = world.region().tags(resource)?;
+            let own = present.keys().filter(|key| !is_reserved(key)).count();
             let new = self.tags.iter().filter(|(key, _)| !present.contains_key(key)).count();
-            if present.len() + new > MAX_TAGS {
+            if own + new > MAX_TAGS {
                 return Err(ApiError::client(
                     "TagLimitExceeded",
                     format!("The maximum number of tags ({MAX_TAGS}) for '{resource}' has been reached"),
@@ -125,7 +127,8 @@ impl Change for DeleteTags {
 
     /// "If you specify a tag key without a tag value, we delete any tag with this key regardless of its value. If you
     /// specify a tag key with an empty string as the tag value, we delete the tag only if its value is an empty string.
-    /// If you omit this parameter, we delete all user-defined tags" (service model, DeleteTags).
+    /// If you omit this parameter, we delete all user-defined tags [...]. We do not delete Amazon Web Services-generated
+    /// tags (tags that have the aws: prefix)" (service model, DeleteTags).
     ///
     /// Assumed: a missing tag is not an error.
     fn change(&self, world: &mut World) -> Result<(), ApiError> {
@@ -134,7 +137,7 @@ impl Change for DeleteTags {
                 let is_meant = |(meant, wanted): &(String, Option<String>)| {
                     meant == key && wanted.as_deref().is_none_or(|wanted| wanted == value)
                 };
-                self.tags.is_empty() || self.tags.iter().any(is_meant)
+                if self.tags.is_empty() { !is_reserved(key) } else { self.tags.iter().any(is_meant) }
             };
             if world.region().tags(resource)?.iter().any(|(key, value)| matches(key, value)) {
                 world.region_mut().tags_mut(resource)?.retain(|key, value| !matches(key, value));
@@ -151,12 +154,16 @@ fn check_resources(world: &World, resources: &[String]) -> Result<(), ApiError> 
     resources.iter().try_for_each(|resource| world.region().tags(resource).map(drop))
 }
 
+fn is_reserved(key: &str) -> bool {
+    key.to_ascii_lowercase().starts_with("aws:")
+}
+
 fn check_key(key: &str) -> Result<(), ApiError> {
     if key.is_empty() {
         Err(ApiError::invalid_value("Tag key cannot be null or empty."))
     } else if key.chars().count() > LONGEST_KEY {
         Err(ApiError::invalid_value(format!("Tag key exceeds the maximum length of {LONGEST_KEY}")))
-    } else if key.to_ascii_lowercase().starts_with("aws:") {
+    } else if is_reserved(key) {
         Err(ApiError::invalid_value("Tag keys starting with 'aws:' are reserved for internal use"))
     } else if let Some(character) = key.chars().find(|c| c.is_control()) {
         Err(ApiError::invalid_value(format!("Tag key contains the character {character:?}")))

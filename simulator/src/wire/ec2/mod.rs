@@ -332,7 +332,10 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         | Answer::DescribeInstanceInformation(_)
         | Answer::DescribeDocument(_)
         | Answer::GetCommandInvocation(_)
-        | Answer::SendCommand(_) => Vec::new(),
+        | Answer::SendCommand(_)
+        | Answer::DescribeAutoScalingInstances(_)
+        | Answer::DescribeLifecycleHooks(_)
+        | Answer::CompleteLifecycleAction(_) => Vec::new(),
     }
 }
 
