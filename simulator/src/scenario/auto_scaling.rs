@@ -213,3 +213,100 @@ fn check(group: &AutoScalingGroup, region: &Region) {
         assert!(!is_elsewhere, "{id} is a member of two groups");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Scenario, names, pair, world::DescribeInstances};
+
+    fn refused(change: impl FnOnce(AutoScalingGroupSpec) -> AutoScalingGroupSpec) -> String {
+        let scenario =
+            pair().auto_scaling_group("group", |group| change(group.members([names::HOLDER, names::STANDBY])));
+        refused_scenario(scenario)
+    }
+
+    fn refused_scenario(scenario: Scenario) -> String {
+        let panic = std::panic::catch_unwind(|| scenario.world()).expect_err("it is refused");
+        panic.downcast_ref::<String>().cloned().expect("the message has values")
+    }
+
+    #[test]
+    fn a_group_that_aws_would_refuse_is_refused() {
+        let second = Duration::from_secs(1);
+        assert_eq!(refused(|group| group.size(3, 3, 2)), "group: the minimum size 3 is above the maximum size 2");
+        for desired in [1, 4] {
+            assert_eq!(
+                refused(|group| group.size(2, desired, 3)),
+                format!("group: the desired capacity {desired} is not between 2 and 3")
+            );
+        }
+        let absent = "subnet-0aaaaaaaaaaaaaaa9";
+        assert_eq!(refused(|group| group.subnets([absent])), format!("group: the subnet {absent} is not there"));
+        assert_eq!(
+            refused(|group| group.launches(|instance| instance.subnet(absent))),
+            format!("group: the subnet {absent} is not there")
+        );
+        for (min, max) in [(101, 150), (100, 99), (50, 201), (50, 151)] {
+            let expected = format!("group: {min} to {max} percent is not an instance maintenance policy");
+            assert_eq!(refused(|group| group.maintenance_policy(min, max)), expected);
+        }
+        for timeout in [29, 7201] {
+            let expected = "group: the timeout of hook is not between 30 s and 2 h";
+            assert_eq!(refused(|group| group.termination_hook("hook", second * timeout)), expected);
+        }
+        let twice = |group: AutoScalingGroupSpec| {
+            group.termination_hook("hook", second * 60).termination_hook("hook", second * 60)
+        };
+        assert_eq!(refused(twice), "group: there are two hooks hook");
+        let message = refused(|group| group.members([names::HOLDER, names::HOLDER]));
+        assert!(message.contains("group: a member is named twice"), "{message}");
+        let both = pair()
+            .auto_scaling_group("a", |group| group.members([names::HOLDER]))
+            .auto_scaling_group("b", |group| group.members([names::HOLDER]));
+        assert_eq!(refused_scenario(both), format!("{} is a member of two groups", names::HOLDER));
+    }
+
+    #[test]
+    fn members_are_instances_with_the_tags_of_their_group() {
+        let mut world = pair()
+            .instance(names::HOLDER, |instance| instance.tag("Name", "first").tag("role", "own"))
+            .auto_scaling_group("group", |group| {
+                group
+                    .launches(|instance| instance.instance_type("t3.medium").tag("role", "token-server"))
+                    .members([names::HOLDER, names::THIRD])
+            })
+            .world();
+        let page = world.act(DescribeInstances::of([names::HOLDER, names::STANDBY, names::THIRD])).unwrap();
+        let seen: Vec<_> = page
+            .items
+            .iter()
+            .map(|one| {
+                let tags: Vec<_> = one.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                (one.id.as_str(), one.instance_type.as_str(), tags.join(" "), one.interfaces.len())
+            })
+            .collect();
+        let group = "aws:autoscaling:groupName=group";
+        assert_eq!(
+            seen,
+            [
+                (names::HOLDER, "t3.small", format!("Name=first {group} role=own"), 2),
+                (names::STANDBY, "t3.small", String::new(), 1),
+                (names::THIRD, "t3.medium", format!("{group} role=token-server"), 1),
+            ]
+        );
+        assert_eq!(world.holder_of(names::INTERFACE), Some(names::HOLDER));
+        let revision = world.revision();
+        world.advance(Duration::from_secs(3600));
+        assert_eq!(world.revision(), revision, "a group at rest does nothing");
+    }
+
+    #[test]
+    fn a_group_with_too_few_members_launches_the_others_at_the_start() {
+        let mut world =
+            pair().auto_scaling_group("group", |group| group.members([names::HOLDER]).size(1, 2, 2)).world();
+        world.advance(Duration::from_secs(10));
+        let states: Vec<_> =
+            world.group_members("group").iter().map(|member| member.lifecycle_state().name()).collect();
+        assert_eq!(states, ["InService", "InService"]);
+    }
+}

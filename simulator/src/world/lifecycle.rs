@@ -327,3 +327,274 @@ impl World {
         !matches!(state, Ok(state) if !matches!(state, InstanceState::ShuttingDown | InstanceState::Terminated))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        grouped,
+        names::{AUTO_SCALING_GROUP as GROUP, HOLDER, LIFECYCLE_HOOK as HOOK, STANDBY, THIRD},
+        world::{Assumptions, Timings},
+    };
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, ApiError>) -> (u16, String, String) {
+        let error = result.unwrap_err();
+        (error.status, error.code.into_owned(), error.message)
+    }
+
+    fn validation(message: impl Into<String>) -> (u16, String, String) {
+        (400, "ValidationError".to_owned(), message.into())
+    }
+
+    /// The documents of lifecycle actions among the events.
+    fn actions(world: &mut World) -> Vec<Value> {
+        let documents = world.take_events().iter().map(crate::world::Event::document).collect::<Vec<_>>();
+        documents.into_iter().filter(|document| document["source"] == "aws.autoscaling").collect()
+    }
+
+    /// The group of two, with a standby that is about to be terminated: a scale-in.
+    fn leaving(scenario: crate::Scenario) -> World {
+        let mut world =
+            scenario.auto_scaling_group(GROUP, |group| group.size(1, 2, 2)).timings(Timings::realistic()).world();
+        world.set_first_to_go(GROUP, &[STANDBY]).unwrap();
+        world.set_desired_capacity(GROUP, 1).unwrap();
+        world.advance(seconds(30));
+        world
+    }
+
+    fn state(world: &World) -> Option<&'static str> {
+        let member = world.group_members(GROUP).iter().find(|member| member.instance_id == STANDBY);
+        member.map(|member| member.lifecycle_state().name())
+    }
+
+    fn instance_state(world: &World) -> InstanceState {
+        world.region().instance(STANDBY).unwrap().state
+    }
+
+    #[test]
+    fn a_member_runs_until_its_action_is_completed() {
+        let mut world = leaving(grouped());
+        let mut documents = actions(&mut world);
+        let document = documents.remove(0);
+        let token = document["detail"]["LifecycleActionToken"].as_str().unwrap().to_owned();
+        assert_eq!(token.len(), 36);
+        assert_eq!(
+            document,
+            json!({
+                "version": "0",
+                "id": document["id"],
+                "detail-type": "EC2 Instance-terminate Lifecycle Action",
+                "source": "aws.autoscaling",
+                "account": "123456789012",
+                "time": "2026-01-01T00:00:30Z",
+                "region": "eu-west-1",
+                "resources": [document["resources"][0]],
+                "detail": {
+                    "LifecycleActionToken": token,
+                    "AutoScalingGroupName": GROUP,
+                    "LifecycleHookName": HOOK,
+                    "EC2InstanceId": STANDBY,
+                    "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+                    "Origin": "AutoScalingGroup",
+                    "Destination": "EC2",
+                },
+            })
+        );
+        let arn = document["resources"][0].as_str().unwrap();
+        assert!(arn.starts_with("arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:"), "{arn}");
+        assert!(arn.ends_with(":autoScalingGroupName/token-servers"), "{arn}");
+        assert_eq!(documents, [Value::Null; 0]);
+
+        world.advance(seconds(300));
+        assert_eq!((state(&world), instance_state(&world)), (Some("Terminating:Wait"), InstanceState::Running));
+        world.act(CompleteLifecycleAction::with_token(GROUP, HOOK, &token)).unwrap();
+        assert_eq!((state(&world), instance_state(&world)), (Some("Terminating:Proceed"), InstanceState::ShuttingDown));
+        let gone = validation(format!("No active Lifecycle Action found with token {token}"));
+        assert_eq!(refusal(world.act(CompleteLifecycleAction::with_token(GROUP, HOOK, &token))), gone);
+        world.advance(seconds(400));
+        assert_eq!((state(&world), instance_state(&world)), (None, InstanceState::Terminated));
+        assert_eq!(actions(&mut world), [Value::Null; 0]);
+    }
+
+    #[test]
+    fn an_action_ends_by_itself() {
+        for default_result in [LifecycleResult::Continue, LifecycleResult::Abandon] {
+            let hook = LifecycleHook {
+                name: HOOK.to_owned(),
+                heartbeat_timeout: seconds(100),
+                default_result,
+                notification_metadata: Some("the pair".to_owned()),
+            };
+            let mut world = leaving(grouped().auto_scaling_group(GROUP, |group| group.without_hooks().hook(hook)));
+            assert_eq!(actions(&mut world)[0]["detail"]["NotificationMetadata"], "the pair");
+            world.advance(seconds(129));
+            assert_eq!(state(&world), Some("Terminating:Wait"));
+            world.advance(seconds(130));
+            let expected = (Some("Terminating:Proceed"), InstanceState::ShuttingDown);
+            assert_eq!((state(&world), instance_state(&world)), expected);
+        }
+    }
+
+    #[test]
+    fn a_timeout_of_a_completed_action_has_no_effect() {
+        let mut world = leaving(grouped());
+        world.act(CompleteLifecycleAction::of(GROUP, HOOK, STANDBY)).unwrap();
+        world.advance(seconds(100));
+        let revision = world.revision();
+        world.advance(seconds(2000));
+        assert_eq!(world.revision(), revision);
+    }
+
+    #[test]
+    fn every_hook_must_be_completed_unless_one_is_abandoned() {
+        let two = || grouped().auto_scaling_group(GROUP, |group| group.termination_hook("second", seconds(600)));
+        let mut world = leaving(two());
+        assert_eq!(actions(&mut world).len(), 2);
+        world.act(CompleteLifecycleAction::of(GROUP, HOOK, STANDBY)).unwrap();
+        assert_eq!(state(&world), Some("Terminating:Wait"));
+        world.act(CompleteLifecycleAction::of(GROUP, "second", STANDBY)).unwrap();
+        assert_eq!(state(&world), Some("Terminating:Proceed"));
+
+        let mut world = leaving(two());
+        let abandon = CompleteLifecycleAction {
+            lifecycle_action_result: LifecycleResult::Abandon,
+            ..CompleteLifecycleAction::of(GROUP, "second", STANDBY)
+        };
+        world.act(abandon).unwrap();
+        assert_eq!(state(&world), Some("Terminating:Proceed"));
+    }
+
+    #[test]
+    fn only_an_active_action_can_be_completed() {
+        let mut world = leaving(grouped());
+        let token = "00000000-0000-4000-8000-000000000000";
+        let none = |what: &str| validation(format!("No active Lifecycle Action found with {what}"));
+        let of = CompleteLifecycleAction::of;
+        let with_token = CompleteLifecycleAction::with_token;
+        for (request, expected) in [
+            (of(GROUP, HOOK, HOLDER), none(&format!("instance ID {HOLDER}"))),
+            (of(GROUP, HOOK, THIRD), none(&format!("instance ID {THIRD}"))),
+            (of(GROUP, "other", STANDBY), none(&format!("instance ID {STANDBY}"))),
+            (with_token(GROUP, HOOK, token), none(&format!("token {token}"))),
+            (
+                CompleteLifecycleAction { instance_id: Some(STANDBY.to_owned()), ..with_token(GROUP, HOOK, token) },
+                none(&format!("token {token}")),
+            ),
+            (
+                of("other", HOOK, STANDBY),
+                validation("AutoScalingGroup name not found - AutoScalingGroup other not found"),
+            ),
+            (
+                with_token(GROUP, HOOK, "short"),
+                validation(
+                    "1 validation error detected: Value at 'lifecycleActionToken' failed to satisfy constraint: Member \
+                     must have length between 36 and 36",
+                ),
+            ),
+            (
+                CompleteLifecycleAction { instance_id: None, ..of(GROUP, HOOK, "") },
+                validation("Either LifecycleActionToken or InstanceId must be specified."),
+            ),
+        ] {
+            let revision = world.revision();
+            assert_eq!(refusal(world.act(request)), expected);
+            assert_eq!(world.revision(), revision);
+        }
+        world.act(CompleteLifecycleAction::of(GROUP, HOOK, STANDBY)).unwrap();
+    }
+
+    #[test]
+    fn members_are_described_and_other_instances_are_not() {
+        let mut world = leaving(grouped().instance(THIRD, |instance| instance));
+        let member = |id: &str, lifecycle_state| AutoScalingInstance {
+            instance_id: id.to_owned(),
+            instance_type: "t3.small".to_owned(),
+            auto_scaling_group_name: GROUP.to_owned(),
+            availability_zone: "eu-west-1a".to_owned(),
+            lifecycle_state,
+            health_status: HealthStatus::Healthy,
+            launch_template_id: "lt-0aaaaaaaaaaaaaaa1".to_owned(),
+            launch_template_name: GROUP.to_owned(),
+            launch_template_version: 1,
+        };
+        let both = [member(HOLDER, LifecycleState::InService), member(STANDBY, LifecycleState::TerminatingWait)];
+        let all = world.act(DescribeAutoScalingInstances::default()).unwrap();
+        assert_eq!((all.items.as_slice(), all.next_token), (&both[..], None));
+        let some = DescribeAutoScalingInstances::of([STANDBY, THIRD, "i-0aaaaaaaaaaaaaaa9", "x"]);
+        assert_eq!(world.act(some).unwrap().items, both[1..]);
+        let none = DescribeAutoScalingInstances::of([THIRD]);
+        assert_eq!(world.act(none).unwrap().items, []);
+        // The answer of a moment ago.
+        let request = DescribeAutoScalingInstances::of([STANDBY]).into();
+        let answer = world.answer_from_the_past(seconds(31), seconds(2), &request);
+        let Ok(crate::world::Answer::DescribeAutoScalingInstances(page)) = answer else { panic!("{answer:?}") };
+        assert_eq!(page.items, [member(STANDBY, LifecycleState::InService)]);
+    }
+
+    #[test]
+    fn members_come_on_pages_of_at_most_fifty() {
+        let ids: Vec<String> = (0..60).map(|n| format!("i-0{n:016x}")).collect();
+        let mut world = crate::Scenario::empty().auto_scaling_group("big", |group| group.members(&ids)).world();
+        let mut pages = |request: DescribeAutoScalingInstances| {
+            let (mut request, mut sizes, mut seen) = (request, Vec::new(), Vec::new());
+            loop {
+                let page = world.act(request.clone()).unwrap();
+                sizes.push(page.items.len());
+                seen.extend(page.items.into_iter().map(|member| member.instance_id));
+                request.next_token = page.next_token;
+                if request.next_token.is_none() {
+                    return (sizes, seen);
+                }
+            }
+        };
+        assert_eq!(pages(DescribeAutoScalingInstances::default()), (vec![50, 10], ids.clone()));
+        let small = DescribeAutoScalingInstances { max_records: Some(20), ..Default::default() };
+        assert_eq!(pages(small), (vec![20, 20, 20], ids.clone()));
+        let named =
+            DescribeAutoScalingInstances { max_records: Some(2), ..DescribeAutoScalingInstances::of(&ids[7..10]) };
+        assert_eq!(pages(named), (vec![2, 1], ids[7..10].to_vec()));
+
+        let too_many = DescribeAutoScalingInstances::of(&ids[..51]);
+        let limit = validation("The number of instance ids that may be passed in is limited to 50");
+        assert_eq!(refusal(world.act(too_many)), limit);
+        for wrong in [0, 51] {
+            let request = DescribeAutoScalingInstances { max_records: Some(wrong), ..Default::default() };
+            assert_eq!(refusal(world.act(request)).1, "ValidationError");
+        }
+        let invented = DescribeAutoScalingInstances { next_token: Some("x".to_owned()), ..Default::default() };
+        assert_eq!(refusal(world.act(invented)).1, "InvalidNextToken");
+        let assumptions = Assumptions { page_limit: Some(1), ..Assumptions::default() };
+        let mut world = grouped().assumptions(assumptions).world();
+        assert_eq!(world.act(DescribeAutoScalingInstances::default()).unwrap().items.len(), 1);
+    }
+
+    #[test]
+    fn hooks_are_described() {
+        let mut world = grouped().world();
+        let hook = LifecycleHook {
+            name: HOOK.to_owned(),
+            heartbeat_timeout: seconds(600),
+            default_result: LifecycleResult::Abandon,
+            notification_metadata: None,
+        };
+        assert_eq!(hook.global_timeout(), seconds(60_000));
+        let view = LifecycleHookView { auto_scaling_group_name: GROUP.to_owned(), hook };
+        assert_eq!(world.act(DescribeLifecycleHooks::of(GROUP)).unwrap(), [view.clone()]);
+        let named = |name: &str| DescribeLifecycleHooks {
+            lifecycle_hook_names: vec![name.to_owned()],
+            ..DescribeLifecycleHooks::of(GROUP)
+        };
+        assert_eq!(world.act(named(HOOK)).unwrap(), [view]);
+        assert_eq!(world.act(named("other")).unwrap(), []);
+        let absent = validation("AutoScalingGroup name not found - AutoScalingGroup other not found");
+        assert_eq!(refusal(world.act(DescribeLifecycleHooks::of("other"))), absent);
+    }
+}
