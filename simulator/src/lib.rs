@@ -1,5 +1,5 @@
-//! A small, correct simulator of the part of EC2, SNS and Systems Manager that token-failover uses, and of the token
-//! servers on its instances.
+//! A small, correct simulator of the part of EC2, SNS, Systems Manager and Auto Scaling that token-failover uses, and of
+//! the token servers on its instances.
 //!
 //! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in process
 //! and on tokio's paused clock, or over loopback. Its rules are AWS's documented rules, each with its source in a doc
@@ -135,6 +135,29 @@
 //! ```
 //!
 //! [`Simulator::connect`] does the same on tokio's clock, and [`Simulator::connections`] lists the attempts.
+//!
+//! # Auto Scaling groups, and the events of EventBridge
+//!
+//! A group replaces what it loses, refreshes its instances, and scales. A terminating member waits for the group's hooks.
+//! The services send their events to EventBridge, and a test takes the documents:
+//!
+//! ```
+//! use std::time::Duration;
+//! use simulator::{grouped, names, world::{CompleteLifecycleAction, EventKind, LifecycleState}};
+//!
+//! // A pair in a group that launches before it terminates, with a termination hook. See `AutoScalingGroupSpec`.
+//! let mut world = grouped().auto_scaling_group(names::AUTO_SCALING_GROUP, |group| group.size(2, 2, 2)).world();
+//! world.crash(names::HOLDER)?;
+//! world.advance(Duration::from_secs(5));
+//!
+//! let states: Vec<_> = world.group_members(names::AUTO_SCALING_GROUP).iter().map(|one| one.lifecycle_state()).collect();
+//! assert_eq!(states, [LifecycleState::TerminatingWait, LifecycleState::InService, LifecycleState::InService]);
+//! let event = world.take_events().pop().unwrap();
+//! assert_eq!(event.document()["detail-type"], "EC2 Instance-terminate Lifecycle Action");
+//! let EventKind::TerminateLifecycleAction { group_name, hook, token, .. } = event.kind else { unreachable!() };
+//! world.act(CompleteLifecycleAction::with_token(group_name, hook, token))?;
+//! # Ok::<(), simulator::world::ApiError>(())
+//! ```
 //!
 //! # Without a clock
 //!

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    model::{Address, ApiError, Command, Instance, Interface, Message, Region},
+    model::{Address, ApiError, Command, Event, Instance, Interface, Message, Region},
+    scenario::Scenario,
     simulation::{Call, Simulator},
     wire::{self, Reply},
     world::World,
@@ -34,7 +35,10 @@ impl Simulator {
     /// | `GET /_simulator/messages` | the messages published to SNS |
     /// | `GET /_simulator/commands` | the commands sent with Systems Manager, one for each instance |
     /// | `POST /_simulator/instances/{id}/{start,stop,terminate,crash}` | does this to the instance |
+    /// | `GET /_simulator/events` | the documents that were sent to EventBridge |
+    /// | `POST /_simulator/groups/{name}/{refresh,desired-capacity/N}` | does this to the Auto Scaling group |
     /// | `POST /_simulator/reset` | restores the scenario |
+    /// | `POST /_simulator/reset/{scenario}` | begins with the scenario of this name |
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
@@ -69,21 +73,34 @@ fn control(simulator: &Simulator, method: &Method, path: &str) -> Response<Full<
         (&Method::GET, ["world"]) => (StatusCode::OK, simulator.world(|state| world(state))),
         (&Method::GET, ["messages"]) => (StatusCode::OK, simulator.messages().iter().map(message).collect()),
         (&Method::GET, ["commands"]) => (StatusCode::OK, simulator.commands().iter().map(command).collect()),
+        (&Method::GET, ["events"]) => (StatusCode::OK, simulator.events().iter().map(Event::document).collect()),
         (&Method::POST, ["reset"]) => {
             simulator.reset();
             (StatusCode::OK, json!({}))
         }
-        (&Method::POST, ["instances", id, deed]) => match simulator.world(|world| act(world, id, deed)) {
-            Some(Ok(())) => (StatusCode::OK, json!({})),
-            Some(Err(error)) => (StatusCode::BAD_REQUEST, json!({"code": error.code, "message": error.message})),
+        (&Method::POST, ["reset", name]) => match Scenario::named(name) {
+            Some(scenario) => {
+                simulator.reset_to(scenario);
+                (StatusCode::OK, json!({}))
+            }
             None => not_found(path),
         },
+        (&Method::POST, ["instances", id, deed]) => done(path, simulator.world(|world| act(world, id, deed))),
+        (&Method::POST, ["groups", name, deed @ ..]) => done(path, simulator.world(|world| scale(world, name, deed))),
         _ => not_found(path),
     };
     let mut response = Response::new(Full::new(Bytes::from(format!("{body:#}\n"))));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
+}
+
+fn done(path: &str, result: Option<Result<(), ApiError>>) -> (StatusCode, Value) {
+    match result {
+        Some(Ok(())) => (StatusCode::OK, json!({})),
+        Some(Err(error)) => (StatusCode::BAD_REQUEST, json!({"code": error.code, "message": error.message})),
+        None => not_found(path),
+    }
 }
 
 fn not_found(path: &str) -> (StatusCode, Value) {
@@ -96,6 +113,14 @@ fn act(world: &mut World, instance_id: &str, deed: &str) -> Option<Result<(), Ap
         "stop" => Some(world.stop(instance_id)),
         "terminate" => Some(world.terminate(instance_id)),
         "crash" => Some(world.crash(instance_id)),
+        _ => None,
+    }
+}
+
+fn scale(world: &mut World, group: &str, deed: &[&str]) -> Option<Result<(), ApiError>> {
+    match deed {
+        ["refresh"] => Some(world.start_instance_refresh(group)),
+        ["desired-capacity", number] => Some(world.set_desired_capacity(group, number.parse().ok()?)),
         _ => None,
     }
 }
@@ -294,6 +319,43 @@ mod tests {
         let commands = json(&answers[0]);
         assert_eq!(commands[0]["documentName"], names::DOCUMENT);
         assert_eq!((&commands[0]["instanceId"], &commands[0]["status"]), (&json!(names::STANDBY), &json!("Success")));
+    }
+
+    #[tokio::test]
+    async fn a_group_can_be_played_with_and_its_events_are_listed() {
+        let answers = exchange(
+            &[
+                ("POST /_simulator/reset/grouped", ""),
+                ("POST /_simulator/groups/token-servers/refresh", ""),
+                ("POST /_simulator/groups/token-servers/refresh", ""),
+                ("POST /_simulator/groups/token-servers/desired-capacity/3", ""),
+                ("POST /_simulator/groups/token-servers/desired-capacity/many", ""),
+                ("POST /_simulator/groups/other/refresh", ""),
+                (&format!("POST /_simulator/instances/{}/stop", names::HOLDER), ""),
+                ("GET /_simulator/events", ""),
+                ("POST /_simulator/reset/nothing", ""),
+            ],
+            |_| {},
+        )
+        .await;
+        let seen: Vec<_> = answers.iter().map(|answer| (&answer[9..12], json(answer)["code"].clone())).collect();
+        let none = || ("200", Value::Null);
+        assert_eq!(
+            seen,
+            [
+                none(),
+                none(),
+                ("400", json!("InstanceRefreshInProgress")),
+                ("400", json!("ValidationError")),
+                ("404", json!("NotFound")),
+                ("400", json!("ValidationError")),
+                none(),
+                none(),
+                ("404", json!("NotFound")),
+            ]
+        );
+        let details: Vec<_> = json(&answers[7]).as_array().unwrap().iter().map(|one| one["detail"].clone()).collect();
+        assert_eq!(details, [json!({"instance-id": names::HOLDER, "state": "stopping"})]);
     }
 
     #[tokio::test]

@@ -283,6 +283,11 @@ impl Scenario {
         self
     }
 
+    pub(crate) fn same_epoch(mut self, other: &Self) -> Self {
+        self.epoch = other.epoch;
+        self
+    }
+
     pub(crate) fn seed_of_requests(&self) -> u64 {
         !self.seed
     }

@@ -163,6 +163,13 @@ impl Simulator {
         *shared = Shared::new(shared.scenario.clone());
     }
 
+    /// Begins with another scenario, at the same calendar time.
+    pub(crate) fn reset_to(&self, scenario: Scenario) {
+        let mut shared = self.lock();
+        let scenario = scenario.same_epoch(&shared.scenario);
+        *shared = Shared::new(scenario);
+    }
+
     /// The virtual time since the start.
     pub fn now(&self) -> Duration {
         self.lock().now()

@@ -391,6 +391,110 @@ mod tests {
         }
     }
 
+    /// The content of Auto Scaling's answer to a valid request.
+    async fn auto_scaling(simulator: &Simulator, action: &str, parameters: &str) -> String {
+        let (status, body) = post(simulator, &format!("Action={action}&Version=2011-01-01{parameters}")).await;
+        let start = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response \
+             xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><{action}Result>"
+        );
+        let end = format!(
+            "</{action}Result><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></{action}Response>"
+        );
+        assert_eq!(status, 200, "{body}");
+        let rest = body.strip_prefix(&start).and_then(|rest| rest.strip_suffix(&end));
+        rest.unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    #[tokio::test]
+    async fn members_and_hooks_of_a_group_on_the_wire() {
+        let simulator = crate::grouped().build();
+        let parameters = "&InstanceIds.member.1=i-0bbbbbbbbbbbbbbb2&InstanceIds.member.2=i-0ccccccccccccccc3";
+        assert_eq!(
+            auto_scaling(&simulator, "DescribeAutoScalingInstances", parameters).await,
+            "<AutoScalingInstances><member><InstanceId>i-0bbbbbbbbbbbbbbb2</InstanceId>\
+             <InstanceType>t3.small</InstanceType><AutoScalingGroupName>token-servers</AutoScalingGroupName>\
+             <AvailabilityZone>eu-west-1a</AvailabilityZone><LifecycleState>InService</LifecycleState>\
+             <HealthStatus>HEALTHY</HealthStatus><LaunchTemplate><LaunchTemplateId>lt-0aaaaaaaaaaaaaaa1\
+             </LaunchTemplateId><LaunchTemplateName>token-servers</LaunchTemplateName><Version>1</Version>\
+             </LaunchTemplate><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member></AutoScalingInstances>"
+        );
+        let first = auto_scaling(&simulator, "DescribeAutoScalingInstances", "&MaxRecords=1").await;
+        let (_, token) = first.split_once("<NextToken>").expect("there is a second page");
+        let token = token.strip_suffix("</NextToken>").expect("the token comes last");
+        let second = auto_scaling(&simulator, "DescribeAutoScalingInstances", &format!("&NextToken={token}")).await;
+        assert!(second.contains(names::STANDBY) && !second.contains(names::HOLDER), "{second}");
+        assert_eq!(
+            auto_scaling(&simulator, "DescribeLifecycleHooks", "&AutoScalingGroupName=token-servers").await,
+            "<LifecycleHooks><member><LifecycleHookName>before-termination</LifecycleHookName>\
+             <AutoScalingGroupName>token-servers</AutoScalingGroupName>\
+             <LifecycleTransition>autoscaling:EC2_INSTANCE_TERMINATING</LifecycleTransition>\
+             <HeartbeatTimeout>600</HeartbeatTimeout><GlobalTimeout>60000</GlobalTimeout>\
+             <DefaultResult>ABANDON</DefaultResult></member></LifecycleHooks>"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lifecycle_action_is_completed_on_the_wire() {
+        let simulator = crate::grouped().build();
+        simulator.world(|world| world.terminate(names::STANDBY).unwrap());
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+        let complete = "&AutoScalingGroupName=token-servers&LifecycleHookName=before-termination\
+                        &InstanceId=i-0bbbbbbbbbbbbbbb2&LifecycleActionResult=CONTINUE";
+        assert_eq!(auto_scaling(&simulator, "CompleteLifecycleAction", complete).await, "");
+        assert_eq!(
+            simulator.changes(),
+            ["CompleteLifecycleAction AutoScalingGroupName=token-servers LifecycleHookName=before-termination \
+                 InstanceId=i-0bbbbbbbbbbbbbbb2 LifecycleActionResult=CONTINUE -> ok"]
+        );
+        let body = format!("Action=CompleteLifecycleAction&Version=2011-01-01{complete}");
+        let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
+<ErrorResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>No active Lifecycle Action found with instance ID i-0bbbbbbbbbbbbbbb2</Message></Error><RequestId>ID</RequestId></ErrorResponse>"#;
+        assert_eq!(post(&simulator, &body).await, (400, expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_invalid_request_to_auto_scaling_is_refused() {
+        let simulator = crate::grouped().build();
+        let complete = "AutoScalingGroupName=token-servers&LifecycleHookName=before-termination&InstanceId=i-1";
+        for (body, code) in [
+            ("Action=DescribeAutoScalingInstances&MaxRecords=x".to_owned(), "MalformedInput"),
+            ("Action=DescribeAutoScalingInstances&MaxRecords=51".to_owned(), "ValidationError"),
+            ("Action=DescribeAutoScalingInstances&NextToken=x".to_owned(), "InvalidNextToken"),
+            ("Action=DescribeAutoScalingInstances&Color=red".to_owned(), "UnknownParameter"),
+            ("Action=DescribeLifecycleHooks".to_owned(), "ValidationError"),
+            ("Action=DescribeLifecycleHooks&AutoScalingGroupName=".to_owned(), "ValidationError"),
+            ("Action=DescribeLifecycleHooks&AutoScalingGroupName=other".to_owned(), "ValidationError"),
+            (format!("Action=CompleteLifecycleAction&{complete}"), "ValidationError"),
+            (format!("Action=CompleteLifecycleAction&{complete}&LifecycleActionResult=STOP"), "ValidationError"),
+            ("Action=DescribeAutoScalingGroups".to_owned(), "InvalidAction"),
+        ] {
+            let (status, answer) = post(&simulator, &format!("{body}&Version=2011-01-01")).await;
+            let expected = format!("<Code>{code}</Code>");
+            assert_eq!((status, answer.contains(&expected)), (400, true), "{body}: {answer}");
+        }
+        assert_eq!(simulator.changes(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn disruptions_of_auto_scaling_have_its_own_codes() {
+        let simulator = crate::grouped().build();
+        let body = "Action=DescribeAutoScalingInstances&Version=2011-01-01";
+        for (disruption, status, code) in [
+            (Disruption::Deny, 403, "<Code>AccessDenied</Code>"),
+            (Disruption::Throttle, 400, "<Code>Throttling</Code>"),
+            (Disruption::error(500, "ResourceContention"), 500, "<Type>Receiver</Type><Code>ResourceContention</Code>"),
+            (Disruption::DropAfter, 0, ""),
+            // The group is still there when EC2 finds no instance.
+            (Disruption::Forgotten, 200, "<LifecycleState>InService</LifecycleState>"),
+            (Disruption::None, 200, "<LifecycleState>InService</LifecycleState>"),
+        ] {
+            simulator.fail_next("DescribeAutoScalingInstances", 1, disruption.clone());
+            let (found, answer) = post(&simulator, body).await;
+            assert_eq!((found, answer.contains(code)), (status, true), "{disruption:?}: {answer}");
+        }
+    }
+
     #[tokio::test]
     async fn a_parameter_that_a_read_does_not_have_is_unknown() {
         let simulator = pair().build();
@@ -455,6 +559,9 @@ mod tests {
         let none = HeaderMap::new();
         assert_eq!(service_of(&none, &form("Version=2016-11-15")), Service::Ec2);
         assert_eq!(service_of(&none, &form("Version=2010-03-31")), Service::Sns);
+        assert_eq!(service_of(&none, &form("Version=2011-01-01")), Service::AutoScaling);
+        assert_eq!(service_of(&signed("autoscaling"), &form("")), Service::AutoScaling);
+        assert_eq!(service_of(&none, &form("Action=DescribeLifecycleHooks")), Service::AutoScaling);
         assert_eq!(service_of(&signed("sns"), &form("")), Service::Sns);
         assert_eq!(service_of(&signed("ec2"), &form("Action=Publish")), Service::Ec2);
         assert_eq!(service_of(&none, &form("Action=Publish")), Service::Sns);
@@ -486,6 +593,9 @@ mod tests {
              IpPermissions.1.IpRanges.1.CidrIp=10.0.0.0/8",
             "Action=CreateTags&Version=2016-11-15&ResourceId.1=eni-0ddddddddddddddd1&Tag.1.Key=k&Tag.1.Value=v",
             "Action=Publish&Version=2010-03-31&TopicArn=arn:aws:sns:eu-west-1:123456789012:t&Message=m",
+            "Action=DescribeAutoScalingInstances&Version=2011-01-01&InstanceIds.member.1=i-0aaaaaaaaaaaaaaa1",
+            "Action=CompleteLifecycleAction&Version=2011-01-01&AutoScalingGroupName=g&LifecycleHookName=h&\
+             InstanceId=i-0aaaaaaaaaaaaaaa1&LifecycleActionResult=CONTINUE",
         ];
         let mut random = Ids::from_seed(1);
         for round in 0..5000 {

@@ -204,6 +204,26 @@ mod tests {
     }
 
     #[test]
+    fn the_tags_of_aws_stay_and_do_not_count() {
+        let mut world = crate::grouped().world();
+        let key = "aws:autoscaling:groupName";
+        for request in [DeleteTags::on(names::HOLDER, key), DeleteTags::on_if(names::HOLDER, key, "token-servers")] {
+            assert_eq!(code(world.act(request)), "InvalidParameterValue");
+        }
+        world.act(DeleteTags { resources: vec![names::HOLDER.to_owned()], ..DeleteTags::default() }).unwrap();
+        let tags = |world: &World| world.region().instance(names::HOLDER).unwrap().tags.clone();
+        assert_eq!(tags(&world).into_keys().collect::<Vec<_>>(), [key]);
+        let fifty = CreateTags {
+            resources: vec![names::HOLDER.to_owned()],
+            tags: (0..50).map(|n| (format!("key-{n}"), String::new())).collect(),
+            dry_run: false,
+        };
+        world.act(fifty).unwrap();
+        assert_eq!(tags(&world).len(), 51);
+        assert_eq!(code(world.act(CreateTags::on(names::HOLDER, "k", "v"))), "TagLimitExceeded");
+    }
+
+    #[test]
     fn keys_and_values_have_limits() {
         let mut world = pair().world();
         let long = "ä".repeat(128);
