@@ -38,7 +38,7 @@ impl Simulator {
     /// | `GET /_simulator/events` | the documents that were sent to EventBridge |
     /// | `POST /_simulator/groups/{name}/{refresh,desired-capacity/N}` | does this to the Auto Scaling group |
     /// | `POST /_simulator/reset` | restores the scenario |
-    /// | `POST /_simulator/reset/{scenario}` | begins with the scenario of this name |
+    /// | `POST /_simulator/reset/{scenario}` | plays the scenario of this name until the next reset |
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
@@ -334,6 +334,8 @@ mod tests {
                 (&format!("POST /_simulator/instances/{}/stop", names::HOLDER), ""),
                 ("GET /_simulator/events", ""),
                 ("POST /_simulator/reset/nothing", ""),
+                ("POST /_simulator/reset", ""),
+                ("POST /_simulator/groups/token-servers/refresh", ""),
             ],
             |_| {},
         )
@@ -352,6 +354,8 @@ mod tests {
                 none(),
                 none(),
                 ("404", json!("NotFound")),
+                none(),
+                ("400", json!("ValidationError")),
             ]
         );
         let details: Vec<_> = json(&answers[7]).as_array().unwrap().iter().map(|one| one["detail"].clone()).collect();

@@ -1,4 +1,5 @@
-"""Queries the simulator with another SDK, and compares the answers with those of EC2, SNS and Systems Manager.
+"""Queries the simulator with another SDK, and compares the answers with those of EC2, SNS, Systems Manager
+and Auto Scaling.
 
 boto3 shares no code with the simulator or with the Rust SDK, so it shows that the simulator answers as AWS does.
 
@@ -37,6 +38,8 @@ MAIN_ROUTE_TABLE = "rtb-0aaaaaaaaaaaaaaa1"
 NETWORK_ACL = "acl-0aaaaaaaaaaaaaaa1"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:token-failover"
 DOCUMENT = "token-failover-restart"
+AUTO_SCALING_GROUP = "token-servers"
+LIFECYCLE_HOOK = "before-termination"
 ABSENT = "0123456789abcdef0"
 
 CASES: list[Callable] = []
@@ -48,7 +51,7 @@ def case(function):
 
 
 class Aws:
-    """Clients for the three services, and the simulator's control surface."""
+    """Clients for the four services, and the simulator's control surface."""
 
     def __init__(self, endpoint: str):
         self.endpoint = endpoint.rstrip("/")
@@ -63,6 +66,7 @@ class Aws:
         self.ec2 = boto3.client("ec2", **settings)
         self.sns = boto3.client("sns", **settings)
         self.ssm = boto3.client("ssm", **settings)
+        self.autoscaling = boto3.client("autoscaling", **settings)
 
     def control(self, path: str, method: str = "GET"):
         request = urllib.request.Request(f"{self.endpoint}/_simulator/{path}", method=method)
@@ -834,6 +838,95 @@ def documents_and_agents_are_described(aws):
     )
     nodes = [node for page in pages for node in page["InstanceInformationList"]]
     equal([(node["InstanceId"], node["PingStatus"]) for node in nodes], [(HOLDER, "Online"), (STANDBY, "Online")])
+
+
+# Auto Scaling
+
+
+@case
+def the_members_of_a_group_are_described(aws):
+    describe = aws.autoscaling.describe_auto_scaling_instances
+    equal(describe()["AutoScalingInstances"], [])
+    aws.control("reset/grouped", "POST")
+    # An unknown id is absent.
+    answer = describe(InstanceIds=[STANDBY, f"i-{ABSENT}"])
+    (member,) = answer["AutoScalingInstances"]
+    equal(
+        member,
+        {
+            "InstanceId": STANDBY,
+            "InstanceType": "t3.small",
+            "AutoScalingGroupName": AUTO_SCALING_GROUP,
+            "AvailabilityZone": "eu-west-1a",
+            "LifecycleState": "InService",
+            "HealthStatus": "HEALTHY",
+            "LaunchTemplate": {
+                "LaunchTemplateId": "lt-0aaaaaaaaaaaaaaa1", "LaunchTemplateName": AUTO_SCALING_GROUP, "Version": "1",
+            },
+            "ProtectedFromScaleIn": False,
+        },
+    )
+    assert "NextToken" not in answer
+    pages = aws.autoscaling.get_paginator("describe_auto_scaling_instances").paginate(PaginationConfig={"PageSize": 1})
+    found = [[member["InstanceId"] for member in page["AutoScalingInstances"]] for page in pages]
+    equal(found, [[HOLDER], [STANDBY]])
+    refused("InvalidNextToken", 400, describe, NextToken="x")
+    refused("ValidationError", 400, describe, MaxRecords=51)
+    refused("ValidationError", 400, describe, InstanceIds=[f"i-{number:017x}" for number in range(51)])
+    tags = {tag["Key"]: tag["Value"] for tag in aws.instance(HOLDER)["Tags"]}
+    equal(tags, {"aws:autoscaling:groupName": AUTO_SCALING_GROUP, "token-server": "yes"})
+
+
+@case
+def the_hooks_of_a_group_are_described(aws):
+    describe = aws.autoscaling.describe_lifecycle_hooks
+    refused("ValidationError", 400, describe, AutoScalingGroupName=AUTO_SCALING_GROUP)
+    aws.control("reset/grouped", "POST")
+    expected = {
+        "LifecycleHookName": LIFECYCLE_HOOK,
+        "AutoScalingGroupName": AUTO_SCALING_GROUP,
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "HeartbeatTimeout": 600,
+        "GlobalTimeout": 60000,
+        "DefaultResult": "ABANDON",
+    }
+    equal(describe(AutoScalingGroupName=AUTO_SCALING_GROUP)["LifecycleHooks"], [expected])
+    named = describe(AutoScalingGroupName=AUTO_SCALING_GROUP, LifecycleHookNames=[LIFECYCLE_HOOK])
+    equal(named["LifecycleHooks"], [expected])
+    refused("ValidationError", 400, describe)
+
+
+@case
+def a_lifecycle_action_is_completed_and_the_instance_terminated(aws):
+    aws.control("reset/grouped", "POST")
+    complete = aws.autoscaling.complete_lifecycle_action
+    action = {
+        "AutoScalingGroupName": AUTO_SCALING_GROUP,
+        "LifecycleHookName": LIFECYCLE_HOOK,
+        "LifecycleActionResult": "CONTINUE",
+    }
+    refused("ValidationError", 400, complete, InstanceId=STANDBY, **action)
+    aws.ec2.stop_instances(InstanceIds=[STANDBY])
+
+    def states():
+        members = aws.autoscaling.describe_auto_scaling_instances()["AutoScalingInstances"]
+        return {member["InstanceId"]: (member["LifecycleState"], member["HealthStatus"]) for member in members}
+
+    eventually(lambda: states().get(STANDBY) == ("Terminating:Wait", "UNHEALTHY"))
+    # The group has launched first.
+    (new,) = [instance_id for instance_id in states() if instance_id not in (HOLDER, STANDBY)]
+    equal((aws.state(new), states()[new]), ("running", ("InService", "HEALTHY")))
+    (event,) = [event for event in aws.control("events") if event["source"] == "aws.autoscaling"]
+    detail = event["detail"]
+    equal((event["detail-type"], detail["EC2InstanceId"]), ("EC2 Instance-terminate Lifecycle Action", STANDBY))
+    stale = "00000000-0000-4000-8000-000000000000"
+    refused("ValidationError", 400, complete, LifecycleActionToken=stale, **action)
+    refused("ValidationError", 400, complete, InstanceId=STANDBY, **{**action, "LifecycleActionResult": "STOP"})
+    refused("ValidationError", 400, complete, InstanceId=STANDBY, **{**action, "AutoScalingGroupName": "other"})
+    complete(LifecycleActionToken=detail["LifecycleActionToken"], **action)
+    refused("ValidationError", 400, complete, LifecycleActionToken=detail["LifecycleActionToken"], **action)
+    eventually(lambda: STANDBY not in states())
+    equal(aws.state(STANDBY), "terminated")
 
 
 # The control surface

@@ -59,7 +59,8 @@ pub fn grouped() -> Scenario {
 }
 
 impl Scenario {
-    /// The scenarios that have a name, with realistic times.
+    /// The scenarios that have a name, with realistic times. In `grouped`, Auto Scaling notices a change within a second, so
+    /// that a program in real time does not wait for it.
     pub fn named(name: &str) -> Option<Self> {
         let scenario = match name {
             "pair" => pair(),
@@ -69,7 +70,8 @@ impl Scenario {
             "grouped" => grouped(),
             _ => return None,
         };
-        Some(scenario.timings(Timings::realistic()))
+        let group_check = if name == "grouped" { Duration::ZERO } else { Timings::realistic().group_check };
+        Some(scenario.timings(Timings { group_check, ..Timings::realistic() }))
     }
 
     /// Names for [`Scenario::named`].

@@ -163,11 +163,11 @@ impl Simulator {
         *shared = Shared::new(shared.scenario.clone());
     }
 
-    /// Begins with another scenario, at the same calendar time.
-    pub(crate) fn reset_to(&self, scenario: Scenario) {
+    /// Plays another scenario, from the same calendar time, until the next reset.
+    pub(crate) fn reset_to(&self, other: Scenario) {
         let mut shared = self.lock();
-        let scenario = scenario.same_epoch(&shared.scenario);
-        *shared = Shared::new(scenario);
+        let own = shared.scenario.clone();
+        *shared = Shared { scenario: own.clone(), ..Shared::new(other.same_epoch(&own)) };
     }
 
     /// The virtual time since the start.

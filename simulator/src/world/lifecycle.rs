@@ -586,13 +586,13 @@ mod tests {
             notification_metadata: None,
         };
         assert_eq!(hook.global_timeout(), seconds(60_000));
-        let view = LifecycleHookView { auto_scaling_group_name: GROUP.to_owned(), hook };
-        assert_eq!(world.act(DescribeLifecycleHooks::of(GROUP)).unwrap(), [view.clone()]);
+        let views = [LifecycleHookView { auto_scaling_group_name: GROUP.to_owned(), hook }];
+        assert_eq!(world.act(DescribeLifecycleHooks::of(GROUP)).unwrap(), views);
         let named = |name: &str| DescribeLifecycleHooks {
             lifecycle_hook_names: vec![name.to_owned()],
             ..DescribeLifecycleHooks::of(GROUP)
         };
-        assert_eq!(world.act(named(HOOK)).unwrap(), [view]);
+        assert_eq!(world.act(named(HOOK)).unwrap(), views);
         assert_eq!(world.act(named("other")).unwrap(), []);
         let absent = validation("AutoScalingGroup name not found - AutoScalingGroup other not found");
         assert_eq!(refusal(world.act(DescribeLifecycleHooks::of("other"))), absent);
