@@ -32,9 +32,8 @@ pub struct Assumptions {
     /// that is scoped by resource got this answer (terraform-provider-aws issue 46211).
     pub gone_attachment_is_unauthorized: bool,
     /// Without an instance maintenance policy, an Auto Scaling group launches a replacement only once the lost instance is
-    /// terminated, after its hooks. "While the instance is being terminated, another scaling activity launches a new
-    /// instance" ("Replace Auto Scaling instances based on maximum instance lifetime", Amazon EC2 Auto Scaling User Guide)
-    /// does not mention hooks.
+    /// terminated, after its hooks. By default it launches while the lost one is being terminated ("Replace Auto Scaling
+    /// instances based on maximum instance lifetime", Amazon EC2 Auto Scaling User Guide, which does not mention hooks).
     pub replacement_waits_for_termination: bool,
     /// An instance that was terminated from outside leaves its group without a lifecycle action. By default it waits in
     /// `Terminating:Wait` like any other.

@@ -119,9 +119,9 @@ impl LifecycleHook {
     }
 }
 
-/// `LifecycleActionResult` of the service model. A terminating instance is terminated either way: "abandon stops any
-/// remaining actions, such as other lifecycle hooks, and continue allows any other lifecycle hooks to complete" ("How
-/// lifecycle hooks work", Amazon EC2 Auto Scaling User Guide).
+/// `LifecycleActionResult` of the service model. A terminating instance is terminated either way. `ABANDON` also ends the
+/// actions of its other hooks, and `CONTINUE` leaves them in progress ("Considerations and limitations for lifecycle hooks",
+/// Amazon EC2 Auto Scaling User Guide).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleResult {
     Continue,

@@ -1,5 +1,5 @@
-//! The wire: the Query protocols of EC2, SNS and Auto Scaling, and the JSON protocol of Systems Manager, from HTTP request to HTTP
-//! response.
+//! The wire: the Query protocols of EC2, SNS and Auto Scaling, and the JSON protocol of Systems Manager, from HTTP request
+//! to HTTP response.
 
 mod auto_scaling;
 mod ec2;

@@ -255,8 +255,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// "Amazon EC2 Auto Scaling attempts to distribute instances evenly between the Availability Zones" ("Auto Scaling
-    /// benefits for application architecture", Amazon EC2 Auto Scaling User Guide): the subnet with the fewest members.
+    /// Auto Scaling spreads instances evenly over the Availability Zones ("Auto Scaling benefits for application
+    /// architecture", Amazon EC2 Auto Scaling User Guide): the subnet with the fewest members.
     fn subnet(&self) -> &'a str {
         let size = |subnet: &&String| self.staying().filter(|member| member.subnet_id == **subnet).count();
         self.group.subnets.iter().min_by_key(size).expect("a group has a subnet")
@@ -800,8 +800,8 @@ mod tests {
                 world.act(CompleteLifecycleAction::with_token(GROUP, LIFECYCLE_HOOK, token)).unwrap();
             }
         }
-        // A launch at the look after 30 s, and in service at the next one, when the old one begins to leave. It is terminated
-        // 20 s and 8 s later, and the look at 90 s finds that.
+        // A launch at the look after 30 s, and in service at the next one, when the old one begins to leave. It is
+        // terminated 20 s and 8 s later, and the look at 90 s finds that.
         assert_eq!(story, [(60, HOLDER.to_owned(), 3), (120, STANDBY.to_owned(), 3)]);
         assert!(!world.is_refreshing(GROUP));
         assert_eq!(members(&mut world, 600), [in_service("new"), in_service("new")]);

@@ -239,8 +239,8 @@ impl Change for CompleteLifecycleAction {
 impl World {
     /// Begins to terminate a member: at once, or after the group's hooks.
     ///
-    /// "Termination protection" does not apply: "DisableApiTermination does not prevent Amazon EC2 Auto Scaling from
-    /// terminating an instance" ("Change instance termination protection", EC2 User Guide).
+    /// Termination protection "does not prevent Amazon EC2 Auto Scaling from terminating an instance when the instance is
+    /// unhealthy or during scale-in events" ("Change instance termination protection", EC2 User Guide).
     ///
     /// Assumed: the actions of several hooks are in progress at the same time, and a hook also waits for an instance that
     /// was terminated from outside, see

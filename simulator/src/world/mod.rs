@@ -1,5 +1,5 @@
-//! The world: EC2, SNS, Systems Manager and Auto Scaling as typed, synchronous rules. No wire, no runtime, no clock; time comes in as
-//! data.
+//! The world: EC2, SNS, Systems Manager and Auto Scaling as typed, synchronous rules. No wire, no runtime,
+//! no clock; time comes in as data.
 //!
 //! From the ground up, each file uses only those before it:
 //!
