@@ -1,6 +1,8 @@
 """deploy/pair.yaml, evaluated for given parameters: the resources, and the outputs for token-failover."""
 
+import json
 import re
+import shlex
 import sys
 import unittest
 from pathlib import Path
@@ -20,7 +22,11 @@ IDS = {
     "InstanceAccess.GroupId": "sg-0ccccccccccccccc2", "LicenseInterface.PrimaryPrivateIpAddress": "10.0.1.50",
     "InstanceTemplate": "lt-0fffffffffffffff1", "InstanceRole": "pair-InstanceRole",
     "InstanceProfile.Arn": "arn:aws:iam::123456789012:instance-profile/pair",
+    "InstanceTemplate.LatestVersionNumber": "7", "Group": "token-failover", "TerminationHook": "license-moved",
 }
+
+# The choices of the parameter Instances that make an Auto Scaling group.
+GROUPS = ("both", "auto-scaling-group")
 
 
 class Pair(Deployment):
@@ -53,6 +59,12 @@ class Pair(Deployment):
         """The resources whose condition is true."""
         return {name: value for name, value in self.outputs.items() if "Condition" not in self.template["Outputs"][name]
                 or self.condition(self.template["Outputs"][name]["Condition"])}
+
+
+def every_pair():
+    """Pairs with every combination of the parameters that decide which resources there are."""
+    return [Pair(Instances=instances, MakeElasticIp=elastic)
+            for instances in ("two-instances", *GROUPS) for elastic in ("false", "true")]
 
 
 class PairTemplate(unittest.TestCase):
@@ -100,18 +112,50 @@ class PairTemplate(unittest.TestCase):
                 self.assertNotIn("ImageId", pair.resources[name])
 
     def test_the_instances_have_what_the_token_server_needs_and_no_detailed_monitoring(self):
-        self.assertEqual(
-            {"ImageId", "IamInstanceProfile", "BlockDeviceMappings", "MetadataOptions", "MaintenanceOptions", "UserData"},
-            set(Pair().resources["InstanceTemplate"]["LaunchTemplateData"]))
+        data = {"ImageId", "IamInstanceProfile", "BlockDeviceMappings", "MetadataOptions", "MaintenanceOptions", "UserData"}
+        self.assertEqual(data, set(Pair().resources["InstanceTemplate"]["LaunchTemplateData"]))
+        for instances in GROUPS:
+            self.assertEqual(data | {"InstanceType", "NetworkInterfaces"},
+                             set(Pair(Instances=instances).resources["InstanceTemplate"]["LaunchTemplateData"]))
+
+    def user_data(self, **parameters):
+        """The commands of the user data, one a line."""
+        data = Pair(**parameters).resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
+        return [line for line in data.replace("\\\n", "").splitlines() if not line.startswith("# ")]
 
     def test_user_data_installs_the_files_of_the_bucket_and_stops_at_the_first_failure(self):
-        data = Pair(MosekFilesPrefix="a/b").resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
-        lines = [line for line in data.splitlines() if not line.startswith("# ")]
         self.assertEqual([
             "#!/bin/sh", "set -eu", "PATH=$PATH:/snap/bin", "command -v aws || snap install aws-cli --classic",
             'aws s3 cp --recursive --only-show-errors "s3://example-bucket/a/b/boot" /root/token-server-boot',
             'sh /root/token-server-boot/install "s3://example-bucket/a/b"',
-        ], lines)
+        ], self.user_data(MosekFilesPrefix="a/b"))
+
+    def test_an_instance_of_the_group_enters_service_after_it_has_been_installed(self):
+        for instances in GROUPS:
+            pair = Pair(Instances=instances)
+            group = pair.resources["Group"]
+            installed, completes = self.user_data(Instances=instances)[-2:]
+            # The installer fetches lmgrd there, and succeeds without it.
+            self.assertEqual("test -x /opt/token-server/lmgrd", installed)
+            options = dict(zip(*[iter(shlex.split(completes)[3:])] * 2))
+            [hook] = group["LifecycleHookSpecificationList"]
+            self.assertEqual({
+                "--region": "eu-west-1", "--auto-scaling-group-name": group["AutoScalingGroupName"],
+                "--lifecycle-hook-name": hook["LifecycleHookName"], "--lifecycle-action-result": "CONTINUE",
+                "--instance-id": "$(cloud-init query instance_id)",
+            }, options)
+            self.assertEqual(["aws", "autoscaling", "complete-lifecycle-action"], shlex.split(completes)[:3])
+            # Otherwise an instance without a token server could take the license in an instance refresh.
+            self.assertEqual(("autoscaling:EC2_INSTANCE_LAUNCHING", "ABANDON"), (hook["LifecycleTransition"], hook["DefaultResult"]))
+            fetch = (ROOT / "deploy" / "boot" / "token-server-files.service").read_text()
+            self.assertGreater(hook["HeartbeatTimeout"], int(re.search(r"^TimeoutStartSec=(\d+)$", fetch, re.MULTILINE)[1]))
+            statements = {policy["PolicyName"]: policy["PolicyDocument"]["Statement"]
+                          for policy in pair.resources["InstanceRole"]["Policies"]}
+            self.assertEqual({"mosek-files", "auto-scaling"}, set(statements))
+            self.assertEqual([(
+                "autoscaling:CompleteLifecycleAction",
+                "arn:aws:autoscaling:eu-west-1:123456789012:autoScalingGroup:*:autoScalingGroupName/token-failover",
+            )], [(it["Action"], it["Resource"]) for it in statements["auto-scaling"]])
 
     def test_the_instances_read_mosek_and_nothing_else(self):
         [policy] = Pair().resources["InstanceRole"]["Policies"]
@@ -121,6 +165,106 @@ class PairTemplate(unittest.TestCase):
         ], [(it["Action"], it["Resource"], it.get("Condition")) for it in policy["PolicyDocument"]["Statement"]])
         self.assertEqual(["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"],
                          Pair().resources["InstanceRole"]["ManagedPolicyArns"])
+
+    def test_no_choice_of_instances_removes_or_changes_the_interface_its_address_or_its_security_group(self):
+        kept = ("LicenseInterface", "LicenseAddress", "LicenseAddressOnInterface", "LicenseAccess", "InstanceAccess")
+        before, *others = [Pair(Instances=it, MakeElasticIp="true").resources for it in ("two-instances", *GROUPS)]
+        for after in others:
+            self.assertEqual({name: before[name] for name in kept}, {name: after[name] for name in kept})
+        # Only the Elastic IP and its association are optional, and not because of the instances.
+        self.assertEqual(
+            {"LicenseInterface": None, "LicenseAddress": "MakesElasticIp", "LicenseAddressOnInterface": "MakesElasticIp",
+             "LicenseAccess": None, "InstanceAccess": None},
+            {name: PAIR["Resources"][name].get("Condition") for name in kept})
+
+    def test_each_choice_makes_only_its_own_instances(self):
+        common = {"LicenseInterface", "LicenseAccess", "InstanceAccess", "InstanceRole", "InstanceProfile", "InstanceTemplate"}
+        two, group = {"FirstInstance", "SecondInstance"}, {"Group", "TerminationHook"}
+        for instances, own in {"two-instances": two, "both": two | group, "auto-scaling-group": group}.items():
+            self.assertEqual(common | own, set(Pair(Instances=instances).resources), instances)
+        self.assertEqual(common | two, set(Pair().resources))
+
+    def test_the_way_to_the_group_replaces_neither_instance_and_makes_both_members(self):
+        # Tags change without an interruption. Each other property of an instance may replace it.
+        before, after = Pair().resources, Pair(Instances="both").resources
+        for name in ("FirstInstance", "SecondInstance"):
+            self.assertEqual({key: it for key, it in before[name].items() if key != "Tags"},
+                             {key: it for key, it in after[name].items() if key != "Tags"})
+            self.assertEqual([*before[name]["Tags"], {"Key": "token-server", "Value": "token-failover"}], after[name]["Tags"])
+
+    def test_the_group_launches_a_replacement_before_it_terminates_an_instance(self):
+        for instances in GROUPS:
+            group = Pair(Instances=instances).resources["Group"]
+            smallest, desired, largest = (int(group[name]) for name in ("MinSize", "DesiredCapacity", "MaxSize"))
+            policy = group["InstanceMaintenancePolicy"]
+            self.assertEqual((2, 2, 100), (smallest, desired, policy["MinHealthyPercentage"]))
+            # One more at a time, and the maximum leaves room for it.
+            self.assertEqual(desired + 1, desired * policy["MaxHealthyPercentage"] / 100)
+            self.assertEqual(desired + 1, largest)
+            # Long enough for EC2's status checks, and not so long that a failed instance stays.
+            self.assertEqual((300, 300), (group["HealthCheckGracePeriod"], group["DefaultInstanceWarmup"]))
+            self.assertEqual("EBS", group["HealthCheckType"])
+            # The license would move at a time that no operator has chosen.
+            self.assertNotIn("MaxInstanceLifetime", group)
+            self.assertNotIn("NewInstancesProtectedFromScaleIn", group)
+
+    def test_the_group_is_in_the_subnet_of_the_interface_and_its_instances_have_one_interface(self):
+        for instances in GROUPS:
+            pair = Pair(Instances=instances, InstanceType="m7i.large")
+            self.assertEqual(["subnet-01111111111111111"], pair.resources["Group"]["VPCZoneIdentifier"])
+            data = pair.resources["InstanceTemplate"]["LaunchTemplateData"]
+            self.assertEqual("m7i.large", data["InstanceType"])
+            self.assertEqual([{"DeviceIndex": 0, "Groups": ["sg-0ccccccccccccccc2"], "DeleteOnTermination": True}],
+                             data["NetworkInterfaces"])
+
+    def test_the_group_and_its_instances_have_the_tag_of_the_members(self):
+        for instances in GROUPS:
+            pair = Pair(Instances=instances)
+            key, value = pair.outputs["TokenServerMembers"].split("=")
+            self.assertEqual([
+                {"Key": "Name", "Value": "token-failover", "PropagateAtLaunch": True},
+                {"Key": key, "Value": value, "PropagateAtLaunch": True},
+            ], pair.resources["Group"]["Tags"])
+
+    def test_only_token_failover_lets_the_group_terminate_an_instance(self):
+        for instances in GROUPS:
+            pair = Pair(Instances=instances)
+            # An action without an answer keeps the instance: ABANDON, with the policy of the group.
+            self.assertEqual({
+                "AutoScalingGroupName": "token-failover", "LifecycleHookName": "license-moved",
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "HeartbeatTimeout": 7200, "DefaultResult": "ABANDON",
+            }, pair.resources["TerminationHook"])
+            self.assertEqual({"RetentionTriggers": {"TerminateHookAbandon": "retain"}},
+                             pair.resources["Group"]["InstanceLifecyclePolicy"])
+
+    def test_a_changed_launch_template_replaces_no_instance_of_the_group(self):
+        self.assertEqual({"Type", "Condition", "Properties"}, set(PAIR["Resources"]["Group"]))
+        for instances in GROUPS:
+            self.assertEqual({"LaunchTemplateId": "lt-0fffffffffffffff1", "Version": "7"},
+                             Pair(Instances=instances).resources["Group"]["LaunchTemplate"])
+
+    def test_the_command_of_an_instance_refresh_replaces_by_the_policy_of_the_group(self):
+        for instances in GROUPS:
+            pair = Pair(Instances=instances)
+            group = pair.resources["Group"]
+            words = shlex.split(pair.outputs["InstanceRefreshCommand"])
+            self.assertEqual(["aws", "autoscaling", "start-instance-refresh", "--region", "eu-west-1",
+                              "--auto-scaling-group-name", "token-failover", "--preferences"], words[:-1])
+            # A new image does not change the launch template, so every instance would match and be skipped.
+            self.assertEqual(group["InstanceMaintenancePolicy"] | {
+                "InstanceWarmup": group["DefaultInstanceWarmup"], "SkipMatching": False,
+            }, json.loads(words[-1]))
+            self.assertIn(" --auto-scaling-group-names token-failover ", pair.outputs["GroupCommand"])
+
+    def test_a_new_license_reaches_every_instance(self):
+        for instances, targets in {
+            "two-instances": ["--instance-ids", "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2"],
+            "both": ["--targets", "Key=tag:token-server,Values=token-failover"],
+            "auto-scaling-group": ["--targets", "Key=tag:token-server,Values=token-failover"],
+        }.items():
+            words = shlex.split(Pair(Instances=instances).outputs["NewLicenseCommand"])
+            self.assertEqual(["aws", "ssm", "send-command", "--region", "eu-west-1", "--document-name", "AWS-RunShellScript",
+                              *targets, "--parameters", '{"commands":["systemctl restart token-server-files"]}'], words)
 
     def test_only_the_clients_reach_both_ports(self):
         sources = {"ClientCidr": "10.0.0.0/16", "ClientSecurityGroupId": "sg-0123abcd", "ClientPrefixListId": "pl-0123abcd"}
@@ -150,16 +294,20 @@ class PairTemplate(unittest.TestCase):
             Pair(LmgrdPort=27008)
 
     def test_its_outputs_are_the_parameters_of_token_failover(self):
-        for elastic in ("false", "true"):
-            outputs = Pair(MakeElasticIp=elastic).made_outputs()
+        for pair in every_pair():
+            outputs = pair.made_outputs()
             named = {name: value for name, value in outputs.items() if name.startswith("TokenServer")}
             expected = {
                 "TokenServerInterfaceId": "eni-0ddddddddddddddd1",
-                "TokenServerInstanceIds": "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2",
                 "TokenServerDeviceIndex": "1", "TokenServerPorts": "27007,27008", "TokenServerClients": "10.0.0.0/16",
                 "TokenServerSecurityGroupId": "sg-0ccccccccccccccc1",
             }
-            if elastic == "true":
+            # token-failover accepts exactly one of the two.
+            if pair.parameters["Instances"] == "two-instances":
+                expected["TokenServerInstanceIds"] = "i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2"
+            else:
+                expected["TokenServerMembers"] = "token-server=token-failover"
+            if pair.parameters["MakeElasticIp"] == "true":
                 expected["TokenServerAllocationId"] = "eipalloc-0eeeeeeeeeeeeeee1"
             self.assertEqual(expected, named)
             for name, value in named.items():
@@ -192,16 +340,15 @@ class PairTemplate(unittest.TestCase):
             self.assertEqual(len(set(seen)), len(seen))
 
     def test_every_output_is_a_string(self):
-        for elastic in ("false", "true"):
-            outputs = Pair(MakeElasticIp=elastic).made_outputs()
-            self.assertEqual({}, {name: it for name, it in outputs.items() if not isinstance(it, str) or not it})
+        for pair in every_pair():
+            self.assertEqual({}, {name: it for name, it in pair.made_outputs().items() if not isinstance(it, str) or not it})
 
     def test_invalid_values_fail_at_deployment(self):
         for name, value in [("LmgrdPort", 0), ("VendorPort", 65536), ("ClientCidr", "10.0.0.0"), ("ClientCidr", "10.0.0.0/33"),
                             ("ClientSecurityGroupId", "sg-1"), ("ClientPrefixListId", "sg-0123abcd"), ("MakeElasticIp", "yes"),
                             ("OperatingSystem", "ubuntu-22.04"), ("MosekFilesBucket", "s3://example-bucket"),
                             ("MosekFilesPrefix", "/token-server"), ("MosekFilesPrefix", "token-server/"),
-                            ("MosekFilesPrefix", "a b"), ("MosekFilesPrefix", '$(reboot)"'), ("PrivateIpAddress", "10.0.1")]:
+                            ("MosekFilesPrefix", "a b"), ("Instances", "one"), ("MosekFilesPrefix", '$(reboot)"'), ("PrivateIpAddress", "10.0.1")]:
             with self.subTest(name=name, value=value), self.assertRaises(ValueError):
                 Pair(**{name: value})
 
