@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 notes, *arguments = sys.argv[1:]
-LMGRD, VENDOR = 27007, 27008
+# Two of them on one machine need different ports: `ports=LMGRD,VENDOR`.
+[(LMGRD, VENDOR)] = [map(int, it.removeprefix("ports=").split(",")) for it in arguments if it.startswith("ports=")] or [(27007, 27008)]
 
 
 def is_here(host):

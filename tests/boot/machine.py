@@ -37,6 +37,10 @@ SECOND = ("ens6", "10.0.1.50/24", MAC, "10.0.1.1", 513)
 RULE = ("10.0.1.50", 27007, 32000)
 TABLE = [("default", "10.0.1.1", "ens6"), ("10.0.1.0/24", None, "ens6")]
 
+# The names of two units, and the first of the tables from which each name has its own.
+NAMES = ("mosek", "acme")
+NAMED_TABLES = 1 << 30
+
 # The shells of both distributions: Amazon Linux 2023 has bash as sh, Ubuntu 24.04 has dash.
 SHELLS = ("bash --posix", "dash")
 
@@ -138,6 +142,12 @@ def way_out(source, destination="192.0.2.7"):
     return route["dev"]
 
 
+def table_of(name):
+    """The routing table of a unit with this name."""
+    checksum = subprocess.run(["cksum"], input=name, check=True, capture_output=True, text=True).stdout.split()[0]
+    return NAMED_TABLES + int(checksum) % NAMED_TABLES
+
+
 def changes_of_routing(seconds):
     """The kernel's messages about changed rules and routes."""
     monitor = subprocess.Popen(["ip", "-4", "monitor", "route", "rule"], stdout=subprocess.PIPE, text=True)
@@ -146,20 +156,22 @@ def changes_of_routing(seconds):
     return monitor.communicate()[0]
 
 
-def listening():
-    """The ports on which the stand-in listens now."""
+def listening(expected=PORTS):
+    """Those of these ports on which a stand-in listens now."""
     lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     ports = {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A"}
-    return tuple(port for port in PORTS if port in ports)
+    return tuple(port for port in expected if port in ports)
 
 
 class Unit(configparser.RawConfigParser):
-    """A unit file, with the spelling of its sections and settings. No setting is repeated."""
+    """A unit file, with the spelling of its sections and settings. No setting is repeated. `token-server@NAME.service` is the
+    file `token-server@.service` with this name."""
 
     def __init__(self, name):
         super().__init__(interpolation=None, delimiters=("=",), comment_prefixes=("#",))
         self.optionxform = str
-        self.read_string((BOOT / name).read_text())
+        kind, at, instance = name.removesuffix(".service").partition("@")
+        self.read_string((BOOT / f"{kind}{at}.service").read_text().replace("%i", instance))
 
     def command(self, setting):
         """The command of the unit, with the path in the repository instead of the installed one."""
@@ -168,10 +180,12 @@ class Unit(configparser.RawConfigParser):
 
 
 class Machine:
-    """A machine with the boot files, a license, and a stand-in for lmgrd."""
+    """A machine with the boot files, a license, and a stand-in for lmgrd. Another `unit` is one more service on the same
+    machine."""
 
-    def __init__(self, shell="sh"):
+    def __init__(self, shell="sh", unit="token-server.service"):
         self.shell = shell
+        self.unit = unit
         self.folder = Path(tempfile.mkdtemp())
         self.license = self.folder / "mosek.lic"
         self.license.write_text(LICENSE)
@@ -184,6 +198,7 @@ class Machine:
         self.locks = self.folder / "tmp"
         (self.locks / ".flexlm").mkdir(parents=True)
         self.environment = {
+            "MACHINE": str(self.folder),
             "FLEXLM_FOLDER": str(self.locks / ".flexlm"), "LOCK_FOLDER": str(self.locks), "PATH": os.environ["PATH"], "LICENSE_FILE": str(self.license), "LMGRD": str(lmgrd), "LMGRD_USER": "",
             "ROUTING_PATIENCE_SECONDS": "0",
         }
@@ -203,7 +218,7 @@ class Machine:
         ip("-4", "rule", "flush")
         ip("-4", "rule", "add", "from", "all", "lookup", "main", "priority", 32766)
         ip("-4", "rule", "add", "from", "all", "lookup", "default", "priority", 32767)
-        for table in (27007, 101, 10001):
+        for table in (27007, 101, 10001, *(table_of(name) for name in NAMES)):
             if routes(table):
                 ip("-4", "route", "flush", "table", table)
         HOSTS.write_text(HOSTS_TEXT)
@@ -229,7 +244,7 @@ class Machine:
                                             stderr=output, start_new_session=True)
 
     def manage(self):
-        unit = Unit("token-server.service")["Service"]
+        unit = Unit(self.unit)["Service"]
         while True:
             self.statuses.append(self.process.wait())
             self.kill_remains()
@@ -249,7 +264,7 @@ class Machine:
         eventually([], self.processes)
 
     def command(self, setting):
-        return [*self.shell.split(), *Unit("token-server.service").command(setting)]
+        return [*self.shell.split(), *Unit(self.unit).command(setting)]
 
     def stand_in(self, name, script):
         """Puts a program before those of the system."""
@@ -272,12 +287,17 @@ class Machine:
         if self.manager:
             self.manager.join(timeout=60)
 
+    def restart(self):
+        """`systemctl restart`."""
+        self.stop()
+        self.start()
+
     # ---- The state ----
 
     def processes(self):
         """Every running process that was started with the settings of this machine."""
         found = []
-        mark = f"LICENSE_FILE={self.license}".encode()
+        mark = f"MACHINE={self.folder}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 if mark in (folder / "environ").read_bytes().split(b"\0"):

@@ -3,6 +3,7 @@
 The commands aws, systemctl, useradd, snap, udevadm and cloud-init are stand-ins.
 """
 
+import fnmatch
 import io
 import os
 import platform
@@ -19,6 +20,7 @@ from machine import BOOT, LIBC, LICENSE, MS_BIND, MS_REC, ROOT, TestCase, Unit, 
 
 MNT_DETACH = 2
 SERVICE, FILES = "token-server.service", "token-server-files.service"
+NAMED, NAMED_FILES = "token-server@acme.service", "token-server-files@acme.service"
 OS_RELEASE = {"ubuntu": 'NAME="Ubuntu"\nID=ubuntu\nID_LIKE=debian\n', "amazon": 'NAME="Amazon Linux"\nID="amzn"\n'}
 ARCHIVE = {"x86_64": "mosektoolslinux64x86.tar.bz2", "aarch64": "mosektoolslinuxaarch64.tar.bz2"}[platform.machine()]
 MOSEK = "mosek/11.1/tools/platform/linux64x86/bin/"
@@ -67,7 +69,9 @@ class Files(unittest.TestCase):
         everywhere = {
             "etc/os-release": "644",
             "etc/systemd/system/token-server-files.service": "644",
+            "etc/systemd/system/token-server-files@.service": "644",
             "etc/systemd/system/token-server.service": "644",
+            "etc/systemd/system/token-server@.service": "644",
             "etc/token-server/token-server.conf": "644",
             "etc/udev/rules.d/90-token-server.rules": "644",
             "usr/local/lib/token-server/token-server": "755",
@@ -103,6 +107,49 @@ class Files(unittest.TestCase):
         self.install("amazon", "s3://other-bucket/a/b")
         self.assertEqual(before.replace("s3://example-bucket/token-server", "s3://other-bucket/a/b"), settings.read_text())
 
+    def settings(self):
+        """The name of each file of settings with the settings that are in force."""
+        return {path.name: [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+                for path in (self.root / "etc/token-server").iterdir()}
+
+    def test_each_name_has_its_own_settings_with_its_own_folder_of_the_bucket(self):
+        self.install("ubuntu", "s3://example-bucket/token-server/", "mosek", "acme_2")
+        self.assertEqual({"mosek.conf": ["MOSEK_FILES=s3://example-bucket/token-server/mosek"],
+                          "acme_2.conf": ["MOSEK_FILES=s3://example-bucket/token-server/acme_2"]}, self.settings())
+        written = (self.root / "etc/token-server/acme_2.conf").read_text()
+        for text in ("# Settings of token-server@acme_2 for its units", "\n#   systemctl restart token-server@acme_2\n",
+                     "\n#LICENSE_FILE=/etc/token-server/acme_2/license.lic\n", "\n#LMGRD=/opt/token-server/acme_2/lmgrd\n"):
+            self.assertIn(text, written)
+
+    def test_a_name_is_added_to_an_installation_without_names_and_leaves_it_as_it_is(self):
+        self.install("amazon", "s3://example-bucket/token-server")
+        settings = self.root / "etc/token-server/token-server.conf"
+        settings.write_text(settings.read_text() + "LMGRD_STOP_SECONDS=30\n")
+        before = settings.read_bytes()
+        self.install("amazon", "s3://other-bucket/x", "acme")
+        self.assertEqual(before, settings.read_bytes())
+        self.assertEqual({"token-server.conf": ["MOSEK_FILES=s3://example-bucket/token-server", "LMGRD_STOP_SECONDS=30"],
+                          "acme.conf": ["MOSEK_FILES=s3://other-bucket/x/acme"]}, self.settings())
+        # The settings of a name stay, too, and without a location so does the bucket.
+        settings = self.root / "etc/token-server/acme.conf"
+        settings.write_text(settings.read_text() + "LMGRD_STOP_SECONDS=20\n")
+        before = settings.read_bytes()
+        self.install("amazon", "acme")
+        self.assertEqual(before, settings.read_bytes())
+        # The unit without a name together with a name.
+        self.install("amazon", "s3://third-bucket/y", "token-server", "acme")
+        self.assertEqual({"token-server.conf": ["MOSEK_FILES=s3://third-bucket/y", "LMGRD_STOP_SECONDS=30"],
+                          "acme.conf": ["MOSEK_FILES=s3://third-bucket/y/acme", "LMGRD_STOP_SECONDS=20"]}, self.settings())
+
+    def test_what_cannot_be_a_name_installs_nothing(self):
+        for name in ("boot", "a/b", "..", "a b", "-a", "_a", "a.b", "a@b", "s3:x"):
+            with self.subTest(name):
+                with self.assertRaises(subprocess.CalledProcessError) as raised:
+                    self.install("amazon", "s3://example-bucket/token-server", "acme", name)
+                self.assertEqual((2, f'install: "{name}" cannot be a name: a name has letters, digits, underscores and hyphens, and '
+                                     '"boot" is taken\n'), (raised.exception.returncode, raised.exception.stderr))
+                self.assertEqual(["etc/os-release"], list(tree(self.root)))
+
     def test_an_existing_loader_is_kept(self):
         self.uname("x86_64")
         (self.root / "lib64").mkdir(parents=True)
@@ -113,9 +160,9 @@ class Files(unittest.TestCase):
 
     # ---- token-server-fetch ----
 
-    def fetch(self):
-        return subprocess.run([sys.executable, str(BOOT / "token-server-fetch"), "s3://example-bucket/token-server", str(self.root)],
-                              capture_output=True, text=True, env=self.environment)
+    def fetch(self, *options):
+        return subprocess.run([sys.executable, str(BOOT / "token-server-fetch"), *options, "s3://example-bucket/token-server",
+                               str(self.root)], capture_output=True, text=True, env=self.environment)
 
     def put_archive(self, *names):
         with tarfile.open(self.bucket / ARCHIVE, "w:bz2") as archive:
@@ -169,7 +216,81 @@ class Files(unittest.TestCase):
         self.assertIn(f"{ARCHIVE} has no MOSEKLM in a folder bin\n", fetched.stderr)
         self.assertEqual(["opt/token-server/lmgrd", "opt/token-server/lmutil"], list(tree(self.root)))
 
+    ACME = "SERVER lic2.example.com 0273AE2ADC99 1700\nVENDOR acmed port=1701\nFEATURE x acmed 1 permanent 1 SIGN=secret\n"
+
+    def test_the_files_of_a_name_are_in_folders_of_its_own_and_restart_only_its_unit(self):
+        for program in ("lmgrd", "lmutil", "acmed", "other"):
+            (self.bucket / program).write_text(f"acme's {program}")
+        (self.bucket / "license.lic").write_text(self.ACME)
+        fetched = self.fetch("--name", "acme")
+        self.assertEqual((0, "the license is new\n", ""), (fetched.returncode, fetched.stdout, fetched.stderr))
+        self.assertEqual({"etc/token-server/acme/license.lic": "400", "opt/token-server/acme/acmed": "755",
+                          "opt/token-server/acme/lmgrd": "755", "opt/token-server/acme/lmutil": "755"}, tree(self.root))
+        self.assertEqual("acme's acmed", (self.root / "opt/token-server/acme/acmed").read_text())
+        self.assertEqual(["try-restart token-server@acme.service"], self.restarts())
+        # The programs are fetched once, and the same license restarts nothing.
+        for program in ("lmgrd", "lmutil", "acmed"):
+            (self.bucket / program).unlink()
+        again = self.fetch("--name", "acme")
+        self.assertEqual((0, "", "", 1), (again.returncode, again.stdout, again.stderr, len(self.restarts())))
+
+    def test_the_programs_of_a_name_with_moseklm_come_from_the_archive(self):
+        self.put_archive(MOSEK + "lmgrd", MOSEK + "lmutil", MOSEK + "MOSEKLM")
+        (self.bucket / "license.lic").write_text(LICENSE)
+        fetched = self.fetch("--name", "mosek")
+        self.assertEqual((0, "the license is new\n", ""), (fetched.returncode, fetched.stdout, fetched.stderr))
+        self.assertEqual(["etc/token-server/mosek/license.lic", "opt/token-server/mosek/MOSEKLM", "opt/token-server/mosek/lmgrd",
+                          "opt/token-server/mosek/lmutil"], list(tree(self.root)))
+
+    def test_what_a_name_lacks_is_named_and_the_rest_is_installed(self):
+        source = "s3://example-bucket/token-server"
+        fetched = self.fetch("--name", "acme")
+        self.assertEqual((1, "", {}), (fetched.returncode, fetched.stdout, tree(self.root)))
+        self.assertIn(f"{source}/license.lic could not be fetched\n", fetched.stderr)
+        (self.bucket / "license.lic").write_text(self.ACME)
+        (self.bucket / "lmgrd").write_text("lmgrd")
+        fetched = self.fetch("--name", "acme")
+        self.assertEqual((1, "the license is new\n"), (fetched.returncode, fetched.stdout))
+        said = [line for line in fetched.stderr.splitlines() if "fetched" in line]
+        self.assertEqual([f"{source}/lmutil could not be fetched", f"{source}/acmed could not be fetched"], said)
+        self.assertEqual(["etc/token-server/acme/license.lic", "opt/token-server/acme/lmgrd"], list(tree(self.root)))
+        # Without a new license, the installed one says which programs are missing.
+        (self.bucket / "license.lic").unlink()
+        for program in ("lmutil", "acmed"):
+            (self.bucket / program).write_text(program)
+        fetched = self.fetch("--name", "acme")
+        self.assertEqual((1, 4), (fetched.returncode, len(tree(self.root))))
+
+    def test_a_license_that_is_unclear_about_its_vendor_daemons_is_installed_without_programs(self):
+        (self.bucket / "license.lic").write_text(self.ACME.replace("VENDOR acmed", "VENDOR ../acmed"))
+        fetched = self.fetch("--name", "acme")
+        self.assertEqual((1, "the license is new\n", "s3://example-bucket/token-server/license.lic does not say clearly which vendor "
+                             "daemons it needs\n"), (fetched.returncode, fetched.stdout, fetched.stderr))
+        self.assertEqual(["etc/token-server/acme/license.lic"], list(tree(self.root)))
+
     # ---- The units, the udev rule and the settings ----
+
+    def test_the_units_of_a_name_differ_from_those_without_a_name_only_in_the_name(self):
+        self.assertEqual({
+            ("Unit", "Description"): ("MOSEK token server, where the license interface is",
+                                      "Token server acme, where its license interface is"),
+            ("Service", "EnvironmentFile"): ("-/etc/token-server/token-server.conf", "-/etc/token-server/acme.conf"),
+            ("Service", "ExecStart"): ("/usr/local/lib/token-server/token-server run",
+                                       "/usr/local/lib/token-server/token-server run acme"),
+            ("Service", "ExecStopPost"): ("/usr/local/lib/token-server/token-server clean",
+                                          "/usr/local/lib/token-server/token-server clean acme"),
+        }, self.differences(SERVICE, NAMED))
+        self.assertEqual({
+            ("Unit", "Description"): ("MOSEK and its license from S3", "Programs and license of token server acme from S3"),
+            ("Service", "EnvironmentFile"): ("/etc/token-server/token-server.conf", "/etc/token-server/acme.conf"),
+            ("Service", "ExecStart"): ("/usr/local/lib/token-server/token-server-fetch ${MOSEK_FILES}",
+                                       "/usr/local/lib/token-server/token-server-fetch --name acme ${MOSEK_FILES}"),
+        }, self.differences(FILES, NAMED_FILES))
+
+    def differences(self, one, other):
+        one, other = ({(section, name): value for section in unit.sections() for name, value in unit[section].items()}
+                      for unit in (Unit(one), Unit(other)))
+        return {key: (one.get(key), other.get(key)) for key in one | other if one.get(key) != other.get(key)}
 
     def test_systemd_restarts_the_script_and_kills_its_leftover_processes(self):
         service = Unit(SERVICE)["Service"]
@@ -193,9 +314,14 @@ class Files(unittest.TestCase):
     def test_the_udev_rule_sends_the_signal_that_the_script_handles(self):
         [rule] = [line for line in (BOOT / "90-token-server.rules").read_text().splitlines() if not line.startswith("#")]
         parts = dict(re.findall(r'(\w+)(?:==|\+=)"([^"]*)"(?:, |$)', rule))
-        self.assertEqual({"SUBSYSTEM": "net", "ACTION": "add|remove|move",
-                          "RUN": f"/usr/bin/systemctl kill --kill-whom=main --signal=SIGUSR1 {SERVICE}"}, parts)
+        command, _, patterns = parts.pop("RUN").partition(" token-server")
+        self.assertEqual({"SUBSYSTEM": "net", "ACTION": "add|remove|move"}, parts)
+        self.assertEqual("/usr/bin/systemctl kill --kill-whom=main --signal=SIGUSR1", command)
         self.assertIn("trap : USR1\n", (BOOT / "token-server").read_text())
+        # The signal would end a download.
+        matched = {unit for unit in (SERVICE, FILES, NAMED, NAMED_FILES, "mosek-token-server.service")
+                   for pattern in f"token-server{patterns}".split() if fnmatch.fnmatchcase(unit, pattern)}
+        self.assertEqual({SERVICE, NAMED}, matched)
 
     def test_every_setting_in_the_file_has_the_default_that_it_shows(self):
         script = (BOOT / "token-server").read_text()
@@ -211,9 +337,9 @@ class Files(unittest.TestCase):
         if analyze is None:
             # `Unit` parses them anyway.
             return
-        for unit in (SERVICE, FILES):
+        for unit in (SERVICE, FILES, NAMED, NAMED_FILES):
             # systemd-analyze also checks that the programs exist, so the units name them in the repository.
-            text = (BOOT / unit).read_text().replace("/usr/local/lib/token-server/", f"{BOOT}/")
+            text = (BOOT / unit.replace("acme", "")).read_text().replace("/usr/local/lib/token-server/", f"{BOOT}/")
             (self.folder / unit).write_text(text)
             verified = subprocess.run([analyze, "verify", "--man=no", str(self.folder / unit)], capture_output=True, text=True)
             own = [line for line in verified.stderr.splitlines() if unit in line]
@@ -265,8 +391,9 @@ class Started(TestCase):
 
     SERVED = ["systemctl daemon-reload", "systemctl enable token-server-files.service token-server.service",
               "systemctl restart token-server.service"]
+    LOCATION = "s3://example-bucket/token-server"
 
-    def install(self, system, failing=(), without=()):
+    def install(self, system, failing=(), without=(), arguments=(LOCATION,), enabled=()):
         root = Path(self.enterContext(tempfile.TemporaryDirectory()))
         asked = root / "asked"
         for folder in ("etc", "usr/local/bin", "usr/lib", "usr/bin", "usr/sbin", "lib64", "dev", "var/tmp"):
@@ -283,13 +410,17 @@ class Started(TestCase):
             shutil.copytree("/etc/alternatives", root / "etc/alternatives", symlinks=True)
         (root / "dev/null").touch()
         (root / "etc/os-release").write_text(OS_RELEASE[system])
+        wanted = root / "etc/systemd/system/multi-user.target.wants"
+        wanted.mkdir(parents=True)
+        for unit in enabled:
+            (wanted / unit).symlink_to(f"/etc/systemd/system/{unit}")
         shutil.copytree(BOOT, root / "boot")
         for name in {"aws", "id", "useradd", "snap", "udevadm", "cloud-init", "systemctl"} - set(without):
             program = root / "usr/local/bin" / name
             tests = "".join(f'case "{name} $*" in "{call}"*) exit 1 ;; esac\n' for call in ("id mosek", *failing))
             program.write_text(f'#!/bin/sh\necho "{name} $*" >> /asked\n{tests}')
             program.chmod(0o755)
-        run = subprocess.run(["sh", "/boot/install", "s3://example-bucket/token-server"], capture_output=True, text=True,
+        run = subprocess.run(["sh", "/boot/install", *arguments], capture_output=True, text=True,
                              env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}, cwd="/", preexec_fn=lambda: os.chroot(root))
         return run.returncode, run.stderr, asked.read_text().splitlines()
 
@@ -315,6 +446,33 @@ class Started(TestCase):
                 self.assertEqual(self.SERVED, [call for call in asked if call in self.SERVED])
                 self.assertEqual("systemctl restart token-server-files.service", asked[-1])
                 self.assertEqual(system == "ubuntu" and "cloud-init" not in without, hook in asked)
+
+    def test_only_the_units_of_the_given_names_are_started(self):
+        every = ["token-server.service", "token-server-files.service", "token-server@acme.service", "token-server-files@acme.service"]
+        for arguments, enabled, names in [
+            ([self.LOCATION, "acme"], [], ["@acme"]),
+            ([self.LOCATION, "acme"], every[:2], ["@acme"]),
+            ([self.LOCATION, "mosek", "acme"], [], ["@mosek", "@acme"]),
+            ([self.LOCATION, "token-server", "acme"], [], ["", "@acme"]),
+            (["acme"], every, ["@acme"]),
+            # Without arguments: what the machine has.
+            ([], [], [""]),
+            ([], every[:2], [""]),
+            ([], every[2:], ["@acme"]),
+            ([], every, ["", "@acme"]),
+            ([""], every[:2], [""]),
+        ]:
+            with self.subTest(arguments=arguments, enabled=enabled):
+                status, said, asked = self.install("amazon", arguments=arguments, enabled=enabled,
+                                                   failing=["systemctl restart token-server-files"])
+                started = [call for name in names for call in (
+                    f"systemctl enable token-server-files{name}.service token-server{name}.service",
+                    f"systemctl restart token-server{name}.service")]
+                fetched = [f"systemctl restart token-server-files{name}.service" for name in names]
+                self.assertEqual(["systemctl daemon-reload", *started, *fetched],
+                                 [call for call in asked if call.startswith("systemctl")])
+                self.assertEqual((0, [f"install: a download failed; see journalctl -u token-server-files{name}" for name in names]),
+                                 (status, [line for line in said.splitlines() if line.startswith("install:")]))
 
 
 if __name__ == "__main__":

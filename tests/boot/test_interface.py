@@ -96,7 +96,7 @@ class WhichInterface(TestCase):
     def test_an_unknown_argument_is_an_error(self):
         for arguments in ([], ["start"]):
             called = self.machine_call(arguments)
-            self.assertEqual((2, "", "token-server: usage: token-server run|status|license|clean\n"), called)
+            self.assertEqual((2, "", "token-server: usage: token-server run|status|license|clean [NAME]\n"), called)
 
     def machine_call(self, arguments):
         with Machine() as machine:

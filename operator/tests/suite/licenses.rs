@@ -1158,8 +1158,16 @@ fn an_error_is_a_sentence_with_its_line_and_a_hint() {
 
 // ---- The same reading on the members ----
 
-/// The MAC addresses that the boot unit reads from a file and the port that it watches, or why it reads none.
-fn read_by_the_boot_unit(shell: &str, path: &std::path::Path) -> Result<(Vec<String>, Option<u16>), String> {
+/// What the boot unit reads from a license file.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct ReadByTheBootUnit {
+    macs: Vec<String>,
+    watched: Option<u16>,
+    vendors: Vec<String>,
+}
+
+/// What the boot unit reads from a file, or why it reads no MAC address.
+fn read_by_the_boot_unit(shell: &str, path: &std::path::Path) -> Result<ReadByTheBootUnit, String> {
     let script = standard::root().join("deploy/boot/token-server");
     let mut command = std::process::Command::new(shell);
     let command = command.arg(script).arg("license").env("LICENSE_FILE", path);
@@ -1168,9 +1176,15 @@ fn read_by_the_boot_unit(shell: &str, path: &std::path::Path) -> Result<(Vec<Str
     match output.status.code() {
         Some(0) => {
             let text = text(&output.stdout);
-            let (macs, port) = text.split_once("\nwatched port: ").unwrap_or_else(|| panic!("{text}"));
-            let macs = macs.strip_prefix("MAC address: ").unwrap_or_else(|| panic!("{text}")).split(" or ");
-            Ok((macs.map(str::to_owned).collect(), port.parse().ok()))
+            let lines: Vec<&str> = text.lines().collect();
+            let [macs, port, vendors] = lines[..] else { panic!("{text}") };
+            let after = |line: &str, what| line.strip_prefix(what).unwrap_or_else(|| panic!("{text}")).to_owned();
+            let vendors = after(vendors, "vendor daemons: ");
+            Ok(ReadByTheBootUnit {
+                macs: after(macs, "MAC address: ").split(" or ").map(str::to_owned).collect(),
+                watched: after(port, "watched port: ").parse().ok(),
+                vendors: vendors.split(' ').filter(|name| *name != "-").map(str::to_owned).collect(),
+            })
         }
         Some(1) => Err(text(&output.stderr)),
         _ => panic!("{}: {output:?}", path.display()),
@@ -1193,7 +1207,7 @@ fn assert_read_alike(path: &std::path::Path, what: &str) -> bool {
     let here = license.as_ref().map(License::mac_addresses).unwrap_or_default();
     let here: Vec<String> = here.iter().map(ToString::to_string).collect();
     let there = read_by_the_boot_unit("sh", path);
-    let (named, watched) = there.clone().unwrap_or_default();
+    let ReadByTheBootUnit { macs: named, watched, vendors } = there.clone().unwrap_or_default();
     let known = license.as_ref().ok().and_then(only_port);
     // The command leaves out an invalid line. Its port may be right all the same.
     let is_clear = license.as_ref().is_ok_and(|license| license.faults.is_empty());
@@ -1212,6 +1226,10 @@ fn assert_read_alike(path: &std::path::Path, what: &str) -> bool {
         "{what}: the boot unit says {there:?} of\n{}",
         String::from_utf8_lossy(&bytes)
     );
+    // The boot unit names no vendor daemon if a VENDOR line is unclear.
+    if let (true, Ok(license)) = (is_clear && !vendors.is_empty(), &license) {
+        assert_eq!(sorted(vendors), license.vendor_names(), "{what}: {}", String::from_utf8_lossy(&bytes));
+    }
     if let Err(reason) = &there {
         assert!(!reason.is_empty() && !has_license_text(reason), "{what}: {reason:?}");
     }
@@ -1225,9 +1243,9 @@ fn the_command_and_the_boot_unit_name_the_same_mac_addresses() {
     for name in files().keys() {
         let path = folder.join(format!("{name}.lic"));
         named += usize::from(assert_read_alike(&path, name));
-        let Ok((_, watched)) = read_by_the_boot_unit("sh", &path) else { continue };
+        let Ok(there) = read_by_the_boot_unit("sh", &path) else { continue };
         let license = read_file(name);
-        assert_eq!(watched, only_port(&license).filter(|_| license.faults.is_empty()), "{name}");
+        assert_eq!(there.watched, only_port(&license).filter(|_| license.faults.is_empty()), "{name}");
     }
     assert!(named > files().len() / 2, "the boot unit names a MAC address in {named} files only");
 }
