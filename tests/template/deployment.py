@@ -11,7 +11,13 @@ from translate import translate
 
 ROOT = Path(__file__).parents[2]
 REGION, ACCOUNT, STACK = "eu-west-1", "123456789012", "token-failover"
-STACK_ID = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0f1e2d3c-0000-4000-8000-000000000004"
+
+
+def stack_id(stack_name):
+    return f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack_name}/0f1e2d3c-0000-4000-8000-000000000004"
+
+
+STACK_ID = stack_id(STACK)
 HOLDER, STANDBY, NON_MEMBER = "i-0aaaaaaaaaaaaaaa1", "i-0bbbbbbbbbbbbbbb2", "i-09999999999999999"
 INTERFACE = "eni-0ddddddddddddddd1"
 # The parameter that names the members by tag.
@@ -21,8 +27,6 @@ PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
-    "AWS::StackId": STACK_ID,
-    "AWS::StackName": STACK,
 }
 NO_VALUE = object()
 
@@ -30,8 +34,10 @@ NO_VALUE = object()
 class Deployment:
     """The resources of one stack, as CloudFormation would create them with these parameters."""
 
-    def __init__(self, template, **parameters):
+    def __init__(self, template, stack_name=STACK, **parameters):
         self.template = template
+        self.stack_name = stack_name
+        self.pseudo_parameters = PSEUDO_PARAMETERS | {"AWS::StackId": stack_id(stack_name), "AWS::StackName": stack_name}
         self.parameters = {name: self._parameter(name, parameters) for name in template["Parameters"]}
         unknown = parameters.keys() - self.parameters.keys()
         if unknown:
@@ -139,8 +145,8 @@ class Deployment:
     def _ref(self, name):
         if name == "AWS::NoValue":
             return NO_VALUE
-        if name in PSEUDO_PARAMETERS:
-            return PSEUDO_PARAMETERS[name]
+        if name in self.pseudo_parameters:
+            return self.pseudo_parameters[name]
         if name in self.parameters:
             return self.parameters[name]
         self._demand(name)
@@ -148,10 +154,10 @@ class Deployment:
         # stack.
         match self.template["Resources"][name]["Type"]:
             case "AWS::SNS::Topic":
-                return f"arn:aws:sns:{REGION}:{ACCOUNT}:{STACK}-{name}"
+                return f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.stack_name}-{name}"
             case "AWS::SQS::Queue":
-                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{STACK}-{name}"
-        return f"{STACK}-{name}"
+                return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{self.stack_name}-{name}"
+        return f"{self.stack_name}-{name}"
 
     def _demand(self, name):
         """CloudFormation refuses a reference to a resource that this stack does not have."""
@@ -163,34 +169,34 @@ class Deployment:
         kind = self.template["Resources"][name]["Type"]
         match (kind, attribute):
             case ("AWS::SQS::Queue", "QueueName"):
-                return f"{STACK}-{name}"
+                return f"{self.stack_name}-{name}"
             case ("AWS::SQS::Queue", "Arn"):
-                return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-{name}"
+                return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.stack_name}-{name}"
             case ("AWS::Logs::LogGroup", "Arn"):
-                return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{STACK}-{name}:*"
+                return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{self.stack_name}-{name}:*"
             case ("AWS::Lambda::Function", "Arn"):
-                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-{name}"
+                return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.stack_name}-{name}"
             case ("AWS::Events::Rule", "Arn"):
-                return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{STACK}-{name}"
+                return f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{self.stack_name}-{name}"
             case ("AWS::KMS::Key", "Arn"):
-                return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{STACK}-{name}"
+                return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{self.stack_name}-{name}"
             case ("AWS::CloudWatch::Alarm", "Arn"):
-                return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{STACK}-{name}"
+                return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{self.stack_name}-{name}"
             case ("AWS::IAM::Role", "Arn"):
-                return f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{name}"
+                return f"arn:aws:iam::{ACCOUNT}:role/{self.stack_name}-{name}"
         raise NotImplementedError(f"{kind}.{attribute}")
 
 
 TEMPLATE = json.loads(json.dumps(translate(ROOT / "template.yaml")))
 
 
-def deploy(**parameters):
+def deploy(stack_name=STACK, **parameters):
     """The stack with these parameters, with the interface, and with two listed members unless a tag names the members."""
     members = {} if parameters.get("TokenServerMembers") else {"TokenServerInstanceIds": f"{HOLDER},{STANDBY}"}
-    return Deployment(TEMPLATE, **{"TokenServerInterfaceId": INTERFACE} | members | parameters)
+    return Deployment(TEMPLATE, stack_name, **{"TokenServerInterfaceId": INTERFACE} | members | parameters)
 
 
-def stack_status(status, stack_id=STACK_ID):
+def stack_status(status, of=STACK_ID):
     """The event that CloudFormation sends when a stack reaches this status. The form is that of the example in the
     CloudFormation User Guide, "Stack Status Change event detail"."""
     return {
@@ -201,9 +207,9 @@ def stack_status(status, stack_id=STACK_ID):
         "account": ACCOUNT,
         "time": "2026-11-11T21:30:00Z",
         "region": REGION,
-        "resources": [stack_id],
+        "resources": [of],
         "detail": {
-            "stack-id": stack_id,
+            "stack-id": of,
             "status-details": {"status": status, "status-reason": ""},
             "client-request-token": "",
         },

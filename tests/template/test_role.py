@@ -11,7 +11,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from deployment import ACCOUNT, BY_TAG, HOLDER, INTERFACE, NON_MEMBER, REGION, ROOT, STANDBY, STACK, deploy
+from deployment import ACCOUNT, BY_TAG, HOLDER, INTERFACE, NON_MEMBER, REGION, ROOT, STANDBY, deploy
 
 ALLOCATION, GROUP = "eipalloc-0eeeeeeeeeeeeeee1", "sg-0fffffffffffffff1"
 EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
@@ -172,8 +172,9 @@ def with_tags(requests, tags):
 def policies(**parameters):
     """The documents of all policies of the role."""
     stack = deploy(**parameters)
+    role = f"{stack.stack_name}-FailoverRole"
     all_of_them = [*stack.resources["FailoverRole"]["Policies"], *stack.of_type("AWS::IAM::Policy").values()]
-    if any(one.get("Roles", [f"{STACK}-FailoverRole"]) != [f"{STACK}-FailoverRole"] for one in all_of_them):
+    if any(one.get("Roles", [role]) != [role] for one in all_of_them):
         raise ValueError("a policy of another role")
     documents = [one["PolicyDocument"] for one in all_of_them]
     return [json.loads(document) if isinstance(document, str) else document for document in documents]
