@@ -399,7 +399,8 @@ impl<'a> Advisor<'a> {
                  and deploy with its id."
             ),
             Obstacle::DeviceIndexTaken(taken) => format!(
-                "Detach {taken} from {id}, or deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member."
+                "Deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member, or detach {taken} from {id} unless \
+                 it is the interface of another license."
             ),
             Obstacle::NoRoom { .. } => self.make_room(id),
             Obstacle::Impaired => format!(

@@ -19,6 +19,7 @@ mod documentation;
 mod drills;
 mod failovers;
 mod hints;
+mod interfaces;
 mod laws;
 mod license_check;
 mod members;
