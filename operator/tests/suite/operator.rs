@@ -105,6 +105,7 @@ fn init_discovers_the_resources_and_writes_the_parameters_of_the_stack() {
         "TokenServerInstanceIds=\"i-0aaaaaaaaaaaaaaa1,i-0bbbbbbbbbbbbbbb2\"",
         "TokenServerHostid=\"0273ae2adc81\"",
         "TokenServerAllocationId=\"eipalloc-0eeeeeeeeeeeeeee1\"",
+        "TokenServerDeviceIndex=\"1\"",
         "TokenServerPorts=\"27007-27008\"",
         "TokenServerClients=\"10.0.0.0/16\"",
         "NotificationEmail=\"ops@example.com\"",
@@ -150,6 +151,137 @@ fn init_asks_only_for_values_that_it_cannot_discover() {
     let unknown = many.run(&["init", "--interface", "eni-0123456789abcdef0"]);
     assert_eq!(status(&unknown), Some(2));
     assert!(stderr(&unknown).contains("was not found in eu-west-1 in this account"), "{}", stderr(&unknown));
+}
+
+/// The interface of another license on the same pair.
+const OTHER: &str = "eni-0ddddddddddddddd2";
+/// An interface of another purpose.
+const FOREIGN: &str = "eni-0ddddddddddddddd3";
+
+/// The device index in the written file, and the sentence that explains it.
+fn index(desk: &Desk, output: &Output) -> (Option<String>, Option<String>) {
+    let written = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+    let after = written.split("TokenServerDeviceIndex=\"").nth(1);
+    let number = after.and_then(|text| text.split('"').next()).map(str::to_owned);
+    let said = stderr(output).lines().find(|line| line.starts_with("Device index ")).map(str::to_owned);
+    (number, said)
+}
+
+#[test]
+fn init_chooses_a_device_index_that_is_free_on_every_member_and_says_why_it_is_not_1() {
+    let pair = simulator::pair;
+    let with_two = || pair().interface(OTHER, |other| other.on(names::HOLDER, 2));
+    for (name, scenario, interface, expected) in [
+        ("index-kept", pair(), names::INTERFACE, ("1", None)),
+        // The other interface of the holder is of no importance for an index of 1.
+        ("index-first-of-two", with_two(), names::INTERFACE, ("1", None)),
+        (
+            "index-second-of-two",
+            with_two(),
+            OTHER,
+            (
+                "2",
+                Some(
+                    "Device index 2: the interface is attached there now, and the index is free on the other members.",
+                ),
+            ),
+        ),
+        (
+            "index-taken-on-the-standby",
+            pair().interface(OTHER, |other| other.on(names::STANDBY, 1)),
+            names::INTERFACE,
+            ("2", Some("Device index 2: 1 is taken by eni-0ddddddddddddddd2 on i-0bbbbbbbbbbbbbbb2.")),
+        ),
+        (
+            "index-lower-than-now",
+            pair()
+                .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 2))
+                .interface(OTHER, |other| other.on(names::STANDBY, 2)),
+            names::INTERFACE,
+            ("1", None),
+        ),
+        (
+            "index-third",
+            pair()
+                .instance(names::HOLDER, |holder| holder.interface_limit(4))
+                .instance(names::STANDBY, |standby| standby.interface_limit(4))
+                .interface(OTHER, |other| other.on(names::STANDBY, 1))
+                .interface(FOREIGN, |other| other.on(names::HOLDER, 2)),
+            names::INTERFACE,
+            (
+                "3",
+                Some(
+                    "Device index 3: 1 is taken by eni-0ddddddddddddddd2 on i-0bbbbbbbbbbbbbbb2, and 2 is taken by \
+                     eni-0ddddddddddddddd3 on i-0aaaaaaaaaaaaaaa1.",
+                ),
+            ),
+        ),
+    ] {
+        let desk = Desk::new(name, scenario);
+        let output = desk.run(&["init", "--interface", interface]);
+        assert_eq!(status(&output), Some(0), "{name}: {}", stderr(&output));
+        let expected = (Some(expected.0.to_owned()), expected.1.map(str::to_owned));
+        assert_eq!(index(&desk, &output), expected, "{name}");
+        assert!(desk.simulator.changes().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn init_refuses_if_no_device_index_is_free_on_every_member() {
+    let taken = simulator::pair()
+        .interface(OTHER, |other| other.on(names::STANDBY, 1))
+        .interface(FOREIGN, |other| other.on(names::HOLDER, 2));
+    let full = simulator::pair()
+        .instance(names::STANDBY, |standby| standby.interface_limit(2))
+        .interface(OTHER, |other| other.on(names::STANDBY, 1));
+    for (name, scenario, problem) in [
+        (
+            "no-index",
+            taken,
+            "no device index from 1 to 2 is free on every member: 1 is taken by eni-0ddddddddddddddd2 on \
+             i-0bbbbbbbbbbbbbbb2, and 2 is taken by eni-0ddddddddddddddd3 on i-0aaaaaaaaaaaaaaa1",
+        ),
+        (
+            "no-room",
+            full,
+            "i-0bbbbbbbbbbbbbbb2 has no room for eni-0ddddddddddddddd1: it has as many interfaces as a t3.micro can have (2)",
+        ),
+    ] {
+        let desk = Desk::new(name, scenario);
+        let output = desk.run(&INIT);
+        assert_eq!(status(&output), Some(2), "{name}: {}", stderr(&output));
+        assert!(stderr(&output).contains(problem), "{name}: {}", stderr(&output));
+        assert!(!desk.folder.join("samconfig.toml").exists(), "{name}");
+    }
+}
+
+#[test]
+fn init_writes_the_parameters_of_a_second_license_into_a_file_and_for_a_stack_of_its_own() {
+    let desk = Desk::new("second-license", simulator::pair().interface(OTHER, |other| other.on(names::HOLDER, 2)));
+    assert_eq!(status(&desk.run(&INIT)), Some(0));
+    let first = fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file");
+
+    let output = desk.run(&[
+        "init",
+        "--interface",
+        OTHER,
+        "--ports",
+        "1700,1701",
+        "--output",
+        "acme.toml",
+        "--stack-name",
+        "acme-failover",
+    ]);
+
+    assert_eq!(status(&output), Some(0), "{}", stderr(&output));
+    let second = fs::read_to_string(desk.folder.join("acme.toml")).expect("a file");
+    assert!(
+        first.contains("stack_name = \"token-failover\"") && second.contains("stack_name = \"acme-failover\""),
+        "{second}"
+    );
+    assert!(second.contains(OTHER) && !second.contains(names::INTERFACE), "{second}");
+    assert_eq!(fs::read_to_string(desk.folder.join("samconfig.toml")).expect("a file"), first);
+    assert!(stderr(&output).ends_with("Now: sam build && sam deploy --config-file acme.toml\n"), "{}", stderr(&output));
 }
 
 #[test]

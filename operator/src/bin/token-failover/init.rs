@@ -1,18 +1,25 @@
 //! Derives the parameters of the stack from the license interface, and asks only for values that EC2 does not show.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use token_failover::model::finding::Severity;
 use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
-use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
+use token_failover::model::observation::{
+    Instance, InstanceInterface, InstanceState, InterfaceLimits, NetworkInterface,
+};
+use token_failover::ports::Ec2;
 use token_failover_aws::SdkEc2;
 use token_failover_operator::license::{Interface, License, MOSEK_SUPPORT};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::asked;
 use crate::ended::{Ended, Trouble};
+
+/// The file that SAM reads by itself.
+const DEFAULT_OUTPUT: &str = "samconfig.toml";
 
 /// The values that EC2 does not show.
 #[derive(Debug, Args)]
@@ -36,8 +43,12 @@ pub(crate) struct Wishes {
     #[arg(long, value_name = "PORTS")]
     ports: Option<String>,
     /// The file that receives the parameters.
-    #[arg(long, value_name = "FILE", default_value = "samconfig.toml")]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_OUTPUT)]
     output: PathBuf,
+    /// The name of the stack. Each license interface needs a stack of its own. Default: the name in the file, or
+    /// token-failover.
+    #[arg(long, value_name = "NAME")]
+    stack_name: Option<String>,
     /// Overwrite existing parameters without asking.
     #[arg(long)]
     yes: bool,
@@ -47,7 +58,8 @@ pub(crate) struct Wishes {
 pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     let license = wishes.license.as_deref().map(crate::license::read).transpose()?;
     let found = look(wishes)?;
-    let parameters = parameters(wishes, license.as_ref(), &found)?;
+    let parameters = parameters(wishes, license.as_ref(), &found);
+    let index = &found.device_index;
     anstream::eprintln!(
         "{} ({}) in {}:",
         wishes.interface,
@@ -56,6 +68,9 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     );
     for (name, value) in &parameters {
         anstream::eprintln!("  {name:<26} {value}");
+    }
+    if let Some(reason) = &index.reason {
+        anstream::eprintln!("Device index {}: {reason}.", index.number);
     }
     if found.interface.attachment.as_ref().is_some_and(|attachment| attachment.device_index == 0) {
         let bad = crate::show::BAD;
@@ -73,16 +88,20 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
         let (severity, message, code) = (finding.severity, &finding.message, &finding.code);
         anstream::eprintln!("{style}{severity}{style:#}  {message} [{code}]\n  {}", finding.remedy);
     }
-    write(&wishes.output, &parameters, found.region.as_deref(), wishes.yes)?;
-    anstream::eprintln!("\nWritten to {}. Now: sam build && sam deploy", wishes.output.display());
+    write(wishes, &parameters, found.region.as_deref())?;
+    let file = wishes.output.display();
+    let option =
+        if wishes.output == Path::new(DEFAULT_OUTPUT) { String::new() } else { format!(" --config-file {file}") };
+    anstream::eprintln!("\nWritten to {file}. Now: sam build && sam deploy{option}");
     Ok(if findings.is_empty() { Ended::Well } else { Ended::Badly })
 }
 
 /// The answers of EC2.
 struct Found {
     interface: NetworkInterface,
-    /// The other instances in the interface's zone and VPC.
-    neighbors: Vec<Instance>,
+    /// The holder, if there is one, and the standbys.
+    members: Vec<InstanceId>,
+    device_index: DeviceIndex,
     region: Option<String>,
 }
 
@@ -90,25 +109,95 @@ fn look(wishes: &Wishes) -> Result<Found, Trouble> {
     asked::on_runtime(async {
         let (sdk, interface) = asked::look_up(&wishes.interface, None).await?;
         let region = sdk.region().map(ToString::to_string);
-        let neighbors = SdkEc2::of(&sdk).instances_in(&interface.vpc_id, &interface.availability_zone).await;
         let unanswered = |error| asked::unanswered(error, region.as_deref().unwrap_or("this Region"));
-        Ok(Found { neighbors: neighbors.map_err(unanswered)?, interface, region })
+        let ec2 = SdkEc2::of(&sdk);
+        let neighbors = ec2.instances_in(&interface.vpc_id, &interface.availability_zone).await.map_err(unanswered)?;
+        let members = members(wishes, &interface, &neighbors)?;
+        // A standby that was named may be elsewhere. An audit says so.
+        let instances: Vec<&Instance> =
+            members.iter().filter_map(|id| neighbors.iter().find(|it| it.id == *id)).collect();
+        let device_index = match kept_index(&interface, &instances) {
+            Some(kept) => kept,
+            None => {
+                let types: BTreeSet<String> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
+                let limits = ec2.interface_limits(&types).await.map_err(unanswered)?;
+                free_index(&interface.id, &instances, &limits)?
+            }
+        };
+        Ok(Found { interface, members, device_index, region })
     })
 }
 
-/// The parameters of the template, in its order.
-fn parameters(
-    wishes: &Wishes,
-    license: Option<&License>,
-    found: &Found,
-) -> Result<Vec<(&'static str, String)>, Trouble> {
-    let interface = &found.interface;
+/// The device index of the license interface on every member.
+#[derive(Debug, PartialEq, Eq)]
+struct DeviceIndex {
+    number: u16,
+    /// Why it is not 1.
+    reason: Option<String>,
+}
+
+/// The highest device index that the template accepts.
+const HIGHEST_INDEX: u16 = 255;
+
+/// The interface of another purpose at a device index of a member.
+fn taken<'a>(
+    index: u16,
+    interface: &NetworkInterfaceId,
+    members: &[&'a Instance],
+) -> Option<(&'a Instance, &'a InstanceInterface)> {
+    members.iter().find_map(|member| {
+        let other = member.interface_at(i32::from(index)).filter(|other| other.id != *interface)?;
+        Some((*member, other))
+    })
+}
+
+/// The index at which the interface is attached now, if it is free on the other members.
+fn kept_index(interface: &NetworkInterface, members: &[&Instance]) -> Option<DeviceIndex> {
+    let number = u16::try_from(interface.attachment.as_ref()?.device_index).ok().filter(|index| *index > 0)?;
+    if taken(number, &interface.id, members).is_some() {
+        return None;
+    }
+    let reason = "the interface is attached there now, and the index is free on the other members".to_owned();
+    Some(DeviceIndex { number, reason: Some(reason).filter(|_| number != 1) })
+}
+
+/// The lowest index that is free on every member.
+fn free_index(
+    interface: &NetworkInterfaceId,
+    members: &[&Instance],
+    limits: &BTreeMap<String, InterfaceLimits>,
+) -> Result<DeviceIndex, Trouble> {
+    let of = |member: &Instance| limits.get(&member.instance_type).copied();
+    let is_full = |member: &&&Instance| of(member).is_some_and(|limits| limits.leave_no_room(member, interface));
+    if let Some(full) = members.iter().find(is_full) {
+        let (id, kind) = (&full.id, &full.instance_type);
+        let limit = of(full).map(InterfaceLimits::effective).unwrap_or_default();
+        let problem =
+            format!("{id} has no room for {interface}: it has as many interfaces as a {kind} can have ({limit})");
+        return Err(Trouble::new(problem, "Detach an interface that it does not need, or change its instance type."));
+    }
+    let room = members.iter().filter_map(|member| of(member)).map(|limits| limits.effective().saturating_sub(1)).min();
+    let highest = room.and_then(|room| u16::try_from(room).ok()).unwrap_or(HIGHEST_INDEX).min(HIGHEST_INDEX);
+    let mut lower = Vec::new();
+    for number in 1..=highest {
+        let Some((member, other)) = taken(number, interface, members) else {
+            let reason = Some(lower.join(", and ")).filter(|reason| !reason.is_empty());
+            return Ok(DeviceIndex { number, reason });
+        };
+        lower.push(format!("{number} is taken by {} on {}", other.id, member.id));
+    }
+    let problem = format!("no device index from 1 to {highest} is free on every member: {}", lower.join(", and "));
+    Err(Trouble::new(problem, "Detach an interface that a member does not need, or choose larger instance types."))
+}
+
+/// The holder, if there is one, and the standbys.
+fn members(wishes: &Wishes, interface: &NetworkInterface, neighbors: &[Instance]) -> Result<Vec<InstanceId>, Trouble> {
     let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
     let could = |instance: &&Instance| {
         let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
         Some(&instance.id) != holder.as_ref() && !dying
     };
-    let others: Vec<&InstanceId> = found.neighbors.iter().filter(could).map(|instance| &instance.id).collect();
+    let others: Vec<&InstanceId> = neighbors.iter().filter(could).map(|instance| &instance.id).collect();
     let standbys: Vec<InstanceId> = match (wishes.standbys.as_slice(), others.as_slice()) {
         ([], [only]) => vec![(*only).clone()],
         ([], []) => {
@@ -122,7 +211,13 @@ fn parameters(
         }
         (named, _) => named.to_vec(),
     };
-    let members: Vec<String> = holder.into_iter().chain(standbys).map(|id| id.to_string()).collect();
+    Ok(holder.into_iter().chain(standbys).collect())
+}
+
+/// The parameters of the template, in its order.
+fn parameters(wishes: &Wishes, license: Option<&License>, found: &Found) -> Vec<(&'static str, String)> {
+    let interface = &found.interface;
+    let members: Vec<String> = found.members.iter().map(ToString::to_string).collect();
     let mut parameters =
         vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
     // The hostid of the license file comes first. Without a license file, the hostid is the MAC address of the
@@ -139,12 +234,13 @@ fn parameters(
     parameters.extend(license.map(of_license).unwrap_or_default());
     let allocation = interface.association.as_ref().and_then(|association| association.allocation_id.as_ref());
     parameters.extend(allocation.map(|allocation| ("TokenServerAllocationId", allocation.to_string())));
+    parameters.push(("TokenServerDeviceIndex", found.device_index.number.to_string()));
     let ports = wishes.ports.clone().or_else(|| license.and_then(License::ports_setting));
     parameters.extend(ports.map(|ports| ("TokenServerPorts", ports)));
     parameters.extend(wishes.clients.clone().map(|clients| ("TokenServerClients", clients)));
     parameters.extend(interface.groups.first().map(|group| ("TokenServerSecurityGroupId", group.to_string())));
     parameters.extend(wishes.email.clone().map(|email| ("NotificationEmail", email)));
-    Ok(parameters)
+    parameters
 }
 
 /// The parameters that only the license file shows: its end, and another vendor than MOSEK.
@@ -161,7 +257,8 @@ fn of_license(license: &License) -> Vec<(&'static str, String)> {
 }
 
 /// Writes the parameters into SAM's file, and keeps the rest of the file.
-fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: bool) -> Result<(), Trouble> {
+fn write(wishes: &Wishes, parameters: &[(&str, String)], region: Option<&str>) -> Result<(), Trouble> {
+    let file = wishes.output.as_path();
     let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
@@ -179,11 +276,14 @@ fn write(file: &Path, parameters: &[(&str, String)], region: Option<&str>, yes: 
         part = table.entry(name).or_insert(Item::Table(empty));
     }
     let Some(table) = part.as_table_like_mut() else { return Err(trouble("`parameters` is not a table".to_owned())) };
-    if table.contains_key("parameter_overrides") && !yes {
+    if table.contains_key("parameter_overrides") && !wishes.yes {
         confirm(&format!("{} already has parameters. Overwrite them?", file.display()))?;
     }
     let words: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
     table.insert("parameter_overrides", value(words.join(" ")));
+    if let Some(name) = &wishes.stack_name {
+        table.insert("stack_name", value(name));
+    }
     for (name, default) in [("stack_name", "token-failover"), ("capabilities", "CAPABILITY_IAM")] {
         if !table.contains_key(name) {
             table.insert(name, value(default));
