@@ -35,6 +35,11 @@ pub struct AutoScalingGroup {
     pub(crate) first_to_go: Vec<String>,
     /// EC2 has no capacity for what the group launches.
     pub(crate) without_capacity: bool,
+    /// The ids of the instances that it launches next. After the last one, EC2 has no capacity. `None`: any ids.
+    pub(crate) next_ids: Option<Vec<String>>,
+    /// The processes *Launch*, *Terminate* and *ReplaceUnhealthy* are suspended ("Suspend and resume Amazon EC2 Auto Scaling
+    /// processes", Amazon EC2 Auto Scaling User Guide). What has begun goes on.
+    pub(crate) is_suspended: bool,
     /// The time of the next launch after a failed one.
     pub(crate) retry_at: Option<Duration>,
 }

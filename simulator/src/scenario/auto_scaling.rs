@@ -23,6 +23,7 @@ pub struct AutoScalingGroupSpec {
     termination_policy: TerminationPolicy,
     hooks: Vec<LifecycleHook>,
     without_capacity: bool,
+    next_ids: Option<Vec<String>>,
 }
 
 impl AutoScalingGroupSpec {
@@ -39,6 +40,7 @@ impl AutoScalingGroupSpec {
             termination_policy: TerminationPolicy::default(),
             hooks: Vec::new(),
             without_capacity: false,
+            next_ids: None,
         }
     }
 
@@ -121,6 +123,12 @@ impl AutoScalingGroupSpec {
         self
     }
 
+    /// The ids of the instances that the group launches, in this order. After the last one, EC2 has no capacity.
+    pub fn launches_in_turn<I: Into<String>>(mut self, instance_ids: impl IntoIterator<Item = I>) -> Self {
+        self.next_ids = Some(instance_ids.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// A member that the scenario does not describe.
     pub(super) fn launched(&self, id: &str, position: usize) -> InstanceSpec {
         self.launches.clone().renamed(id, position)
@@ -170,6 +178,8 @@ impl AutoScalingGroupSpec {
             refresh: None,
             first_to_go: Vec::new(),
             without_capacity: self.without_capacity,
+            next_ids: self.next_ids.clone(),
+            is_suspended: false,
             retry_at: None,
         };
         check(&group, region);

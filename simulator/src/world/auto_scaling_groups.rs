@@ -297,7 +297,9 @@ impl World {
     }
 
     fn step_of(&self, name: &str) -> Option<Step> {
-        next_step(self.region.auto_scaling_group(name).ok()?, &self.region, self.now)
+        let group = self.region.auto_scaling_group(name).ok()?;
+        let is_suspended = |step: &Step| group.is_suspended && matches!(step, Step::Launch | Step::Terminate(_));
+        next_step(group, &self.region, self.now).filter(|step| !is_suspended(step))
     }
 
     fn take_step(&mut self, name: &str, step: Step) -> Result<(), ApiError> {
@@ -327,18 +329,22 @@ impl World {
     /// "Troubleshoot Amazon EC2 Auto Scaling: EC2 instance launch failures", Amazon EC2 Auto Scaling User Guide).
     fn launch_member(&mut self, name: &str) -> Result<(), ApiError> {
         let group = self.region.auto_scaling_group(name)?.clone();
-        if group.without_capacity {
+        let next_id = group.next_ids.as_ref().map(|ids| ids.first().cloned());
+        if group.without_capacity || next_id == Some(None) {
             self.region_mut().auto_scaling_group_mut(name)?.retry_at = Some(self.now.saturating_add(RETRY));
             return Ok(());
         }
         let look = Look { group: &group, region: &self.region, now: self.now };
         let subnet_id = look.subnet().to_owned();
-        let instance_id = self.scaling_ids.resource(&ids::INSTANCE);
+        let instance_id = next_id.flatten().unwrap_or_else(|| self.scaling_ids.resource(&ids::INSTANCE));
         self.launch_from(&instance_id, &subnet_id, &group.launch_template)?;
         self.region_mut().instance_mut(&instance_id)?.tags.insert(GROUP_NAME_TAG.to_owned(), name.to_owned());
         let instance = self.region.instance(&instance_id)?.clone();
         let group = self.region_mut().auto_scaling_group_mut(name)?;
         group.retry_at = None;
+        if let Some(ids) = &mut group.next_ids {
+            ids.retain(|id| *id != instance_id);
+        }
         group.members.push(GroupMember {
             instance_id,
             health: HealthStatus::Healthy,
@@ -357,6 +363,34 @@ impl World {
     /// The members of a group, in the order of their launches. None if there is no such group.
     pub fn group_members(&self, group: &str) -> &[GroupMember] {
         self.region.auto_scaling_group(group).map_or(&[], |group| &group.members)
+    }
+
+    /// Whether the group of an instance is about to terminate it, or terminates it.
+    pub fn is_leaving_its_group(&self, instance_id: &str) -> bool {
+        let groups = self.region.auto_scaling_groups.values();
+        groups.filter_map(|group| group.member(instance_id)).any(GroupMember::is_leaving)
+    }
+
+    /// TerminateInstanceInAutoScalingGroup, without a change of the desired capacity.
+    ///
+    /// # Errors
+    ///
+    /// If the instance is in no group.
+    pub fn terminate_in_group(&mut self, instance_id: &str) -> Result<(), ApiError> {
+        let groups = self.region.auto_scaling_groups.values();
+        let group = groups.filter(|group| group.member(instance_id).is_some()).map(|group| group.name.clone()).next();
+        let is_absent = || ApiError::auto_scaling_validation(format!("Instance Id not found - {instance_id}"));
+        self.begin_termination(&group.ok_or_else(is_absent)?, instance_id)
+    }
+
+    /// SuspendProcesses: the group launches and terminates nothing from now on. What has begun goes on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such group.
+    pub fn suspend(&mut self, group: &str) -> Result<(), ApiError> {
+        self.region_mut().auto_scaling_group_mut(group)?.is_suspended = true;
+        Ok(())
     }
 
     /// SetDesiredCapacity, without a cooldown.
