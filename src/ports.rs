@@ -1,4 +1,4 @@
-//! The calls to EC2, SNS and Systems Manager, as one trait for each service.
+//! The calls to EC2, EC2 Auto Scaling, SNS and Systems Manager, as one trait for each service.
 //!
 //! The program reaches AWS only through these traits. The package `token-failover-aws` implements them with the SDK,
 //! and is the only implementation in production. It sorts EC2's errors by code and never by message, because AWS
@@ -18,11 +18,34 @@ use crate::model::ids::{
     SecurityGroupId,
 };
 use crate::model::notification::Notification;
-use crate::model::observation::{Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, NetworkInterface};
+use crate::model::observation::{
+    Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, LifecycleState, NetworkInterface,
+};
 use crate::model::readiness::{AclEntry, Route, Subscription};
 
-/// EC2. Every change names the exact resource that was observed, so it fails if another run or an operator was faster.
-pub trait Ec2: Send + Sync {
+/// EC2 Auto Scaling.
+pub trait AutoScaling: Send + Sync {
+    /// The lifecycle states of these instances. The answer leaves out an instance that is in no group.
+    fn lifecycle_states(
+        &self,
+        instances: &[InstanceId],
+    ) -> impl Future<Output = Result<BTreeMap<InstanceId, LifecycleState>, CallError>> + Send;
+
+    /// The names of a group's lifecycle hooks for termination; empty if the group does not exist.
+    fn termination_hooks(&self, group: &str) -> impl Future<Output = Result<Vec<String>, CallError>> + Send;
+
+    /// Completes the lifecycle action for which the group waits before it terminates the instance. `false`: the group does not
+    /// wait for it.
+    fn complete_termination(
+        &self,
+        group: &str,
+        hook: &str,
+        instance: &InstanceId,
+    ) -> impl Future<Output = Result<bool, CallError>> + Send;
+}
+
+/// EC2, of which Auto Scaling is a part. Every change names the exact resource that was observed, so it fails if another run or an operator was faster.
+pub trait Ec2: AutoScaling {
     /// The license interface; `None` if it does not exist.
     fn network_interface(
         &self,

@@ -36,7 +36,12 @@ use crate::changes;
 #[derive(Debug, Clone)]
 pub struct SdkEc2 {
     client: Client,
+    pub(crate) auto_scaling: aws_sdk_autoscaling::Client,
 }
+
+/// The tag that Auto Scaling gives to the instances of a group, with the name of the group. Only AWS sets it.
+/// Source: EC2 Auto Scaling User Guide, "Tag Auto Scaling groups and instances".
+const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
 /// Pages of 1000 rules or ranges. No security group or prefix list has more than a few.
 const MAX_PAGES: usize = 20;
@@ -45,14 +50,14 @@ const MAX_PAGES: usize = 20;
 const TAGGED_PAGE: i32 = 1000;
 
 impl SdkEc2 {
-    /// Calls EC2 with this client.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// Calls EC2 and EC2 Auto Scaling with these clients.
+    pub fn new(client: Client, auto_scaling: aws_sdk_autoscaling::Client) -> Self {
+        Self { client, auto_scaling }
     }
 
-    /// Calls EC2 with this configuration of the SDK.
+    /// Calls EC2 and EC2 Auto Scaling with this configuration of the SDK.
     pub fn of(sdk: &SdkConfig) -> Self {
-        Self::new(Client::new(sdk))
+        Self::new(Client::new(sdk), aws_sdk_autoscaling::Client::new(sdk))
     }
 
     /// The instances in a VPC and Availability Zone, without terminated ones and without their status checks.
@@ -569,6 +574,7 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
         }
     }
     let zone = answer.placement().and_then(sdk::Placement::availability_zone);
+    let tag = |key: &str| answer.tags().iter().find(|tag| tag.key() == Some(key)).and_then(sdk::Tag::value);
     Ok(Instance {
         id: parsed("instanceId", answer.instance_id())?,
         state,
@@ -586,6 +592,8 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
         spot: answer.instance_lifecycle() == Some(&sdk::InstanceLifecycleType::Spot),
         status_checks: Reading::Known(StatusChecks::Undecided),
         scheduled_events: Vec::new(),
+        auto_scaling_group: tag(GROUP_TAG).map(str::to_owned),
+        lifecycle_state: None,
         interfaces,
     })
 }

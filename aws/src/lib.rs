@@ -1,6 +1,7 @@
-//! The clients of EC2, SNS and Systems Manager: the only package that names the AWS SDK.
+//! The clients of EC2, EC2 Auto Scaling, SNS and Systems Manager: the only package that names the AWS SDK.
 
 mod answers;
+mod auto_scaling;
 mod changes;
 mod ec2;
 mod http;
@@ -79,7 +80,7 @@ impl<F> fmt::Debug for Environment<F> {
     }
 }
 
-/// The clients of the three services, from the SDK's configuration. SNS publishes in the topic's own Region.
+/// The clients of the services, from the SDK's configuration. SNS publishes in the topic's own Region.
 pub fn clients(sdk: &SdkConfig, config: &Config) -> (SdkEc2, SdkSns, SdkSsm) {
     let region = Region::new(config.topic.region().to_owned());
     let sns = aws_sdk_sns::config::Builder::from(sdk).region(region).build();

@@ -76,6 +76,9 @@ impl<P: Ports> Failover<P> {
         changes.remove.extend(self.forget(&run, &work, &state, &decision, has_ended));
         changes.append(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
         self.clean_up(&mut run, changes).await;
+        if published.is_ok() && work.may_release && !close.is_open() {
+            Box::pin(self.release(&mut run)).await;
+        }
         report.steps = run.steps;
         report.findings = run.findings;
         let summary = report.summary.clone();
@@ -291,7 +294,8 @@ impl<P: Ports> Failover<P> {
             }
             RunOutcome::Refused(refusal) => {
                 // The report names each of them.
-                let standbys = work.standbys.iter().filter(|_| matches!(refusal, Refusal::NoViableStandby));
+                let is_for_lack = matches!(refusal, Refusal::NoViableStandby | Refusal::NowhereToGo { .. });
+                let standbys = work.standbys.iter().filter(|_| is_for_lack);
                 let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }

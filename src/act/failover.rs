@@ -11,7 +11,7 @@ use futures_util::future::maybe_done;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::act::function::Failover;
+use crate::act::function::{Failover, KnownRules};
 use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
@@ -19,6 +19,7 @@ use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
+use crate::decide::members::existing;
 use crate::decide::pending::Event;
 use crate::decide::pending::report::{Activation, PendingReport, RunName, begun_move};
 use crate::decide::plan;
@@ -26,6 +27,7 @@ use crate::decide::rehearsal::{planned_steps, planned_steps_of_start};
 use crate::decide::remembered::Remembered;
 use crate::decide::request::{Relevance, parse, relevance};
 use crate::model::change;
+use crate::model::check::CheckResult;
 use crate::model::config::Members;
 use crate::model::error::{CallError, Meaning};
 use crate::model::failure::{Amid, Failure, unreadable};
@@ -39,7 +41,7 @@ use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
 use crate::model::request::{Intent, Parsed, Request};
 use crate::model::tags::{MOVES, NOT_STARTED};
-use crate::ports::{Ec2, Ports, Sns, Ssm};
+use crate::ports::{AutoScaling, Ec2, Ports, Sns, Ssm};
 use crate::tell::summary;
 
 /// One invocation of the function.
@@ -68,6 +70,7 @@ impl<P: Ports> Failover<P> {
         if let Members::Tagged(_) = self.config.members {
             run.members.clone_from(&self.known.lock().unwrap_or_else(PoisonError::into_inner));
         }
+        run.grouped.clone_from(&self.grouped.lock().unwrap_or_else(PoisonError::into_inner));
         let request = match parse(&invocation.payload)? {
             Parsed::Request(request) => request,
             Parsed::Ignored { trigger, reason, detail } => {
@@ -183,7 +186,9 @@ impl<P: Ports> Failover<P> {
 
     /// Does everything that needs EC2: look, plan, move, repair.
     async fn work(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
+        let began = Instant::now();
         let action = self.look_ahead(run, work, intent).await;
+        work.may_release = true;
         let is_paused = matches!(action, Action::Keep { reason: KeepReason::Paused });
         let outcome = match action {
             Action::CannotTell(error) if error.is_transient() => return Err(unreadable(error)),
@@ -208,17 +213,44 @@ impl<P: Ports> Failover<P> {
             },
         );
         self.follow_up(run, work, outcome, next).await;
+        self.know_rules(run, work, began);
         Ok(())
+    }
+
+    /// Keeps the ingress rules for the next reconciles. Rules that leave a client out, or that may have changed, are read
+    /// again.
+    fn know_rules(&self, run: &Run<'_, P::Ec2>, work: &Work, read_at: Instant) {
+        let reachability = run.observation.as_ref().and_then(|seen| seen.reachability.as_ref());
+        let (Some(reachability), Some(interface)) = (reachability, run.interface()) else { return };
+        let passes = run.check().is_some_and(|checked| checked.results().security_group == CheckResult::Ok);
+        let rules = reachability.rules.known().filter(|_| passes && work.to_repair.is_empty());
+        let mut known = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        match rules {
+            Some(rules) if known.as_ref().is_none_or(|known| !known.are_of(&interface.groups)) => {
+                *known = Some(KnownRules { groups: interface.groups.clone(), rules: rules.clone(), read_at });
+            }
+            Some(_) => {}
+            None => *known = None,
+        }
     }
 
     /// Looks and plans, and reads the security groups' rules at the same time. If there is something to do, the run
     /// does not wait for the rules.
     async fn look_ahead(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Action {
         let groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut rules = pin!(maybe_done(async {
-            let are_wanted = intent.repairs() && !groups.is_empty();
-            if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None }
-        }));
+        let mut are_wanted = intent.repairs() && !groups.is_empty();
+        if are_wanted && !run.grouped.members.is_empty() {
+            let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+            match known.as_ref().filter(|known| known.are_of(&groups)) {
+                Some(known) => {
+                    run.rules_ahead = Some((groups.clone(), Ok(known.rules.clone())));
+                    are_wanted = false;
+                }
+                None => run.spares_auto_scaling = run.grouped.is_calm,
+            }
+        }
+        let mut rules =
+            pin!(maybe_done(async { if are_wanted { Some(self.ec2.ingress_rules(&groups).await) } else { None } }));
         let (action, standbys) = first_of(self.look_and_plan(run, intent, true), rules.as_mut()).await;
         if matches!(action, Action::Keep { .. } | Action::Refuse(_)) {
             let _ = timeout(REACHABILITY_TIMEOUT, rules.as_mut()).await;
@@ -397,9 +429,10 @@ impl<P: Ports> Failover<P> {
             (Some(routes.into()), Some(acl.into()))
         };
         let commands = self.read_command_readiness(&instances);
+        let termination_hooks = self.read_termination_hooks(run);
         let reachability = run.read_reachability();
-        let network = future::join(network, commands);
-        let (interface_limits, protected, answers, ((routes, acl), commands), ()) =
+        let network = future::join3(network, commands, termination_hooks);
+        let (interface_limits, protected, answers, ((routes, acl), commands, termination_hooks), ()) =
             future::join5(ec2.interface_limits(&types), protected, answers, network, reachability).await;
         let ids = instances.iter().map(|instance| instance.id.clone());
         let answers = answers.into_iter().map(Reading::from);
@@ -415,7 +448,21 @@ impl<P: Ports> Failover<P> {
                 .zip(answers)
                 .map(|(change, answer)| Permission { change, answer })
                 .collect(),
+            termination_hooks,
             commands,
+        }
+    }
+
+    /// Reads the lifecycle hooks of the members' Auto Scaling groups.
+    fn read_termination_hooks(
+        &self,
+        run: &Run<'_, P::Ec2>,
+    ) -> impl Future<Output = BTreeMap<String, Reading<Vec<String>>>> + use<'_, P> {
+        let members = run.observation.iter().flat_map(|seen| existing(&self.config, seen));
+        let groups: BTreeSet<String> = members.filter_map(|member| member.auto_scaling_group.clone()).collect();
+        async move {
+            let hooks = future::join_all(groups.iter().map(|group| self.ec2.termination_hooks(group))).await;
+            groups.into_iter().zip(hooks.into_iter().map(Reading::from)).collect()
         }
     }
 
@@ -466,6 +513,13 @@ impl<P: Ports> Failover<P> {
             }
             run.record(Record::Planned(&plan, looked_for));
             self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&run.members);
+            self.grouped.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&run.grouped);
+            // Only to leave everything as it is, the run needs no lifecycle states. The end of a problem needs them.
+            let is_quiet = matches!(plan.decision, Decision::Act(Action::Keep { .. }))
+                && run.remembered().is_some_and(|remembered| remembered.refused.is_none());
+            if std::mem::take(&mut run.spares_auto_scaling) && !is_quiet {
+                continue;
+            }
             let viable = || plan.standbys.iter().filter(|standby| standby.verdict.is_viable()).count();
             run.viable_standbys = run.interface().map(|_| viable());
             match plan.decision {

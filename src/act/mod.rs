@@ -7,6 +7,7 @@ pub mod license_check;
 pub mod maintenance;
 pub mod moving;
 pub mod prober;
+pub mod release;
 pub mod repair;
 pub mod room;
 pub mod run;

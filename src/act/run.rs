@@ -10,7 +10,7 @@ use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
-use crate::decide::members::{existing, members};
+use crate::decide::members::{existing, in_groups, members};
 use crate::decide::pause;
 use crate::decide::pending::Scene;
 use crate::decide::pending::report::RunName;
@@ -22,8 +22,8 @@ use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{
-    Attachment, IngressRule, Instance, InstanceStatus, NetworkInterface, OLDEST_ANSWER, Observation, Reachability,
-    Reading, StateReason, StatusChecks,
+    Attachment, IngressRule, Instance, InstanceStatus, LifecycleState, NetworkInterface, OLDEST_ANSWER, Observation,
+    Reachability, Reading, StateReason, StatusChecks,
 };
 use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
@@ -165,6 +165,14 @@ impl Doubt {
     }
 }
 
+/// The members in an Auto Scaling group, as a look showed them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grouped {
+    pub(crate) members: Vec<InstanceId>,
+    /// The look asked for the lifecycle states of all of them, and none is about to be terminated.
+    pub(crate) is_calm: bool,
+}
+
 /// A recorded step that has not ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {
@@ -185,6 +193,10 @@ pub struct Run<'a, E> {
     pub(crate) observation: Option<Observation>,
     /// The members by this view.
     pub(crate) members: Vec<InstanceId>,
+    /// The members in an Auto Scaling group, by this view.
+    pub(crate) grouped: Grouped,
+    /// Whether the next look leaves Auto Scaling out.
+    pub(crate) spares_auto_scaling: bool,
     /// The interface before any change.
     pub(crate) before: Option<NetworkInterface>,
     /// How far this run has gone in changing where the interface is attached.
@@ -222,6 +234,8 @@ impl<'a, E: Ec2> Run<'a, E> {
             recorder,
             observation: None,
             members: config.members.listed().to_vec(),
+            grouped: Grouped::default(),
+            spares_auto_scaling: false,
             before: None,
             reach: Reach::default(),
             departed: BTreeSet::new(),
@@ -371,24 +385,34 @@ impl<'a, E: Ec2> Run<'a, E> {
         }
     }
 
-    /// Reads the interface, the members and the status checks in one wave of concurrent calls.
+    /// Looks at EC2, and records the answers.
+    pub(crate) async fn observe(&mut self) -> &Observation {
+        let observation = self.read().await;
+        self.record(Record::Observed(&observation));
+        self.observation.insert(observation)
+    }
+
+    /// Reads the interface, the members, their status checks and, of members in an Auto Scaling group, their lifecycle states
+    /// in one wave of concurrent calls.
     ///
     /// If a tag names the members, the run does not know yet whose status checks it needs. It asks for those of the
-    /// members that the process saw last, and reads the rest in a second wave.
-    pub(crate) async fn observe(&mut self) -> &Observation {
+    /// members that the process saw last, and reads the rest in a second wave. The same holds for lifecycle states.
+    pub(crate) async fn read(&mut self) -> Observation {
         // The answers may be as old as the requests.
         let observed_at = self.clock.now();
         let known = self.members.clone();
+        let grouped = if self.spares_auto_scaling { Vec::new() } else { self.grouped.members.clone() };
         let instances = async {
             match &self.config.members {
                 Members::Listed(ids) => self.ec2.instances(ids).await,
                 Members::Tagged(tag) => self.ec2.instances_with(tag, None).await,
             }
         };
-        let (interface, instances, status) = future::join3(
+        let (interface, instances, status, lifecycle) = future::join4(
             self.ec2.network_interface(&self.config.interface_id),
             instances,
             self.instance_status(&known),
+            self.lifecycle_states(&grouped),
         )
         .await;
         let mut observation =
@@ -396,26 +420,45 @@ impl<'a, E: Ec2> Run<'a, E> {
         let members = members(self.config, &observation);
         let is_new = |member: &&InstanceId| !known.contains(member) && observation.instance(member).is_some();
         let new: Vec<InstanceId> = members.iter().filter(is_new).cloned().collect();
-        let status = match (status, observation.instances.known()) {
-            // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
-            // exist.
-            (Err(error), Some(_)) if error.meaning == Meaning::NotFound => {
-                let existing = existing(self.config, &observation).map(|member| member.id.clone());
-                self.instance_status(&existing.collect::<Vec<InstanceId>>()).await
-            }
-            (Ok(mut status), Some(_)) if !new.is_empty() => self.instance_status(&new).await.map(|more| {
-                status.extend(more);
-                status
-            }),
-            (status, _) => status,
+        let now_grouped = in_groups(self.config, &observation);
+        let newly_grouped: Vec<InstanceId> = if self.spares_auto_scaling {
+            Vec::new()
+        } else {
+            now_grouped.iter().filter(|member| !grouped.contains(member)).cloned().collect()
         };
+        let more_status = async {
+            match (status, observation.instances.known()) {
+                // EC2 answers nothing if one of the instances does not exist, so the run asks again for the instances that
+                // exist.
+                (Err(error), Some(_)) if error.meaning == Meaning::NotFound => {
+                    let existing = existing(self.config, &observation).map(|member| member.id.clone());
+                    self.instance_status(&existing.collect::<Vec<InstanceId>>()).await
+                }
+                (Ok(mut status), Some(_)) if !new.is_empty() => self.instance_status(&new).await.map(|more| {
+                    status.extend(more);
+                    status
+                }),
+                (status, _) => status,
+            }
+        };
+        let (status, more_lifecycle) = future::join(more_status, self.lifecycle_states(&newly_grouped)).await;
         // If the members could not be read, those of before are still the best guess for the next read.
         if let Some(instances) = observation.instances.known_mut() {
             *instances = with_status(std::mem::take(instances), &status);
+            add_lifecycle(instances, &grouped, &lifecycle);
+            add_lifecycle(instances, &newly_grouped, &more_lifecycle);
             self.members = members;
+            let is_calm =
+                |one: &Instance| matches!(one.lifecycle_state, Some(Reading::Known(_))) && !one.is_leaving_its_group();
+            let is_calm = instances.iter().filter(|one| now_grouped.contains(&one.id)).all(is_calm);
+            self.grouped = Grouped { members: now_grouped, is_calm };
         }
-        self.record(Record::Observed(&observation));
-        self.observation.insert(observation)
+        observation
+    }
+
+    /// The lifecycle states of these instances. No instances need no call.
+    async fn lifecycle_states(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, LifecycleState>, CallError> {
+        if ids.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.lifecycle_states(ids).await }
     }
 
     /// The status of these instances. No instances need no call.
@@ -450,6 +493,20 @@ impl<'a, E: Ec2> Run<'a, E> {
             instances.retain(|instance| instance.id != seen.id);
             instances.push(seen);
         }
+    }
+}
+
+/// Adds the lifecycle states of the instances that were asked for.
+fn add_lifecycle(
+    instances: &mut [Instance],
+    asked: &[InstanceId],
+    states: &Result<BTreeMap<InstanceId, LifecycleState>, CallError>,
+) {
+    for instance in instances.iter_mut().filter(|instance| asked.contains(&instance.id)) {
+        instance.lifecycle_state = match states {
+            Ok(states) => states.get(&instance.id).cloned().map(Reading::Known),
+            Err(error) => Some(Reading::Unreadable(error.clone())),
+        };
     }
 }
 

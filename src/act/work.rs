@@ -29,6 +29,8 @@ pub(crate) struct Work {
     pub(crate) pending: Pending,
     /// What the event announces for members; `None`: the event is not an announcement.
     pub(crate) announced: Option<Announcement>,
+    /// The run may complete lifecycle actions.
+    pub(crate) may_release: bool,
     /// The run publishes nothing and writes no tag.
     pub(crate) says_nothing: bool,
     /// The values of the tags about published mails, as the interface had them when the run began.

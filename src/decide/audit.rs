@@ -8,11 +8,12 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use crate::decide::lifecycle::{hook, to_complete};
 use crate::decide::members::{elsewhere, existing};
 use crate::decide::network_acl::{Passage, passage};
 use crate::decide::{pause, validity};
 use crate::model::change::{Attach, Change, Ingress};
-use crate::model::config::{Activation, Client, Config, PortRange};
+use crate::model::config::{Activation, Client, Config, Members, PortRange};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::ids::{InstanceId, NetworkInterfaceId, SecurityGroupId};
@@ -110,6 +111,21 @@ pub enum Fact {
         /// Whether the member holds the interface.
         is_holder: bool,
     },
+    /// These members are listed by their ids, and are in this Auto Scaling group.
+    ListedInGroup(String, Vec<InstanceId>),
+    /// This Auto Scaling group has no lifecycle hook for termination.
+    NoTerminationHook(String),
+    /// This Auto Scaling group has these lifecycle hooks for termination, and none of them is the function's.
+    SeveralTerminationHooks(String, Vec<String>),
+    /// A group waits for a lifecycle action before it terminates this member, which does not hold the interface.
+    LifecycleActionOpen {
+        /// The member.
+        member: InstanceId,
+        /// Its group.
+        group: String,
+        /// The hook that the function completes; `None`: it was not read, or none is the function's.
+        hook: Option<String>,
+    },
     /// The source/destination check of the interface is off.
     SourceDestCheckOff(NetworkInterfaceId),
     /// This subnet of the interface has no route to the internet, and the interface has a public address.
@@ -159,6 +175,10 @@ pub enum Unread {
     Room,
     /// Whether the members are protected from termination.
     Protection,
+    /// Whether the members' Auto Scaling groups are about to terminate them.
+    LifecycleStates,
+    /// Whether the members' Auto Scaling groups have a lifecycle hook for termination.
+    TerminationHooks,
     /// Whether the subnet has a route to the internet.
     Routes,
     /// Whether the network ACL allows the clients.
@@ -308,6 +328,9 @@ impl Auditor<'_> {
         };
         match action {
             // The audit reports the obstacle of each standby anyway.
+            // The holder still runs. The audit reports why it is about to go, and whether a standby could take the interface.
+            Action::Refuse(Refusal::NowhereToGo { .. }) => None,
+            Action::Move(planned) if planned.cause.is_ahead_of_time() => None,
             Action::Refuse(Refusal::NoViableStandby) | Action::Move(_) | Action::Start(_) => {
                 Some(Fact::HolderFailed(attachment.clone()))
             }
@@ -373,6 +396,8 @@ impl Auditor<'_> {
         for (member, protected) in &self.readiness.protected {
             match protected {
                 Reading::Known(true) => {}
+                // A group terminates its instances in any case, and replaces them.
+                Reading::Known(false) if self.group_of(member).is_some() => {}
                 Reading::Known(false) => unprotected.push(member.clone()),
                 Reading::Unreadable(error) if error.meaning == Meaning::NotFound => {}
                 Reading::Unreadable(error) => facts.push(Fact::NotRead(Unread::Protection, error.clone())),
@@ -380,6 +405,46 @@ impl Auditor<'_> {
         }
         facts.extend(some(unprotected).map(Fact::Unprotected));
         facts.extend(self.scheduled());
+        self.groups(facts);
+    }
+
+    fn group_of(&self, member: &InstanceId) -> Option<&String> {
+        self.observation.instance(member)?.auto_scaling_group.as_ref()
+    }
+
+    /// Adds what is wrong with the members' Auto Scaling groups.
+    fn groups(&self, facts: &mut Vec<Fact>) {
+        let members = || existing(self.config, self.observation);
+        let unread = members().find_map(|member| match &member.lifecycle_state {
+            Some(Reading::Unreadable(error)) => Some(error.clone()),
+            Some(Reading::Known(_)) | None => None,
+        });
+        facts.extend(unread.map(|error| Fact::NotRead(Unread::LifecycleStates, error)));
+        if let Members::Listed(_) = &self.config.members {
+            let groups: BTreeSet<&String> = members().filter_map(|member| member.auto_scaling_group.as_ref()).collect();
+            facts.extend(groups.into_iter().map(|group| {
+                let is_in = |member: &Instance| member.auto_scaling_group.as_ref() == Some(group);
+                Fact::ListedInGroup(group.clone(), self.members_that(is_in))
+            }));
+            return;
+        }
+        for (group, hooks) in &self.readiness.termination_hooks {
+            facts.extend(match hooks {
+                Reading::Unreadable(error) => Some(Fact::NotRead(Unread::TerminationHooks, error.clone())),
+                Reading::Known(hooks) if hooks.is_empty() => Some(Fact::NoTerminationHook(group.clone())),
+                Reading::Known(hooks) if hook(hooks).is_none() => {
+                    Some(Fact::SeveralTerminationHooks(group.clone(), hooks.clone()))
+                }
+                Reading::Known(_) => None,
+            });
+        }
+        let open = to_complete(self.config, self.observation).into_iter().filter_map(|member| {
+            let group = member.auto_scaling_group.clone()?;
+            let hooks = self.readiness.termination_hooks.get(&group).and_then(Reading::known);
+            let hook = hooks.and_then(|hooks| hook(hooks)).cloned();
+            Some(Fact::LifecycleActionOpen { member: member.id.clone(), group, hook })
+        });
+        facts.extend(open);
     }
 
     /// What AWS has scheduled for the members. An event from AWS Health may be lost; EC2's own list is not.

@@ -28,6 +28,20 @@ pub fn existing<'a>(config: &Config, observation: &'a Observation) -> impl Itera
     members(config, observation).into_iter().filter_map(|id| observation.instance(&id))
 }
 
+/// The maximum number of instances in one question to Auto Scaling.
+/// Source: EC2 Auto Scaling API Reference, *DescribeAutoScalingInstances*, `InstanceIds`.
+const MOST_ASKED: usize = 50;
+
+/// The instances in an Auto Scaling group whose lifecycle states matter: the members and, with a tag, those that were members
+/// until they were terminated. A group waits for the lifecycle action of a terminated instance as well.
+pub fn in_groups(config: &Config, observation: &Observation) -> Vec<InstanceId> {
+    let members = members(config, observation);
+    let instances = observation.instances.known().into_iter().flatten();
+    let matters = |one: &&Instance| members.contains(&one.id) || one.state == InstanceState::Terminated;
+    let grouped = instances.filter(|one| one.auto_scaling_group.is_some()).filter(matters);
+    grouped.map(|one| one.id.clone()).take(MOST_ASKED).collect()
+}
+
 fn tagged(observation: &Observation) -> Vec<InstanceId> {
     let mut members: Vec<&Instance> = observation
         .instances

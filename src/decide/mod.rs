@@ -4,6 +4,7 @@ pub mod audit;
 pub mod checks;
 pub mod follow_up;
 pub mod license_check;
+pub mod lifecycle;
 pub mod lmstat;
 pub mod members;
 pub mod moving;

@@ -60,7 +60,11 @@ pub fn of(observation: &Observation) -> Option<Pause> {
 /// operator's failover is what a pause is for.
 pub(crate) fn holds_back(intent: &Intent) -> bool {
     match intent {
-        Intent::Reconcile | Intent::Look { .. } | Intent::Evacuate { .. } => true,
+        Intent::Reconcile
+        | Intent::Look { .. }
+        | Intent::Evacuate { .. }
+        | Intent::Rebalance { .. }
+        | Intent::Release { .. } => true,
         Intent::Audit | Intent::Failover { .. } | Intent::Pause { .. } | Intent::Resume => false,
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! [`plan`] is pure and synchronous. It makes no call, does not wait, and reads no clock: how long the run has been
 //! reading EC2 is one of its inputs. An event cannot decide anything by its claim. It can only make the run read EC2
-//! more than once. The one exception is the interruption warning of a Spot Instance.
+//! more than once. There are two exceptions, because no answer of EC2 shows what they say: the interruption warning of a
+//! Spot Instance and, if the settings ask for it, the rebalance recommendation.
 
+use std::cmp::Reverse;
 use std::time::Duration;
+
+use chrono::TimeDelta;
 
 use crate::decide::members::{MOST_TAGGED, is_member, members};
 use crate::decide::pause;
@@ -14,7 +18,8 @@ use crate::model::change::Attach;
 use crate::model::config::{Config, Members};
 use crate::model::ids::InstanceId;
 use crate::model::observation::{
-    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, StatusChecks,
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading, ScheduledEvent,
+    StatusChecks,
 };
 use crate::model::plan::{
     Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target,
@@ -53,9 +58,23 @@ struct Look<'a> {
     looked_for: Duration,
 }
 
+/// How long before the date of a scheduled event the interface moves. AWS may begin at any time after the date. An hour
+/// leaves time for a standby that has to be replaced, and leaves the date to an operator until then.
+const AHEAD_OF_EVENT: TimeDelta = TimeDelta::hours(1);
+
+/// How long an instance may take until its status checks are known. They usually pass within five minutes of the launch.
+const BOOT: TimeDelta = TimeDelta::minutes(10);
+
+/// The codes of scheduled events that interrupt an instance.
+/// Source: EC2 API Reference, *InstanceStatusEvent*, `code`.
+const INTERRUPTING: [&str; 5] =
+    ["instance-retirement", "instance-stop", "instance-reboot", "system-reboot", "system-maintenance"];
+
 /// What is known about the holder.
 enum Holder {
     Healthy,
+    /// It runs, and is about to go.
+    Departing(MoveCause),
     Starting,
     ChecksUnreadable,
     StateUnknown,
@@ -147,7 +166,11 @@ impl Look<'_> {
     fn may_serve_once_attached(&self, target: &InstanceId) -> bool {
         use MoveCause::{HolderStopped, HolderStopping};
         match self.condition(target) {
-            Holder::Healthy | Holder::Starting | Holder::ChecksUnreadable | Holder::StateUnknown => true,
+            Holder::Healthy
+            | Holder::Departing(_)
+            | Holder::Starting
+            | Holder::ChecksUnreadable
+            | Holder::StateUnknown => true,
             Holder::Failed(cause) => matches!(cause, HolderStopped | HolderStopping),
         }
     }
@@ -178,7 +201,7 @@ impl Look<'_> {
             return self.decide_primary(interface, attachment, holder, &condition);
         }
         let cause = match condition {
-            Holder::Failed(cause) if !leaving => cause,
+            Holder::Failed(cause) | Holder::Departing(cause) if !leaving => cause,
             _ => MoveCause::InterfaceUnattached,
         };
         let decision = self.decide_move(interface, Some(attachment), self.cause(cause), standbys);
@@ -196,7 +219,7 @@ impl Look<'_> {
             Holder::Healthy if self.reported_failing(holder) => {
                 self.look_again(LookReason::EventDisagrees).or_else(|| keep(KeepReason::EventOutdated))
             }
-            Holder::Healthy => keep(KeepReason::HolderHealthy),
+            Holder::Healthy => self.decide_release().or_else(|| keep(KeepReason::HolderHealthy)),
             Holder::Starting => keep(KeepReason::HolderStarting),
             Holder::ChecksUnreadable => keep(KeepReason::StatusChecksUnreadable),
             Holder::StateUnknown => keep(KeepReason::HolderStateUnknown),
@@ -204,7 +227,21 @@ impl Look<'_> {
                 self.look_again(LookReason::AnotherRunAtWork)
             }
             Holder::Failed(MoveCause::HolderMissing) => self.look_again(LookReason::MemberMissing),
-            Holder::Failed(_) => None,
+            Holder::Failed(_) | Holder::Departing(_) => None,
+        }
+    }
+
+    /// Decides about an event that says that a group waits for a lifecycle action. `None`: it is another request, or Auto
+    /// Scaling says so as well.
+    fn decide_release(&self) -> Option<Decision> {
+        let Intent::Release { instance } = self.intent else { return None };
+        let over = Some(Decision::Act(Action::Keep { reason: KeepReason::LifecycleActionOver }));
+        let Some(seen) = self.observation.instance(instance) else { return over };
+        match &seen.lifecycle_state {
+            _ if seen.is_leaving_its_group() => None,
+            _ if !seen.runs() => over,
+            Some(Reading::Unreadable(error)) => Some(Decision::Act(Action::CannotTell(error.clone()))),
+            Some(Reading::Known(_)) | None => self.look_again(LookReason::EventDisagrees).or(over),
         }
     }
 
@@ -245,6 +282,10 @@ impl Look<'_> {
             // The standby did not take the interface, and the run that brought it back did not start the holder. The
             // license is down until a run starts the holder.
             (Some(start), Decision::Act(Action::Move(_))) if has_come_back => self.decide_start(start),
+            // It would have to move again soon.
+            (Some(start), Decision::Act(Action::Move(planned))) if self.is_leaving(&planned.targets.first) => {
+                self.decide_start(start)
+            }
             (Some(start), Decision::Act(Action::Move(planned))) if self.is_no_better(planned, attachment, holder) => {
                 self.decide_start(start)
             }
@@ -261,6 +302,11 @@ impl Look<'_> {
             }
             _ => decision,
         }
+    }
+
+    /// Whether the target's group is about to terminate it.
+    fn is_leaving(&self, target: &Target) -> bool {
+        self.observation.instance(&target.attach.instance_id).is_some_and(Instance::is_leaving_its_group)
     }
 
     /// Whether a move would be no better than starting the stopped holder. The first target has to be started as well,
@@ -343,20 +389,39 @@ impl Look<'_> {
             Intent::Failover { to } => to.as_ref(),
             _ => None,
         };
-        let eligible: Vec<&Standby> =
-            standbys.iter().filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id)).collect();
+        let is_early = cause.is_ahead_of_time();
+        let eligible: Vec<&Standby> = standbys
+            .iter()
+            .filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id))
+            .filter(|standby| !is_early || self.is_lasting(&standby.instance_id))
+            .collect();
         let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
         let (remembered, now) = (&self.remembered, self.observation.observed_at);
         // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may
         // have capacity for another member, and each member is tried once before any is tried twice.
         let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
         stopped.sort_by_key(|standby| remembered.last_failed_start(&standby.instance_id, now));
-        let mut targets = with(Verdict::Running)
+        let mut running: Vec<&&Standby> = with(Verdict::Running).collect();
+        if cause == MoveCause::AutoScalingTermination && self.members_may_be_missing() {
+            // A group that replaces its instances replaces the older ones first. So the newest one stays the longest.
+            running.sort_by_key(|standby| {
+                Reverse(self.observation.instance(&standby.instance_id).map(|one| one.launched_at))
+            });
+        }
+        // A server that serves for the rest of its life is better than none. It comes last.
+        let leaving = with(Verdict::NotViable(Obstacle::LeavingItsGroup))
+            .filter(|standby| !is_early && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs));
+        let mut targets = running
+            .into_iter()
             .map(|standby| (standby, false))
             .chain(stopped.into_iter().map(|standby| (standby, true)))
+            .chain(leaving.map(|standby| (standby, false)))
             .map(|(standby, start)| Target { attach: self.attach(interface, &standby.instance_id), start });
         let Some(first) = targets.next() else {
-            return self.decide_without_target(&eligible, wanted);
+            return match from.and_then(|attachment| attachment.instance_id.as_ref()).filter(|_| is_early) {
+                Some(holder) => self.decide_to_stay(holder, cause, standbys, &eligible),
+                None => self.decide_without_target(&eligible, wanted),
+            };
         };
         let automatic = !self.intent.is_operators_failover();
         let moves = remembered.recent_moves(now);
@@ -391,6 +456,46 @@ impl Look<'_> {
             instance_id: former.id.clone(),
             device_index,
         })
+    }
+
+    /// Decides about a running holder that is about to go, if no standby can take the interface.
+    fn decide_to_stay(
+        &self,
+        holder: &InstanceId,
+        cause: MoveCause,
+        standbys: &[Standby],
+        eligible: &[&Standby],
+    ) -> Decision {
+        let keep = |reason| Decision::Act(Action::Keep { reason });
+        if cause == MoveCause::RebalanceRecommendation {
+            return keep(KeepReason::NowhereToRebalance);
+        }
+        let is_coming = |standby: &Standby| match &standby.verdict {
+            Verdict::NotViable(obstacle) => obstacle.is_passing(),
+            Verdict::Running | Verdict::Stopped => {
+                self.observation.instance(&standby.instance_id).is_some_and(|one| self.departure(one).is_none())
+            }
+        };
+        if standbys.iter().any(is_coming) {
+            return keep(KeepReason::AwaitingStandby);
+        }
+        match self.decide_without_target(eligible, None) {
+            Decision::Act(Action::Refuse(Refusal::NoViableStandby)) => {
+                Decision::Act(Action::Refuse(Refusal::NowhereToGo { holder: holder.clone(), cause }))
+            }
+            decision => decision,
+        }
+    }
+
+    /// Whether a standby is one to hand the interface over to while the holder still runs: it has booted, and is not about
+    /// to go itself.
+    fn is_lasting(&self, standby: &InstanceId) -> bool {
+        let Some(instance) = self.observation.instance(standby) else { return false };
+        let now = self.observation.observed_at;
+        let is_new = instance.launched_at.is_none_or(|launched| now.signed_duration_since(launched) < BOOT);
+        let is_undecided = instance.status_checks == Reading::Known(StatusChecks::Undecided);
+        let is_booting = instance.state == InstanceState::Running && is_undecided && is_new;
+        !is_booting && self.departure(instance).is_none()
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {
@@ -457,15 +562,42 @@ impl Look<'_> {
                 Reading::Known(StatusChecks::Impaired) if self.config.on_impaired => {
                     Holder::Failed(MoveCause::HolderImpaired)
                 }
-                Reading::Known(_) => Holder::Healthy,
-                Reading::Unreadable(_) if self.config.on_impaired => Holder::ChecksUnreadable,
-                Reading::Unreadable(_) => Holder::Healthy,
+                checks => match self.departure(instance) {
+                    Some(cause) => Holder::Departing(cause),
+                    None if matches!(checks, Reading::Unreadable(_)) && self.config.on_impaired => {
+                        Holder::ChecksUnreadable
+                    }
+                    None => Holder::Healthy,
+                },
             },
             InstanceState::Stopping => Holder::Failed(MoveCause::HolderStopping),
             InstanceState::Stopped => Holder::Failed(MoveCause::HolderStopped),
             InstanceState::ShuttingDown => Holder::Failed(MoveCause::HolderShuttingDown),
             InstanceState::Terminated => Holder::Failed(MoveCause::HolderTerminated),
             InstanceState::Other(_) => Holder::StateUnknown,
+        }
+    }
+
+    /// Why an instance is about to go although it runs; `None`: it is not.
+    fn departure(&self, seen: &Instance) -> Option<MoveCause> {
+        let now = self.observation.observed_at;
+        let is_near = |event: &ScheduledEvent| {
+            let begins = event.not_before.and_then(|date| date.checked_sub_signed(AHEAD_OF_EVENT));
+            let is_interrupting = INTERRUPTING.contains(&event.code.as_str());
+            is_interrupting && !event.is_over() && begins.is_some_and(|begins| begins <= now)
+        };
+        let is_recommended = || {
+            matches!(self.intent, Intent::Rebalance { instance, until }
+                if *instance == seen.id && seen.spot && now < *until)
+        };
+        if seen.is_leaving_its_group() {
+            Some(MoveCause::AutoScalingTermination)
+        } else if !self.config.on_announcement {
+            None
+        } else if seen.scheduled_events.iter().any(is_near) {
+            Some(MoveCause::ScheduledEvent)
+        } else {
+            is_recommended().then_some(MoveCause::RebalanceRecommendation)
         }
     }
 
@@ -539,6 +671,13 @@ fn lack_of_room(remembered: &Remembered, interface: &NetworkInterface, instance:
 /// The verdict on an instance that could take the interface if its state allows it.
 fn assess_state(instance: &Instance) -> Verdict {
     let obstacle = match (&instance.state, &instance.status_checks) {
+        (InstanceState::Running, _) if instance.is_joining_its_group() => Obstacle::Starting,
+        (InstanceState::Running, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided))
+        | (InstanceState::Stopped, _)
+            if instance.is_leaving_its_group() =>
+        {
+            Obstacle::LeavingItsGroup
+        }
         (InstanceState::Running, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) => {
             return Verdict::Running;
         }

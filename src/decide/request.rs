@@ -131,6 +131,8 @@ fn parse_event(payload: &Value) -> Parsed {
     let kind = match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.ec2", "EC2 Instance State-change Notification") => TriggerKind::InstanceStateChange,
         ("aws.ec2", "EC2 Spot Instance Interruption Warning") => TriggerKind::SpotInterruption,
+        ("aws.ec2", "EC2 Instance Rebalance Recommendation") => TriggerKind::RebalanceRecommendation,
+        ("aws.autoscaling", "EC2 Instance-terminate Lifecycle Action") => TriggerKind::LifecycleAction,
         ("aws.cloudwatch", "CloudWatch Alarm State Change") => TriggerKind::Alarm,
         ("aws.health", "AWS Health Event") => TriggerKind::Health,
         ("aws.events", "Scheduled Event") => TriggerKind::Schedule,
@@ -151,6 +153,8 @@ fn parse_event(payload: &Value) -> Parsed {
     match kind {
         TriggerKind::InstanceStateChange => parse_state_change(trigger, &event.detail),
         TriggerKind::SpotInterruption => parse_spot_interruption(trigger, &event.detail),
+        TriggerKind::RebalanceRecommendation => parse_rebalance(trigger, &event.detail),
+        TriggerKind::LifecycleAction => parse_lifecycle_action(trigger, &event.detail),
         TriggerKind::Alarm => parse_alarm(trigger, &event.detail),
         TriggerKind::Health => parse_health(trigger, &event.detail, event.resources.as_deref().unwrap_or_default()),
         _ => Parsed::Request(Request { trigger, intent: Intent::Reconcile, dry_run: false }),
@@ -208,6 +212,42 @@ fn parse_spot_interruption(mut trigger: Trigger, detail: &Value) -> Parsed {
         }
         (Ok(_), None) => malformed(trigger, "the Spot interruption warning has no valid time".to_owned()),
         (Err(problem), _) => malformed(trigger, problem),
+    }
+}
+
+/// How long after its time a rebalance recommendation is acted on. EC2 sends it when the risk of an interruption is higher, and
+/// does not say for how long. A delivery that was retried for longer describes the past.
+const REBALANCE_NOTICE: TimeDelta = TimeDelta::minutes(15);
+
+/// Source: EC2 User Guide, "EC2 instance rebalance recommendations".
+fn parse_rebalance(mut trigger: Trigger, detail: &Value) -> Parsed {
+    let Some(named) = detail.get("instance-id").and_then(Value::as_str) else {
+        return malformed(trigger, "the rebalance recommendation names no instance".to_owned());
+    };
+    trigger.instance_id = Some(shortened(named, 64));
+    let until = trigger.time.and_then(|time| time.checked_add_signed(REBALANCE_NOTICE));
+    match (instance(named), until) {
+        (Ok(instance), Some(until)) => {
+            Parsed::Request(Request { trigger, intent: Intent::Rebalance { instance, until }, dry_run: false })
+        }
+        (Ok(_), None) => malformed(trigger, "the rebalance recommendation has no valid time".to_owned()),
+        (Err(problem), _) => malformed(trigger, problem),
+    }
+}
+
+/// Reads the instance alone. The function finds the group and the hook in Auto Scaling's answers, and names the instance
+/// instead of the token, which may be out of date.
+/// Source: EC2 Auto Scaling User Guide, "Create EventBridge rules for lifecycle hooks".
+fn parse_lifecycle_action(mut trigger: Trigger, detail: &Value) -> Parsed {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str);
+    trigger.state = text("LifecycleTransition").map(|transition| shortened(transition, 64));
+    let Some(named) = text("EC2InstanceId") else {
+        return malformed(trigger, "the lifecycle action names no instance".to_owned());
+    };
+    trigger.instance_id = Some(shortened(named, 64));
+    match instance(named) {
+        Ok(instance) => Parsed::Request(Request { trigger, intent: Intent::Release { instance }, dry_run: false }),
+        Err(problem) => malformed(trigger, problem),
     }
 }
 

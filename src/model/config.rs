@@ -61,6 +61,9 @@ pub struct Config {
     pub start_standby: bool,
     /// Whether a running holder whose EC2 status checks fail counts as failed.
     pub on_impaired: bool,
+    /// Whether a running holder that AWS is about to stop, retire, reboot or reclaim hands the interface over before.
+    #[serde(default)]
+    pub on_announcement: bool,
     /// How long a plain detach may take before one forced detach; `None`: never force.
     pub force_detach_after: Option<Duration>,
     /// The maximum number of automatic moves within an hour. The function refuses more.
@@ -269,7 +272,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// The names of all variables, in the order of their documentation.
-pub const VARIABLES: [&str; 23] = [
+pub const VARIABLES: [&str; 24] = [
     "TOKEN_SERVER_INTERFACE_ID",
     "TOKEN_SERVER_INSTANCE_IDS",
     "TOKEN_SERVER_MEMBERS",
@@ -288,6 +291,7 @@ pub const VARIABLES: [&str; 23] = [
     "TOKEN_SERVER_LICENSE_METRICS",
     "FAILOVER_START_STANDBY",
     "FAILOVER_ON_IMPAIRED",
+    "FAILOVER_ON_ANNOUNCEMENT",
     "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
     "FAILOVER_MAX_MOVES_PER_HOUR",
     "FAILOVER_REPAIR",
@@ -353,6 +357,7 @@ impl Config {
         let license_metrics = reader.license_metrics();
         let start_standby = reader.switch("FAILOVER_START_STANDBY");
         let on_impaired = reader.switch("FAILOVER_ON_IMPAIRED");
+        let on_announcement = reader.switch("FAILOVER_ON_ANNOUNCEMENT");
         let force_after = reader.number(
             "FAILOVER_FORCE_DETACH_AFTER_SECONDS",
             0..=240,
@@ -383,6 +388,7 @@ impl Config {
                 license_metrics: license_metrics.unwrap_or(false),
                 start_standby: start_standby.unwrap_or(true),
                 on_impaired: on_impaired.unwrap_or(true),
+                on_announcement: on_announcement.unwrap_or(false),
                 force_detach_after: match force_after.unwrap_or(30) {
                     0 => None,
                     seconds => Some(Duration::from_secs(u64::from(seconds))),

@@ -106,4 +106,17 @@ impl Meaning {
             _ => Self::Rejected,
         }
     }
+
+    /// The meaning of an error code of EC2 Auto Scaling, which answers a name that does not exist, and an action that nothing
+    /// waits for, with `ValidationError`.
+    /// Source: EC2 Auto Scaling API Reference, "Common Error Types", and the errors of each action.
+    pub fn of_auto_scaling_code(code: &str) -> Self {
+        match code {
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "OptInRequired" => Self::Denied,
+            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "ResourceContention" => Self::Throttled,
+            "InternalFailure" | "InternalError" | "ServiceUnavailable" => Self::Unreachable,
+            "ValidationError" => Self::NotFound,
+            _ => Self::Rejected,
+        }
+    }
 }

@@ -161,6 +161,14 @@ finding_codes! {
     RebootScheduled => [Warning],
     /// AWS will work on the power or the network of a member, or will change something else.
     MaintenanceScheduled => [Warning],
+    /// Members that are listed by their ids are in an Auto Scaling group, which replaces them by instances with other ids.
+    MembersInAutoScalingGroup => [Warning],
+    /// A member's Auto Scaling group has no lifecycle hook for termination, so it does not wait for the interface to leave.
+    NoTerminationHook => [Warning],
+    /// A member's Auto Scaling group has several lifecycle hooks for termination, and none has the name `token-failover`.
+    SeveralTerminationHooks => [Warning],
+    /// An Auto Scaling group waits for a lifecycle action before it terminates a member that does not hold the interface.
+    LifecycleActionOpen => [Warning],
     /// An operator requested a failover to an instance that is not a member.
     TargetNotAMember => [Critical],
     /// An operator requested a failover to a member that cannot take the interface.

@@ -207,6 +207,12 @@ pub struct Instance {
     /// What AWS has scheduled for it; empty: nothing, or the status could not be read.
     #[serde(default)]
     pub scheduled_events: Vec<ScheduledEvent>,
+    /// Its Auto Scaling group; `None`: it is in none.
+    #[serde(default)]
+    pub auto_scaling_group: Option<String>,
+    /// Its place in the life of an instance of its group; `None`: not asked, or it is in no group anymore.
+    #[serde(default)]
+    pub lifecycle_state: Option<Reading<LifecycleState>>,
     /// The interfaces on it, including the license interface if it is there.
     pub interfaces: Vec<InstanceInterface>,
 }
@@ -215,6 +221,24 @@ impl Instance {
     /// Whether it is running or starting.
     pub fn runs(&self) -> bool {
         matches!(self.state, InstanceState::Running | InstanceState::Pending)
+    }
+
+    /// Whether its Auto Scaling group is about to terminate it.
+    pub fn is_leaving_its_group(&self) -> bool {
+        matches!(
+            self.lifecycle_state,
+            Some(Reading::Known(LifecycleState::TerminatingWait | LifecycleState::Terminating))
+        )
+    }
+
+    /// Whether its Auto Scaling group is still launching it, whatever EC2 says.
+    pub fn is_joining_its_group(&self) -> bool {
+        self.lifecycle_state == Some(Reading::Known(LifecycleState::Pending))
+    }
+
+    /// Whether its Auto Scaling group waits for a lifecycle action before it terminates the instance.
+    pub fn waits_to_terminate(&self) -> bool {
+        self.lifecycle_state == Some(Reading::Known(LifecycleState::TerminatingWait))
     }
 
     /// The interface that occupies a device index of network card 0.
@@ -348,6 +372,33 @@ impl ScheduledEvent {
     pub fn is_over(&self) -> bool {
         let description = self.description.trim_start();
         ["[Completed]", "[Canceled]"].iter().any(|mark| description.starts_with(mark))
+    }
+}
+
+/// The place of an instance in the life that its Auto Scaling group gives it.
+/// Source: EC2 Auto Scaling User Guide, "Amazon EC2 Auto Scaling instance lifecycle".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LifecycleState {
+    /// The group is launching it, or waits for a lifecycle action, such as its installation, before the launch is done.
+    Pending,
+    /// The group terminates it once a lifecycle action is completed or has timed out.
+    TerminatingWait,
+    /// The group is terminating it. EC2 may still show it as running.
+    Terminating,
+    /// Any other state, such as `InService`, in Auto Scaling's words.
+    Other(String),
+}
+
+impl LifecycleState {
+    /// Reads Auto Scaling's word.
+    pub fn new(word: &str) -> Self {
+        match word {
+            "Pending" | "Pending:Wait" | "Pending:Proceed" => Self::Pending,
+            "Terminating:Wait" => Self::TerminatingWait,
+            "Terminating" | "Terminating:Proceed" => Self::Terminating,
+            word => Self::Other(word.to_owned()),
+        }
     }
 }
 

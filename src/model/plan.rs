@@ -81,6 +81,13 @@ pub enum KeepReason {
     HolderStateUnknown,
     /// An event said that the holder fails. EC2, asked several times, says that it runs.
     EventOutdated,
+    /// An event said that an Auto Scaling group is about to terminate a member. Auto Scaling, asked several times, does not
+    /// say so.
+    LifecycleActionOver,
+    /// The holder is about to go, and the standby that could take the interface is still starting.
+    AwaitingStandby,
+    /// EC2 recommends a move away from the holder, which runs, and no standby could take the interface.
+    NowhereToRebalance,
     /// The member that an operator asked for already has the interface.
     AlreadyOnTarget,
     /// EC2 is attaching the interface, and another run waits for it.
@@ -93,7 +100,8 @@ pub enum KeepReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookReason {
-    /// An event says that the holder fails, and EC2 says that it runs. Either may be old.
+    /// An event says that the holder fails, or is about to be terminated by its group, and EC2 or Auto Scaling does not say
+    /// so. Either may be old.
     EventDisagrees,
     /// Another run or an operator is attaching or detaching the interface.
     InterfaceInTransit,
@@ -201,6 +209,12 @@ pub enum MoveCause {
     HolderImpaired,
     /// EC2 is reclaiming the holder, a Spot Instance.
     SpotInterruption,
+    /// The holder runs, and its Auto Scaling group is about to terminate it.
+    AutoScalingTermination,
+    /// The holder runs, and AWS will soon stop, retire or reboot it, or work on it.
+    ScheduledEvent,
+    /// The holder, a Spot Instance, runs, and EC2 recommends a move away from it.
+    RebalanceRecommendation,
     /// The interface is detaching or attached to nothing.
     InterfaceUnattached,
     /// An operator asked for it.
@@ -301,6 +315,8 @@ pub enum Obstacle {
     NotStarted,
     /// It is a Spot Instance that EC2 is reclaiming.
     BeingTaken,
+    /// Its Auto Scaling group is about to terminate it.
+    LeavingItsGroup,
 }
 
 impl Obstacle {
@@ -332,6 +348,7 @@ impl fmt::Display for Obstacle {
             Self::MayNotStart => write!(f, "it is stopped, and FAILOVER_START_STANDBY is false"),
             Self::NotStarted => write!(f, "it is stopped, and EC2 could not start it a few minutes ago"),
             Self::BeingTaken => write!(f, "EC2 is reclaiming it"),
+            Self::LeavingItsGroup => write!(f, "its Auto Scaling group is about to terminate it"),
         }
     }
 }
@@ -360,6 +377,13 @@ pub enum Refusal {
     },
     /// No standby could take the interface.
     NoViableStandby,
+    /// The holder runs and is about to go, and no standby could take the interface. So the interface stays.
+    NowhereToGo {
+        /// The holder.
+        holder: InstanceId,
+        /// Why it is about to go.
+        cause: MoveCause,
+    },
     /// The member that an operator asked for cannot take the interface.
     TargetNotViable {
         /// The member.
@@ -409,7 +433,7 @@ impl Refusal {
             Self::InterfaceMissing => Reason::InterfaceMissing,
             Self::HeldByStranger { .. } => Reason::HeldByStranger,
             Self::PrimaryInterface { .. } => Reason::PrimaryInterface,
-            Self::NoViableStandby => Reason::NoViableStandby,
+            Self::NoViableStandby | Self::NowhereToGo { .. } => Reason::NoViableStandby,
             Self::TargetNotViable { .. } => Reason::TargetNotViable,
             Self::TargetNotAMember { .. } => Reason::TargetNotAMember,
             Self::HolderNotStarted { .. } => Reason::HolderNotStarted,
@@ -434,6 +458,7 @@ impl Refusal {
             Self::HeldByStranger { holder, .. } => holder.iter().map(ToString::to_string).collect(),
             Self::PrimaryInterface { holder, .. } | Self::HolderNotStarted { holder } => vec![holder.to_string()],
             Self::StillAttaching { to } => vec![to.to_string()],
+            Self::NowhereToGo { holder, cause } => vec![holder.to_string(), cause.code().to_string()],
             Self::TargetNotViable { target, .. } | Self::TargetNotAMember { target } => vec![target.to_string()],
             Self::PermissionDenied(error) | Self::AmbiguousAnswer(error) => vec![error.action.clone()],
             Self::CallRejected(error) => {
@@ -451,6 +476,9 @@ impl Refusal {
                 format!("it is the primary interface of {holder}, and EC2 never detaches a primary interface")
             }
             Self::NoViableStandby => "no standby can take it".to_owned(),
+            Self::NowhereToGo { holder, cause } => {
+                format!("no standby can take it, so it stays on {holder}, although {}", cause.in_words())
+            }
             Self::TargetNotViable { target, .. } => format!("{target} cannot take it"),
             Self::TargetNotAMember { target } => format!("{target} is not a member"),
             Self::HolderNotStarted { holder } => {
@@ -487,6 +515,9 @@ impl MoveCause {
             Self::HolderMissing => "EC2 no longer knows its holder",
             Self::HolderImpaired => "its holder failed its EC2 status checks",
             Self::SpotInterruption => "EC2 is reclaiming its holder, a Spot Instance",
+            Self::AutoScalingTermination => "its holder's Auto Scaling group is about to terminate the holder",
+            Self::ScheduledEvent => "AWS has scheduled a change to its holder",
+            Self::RebalanceRecommendation => "EC2 recommended a move away from its holder, a Spot Instance",
             Self::InterfaceUnattached => "it was not attached to any instance",
             Self::OperatorRequest => "an operator requested it",
         }
@@ -502,9 +533,17 @@ impl MoveCause {
             Self::HolderMissing => Reason::HolderMissing,
             Self::HolderImpaired => Reason::HolderImpaired,
             Self::SpotInterruption => Reason::SpotInterruption,
+            Self::AutoScalingTermination => Reason::AutoScalingTermination,
+            Self::ScheduledEvent => Reason::ScheduledEvent,
+            Self::RebalanceRecommendation => Reason::RebalanceRecommendation,
             Self::InterfaceUnattached => Reason::InterfaceUnattached,
             Self::OperatorRequest => Reason::OperatorRequest,
         }
+    }
+
+    /// Whether the holder still runs, so that the move can wait for a standby.
+    pub fn is_ahead_of_time(self) -> bool {
+        matches!(self, Self::AutoScalingTermination | Self::ScheduledEvent | Self::RebalanceRecommendation)
     }
 }
 
@@ -517,6 +556,9 @@ impl KeepReason {
             Self::StatusChecksUnreadable => Reason::StatusChecksUnreadable,
             Self::HolderStateUnknown => Reason::HolderStateUnknown,
             Self::EventOutdated => Reason::EventOutdated,
+            Self::LifecycleActionOver => Reason::LifecycleActionOver,
+            Self::AwaitingStandby => Reason::AwaitingStandby,
+            Self::NowhereToRebalance => Reason::NowhereToRebalance,
             Self::AlreadyOnTarget => Reason::AlreadyOnTarget,
             Self::InterfaceArriving => Reason::InterfaceArriving,
             Self::Paused => Reason::Paused,

@@ -28,6 +28,9 @@ pub struct Readiness {
     pub subscriptions: Reading<Option<Vec<Subscription>>>,
     /// Every change that a failover would make, and whether the role allows it.
     pub permissions: Vec<Permission>,
+    /// The names of the lifecycle hooks for termination, of each Auto Scaling group that a member is in.
+    #[serde(default)]
+    pub termination_hooks: BTreeMap<String, Reading<Vec<String>>>,
     /// Whether commands could be run on the members; `None`: no activation and no license check is configured.
     #[serde(default)]
     pub commands: Option<CommandReadiness>,

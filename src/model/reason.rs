@@ -20,6 +20,12 @@ pub enum Reason {
     HolderImpaired,
     /// EC2 is reclaiming the holder, a Spot Instance.
     SpotInterruption,
+    /// The holder's Auto Scaling group is about to terminate the holder.
+    AutoScalingTermination,
+    /// AWS has scheduled a change to the holder.
+    ScheduledEvent,
+    /// EC2 recommends a move away from the holder, a Spot Instance.
+    RebalanceRecommendation,
     /// The interface was not attached to any instance.
     InterfaceUnattached,
     /// An operator requested the move.
@@ -34,6 +40,12 @@ pub enum Reason {
     HolderStateUnknown,
     /// An event said that the holder failed, and EC2 says that it runs.
     EventOutdated,
+    /// An event said that an Auto Scaling group is about to terminate a member, and Auto Scaling does not say so.
+    LifecycleActionOver,
+    /// The holder is about to go, and the standby is still starting.
+    AwaitingStandby,
+    /// EC2 recommends a move away from the holder, and no standby can take the interface.
+    NowhereToRebalance,
     /// The member that an operator named already has the interface.
     AlreadyOnTarget,
     /// EC2 is attaching the interface, and another run waits for it.

@@ -377,6 +377,8 @@ pub enum Step {
     NotePublished,
     /// Write a pause, or its end by an operator, on the interface.
     NotePause,
+    /// Tell Auto Scaling that it may terminate an instance, which does not have the interface anymore.
+    CompleteLifecycleAction,
 }
 
 /// The result of a step.

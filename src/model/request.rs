@@ -44,6 +44,10 @@ pub enum TriggerKind {
     InstanceStateChange,
     /// *EC2 Spot Instance Interruption Warning*.
     SpotInterruption,
+    /// *EC2 Instance Rebalance Recommendation*.
+    RebalanceRecommendation,
+    /// *EC2 Instance-terminate Lifecycle Action*, of Auto Scaling.
+    LifecycleAction,
     /// *CloudWatch Alarm State Change*, or the document of an alarm that invokes the function directly.
     Alarm,
     /// *AWS Health Event*.
@@ -88,6 +92,18 @@ pub enum Intent {
         /// At this time, the warning has come true or was withdrawn, and means nothing anymore.
         until: DateTime<Utc>,
     },
+    /// EC2 recommends a move away from this Spot Instance, because it may soon reclaim the instance.
+    Rebalance {
+        /// The Spot Instance.
+        instance: InstanceId,
+        /// At this time, the recommendation is too old to be acted on.
+        until: DateTime<Utc>,
+    },
+    /// An Auto Scaling group waits for a lifecycle action before it terminates this instance.
+    Release {
+        /// The instance.
+        instance: InstanceId,
+    },
     /// An operator wants the interface on another member, in whatever state the holder is.
     Failover {
         /// The member that gets it; `None`: the most preferred standby.
@@ -118,7 +134,9 @@ impl Intent {
     pub(crate) fn instances(&self) -> &[InstanceId] {
         match self {
             Self::Look { instances, .. } => instances,
-            Self::Evacuate { instance, .. } => std::slice::from_ref(instance),
+            Self::Evacuate { instance, .. } | Self::Rebalance { instance, .. } | Self::Release { instance } => {
+                std::slice::from_ref(instance)
+            }
             Self::Reconcile | Self::Audit | Self::Failover { .. } | Self::Pause { .. } | Self::Resume => &[],
         }
     }

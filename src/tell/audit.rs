@@ -25,6 +25,12 @@ impl Advisor<'_> {
                 let what = Announced::from_event_code(&event.code);
                 self.announcement(what, &event.code, member, event.not_before, *is_holder)
             }
+            Fact::ListedInGroup(group, members) => self.listed_in_group(group, members),
+            Fact::NoTerminationHook(group) => self.no_termination_hook(group),
+            Fact::SeveralTerminationHooks(group, hooks) => self.several_termination_hooks(group, hooks),
+            Fact::LifecycleActionOpen { member, group, hook } => {
+                self.lifecycle_action_open(member, group, hook.as_deref(), None)
+            }
             Fact::SourceDestCheckOff(interface) => self.source_dest_check(interface),
             Fact::NoInternetGateway(subnet) => self.no_internet_gateway(subnet),
             Fact::AclBlocks(subnet, traffic) => self.acl_blocks(subnet, &in_words(*traffic)),
@@ -48,6 +54,10 @@ impl Advisor<'_> {
 fn what(unread: Unread) -> &'static str {
     match unread {
         Unread::Room => "check whether the standbys have room for another interface",
+        Unread::LifecycleStates => "check whether an Auto Scaling group is about to terminate a member",
+        Unread::TerminationHooks => {
+            "check whether the members' Auto Scaling group has a lifecycle hook for termination"
+        }
         Unread::Protection => "check whether the members have termination protection",
         Unread::Routes => "check whether the subnet has a route to an internet gateway",
         Unread::Acl => "check whether the network ACL allows the clients",

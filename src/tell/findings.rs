@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::decide::checks::{Checked, CheckedAddress};
+use crate::decide::lifecycle::HOOK;
 use crate::decide::members::MOST_TAGGED;
 use crate::decide::security_group::Gap;
 use crate::decide::validity;
@@ -18,7 +19,7 @@ use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::ids::{AllocationId, AttachmentId, CommandId, InstanceId, NetworkInterfaceId, SecurityGroupId};
 use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, Reading, StateReason};
 use crate::model::pause::Pause;
-use crate::model::plan::{Obstacle, Refusal, Standby, Verdict};
+use crate::model::plan::{MoveCause, Obstacle, Refusal, Standby, Verdict};
 use crate::model::readiness::{Standing, Subscription};
 use crate::model::report::{ActivationRecord, ActivationResult, Probe};
 use crate::model::request::Announced;
@@ -48,6 +49,15 @@ pub struct Advisor<'a> {
 pub(crate) fn aws(service: &str, command: &str, region: Option<&str>) -> String {
     let region = region.map_or_else(String::new, |region| format!(" --region {region}"));
     format!("aws {service} {command}{region}")
+}
+
+/// A name as one word of a shell command.
+fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | '=');
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', r"'\''"))
 }
 
 impl<'a> Advisor<'a> {
@@ -112,7 +122,8 @@ impl<'a> Advisor<'a> {
     /// The findings of a refusal: the reason first, then the obstacle of each standby.
     pub fn refusal(&self, refusal: &Refusal, standbys: &[Standby]) -> Vec<Finding> {
         let mut findings = vec![self.refused(refusal)];
-        if matches!(refusal, Refusal::NoViableStandby | Refusal::HolderNotStarted { .. }) {
+        if matches!(refusal, Refusal::NoViableStandby | Refusal::NowhereToGo { .. } | Refusal::HolderNotStarted { .. })
+        {
             findings.extend(standbys.iter().filter_map(|standby| match &standby.verdict {
                 Verdict::NotViable(obstacle) => Some(self.standby(&standby.instance_id, obstacle)),
                 Verdict::Running | Verdict::Stopped => None,
@@ -132,6 +143,7 @@ impl<'a> Advisor<'a> {
                 self.primary_interface(holder, state.as_ref(), attachment_id)
             }
             Refusal::NoViableStandby => self.no_viable_standby(),
+            Refusal::NowhereToGo { holder, cause } => self.nowhere_to_go(holder, *cause),
             Refusal::TargetNotViable { target, obstacle } => self.target_not_viable(target, obstacle),
             Refusal::TargetNotAMember { target } => self.target_not_a_member(target),
             Refusal::HolderNotStarted { holder } => self.holder_not_started(holder),
@@ -385,6 +397,117 @@ impl<'a> Advisor<'a> {
         )
     }
 
+    fn nowhere_to_go(&self, holder: &InstanceId, cause: MoveCause) -> Finding {
+        let waits = if cause == MoveCause::AutoScalingTermination {
+            " The function does not complete the lifecycle action, so the group waits until the action times out."
+        } else {
+            ""
+        };
+        Finding::new(
+            FindingCode::NoViableStandby,
+            &self.config.interface_id,
+            format!(
+                "No standby can take the interface, and {}. {holder} is running and keeps the interface until then.{waits}",
+                cause.in_words()
+            ),
+            "Make one of the standbys viable: each has its own finding. The next run then moves the interface."
+                .to_owned(),
+        )
+    }
+
+    /// Members that are listed by their ids are in an Auto Scaling group.
+    pub fn listed_in_group(&self, group: &str, members: &[InstanceId]) -> Finding {
+        let (are, ids) = if members.len() == 1 { ("is", "its id") } else { ("are", "their ids") };
+        Finding::new(
+            FindingCode::MembersInAutoScalingGroup,
+            group,
+            format!(
+                "{} {are} in the Auto Scaling group {group}, and TOKEN_SERVER_INSTANCE_IDS lists {ids}. The group replaces a \
+                 lost instance by one with another id, which is not a member.",
+                join(members)
+            ),
+            "Have the group give its instances a tag, and deploy with TokenServerMembers=key=value instead of \
+             TokenServerInstanceIds."
+                .to_owned(),
+        )
+    }
+
+    fn put_hook(&self, group: &str) -> String {
+        self.command_of(
+            "autoscaling",
+            &format!(
+                "put-lifecycle-hook --auto-scaling-group-name {} --lifecycle-hook-name {HOOK} --lifecycle-transition \
+                 autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 3600 --default-result CONTINUE",
+                quoted(group)
+            ),
+        )
+    }
+
+    /// A group has no lifecycle hook for termination.
+    pub fn no_termination_hook(&self, group: &str) -> Finding {
+        Finding::new(
+            FindingCode::NoTerminationHook,
+            group,
+            format!(
+                "The Auto Scaling group {group} has no lifecycle hook for termination. When it replaces the holder, it does not \
+                 wait until the interface has moved, and clients lose the license until the failover."
+            ),
+            format!("Create the hook:\n{}", self.put_hook(group)),
+        )
+    }
+
+    /// A group has several lifecycle hooks for termination.
+    pub fn several_termination_hooks(&self, group: &str, hooks: &[String]) -> Finding {
+        Finding::new(
+            FindingCode::SeveralTerminationHooks,
+            group,
+            format!(
+                "The Auto Scaling group {group} has {} lifecycle hooks for termination ({}), and none is named {HOOK}. The \
+                 function completes none of them, so the group waits until each has timed out.",
+                hooks.len(),
+                hooks.join(", ")
+            ),
+            format!(
+                "Create the hook that the function completes, and delete the one that was meant for it:\n{}",
+                self.put_hook(group)
+            ),
+        )
+    }
+
+    /// A group waits for a lifecycle action before it terminates a member that does not hold the interface. `error` is why the
+    /// function could not complete it.
+    pub fn lifecycle_action_open(
+        &self,
+        member: &InstanceId,
+        group: &str,
+        hook: Option<&str>,
+        error: Option<&CallError>,
+    ) -> Finding {
+        let error = error.map_or_else(String::new, |error| format!(" The function could not complete it: {error}."));
+        let group_name = quoted(group);
+        let command = match hook {
+            Some(hook) => format!(
+                "complete-lifecycle-action --auto-scaling-group-name {group_name} --lifecycle-hook-name {} --instance-id \
+                 {member} --lifecycle-action-result CONTINUE",
+                quoted(hook)
+            ),
+            None => format!("describe-lifecycle-hooks --auto-scaling-group-name {group_name}"),
+        };
+        let next = match hook {
+            Some(_) => "The next run tries again. To complete it yourself:",
+            None => "Look for the hook, and complete its action:",
+        };
+        Finding::new(
+            FindingCode::LifecycleActionOpen,
+            member,
+            format!(
+                "The Auto Scaling group {group} waits for a lifecycle action before it terminates {member}, which does not hold \
+                 the interface.{error}"
+            ),
+            format!("{next}\n{}", self.command_of("autoscaling", &command)),
+        )
+    }
+
     /// The obstacle of a standby.
     pub fn standby(&self, id: &InstanceId, obstacle: &Obstacle) -> Finding {
         let interface = &self.config.interface_id;
@@ -418,6 +541,9 @@ impl<'a> Advisor<'a> {
                  type may have capacity now. To start {id} yourself:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
             ),
+            Obstacle::LeavingItsGroup => "Wait until the group has launched a replacement. If it launches none, raise its \
+                 maximum size or its desired capacity."
+                .to_owned(),
             Obstacle::BeingTaken => {
                 "Launch another standby in the interface's Availability Zone, preferably not a Spot Instance, and deploy with \
                  its id."

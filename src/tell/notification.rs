@@ -11,6 +11,7 @@ use crate::model::config::Config;
 use crate::model::finding::{Finding, FindingCode, Severity};
 use crate::model::license_check::CheckedLicense;
 use crate::model::notification::{Fifo, Hostid, Notification};
+use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Expectation, Outcome, Probe, Report};
 use crate::model::request::Trigger;
 use crate::tell::findings::{Advisor, HOW_TO_END_IT, aws};
@@ -390,7 +391,10 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
     );
     let describe = aws("ec2", &describe, region);
     say(text, "Check where the interface is:", Some(&describe));
-    if let Some(from) = report.movement.as_ref().and_then(|movement| movement.from.as_ref()) {
+    // Its group terminates and replaces a former holder that it was about to terminate.
+    let is_replaced = report.reason == Reason::AutoScalingTermination;
+    let former = report.movement.as_ref().and_then(|movement| movement.from.as_ref());
+    if let Some(from) = former.filter(|_| !is_replaced) {
         let describe = format!(
             "describe-instances --instance-ids {from} --query \
              'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text"

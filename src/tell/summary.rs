@@ -75,6 +75,17 @@ pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
                  was changed."
             )
         }
+        KeepReason::LifecycleActionOver => "The event says that an Auto Scaling group is about to terminate a member. Auto \
+             Scaling does not say so, each time the function asks, so the lifecycle action is over. Nothing was changed."
+            .to_owned(),
+        KeepReason::AwaitingStandby => format!(
+            "{holder} is running and holds the interface, and is about to go. The interface moves as soon as a standby has \
+             started. Nothing was changed."
+        ),
+        KeepReason::NowhereToRebalance => format!(
+            "EC2 recommends a move away from {holder}, which is running and holds the interface. No standby can take the \
+             interface, so it stays. Nothing was changed."
+        ),
         // The pause has its own sentences.
         KeepReason::Paused => String::new(),
         KeepReason::AlreadyOnTarget => format!("{holder} already holds the interface. No action was needed."),

@@ -22,7 +22,7 @@ IDS = {
     "InstanceAccess.GroupId": "sg-0ccccccccccccccc2", "LicenseInterface.PrimaryPrivateIpAddress": "10.0.1.50",
     "InstanceTemplate": "lt-0fffffffffffffff1", "InstanceRole": "pair-InstanceRole",
     "InstanceProfile.Arn": "arn:aws:iam::123456789012:instance-profile/pair",
-    "InstanceTemplate.LatestVersionNumber": "7", "Group": "token-failover", "TerminationHook": "license-moved",
+    "InstanceTemplate.LatestVersionNumber": "7", "Group": "token-failover", "TerminationHook": "token-failover",
 }
 
 # The choices of the parameter Instances that make an Auto Scaling group.
@@ -231,7 +231,7 @@ class PairTemplate(unittest.TestCase):
             pair = Pair(Instances=instances)
             # An action without an answer keeps the instance: ABANDON, with the policy of the group.
             self.assertEqual({
-                "AutoScalingGroupName": "token-failover", "LifecycleHookName": "license-moved",
+                "AutoScalingGroupName": "token-failover", "LifecycleHookName": "token-failover",
                 "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "HeartbeatTimeout": 7200, "DefaultResult": "ABANDON",
             }, pair.resources["TerminationHook"])
             self.assertEqual({"RetentionTriggers": {"TerminateHookAbandon": "retain"}},

@@ -9,10 +9,10 @@ use token_failover::model::config::PortRange;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
 use token_failover::model::observation::{
-    Instance, InstanceState, InterfaceLimits, NetworkInterface, Observation, Reading,
+    Instance, InstanceState, InterfaceLimits, LifecycleState, NetworkInterface, Observation, Reading,
 };
 use token_failover::model::pause::Pause;
-use token_failover::model::plan::{Action, KeepReason, Obstacle, Refusal, Standby, Verdict};
+use token_failover::model::plan::{Action, KeepReason, MoveCause, Obstacle, Refusal, Standby, Verdict};
 use token_failover::model::readiness::{
     AclEntry, CommandReadiness, Permission, Readiness, Route, Standing, Subscription,
 };
@@ -50,6 +50,7 @@ fn ready() -> Given {
         client_groups: Reading::Known(BTreeSet::new()),
         subscriptions: Reading::Known(Some(vec![subscription("ops@example.com", Standing::Confirmed)])),
         permissions: vec![may(Reading::Known(()))],
+        termination_hooks: BTreeMap::new(),
         commands: None,
     };
     let action = Action::Keep { reason: KeepReason::HolderHealthy };
@@ -88,6 +89,84 @@ fn instance(id: &str) -> Instance {
 #[track_caller]
 fn found(facts: impl Into<Vec<Fact>>, change: impl FnOnce(&mut Given)) {
     assert_eq!(audit(change), Audit { facts: facts.into(), viable: 1 });
+}
+
+/// A pair in a group with this hook for termination, whose members have a tag.
+fn grouped(given: &mut Given, hooks: &[&str]) {
+    given.variables = vec![("TOKEN_SERVER_INSTANCE_IDS", ""), ("TOKEN_SERVER_MEMBERS", "token-server=license-eu")];
+    for instance in given.observation.instances.known_mut().expect("the instances") {
+        instance.auto_scaling_group = Some("token-servers".to_owned());
+        instance.lifecycle_state = Some(Reading::Known(LifecycleState::Other("InService".to_owned())));
+    }
+    let hooks = hooks.iter().map(ToString::to_string).collect();
+    given.readiness.termination_hooks = BTreeMap::from([("token-servers".to_owned(), Reading::Known(hooks))]);
+}
+
+#[test]
+fn a_group_needs_one_hook_for_termination_that_is_the_functions() {
+    let group = || "token-servers".to_owned();
+    found([], |given| grouped(given, &["token-failover"]));
+    found([], |given| grouped(given, &["drain"]));
+    found([], |given| grouped(given, &["ship-logs", "token-failover"]));
+    found([Fact::NoTerminationHook(group())], |given| grouped(given, &[]));
+    let several = vec!["ship-logs".to_owned(), "drain".to_owned()];
+    found([Fact::SeveralTerminationHooks(group(), several)], |given| grouped(given, &["ship-logs", "drain"]));
+    found(not_read(Unread::TerminationHooks), |given| {
+        grouped(given, &[]);
+        given.readiness.termination_hooks.insert(group(), unread());
+    });
+    found(not_read(Unread::LifecycleStates), |given| {
+        grouped(given, &["token-failover"]);
+        for instance in given.observation.instances.known_mut().expect("the instances") {
+            instance.lifecycle_state = Some(unread());
+        }
+    });
+}
+
+#[test]
+fn listed_members_do_not_belong_into_a_group() {
+    found([Fact::ListedInGroup("token-servers".to_owned(), vec![parsed(STANDBY)])], |given| {
+        given.observation.instances.known_mut().expect("the instances")[1].auto_scaling_group =
+            Some("token-servers".to_owned());
+    });
+}
+
+#[test]
+fn the_members_of_a_group_need_no_termination_protection() {
+    found([], |given| {
+        grouped(given, &["token-failover"]);
+        given.readiness.protected.insert(parsed(STANDBY), Reading::Known(false));
+    });
+}
+
+#[test]
+fn an_open_lifecycle_action_of_a_member_without_the_interface_is_told() {
+    let open = |hook: Option<&str>| Fact::LifecycleActionOpen {
+        member: parsed(STANDBY),
+        group: "token-servers".to_owned(),
+        hook: hook.map(str::to_owned),
+    };
+    let leaving = |given: &mut Given, id: &str| {
+        let instances = given.observation.instances.known_mut().expect("the instances");
+        let member = instances.iter_mut().find(|instance| instance.id == parsed(id)).expect("a member");
+        member.lifecycle_state = Some(Reading::Known(LifecycleState::TerminatingWait));
+    };
+    found([open(Some("drain"))], |given| {
+        grouped(given, &["drain"]);
+        leaving(given, STANDBY);
+    });
+    found([open(None)], |given| {
+        grouped(given, &["drain"]);
+        given.readiness.termination_hooks.clear();
+        leaving(given, STANDBY);
+    });
+    // The holder waits for a standby, and the plan says so.
+    found([], |given| {
+        grouped(given, &["drain"]);
+        leaving(given, HOLDER);
+        let cause = MoveCause::AutoScalingTermination;
+        given.action = Action::Refuse(Refusal::NowhereToGo { holder: parsed(HOLDER), cause });
+    });
 }
 
 fn unread<T>() -> Reading<T> {

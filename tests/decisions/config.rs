@@ -45,6 +45,7 @@ fn defaults() -> Config {
         license_metrics: false,
         start_standby: true,
         on_impaired: true,
+        on_announcement: false,
         force_detach_after: Some(Duration::from_secs(30)),
         max_moves_per_hour: 3,
         repair: Repair { elastic_ip: true, delete_on_termination: true, security_group: false },

@@ -98,12 +98,17 @@ fn holder_stopped(instance: Option<&str>, state: Option<&str>) -> Trigger {
 /// The expected result for each file in the folder.
 fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
     use TriggerKind::{
-        Alarm, Audit, Failover, Health, InstanceStateChange, Pause, Plan, Reconcile, Resume, Schedule,
-        SpotInterruption, Unknown,
+        Alarm, Audit, Failover, Health, InstanceStateChange, LifecycleAction, Pause, Plan, RebalanceRecommendation,
+        Reconcile, Resume, Schedule, SpotInterruption, Unknown,
     };
     let state_change = |id, time, instance, state, reported_failing| {
         let trigger = of_event(InstanceStateChange, id, time, Some(instance), Some(state));
         request(trigger, look(instance, reported_failing))
+    };
+    let lifecycle_action = |id, instance| {
+        let transition = Some("autoscaling:EC2_INSTANCE_TERMINATING");
+        let trigger = of_event(LifecycleAction, id, "2026-11-14T15:02:41Z", Some(instance), transition);
+        request(trigger, Intent::Release { instance: parsed(instance) })
     };
     let maintenance = || Trigger { reason: Some("maintenance of the holder".to_owned()), ..bare(Failover) };
     let alarm = |id, instance, reported_failing| {
@@ -413,13 +418,20 @@ fn expectations() -> BTreeMap<&'static str, Result<Parsed, String>> {
         ("operator-reconcile", request(bare(Reconcile), Intent::Reconcile)),
         ("operator-resume", request(bare(Resume), Intent::Resume)),
         (
-            "rebalance-recommendation",
-            ignored(
-                bare(Unknown),
-                IgnoredReason::UnknownEvent,
-                "\"EC2 Instance Rebalance Recommendation\" from \"aws.ec2\" is not an event this function knows",
+            "holder-rebalance-recommendation",
+            request(
+                of_event(
+                    RebalanceRecommendation,
+                    "b25d7f90-8e3c-4a16-9d04-f7a2c6e1583b",
+                    "2026-11-14T13:22:08Z",
+                    Some(names::HOLDER),
+                    None,
+                ),
+                Intent::Rebalance { instance: parsed(names::HOLDER), until: parsed("2026-11-14T13:37:08Z") },
             ),
         ),
+        ("holder-lifecycle-action", lifecycle_action("6f1d2b8a-7c1e-4d55-9a30-2f6c0e7b9d14", names::HOLDER)),
+        ("standby-lifecycle-action", lifecycle_action("0c9a7e64-3b7d-4f0e-8f11-5d2ab1c4e820", names::STANDBY)),
         (
             "schedule",
             request(
@@ -758,6 +770,43 @@ fn an_event_without_id_and_time_is_understood() {
         ..bare(TriggerKind::InstanceStateChange)
     };
     assert_eq!(read(&document), request(trigger, look(names::HOLDER, true)));
+}
+
+#[test]
+fn an_announcement_that_names_no_instance_or_has_no_time_is_malformed() {
+    let with = |name: &str, pointer: &str, value: Value| {
+        let mut document = event(name);
+        *document.pointer_mut(pointer).expect("a field") = value;
+        match read(&document) {
+            Ok(Parsed::Ignored { reason: IgnoredReason::MalformedEvent, detail, .. }) => detail,
+            other => panic!("{name} {pointer}: {other:?}"),
+        }
+    };
+    let lifecycle = "holder-lifecycle-action";
+    for nothing in [Value::Null, json!(7), json!(["i-0aaaaaaaaaaaaaaa1"])] {
+        let detail = with(lifecycle, "/detail/EC2InstanceId", nothing.clone());
+        assert_eq!(detail, "the lifecycle action names no instance");
+        let detail = with("holder-rebalance-recommendation", "/detail/instance-id", nothing);
+        assert_eq!(detail, "the rebalance recommendation names no instance");
+    }
+    assert_eq!(with(lifecycle, "/detail/EC2InstanceId", json!("web")), "\"web\" is not an instance id");
+    assert_eq!(with(lifecycle, "/detail", json!("nothing")), "the lifecycle action names no instance");
+    assert_eq!(
+        with("holder-rebalance-recommendation", "/time", json!("+262142-12-31T23:59:59Z")),
+        "the rebalance recommendation has no valid time"
+    );
+}
+
+#[test]
+fn a_lifecycle_action_needs_neither_its_token_nor_its_hook_and_a_launch_is_none() {
+    let mut document = event("holder-lifecycle-action");
+    let detail = document["detail"].as_object_mut().expect("an object");
+    detail.retain(|key, _| key == "EC2InstanceId");
+    let Ok(Parsed::Request(request)) = read(&document) else { panic!("a request") };
+    assert_eq!(request.intent, Intent::Release { instance: parsed(names::HOLDER) });
+    assert_eq!(request.trigger.state, None);
+    document["detail-type"] = json!("EC2 Instance-launch Lifecycle Action");
+    assert!(matches!(read(&document), Ok(Parsed::Ignored { reason: IgnoredReason::UnknownEvent, .. })));
 }
 
 #[test]

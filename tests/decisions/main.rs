@@ -16,6 +16,7 @@ mod audit;
 mod checks;
 mod codes;
 mod config;
+mod departing;
 mod events;
 mod floors;
 mod follow_up;

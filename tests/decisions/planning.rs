@@ -12,7 +12,8 @@ use token_failover::decide::remembered::Remembered;
 use token_failover::model::config::Config;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::observation::{
-    Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
+    Attachment, AttachmentStatus, Instance, InstanceInterface, InstanceState, LifecycleState, Observation, Reading,
+    ScheduledEvent, StatusChecks,
 };
 use token_failover::model::plan::{
     Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Plan, Refusal, Standby, Start, Target,
@@ -1177,11 +1178,42 @@ fn any_status_checks() -> impl Strategy<Value = Reading<StatusChecks>> {
     ]
 }
 
+fn any_lifecycle_state() -> impl Strategy<Value = Option<Reading<LifecycleState>>> {
+    prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(Reading::Known(LifecycleState::TerminatingWait))),
+        1 => Just(Some(Reading::Known(LifecycleState::Terminating))),
+        1 => Just(Some(Reading::Known(LifecycleState::Other("InService".to_owned())))),
+        1 => Just(Some(Reading::Unreadable(unreachable("autoscaling:DescribeAutoScalingInstances")))),
+    ]
+}
+
+fn any_scheduled_events() -> impl Strategy<Value = Vec<ScheduledEvent>> {
+    let code = prop::sample::select(vec!["instance-stop", "system-reboot", "something-new"]);
+    let event = (code, -300..300i64, prop::bool::weighted(0.2)).prop_map(|(code, minutes, is_over)| ScheduledEvent {
+        code: code.to_owned(),
+        description: if is_over { "[Completed] Maintenance".to_owned() } else { "Maintenance".to_owned() },
+        not_before: Some(now() + TimeDelta::minutes(minutes)),
+    });
+    prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(event, 1..3)]
+}
+
 fn any_instance(id: &'static str) -> impl Strategy<Value = Option<Instance>> {
     let place = (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.2));
-    (prop::bool::weighted(0.9), any_state(), any_status_checks(), place, any::<bool>()).prop_map(
-        move |(exists, state, status_checks, (right_zone, right_vpc, index_taken), spot)| {
-            let mut found = Instance { state, status_checks, spot, ..instance(id) };
+    let departure = (any_lifecycle_state(), any_scheduled_events());
+    (prop::bool::weighted(0.9), any_state(), any_status_checks(), place, any::<bool>(), departure).prop_map(
+        move |(exists, state, status_checks, (right_zone, right_vpc, index_taken), spot, departure)| {
+            let (lifecycle_state, scheduled_events) = departure;
+            let auto_scaling_group = lifecycle_state.is_some().then(|| "token-servers".to_owned());
+            let mut found = Instance {
+                state,
+                status_checks,
+                spot,
+                lifecycle_state,
+                auto_scaling_group,
+                scheduled_events,
+                ..instance(id)
+            };
             if !right_zone {
                 found.availability_zone = "eu-west-1b".to_owned();
             }
@@ -1264,14 +1296,17 @@ fn any_intent() -> impl Strategy<Value = Intent> {
             .prop_map(|(instances, reported_failing)| Intent::Look { instances, reported_failing }),
         1 => (some(), -60..60i64)
             .prop_map(|(instance, seconds)| Intent::Evacuate { instance, until: now() + TimeDelta::seconds(seconds) }),
+        1 => (some(), -60..60i64)
+            .prop_map(|(instance, seconds)| Intent::Rebalance { instance, until: now() + TimeDelta::seconds(seconds) }),
+        1 => some().prop_map(|instance| Intent::Release { instance }),
         2 => prop::option::of(some()).prop_map(|to| Intent::Failover { to }),
     ]
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
     let order = Just(MEMBERS.to_vec()).prop_shuffle();
-    (order, any::<bool>(), any::<bool>(), any::<bool>(), 0..5u32).prop_map(
-        |(members, by_tag, start, impaired, limit)| {
+    (order, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0..5u32).prop_map(
+        |(members, by_tag, start, impaired, announcement, limit)| {
             let (members, tag) =
                 if by_tag { (String::new(), "token-server=license-eu") } else { (members.join(","), "") };
             standard::config(&[
@@ -1279,6 +1314,7 @@ fn any_config() -> impl Strategy<Value = Config> {
                 ("TOKEN_SERVER_MEMBERS", tag),
                 ("FAILOVER_START_STANDBY", &start.to_string()),
                 ("FAILOVER_ON_IMPAIRED", &impaired.to_string()),
+                ("FAILOVER_ON_ANNOUNCEMENT", &announcement.to_string()),
                 ("FAILOVER_MAX_MOVES_PER_HOUR", &limit.to_string()),
             ])
         },
@@ -1301,6 +1337,18 @@ fn planned_move(plan: &Plan) -> Option<&Move> {
         Decision::Act(Action::Move(movement)) => Some(movement),
         _ => None,
     }
+}
+
+/// Whether a running instance is about to go, as the settings and the request count it.
+fn is_departing(config: &Config, intent: &Intent, instance: &Instance) -> bool {
+    let is_near = |event: &ScheduledEvent| {
+        let is_interrupting = event.code != "something-new" && !event.is_over();
+        is_interrupting && event.not_before.is_some_and(|date| date <= now() + TimeDelta::hours(1))
+    };
+    let is_recommended = matches!(intent, Intent::Rebalance { instance: named, until }
+        if *named == instance.id && instance.spot && now() < *until);
+    instance.is_leaving_its_group()
+        || config.on_announcement && (is_recommended || instance.scheduled_events.iter().any(is_near))
 }
 
 /// The observation after the move to one of its targets.
@@ -1331,7 +1379,8 @@ fn after(observation: &Observation, movement: &Move, target: &Target) -> Observa
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Law 1. The one exception is a Spot Instance that EC2 is reclaiming.
+    /// Law 1. The exceptions are a Spot Instance that EC2 is reclaiming, and a holder that is about to go while another member
+    /// is ready and stays.
     #[test]
     fn only_an_operator_moves_the_interface_from_a_healthy_holder(
         config in any_config(), observation in any_observation(), intent in any_intent(), looked_for in any_time_looked(),
@@ -1344,7 +1393,14 @@ proptest! {
         {
             let taken_away = matches!(&intent, Intent::Evacuate { instance, until }
                 if *instance == holder.id && holder.spot && now() < *until);
-            prop_assert!(intent.is_operators_failover() || taken_away, "{:?}", movement);
+            prop_assert!(intent.is_operators_failover() || taken_away || is_departing(&config, &intent, holder), "{:?}", movement);
+            if !intent.is_operators_failover() && !taken_away {
+                let stays = |target: &Target| {
+                    let target = observation.instance(&target.attach.instance_id).expect("it is in the observation");
+                    !is_departing(&config, &intent, target)
+                };
+                prop_assert!(movement.cause.is_ahead_of_time() && movement.targets.iter().all(stays), "{:?}", movement);
+            }
         }
     }
 
@@ -1371,7 +1427,8 @@ proptest! {
                 prop_assert!(limits.is_none_or(|limits| !limits.leave_no_room(instance, &interface.id)));
                 prop_assert!(matches!(instance.status_checks, Reading::Known(StatusChecks::Ok | StatusChecks::Undecided)) || target.start);
                 let assessed = plan.standbys.iter().find(|standby| standby.instance_id == *id).expect("a verdict");
-                prop_assert!(assessed.verdict.is_viable());
+                let is_last_resort = instance.is_leaving_its_group() && !movement.cause.is_ahead_of_time();
+                prop_assert!(assessed.verdict.is_viable() || is_last_resort);
             }
         }
     }
@@ -1424,10 +1481,17 @@ proptest! {
     ) {
         let first = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&first) {
+            let first_is_ahead = movement.cause.is_ahead_of_time();
             for target in movement.targets.iter() {
                 let observation = after(&observation, movement, target);
-                let decision = plan(&config, &observation, &Intent::Reconcile, AT_ONCE).decision;
-                prop_assert_eq!(decision, keep(KeepReason::HolderHealthy));
+                let next = plan(&config, &observation, &Intent::Reconcile, AT_ONCE);
+                let target = observation.instance(&target.attach.instance_id).expect("it is in the observation");
+                if is_departing(&config, &Intent::Reconcile, target) {
+                    // The only member that could take it was one that is about to go.
+                    prop_assert!(!first_is_ahead && planned_move(&next).is_none_or(|next| next.cause.is_ahead_of_time()));
+                } else {
+                    prop_assert_eq!(next.decision, keep(KeepReason::HolderHealthy));
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{
-    AttachmentStatus, Instance, InstanceState, InstanceStatus, NetworkInterface, StatusChecks,
+    AttachmentStatus, Instance, InstanceState, InstanceStatus, LifecycleState, NetworkInterface, StatusChecks,
 };
 use token_failover::model::report::{Outcome, Report};
 use token_failover::model::tags::REFUSED;
@@ -51,7 +51,7 @@ pub(crate) struct Tally {
     pub(crate) faults: BTreeMap<Fault, u64>,
     pub(crate) acts: u64,
     /// The number of times that each law was applied.
-    pub(crate) laws: [u64; 17],
+    pub(crate) laws: [u64; 18],
 }
 
 impl Tally {
@@ -98,6 +98,8 @@ pub(crate) struct Run {
     instances_failed: bool,
     /// `None` if the last read failed.
     checks: Option<BTreeMap<InstanceId, StatusChecks>>,
+    /// The last answer about the lifecycle state of each instance.
+    lifecycles: BTreeMap<InstanceId, LifecycleState>,
     /// By attachment: the instance on which it saw the interface, and the last time that it did.
     seen_attached: BTreeMap<String, (InstanceId, Duration)>,
     /// Members that it has seen viable, and members that it has seen alive.
@@ -146,6 +148,7 @@ impl Run {
             instances: None,
             instances_failed: true,
             checks: None,
+            lifecycles: BTreeMap::new(),
             seen_attached: BTreeMap::new(),
             seen_viable: BTreeSet::new(),
             seen_alive: BTreeSet::new(),
@@ -169,6 +172,11 @@ impl Run {
     pub(crate) fn remembers(&mut self, value: &str) {
         self.unsure -= 1;
         self.remembered = Some(value.to_owned());
+    }
+
+    /// Whether it has seen that the instance's Auto Scaling group is about to terminate it.
+    fn saw_leaving(&self, id: &InstanceId) -> bool {
+        matches!(self.lifecycles.get(id), Some(LifecycleState::TerminatingWait | LifecycleState::Terminating))
     }
 
     fn instance(&self, id: &str) -> Option<&Instance> {
@@ -243,6 +251,9 @@ struct History {
     was_viable_at: Option<Duration>,
     is_alive: bool,
     was_alive_at: Option<Duration>,
+    /// Its group is about to terminate it.
+    is_leaving: bool,
+    was_leaving_at: Option<Duration>,
 }
 
 /// Everything that the checker knows about one world.
@@ -523,6 +534,16 @@ impl Checker {
         self.check_standbys(number);
     }
 
+    pub(crate) fn saw_lifecycle_states(
+        &mut self,
+        number: usize,
+        seen: &Result<BTreeMap<InstanceId, LifecycleState>, CallError>,
+    ) {
+        let run = &mut self.runs[number];
+        run.lifecycles.extend(seen.iter().flatten().map(|(id, state)| (id.clone(), state.clone())));
+        self.check_standbys(number);
+    }
+
     /// Records the members that this run has seen viable.
     fn check_standbys(&mut self, number: usize) {
         let (start_standby, index) = (self.scenario.start_standby, self.scenario.device_index);
@@ -680,8 +701,10 @@ impl Checker {
             return;
         }
         let is_announced = matches!(run.what, Request::Spot { instance } if instance == holder.as_str());
+        let saw_leaving = run.saw_leaving(holder);
         let is_healthy = match run.instance(holder.as_str()) {
             None => false,
+            Some(_) if saw_leaving => false,
             Some(instance) if is_announced && instance.spot => false,
             Some(instance) => match &instance.state {
                 InstanceState::Running => match run.checks.as_ref().and_then(|checks| checks.get(holder)) {
@@ -705,7 +728,10 @@ impl Checker {
         let began = self.runs[number].began.saturating_sub(slack);
         let from_the_start = self.histories.get(holder.as_str()).is_some_and(|history| history.from_the_start);
         let was_always = since.is_some_and(|since| since < began) || (from_the_start && slack.is_zero());
-        self.hold(1, now, !was_always || is_announced || is_own, || {
+        let history = self.histories.get(holder.as_str());
+        let was_leaving =
+            history.is_some_and(|history| history.is_leaving || history.was_leaving_at.is_some_and(|at| at >= began));
+        self.hold(1, now, !was_always || is_announced || is_own || was_leaving, || {
             format!("[{number}] takes the interface from {name}, healthy since {since:?}: {what}")
         });
     }
@@ -782,6 +808,30 @@ impl Checker {
             self.runs[number].moves = true;
             self.tally.failovers += u64::from(!self.is_over);
         }
+    }
+
+    /// Law 17: a group may terminate an instance only if the run has seen the interface on another member that runs and stays.
+    pub(crate) fn completes(&mut self, number: usize, now: Duration, instance: &InstanceId) {
+        let what = format!("complete the lifecycle action of {}", called(instance.as_str()));
+        self.changes(number, now, what.clone());
+        let run = &self.runs[number];
+        let attachment = run.interface.as_ref().and_then(Option::as_ref).and_then(|seen| seen.attachment.as_ref());
+        let attached = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
+        let holder = attached.and_then(|attachment| attachment.instance_id.clone());
+        let serves = holder.as_ref().is_some_and(|holder| {
+            let is_running = run.instance(holder.as_str()).is_some_and(|seen| seen.state == InstanceState::Running);
+            holder != instance && self.scenario.is_member(holder.as_str()) && is_running && !run.saw_leaving(holder)
+        });
+        let could_read = !(run.interface_failed || run.instances_failed);
+        self.hold(17, now, serves && could_read, || {
+            format!("[{number}] has not seen the interface on another member that runs and stays: {what}")
+        });
+        // Another run may have moved the interface meanwhile, and an answer may be old.
+        let is_there = self.place.as_deref() == Some(instance.as_str());
+        let slack = self.scenario.faults.stale.unwrap_or_default();
+        let has_just_arrived = self.arrivals.last().is_some_and(|last| last.at + slack >= self.runs[number].began);
+        let is_safe = !is_there || has_just_arrived;
+        self.hold(17, now, is_safe, || format!("[{number}] lets the holder be terminated: {what}"));
     }
 
     pub(crate) fn repairs(&mut self, number: usize, now: Duration, what: String) {
@@ -1088,6 +1138,11 @@ impl Checker {
             if is_alive || history.is_alive {
                 history.was_alive_at = Some(now);
             }
+            let is_leaving = world.is_leaving_its_group(member);
+            if is_leaving || history.is_leaving {
+                history.was_leaving_at = Some(now);
+            }
+            history.is_leaving = is_leaving;
             history.is_alive = is_alive;
             history.is_viable = is_viable;
         }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::checker::{Arrival, Checker, Published, Run, Tally, Violation};
 use super::proxy::{Proxy, RUN, Watch, current_run};
-use super::scenario::{Act, Entry, Fault, Faults, Intervention, Kill, Kind, Request, Scenario, called};
+use super::scenario::{Act, Entry, Fault, Faults, GROUP, Intervention, Kill, Kind, Request, Scenario, called};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
 /// The way in which the function reaches EC2, SNS and Systems Manager.
@@ -316,6 +316,9 @@ where
     /// Ends the faults and the actions of others, waits, and runs reconciles until the interface has settled.
     async fn converge(&self) {
         self.check_messages_of_quiet_worlds();
+        if self.scenario.is_grouped {
+            self.simulator.world(|world| world.suspend(GROUP)).expect("a group");
+        }
         let last = {
             let mut checker = self.watch.checker();
             checker.ends();
@@ -449,8 +452,16 @@ where
                 checker.hold(5, now, none_able, || format!("attached to nothing, with the answer {outcome}: {end:?}"));
                 outcome == "no-viable-standby" && !end.tries_again
             }
+            Place::Healthy if end.is_leaving => {
+                let is_limited = outcome == "too-many-moves" || end.able.is_empty() || end.is_primary;
+                checker.hold(14, now, is_limited, || format!("on a holder that is about to go: {outcome}: {end:?}"));
+                true
+            }
             Place::Healthy => {
                 checker.hold(14, now, true, String::new);
+                let waits = end.waiting.is_empty() || !answered;
+                checker
+                    .hold(17, now, waits, || format!("a group waits for nothing, with the answer {outcome}: {end:?}"));
                 true
             }
             // The holder must be started in place and there is no capacity: the function tries again and again, or the
@@ -572,7 +583,8 @@ where
 
     /// Laws 7 and 8 in worlds without faults: one move and one message.
     fn check_messages_of_quiet_worlds(&self) {
-        if self.scenario.pauses {
+        // A pause ends with a mail, and a group may ask for a second move.
+        if self.scenario.pauses || self.scenario.is_grouped {
             return;
         }
         let now = self.now();
@@ -633,6 +645,11 @@ struct End {
     able: Vec<String>,
     /// A member is stopped without capacity to start it, and the function tries again and again.
     tries_again: bool,
+    /// The group of the holder is about to terminate it.
+    is_leaving: bool,
+    is_primary: bool,
+    /// The members, except the holder, whose lifecycle actions the function could complete.
+    waiting: Vec<String>,
 }
 
 impl End {
@@ -646,7 +663,9 @@ impl End {
                 other.attachment.as_ref().is_some_and(|attachment| attachment.device_index == scenario.device_index)
             });
             let room = others.len() < instance.interface_limit && !taken;
+            let is_leaving = world.is_leaving_its_group(member);
             let runs = match instance.state {
+                _ if is_leaving => false,
                 InstanceState::Running => !instance.is_impaired(),
                 InstanceState::Stopped => scenario.start_standby && instance.capacity == Capacity::Available,
                 _ => false,
@@ -685,6 +704,12 @@ impl End {
                 }
             }
         };
+        let holder = attachment.map(|attachment| attachment.instance_id.clone());
+        let waiting = world.group_members(GROUP).iter().filter(|member| {
+            let waits = member.lifecycle_actions().iter().any(|action| action.hook == "token-failover");
+            waits && Some(&member.instance_id) != holder.as_ref()
+        });
+        let waiting = waiting.map(|member| member.instance_id.clone()).collect();
         let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
         let pending_reports = tags.filter(|(key, _)| key.starts_with("token-failover:owed:"));
         Self {
@@ -694,6 +719,9 @@ impl End {
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
             pending_reports: pending_reports.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
+            is_leaving: holder.as_ref().is_some_and(|holder| world.is_leaving_its_group(holder)),
+            is_primary: attachment.is_some_and(|attachment| attachment.device_index == 0),
+            waiting,
             tries_again: scenario
                 .members
                 .iter()

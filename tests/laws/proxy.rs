@@ -17,11 +17,11 @@ use token_failover::model::ids::{
 };
 use token_failover::model::notification::Notification;
 use token_failover::model::observation::{
-    Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, NetworkInterface,
+    Address, IngressRule, Instance, InstanceStatus, InterfaceLimits, LifecycleState, NetworkInterface,
 };
 use token_failover::model::readiness::{AclEntry, Route, Subscription};
 use token_failover::model::tags::REFUSED;
-use token_failover::ports::{Ec2, Sns, Ssm};
+use token_failover::ports::{AutoScaling, Ec2, Sns, Ssm};
 use tokio::time::sleep;
 
 use super::checker::Checker;
@@ -126,6 +126,34 @@ impl<D> Proxy<D> {
 
     fn learn(&self, learn: impl FnOnce(&mut Checker, usize)) {
         learn(&mut self.watch.checker(), RUN.get());
+    }
+}
+
+impl<D: Ec2> AutoScaling for Proxy<D> {
+    async fn lifecycle_states(
+        &self,
+        instances: &[InstanceId],
+    ) -> Result<BTreeMap<InstanceId, LifecycleState>, CallError> {
+        self.watch.before_call().await;
+        let answer = self.inner.lifecycle_states(instances).await;
+        self.watch.after_call().await;
+        self.learn(|checker, run| checker.saw_lifecycle_states(run, &answer));
+        answer
+    }
+
+    async fn termination_hooks(&self, group: &str) -> Result<Vec<String>, CallError> {
+        self.watch.before_call().await;
+        let answer = self.inner.termination_hooks(group).await;
+        self.watch.after_call().await;
+        answer
+    }
+
+    async fn complete_termination(&self, group: &str, hook: &str, instance: &InstanceId) -> Result<bool, CallError> {
+        self.check(|checker, run, now| checker.completes(run, now, instance));
+        self.watch.before_call().await;
+        let answer = self.inner.complete_termination(group, hook, instance).await;
+        self.watch.after_call().await;
+        answer
     }
 }
 

@@ -14,6 +14,10 @@ use crate::dice::Dice;
 pub(crate) const FOURTH: &str = "i-0ddddddddddddddd4";
 /// The instance that Auto Scaling launches in place of a terminated one.
 pub(crate) const REPLACEMENT: &str = "i-0eeeeeeeeeeeeeee5";
+/// The instances that a group launches, in turn.
+const LAUNCHED: [&str; 4] = [REPLACEMENT, "i-0fffffffffffffff6", "i-01111111111111117", "i-02222222222222228"];
+/// The group of the members.
+pub(crate) const GROUP: &str = names::AUTO_SCALING_GROUP;
 pub(crate) const OTHER_ZONE: &str = "eu-west-1b";
 pub(crate) const MEMBERS: [&str; 4] = [names::HOLDER, names::STANDBY, names::THIRD, FOURTH];
 
@@ -74,6 +78,8 @@ pub(crate) struct Scenario {
     pub(crate) needs_activation: bool,
     /// A tag names the members.
     pub(crate) is_by_tag: bool,
+    /// The members are in an Auto Scaling group.
+    pub(crate) is_grouped: bool,
     /// An operator pauses the function.
     pub(crate) pauses: bool,
     pub(crate) world: simulator::Scenario,
@@ -109,6 +115,12 @@ pub(crate) enum Act {
     DeleteInterface,
     /// Auto Scaling launches the replacement of this member.
     Replace(&'static str),
+    /// The group replaces its instances, this one first.
+    Refresh(&'static str),
+    /// The group has one instance more than it should, and this one is to go.
+    ScaleIn(&'static str),
+    /// The group terminates this instance.
+    TerminateInGroup(&'static str),
 }
 
 /// An action with its time.
@@ -143,6 +155,12 @@ impl Act {
             Self::DeleteOnTermination => world.set_delete_on_termination(names::INTERFACE, true),
             Self::CloseTheGroup => world.revoke_rules(names::GROUP),
             Self::Replace(id) => world.launch(REPLACEMENT, id),
+            Self::Refresh(id) => world.set_first_to_go(GROUP, &[id]).and_then(|()| world.start_instance_refresh(GROUP)),
+            Self::ScaleIn(id) => {
+                let fewer = world.group_members(GROUP).len().saturating_sub(1).max(1);
+                world.set_first_to_go(GROUP, &[id]).and_then(|()| world.set_desired_capacity(GROUP, fewer))
+            }
+            Self::TerminateInGroup(id) => world.terminate_in_group(id),
             Self::DeleteInterface => {
                 world.delete_interface(names::INTERFACE);
                 Ok(())
@@ -159,6 +177,9 @@ pub(crate) fn called(id: &str) -> &str {
         names::THIRD => "C",
         FOURTH => "D",
         REPLACEMENT => "E",
+        "i-0fffffffffffffff6" => "F",
+        "i-01111111111111117" => "G",
+        "i-02222222222222228" => "H",
         names::NON_MEMBER => "the non-member",
         other => other,
     }
@@ -183,6 +204,9 @@ impl fmt::Display for Act {
             Self::CloseTheGroup => write!(f, "an operator revokes all rules of the security group"),
             Self::DeleteInterface => write!(f, "an operator deletes the interface"),
             Self::Replace(id) => write!(f, "Auto Scaling launches E in place of {}", called(id)),
+            Self::Refresh(id) => write!(f, "the group replaces its instances, {} first", called(id)),
+            Self::ScaleIn(id) => write!(f, "the group becomes smaller by {}", called(id)),
+            Self::TerminateInGroup(id) => write!(f, "the group terminates {}", called(id)),
         }
     }
 }
@@ -340,6 +364,9 @@ pub(crate) enum Request {
     Alarm {
         instance: &'static str,
     },
+    LifecycleAction {
+        instance: &'static str,
+    },
     Schedule,
     Reconcile {
         dry_run: bool,
@@ -395,6 +422,11 @@ impl Request {
                     ]},
                 }),
             ),
+            Self::LifecycleAction { instance } => event(
+                "aws.autoscaling",
+                "EC2 Instance-terminate Lifecycle Action",
+                json!({"EC2InstanceId": instance, "LifecycleActionToken": "0f1e2d3c", "LifecycleHookName": "any"}),
+            ),
             Self::Schedule => event("aws.events", "Scheduled Event", json!({})),
             Self::Reconcile { dry_run } => json!({"action": "reconcile", "dryRun": dry_run}),
             Self::Plan => json!({"action": "plan"}),
@@ -418,6 +450,7 @@ impl fmt::Display for Request {
             Self::State { instance, state } => write!(f, "event: {} is {state}", called(instance)),
             Self::Spot { instance } => write!(f, "event: Spot interruption of {}", called(instance)),
             Self::Alarm { instance } => write!(f, "event: alarm about {}", called(instance)),
+            Self::LifecycleAction { instance } => write!(f, "event: lifecycle action of {}", called(instance)),
             Self::Schedule => write!(f, "schedule"),
             Self::Reconcile { dry_run: false } => write!(f, "reconcile"),
             Self::Reconcile { dry_run: true } => write!(f, "reconcile, dry run"),
@@ -582,7 +615,9 @@ impl Scenario {
             self.world = self.world.clone().instance(id, |spec| spec.tag(KEY, VALUE));
         }
         let mut dice = Dice::new(self.seed ^ 0x7a6);
-        if dice.percent(70) {
+        if self.seed % 18 == 13 {
+            self.put_members_into_a_group(is_brief);
+        } else if dice.percent(70) {
             let of = dice.pick(&self.members);
             let at = dice.milliseconds(0, if is_brief { 5_000 } else { 90_000 });
             let act = Act::Replace(of);
@@ -590,6 +625,76 @@ impl Scenario {
             self.acts.push(Intervention::At(at, act));
             self.members.push(REPLACEMENT);
         }
+    }
+
+    /// The members are in an Auto Scaling group, which replaces what is lost, and is refreshed or scaled in.
+    fn put_members_into_a_group(&mut self, is_brief: bool) {
+        self.is_grouped = true;
+        let mut dice = Dice::new(self.seed ^ 0x6a0);
+        let count = self.members.len();
+        let policy = dice.pick(&[None, Some((100, 150)), Some((100, 150)), Some((0, 100))]);
+        let has_hook = dice.percent(85);
+        let timeout = Duration::from_secs(dice.pick(&[30, 60, 120, 600, 3600]));
+        let has_other_hook = has_hook && dice.percent(15);
+        let members = self.members.clone();
+        let launched = &LAUNCHED[..usize::try_from(dice.between(1, 4)).expect("few")];
+        let warmup = dice.milliseconds(0, 60_000);
+        self.description.push(format!(
+            "{count} members are in a group, policy {policy:?}, hook {has_hook} ({timeout:?}), another hook \
+             {has_other_hook}, warmup {warmup:?}, {} new instances",
+            launched.len()
+        ));
+        self.world = self.world.clone().auto_scaling_group(GROUP, |group| {
+            let group = group.members(members.clone()).size(1, count, count + 1).launches_in_turn(launched.to_vec());
+            let group = group.launches(|spec| spec.tag(KEY, VALUE)).default_instance_warmup(warmup);
+            let group = match policy {
+                Some((min, max)) => group.maintenance_policy(min, max),
+                None => group,
+            };
+            // Another hook ends by itself, long before everything is quiet.
+            let group =
+                if has_other_hook { group.termination_hook("ship-logs", Duration::from_secs(30)) } else { group };
+            if has_hook { group.termination_hook("token-failover", timeout) } else { group }
+        });
+        let check = dice.milliseconds(1_000, 30_000);
+        self.world = self.world.clone().with_timings(|timings| timings.group_check = check);
+        let assumed = [(); 4].map(|()| dice.percent(30));
+        self.world = self.world.clone().with_assumptions(|assumptions| {
+            assumptions.replacement_waits_for_termination = assumed[0];
+            assumptions.terminated_instance_skips_hooks = assumed[1];
+            assumptions.maintenance_respects_maximum_size = assumed[2];
+            assumptions.refresh_ignores_hooks = assumed[3];
+        });
+        for _ in 0..dice.between(1, 2) {
+            let member = if dice.percent(60) { members[0] } else { dice.pick(&members) };
+            let act = match dice.below(4) {
+                0 => Act::Refresh(member),
+                1 => Act::ScaleIn(member),
+                _ => Act::TerminateInGroup(member),
+            };
+            let at = dice.milliseconds(0, if is_brief { 5_000 } else { 60_000 });
+            self.description.push(Intervention::At(at, act.clone()).to_string());
+            self.acts.push(Intervention::At(at, act));
+        }
+        for _ in 0..dice.between(1, if is_brief { 1 } else { 3 }) {
+            let instance = if dice.percent(60) { members[0] } else { dice.pick(&members) };
+            let what = if dice.percent(70) { Request::LifecycleAction { instance } } else { Request::Schedule };
+            let at = dice.milliseconds(0, if is_brief { 10_000 } else { 90_000 });
+            let kill = (self.kind.has_kills() && dice.percent(30)).then(|| match dice.below(3) {
+                0 => Kill::BeforeCall(dice.between(1, 25)),
+                1 => Kill::AfterCall(dice.between(1, 25)),
+                _ => Kill::DuringCall(dice.between(1, 25)),
+            });
+            self.entries.push(Entry { at, what, time: Duration::from_secs(300), kill, retried: true });
+        }
+        if self.kind.has_faults() {
+            let action =
+                dice.pick(&["DescribeAutoScalingInstances", "DescribeLifecycleHooks", "CompleteLifecycleAction"]);
+            let first = dice.pick(&[1, 1, 2, 3]);
+            let last = first + dice.pick(&[0, 1, 5, 12]);
+            self.faults.points.push(Point { action, first, last, fault: dice.pick(&Fault::TRANSIENT) });
+        }
+        self.members.extend(launched);
     }
 
     /// An operator pauses the function, and may resume it or change the end of the pause. It is invoked before, during
@@ -700,6 +805,7 @@ impl Generator {
             device_index,
             needs_activation: false,
             is_by_tag: false,
+            is_grouped: false,
             pauses: false,
             world,
             description: self.description,

@@ -1020,9 +1020,7 @@ mod non_members {
 
     #[tokio::test(start_paused = true)]
     async fn cause_no_call_at_all() {
-        for name in
-            ["stranger-stopped", "rebalance-recommendation", "cloudtrail-stop-instances", "holder-stopping-replayed"]
-        {
+        for name in ["stranger-stopped", "cloudtrail-stop-instances", "holder-stopping-replayed"] {
             let stage = stage(stopped_holder());
 
             let report = stage.invoke(event(name)).await.expect("a report");

@@ -18,6 +18,7 @@ mod budget;
 mod documentation;
 mod drills;
 mod failovers;
+mod groups;
 mod hints;
 mod interfaces;
 mod laws;

@@ -1,4 +1,4 @@
-//! The ports to EC2, SNS and Systems Manager below the wire: the same calls, without the SDK.
+//! The ports to EC2, EC2 Auto Scaling, SNS and Systems Manager below the wire: the same calls, without the SDK.
 //!
 //! The ports translate answers and errors as the package `token-failover-aws` does, and imitate the SDK's retries and
 //! timeouts. So a world can be played a hundred times faster. `parity` shows that both lanes do the same.
@@ -10,13 +10,14 @@ use ipnet::IpNet;
 use simulator::Simulator;
 use simulator::world::region::{self, Check};
 use simulator::world::{
-    ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CommandStatus, CreateTags,
-    DeleteTags, DescribeAddresses, DescribeDocument, DescribeInstanceAttribute, DescribeInstanceInformation,
-    DescribeInstanceStatus, DescribeInstanceTypes, DescribeInstances, DescribeNetworkAcls, DescribeNetworkInterfaces,
-    DescribeRouteTables, DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface,
-    DisassociateAddress, GetCommandInvocation, GetManagedPrefixListEntries, InstanceView, InterfaceAttribute,
-    InterfaceView, IpPermission, ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute,
-    Operation, Publish, RouteDestination, RouteState, RuleAction, Selection, SendCommand, StartInstances,
+    ApiError, AssociateAddress, AttachNetworkInterface, AuthorizeSecurityGroupIngress, CommandStatus,
+    CompleteLifecycleAction, CreateTags, DeleteTags, DescribeAddresses, DescribeAutoScalingInstances, DescribeDocument,
+    DescribeInstanceAttribute, DescribeInstanceInformation, DescribeInstanceStatus, DescribeInstanceTypes,
+    DescribeInstances, DescribeLifecycleHooks, DescribeNetworkAcls, DescribeNetworkInterfaces, DescribeRouteTables,
+    DescribeSecurityGroupRules, DescribeSecurityGroups, DetachNetworkInterface, DisassociateAddress,
+    GetCommandInvocation, GetManagedPrefixListEntries, InstanceView, InterfaceAttribute, InterfaceView, IpPermission,
+    ListSubscriptionsByTopic, MessageAttribute, ModifyNetworkInterfaceAttribute, Operation, Publish, RouteDestination,
+    RouteState, RuleAction, Selection, SendCommand, StartInstances,
 };
 use token_failover::model::change::{Attach, Change, Ingress};
 use token_failover::model::command::{Command, CommandState, Output};
@@ -29,12 +30,12 @@ use token_failover::model::ids::{
 use token_failover::model::notification::Notification;
 use token_failover::model::observation::{
     Address, AddressPlace, Association, Attachment, AttachmentStatus, IngressRule, Instance, InstanceInterface,
-    InstanceState, InstanceStatus, InterfaceLimits, NetworkInterface, Reading, RuleSource, ScheduledEvent, StateReason,
-    StatusChecks,
+    InstanceState, InstanceStatus, InterfaceLimits, LifecycleState, NetworkInterface, Reading, RuleSource,
+    ScheduledEvent, StateReason, StatusChecks,
 };
 use token_failover::model::readiness::{AclEntry, Route, Standing, Subscription};
 use token_failover::model::tags::NAMESPACE;
-use token_failover::ports::{Ec2, Sns, Ssm};
+use token_failover::ports::{AutoScaling, Ec2, Sns, Ssm};
 use tokio::time::{sleep, timeout};
 
 /// EC2 below the wire.
@@ -130,6 +131,14 @@ impl BelowEc2 {
     ) -> Result<O::Answer, CallError> {
         ask(&self.0, action, operation, MAX_ATTEMPTS, Meaning::of_ec2_code).await
     }
+
+    async fn ask_auto_scaling<O: Operation + Clone + Send>(
+        &self,
+        action: &'static str,
+        operation: O,
+    ) -> Result<O::Answer, CallError> {
+        ask(&self.0, action, operation, MAX_ATTEMPTS, Meaning::of_auto_scaling_code).await
+    }
 }
 
 fn id<T: std::str::FromStr>(text: &str) -> T
@@ -202,6 +211,8 @@ fn instance(seen: &InstanceView) -> Instance {
         spot: seen.spot,
         status_checks: Reading::Known(StatusChecks::Undecided),
         scheduled_events: Vec::new(),
+        auto_scaling_group: seen.tags.get("aws:autoscaling:groupName").cloned(),
+        lifecycle_state: None,
         interfaces: seen.interfaces.iter().filter_map(instance_interface).collect(),
     }
 }
@@ -210,6 +221,36 @@ fn instance_interface(seen: &InterfaceView) -> Option<InstanceInterface> {
     let attachment = seen.attachment.as_ref()?;
     let device_index = i32::try_from(attachment.device_index).expect("a small number");
     Some(InstanceInterface { id: id(&seen.id), device_index, network_card_index: 0 })
+}
+
+impl AutoScaling for BelowEc2 {
+    async fn lifecycle_states(
+        &self,
+        instances: &[InstanceId],
+    ) -> Result<BTreeMap<InstanceId, LifecycleState>, CallError> {
+        let describe = DescribeAutoScalingInstances::of(instances.iter().map(InstanceId::as_str));
+        let page = self.ask_auto_scaling("autoscaling:DescribeAutoScalingInstances", describe).await?;
+        let states = page.items.iter();
+        Ok(states.map(|seen| (id(&seen.instance_id), LifecycleState::new(seen.lifecycle_state.name()))).collect())
+    }
+
+    async fn termination_hooks(&self, group: &str) -> Result<Vec<String>, CallError> {
+        let describe = DescribeLifecycleHooks::of(group);
+        match self.ask_auto_scaling("autoscaling:DescribeLifecycleHooks", describe).await {
+            Ok(hooks) => Ok(hooks.into_iter().map(|seen| seen.hook.name).collect()),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn complete_termination(&self, group: &str, hook: &str, instance: &InstanceId) -> Result<bool, CallError> {
+        let complete = CompleteLifecycleAction::of(group, hook, instance.as_str());
+        match self.ask_auto_scaling("autoscaling:CompleteLifecycleAction", complete).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.meaning == Meaning::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Ec2 for BelowEc2 {

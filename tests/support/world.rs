@@ -40,6 +40,8 @@ pub(crate) fn instance(id: &str) -> Instance {
         spot: false,
         status_checks: Reading::Known(StatusChecks::Ok),
         scheduled_events: Vec::new(),
+        auto_scaling_group: None,
+        lifecycle_state: None,
         interfaces: vec![InstanceInterface {
             id: parsed(&names::primary_interface_of(id)),
             device_index: 0,

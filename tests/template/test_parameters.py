@@ -47,6 +47,7 @@ class Parameters(unittest.TestCase):
                 "TOKEN_SERVER_LICENSE_METRICS": "false",
                 "FAILOVER_START_STANDBY": "true",
                 "FAILOVER_ON_IMPAIRED": "true",
+                "FAILOVER_ON_ANNOUNCEMENT": "false",
                 "FAILOVER_FORCE_DETACH_AFTER_SECONDS": "30",
                 "FAILOVER_MAX_MOVES_PER_HOUR": "3",
                 "FAILOVER_REPAIR": "elastic-ip,delete-on-termination",

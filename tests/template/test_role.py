@@ -49,6 +49,12 @@ GROUP_ARN = f"{EC2}:security-group/{GROUP}"
 # An interface that Lambda creates for the function.
 LAMBDA_INTERFACE_ARN = f"{EC2}:network-interface/eni-0ccccccccccccccc1"
 
+# The Auto Scaling group of the members.
+SCALING_GROUP_ARN = (
+    f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:5a0f3c1e-0000-4000-8000-000000000005:"
+    "autoScalingGroupName/token-servers"
+)
+
 # The same kind of resource, but not ours.
 FOREIGN = {
     INTERFACE_ARN: f"{EC2}:network-interface/eni-09999999999999999",
@@ -67,6 +73,8 @@ FOREIGN = {
 }
 
 DESCRIBES = [
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLifecycleHooks",
     "ec2:DescribeAddresses",
     "ec2:DescribeInstanceStatus",
     "ec2:DescribeInstanceTypes",
@@ -85,6 +93,8 @@ FROM_CODE = IN_REGION | {"lambda:SourceFunctionArn": FUNCTION}
 TAGGING = FROM_CODE | {"aws:TagKeys": ["token-failover:owed"]}
 # The tag of the members, as EC2 and Systems Manager put it into the context of a call on an instance.
 TAGGED = {f"{key}/token-server": "license-eu" for key in ("aws:ResourceTag", "ec2:ResourceTag", "ssm:resourceTag")}
+# Only members with a tag can be in an Auto Scaling group that replaces them.
+COMPLETE = "autoscaling:CompleteLifecycleAction"
 # Whether the members are listed or have a tag, and what tags they have.
 MODES = [({}, {}), (BY_TAG, TAGGED)]
 BY_EC2 = {"kms:GrantIsForAWSResource": "true", "kms:ViaService": f"ec2.{REGION}.amazonaws.com"}
@@ -208,7 +218,7 @@ def decide(document, requests):
 
 def allowed_actions(document, context):
     """Every action of these services that is allowed on any resource."""
-    services = ["cloudformation", "cloudwatch", "ec2", "events", "iam", "kms", "lambda", "logs", "sns", "sqs", "ssm"]
+    services = ["autoscaling", "cloudformation", "cloudwatch", "ec2", "events", "iam", "kms", "lambda", "logs", "sns", "sqs", "ssm"]
     return {action for action, _ in ask({"policy": document, "services": services, "resources": ["*"], "context": context})}
 
 
@@ -242,13 +252,30 @@ class Role(unittest.TestCase):
         for members, tags in MODES:
             document = policy(**EVERYTHING, **members)
             allowed = allowed_actions(document, TAGGING | BY_EC2 | tags) | allowed_actions(document, BY_SNS | tags)
-            self.assertEqual(calls_in_the_code(), allowed - on_behalf)
+            called = calls_in_the_code() if members else calls_in_the_code() - {COMPLETE}
+            self.assertEqual(called, allowed - on_behalf)
+
+    def test_only_the_lifecycle_actions_of_a_group_with_the_tag_of_the_members_can_be_completed(self):
+        another = f"arn:aws:autoscaling:{REGION}:{{}}:autoScalingGroup:*:autoScalingGroupName/another"
+        document = policy(**BY_TAG)
+        self.assert_decisions("Allowed", document, [
+            (COMPLETE, arn, FROM_CODE | TAGGED) for arn in (SCALING_GROUP_ARN, another.format(ACCOUNT))
+        ])
+        self.assert_decisions("ImplicitlyDenied", document, [
+            (COMPLETE, SCALING_GROUP_ARN, FROM_CODE),
+            (COMPLETE, SCALING_GROUP_ARN, FROM_CODE | {"aws:ResourceTag/token-server": "license-us"}),
+            (COMPLETE, another.format("999999999999"), FROM_CODE | TAGGED),
+            (COMPLETE, SCALING_GROUP_ARN.replace(REGION, "us-east-1"), FROM_CODE | TAGGED),
+            ("autoscaling:TerminateInstanceInAutoScalingGroup", SCALING_GROUP_ARN, FROM_CODE | TAGGED),
+            ("autoscaling:PutLifecycleHook", SCALING_GROUP_ARN, FROM_CODE | TAGGED),
+        ])
+        self.assert_decisions("ImplicitlyDenied", policy(**EVERYTHING), [(COMPLETE, SCALING_GROUP_ARN, FROM_CODE | TAGGED)])
 
     def test_the_code_names_the_action_of_every_call_that_it_makes(self):
         # Reports name these actions when the role lacks one. The comparison also shows that no call is missing here.
         named = set()
         for path in (ROOT / "aws" / "src").rglob("*.rs"):
-            named |= set(re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', path.read_text()))
+            named |= set(re.findall(r'"([a-z0-9]+:[A-Z][a-z]\w+)"', path.read_text()))
         self.assertEqual(calls_in_the_code(), named)
 
     def test_the_same_calls_on_other_resources_are_denied(self):
@@ -338,7 +365,7 @@ class Role(unittest.TestCase):
         for members, tags in MODES:
             document = policy(**EVERYTHING, **members)
             allowed = (allowed_actions(document, context | tags) for context in contexts)
-            self.assertEqual(called, set().union(*allowed))
+            self.assertEqual(called | ({COMPLETE} if members else set()), set().union(*allowed))
 
     def test_a_permission_that_no_setting_needs_is_not_granted(self):
         always = {
@@ -355,6 +382,7 @@ class Role(unittest.TestCase):
         activation = NOTHING | IN_VPC | {"FailoverActivationDocument": "AWS-RunShellScript"}
         for members, tags in MODES:
             context = TAGGING | BY_EC2 | tags
+            completing = {COMPLETE} if members else set()
             for settings, given, expected in [
                 (NOTHING, context, always),
                 (NOTHING, context | BY_SNS, always),
@@ -365,7 +393,7 @@ class Role(unittest.TestCase):
                 (NOTHING | IN_VPC, IN_REGION | tags, untagged | connecting),
             ]:
                 with self.subTest(members=members, settings=settings):
-                    self.assertEqual(expected, allowed_actions(policy(**settings, **members), given))
+                    self.assertEqual(expected | completing, allowed_actions(policy(**settings, **members), given))
 
     def test_lambda_can_connect_the_function_to_a_vpc_and_the_code_of_the_function_cannot(self):
         document = policy(**EVERYTHING)

@@ -20,9 +20,9 @@ sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from harness import Process, free_port, listens
 
 # The rule that each event must match. An event that is not listed fails the test.
-STATE_CHANGE, SPOT, ALARM, HEALTH, DEPLOYED = (
-    "FailoverStateChange", "FailoverSpotInterruption", "FailoverAlarmRaised", "FailoverRetirementScheduled",
-    "FailoverDeployed",
+STATE_CHANGE, SPOT, REBALANCE, GROUP, ALARM, HEALTH, DEPLOYED = (
+    "FailoverStateChange", "FailoverSpotInterruption", "FailoverRebalanceRecommended", "FailoverGroupTerminates",
+    "FailoverAlarmRaised", "FailoverRetirementScheduled", "FailoverDeployed",
 )
 EXPECTED = {
     "holder-stopping": STATE_CHANGE,
@@ -38,6 +38,9 @@ EXPECTED = {
     "holder-stopped-govcloud": STATE_CHANGE,
     "holder-spot-interruption": SPOT,
     "standby-spot-interruption": SPOT,
+    "holder-rebalance-recommendation": REBALANCE,
+    "holder-lifecycle-action": GROUP,
+    "standby-lifecycle-action": GROUP,
     "holder-alarm-status-check": ALARM,
     "holder-alarm-attached-ebs-check": ALARM,
     "holder-alarm-cpu": ALARM,
@@ -61,7 +64,6 @@ EXPECTED = {
     "holder-stopped-leading-blank": None,
     "holder-alarm-status-check-ok": None,
     "holder-alarm-insufficient-data": None,
-    "rebalance-recommendation": None,
     "cloudtrail-stop-instances": None,
     # A schedule sends it to its own target, without a pattern.
     "schedule": None,

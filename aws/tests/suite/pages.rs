@@ -5,16 +5,17 @@ use std::collections::BTreeSet;
 use simulator::world::Assumptions;
 use simulator::{Scenario, Simulator, names};
 use token_failover::model::error::{CallError, Meaning};
-use token_failover::ports::{Ec2, Sns, Ssm};
+use token_failover::ports::{AutoScaling, Ec2, Sns, Ssm};
 
 use token_failover_aws::{self as aws, SdkEc2, SdkSns, SdkSsm};
 
 use crate::standard::{config, parsed};
 use crate::wire::sdk_config;
 
-const READERS: [&str; 8] = [
+const READERS: [&str; 9] = [
     "instances_in",
     "instances_with",
+    "lifecycle_states",
     "ingress_rules",
     "prefix_list",
     "interface_limits",
@@ -43,7 +44,8 @@ fn many(count: usize) -> Scenario {
             .instance(&format!("i-0{n:016x}"), |instance| instance.interface_limit(n + 1).tag("token-server", "eu"))
             .security_group(&format!("sg-0{n:016x}"), |group| group);
     }
-    scenario
+    let members = (0..count).map(|n| format!("i-0{n:016x}"));
+    scenario.auto_scaling_group(names::AUTO_SCALING_GROUP, |group| group.members(members))
 }
 
 fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
@@ -60,6 +62,10 @@ async fn found(reader: &str, count: usize) -> Result<usize, CallError> {
         "instances_with" => {
             let tag = "token-server=eu".parse().expect("a tag");
             ec2.instances_with(&tag, None).await.map(|found| found.len())
+        }
+        "lifecycle_states" => {
+            let members: Vec<_> = ids.iter().map(|id| parsed(&format!("i-{id}"))).collect();
+            ec2.lifecycle_states(&members).await.map(|found| found.len())
         }
         "ingress_rules" => ec2.ingress_rules(&[parsed(names::GROUP)]).await.map(|found| found.len()),
         "prefix_list" => ec2.prefix_list(&parsed(LIST)).await.map(|found| found.len()),

@@ -7,7 +7,7 @@ use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
 use token_failover::model::change::Attach;
 use token_failover::model::error::Meaning;
-use token_failover::ports::{Ec2, Sns, Ssm};
+use token_failover::ports::{AutoScaling, Ec2, Sns, Ssm};
 use tokio::time::Instant;
 
 use crate::standard;
@@ -15,13 +15,13 @@ use crate::support::below;
 use crate::wire;
 
 /// The calls, their outcomes, and the outcome of the run.
-async fn calls<E, S, M>(simulator: &Simulator, ports: (E, S, M)) -> Vec<String>
+async fn calls<E, S, M>(simulator: &Simulator, ports: (E, S, M), settings: &[(&str, &str)]) -> Vec<String>
 where
     E: Ec2,
     S: Sns,
     M: Ssm,
 {
-    let config = standard::config(&[("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)]);
+    let config = standard::config(settings);
     let function = Failover::new(config, ports, Box::new(|_| ()));
     let invocation = Invocation {
         payload: serde_json::json!({"action": "reconcile"}),
@@ -56,13 +56,83 @@ fn scenarios() -> [Scenario; 6] {
     ]
 }
 
+const ACTIVATES: [(&str, &str); 1] = [("FAILOVER_ACTIVATION_DOCUMENT", names::DOCUMENT)];
+const BY_TAG: [(&str, &str); 2] = [("TOKEN_SERVER_INSTANCE_IDS", ""), ("TOKEN_SERVER_MEMBERS", "token-server=yes")];
+
+/// A group that has begun to terminate the holder of its pair, and waits.
+fn waiting() -> Simulator {
+    let simulator = simulator::grouped().build();
+    simulator.world(|world| world.terminate_in_group(names::HOLDER)).expect("a member");
+    simulator
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_asked_and_its_action_is_completed_by_the_same_calls_in_both_lanes() {
+    let simulator = waiting();
+    let below = calls(&simulator, below::ports(&simulator, names::TOPIC), &BY_TAG).await;
+    let simulator = waiting();
+    let through_the_sdk = calls(&simulator, wire::ports(&simulator), &BY_TAG).await;
+    let of_the_group = |calls: &[String]| -> Vec<String> {
+        let actions = ["DescribeAutoScalingInstances", "DescribeLifecycleHooks", "CompleteLifecycleAction", "moved"];
+        let calls = calls.iter().filter(|call| actions.iter().any(|action| call.starts_with(action)));
+        calls.map(|call| call.replace(" MaxRecords=50", "")).collect()
+    };
+    assert_eq!(of_the_group(&below), of_the_group(&through_the_sdk));
+    let of_both = format!("{},{}", names::HOLDER, names::STANDBY);
+    assert_eq!(
+        of_the_group(&below),
+        [
+            format!("DescribeAutoScalingInstances InstanceIds={of_both} -> ok"),
+            format!("DescribeAutoScalingInstances InstanceIds={of_both} -> ok"),
+            format!("DescribeLifecycleHooks AutoScalingGroupName={} -> ok", names::AUTO_SCALING_GROUP),
+            format!(
+                "CompleteLifecycleAction AutoScalingGroupName={} LifecycleHookName={} InstanceId={} \
+                 LifecycleActionResult=CONTINUE -> ok",
+                names::AUTO_SCALING_GROUP,
+                names::LIFECYCLE_HOOK,
+                names::HOLDER
+            ),
+            "moved auto-scaling-termination".to_owned(),
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifecycle_action_that_is_over_and_a_group_that_is_gone_are_no_errors_in_either_lane() {
+    async fn ask(ec2: impl Ec2) -> (Result<bool, Meaning>, Result<Vec<String>, Meaning>, usize) {
+        let holder = names::HOLDER.parse().expect("an id");
+        let completed = ec2.complete_termination(names::AUTO_SCALING_GROUP, names::LIFECYCLE_HOOK, &holder).await;
+        let hooks = ec2.termination_hooks("another").await;
+        let states = ec2.lifecycle_states(&["i-09999999999999999".parse().expect("an id")]).await;
+        let states = states.expect("an answer").len();
+        (completed.map_err(|error| error.meaning), hooks.map_err(|error| error.meaning), states)
+    }
+    let simulator = simulator::grouped().build();
+    let below = ask(below::ports(&simulator, names::TOPIC).0).await;
+    assert_eq!(below, (Ok(false), Ok(Vec::new()), 0));
+    assert_eq!(ask(wire::ports(&simulator).0).await, below);
+    for (disruption, meaning) in [(Disruption::Deny, Meaning::Denied), (Disruption::Throttle, Meaning::Throttled)] {
+        for lane in ["below", "wire"] {
+            let simulator = simulator::grouped().build();
+            let disrupting = disruption.clone();
+            simulator.disrupt(move |_| disrupting.clone());
+            let members = [names::HOLDER.parse().expect("an id")];
+            let states = match lane {
+                "below" => below::ports(&simulator, names::TOPIC).0.lifecycle_states(&members).await,
+                _ => wire::ports(&simulator).0.lifecycle_states(&members).await,
+            };
+            assert_eq!(states.expect_err("it is disrupted").meaning, meaning, "{lane}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_same_calls_are_made_in_both_lanes() {
     for (number, scenario) in scenarios().into_iter().enumerate() {
         let simulator = scenario.clone().build();
-        let below = calls(&simulator, below::ports(&simulator, names::TOPIC)).await;
+        let below = calls(&simulator, below::ports(&simulator, names::TOPIC), &ACTIVATES).await;
         let simulator = scenario.build();
-        let through_the_sdk = calls(&simulator, wire::ports(&simulator)).await;
+        let through_the_sdk = calls(&simulator, wire::ports(&simulator), &ACTIVATES).await;
         // The function makes the reads for the report while EC2 attaches the interface, and repeats them if the attach
         // is faster.
         let reads = ["DescribeSecurityGroupRules", "DescribeAddresses", "GetManagedPrefixListEntries"];

@@ -25,9 +25,11 @@ pub(crate) fn ports(simulator: &Simulator) -> (SdkEc2, SdkSns, SdkSsm) {
     let sdk = sdk_config(simulator);
     let quota = |service| RetryPartition::custom(service).token_bucket(TokenBucket::default()).build();
     let ec2 = aws_sdk_ec2::config::Builder::from(&sdk).retry_partition(quota("ec2")).build();
+    let auto_scaling = aws_sdk_autoscaling::config::Builder::from(&sdk).retry_partition(quota("autoscaling")).build();
     let sns = aws_sdk_sns::config::Builder::from(&sdk).retry_partition(quota("sns")).build();
     let ssm = aws_sdk_ssm::config::Builder::from(&sdk).retry_partition(quota("ssm")).build();
     let topic = names::TOPIC.parse().expect("an ARN");
     let sns = SdkSns::new(aws_sdk_sns::Client::from_conf(sns), topic);
-    (SdkEc2::new(aws_sdk_ec2::Client::from_conf(ec2)), sns, SdkSsm::new(aws_sdk_ssm::Client::from_conf(ssm)))
+    let ec2 = SdkEc2::new(aws_sdk_ec2::Client::from_conf(ec2), aws_sdk_autoscaling::Client::from_conf(auto_scaling));
+    (ec2, sns, SdkSsm::new(aws_sdk_ssm::Client::from_conf(ssm)))
 }

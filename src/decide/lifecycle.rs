@@ -1,0 +1,41 @@
+//! Lifecycle actions of Auto Scaling: which of them the function completes. Pure.
+//!
+//! A group with a lifecycle hook for termination keeps an instance running in `Terminating:Wait` until the action is completed
+//! or has timed out. The function completes it once the license is elsewhere.
+
+use crate::decide::members::is_member;
+use crate::decide::pause;
+use crate::model::config::{Config, Members};
+use crate::model::observation::{AttachmentStatus, Instance, InstanceState, Observation, Reading, StatusChecks};
+
+/// The name of the lifecycle hook that the function completes if a group has several for termination.
+pub const HOOK: &str = "token-failover";
+
+/// The instances that their groups may terminate now: they wait for a lifecycle action, and the interface is attached to
+/// a member that runs and stays. An instance that is terminated already waits as well, until its action is completed.
+///
+/// Only a tag keeps up with a group that replaces its instances, so a listed member has to wait for the timeout of the action.
+pub fn to_complete<'a>(config: &'a Config, observation: &'a Observation) -> Vec<&'a Instance> {
+    let is_in_charge = matches!(config.members, Members::Tagged(_)) && pause::of(observation).is_none();
+    let Some(holder) = serving_member(config, observation).filter(|_| is_in_charge) else { return Vec::new() };
+    let instances = observation.instances.known().into_iter().flatten();
+    instances.filter(|one| one.id != holder.id && one.waits_to_terminate()).collect()
+}
+
+/// The member to which the interface is attached, if it runs, is not impaired, and stays.
+fn serving_member<'a>(config: &Config, observation: &'a Observation) -> Option<&'a Instance> {
+    let attachment = observation.attachment().filter(|attachment| attachment.status == AttachmentStatus::Attached)?;
+    let holder = observation.instance(attachment.instance_id.as_ref()?)?;
+    let is_impaired = holder.status_checks == Reading::Known(StatusChecks::Impaired);
+    let stays = holder.state == InstanceState::Running && !is_impaired && !holder.is_leaving_its_group();
+    (stays && is_member(config, observation, &holder.id)).then_some(holder)
+}
+
+/// The hook to complete, of a group's hooks for termination: the only one, or the one with the name [`HOOK`]. The others may
+/// be about work that has nothing to do with the license.
+pub fn hook(hooks: &[String]) -> Option<&String> {
+    match hooks {
+        [only] => Some(only),
+        several => several.iter().find(|name| *name == HOOK),
+    }
+}
