@@ -167,7 +167,9 @@ fn show(scenario: &'static Scenario) -> bool {
         print_wrapped(&sentence);
     }
     println!();
-    let played = on_clock(scenario, false, print_entry);
+    // A scenario of many minutes is played without waiting.
+    let is_long = scenario.acts.iter().any(|act| !act.passes.is_zero());
+    let played = on_clock(scenario, is_long, print_entry);
     for (who, answer) in &played.answers {
         match answer {
             Ok(report) => print_report(*who, report),

@@ -56,6 +56,7 @@ pub(crate) fn introduction(scenario: &Scenario) -> Vec<String> {
 
 fn members(scenario: &Scenario) -> impl Iterator<Item = &'static str> {
     let set = scenario.settings.iter().find(|(name, _)| *name == "TOKEN_SERVER_INSTANCE_IDS").map(|(_, value)| *value);
+    let set = set.filter(|ids| !ids.is_empty());
     let pair = [names::HOLDER, names::STANDBY];
     let chosen: Vec<&'static str> = set.map_or_else(|| pair.to_vec(), |value| value.split(',').collect());
     chosen.into_iter()
@@ -79,6 +80,9 @@ pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
     let mut played = Played { answers: Vec::new(), mails: Vec::new(), interface: None, problems: Vec::new() };
     for (act, runs) in scenario.acts.iter().zip(&stages) {
         (act.before)(&simulator);
+        if let Some(process) = runs.first() {
+            played.problems.extend(live(&process.stage, act.passes, &timeline).await);
+        }
         for run in runs {
             let function = if runs.len() > 1 { run.who.to_string() } else { format!("the {}", run.who) };
             timeline.say(Who::Event, format!("events/{}.json invokes {function}", run.document), false);
@@ -123,6 +127,34 @@ impl Run {
         timeline.say(self.who, what, bad);
         answer
     }
+}
+
+/// Lets time pass as AWS does: each event invokes the function, and so does the schedule, once a minute. Returns the invocations
+/// that failed.
+async fn live(stage: &Stage, passes: Duration, timeline: &Timeline) -> Vec<String> {
+    let mut failed = Vec::new();
+    let simulator = &stage.simulator;
+    let (end, mut next) = (simulator.now() + passes, simulator.now() + Duration::from_secs(60));
+    while simulator.now() < end {
+        let mut documents: Vec<Value> = Vec::new();
+        for due in simulator.take_events() {
+            let document = due.document();
+            let what = document["detail-type"].as_str().unwrap_or_default();
+            timeline.say(Who::Event, format!("{what} invokes the function"), false);
+            documents.push(document);
+        }
+        if simulator.now() >= next {
+            next += Duration::from_secs(60);
+            documents.push(event("schedule"));
+        }
+        for document in documents {
+            if let Err(failure) = stage.invoke(document).await {
+                failed.push(format!("an invocation failed: {failure}"));
+            }
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    failed
 }
 
 /// The invocations of an act. Lambda runs simultaneous invocations in several environments, so each has its own

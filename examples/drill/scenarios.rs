@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simulator::world::region::{Capacity, Check};
 use simulator::world::{LicenseService, Timings, World};
-use simulator::{Disruption, Simulator, cold_standby, names, pair, primary, trio};
+use simulator::{Disruption, Simulator, cold_standby, grouped, names, pair, primary, trio};
 use token_failover::model::report::Outcome;
 
 /// One scenario.
@@ -37,6 +37,9 @@ pub(crate) struct Act {
     pub(crate) invocations: &'static [(&'static str, Expected)],
     /// The change of the world before the act.
     pub(crate) before: fn(&Simulator),
+    /// The time that passes before the invocations. Meanwhile, each event of AWS invokes the function, and so does the schedule,
+    /// once a minute.
+    pub(crate) passes: Duration,
 }
 
 /// The expected answer of an invocation.
@@ -85,7 +88,31 @@ fn stop_the_holder(world: &mut World) {
 
 /// A single invocation without a change before it.
 const fn one(invocation: &'static [(&'static str, Expected)]) -> Act {
-    Act { invocations: invocation, before: calm }
+    Act { invocations: invocation, before: calm, passes: Duration::ZERO }
+}
+
+/// A single invocation, some minutes after something has happened.
+const fn later(minutes: u64, before: fn(&Simulator), invocation: &'static [(&'static str, Expected)]) -> Act {
+    Act { invocations: invocation, before, passes: Duration::from_secs(60 * minutes) }
+}
+
+/// The instances that the Auto Scaling group launches.
+pub(crate) const REPLACEMENTS: [&str; 2] = ["i-0eeeeeeeeeeeeeee5", "i-0fffffffffffffff6"];
+
+/// The pair in an Auto Scaling group that launches before it terminates. A new instance needs a minute to boot.
+fn group() -> simulator::Scenario {
+    grouped()
+        .auto_scaling_group(names::AUTO_SCALING_GROUP, |group| {
+            group.size(2, 2, 3).launches_in_turn(REPLACEMENTS).default_instance_warmup(Duration::from_secs(300))
+        })
+        .timings(Timings { boot: Duration::from_secs(60), ..timings() })
+}
+
+const BY_TAG: &[(&str, &str)] =
+    &[("TOKEN_SERVER_INSTANCE_IDS", ""), ("TOKEN_SERVER_MEMBERS", "token-server=yes"), CHECKS_LICENSE[0]];
+
+fn terminate(simulator: &Simulator, id: &str) {
+    simulator.world(|world| world.terminate(id)).expect("it runs");
 }
 
 /// Disrupts the next calls of an action, except dry runs.
@@ -207,6 +234,37 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         world: || pair().instance(names::HOLDER, |holder| holder.spot()).timings(timings()),
         incident: nothing,
         acts: &[one(&[("holder-spot-interruption", Report(Moved, "spot-interruption"))])],
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "two-losses-in-one-night",
+        title: "Two instances of a group are lost in one night, ten minutes apart",
+        world: group,
+        settings: BY_TAG,
+        incident: nothing,
+        acts: &[
+            later(10, |simulator| terminate(simulator, names::HOLDER), &[("operator-audit", Report(Audited, "ready"))]),
+            later(
+                10,
+                |simulator| terminate(simulator, names::STANDBY),
+                &[("operator-audit", Report(Audited, "ready"))],
+            ),
+        ],
+        ends_on: On(REPLACEMENTS[0]),
+        moves: 2,
+        mails: 3,
+        ..HOLDER_STOPS
+    },
+    Scenario {
+        name: "instance-refresh",
+        title: "A group replaces both instances by new ones: one planned move",
+        world: group,
+        settings: BY_TAG,
+        incident: |world| world.start_instance_refresh(names::AUTO_SCALING_GROUP).expect("the group is there"),
+        acts: &[later(30, calm, &[("operator-audit", Report(Audited, "ready"))])],
+        ends_on: On(REPLACEMENTS[0]),
+        moves: 1,
+        mails: 2,
         ..HOLDER_STOPS
     },
     Scenario {
@@ -336,7 +394,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         disruption: |simulator| simulator.always("Publish", Disruption::internal_error()),
         acts: &[
             one(&[("holder-stopped", Failure("NotificationNotPublished"))]),
-            Act { invocations: &[("schedule", Report(NoAction, "holder-healthy"))], before: Simulator::calm },
+            Act {
+                invocations: &[("schedule", Report(NoAction, "holder-healthy"))],
+                before: Simulator::calm,
+                passes: Duration::ZERO,
+            },
         ],
         ..HOLDER_STOPPED
     },

@@ -208,7 +208,10 @@ impl Scene {
     fn changes(&self, now: &Self) -> Vec<(String, bool)> {
         let mut changes = Vec::new();
         for (id, (state, impaired)) in &now.instances {
-            let Some((state_before, impaired_before)) = self.instances.get(id) else { continue };
+            let Some((state_before, impaired_before)) = self.instances.get(id) else {
+                changes.push((format!("{}: launched", role(id)), false));
+                continue;
+            };
             if state != state_before {
                 changes.push((format!("{}: {} → {}", role(id), state_before.name(), state.name()), false));
             }
@@ -245,6 +248,8 @@ pub(crate) fn role(id: &str) -> &str {
         names::STANDBY => "standby",
         names::THIRD => "second standby",
         names::NON_MEMBER => "non-member",
+        "i-0eeeeeeeeeeeeeee5" => "first replacement",
+        "i-0fffffffffffffff6" => "second replacement",
         other => other,
     }
 }
@@ -357,6 +362,7 @@ fn begun(step: Step, resource: &str) -> String {
         Step::Probe => "try the ports of the token server".to_owned(),
         Step::CheckLicense => format!("have Systems Manager run lmstat on the {}", role(resource)),
         Step::NotePause => "note the pause on the interface".to_owned(),
+        Step::CompleteLifecycleAction => format!("let Auto Scaling terminate the {}", role(resource)),
     }
 }
 
