@@ -23,6 +23,9 @@ use crate::world::{Change, attach, attachment, denied, instance, now, pair, pars
 
 const TAG: [(&str, &str); 2] = [("TOKEN_SERVER_INSTANCE_IDS", ""), ("TOKEN_SERVER_MEMBERS", "token-server=license-eu")];
 
+/// A change of one instance.
+type ChangeOf = fn(&mut Instance);
+
 /// Members by tag, as in an Auto Scaling group.
 fn by_tag() -> Config {
     standard::config(&TAG)
@@ -144,7 +147,7 @@ fn auto_scalings_words_are_read_as_they_are() {
 #[test]
 fn a_running_holder_that_has_nowhere_to_go_stays_where_it_is() {
     let cause = MoveCause::AutoScalingTermination;
-    let obstacles: [(fn(&mut Instance), Decision); 8] = [
+    let obstacles: [(ChangeOf, Decision); 8] = [
         (|standby| standby.state = InstanceState::ShuttingDown, stays(cause)),
         (|standby| standby.status_checks = Reading::Known(StatusChecks::Impaired), stays(cause)),
         (|standby| in_group(standby, LifecycleState::TerminatingWait), stays(cause)),
@@ -385,7 +388,7 @@ fn a_lifecycle_action_is_not_completed_while_it_may_be_needed() {
     assert_eq!(completed(&by_tag(), &releasing()), none);
     // Listed members: the role does not allow it.
     assert_eq!(completed(&standard::config(&[]), &moved()), none);
-    let holders: [fn(&mut Instance); 6] = [
+    let holders: [ChangeOf; 6] = [
         |holder| holder.state = InstanceState::Pending,
         |holder| holder.state = InstanceState::Stopped,
         |holder| holder.state = InstanceState::ShuttingDown,
