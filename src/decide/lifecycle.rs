@@ -1,7 +1,8 @@
 //! Lifecycle actions of Auto Scaling: which of them the function completes. Pure.
 //!
 //! A group with a lifecycle hook for termination keeps an instance running in `Terminating:Wait` until the action is completed
-//! or has timed out. The function completes it once the license is elsewhere.
+//! or has timed out ("Amazon EC2 Auto Scaling lifecycle hooks", Amazon EC2 Auto Scaling User Guide). The function completes it
+//! once the license interface is attached elsewhere.
 
 use crate::decide::members::is_member;
 use crate::decide::pause;
@@ -12,9 +13,11 @@ use crate::model::observation::{AttachmentStatus, Instance, InstanceState, Obser
 pub const HOOK: &str = "token-failover";
 
 /// The instances that their groups may terminate now: they wait for a lifecycle action, and the interface is attached to
-/// a member that runs and stays. An instance that is terminated already waits as well, until its action is completed.
+/// a member that runs and stays. An instance that is terminated already may wait as well, until its action is completed; AWS
+/// does not document whether it does.
 ///
-/// Only a tag keeps up with a group that replaces its instances, so a listed member has to wait for the timeout of the action.
+/// The role may complete the actions only of a group with the tag of the members, so a listed member has to wait for the
+/// timeout of the action.
 pub fn to_complete<'a>(config: &'a Config, observation: &'a Observation) -> Vec<&'a Instance> {
     let is_in_charge = matches!(config.members, Members::Tagged(_)) && pause::of(observation).is_none();
     let Some(holder) = serving_member(config, observation).filter(|_| is_in_charge) else { return Vec::new() };

@@ -403,7 +403,7 @@ impl Look<'_> {
         stopped.sort_by_key(|standby| remembered.last_failed_start(&standby.instance_id, now));
         let mut running: Vec<&&Standby> = with(Verdict::Running).collect();
         if cause == MoveCause::AutoScalingTermination && self.members_may_be_missing() {
-            // A group that replaces its instances replaces the older ones first. So the newest one stays the longest.
+            // An instance refresh replaces only the instances that existed when it began. So the newest one stays the longest.
             running.sort_by_key(|standby| {
                 Reverse(self.observation.instance(&standby.instance_id).map(|one| one.launched_at))
             });

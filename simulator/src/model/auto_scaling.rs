@@ -8,7 +8,8 @@ use super::{home::Home, instance::Instance};
 /// User Guide).
 pub(crate) const GROUP_NAME_TAG: &str = "aws:autoscaling:groupName";
 
-/// An Auto Scaling group. Its instances have the same weight, and only EC2 checks their health.
+/// An Auto Scaling group. Its instances have the same weight, and only EC2 checks their health. An instance lifecycle policy,
+/// by which a group can retain an instance in `Terminating:Retained` (service model, `RetentionTriggers`), is not simulated.
 #[derive(Debug, Clone)]
 pub struct AutoScalingGroup {
     pub name: String,
@@ -124,9 +125,9 @@ impl LifecycleHook {
     }
 }
 
-/// `LifecycleActionResult` of the service model. A terminating instance is terminated either way. `ABANDON` also ends the
-/// actions of its other hooks, and `CONTINUE` leaves them in progress ("Considerations and limitations for lifecycle hooks",
-/// Amazon EC2 Auto Scaling User Guide).
+/// `LifecycleActionResult` of the service model. Without an instance lifecycle policy, a terminating instance is terminated
+/// either way. `ABANDON` also ends the actions of its other hooks, and `CONTINUE` leaves them in progress ("Considerations and
+/// limitations for lifecycle hooks", Amazon EC2 Auto Scaling User Guide).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LifecycleResult {
     Continue,

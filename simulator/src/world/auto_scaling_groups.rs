@@ -82,7 +82,11 @@ impl<'a> Look<'a> {
     /// Amazon EC2 running state, it immediately marks the instance Unhealthy and replaces it" ("Set the health check
     /// grace period for an Auto Scaling group", Amazon EC2 Auto Scaling User Guide). Status checks count after the grace
     /// period. The attached EBS status check counts only in a group that has turned on such health checks ("Health checks
-    /// for instances in an Auto Scaling group"), which is not simulated.
+    /// for instances in an Auto Scaling group"), which is not simulated. Nor is the replacement of an instance for which EC2
+    /// has scheduled an event (the same page, "Scheduled events").
+    ///
+    /// Assumed: a failed status check counts as soon as Auto Scaling looks. AWS says that it waits a few minutes for the
+    /// problem to pass.
     fn fails_check(&self, member: &GroupMember, since: Option<Duration>) -> bool {
         let Some(instance) = self.instance(member).filter(|instance| instance.state == InstanceState::Running) else {
             return true;
@@ -136,7 +140,8 @@ impl<'a> Look<'a> {
     /// Whether the group may have one more instance while it replaces one. If it is "mathematically impossible to replace
     /// instances while honoring both MinHealthyPercentage and MaxHealthyPercentage bounds", Auto Scaling "launches a new
     /// instance before terminating an old one" (service model, `RefreshPreferences$MaxHealthyPercentage`). So it always
-    /// may, but for [`Assumptions::maintenance_respects_maximum_size`](crate::model::Assumptions).
+    /// may, but for [`Assumptions::maintenance_respects_maximum_size`](crate::model::Assumptions): AWS documents only for
+    /// rebalancing that a group may exceed its maximum size.
     fn may_exceed_desired_capacity(&self) -> bool {
         !self.region.assumptions.maintenance_respects_maximum_size || self.group.desired_capacity < self.group.max_size
     }
@@ -148,10 +153,11 @@ impl<'a> Look<'a> {
     }
 
     /// The policy also holds for "the health check process" ("Instance maintenance policies", Amazon EC2 Auto Scaling User
-    /// Guide): with a minimum of 100 percent, an unhealthy instance goes once the new one is ready.
+    /// Guide): with a minimum of 100 percent, an unhealthy instance goes once the new one is ready. An instance that was
+    /// terminated goes at once: "Amazon EC2 Auto Scaling immediately replaces instances that are no longer running" ("Instance
+    /// maintenance policy for Auto Scaling group").
     ///
-    /// Assumed: it makes no difference whether the instance is impaired or stopped. An instance that is terminated already
-    /// goes at once, because nothing is left to keep.
+    /// Deviates from that page: a stopped instance stays until the new one is ready, like an impaired one.
     fn unhealthy_to_terminate(&self) -> Option<String> {
         let is_stuck = self.healthy().count() < self.group.desired_capacity && !self.has_room();
         let may_go = |member: &&GroupMember| {
