@@ -515,7 +515,7 @@ impl MoveCause {
             Self::HolderMissing => "EC2 no longer knows its holder",
             Self::HolderImpaired => "its holder failed its EC2 status checks",
             Self::SpotInterruption => "EC2 is reclaiming its holder, a Spot Instance",
-            Self::AutoScalingTermination => "its holder's Auto Scaling group is about to terminate the holder",
+            Self::AutoScalingTermination => "an Auto Scaling group is about to terminate its holder",
             Self::ScheduledEvent => "AWS has scheduled a change to its holder",
             Self::RebalanceRecommendation => "EC2 recommended a move away from its holder, a Spot Instance",
             Self::InterfaceUnattached => "it was not attached to any instance",

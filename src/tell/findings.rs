@@ -437,7 +437,7 @@ impl<'a> Advisor<'a> {
             "autoscaling",
             &format!(
                 "put-lifecycle-hook --auto-scaling-group-name {} --lifecycle-hook-name {HOOK} --lifecycle-transition \
-                 autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 3600 --default-result CONTINUE",
+                 autoscaling:EC2_INSTANCE_TERMINATING --heartbeat-timeout 7200 --default-result CONTINUE",
                 quoted(group)
             ),
         )

@@ -400,7 +400,13 @@ fn write_next_steps(text: &mut String, report: &Report, commands: &BTreeSet<&str
              'Reservations[].Instances[].[State.Name,StateReason.Message,StateTransitionReason]' --output text"
         );
         let describe = aws("ec2", &describe, region);
-        say(text, "Find out what happened to the former holder, and make it a standby:", Some(&describe));
+        let is_gone = [Reason::HolderShuttingDown, Reason::HolderTerminated, Reason::HolderMissing];
+        let what_to_do = if is_gone.iter().any(|reason| report.reason == *reason) {
+            "Find out what happened to the former holder. Unless an Auto Scaling group replaces it, launch another standby:"
+        } else {
+            "Find out what happened to the former holder, and make it a standby:"
+        };
+        say(text, what_to_do, Some(&describe));
     }
     if let Some(lmstat) = lmstat.as_ref().filter(|_| is_down) {
         say(text, "When you have fixed the findings, check that licenses are served:", Some(lmstat));

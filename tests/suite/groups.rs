@@ -100,7 +100,7 @@ async fn a_holder_that_its_group_terminates_hands_over_is_reported_and_is_then_l
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "auto-scaling-termination"));
     assert!(report.summary.starts_with(&format!("The license interface moved from {HOLDER} to {STANDBY}")));
     assert!(
-        report.summary.ends_with("because its holder's Auto Scaling group is about to terminate the holder."),
+        report.summary.ends_with("because an Auto Scaling group is about to terminate its holder."),
         "{}",
         report.summary
     );
@@ -173,8 +173,8 @@ async fn a_holder_without_a_viable_standby_serves_until_the_group_stops_waiting(
 
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
     let summary = format!(
-        "The interface was not moved: no standby can take it, so it stays on {HOLDER}, although its holder's Auto Scaling \
-         group is about to terminate the holder."
+        "The interface was not moved: no standby can take it, so it stays on {HOLDER}, although an Auto Scaling group is \
+         about to terminate its holder."
     );
     assert_eq!(report.summary, summary);
     assert_eq!(codes(&report)[..2], ["no-viable-standby", "standby-not-viable"]);

@@ -153,17 +153,14 @@ impl<'a> Look<'a> {
     }
 
     /// The policy also holds for "the health check process" ("Instance maintenance policies", Amazon EC2 Auto Scaling User
-    /// Guide): with a minimum of 100 percent, an unhealthy instance goes once the new one is ready. An instance that was
-    /// terminated goes at once: "Amazon EC2 Auto Scaling immediately replaces instances that are no longer running" ("Instance
+    /// Guide): with a minimum of 100 percent, an unhealthy instance goes once the new one is ready. An instance that does not
+    /// run goes at once: "Amazon EC2 Auto Scaling immediately replaces instances that are no longer running" ("Instance
     /// maintenance policy for Auto Scaling group").
-    ///
-    /// Deviates from that page: a stopped instance stays until the new one is ready, like an impaired one.
     fn unhealthy_to_terminate(&self) -> Option<String> {
         let is_stuck = self.healthy().count() < self.group.desired_capacity && !self.has_room();
         let may_go = |member: &&GroupMember| {
-            let is_dead = matches!(self.state(member), InstanceState::ShuttingDown | InstanceState::Terminated);
-            let is_pending = member.phase == Phase::Pending;
-            is_dead || is_pending || self.ready() >= self.least_ready() || is_stuck
+            let is_down = self.state(member) != InstanceState::Running;
+            is_down || member.phase == Phase::Pending || self.ready() >= self.least_ready() || is_stuck
         };
         self.unhealthy().find(may_go).map(|member| member.instance_id.clone())
     }
@@ -593,7 +590,7 @@ mod tests {
             let new = world.group_members(GROUP)[1].instance_id.clone();
             if stops {
                 world.stop(&new).unwrap();
-                let expected = [in_service("standby"), unhealthy("new", "InService"), PENDING];
+                let expected = [in_service("standby"), unhealthy("new", "Terminating"), PENDING];
                 assert_eq!(members(&mut world, 130), expected);
             } else {
                 world.crash(&new).unwrap();
