@@ -49,6 +49,9 @@ const MAX_PAGES: usize = 20;
 /// The maximum number of instances on a page. Source: EC2 API Reference, *DescribeInstances*, `MaxResults`.
 const TAGGED_PAGE: i32 = 1000;
 
+/// The tags of an instance, by their keys.
+pub type Tags = BTreeMap<String, String>;
+
 impl SdkEc2 {
     /// Calls EC2 and EC2 Auto Scaling with these clients.
     pub fn new(client: Client, auto_scaling: aws_sdk_autoscaling::Client) -> Self {
@@ -60,12 +63,12 @@ impl SdkEc2 {
         Self::new(Client::new(sdk), aws_sdk_autoscaling::Client::new(sdk))
     }
 
-    /// The instances in a VPC and Availability Zone, without terminated ones and without their status checks.
+    /// The instances in a VPC and Availability Zone with their tags, without terminated ones and without their status checks.
     ///
     /// # Errors
     ///
     /// If EC2 does not answer, or if its answer cannot be understood.
-    pub async fn instances_in(&self, vpc: &str, zone: &str) -> Result<Vec<Instance>, CallError> {
+    pub async fn instances_in(&self, vpc: &str, zone: &str) -> Result<Vec<(Instance, Tags)>, CallError> {
         const ACTION: &str = "ec2:DescribeInstances";
         let filter = |name: &str, value: &str| sdk::Filter::builder().name(name).values(value).build();
         let request = self.client.describe_instances().filters(filter("vpc-id", vpc));
@@ -73,7 +76,9 @@ impl SdkEc2 {
         let mut instances = Vec::new();
         each_page(ACTION, MAX_PAGES, pages, Meaning::of_ec2_code, |page| {
             for one in page.reservations().iter().flat_map(sdk::Reservation::instances) {
-                instances.push(instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?);
+                let seen = instance(one).map_err(|flaw| contradiction(ACTION, flaw, page.request_id()))?;
+                let tag = |one: &sdk::Tag| Some((one.key()?.to_owned(), one.value().unwrap_or_default().to_owned()));
+                instances.push((seen, one.tags().iter().filter_map(tag).collect()));
             }
             Ok(())
         })

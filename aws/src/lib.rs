@@ -20,7 +20,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use token_failover::model::config::Config;
 
 pub use aws_config::SdkConfig;
-pub use ec2::SdkEc2;
+pub use ec2::{SdkEc2, Tags};
 pub use sns::SdkSns;
 pub use ssm::SdkSsm;
 

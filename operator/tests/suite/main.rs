@@ -15,4 +15,5 @@ mod standard;
 mod support;
 
 mod licenses;
+mod members;
 mod operator;

@@ -13,13 +13,13 @@ use simulator::{Scenario, Simulator, names};
 use crate::served::served;
 use crate::standard::root;
 
-const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
+pub(crate) const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123456789012:token-failover";
 
 /// A simulated AWS on its own port, a token server on its own address, and a working folder.
-struct Desk {
-    simulator: Simulator,
+pub(crate) struct Desk {
+    pub(crate) simulator: Simulator,
     endpoint: String,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// The private address of the interface: a loopback address, so that no packet leaves this machine.
     address: String,
     token_server: Vec<TcpListener>,
@@ -29,7 +29,7 @@ struct Desk {
 static DESKS: AtomicU8 = AtomicU8::new(1);
 
 impl Desk {
-    fn new(name: &str, scenario: Scenario) -> Self {
+    pub(crate) fn new(name: &str, scenario: Scenario) -> Self {
         let address = format!("127.27.{}.50", DESKS.fetch_add(1, Ordering::Relaxed));
         let scenario = scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address));
         let listen = |port: u16| TcpListener::bind((address.as_str(), port)).expect("a loopback address");
@@ -48,7 +48,7 @@ impl Desk {
     }
 
     /// Runs the command without a terminal and with only this environment.
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_token-failover"))
             .args(arguments)
             .current_dir(&self.folder)
@@ -64,15 +64,15 @@ impl Desk {
     }
 }
 
-fn status(output: &Output) -> Option<i32> {
+pub(crate) fn status(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
-fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 

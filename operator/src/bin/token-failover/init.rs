@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use anstyle::Style;
 use clap::Args;
-use token_failover::model::finding::Severity;
+use token_failover::model::config::MemberTag;
+use token_failover::model::finding::{Finding, Severity};
 use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
-use token_failover::model::observation::{
-    Instance, InstanceInterface, InstanceState, InterfaceLimits, NetworkInterface,
-};
+use token_failover::model::observation::{Instance, InstanceInterface, InterfaceLimits, NetworkInterface};
 use token_failover::ports::Ec2;
 use token_failover_aws::SdkEc2;
 use token_failover_operator::license::{Interface, License, MOSEK_SUPPORT};
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use crate::asked;
 use crate::ended::{Ended, Trouble};
+use crate::members::{Chosen, Tagged, listed, member_tag};
+use crate::{asked, settings};
 
 /// The file that SAM reads by itself.
 const DEFAULT_OUTPUT: &str = "samconfig.toml";
@@ -30,6 +31,9 @@ pub(crate) struct Wishes {
     /// A standby. Repeat for several, most preferred first. Default: the only other instance in the zone.
     #[arg(long = "standby", value_name = "INSTANCE")]
     standbys: Vec<InstanceId>,
+    /// A tag that the members carry, such as token-server=license-eu, in place of their ids.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = member_tag, conflicts_with = "standbys")]
+    members: Option<MemberTag>,
     /// The clients that use the licenses: CIDR ranges, security groups and prefix lists, comma-separated.
     #[arg(long, value_name = "CLIENTS")]
     clients: Option<String>,
@@ -57,8 +61,9 @@ pub(crate) struct Wishes {
 /// Reads EC2, shows the values, and writes the parameters.
 pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     let license = wishes.license.as_deref().map(crate::license::read).transpose()?;
+    let mut file = Parameters::open(&wishes.output)?;
     let found = look(wishes)?;
-    let parameters = parameters(wishes, license.as_ref(), &found);
+    let parameters = parameters(wishes, license.as_ref(), &found, &file);
     let index = &found.device_index;
     anstream::eprintln!(
         "{} ({}) in {}:",
@@ -67,7 +72,14 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
         found.interface.availability_zone
     );
     for (name, value) in &parameters {
+        let value = if value.is_empty() { "\"\"" } else { value };
         anstream::eprintln!("  {name:<26} {value}");
+    }
+    let mut has_no_members = false;
+    if let Chosen::Tagged(tagged) = &found.members {
+        has_no_members = tagged.has_no_members();
+        let style = if has_no_members { crate::show::BAD } else { Style::new() };
+        anstream::eprintln!("{style}{}{style:#}", tagged.in_words());
     }
     if let Some(reason) = &index.reason {
         anstream::eprintln!("Device index {}: {reason}.", index.number);
@@ -81,26 +93,27 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     }
     let today = asked::today();
     let interface = Interface::from(&found.interface);
-    let findings = license.map(|license| license.assess(today, Some(&interface))).unwrap_or_default();
-    let findings: Vec<_> = findings.into_iter().filter(|finding| finding.severity > Severity::Info).collect();
+    let of_members = found.members.findings(index.number);
+    let of_license = license.map(|license| license.assess(today, Some(&interface))).unwrap_or_default();
+    let findings = of_members.into_iter().chain(of_license);
+    let findings: Vec<Finding> = findings.filter(|finding| finding.severity > Severity::Info).collect();
     for finding in &findings {
         let style = crate::show::style(finding.severity);
         let (severity, message, code) = (finding.severity, &finding.message, &finding.code);
         anstream::eprintln!("{style}{severity}{style:#}  {message} [{code}]\n  {}", finding.remedy);
     }
-    write(wishes, &parameters, found.region.as_deref())?;
+    file.write(wishes, &parameters, found.region.as_deref())?;
     let file = wishes.output.display();
     let option =
         if wishes.output == Path::new(DEFAULT_OUTPUT) { String::new() } else { format!(" --config-file {file}") };
     anstream::eprintln!("\nWritten to {file}. Now: sam build && sam deploy{option}");
-    Ok(if findings.is_empty() { Ended::Well } else { Ended::Badly })
+    Ok(if findings.is_empty() && !has_no_members { Ended::Well } else { Ended::Badly })
 }
 
 /// The answers of EC2.
 struct Found {
     interface: NetworkInterface,
-    /// The holder, if there is one, and the standbys.
-    members: Vec<InstanceId>,
+    members: Chosen,
     device_index: DeviceIndex,
     region: Option<String>,
 }
@@ -111,20 +124,28 @@ fn look(wishes: &Wishes) -> Result<Found, Trouble> {
         let region = sdk.region().map(ToString::to_string);
         let unanswered = |error| asked::unanswered(error, region.as_deref().unwrap_or("this Region"));
         let ec2 = SdkEc2::of(&sdk);
-        let neighbors = ec2.instances_in(&interface.vpc_id, &interface.availability_zone).await.map_err(unanswered)?;
-        let members = members(wishes, &interface, &neighbors)?;
-        // A standby that was named may be elsewhere. An audit says so.
-        let instances: Vec<&Instance> =
-            members.iter().filter_map(|id| neighbors.iter().find(|it| it.id == *id)).collect();
+        let chosen = match &wishes.members {
+            Some(tag) => {
+                let instances = ec2.instances_with(tag, None).await.map_err(unanswered)?;
+                Chosen::Tagged(Tagged::new(tag, &interface, instances, region.as_deref())?)
+            }
+            None => {
+                let (vpc, zone) = (&interface.vpc_id, &interface.availability_zone);
+                let neighbors = ec2.instances_in(vpc, zone).await.map_err(unanswered)?;
+                Chosen::Listed(listed(&wishes.standbys, &interface, &neighbors)?)
+            }
+        };
+        let instances = chosen.living();
         let device_index = match kept_index(&interface, &instances) {
             Some(kept) => kept,
+            None if instances.is_empty() => DeviceIndex { number: 1, reason: None },
             None => {
                 let types: BTreeSet<String> = instances.iter().map(|instance| instance.instance_type.clone()).collect();
                 let limits = ec2.interface_limits(&types).await.map_err(unanswered)?;
                 free_index(&interface.id, &instances, &limits)?
             }
         };
-        Ok(Found { interface, members, device_index, region })
+        Ok(Found { interface, members: chosen, device_index, region })
     })
 }
 
@@ -190,36 +211,33 @@ fn free_index(
     Err(Trouble::new(problem, "Detach an interface that a member does not need, or choose larger instance types."))
 }
 
-/// The holder, if there is one, and the standbys.
-fn members(wishes: &Wishes, interface: &NetworkInterface, neighbors: &[Instance]) -> Result<Vec<InstanceId>, Trouble> {
-    let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
-    let could = |instance: &&Instance| {
-        let dying = matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
-        Some(&instance.id) != holder.as_ref() && !dying
-    };
-    let others: Vec<&InstanceId> = neighbors.iter().filter(could).map(|instance| &instance.id).collect();
-    let standbys: Vec<InstanceId> = match (wishes.standbys.as_slice(), others.as_slice()) {
-        ([], [only]) => vec![(*only).clone()],
-        ([], []) => {
-            let problem = format!("{} has no other instance that could be the standby", interface.availability_zone);
-            return Err(Trouble::new(problem, "Launch one there: an interface cannot leave its Availability Zone."));
-        }
-        ([], several) => {
-            let names: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
-            let problem = format!("more than one instance could be the standby: {}", names.join(", "));
-            return Err(Trouble::new(problem, "Pass --standby once for each standby, most preferred first."));
-        }
-        (named, _) => named.to_vec(),
-    };
-    Ok(holder.into_iter().chain(standbys).collect())
-}
+/// The parameter that lists the members.
+const INSTANCE_IDS: &str = "TokenServerInstanceIds";
+/// The parameter that names their tag.
+const MEMBERS: &str = "TokenServerMembers";
 
 /// The parameters of the template, in its order.
-fn parameters(wishes: &Wishes, license: Option<&License>, found: &Found) -> Vec<(&'static str, String)> {
+fn parameters(
+    wishes: &Wishes,
+    license: Option<&License>,
+    found: &Found,
+    file: &Parameters,
+) -> Vec<(&'static str, String)> {
     let interface = &found.interface;
-    let members: Vec<String> = found.members.iter().map(ToString::to_string).collect();
-    let mut parameters =
-        vec![("TokenServerInterfaceId", interface.id.to_string()), ("TokenServerInstanceIds", members.join(","))];
+    // A stack keeps the value of a parameter that a deployment leaves out, and accepts only one of the two.
+    let emptied = |name| file.names(name).then(|| (name, String::new()));
+    let mut parameters = vec![("TokenServerInterfaceId", interface.id.to_string())];
+    match &found.members {
+        Chosen::Listed(listed) => {
+            let ids: Vec<&str> = listed.ids.iter().map(InstanceId::as_str).collect();
+            parameters.push((INSTANCE_IDS, ids.join(",")));
+            parameters.extend(emptied(MEMBERS));
+        }
+        Chosen::Tagged(tagged) => {
+            parameters.extend(emptied(INSTANCE_IDS));
+            parameters.push((MEMBERS, tagged.tag.to_string()));
+        }
+    }
     // The hostid of the license file comes first. Without a license file, the hostid is the MAC address of the
     // interface.
     // A license for several MAC addresses fits the interface if it names the interface's. A license without a MAC address
@@ -256,46 +274,70 @@ fn of_license(license: &License) -> Vec<(&'static str, String)> {
     parameters
 }
 
-/// Writes the parameters into SAM's file, and keeps the rest of the file.
-fn write(wishes: &Wishes, parameters: &[(&str, String)], region: Option<&str>) -> Result<(), Trouble> {
-    let file = wishes.output.as_path();
-    let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
-    let text = match std::fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "version = 0.1\n".to_owned(),
-        Err(error) => return Err(trouble(error.to_string())),
-    };
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| trouble(error.to_string()))?;
-    let mut part: &mut Item = document.as_item_mut();
-    for name in ["default", "deploy", "parameters"] {
-        let Some(table) = part.as_table_like_mut() else {
-            return Err(trouble(format!("the parent of `{name}` is not a table")));
+/// SAM's file.
+struct Parameters<'a> {
+    file: &'a Path,
+    document: DocumentMut,
+    /// The names of the parameters in it.
+    names: BTreeSet<String>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads the file, which need not exist.
+    fn open(file: &'a Path) -> Result<Self, Trouble> {
+        let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
+        let text = match std::fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "version = 0.1\n".to_owned(),
+            Err(error) => return Err(trouble(error.to_string())),
         };
-        let mut empty = Table::new();
-        empty.set_implicit(true);
-        part = table.entry(name).or_insert(Item::Table(empty));
+        let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| trouble(error.to_string()))?;
+        let overrides = settings::overrides(&document).map_err(trouble)?;
+        let names = overrides.into_iter().map(|(name, _)| name).collect();
+        Ok(Self { file, document, names })
     }
-    let Some(table) = part.as_table_like_mut() else { return Err(trouble("`parameters` is not a table".to_owned())) };
-    if table.contains_key("parameter_overrides") && !wishes.yes {
-        confirm(&format!("{} already has parameters. Overwrite them?", file.display()))?;
+
+    fn names(&self, parameter: &str) -> bool {
+        self.names.contains(parameter)
     }
-    let words: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
-    table.insert("parameter_overrides", value(words.join(" ")));
-    if let Some(name) = &wishes.stack_name {
-        table.insert("stack_name", value(name));
-    }
-    for (name, default) in [("stack_name", "token-failover"), ("capabilities", "CAPABILITY_IAM")] {
-        if !table.contains_key(name) {
-            table.insert(name, value(default));
+
+    /// Writes the parameters, and keeps the rest of the file.
+    fn write(&mut self, wishes: &Wishes, parameters: &[(&str, String)], region: Option<&str>) -> Result<(), Trouble> {
+        let file = self.file;
+        let trouble = |problem: String| Trouble::new(format!("{}: {problem}", file.display()), "");
+        let mut part: &mut Item = self.document.as_item_mut();
+        for name in ["default", "deploy", "parameters"] {
+            let Some(table) = part.as_table_like_mut() else {
+                return Err(trouble(format!("the parent of `{name}` is not a table")));
+            };
+            let mut empty = Table::new();
+            empty.set_implicit(true);
+            part = table.entry(name).or_insert(Item::Table(empty));
         }
+        let Some(table) = part.as_table_like_mut() else {
+            return Err(trouble("`parameters` is not a table".to_owned()));
+        };
+        if table.contains_key("parameter_overrides") && !wishes.yes {
+            confirm(&format!("{} already has parameters. Overwrite them?", file.display()))?;
+        }
+        let words: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+        table.insert("parameter_overrides", value(words.join(" ")));
+        if let Some(name) = &wishes.stack_name {
+            table.insert("stack_name", value(name));
+        }
+        for (name, default) in [("stack_name", "token-failover"), ("capabilities", "CAPABILITY_IAM")] {
+            if !table.contains_key(name) {
+                table.insert(name, value(default));
+            }
+        }
+        if let Some(region) = region.filter(|_| !table.contains_key("region")) {
+            table.insert("region", value(region));
+        }
+        if !table.contains_key("resolve_s3") {
+            table.insert("resolve_s3", value(true));
+        }
+        std::fs::write(file, self.document.to_string()).map_err(|error| trouble(error.to_string()))
     }
-    if let Some(region) = region.filter(|_| !table.contains_key("region")) {
-        table.insert("region", value(region));
-    }
-    if !table.contains_key("resolve_s3") {
-        table.insert("resolve_s3", value(true));
-    }
-    std::fs::write(file, document.to_string()).map_err(|error| trouble(error.to_string()))
 }
 
 fn confirm(question: &str) -> Result<(), Trouble> {

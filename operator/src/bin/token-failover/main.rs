@@ -11,6 +11,7 @@ mod ended;
 mod files;
 mod init;
 mod license;
+mod members;
 mod settings;
 mod show;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use token_failover::model::config::{Config, VARIABLES};
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::ended::Trouble;
 
@@ -106,9 +106,30 @@ impl Source {
 /// The parameters in SAM's file as environment variables of the function.
 fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-    let parameters = document.get("default").and_then(|part| part.get("deploy")?.get("parameters"));
-    let Some(parameters) = parameters.and_then(Item::as_table_like) else { return Ok(BTreeMap::new()) };
-    let words = match parameters.get("parameter_overrides").and_then(Item::as_value) {
+    let mut variables: BTreeMap<String, String> = overrides(&document)?
+        .into_iter()
+        .map(|(name, value)| (variable(&name), value))
+        .filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty())
+        .collect();
+    // The template's value for no repairs. The function's value is the empty string.
+    if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
+        variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
+    }
+    if let Some(region) = deployment(&document).and_then(|parameters| parameters.get("region")?.as_str()) {
+        variables.insert("AWS_REGION".to_owned(), region.to_owned());
+    }
+    Ok(variables)
+}
+
+/// What `sam deploy` reads from SAM's file.
+fn deployment(document: &DocumentMut) -> Option<&dyn TableLike> {
+    document.get("default").and_then(|part| part.get("deploy")?.get("parameters")).and_then(Item::as_table_like)
+}
+
+/// The parameters of the stack in SAM's file, with their values.
+pub(crate) fn overrides(document: &DocumentMut) -> Result<Vec<(String, String)>, String> {
+    let overrides = deployment(document).and_then(|parameters| parameters.get("parameter_overrides")?.as_value());
+    let words = match overrides {
         None => Vec::new(),
         Some(Value::String(line)) => {
             shlex::split(line.value()).ok_or("parameter_overrides has a quotation mark that is not closed")?
@@ -117,18 +138,7 @@ fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
         Some(other) => return Err(format!("parameter_overrides is {}, not a string", other.type_name())),
     };
     let named = words.iter().filter_map(|word| word.split_once('='));
-    let mut variables: BTreeMap<String, String> = named
-        .map(|(name, value)| (variable(name), value.to_owned()))
-        .filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty())
-        .collect();
-    // The template's value for no repairs. The function's value is the empty string.
-    if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
-        variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
-    }
-    if let Some(region) = parameters.get("region").and_then(Item::as_str) {
-        variables.insert("AWS_REGION".to_owned(), region.to_owned());
-    }
-    Ok(variables)
+    Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 /// `TokenServerPorts` is the parameter for `TOKEN_SERVER_PORTS`.
