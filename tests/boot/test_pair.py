@@ -3,7 +3,9 @@
 import json
 import re
 import shlex
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -129,6 +131,71 @@ class PairTemplate(unittest.TestCase):
             'aws s3 cp --recursive --only-show-errors "s3://example-bucket/a/b/boot" /root/token-server-boot',
             'sh /root/token-server-boot/install "s3://example-bucket/a/b"',
         ], self.user_data(MosekFilesPrefix="a/b"))
+
+    def test_without_further_licenses_the_launch_template_is_that_of_earlier_versions(self):
+        # Otherwise the update of a stack would make a new version of it, and an instance refresh would have a reason.
+        installs = (
+            "#!/bin/sh\nset -eu\nPATH=$PATH:/snap/bin\n# Ubuntu 24.04 has no package of it but the snap.\n"
+            "command -v aws || snap install aws-cli --classic\n"
+            'aws s3 cp --recursive --only-show-errors "s3://example-bucket/token-server/boot" /root/token-server-boot\n'
+            'sh /root/token-server-boot/install "s3://example-bucket/token-server"\n')
+        enters = (
+            "# Only an instance with MOSEK enters service. The license may come later. The group replaces an instance\n"
+            "# that does not get here.\ntest -x /opt/token-server/lmgrd\n"
+            "aws autoscaling complete-lifecycle-action --region eu-west-1 --auto-scaling-group-name token-failover \\\n"
+            "  --lifecycle-hook-name installed --lifecycle-action-result CONTINUE "
+            '--instance-id "$(cloud-init query instance_id)"\n')
+        for instances, expected in {"two-instances": installs, "both": installs + enters, "auto-scaling-group": installs + enters}.items():
+            data = Pair(Instances=instances).resources["InstanceTemplate"]["LaunchTemplateData"]
+            self.assertEqual(expected, data["UserData"], instances)
+            self.assertEqual(data, Pair(Instances=instances, LicenseNames="").resources["InstanceTemplate"]["LaunchTemplateData"])
+
+    def test_new_instances_install_the_units_of_all_licenses_and_nothing_else_changes(self):
+        install = 'sh /root/token-server-boot/install "s3://example-bucket/token-server"'
+        for instances in ("two-instances", *GROUPS):
+            for names, words in {"acme": " token-server acme", "acme,other-2": " token-server acme other-2"}.items():
+                with self.subTest(instances=instances, names=names):
+                    before, after = Pair(Instances=instances), Pair(Instances=instances, LicenseNames=names)
+                    expected = self.user_data(Instances=instances)
+                    place = expected.index(install)
+                    expected[place] += words
+                    if instances in GROUPS:
+                        expected[place + 2:place + 2] = [
+                            "for name in " + names.replace(",", " ") + "; do",
+                            "  test ! -e /etc/token-server/$name/license.lic || test -x /opt/token-server/$name/lmgrd", "done"]
+                    self.assertEqual(expected, self.user_data(Instances=instances, LicenseNames=names))
+                    template = after.resources["InstanceTemplate"]["LaunchTemplateData"]
+                    template["UserData"] = before.resources["InstanceTemplate"]["LaunchTemplateData"]["UserData"]
+                    self.assertEqual(before.resources, after.resources)
+                    units = "".join(f" token-server-files@{name}" for name in names.split(","))
+                    renewed = before.outputs["NewLicenseCommand"].replace("token-server-files", "token-server-files" + units)
+                    self.assertEqual(before.made_outputs() | {"NewLicenseCommand": renewed}, after.made_outputs())
+
+    def test_an_instance_enters_service_unless_a_license_came_without_its_programs(self):
+        loop = "\n".join(self.user_data(Instances="auto-scaling-group", LicenseNames="acme,other")[-4:-1])
+        for files, enters in [
+            ([], True),
+            (["etc/token-server/acme/license.lic", "opt/token-server/acme/lmgrd"], True),
+            (["etc/token-server/acme/license.lic"], False),
+            (["etc/token-server/other/license.lic"], False),
+            (["opt/token-server/other/lmgrd"], True),
+        ]:
+            with self.subTest(files), tempfile.TemporaryDirectory() as root:
+                for file in files:
+                    path = Path(root) / file
+                    path.parent.mkdir(parents=True)
+                    path.touch(mode=0o755)
+                script = "set -eu\n" + loop.replace(" /", f" {root}/") + "\necho enters"
+                ran = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+                self.assertEqual(("enters\n" if enters else "", ""), (ran.stdout, ran.stderr))
+
+    def test_a_name_is_what_the_installer_accepts(self):
+        for names in ("acme", "a", "A-1_b", "boot2", "acme,token-server-2", "acme,other"):
+            Pair(LicenseNames=names)
+        for names in ("boot", "token-server", "acme,boot", "token-server,acme", "acme, other", "acme,", ",acme", "-a", "_a", "a b",
+                      "a.b", "$(reboot)", "acme;reboot"):
+            with self.subTest(names), self.assertRaises(ValueError):
+                Pair(LicenseNames=names)
 
     def test_an_instance_of_the_group_enters_service_after_it_has_been_installed(self):
         for instances in GROUPS:
