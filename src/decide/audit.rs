@@ -92,6 +92,8 @@ pub enum Fact {
     StandbyNotViable(InstanceId, Obstacle),
     /// This standby has as many interfaces as its type allows.
     StandbyWithoutRoom(Instance, u32),
+    /// This interface has the configured device index on the holder, and the license interface has another one.
+    DeviceIndexTaken(Attachment, NetworkInterfaceId),
     /// EC2 does not describe the type of this member.
     UnknownInstanceType(Instance),
     /// These instances have the members' tag and are in another VPC or zone than the interface.
@@ -216,6 +218,7 @@ pub fn judge(
     let mut facts: Vec<Fact> = auditor.place(action, standbys).into_iter().collect();
     facts.extend(pause::of(observation).map(Fact::Paused));
     let viable = auditor.standbys(standbys, &mut facts);
+    facts.extend(auditor.device_index());
     auditor.members(&mut facts);
     if let Some(interface) = observation.interface() {
         auditor.network(interface, &mut facts);
@@ -375,6 +378,16 @@ impl Auditor<'_> {
         let limits = self.readiness.interface_limits.known()?.get(&instance.instance_type)?;
         let is_full = limits.leave_no_room(instance, &self.config.interface_id);
         is_full.then(|| Fact::StandbyWithoutRoom(instance.clone(), limits.effective()))
+    }
+
+    /// The fact that another interface has the configured device index on the holder. The indexes of two licenses may be the
+    /// same, and no standby shows that as long as both interfaces are on one member.
+    fn device_index(&self) -> Option<Fact> {
+        let attachment = self.observation.attachment()?;
+        let holder = self.observation.instance(attachment.instance_id.as_ref()?)?;
+        let there = holder.interface_at(i32::from(self.config.device_index))?;
+        let is_taken = there.id != self.config.interface_id;
+        is_taken.then(|| Fact::DeviceIndexTaken(attachment.clone(), there.id.clone()))
     }
 
     /// Adds what an operator should know about the members.

@@ -144,6 +144,8 @@ finding_codes! {
     StandbyNotViable => [Warning],
     /// One standby has as many interfaces as its instance type allows.
     StandbyWithoutRoom => [Warning],
+    /// Another interface of the holder is at the configured device index, and the license interface is at another one.
+    DeviceIndexTaken => [Warning],
     /// The license interface is in the subnet of the members' primary interfaces, so the operating system needs a separate
     /// routing table for it.
     SameSubnet => [Info],

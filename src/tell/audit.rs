@@ -16,6 +16,7 @@ impl Advisor<'_> {
             Fact::NoViableStandby => self.no_viable_standby(),
             Fact::StandbyNotViable(standby, obstacle) => self.standby(standby, obstacle),
             Fact::StandbyWithoutRoom(instance, limit) => self.standby_without_room(instance, *limit),
+            Fact::DeviceIndexTaken(attachment, other) => self.device_index_taken(attachment, other),
             Fact::UnknownInstanceType(instance) => self.unknown_instance_type(instance),
             Fact::MembersElsewhere(instances) => self.members_elsewhere(instances),
             Fact::SameSubnet(members) => self.same_subnet(members),

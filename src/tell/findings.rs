@@ -737,6 +737,31 @@ impl<'a> Advisor<'a> {
         )
     }
 
+    /// Another interface of the holder is at the configured device index.
+    pub fn device_index_taken(&self, attachment: &Attachment, other: &NetworkInterfaceId) -> Finding {
+        let (interface, wanted) = (&self.config.interface_id, self.config.device_index);
+        let holder = attachment.instance_id.as_ref().map_or("its holder", InstanceId::as_str);
+        let now = attachment.device_index;
+        let to = if now > 0 {
+            format!("TOKEN_SERVER_DEVICE_INDEX={now}, where the interface is now, or with another index")
+        } else {
+            "another TOKEN_SERVER_DEVICE_INDEX".to_owned()
+        };
+        Finding::new(
+            FindingCode::DeviceIndexTaken,
+            holder,
+            format!(
+                "TOKEN_SERVER_DEVICE_INDEX is {wanted}, but {other} has that device index on {holder}, and {interface} has {now}. \
+                 After a move, {interface} could not come back to {holder}. If {other} belongs to another license and moves to \
+                 the same standby with that index, only one of the two interfaces can be attached there."
+            ),
+            format!(
+                "Deploy with {to} that is free on every member and that no other license has. Or detach {other} from {holder}, \
+                 unless it is the interface of another license."
+            ),
+        )
+    }
+
     fn make_room(&self, id: &InstanceId) -> String {
         format!(
             "Detach an interface that {id} does not need, or change its instance type. To list its interfaces:\n{}",

@@ -8,8 +8,10 @@ use token_failover::model::change::Change;
 use token_failover::model::config::PortRange;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
+use token_failover::model::ids::NetworkInterfaceId;
 use token_failover::model::observation::{
-    Instance, InstanceState, InterfaceLimits, LifecycleState, NetworkInterface, Observation, Reading,
+    Attachment, Instance, InstanceInterface, InstanceState, InterfaceLimits, LifecycleState, NetworkInterface,
+    Observation, Reading,
 };
 use token_failover::model::pause::Pause;
 use token_failover::model::plan::{Action, KeepReason, MoveCause, Obstacle, Refusal, Standby, Verdict};
@@ -242,6 +244,46 @@ fn the_obstacles_of_standbys_come_after_the_fact_that_no_standby_is_viable() {
     assert_eq!(known, none(vec![Fact::NoViableStandby, without_room]), "the same obstacle is told once");
     let remembered = audit(|given| given.standby = Verdict::NotViable(no_room.clone()));
     assert_eq!(remembered, none(vec![Fact::NoViableStandby, not_viable(no_room)]));
+}
+
+#[test]
+fn the_configured_device_index_must_not_belong_to_another_interface_of_the_holder() {
+    let (license, other) =
+        (parsed::<NetworkInterfaceId>(INTERFACE), parsed::<NetworkInterfaceId>("eni-0ddddddddddddddd2"));
+    // The license interface and the other one are at these indexes, the other one on this network card.
+    let at = |now: i32, others: i32, network_card_index: i32, id: &'static str| {
+        let (license, other) = (license.clone(), other.clone());
+        move |given: &mut Given| {
+            let observation = given.observation.clone().with_attachment(|attachment| attachment.device_index = now);
+            given.observation =
+                observation.with_instances(|instances| {
+                    for one in instances.iter_mut() {
+                        one.interfaces.retain(|interface| interface.id != license);
+                    }
+                    let there = |id: &NetworkInterfaceId, device_index: i32, network_card_index: i32| {
+                        InstanceInterface { id: id.clone(), device_index, network_card_index }
+                    };
+                    let one = |id: &str| instances.iter().position(|one| one.id == instance_id(id)).expect("a member");
+                    let (holder, beside) = (one(HOLDER), one(id));
+                    instances[holder].interfaces.push(there(&license, now, 0));
+                    instances[beside].interfaces.push(there(&other, others, network_card_index));
+                });
+        }
+    };
+    let taken = Fact::DeviceIndexTaken(Attachment { device_index: 2, ..attachment() }, other.clone());
+    found([taken], at(2, 1, 0, HOLDER));
+    // The license interface has the configured index.
+    found([], at(1, 2, 0, HOLDER));
+    // The license interface has another index than the configured one, which is free.
+    found([], at(2, 3, 0, HOLDER));
+    // Device indexes of different network cards are different, and the plan judges the standbys.
+    found([], at(2, 1, 1, HOLDER));
+    found([], at(1, 1, 0, STANDBY));
+    // The configured index is another one.
+    found([], |given| {
+        at(2, 1, 0, HOLDER)(given);
+        given.variables = vec![("TOKEN_SERVER_DEVICE_INDEX", "2")];
+    });
 }
 
 #[test]

@@ -99,6 +99,11 @@ const FAULTS: &[Fault] = &[
     fault("standby-without-room", Warning, |world| {
         world.instance(names::STANDBY, |standby| standby.interface_limit(1))
     }),
+    fault("device-index-taken", Warning, |world| {
+        world
+            .interface(names::INTERFACE, |interface| interface.on(names::HOLDER, 2))
+            .interface("eni-0ddddddddddddddd2", |other| other.on(names::HOLDER, 1))
+    }),
     fault("same-subnet", Info, |world| world.instance(names::STANDBY, |standby| standby.subnet(names::SUBNET))),
     fault("auto-recovery", Info, |world| {
         world.instance(names::STANDBY, |standby| standby.auto_recovery(AutoRecovery::Default))

@@ -289,6 +289,38 @@ async fn the_index_of_the_other_interface_is_named_in_one_sentence_and_nothing_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_audit_of_the_second_stack_sees_that_both_have_one_index_while_both_interfaces_are_on_one_member() {
+    let warned = async |mosek: u32, acme: u32| {
+        let both = Both::with_indexes(together(), mosek, acme);
+        let audits = both.receive("operator-audit", Order::MosekFirst).await;
+        both.assert_apart();
+        audits.map(|audit| {
+            let taken = audit.findings.iter().filter(|finding| finding.code.as_str() == "device-index-taken");
+            let told = taken.map(|finding| (finding.resource.clone(), finding.message.clone(), finding.remedy.clone()));
+            (audit.viable_standbys, told.collect::<Vec<_>>())
+        })
+    };
+    let taken = |interface: &str, now: u32, other: &str, wanted: u32| {
+        let holder = names::HOLDER;
+        let message = format!(
+            "TOKEN_SERVER_DEVICE_INDEX is {wanted}, but {other} has that device index on {holder}, and {interface} has {now}. \
+             After a move, {interface} could not come back to {holder}. If {other} belongs to another license and moves to the \
+             same standby with that index, only one of the two interfaces can be attached there."
+        );
+        let remedy = format!(
+            "Deploy with TOKEN_SERVER_DEVICE_INDEX={now}, where the interface is now, or with another index that is free on \
+             every member and that no other license has. Or detach {other} from {holder}, unless it is the interface of \
+             another license."
+        );
+        (Some(1), vec![(Some(holder.to_owned()), message, remedy)])
+    };
+    let fine = || (Some(1), Vec::new());
+    assert_eq!(warned(1, 2).await, [fine(), fine()]);
+    assert_eq!(warned(1, 1).await, [fine(), taken(ACME.interface, 2, MOSEK.interface, 1)]);
+    assert_eq!(warned(2, 2).await, [taken(MOSEK.interface, 1, ACME.interface, 2), fine()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_moves_to_one_index_one_succeeds_and_the_other_interface_stays_with_its_holder_which_is_started() {
     for order in ORDERS {
         // The second interface is at index 2, but its stack has index 1, as the first stack has.

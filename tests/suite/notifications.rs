@@ -665,6 +665,7 @@ fn every_fact() -> Vec<Fact> {
         Fact::Paused(Pause { until: now(), since: None, reason: None, resumed: None }),
         Fact::NoViableStandby,
         Fact::StandbyWithoutRoom(standby(), 2),
+        Fact::DeviceIndexTaken(attachment(), parsed("eni-0ddddddddddddddd2")),
         Fact::UnknownInstanceType(standby()),
         Fact::SameSubnet(members()),
         Fact::AutoRecovery(members()),
