@@ -77,7 +77,7 @@ impl<P: Ports> Failover<P> {
         changes.append(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
         self.clean_up(&mut run, changes).await;
         if published.is_ok() && work.may_release && !close.is_open() {
-            Box::pin(self.release(&mut run)).await;
+            Box::pin(self.release(&mut run, &work.pending)).await;
         }
         report.steps = run.steps;
         report.findings = run.findings;

@@ -5,6 +5,7 @@ use tokio::time::timeout_at;
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::decide::lifecycle::{hook, to_complete};
+use crate::decide::pending::Pending;
 use crate::model::error::CallError;
 use crate::model::ids::InstanceId;
 use crate::model::report::Step;
@@ -13,8 +14,9 @@ use crate::ports::{AutoScaling, Ports};
 impl<P: Ports> Failover<P> {
     /// Completes the lifecycle actions that are due, after the report. Every run that sees one of them tries.
     ///
-    /// A completion cannot be undone, so it rests on answers that are newer than every change of this run.
-    pub(crate) async fn release(&self, run: &mut Run<'_, P::Ec2>) {
+    /// A completion cannot be undone, so it rests on answers that are newer than every change of this run. It also waits for the
+    /// reports of other runs: such a run may be about to give the interface back.
+    pub(crate) async fn release(&self, run: &mut Run<'_, P::Ec2>, pending: &Pending) {
         let are_due = run.observation.as_ref().is_some_and(|seen| !to_complete(&self.config, seen).is_empty());
         if !are_due {
             return;
@@ -22,6 +24,9 @@ impl<P: Ports> Failover<P> {
         let ends = run.clock.publishing_ends();
         let releasing = async {
             let observation = run.read().await;
+            if observation.interface().is_none_or(|interface| pending.awaits_a_report(interface)) {
+                return;
+            }
             for member in to_complete(&self.config, &observation) {
                 if let Some(group) = &member.auto_scaling_group {
                     self.complete(run, group, &member.id).await;

@@ -364,6 +364,60 @@ async fn a_repair_of_the_security_group_does_not_rest_on_old_rules() {
     assert_eq!(outcomes.last(), Some(&Outcome::NoAction));
 }
 
+/// A run moves the interface and is killed before it has reported that.
+async fn move_and_die(stage: &Stage, document: Value) {
+    let arrived = async {
+        while !changes(&stage.simulator).iter().any(|change| change == "AttachNetworkInterface")
+            || holder(&stage.simulator).as_deref() != Some(STANDBY)
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        report = stage.invoke(document) => panic!("it was not killed: {report:?}"),
+        () = arrived => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_move_whose_run_was_killed_is_reported_before_the_group_goes_on() {
+    let stage = stage(shrinking());
+    scale_in(&stage, HOLDER);
+    let document = lifecycle_event(&stage).await;
+    move_and_die(&stage, document).await;
+
+    // The run may still be at work, so nothing is reported yet.
+    let report = stage.invoke(event("operator-reconcile")).await.expect("a report");
+    assert_eq!((report.outcome, holder(&stage.simulator).as_deref()), (Outcome::NoAction, Some(STANDBY)));
+    assert_eq!(changes(&stage.simulator), ["DetachNetworkInterface", "AttachNetworkInterface"]);
+
+    tokio::time::sleep(320 * SECOND).await;
+    reconcile(&stage).await;
+    let after = &changes(&stage.simulator)[2..];
+    assert_eq!(after.iter().filter(|change| *change == "Publish").count(), 1, "{after:?}");
+    assert_eq!(after.last().map(String::as_str), Some(COMPLETED), "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_no_report_can_be_published_the_group_waits() {
+    let stage = stage(shrinking());
+    scale_in(&stage, HOLDER);
+    let document = lifecycle_event(&stage).await;
+    stage.simulator.fail_next("Publish", 3, Disruption::Deny);
+
+    let report = stage.invoke(document).await.expect("a report");
+    assert_eq!((report.outcome, holder(&stage.simulator).as_deref()), (Outcome::Moved, Some(STANDBY)));
+    for _ in 0..2 {
+        tokio::time::sleep(60 * SECOND).await;
+        reconcile(&stage).await;
+        assert!(changes(&stage.simulator).iter().all(|change| change != COMPLETED), "{:?}", stage.simulator.changes());
+    }
+    tokio::time::sleep(60 * SECOND).await;
+    reconcile(&stage).await;
+    assert_eq!(changes(&stage.simulator)[2..], ["Publish".to_owned(), COMPLETED.to_owned()]);
+    assert_eq!(stage.simulator.messages().len(), 1);
+}
+
 // ---- Days and nights ----
 
 /// What clients saw.

@@ -385,6 +385,13 @@ impl Pending {
         self.due.iter().any(|due| due.report.is_move() && !due.report.reported)
     }
 
+    /// Whether a move of the interface may still be unreported: by its tags, a run has left its report to another run, or is
+    /// still at work, and this run has not settled it.
+    pub fn awaits_a_report(&self, interface: &NetworkInterface) -> bool {
+        let reports = PendingReport::read_all(&interface.tags);
+        reports.iter().any(|report| report.is_move() && !report.reported && !self.is_settled(report))
+    }
+
     /// The reports of moves to the holder whose token server may not have been activated, if the holder runs. The token
     /// server of a stopped instance serves once the instance starts, and a move that was reported has had its
     /// activation.
