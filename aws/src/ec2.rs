@@ -575,6 +575,7 @@ fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
                 id: parsed("networkInterfaceId", interface.network_interface_id())?,
                 device_index: attachment.device_index().ok_or("an attachment has no deviceIndex")?,
                 network_card_index: attachment.network_card_index().unwrap_or(0),
+                delete_on_termination: attachment.delete_on_termination().unwrap_or(true),
             });
         }
     }

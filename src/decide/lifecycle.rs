@@ -7,7 +7,9 @@
 use crate::decide::members::is_member;
 use crate::decide::pause;
 use crate::model::config::{Config, Members};
-use crate::model::observation::{AttachmentStatus, Instance, InstanceState, Observation, Reading, StatusChecks};
+use crate::model::observation::{
+    AttachmentStatus, Instance, InstanceInterface, InstanceState, Observation, Reading, StatusChecks,
+};
 
 /// The name of the lifecycle hook that the function completes if a group has several for termination.
 pub const HOOK: &str = "token-failover";
@@ -22,15 +24,27 @@ pub fn to_complete<'a>(config: &'a Config, observation: &'a Observation) -> Vec<
     let is_in_charge = matches!(config.members, Members::Tagged(_)) && pause::of(observation).is_none();
     let Some(holder) = serving_member(config, observation).filter(|_| is_in_charge) else { return Vec::new() };
     let instances = observation.instances.known().into_iter().flatten();
-    instances.filter(|one| one.id != holder.id && one.waits_to_terminate()).collect()
+    let may_go = |one: &&Instance| one.id != holder.id && one.waits_to_terminate() && !holds_another(config, one);
+    instances.filter(may_go).collect()
 }
 
-/// The member to which the interface is attached, if it runs, is not impaired, and stays.
+/// Whether the instance has another interface that outlives it, such as that of another license. The function of that license
+/// completes the action once it has moved its interface.
+fn holds_another(config: &Config, instance: &Instance) -> bool {
+    let is_another = |one: &&InstanceInterface| one.device_index != 0 && one.id != config.interface_id;
+    instance.interfaces.iter().filter(is_another).any(|one| !one.delete_on_termination)
+}
+
+/// The member to which the interface is attached, if it runs, is not impaired, and stays. What could not be read permits nothing.
 fn serving_member<'a>(config: &Config, observation: &'a Observation) -> Option<&'a Instance> {
     let attachment = observation.attachment().filter(|attachment| attachment.status == AttachmentStatus::Attached)?;
     let holder = observation.instance(attachment.instance_id.as_ref()?)?;
     let is_impaired = holder.status_checks == Reading::Known(StatusChecks::Impaired);
-    let stays = holder.state == InstanceState::Running && !is_impaired && !holder.is_leaving_its_group();
+    let stays = match &holder.lifecycle_state {
+        Some(Reading::Unreadable(_)) => false,
+        Some(Reading::Known(_)) | None => !holder.is_leaving_its_group() && !holder.is_joining_its_group(),
+    };
+    let stays = stays && holder.state == InstanceState::Running && !is_impaired;
     (stays && is_member(config, observation, &holder.id)).then_some(holder)
 }
 

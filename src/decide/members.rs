@@ -32,14 +32,15 @@ pub fn existing<'a>(config: &Config, observation: &'a Observation) -> impl Itera
 /// Source: EC2 Auto Scaling API Reference, *DescribeAutoScalingInstances*, `InstanceIds`.
 const MOST_ASKED: usize = 50;
 
-/// The instances in an Auto Scaling group whose lifecycle states matter: the members and, with a tag, those that were members
-/// until they were terminated. A group waits for the lifecycle action of a terminated instance as well.
+/// The instances in an Auto Scaling group whose lifecycle states matter: the members first and, with a tag, also the others
+/// that have it, the terminated ones last. A group waits for the lifecycle action of an instance in another zone, or of a
+/// terminated instance, as well.
 pub fn in_groups(config: &Config, observation: &Observation) -> Vec<InstanceId> {
     let members = members(config, observation);
     let instances = observation.instances.known().into_iter().flatten();
-    let matters = |one: &&Instance| members.contains(&one.id) || one.state == InstanceState::Terminated;
-    let grouped = instances.filter(|one| one.auto_scaling_group.is_some()).filter(matters);
-    grouped.map(|one| one.id.clone()).take(MOST_ASKED).collect()
+    let mut grouped: Vec<&Instance> = instances.filter(|one| one.auto_scaling_group.is_some()).collect();
+    grouped.sort_by_key(|one| (!members.contains(&one.id), one.state == InstanceState::Terminated));
+    grouped.into_iter().map(|one| one.id.clone()).take(MOST_ASKED).collect()
 }
 
 fn tagged(observation: &Observation) -> Vec<InstanceId> {

@@ -259,6 +259,13 @@ pub struct InstanceInterface {
     pub device_index: i32,
     /// The network card; 0 on all but the largest instance types.
     pub network_card_index: i32,
+    /// Whether it is deleted when the instance is terminated. A license interface never is.
+    #[serde(default = "yes")]
+    pub delete_on_termination: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How many interfaces an instance of a type can have.

@@ -9,7 +9,8 @@ use token_failover::decide::lifecycle::{hook, to_complete};
 use token_failover::decide::plan::plan;
 use token_failover::model::config::Config;
 use token_failover::model::observation::{
-    AttachmentStatus, Instance, InstanceState, LifecycleState, Observation, Reading, ScheduledEvent, StatusChecks,
+    AttachmentStatus, Instance, InstanceInterface, InstanceState, LifecycleState, Observation, Reading, ScheduledEvent,
+    StatusChecks,
 };
 use token_failover::model::pause::Pause;
 use token_failover::model::plan::{
@@ -388,13 +389,18 @@ fn a_lifecycle_action_is_not_completed_while_it_may_be_needed() {
     assert_eq!(completed(&by_tag(), &releasing()), none);
     // Listed members: the role does not allow it.
     assert_eq!(completed(&standard::config(&[]), &moved()), none);
-    let holders: [ChangeOf; 6] = [
+    let holders: [ChangeOf; 8] = [
         |holder| holder.state = InstanceState::Pending,
         |holder| holder.state = InstanceState::Stopped,
         |holder| holder.state = InstanceState::ShuttingDown,
         |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired),
         |holder| in_group(holder, LifecycleState::TerminatingWait),
         |holder| in_group(holder, LifecycleState::Terminating),
+        |holder| in_group(holder, LifecycleState::Pending),
+        |holder| {
+            let unread = unreachable("autoscaling:DescribeAutoScalingInstances");
+            holder.lifecycle_state = Some(Reading::Unreadable(unread));
+        },
     ];
     for change in holders {
         assert_eq!(completed(&by_tag(), &moved().with_instance(STANDBY, change)), none);
@@ -414,6 +420,22 @@ fn a_lifecycle_action_is_not_completed_while_it_may_be_needed() {
     let mut unread = moved();
     unread.instances = Reading::Unreadable(unreachable("ec2:DescribeInstances"));
     assert_eq!(completed(&by_tag(), &unread), none);
+}
+
+/// Another interface of the former holder.
+fn with_another(delete_on_termination: bool, device_index: i32) -> Observation {
+    moved().with_instance(HOLDER, |former| {
+        let id = parsed("eni-0ddddddddddddddd2");
+        former.interfaces.push(InstanceInterface { id, device_index, network_card_index: 0, delete_on_termination });
+    })
+}
+
+#[test]
+fn an_instance_that_has_the_interface_of_another_license_is_left_to_the_function_of_that_license() {
+    assert!(completed(&by_tag(), &with_another(false, 2)).is_empty());
+    // An interface that is deleted with the instance is not that of a license, and neither is the primary one.
+    assert_eq!(completed(&by_tag(), &with_another(true, 2)), [HOLDER]);
+    assert_eq!(completed(&by_tag(), &with_another(false, 0)), [HOLDER]);
 }
 
 #[test]

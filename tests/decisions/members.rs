@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use simulator::names::{HOLDER, NON_MEMBER, STANDBY, THIRD};
-use token_failover::decide::members::{MOST_TAGGED, elsewhere, is_member, members};
+use token_failover::decide::members::{MOST_TAGGED, elsewhere, in_groups, is_member, members};
 use token_failover::decide::plan::plan;
 use token_failover::model::config::Config;
 use token_failover::model::ids::InstanceId;
@@ -78,6 +78,21 @@ fn a_member_is_in_the_interfaces_vpc_and_zone_and_not_terminated() {
         assert!(is_member(&config, &seen, &parsed(HOLDER)), "{number}");
     }
     assert!(!is_member(&config, &pair(), &parsed(NON_MEMBER)));
+}
+
+#[test]
+fn lifecycle_states_are_read_of_50_instances_the_members_first_and_the_terminated_ones_last() {
+    let grouped = |id: &str, state| {
+        let vpc_id = (state != InstanceState::Terminated).then(|| pair().interface().expect("known").vpc_id.clone());
+        Instance { auto_scaling_group: Some("token-servers".to_owned()), state, vpc_id, ..instance(id) }
+    };
+    let gone = (0..60).map(|number| grouped(&format!("i-0{number:016x}"), InstanceState::Terminated));
+    let elsewhere = Instance { availability_zone: "eu-west-1b".to_owned(), ..grouped(THIRD, InstanceState::Running) };
+    let members = [grouped(HOLDER, InstanceState::Running), grouped(STANDBY, InstanceState::Running)];
+    let seen = with(gone.chain([instance(NON_MEMBER), elsewhere]).chain(members).collect());
+    let asked = in_groups(&by_tag(), &seen);
+    assert_eq!((&asked[..3], asked.len()), (&ids(&[HOLDER, STANDBY, THIRD])[..], 50));
+    assert!(!asked.contains(&parsed(NON_MEMBER)), "it is in no group");
 }
 
 #[test]

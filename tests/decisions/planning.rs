@@ -527,7 +527,12 @@ fn an_obstacle_of_the_only_standby_prevents_a_move() {
         (Obstacle::WrongVpc, |standby| standby.vpc_id = None),
         (Obstacle::DeviceIndexTaken(parsed("eni-0eeeeeeeeeeeeeee2")), |standby| {
             let id = parsed("eni-0eeeeeeeeeeeeeee2");
-            standby.interfaces.push(InstanceInterface { id, device_index: 1, network_card_index: 0 });
+            standby.interfaces.push(InstanceInterface {
+                id,
+                device_index: 1,
+                network_card_index: 0,
+                delete_on_termination: true,
+            });
         }),
         (Obstacle::Impaired, |standby| standby.status_checks = Reading::Known(StatusChecks::Impaired)),
         (Obstacle::StatusChecksUnreadable, |standby| {
@@ -756,6 +761,7 @@ fn only_the_configured_device_index_on_network_card_0_must_be_free() {
             id: parsed("eni-0eeeeeeeeeeeeeee2"),
             device_index,
             network_card_index,
+            delete_on_termination: true,
         };
         standby.interfaces.extend([other(2, 0), other(1, 1)]);
     });
@@ -775,6 +781,7 @@ fn remembering(limits: &str, on_first_card: i32, on_second_card: i32) -> Observa
                 id: parsed(&format!("eni-0{network_card_index:08x}{device_index:08x}")),
                 device_index,
                 network_card_index,
+                delete_on_termination: true,
             }));
         })
 }
@@ -817,6 +824,7 @@ fn the_license_interface_does_not_count_against_the_limit() {
                 id: parsed(INTERFACE),
                 device_index: 1,
                 network_card_index: 0,
+                delete_on_termination: true,
             });
         });
     let planned = plan(&config(), &leaving, &Intent::Reconcile, Duration::MAX);
@@ -929,7 +937,12 @@ fn a_standby_with_a_permanent_obstacle_is_not_awaited() {
         (Obstacle::WrongVpc, |standby| standby.vpc_id = Some("vpc-0bbbbbbbbbbbbbbb2".to_owned())),
         (Obstacle::DeviceIndexTaken(parsed("eni-0eeeeeeeeeeeeeee2")), |standby| {
             let id = parsed("eni-0eeeeeeeeeeeeeee2");
-            standby.interfaces.push(InstanceInterface { id, device_index: 1, network_card_index: 0 });
+            standby.interfaces.push(InstanceInterface {
+                id,
+                device_index: 1,
+                network_card_index: 0,
+                delete_on_termination: true,
+            });
         }),
     ];
     for (obstacle, damage) in table {
@@ -1222,7 +1235,12 @@ fn any_instance(id: &'static str) -> impl Strategy<Value = Option<Instance>> {
             }
             if index_taken {
                 let other = parsed("eni-0eeeeeeeeeeeeeee2");
-                found.interfaces.push(InstanceInterface { id: other, device_index: 1, network_card_index: 0 });
+                found.interfaces.push(InstanceInterface {
+                    id: other,
+                    device_index: 1,
+                    network_card_index: 0,
+                    delete_on_termination: true,
+                });
             }
             exists.then_some(found)
         },
@@ -1360,7 +1378,12 @@ fn after(observation: &Observation, movement: &Move, target: &Target) -> Observa
         ..attachment()
     };
     let mut after = observation.clone().with_interface(|interface| interface.attachment = Some(moved));
-    let here = InstanceInterface { id: movement.interface_id.clone(), device_index: 1, network_card_index: 0 };
+    let here = InstanceInterface {
+        id: movement.interface_id.clone(),
+        device_index: 1,
+        network_card_index: 0,
+        delete_on_termination: true,
+    };
     after = after.with_instances(|instances| {
         for instance in instances.iter_mut() {
             instance.interfaces.retain(|interface| interface.id != here.id);

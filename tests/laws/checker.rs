@@ -832,6 +832,17 @@ impl Checker {
         let has_just_arrived = self.arrivals.last().is_some_and(|last| last.at + slack >= self.runs[number].began);
         let is_safe = !is_there || has_just_arrived;
         self.hold(17, now, is_safe, || format!("[{number}] lets the holder be terminated: {what}"));
+        // Without a note no other run can know of the move.
+        let told = |arrival: &Arrival| {
+            let is_about_it = |mail: &Published| ["moved", "failed"].contains(&mail.outcome.as_str());
+            self.published.iter().any(|mail| is_about_it(mail) && mail.at >= arrival.at)
+        };
+        let moved = |arrival: &&Arrival| {
+            arrival.from.as_deref() == Some(instance.as_str()) && Some(arrival.to.as_str()) == self.place.as_deref()
+        };
+        let last = self.arrivals.last().filter(moved);
+        let untold = last.filter(|last| last.by.is_some_and(|by| !self.runs[by].note_failed) && !told(last)).cloned();
+        self.hold(17, now, untold.is_none(), || format!("[{number}] has not reported {untold:?}: {what}"));
     }
 
     pub(crate) fn repairs(&mut self, number: usize, now: Duration, what: String) {

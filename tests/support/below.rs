@@ -220,7 +220,8 @@ fn instance(seen: &InstanceView) -> Instance {
 fn instance_interface(seen: &InterfaceView) -> Option<InstanceInterface> {
     let attachment = seen.attachment.as_ref()?;
     let device_index = i32::try_from(attachment.device_index).expect("a small number");
-    Some(InstanceInterface { id: id(&seen.id), device_index, network_card_index: 0 })
+    let delete_on_termination = attachment.delete_on_termination;
+    Some(InstanceInterface { id: id(&seen.id), device_index, network_card_index: 0, delete_on_termination })
 }
 
 impl AutoScaling for BelowEc2 {

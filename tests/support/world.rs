@@ -46,6 +46,7 @@ pub(crate) fn instance(id: &str) -> Instance {
             id: parsed(&names::primary_interface_of(id)),
             device_index: 0,
             network_card_index: 0,
+            delete_on_termination: true,
         }],
     }
 }
@@ -84,7 +85,12 @@ pub(crate) fn interface() -> NetworkInterface {
 /// The healthy standard pair. The security group rules have not been read.
 pub(crate) fn pair() -> Observation {
     let mut holder = instance(names::HOLDER);
-    holder.interfaces.push(InstanceInterface { id: parsed(names::INTERFACE), device_index: 1, network_card_index: 0 });
+    holder.interfaces.push(InstanceInterface {
+        id: parsed(names::INTERFACE),
+        device_index: 1,
+        network_card_index: 0,
+        delete_on_termination: true,
+    });
     Observation {
         observed_at: now(),
         interface: Reading::Known(Some(interface())),
