@@ -312,6 +312,8 @@ impl<P: Ports> Failover<P> {
                 let code = if work.unseen.is_empty() { Reason::RepairFailed } else { Reason::RepairNotSeen };
                 Problem::new(code, &work.to_repair)
             }
+            // The holder is about to go, so nothing is over yet.
+            RunOutcome::Kept(KeepReason::AwaitingStandby | KeepReason::NowhereToRebalance) => return State::Open,
             RunOutcome::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
             RunOutcome::Move(MoveOutcome::Moved(..), _) | RunOutcome::Started(..)
                 if is_repaired && run.running_member().is_some() =>

@@ -226,7 +226,7 @@ impl<P: Ports> Failover<P> {
         let rules = reachability.rules.known().filter(|_| passes && work.to_repair.is_empty());
         let mut known = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         match rules {
-            Some(rules) if known.as_ref().is_none_or(|known| !known.are_of(&interface.groups)) => {
+            Some(rules) if !run.has_known_rules => {
                 *known = Some(KnownRules { groups: interface.groups.clone(), rules: rules.clone(), read_at });
             }
             Some(_) => {}
@@ -244,6 +244,7 @@ impl<P: Ports> Failover<P> {
             match known.as_ref().filter(|known| known.are_of(&groups)) {
                 Some(known) => {
                     run.rules_ahead = Some((groups.clone(), Ok(known.rules.clone())));
+                    run.has_known_rules = true;
                     are_wanted = false;
                 }
                 None => run.spares_auto_scaling = run.grouped.is_calm,
@@ -264,6 +265,11 @@ impl<P: Ports> Failover<P> {
         work.standbys = standbys;
         run.before = run.interface().cloned();
         let remembered = run.remembered().unwrap_or_default();
+        if run.has_known_rules && remembered.refused.is_some() {
+            // Another process may have seen other rules. The end of a problem does not rest on a memory.
+            run.rules_ahead = None;
+            run.has_known_rules = false;
+        }
         work.remembered_refusal = remembered.refused;
         work.remembered_announcement = remembered.announced;
         work.advance(run, Event::Seen);

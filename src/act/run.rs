@@ -211,6 +211,8 @@ pub struct Run<'a, E> {
     pub(crate) name: RunName,
     /// The ingress rules of these groups, read before it was known if the groups are the interface's.
     pub(crate) rules_ahead: Option<(Vec<SecurityGroupId>, ReadRules)>,
+    /// These are the rules that the process remembers.
+    pub(crate) has_known_rules: bool,
     /// The types of instances that had no room for this interface.
     pub(crate) types_without_room: BTreeSet<String>,
     /// How many standbys could take the interface.
@@ -243,6 +245,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             stopped_again: BTreeMap::new(),
             name,
             rules_ahead: None,
+            has_known_rules: false,
             types_without_room: BTreeSet::new(),
             viable_standbys: None,
             activation: None,
@@ -458,7 +461,12 @@ impl<'a, E: Ec2> Run<'a, E> {
 
     /// The lifecycle states of these instances. No instances need no call.
     async fn lifecycle_states(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, LifecycleState>, CallError> {
-        if ids.is_empty() { Ok(BTreeMap::new()) } else { self.ec2.lifecycle_states(ids).await }
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ends = Instant::now() + AUTO_SCALING_TIMEOUT;
+        let asking = self.ec2.lifecycle_states(ids);
+        within(ends, AUTO_SCALING_TIMEOUT, "autoscaling:DescribeAutoScalingInstances", asking).await
     }
 
     /// The status of these instances. No instances need no call.
@@ -530,9 +538,13 @@ fn with_status(
 /// How long the reads that only the report needs may take together. An audit repeats them.
 pub(crate) const REACHABILITY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a look waits for Auto Scaling. A holder that has failed is moved without its answer.
+const AUTO_SCALING_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// The answer, or a timeout error.
 async fn within<T>(
     ends: Instant,
+    time: Duration,
     action: &str,
     read: impl Future<Output = Result<T, CallError>>,
 ) -> Result<T, CallError> {
@@ -540,7 +552,7 @@ async fn within<T>(
         action: action.to_owned(),
         meaning: Meaning::Unreachable,
         code: None,
-        message: format!("no answer within {} seconds", REACHABILITY_TIMEOUT.as_secs()),
+        message: format!("no answer within {} seconds", time.as_secs()),
         request_id: None,
     };
     timeout_at(ends, read).await.unwrap_or_else(|_| Err(too_late()))
@@ -560,12 +572,22 @@ pub(crate) async fn read_reachability<E: Ec2>(
     let rules = async {
         match rules {
             Some(rules) => rules,
-            None => within(ends, "ec2:DescribeSecurityGroupRules", ec2.ingress_rules(&interface.groups)).await,
+            None => {
+                within(
+                    ends,
+                    REACHABILITY_TIMEOUT,
+                    "ec2:DescribeSecurityGroupRules",
+                    ec2.ingress_rules(&interface.groups),
+                )
+                .await
+            }
         }
     };
     let (rules, missing_address) = future::join(rules, async {
         match missing {
-            Some(missing) => Some(Reading::from(within(ends, "ec2:DescribeAddresses", ec2.address(missing)).await)),
+            Some(missing) => Some(Reading::from(
+                within(ends, REACHABILITY_TIMEOUT, "ec2:DescribeAddresses", ec2.address(missing)).await,
+            )),
             None => None,
         }
     })
@@ -574,7 +596,9 @@ pub(crate) async fn read_reachability<E: Ec2>(
         Ok(rules) => prefix_lists(rules, &config.clients).into_iter().cloned().collect(),
         Err(_) => Vec::new(),
     };
-    let read = lists.iter().map(|list| within(ends, "ec2:GetManagedPrefixListEntries", ec2.prefix_list(list)));
+    let read = lists
+        .iter()
+        .map(|list| within(ends, REACHABILITY_TIMEOUT, "ec2:GetManagedPrefixListEntries", ec2.prefix_list(list)));
     let ranges = future::join_all(read).await;
     let prefix_lists = lists.iter().cloned().zip(ranges.into_iter().map(Reading::from)).collect();
     Reachability { rules: rules.into(), prefix_lists, missing_address }

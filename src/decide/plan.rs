@@ -409,8 +409,9 @@ impl Look<'_> {
             });
         }
         // A server that serves for the rest of its life is better than none. It comes last.
-        let leaving = with(Verdict::NotViable(Obstacle::LeavingItsGroup))
-            .filter(|standby| !is_early && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs));
+        let leaving = with(Verdict::NotViable(Obstacle::LeavingItsGroup)).filter(|standby| {
+            !self.is_served(from) && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs)
+        });
         let mut targets = running
             .into_iter()
             .map(|standby| (standby, false))
@@ -445,6 +446,13 @@ impl Look<'_> {
         }))
     }
 
+    /// Whether the interface is attached to an instance that has not failed.
+    fn is_served(&self, attachment: Option<&Attachment>) -> bool {
+        let attached = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
+        let holder = attached.and_then(|attachment| attachment.instance_id.as_ref());
+        holder.is_some_and(|holder| !matches!(self.condition(holder), Holder::Failed(_)))
+    }
+
     /// The former holder at its former device index, if it could take the interface back.
     fn fallback(&self, interface: &NetworkInterface, from: &Attachment) -> Option<Attach> {
         let former = self.observation.instance(from.instance_id.as_ref()?)?;
@@ -472,9 +480,10 @@ impl Look<'_> {
         }
         let is_coming = |standby: &Standby| match &standby.verdict {
             Verdict::NotViable(obstacle) => obstacle.is_passing(),
-            Verdict::Running | Verdict::Stopped => {
+            Verdict::Running => {
                 self.observation.instance(&standby.instance_id).is_some_and(|one| self.departure(one).is_none())
             }
+            Verdict::Stopped => false,
         };
         if standbys.iter().any(is_coming) {
             return keep(KeepReason::AwaitingStandby);
@@ -487,15 +496,17 @@ impl Look<'_> {
         }
     }
 
-    /// Whether a standby is one to hand the interface over to while the holder still runs: it has booted, and is not about
-    /// to go itself.
+    /// Whether a standby is one to hand the interface over to while the holder still runs: it has booted, or is stopped and
+    /// EC2 has not failed to start it, and it is not about to go itself.
     fn is_lasting(&self, standby: &InstanceId) -> bool {
         let Some(instance) = self.observation.instance(standby) else { return false };
         let now = self.observation.observed_at;
         let is_new = instance.launched_at.is_none_or(|launched| now.signed_duration_since(launched) < BOOT);
         let is_undecided = instance.status_checks == Reading::Known(StatusChecks::Undecided);
         let is_booting = instance.state == InstanceState::Running && is_undecided && is_new;
-        !is_booting && self.departure(instance).is_none()
+        let has_failed =
+            instance.state == InstanceState::Stopped && self.remembered.last_failed_start(&instance.id, now).is_some();
+        !is_booting && !has_failed && self.departure(instance).is_none()
     }
 
     fn decide_without_target(&self, eligible: &[&Standby], wanted: Option<&InstanceId>) -> Decision {

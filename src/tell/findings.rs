@@ -124,9 +124,11 @@ impl<'a> Advisor<'a> {
         let mut findings = vec![self.refused(refusal)];
         if matches!(refusal, Refusal::NoViableStandby | Refusal::NowhereToGo { .. } | Refusal::HolderNotStarted { .. })
         {
+            let nowhere = matches!(refusal, Refusal::NowhereToGo { .. });
             findings.extend(standbys.iter().filter_map(|standby| match &standby.verdict {
                 Verdict::NotViable(obstacle) => Some(self.standby(&standby.instance_id, obstacle)),
-                Verdict::Running | Verdict::Stopped => None,
+                Verdict::Running => nowhere.then(|| self.standby_about_to_go(&standby.instance_id)),
+                Verdict::Stopped => nowhere.then(|| self.standby_in_doubt(&standby.instance_id)),
             }));
         }
         findings
@@ -555,6 +557,33 @@ impl<'a> Advisor<'a> {
             ),
         };
         Finding::new(FindingCode::StandbyNotViable, id, format!("{id} cannot take the interface: {obstacle}."), remedy)
+    }
+
+    /// A running standby that a running holder does not hand over to, because AWS has scheduled an event for both.
+    fn standby_about_to_go(&self, id: &InstanceId) -> Finding {
+        Finding::new(
+            FindingCode::StandbyNotViable,
+            id,
+            format!("{id} could take the interface, but AWS has scheduled a change to it as well."),
+            format!(
+                "Stop and start it before the date, so that it moves to other hardware:\n{}\n{}",
+                self.command(&format!("stop-instances --instance-ids {id}")),
+                self.command(&format!("start-instances --instance-ids {id}"))
+            ),
+        )
+    }
+
+    /// A stopped standby that a running holder does not hand over to.
+    fn standby_in_doubt(&self, id: &InstanceId) -> Finding {
+        Finding::new(
+            FindingCode::StandbyNotViable,
+            id,
+            format!(
+                "{id} is stopped. EC2 could not start it in the last day, or AWS has scheduled a change to it as well, so the \
+                 running holder keeps the interface."
+            ),
+            format!("Start it yourself:\n{}", self.command(&format!("start-instances --instance-ids {id}"))),
+        )
     }
 
     /// The role lacks a permission.

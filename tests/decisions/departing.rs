@@ -17,7 +17,7 @@ use token_failover::model::plan::{
     Action, Decision, KeepReason, LookReason, Move, MoveCause, Obstacle, Refusal, Target, Targets, Verdict,
 };
 use token_failover::model::request::Intent;
-use token_failover::model::tags::{MOVES, PAUSED};
+use token_failover::model::tags::{MOVES, NOT_STARTED, PAUSED};
 
 use crate::standard;
 use crate::world::{Change, attach, attachment, denied, instance, now, pair, parsed, unreachable};
@@ -210,6 +210,21 @@ fn a_failed_holder_goes_to_a_member_that_is_about_to_go_only_if_there_is_no_othe
 }
 
 #[test]
+fn an_operators_failover_does_not_take_the_interface_from_a_running_holder_to_a_member_that_is_about_to_go() {
+    let leaving = pair().with_instance(STANDBY, |standby| in_group(standby, LifecycleState::TerminatingWait));
+    let to = |target: Option<&str>| Intent::Failover { to: target.map(parsed) };
+    assert_eq!(finally(&by_tag(), &leaving, &to(None)), refuse(Refusal::NoViableStandby));
+    let obstacle = Obstacle::LeavingItsGroup;
+    let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle };
+    assert_eq!(finally(&by_tag(), &leaving, &to(Some(STANDBY))), refuse(refusal));
+    let failed = leaving.with_instance(HOLDER, |holder| holder.state = InstanceState::ShuttingDown);
+    for target in [None, Some(STANDBY)] {
+        let decision = finally(&by_tag(), &failed, &to(target));
+        assert!(matches!(decision, Decision::Act(Action::Move(_))), "{decision:?}");
+    }
+}
+
+#[test]
 fn a_stopped_holder_is_started_before_a_move_to_a_member_that_is_about_to_go() {
     let observation = pair()
         .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopped)
@@ -325,6 +340,24 @@ fn the_interface_never_moves_ahead_of_time_to_a_member_that_is_about_to_go_as_we
     });
     let expected = moves(MoveCause::ScheduledEvent, &[(STANDBY, false)]);
     assert_eq!(finally(&config, &later, &Intent::Reconcile), expected);
+}
+
+#[test]
+fn a_running_holder_does_not_hand_over_to_a_stopped_standby_that_ec2_could_not_start_in_the_last_day() {
+    let stopped = |hours: i64| {
+        let failed = now() - TimeDelta::hours(hours);
+        let failed = format!("{STANDBY}=1@{}", failed.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+        announced("instance-stop", "", Some(30))
+            .with_instance(STANDBY, |standby| standby.state = InstanceState::Stopped)
+            .with_interface(|interface| _ = interface.tags.insert(NOT_STARTED.to_owned(), failed))
+    };
+    let decide = |hours| finally(&on_announcement(), &stopped(hours), &Intent::Reconcile);
+    assert_eq!(decide(2), stays(MoveCause::ScheduledEvent));
+    assert_eq!(decide(25), moves(MoveCause::ScheduledEvent, &[(STANDBY, true)]));
+    // A holder that has failed has nothing to lose.
+    let failed = stopped(2).with_instance(HOLDER, |holder| holder.state = InstanceState::Terminated);
+    let decision = finally(&on_announcement(), &failed, &Intent::Reconcile);
+    assert!(matches!(decision, Decision::Act(Action::Move(_))), "{decision:?}");
 }
 
 fn rebalance(id: &str, seconds: i64) -> Intent {

@@ -1029,7 +1029,7 @@ impl Checker {
         if !lasts || is_late {
             return;
         }
-        let codes = ["standby-not-viable", "attached-to-nothing"];
+        let codes = ["standby-not-viable", "attached-to-nothing", "no-viable-standby"];
         let findings = report["findings"].as_array().into_iter().flatten();
         let obstacles = findings.filter(|finding| codes.iter().any(|code| finding["code"] == *code));
         let obstacles: BTreeSet<String> = obstacles.map(|finding| text(&finding["message"])).collect();

@@ -379,8 +379,18 @@ where
         // A started instance needs time to boot.
         sleep(Duration::from_secs(200)).await;
         self.simulator.world(|_| ());
-        let end = self.simulator.world(|world| End::of(&self.scenario, world));
-        let settled = self.check_convergence(&end, &outcome, answer.is_ok());
+        // The group may have terminated the holder after the last run.
+        let mut end = self.simulator.world(|world| End::of(&self.scenario, world));
+        let mut last = (outcome, answer.is_ok());
+        if self.scenario.is_grouped && self.has_changed_since_the_last_run() && !matches!(end.place, Place::Healthy) {
+            let again = self.reconcile().await;
+            let Some(outcome) = again.reason() else { return };
+            last = (outcome, matches!(&again, Ended::Answered(answer) if answer.is_ok()));
+            sleep(Duration::from_secs(200)).await;
+            end = self.simulator.world(|world| End::of(&self.scenario, world));
+        }
+        let (outcome, answered) = last;
+        let settled = self.check_convergence(&end, &outcome, answered);
         self.check_reports(end.is_open);
         self.check_activation(&end);
         self.watch.checker().check_pauses(self.now());
@@ -397,6 +407,12 @@ where
         let checker = self.watch.checker();
         let began = checker.runs.last().map(|run| run.began).unwrap_or_default();
         checker.arrivals.last().is_none_or(|arrival| arrival.at <= began)
+    }
+
+    /// Whether something has changed in the world since the last run ended.
+    fn has_changed_since_the_last_run(&self) -> bool {
+        let checker = self.watch.checker();
+        checker.runs.last().and_then(|run| run.ended_at).is_none_or(|ended| checker.last_change > ended)
     }
 
     /// Whether the interface is on its way, or a member could take it and serve.

@@ -418,6 +418,136 @@ async fn while_no_report_can_be_published_the_group_waits() {
     assert_eq!(stage.simulator.messages().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn while_a_standby_starts_the_problem_is_not_over_and_the_move_says_that_it_is() {
+    let scenario = without_standby().auto_scaling_group(AUTO_SCALING_GROUP, |group| group.launches_in_turn([""; 0]));
+    let stage = stage(scenario);
+    stage.simulator.world(|world| world.suspend(AUTO_SCALING_GROUP)).expect("a group");
+    stage.simulator.world(|world| world.terminate_in_group(HOLDER)).expect("a member");
+    let document = lifecycle_event(&stage).await;
+    assert_eq!(stage.invoke(document).await.expect("a report").reason.as_str(), "no-viable-standby");
+    let ok = simulator::world::Check::Ok;
+    stage.simulator.world(|world| world.set_checks(STANDBY, ok, ok)).expect("an instance");
+    stage.simulator.world(|world| world.stop(STANDBY)).expect("it runs");
+
+    assert_eq!(reconcile(&stage).await.reason.as_str(), "awaiting-standby");
+
+    assert_eq!(stage.simulator.messages().len(), 1, "{:?}", mails(&stage.simulator));
+    tokio::time::sleep(300 * SECOND).await;
+    assert_eq!(reconcile(&stage).await.outcome, Outcome::Moved);
+    assert_eq!(mails(&stage.simulator), ["refused", "moved"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_auto_scaling_that_hangs_holds_up_no_failover() {
+    for fails in [false, true] {
+        let mut took = Vec::new();
+        for hangs in [false, true] {
+            let stage = stage(grouped());
+            reconcile(&stage).await;
+            if hangs {
+                stage.simulator.fail_next("DescribeAutoScalingInstances", 100, Disruption::Hang);
+            }
+            if fails {
+                stage.simulator.world(|world| world.crash(HOLDER)).expect("it runs");
+            }
+            let began = stage.simulator.now();
+            let report = reconcile(&stage).await;
+            let outcome = if fails { Outcome::Moved } else { Outcome::NoAction };
+            assert_eq!(report.outcome, outcome, "{}", report.summary);
+            took.push(stage.simulator.now() - began);
+        }
+        assert!(took[1] <= took[0] + 4 * SECOND, "fails: {fails}, {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_are_not_taken_for_newer_than_they_were_read() {
+    let stage = stage(grouped());
+    let read = stage.simulator.now();
+    for _ in 0..2 {
+        reconcile(&stage).await;
+    }
+    // The rules are taken when they are almost too old, and are too old when the run ends.
+    tokio::time::sleep(read + 300 * SECOND - Timings::realistic().call / 2 - stage.simulator.now()).await;
+    reconcile(&stage).await;
+    assert!(stage.simulator.now() > read + 300 * SECOND);
+    stage.simulator.world(|world| world.revoke_rules(simulator::names::GROUP)).expect("a group");
+
+    tokio::time::sleep(60 * SECOND).await;
+    let report = reconcile(&stage).await;
+    assert_eq!(report.checks.security_group, token_failover::model::check::CheckResult::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_with_old_rules_does_not_say_that_the_problem_of_another_process_is_over() {
+    let changes =
+        [BY_TAG[0], BY_TAG[1], ("FAILOVER_REPAIR", "security-group"), ("TOKEN_SERVER_CLIENTS", "10.0.0.0/16")];
+    let first = Stage::recorded(grouped().build(), &changes, Box::new(|_| ()));
+    for _ in 0..3 {
+        reconcile(&first).await;
+    }
+    let second = Stage::recorded(first.simulator.clone(), &changes, Box::new(|_| ()));
+    first.simulator.world(|world| world.revoke_rules(simulator::names::GROUP)).expect("a group");
+    first.simulator.fail_next("AuthorizeSecurityGroupIngress", 100, Disruption::Deny);
+    assert_eq!(reconcile(&second).await.reason.as_str(), "repair-failed");
+    tokio::time::sleep(60 * SECOND).await;
+
+    let report = reconcile(&first).await;
+
+    assert_eq!(report.reason.as_str(), "repair-failed", "{}", report.summary);
+    assert_eq!(mails(&first.simulator), ["failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_may_terminate_an_instance_elsewhere_that_has_the_tag() {
+    let other = simulator::names::THIRD;
+    let scenario = shrinking()
+        .instance(other, |third| third.zone("eu-west-1b", "subnet-0bbbbbbbbbbbbbbb2").tag("token-server", "yes"))
+        .auto_scaling_group(AUTO_SCALING_GROUP, |group| group.members([HOLDER, STANDBY, other]).size(1, 3, 3));
+    let stage = stage(scenario);
+    reconcile(&stage).await;
+    stage.simulator.world(|world| {
+        world.set_first_to_go(AUTO_SCALING_GROUP, &[other]).expect("a group");
+        world.set_desired_capacity(AUTO_SCALING_GROUP, 2).expect("a capacity");
+    });
+    let document = lifecycle_event(&stage).await;
+
+    let report = stage.invoke(document).await.expect("a report");
+
+    assert_eq!((report.outcome, report.reason.as_str()), (Outcome::NoAction, "holder-healthy"), "{}", report.summary);
+    assert_eq!(changes(&stage.simulator), [COMPLETED]);
+    assert_eq!(holder(&stage.simulator).as_deref(), Some(HOLDER));
+}
+
+/// Two licenses: the second one is on the standby, which its group terminates.
+#[tokio::test(start_paused = true)]
+async fn of_two_functions_the_one_whose_interface_must_leave_lets_the_group_go_on() {
+    const OTHER: &str = "eni-0ddddddddddddddd2";
+    let scenario = shrinking().interface(OTHER, |other| {
+        other.on(STANDBY, 2).attachment_id("eni-attach-0aaaaaaaaaaaaaaa2").mac_address("02:73:ae:2a:dc:82")
+    });
+    let first = stage(scenario);
+    let own = [
+        BY_TAG[0],
+        BY_TAG[1],
+        ("TOKEN_SERVER_INTERFACE_ID", OTHER),
+        ("TOKEN_SERVER_DEVICE_INDEX", "2"),
+        ("TOKEN_SERVER_ALLOCATION_ID", ""),
+    ];
+    let second = Stage::recorded(first.simulator.clone(), &own, Box::new(|_| ()));
+    scale_in(&first, STANDBY);
+    let document = lifecycle_event(&first).await;
+
+    let report = first.invoke(document.clone()).await.expect("a report");
+    assert_eq!(report.outcome, Outcome::NoAction);
+    assert!(changes(&first.simulator).is_empty(), "the other license is still there: {:?}", changes(&first.simulator));
+
+    let report = second.invoke(document).await.expect("a report");
+    assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "auto-scaling-termination"));
+    assert_eq!(changes(&first.simulator).last().map(String::as_str), Some(COMPLETED));
+}
+
 // ---- Days and nights ----
 
 /// What clients saw.
