@@ -31,7 +31,7 @@ test: ## Run everything that must pass: formatting, lints, tests, end to end, te
 	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot dependencies
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -69,6 +69,11 @@ fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## Fuzz the reader of license files with libF
 	  -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=8192
 
 FUZZ_SECONDS ?= 60
+
+# cargo-deny would have to be compiled. It reads the same file, and also asks for advisories.
+.PHONY: dependencies
+dependencies: $(TOOLS)/dependencies/.installed ## Check the dependencies against deny.toml: licenses, sources, bans
+	$(TOOLS)/dependencies/bin/python tests/dependencies/test_dependencies.py
 
 # ---- The built programs ----
 
@@ -142,7 +147,7 @@ package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TO
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/moto/.installed tools-of-template $(TOOLS)/boot/.installed ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template $(TOOLS)/boot/.installed $(TOOLS)/dependencies/.installed ## Install what the tests need
 
 .PHONY: tools-of-template
 tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
