@@ -27,11 +27,11 @@ IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/i
 # ---- Everything ----
 
 .PHONY: test
-test: ## Run everything that must pass: formatting, lints, tests, end to end, template, deployment, the pair
+test: ## Run everything that must pass: formatting, lints, tests, end to end, template, deployment, the pair, examples
 	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot dependencies
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot dependencies infrastructure
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -115,6 +115,12 @@ boot: pair $(IPROUTE) ## Test the boot files of deploy/ on interfaces that come 
 	printf '%s\n' tests/boot/test_*.py | \
 	  PATH="$$PATH:/usr/sbin:/sbin:$(CURDIR)/$(TOOLS)/iproute2/path" xargs -I '{}' -P 8 $(TOOLS)/template/bin/python '{}'
 
+# ---- The examples of infrastructure as code ----
+
+.PHONY: infrastructure
+infrastructure: tools-of-infrastructure ## Check the examples for Terraform and CDK, and their page
+	$(TOOLS)/infrastructure/bin/python -m unittest discover --start-directory tests/infrastructure --verbose
+
 # ---- What is deployed ----
 
 ARM64 := aarch64-unknown-linux-gnu
@@ -147,11 +153,14 @@ package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TO
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/moto/.installed tools-of-template $(TOOLS)/boot/.installed $(TOOLS)/dependencies/.installed ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template tools-of-infrastructure $(TOOLS)/boot/.installed $(TOOLS)/dependencies/.installed ## Install what the tests need
 
 .PHONY: tools-of-template
 tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
   $(TOOLS)/policy/.installed tests/template/node_modules/.package-lock.json
+
+.PHONY: tools-of-infrastructure
+tools-of-infrastructure: $(TOOLS)/infrastructure/.installed deploy/cdk/node_modules/.package-lock.json
 
 $(TOOLS)/%/.installed: tests/requirements-%.txt
 	rm -rf $(@D)
@@ -196,10 +205,11 @@ $(TOOLS)/iproute2/.installed:
 	$(@D)/path/ip -V
 	touch $@
 
-tests/template/node_modules/.package-lock.json: tests/template/package.json tests/template/package-lock.json
-	npm ci --prefix tests/template --silent --no-audit --no-fund
+tests/template/node_modules/.package-lock.json deploy/cdk/node_modules/.package-lock.json: \
+  %/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	npm ci --prefix $* --silent --no-audit --no-fund
 	touch $@
 
 .PHONY: clean-tools
 clean-tools: ## Remove what `make tools` installed
-	rm -rf $(TOOLS) tests/template/node_modules
+	rm -rf $(TOOLS) tests/template/node_modules deploy/cdk/node_modules
