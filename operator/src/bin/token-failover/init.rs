@@ -127,7 +127,7 @@ fn look(wishes: &Wishes) -> Result<Found, Trouble> {
         let chosen = match &wishes.members {
             Some(tag) => {
                 let instances = ec2.instances_with(tag, None).await.map_err(unanswered)?;
-                Chosen::Tagged(Tagged::new(tag, &interface, instances, region.as_deref())?)
+                Chosen::Tagged(Box::new(Tagged::new(tag, &interface, instances, region.as_deref())?))
             }
             None => {
                 let (vpc, zone) = (&interface.vpc_id, &interface.availability_zone);

@@ -32,7 +32,7 @@ fn lives(instance: &Instance) -> bool {
 /// The members of the deployment, as EC2 shows them.
 pub(crate) enum Chosen {
     /// The instances with a tag.
-    Tagged(Tagged),
+    Tagged(Box<Tagged>),
     /// The holder, if there is one, and the standbys.
     Listed(Listed),
 }
