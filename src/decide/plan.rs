@@ -408,6 +408,10 @@ impl Look<'_> {
                 Reverse(self.observation.instance(&standby.instance_id).map(|one| one.launched_at))
             });
         }
+        // From a member that is about to go, the interface would have to move again.
+        running.sort_by_key(|standby| {
+            self.observation.instance(&standby.instance_id).is_some_and(|one| self.departure(one).is_some())
+        });
         // A server that serves for the rest of its life is better than none. It comes last.
         let leaving = with(Verdict::NotViable(Obstacle::LeavingItsGroup)).filter(|standby| {
             !self.is_served(from) && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs)

@@ -360,6 +360,19 @@ fn a_running_holder_does_not_hand_over_to_a_stopped_standby_that_ec2_could_not_s
     assert!(matches!(decision, Decision::Act(Action::Move(_))), "{decision:?}");
 }
 
+#[test]
+fn a_failed_holder_goes_to_a_member_that_stays_before_one_that_would_have_to_hand_over_again() {
+    let observation = pair()
+        .with_instance(HOLDER, |holder| holder.state = InstanceState::Stopping)
+        .with_instance(STANDBY, |standby| standby.scheduled_events = scheduled("instance-stop", "", Some(30)))
+        .with_instances(|instances| instances.push(instance(THIRD)));
+    let expected = |targets| moves(MoveCause::HolderStopping, targets);
+    let decision = finally(&on_announcement(), &observation, &Intent::Reconcile);
+    assert_eq!(decision, expected(&[(THIRD, false), (STANDBY, false)]));
+    // Without the setting, it would not have to.
+    assert_eq!(reconcile(&observation), expected(&[(STANDBY, false), (THIRD, false)]));
+}
+
 fn rebalance(id: &str, seconds: i64) -> Intent {
     Intent::Rebalance { instance: parsed(id), until: now() + TimeDelta::seconds(seconds) }
 }

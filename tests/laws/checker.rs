@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use simulator::world::region::{AttachmentStatus as TrueStatus, InstanceState as TrueState};
 use simulator::world::{Process, Service, World};
@@ -28,6 +28,14 @@ use super::scenario::{Act, Fault, Kill, Request, Scenario, called};
 
 /// The tag that holds a pause.
 const PAUSED: &str = "token-failover:paused";
+
+/// Whether AWS may interrupt the instance within an hour.
+pub(crate) fn is_near(code: &str, description: &str, not_before: Option<DateTime<Utc>>, now: Duration) -> bool {
+    let is_over = ["[Completed]", "[Canceled]"].iter().any(|word| description.starts_with(word));
+    let begins = not_before.map(|date| date - TimeDelta::hours(1));
+    let is_near = begins.is_some_and(|begins| begins <= epoch() + TimeDelta::from_std(now).expect("a short time"));
+    code != "something-new" && !is_over && is_near
+}
 
 /// A law that was broken.
 #[derive(Debug, Clone)]
@@ -98,6 +106,10 @@ pub(crate) struct Run {
     instances_failed: bool,
     /// `None` if the last read failed.
     checks: Option<BTreeMap<InstanceId, StatusChecks>>,
+    /// The members of which it has seen that AWS is about to work on them.
+    pub(crate) announced: BTreeSet<InstanceId>,
+    /// It took the interface from a holder that runs and is about to go.
+    is_early: bool,
     /// The last answer about the lifecycle state of each instance.
     lifecycles: BTreeMap<InstanceId, LifecycleState>,
     /// By attachment: the instance on which it saw the interface, and the last time that it did.
@@ -148,6 +160,8 @@ impl Run {
             instances: None,
             instances_failed: true,
             checks: None,
+            announced: BTreeSet::new(),
+            is_early: false,
             lifecycles: BTreeMap::new(),
             seen_attached: BTreeMap::new(),
             seen_viable: BTreeSet::new(),
@@ -523,7 +537,26 @@ impl Checker {
         self.saw_instances(number, self.scenario.members.len(), seen);
     }
 
-    pub(crate) fn saw_status(&mut self, number: usize, seen: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>) {
+    pub(crate) fn saw_status(
+        &mut self,
+        number: usize,
+        asked: Duration,
+        seen: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>,
+    ) {
+        let is_announced = |status: &InstanceStatus| {
+            status
+                .scheduled_events
+                .iter()
+                .any(|event| is_near(&event.code, &event.description, event.not_before, asked))
+        };
+        for (id, status) in seen.iter().flatten() {
+            let announced = &mut self.runs[number].announced;
+            if is_announced(status) {
+                announced.insert(id.clone())
+            } else {
+                announced.remove(id)
+            };
+        }
         // With a tag, a run reads the checks of new members in a call of their own.
         let adds = self.scenario.is_by_tag.then(|| self.runs[number].checks.take()).flatten();
         let checks = |seen: &BTreeMap<InstanceId, InstanceStatus>| -> BTreeMap<InstanceId, StatusChecks> {
@@ -700,8 +733,14 @@ impl Checker {
         if run.what.is_operators_failover() || status != AttachmentStatus::Attached {
             return;
         }
-        let is_announced = matches!(run.what, Request::Spot { instance } if instance == holder.as_str());
-        let saw_leaving = run.saw_leaving(holder);
+        let is_spot = run.instance(holder.as_str()).is_some_and(|seen| seen.spot);
+        let is_recommended = self.scenario.on_announcement
+            && is_spot
+            && matches!(run.what, Request::Rebalance { instance } if instance == holder.as_str());
+        let is_due = self.scenario.on_announcement && run.announced.contains(holder);
+        let is_reclaimed = matches!(run.what, Request::Spot { instance } if instance == holder.as_str());
+        let is_announced = is_reclaimed || is_recommended || is_due;
+        let saw_leaving = run.saw_leaving(holder) || is_due;
         let is_healthy = match run.instance(holder.as_str()) {
             None => false,
             Some(_) if saw_leaving => false,
@@ -716,6 +755,11 @@ impl Checker {
                 _ => false,
             },
         };
+        let fails = self.scenario.on_impaired
+            && run.checks.as_ref().is_some_and(|checks| checks.get(holder) == Some(&StatusChecks::Impaired));
+        let runs = run.instance(holder.as_str()).is_some_and(|seen| seen.state == InstanceState::Running);
+        let is_early = runs && !fails && !is_reclaimed && (run.saw_leaving(holder) || is_recommended || is_due);
+        self.runs[number].is_early |= is_early && !is_own;
         let name = called(holder.as_str()).to_owned();
         self.hold(1, now, !is_healthy, || format!("[{number}] has seen {name} healthy: {what}"));
         // A limit of zero moves leaves the interface where it is.
@@ -776,6 +820,13 @@ impl Checker {
             && attach.interface_id.as_str() == names::INTERFACE
             && u32::from(attach.device_index) == self.scenario.device_index;
         self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
+        // Law 1: a running holder hands over only to a member that stays. If none takes the interface, it goes back.
+        let run = &self.runs[number];
+        let goes_back = run.took_from.contains(&attach.instance_id);
+        let is_due = self.scenario.on_announcement && run.announced.contains(&attach.instance_id);
+        let stays = !is_due && !run.saw_leaving(&attach.instance_id);
+        let is_better = !run.is_early || goes_back || stays;
+        self.hold(1, now, is_better, || format!("[{number}] leaves a running holder for a member that goes: {what}"));
         let has_seen = !self.runs[number].interface_failed;
         self.hold(4, now, has_seen, || format!("[{number}] could not read the interface: {what}"));
         let run = &mut self.runs[number];
@@ -822,7 +873,12 @@ impl Checker {
             let is_running = run.instance(holder.as_str()).is_some_and(|seen| seen.state == InstanceState::Running);
             holder != instance && self.scenario.is_member(holder.as_str()) && is_running && !run.saw_leaving(holder)
         });
+        let another = run.instance(instance.as_str()).and_then(|seen| {
+            let mut others = seen.interfaces.iter().filter(|one| one.id.as_str() != names::INTERFACE);
+            others.find(|one| one.device_index != 0 && !one.delete_on_termination).cloned()
+        });
         let could_read = !(run.interface_failed || run.instances_failed);
+        self.hold(17, now, another.is_none(), || format!("[{number}] has seen another interface, {another:?}: {what}"));
         self.hold(17, now, serves && could_read, || {
             format!("[{number}] has not seen the interface on another member that runs and stays: {what}")
         });

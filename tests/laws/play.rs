@@ -1,6 +1,7 @@
 //! Plays a scenario until the interface has settled, and then checks the end.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,11 +18,12 @@ use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
 use token_failover::model::config::Config;
 use token_failover::model::failure::Failure;
+use token_failover::model::ids::InstanceId;
 use token_failover::model::report::Report;
 use token_failover::ports::{Ec2, Ports, Sns, Ssm};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::checker::{Arrival, Checker, Published, Run, Tally, Violation};
+use super::checker::{Arrival, Checker, Published, Run, Tally, Violation, is_near};
 use super::proxy::{Proxy, RUN, Watch, current_run};
 use super::scenario::{Act, Entry, Fault, Faults, GROUP, Intervention, Kill, Kind, Request, Scenario, called};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
@@ -379,15 +381,24 @@ where
         // A started instance needs time to boot.
         sleep(Duration::from_secs(200)).await;
         self.simulator.world(|_| ());
-        // The group may have terminated the holder after the last run.
-        let mut end = self.simulator.world(|world| End::of(&self.scenario, world));
+        let mut end = self.end();
         let mut last = (outcome, answer.is_ok());
-        if self.scenario.is_grouped && self.has_changed_since_the_last_run() && !matches!(end.place, Place::Healthy) {
+        for _ in 0..3 {
+            // The group may have terminated the holder after the last run.
+            let is_lost = self.scenario.is_grouped
+                && self.has_changed_since_the_last_run()
+                && !matches!(end.place, Place::Healthy);
+            // A member that took the interface from a failed one may be about to go.
+            let stays = ["no-viable-standby", "too-many-moves", "awaiting-standby", "primary-interface"];
+            if !is_lost && !(end.is_announced && !stays.contains(&last.0.as_str())) {
+                break;
+            }
             let again = self.reconcile().await;
             let Some(outcome) = again.reason() else { return };
             last = (outcome, matches!(&again, Ended::Answered(answer) if answer.is_ok()));
             sleep(Duration::from_secs(200)).await;
-            end = self.simulator.world(|world| End::of(&self.scenario, world));
+            self.simulator.world(|_| ());
+            end = self.end();
         }
         let (outcome, answered) = last;
         let settled = self.check_convergence(&end, &outcome, answered);
@@ -409,6 +420,16 @@ where
         checker.arrivals.last().is_none_or(|arrival| arrival.at <= began)
     }
 
+    /// The members of which the last run had seen that AWS is about to work on them.
+    fn announced_by_the_last_run(&self) -> Option<BTreeSet<InstanceId>> {
+        self.watch.checker().runs.last().map(|run| run.announced.clone())
+    }
+
+    fn end(&self) -> End {
+        let began = self.watch.checker().runs.last().map(|run| run.began).unwrap_or_default();
+        self.simulator.world(|world| End::of(&self.scenario, world, began))
+    }
+
     /// Whether something has changed in the world since the last run ended.
     fn has_changed_since_the_last_run(&self) -> bool {
         let checker = self.watch.checker();
@@ -417,7 +438,7 @@ where
 
     /// Whether the interface is on its way, or a member could take it and serve.
     fn could_still_serve(&self) -> bool {
-        self.is_arriving() || self.simulator.world(|world| !End::of(&self.scenario, world).able.is_empty())
+        self.is_arriving() || !self.end().able.is_empty()
     }
 
     /// Whether EC2 is still attaching the interface.
@@ -435,7 +456,11 @@ where
     /// Law 12: one more reconcile changes nothing.
     async fn check_repetition(&self, outcome: &str) {
         let number = self.watch.checker().runs.len();
+        let before = self.announced_by_the_last_run();
         self.reconcile().await;
+        if before != self.announced_by_the_last_run() {
+            return;
+        }
         let now = self.now();
         let mut checker = self.watch.checker();
         let changes: Vec<String> =
@@ -471,6 +496,16 @@ where
             Place::Healthy if end.is_leaving => {
                 let is_limited = outcome == "too-many-moves" || end.able.is_empty() || end.is_primary;
                 checker.hold(14, now, is_limited, || format!("on a holder that is about to go: {outcome}: {end:?}"));
+                true
+            }
+            Place::Healthy if end.is_announced => {
+                let is_limited = ["too-many-moves", "awaiting-standby"].contains(&outcome)
+                    || end.lasting.is_empty()
+                    || end.is_primary
+                    || !answered;
+                checker.hold(14, now, is_limited, || {
+                    format!("on a holder that AWS is about to work on: {outcome}: {end:?}")
+                });
                 true
             }
             Place::Healthy => {
@@ -600,7 +635,7 @@ where
     /// Laws 7 and 8 in worlds without faults: one move and one message.
     fn check_messages_of_quiet_worlds(&self) {
         // A pause ends with a mail, and a group may ask for a second move.
-        if self.scenario.pauses || self.scenario.is_grouped {
+        if self.scenario.pauses || self.scenario.is_grouped || self.scenario.on_announcement {
             return;
         }
         let now = self.now();
@@ -664,13 +699,23 @@ struct End {
     /// The group of the holder is about to terminate it.
     is_leaving: bool,
     is_primary: bool,
+    /// AWS is about to work on the holder, since before the last run.
+    is_announced: bool,
+    /// The members of `able` that run and of which AWS has announced nothing.
+    lasting: Vec<String>,
     /// The members, except the holder, whose lifecycle actions the function could complete.
     waiting: Vec<String>,
 }
 
 impl End {
-    fn of(scenario: &Scenario, world: &World) -> Self {
+    fn of(scenario: &Scenario, world: &World, last_began: Duration) -> Self {
         let region = world.region();
+        let is_announced = |id: &str, at: Duration| {
+            let events = region.instance(id).map(|one| one.scheduled_events.clone()).unwrap_or_default();
+            let mut events = events.iter();
+            let is_due = events.any(|event| is_near(event.code, &event.description, Some(event.not_before), at));
+            scenario.on_announcement && is_due
+        };
         let able = scenario.members.iter().filter(|member| {
             let Ok(instance) = region.instance(member) else { return false };
             let others: Vec<_> =
@@ -723,9 +768,16 @@ impl End {
         let holder = attachment.map(|attachment| attachment.instance_id.clone());
         let waiting = world.group_members(GROUP).iter().filter(|member| {
             let waits = member.lifecycle_actions().iter().any(|action| action.hook == "token-failover");
-            waits && Some(&member.instance_id) != holder.as_ref()
+            // The function leaves an instance with the interface of another license to that license's function.
+            let has_another = region.interfaces_of(&member.instance_id).into_iter().any(|other| {
+                let attachment = other.attachment.as_ref().filter(|_| other.id != names::INTERFACE);
+                attachment.is_some_and(|at| at.device_index != 0 && !at.delete_on_termination)
+            });
+            waits && !has_another && Some(&member.instance_id) != holder.as_ref()
         });
         let waiting = waiting.map(|member| member.instance_id.clone()).collect();
+        let is_up = |id: &str| region.instance(id).is_ok_and(|one| one.state == InstanceState::Running);
+        let lasting = able.iter().filter(|id| is_up(id) && !is_announced(id, world.now())).cloned().collect();
         let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
         let pending_reports = tags.filter(|(key, _)| key.starts_with("token-failover:owed:"));
         Self {
@@ -736,6 +788,8 @@ impl End {
             pending_reports: pending_reports.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
             is_leaving: holder.as_ref().is_some_and(|holder| world.is_leaving_its_group(holder)),
+            is_announced: holder.as_ref().is_some_and(|holder| is_announced(holder, last_began)),
+            lasting,
             is_primary: attachment.is_some_and(|attachment| attachment.device_index == 0),
             waiting,
             tries_again: scenario

@@ -186,10 +186,11 @@ impl<D: Ec2> Ec2 for Proxy<D> {
     }
 
     async fn instance_status(&self, ids: &[InstanceId]) -> Result<BTreeMap<InstanceId, InstanceStatus>, CallError> {
+        let asked = self.simulator.now();
         self.watch.before_call().await;
         let answer = self.inner.instance_status(ids).await;
         self.watch.after_call().await;
-        self.learn(|checker, run| checker.saw_status(run, &answer));
+        self.learn(|checker, run| checker.saw_status(run, asked, &answer));
         answer
     }
 

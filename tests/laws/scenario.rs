@@ -9,6 +9,7 @@ use simulator::world::region::Capacity;
 use simulator::world::{Assumptions, Timings, World};
 use simulator::{Disruption, names};
 
+use super::play::epoch;
 use crate::dice::Dice;
 
 pub(crate) const FOURTH: &str = "i-0ddddddddddddddd4";
@@ -80,6 +81,8 @@ pub(crate) struct Scenario {
     pub(crate) is_by_tag: bool,
     /// The members are in an Auto Scaling group.
     pub(crate) is_grouped: bool,
+    /// A running holder that AWS is about to work on hands the interface over.
+    pub(crate) on_announcement: bool,
     /// An operator pauses the function.
     pub(crate) pauses: bool,
     pub(crate) world: simulator::Scenario,
@@ -121,6 +124,8 @@ pub(crate) enum Act {
     ScaleIn(&'static str),
     /// The group terminates this instance.
     TerminateInGroup(&'static str),
+    /// AWS schedules this event for an instance, so many minutes after the beginning.
+    Announce(&'static str, &'static str, i64),
 }
 
 /// An action with its time.
@@ -161,6 +166,10 @@ impl Act {
                 world.set_first_to_go(GROUP, &[id]).and_then(|()| world.set_desired_capacity(GROUP, fewer))
             }
             Self::TerminateInGroup(id) => world.terminate_in_group(id),
+            Self::Announce(id, code, minutes) => {
+                world.schedule_event(id, code, &minutes_after_the_beginning(*minutes));
+                Ok(())
+            }
             Self::DeleteInterface => {
                 world.delete_interface(names::INTERFACE);
                 Ok(())
@@ -207,6 +216,9 @@ impl fmt::Display for Act {
             Self::Refresh(id) => write!(f, "the group replaces its instances, {} first", called(id)),
             Self::ScaleIn(id) => write!(f, "the group becomes smaller by {}", called(id)),
             Self::TerminateInGroup(id) => write!(f, "the group terminates {}", called(id)),
+            Self::Announce(id, code, minutes) => {
+                write!(f, "AWS schedules {code} for {} after {minutes} minutes", called(id))
+            }
         }
     }
 }
@@ -367,6 +379,9 @@ pub(crate) enum Request {
     LifecycleAction {
         instance: &'static str,
     },
+    Rebalance {
+        instance: &'static str,
+    },
     Schedule,
     Reconcile {
         dry_run: bool,
@@ -422,6 +437,9 @@ impl Request {
                     ]},
                 }),
             ),
+            Self::Rebalance { instance } => {
+                event("aws.ec2", "EC2 Instance Rebalance Recommendation", json!({"instance-id": instance}))
+            }
             Self::LifecycleAction { instance } => event(
                 "aws.autoscaling",
                 "EC2 Instance-terminate Lifecycle Action",
@@ -451,6 +469,7 @@ impl fmt::Display for Request {
             Self::Spot { instance } => write!(f, "event: Spot interruption of {}", called(instance)),
             Self::Alarm { instance } => write!(f, "event: alarm about {}", called(instance)),
             Self::LifecycleAction { instance } => write!(f, "event: lifecycle action of {}", called(instance)),
+            Self::Rebalance { instance } => write!(f, "event: rebalance recommendation for {}", called(instance)),
             Self::Schedule => write!(f, "schedule"),
             Self::Reconcile { dry_run: false } => write!(f, "reconcile"),
             Self::Reconcile { dry_run: true } => write!(f, "reconcile, dry run"),
@@ -498,6 +517,11 @@ fn actions() -> Vec<&'static str> {
     [&CHANGES[..], &READS].concat()
 }
 
+/// A time of the world, in RFC 3339.
+fn minutes_after_the_beginning(minutes: i64) -> String {
+    (epoch() + TimeDelta::minutes(minutes)).to_rfc3339()
+}
+
 impl Scenario {
     /// `is_brief`: with short waits and few invocations, for the lane through the SDK, where a call takes longer.
     pub(crate) fn of(seed: u64, is_brief: bool) -> Self {
@@ -528,6 +552,9 @@ impl Scenario {
             scenario.variables.push(("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT".to_owned(), document));
             scenario.description.push("each move and each audit asks the license server".to_owned());
         }
+        if seed % 16 == 7 {
+            scenario.announce(is_brief);
+        }
         if seed % 11 == 3 {
             scenario.pauses = true;
             scenario.description.push("an operator pauses the function".to_owned());
@@ -544,6 +571,43 @@ impl Scenario {
             self.world = self.world.clone().with_timings(|timings| timings.attach = attach);
             self.attaches_slowly = attach >= Duration::from_secs(60);
             self.description.push(format!("an attach takes {attach:?}"));
+        }
+    }
+
+    /// AWS schedules events for members, and EC2 recommends to rebalance them. The holder hands over before.
+    fn announce(&mut self, is_brief: bool) {
+        self.on_announcement = true;
+        self.variables.push(("FAILOVER_ON_ANNOUNCEMENT".to_owned(), "true".to_owned()));
+        let mut dice = Dice::new(self.seed ^ 0xa55);
+        let codes = ["instance-retirement", "instance-stop", "instance-reboot", "system-maintenance", "something-new"];
+        let members: Vec<&'static str> = self.members.iter().filter(|id| MEMBERS.contains(id)).copied().collect();
+        for (position, id) in members.iter().enumerate() {
+            if dice.percent(50) {
+                self.world = self.world.clone().instance(id, |spec| spec.spot());
+            }
+            if !dice.percent(if position == 0 { 75 } else { 40 }) {
+                continue;
+            }
+            // The interface moves an hour before the date. The events of some members follow one another.
+            let minutes = dice.pick(&[-30, 0, 30, 59, 60, 61, 62, 65, 70, 75, 90, 130, 300]);
+            let code = dice.pick(&codes);
+            if dice.percent(50) {
+                let description = if dice.percent(15) { "[Completed] It is done" } else { "" };
+                self.description.push(format!("{code} of {} is due after {minutes} minutes {description}", called(id)));
+                let date = minutes_after_the_beginning(minutes);
+                self.world = self.world.clone().instance(id, |spec| spec.scheduled_event(code, description, &date));
+            } else {
+                let at = dice.milliseconds(0, if is_brief { 5_000 } else { 60_000 });
+                let act = Act::Announce(id, code, minutes);
+                self.description.push(Intervention::At(at, act.clone()).to_string());
+                self.acts.push(Intervention::At(at, act));
+            }
+        }
+        for _ in 0..dice.between(1, if is_brief { 1 } else { 3 }) {
+            let instance = if dice.percent(60) { members[0] } else { dice.pick(&members) };
+            let what = if dice.percent(40) { Request::Rebalance { instance } } else { Request::Schedule };
+            let at = dice.milliseconds(0, if is_brief { 10_000 } else { 600_000 });
+            self.entries.push(Entry { at, what, time: Duration::from_secs(300), kill: None, retried: true });
         }
     }
 
@@ -806,6 +870,7 @@ impl Generator {
             needs_activation: false,
             is_by_tag: false,
             is_grouped: false,
+            on_announcement: false,
             pauses: false,
             world,
             description: self.description,

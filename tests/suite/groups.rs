@@ -548,6 +548,29 @@ async fn of_two_functions_the_one_whose_interface_must_leave_lets_the_group_go_o
     assert_eq!(changes(&first.simulator).last().map(String::as_str), Some(COMPLETED));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_mail_about_a_holder_that_has_nowhere_to_go_names_the_obstacle_of_each_standby() {
+    let soon = "2026-11-11T22:00:00Z";
+    let scenario = simulator::pair()
+        .instance(HOLDER, |holder| holder.scheduled_event("instance-retirement", "", soon))
+        .instance(STANDBY, |standby| standby.scheduled_event("system-reboot", "", soon));
+    let stage = Stage::recorded(scenario.build(), &[("FAILOVER_ON_ANNOUNCEMENT", "true")], Box::new(|_| ()));
+
+    let report = reconcile(&stage).await;
+
+    assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
+    assert_eq!(codes(&report)[..2], ["no-viable-standby", "standby-not-viable"]);
+    let standby = &report.findings[1];
+    assert_eq!(standby.resource.as_deref(), Some(STANDBY));
+    assert_eq!(
+        standby.message,
+        format!("{STANDBY} could take the interface, but AWS has scheduled a change to it as well.")
+    );
+    assert_eq!(mails(&stage.simulator), ["refused"]);
+    assert_eq!(reconcile(&stage).await.outcome, Outcome::Refused);
+    assert_eq!(mails(&stage.simulator), ["refused"], "a lasting problem is mailed once");
+}
+
 // ---- Days and nights ----
 
 /// What clients saw.
