@@ -255,19 +255,21 @@ fn the_configured_device_index_must_not_belong_to_another_interface_of_the_holde
         let (license, other) = (license.clone(), other.clone());
         move |given: &mut Given| {
             let observation = given.observation.clone().with_attachment(|attachment| attachment.device_index = now);
-            given.observation =
-                observation.with_instances(|instances| {
-                    for one in instances.iter_mut() {
-                        one.interfaces.retain(|interface| interface.id != license);
-                    }
-                    let there = |id: &NetworkInterfaceId, device_index: i32, network_card_index: i32| {
-                        InstanceInterface { id: id.clone(), device_index, network_card_index }
-                    };
-                    let one = |id: &str| instances.iter().position(|one| one.id == instance_id(id)).expect("a member");
-                    let (holder, beside) = (one(HOLDER), one(id));
-                    instances[holder].interfaces.push(there(&license, now, 0));
-                    instances[beside].interfaces.push(there(&other, others, network_card_index));
-                });
+            given.observation = observation.with_instances(|instances| {
+                for one in instances.iter_mut() {
+                    one.interfaces.retain(|interface| interface.id != license);
+                }
+                let there = |id: &NetworkInterfaceId, device_index: i32, network_card_index: i32| InstanceInterface {
+                    id: id.clone(),
+                    device_index,
+                    network_card_index,
+                    delete_on_termination: true,
+                };
+                let one = |id: &str| instances.iter().position(|one| one.id == instance_id(id)).expect("a member");
+                let (holder, beside) = (one(HOLDER), one(id));
+                instances[holder].interfaces.push(there(&license, now, 0));
+                instances[beside].interfaces.push(there(&other, others, network_card_index));
+            });
         }
     };
     let taken = Fact::DeviceIndexTaken(Attachment { device_index: 2, ..attachment() }, other.clone());
