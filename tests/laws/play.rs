@@ -390,7 +390,8 @@ where
                 && !matches!(end.place, Place::Healthy);
             // A member that took the interface from a failed one may be about to go.
             let stays = ["no-viable-standby", "too-many-moves", "awaiting-standby", "primary-interface"];
-            if !is_lost && !(end.is_announced && !stays.contains(&last.0.as_str())) {
+            let must_move = end.is_announced && !stays.contains(&last.0.as_str());
+            if !is_lost && !must_move {
                 break;
             }
             let again = self.reconcile().await;

@@ -108,4 +108,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         179591301078522,
         "the holder has no capacity, and a standby that could be started is left alone for an hour because its last start failed",
     ),
+    (7789, "a group waits for an instance in another zone, whose lifecycle state is never read"),
+    (17149, "no fault: the group terminates the holder after the last run"),
+    (25735, "no fault: the holder had nowhere to go, and is gone now"),
+    (47159, "a failed holder goes to a member that has to hand over again, although another one stays"),
 ];
