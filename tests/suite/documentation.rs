@@ -497,8 +497,13 @@ fn payloads() -> Vec<(String, Value)> {
         for block in fenced(&document, "sh") {
             // The shell inserts the id of an instance.
             let block = block.replace("'\"$MEMBER\"'", names::STANDBY);
-            for text in block.split("'{\"").skip(1) {
-                let text = format!("{{\"{}", text.split('\'').next().unwrap_or_default());
+            // Other commands take other documents.
+            let requests = block.match_indices("'{\"").filter(|(at, _)| {
+                let before = block[..*at].trim_end();
+                before.ends_with("invoke") || before.ends_with("--payload")
+            });
+            for (at, _) in requests {
+                let text = block[at + 1..].split('\'').next().unwrap_or_default().to_owned();
                 let value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{page}: {error} in {text}"));
                 payloads.push((page.clone(), value));
             }
