@@ -6,7 +6,6 @@ use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::decide::lifecycle::{hook, to_complete};
 use crate::decide::pending::Pending;
-use crate::model::error::CallError;
 use crate::model::ids::InstanceId;
 use crate::model::report::Step;
 use crate::ports::{AutoScaling, Ports};
@@ -38,20 +37,20 @@ impl<P: Ports> Failover<P> {
     }
 
     async fn complete(&self, run: &mut Run<'_, P::Ec2>, group: &str, member: &InstanceId) {
-        let mut name = None;
-        let completing = async {
-            let hooks = self.ec2.termination_hooks(group).await?;
-            name = hook(&hooks).cloned();
-            match &name {
-                Some(hook) => self.ec2.complete_termination(group, hook, member).await,
-                None => Ok(false),
-            }
+        let (name, error) = match self.ec2.termination_hooks(group).await {
+            Err(error) => (None, Some(error)),
+            Ok(hooks) => match hook(&hooks) {
+                None => (None, None),
+                Some(name) => {
+                    let completing = self.ec2.complete_termination(group, name, member);
+                    match run.step(Step::CompleteLifecycleAction, member, completing).await {
+                        Ok(_) => return,
+                        Err(error) => (Some(name.clone()), Some(error)),
+                    }
+                }
+            },
         };
-        let completed: Result<bool, CallError> = run.step(Step::CompleteLifecycleAction, member, completing).await;
-        let error = completed.as_ref().err();
-        if error.is_some() || name.is_none() {
-            let finding = run.advisor().lifecycle_action_open(member, group, name.as_deref(), error);
-            run.findings.push(finding);
-        }
+        let finding = run.advisor().lifecycle_action_open(member, group, name.as_deref(), error.as_ref());
+        run.findings.push(finding);
     }
 }

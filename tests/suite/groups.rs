@@ -287,6 +287,7 @@ async fn of_several_hooks_the_function_completes_its_own_and_never_another() {
     let report = reconcile(&others).await;
     assert!(codes(&report).contains(&"lifecycle-action-open"), "{:?}", report.findings);
     assert_eq!(waits_for(&others), ["ship-logs", "drain"]);
+    assert!(report.steps.is_empty(), "nothing was completed: {:?}", report.steps);
     let audit = others.invoke(event("operator-audit")).await.expect("a report");
     assert!(codes(&audit).contains(&"several-termination-hooks"), "{:?}", audit.findings);
     assert!(changes(&others.simulator).iter().all(|change| change != COMPLETED));
