@@ -913,9 +913,11 @@ def a_lifecycle_action_is_completed_and_the_instance_terminated(aws):
         return {member["InstanceId"]: (member["LifecycleState"], member["HealthStatus"]) for member in members}
 
     eventually(lambda: states().get(STANDBY) == ("Terminating:Wait", "UNHEALTHY"))
-    # The group has launched first.
+    # A stopped instance goes at once. The group launches another meanwhile.
+    eventually(lambda: len(states()) == 3)
     (new,) = [instance_id for instance_id in states() if instance_id not in (HOLDER, STANDBY)]
-    equal((aws.state(new), states()[new]), ("running", ("InService", "HEALTHY")))
+    eventually(lambda: (aws.state(new), states()[new]) == ("running", ("InService", "HEALTHY")))
+    equal(states()[STANDBY], ("Terminating:Wait", "UNHEALTHY"))
     (event,) = [event for event in aws.control("events") if event["source"] == "aws.autoscaling"]
     detail = event["detail"]
     equal((event["detail-type"], detail["EC2InstanceId"]), ("EC2 Instance-terminate Lifecycle Action", STANDBY))
