@@ -57,6 +57,15 @@ class Names(TestCase):
         Interface(*FIRST)
         return self.unit(MOSEK, LICENSE, PORTS, shell, **settings), self.unit(ACME, ACME_LICENSE, ACME_PORTS, shell, **settings)
 
+    def both_serving(self):
+        mosek, acme = self.both()
+        Interface(*SECOND)
+        Interface(*ACME_INTERFACE)
+        mosek.start()
+        acme.start()
+        eventually(BOTH, state)
+        return mosek, acme
+
     def test_each_is_served_where_its_own_interface_is_and_the_move_of_one_leaves_the_other_alone(self):
         for shell in SHELLS:
             with self.subTest(shell=shell):
@@ -98,12 +107,7 @@ class Names(TestCase):
                 self.doCleanups()
 
     def test_a_killed_script_and_clean_touch_only_what_belongs_to_their_name(self):
-        mosek, acme = self.both()
-        Interface(*SECOND)
-        Interface(*ACME_INTERFACE)
-        mosek.start()
-        acme.start()
-        eventually(BOTH, state)
+        mosek, acme = self.both_serving()
         acme.process.kill()
         eventually(2, lambda: len(acme.lmgrds()))
         eventually(BOTH, state)
@@ -119,12 +123,7 @@ class Names(TestCase):
             acme.process.send_signal(signal.SIGCONT)
 
     def test_two_units_that_write_etc_hosts_at_the_same_time_lose_no_line(self):
-        mosek, acme = self.both()
-        Interface(*SECOND)
-        Interface(*ACME_INTERFACE)
-        mosek.start()
-        acme.start()
-        eventually(BOTH, state)
+        mosek, acme = self.both_serving()
         for _ in range(20):
             writers = [subprocess.Popen(["sh", str(BOOT / "token-server"), "clean", name], env=unit.environment)
                        for name, unit in ((MOSEK, mosek), (ACME, acme))]

@@ -58,24 +58,13 @@ impl ApiError {
         Self::new(
             403,
             "UnauthorizedOperation",
-            format!(
-                "You are not authorized to perform this operation. User: arn:aws:sts::{account}:assumed-role/simulated/\
-                 simulated is not authorized to perform: ec2:{action} because no identity-based policy allows the \
-                 ec2:{action} action"
-            ),
+            format!("You are not authorized to perform this operation. {}", denied(account, "ec2", action)),
         )
     }
 
     /// `AuthorizationErrorException` of the SNS service model: 403.
     pub(crate) fn sns_unauthorized(account: &str, action: &str) -> Self {
-        Self::new(
-            403,
-            "AuthorizationError",
-            format!(
-                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
-                 SNS:{action} because no identity-based policy allows the SNS:{action} action"
-            ),
-        )
+        Self::new(403, "AuthorizationError", denied(account, "SNS", action))
     }
 
     /// EC2's throttle: `RequestLimitExceeded`, 503 ("Request throttling for the Amazon EC2 API").
@@ -90,13 +79,7 @@ impl ApiError {
     /// `AccessDeniedException`, 400 ("Common Error Types", Systems Manager API Reference). The message does not name a
     /// resource.
     pub(crate) fn ssm_unauthorized(account: &str, action: &str) -> Self {
-        Self::client(
-            "AccessDeniedException",
-            format!(
-                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
-                 ssm:{action} because no identity-based policy allows the ssm:{action} action"
-            ),
-        )
+        Self::client("AccessDeniedException", denied(account, "ssm", action))
     }
 
     /// `ThrottlingException`, 400 ("Common Error Types", Systems Manager API Reference).
@@ -106,14 +89,7 @@ impl ApiError {
 
     /// `AccessDenied`, 403, as people report it.
     pub(crate) fn auto_scaling_unauthorized(account: &str, action: &str) -> Self {
-        Self::new(
-            403,
-            "AccessDenied",
-            format!(
-                "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
-                 autoscaling:{action} because no identity-based policy allows the autoscaling:{action} action"
-            ),
-        )
+        Self::new(403, "AccessDenied", denied(account, "autoscaling", action))
     }
 
     /// `Throttling`, 400, as people report it.
@@ -129,10 +105,7 @@ impl ApiError {
 
     /// A value that violates a constraint of the service model.
     pub(crate) fn auto_scaling_constraint(member: &str, constraint: &str) -> Self {
-        let start = "1 validation error detected: Value at";
-        Self::auto_scaling_validation(format!(
-            "{start} '{member}' failed to satisfy constraint: Member must {constraint}"
-        ))
+        Self::auto_scaling_validation(violation(member, constraint))
     }
 
     /// The message is from public issues (kubernetes-sigs/cluster-api-provider-aws).
@@ -143,8 +116,19 @@ impl ApiError {
     /// An input that violates a constraint of the service model: `ValidationException`, 400 ("Common Error Types",
     /// Systems Manager API Reference).
     pub(crate) fn validation(member: &str, constraint: &str) -> Self {
-        let start = "1 validation error detected: Value at";
-        let message = format!("{start} '{member}' failed to satisfy constraint: Member must {constraint}");
-        Self::client("ValidationException", message)
+        Self::client("ValidationException", violation(member, constraint))
     }
+}
+
+/// What IAM says of a call that no policy allows. EC2 puts a sentence before it.
+fn denied(account: &str, service: &str, action: &str) -> String {
+    format!(
+        "User: arn:aws:sts::{account}:assumed-role/simulated/simulated is not authorized to perform: \
+         {service}:{action} because no identity-based policy allows the {service}:{action} action"
+    )
+}
+
+/// What a service says of a value that violates a constraint of its model.
+fn violation(member: &str, constraint: &str) -> String {
+    format!("1 validation error detected: Value at '{member}' failed to satisfy constraint: Member must {constraint}")
 }
