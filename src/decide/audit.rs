@@ -330,10 +330,10 @@ impl Auditor<'_> {
             return Some(Fact::AttachedToNothing(standbys.to_vec()));
         };
         match action {
-            // The audit reports the obstacle of each standby anyway.
             // The holder still runs. The audit reports why it is about to go, and whether a standby could take the interface.
             Action::Refuse(Refusal::NowhereToGo { .. }) => None,
             Action::Move(planned) if planned.cause.is_ahead_of_time() => None,
+            // The audit reports the obstacle of each standby anyway.
             Action::Refuse(Refusal::NoViableStandby) | Action::Move(_) | Action::Start(_) => {
                 Some(Fact::HolderFailed(attachment.clone()))
             }

@@ -288,6 +288,14 @@ impl<'a> Advisor<'a> {
         }
     }
 
+    /// How an operator makes a new instance a member, as an imperative.
+    fn enroll(&self) -> String {
+        match &self.config.members {
+            Members::Listed(_) => "deploy with its id".to_owned(),
+            Members::Tagged(tag) => format!("give it the tag {tag}"),
+        }
+    }
+
     fn primary_interface(
         &self,
         holder: &InstanceId,
@@ -515,13 +523,14 @@ impl<'a> Advisor<'a> {
         let interface = &self.config.interface_id;
         let remedy = match obstacle {
             Obstacle::Missing | Obstacle::Terminated => {
-                "Launch a new standby in the interface's Availability Zone and deploy with its id.".to_owned()
+                format!("Launch a new standby in the interface's Availability Zone and {}.", self.enroll())
             }
             Obstacle::Starting | Obstacle::Stopping => "Wait. The next run checks again.".to_owned(),
             Obstacle::UnknownState(_) => format!("Check the state of {id} in the EC2 console."),
             Obstacle::WrongZone(_) | Obstacle::WrongVpc => format!(
                 "An interface cannot leave its Availability Zone or VPC. Launch a standby in the zone and VPC of {interface}, \
-                 and deploy with its id."
+                 and {}.",
+                self.enroll()
             ),
             Obstacle::DeviceIndexTaken(taken) => format!(
                 "Deploy with another TOKEN_SERVER_DEVICE_INDEX that is free on every member, or detach {taken} from {id} unless \
@@ -546,11 +555,10 @@ impl<'a> Advisor<'a> {
             Obstacle::LeavingItsGroup => "Wait until the group has launched a replacement. If it launches none, raise its \
                  maximum size or its desired capacity."
                 .to_owned(),
-            Obstacle::BeingTaken => {
-                "Launch another standby in the interface's Availability Zone, preferably not a Spot Instance, and deploy with \
-                 its id."
-                    .to_owned()
-            }
+            Obstacle::BeingTaken => format!(
+                "Launch another standby in the interface's Availability Zone, preferably not a Spot Instance, and {}.",
+                self.enroll()
+            ),
             Obstacle::MayNotStart => format!(
                 "Deploy with FAILOVER_START_STANDBY=true, or start the instance:\n{}",
                 self.command(&format!("start-instances --instance-ids {id}"))
@@ -1095,11 +1103,7 @@ impl<'a> Advisor<'a> {
                 self.command(&format!("start-instances --instance-ids {instance}"))
             ),
             Announced::Termination => {
-                let enrol = match &self.config.members {
-                    Members::Listed(_) => "deploy with its id".to_owned(),
-                    Members::Tagged(tag) => format!("give it the tag {tag}"),
-                };
-                format!("{move_first} Launch a replacement instance, and {enrol}.")
+                format!("{move_first} Launch a replacement instance, and {}.", self.enroll())
             }
             Announced::Reboot | Announced::PowerMaintenance | Announced::NetworkMaintenance if is_holder => format!(
                 "{move_first} If you do not, clients have no licenses until the instance is back, or until the function moves the \

@@ -206,6 +206,33 @@ fn a_primary_interface_whose_holder_is_being_terminated_already_needs_no_other_c
 }
 
 #[test]
+fn a_remedy_that_asks_for_a_new_instance_says_how_it_becomes_a_member() {
+    const TAG: &str = "token-server=license-eu";
+    let listed = standard::config(&[]);
+    let tagged = standard::config(&[("TOKEN_SERVER_INSTANCE_IDS", ""), ("TOKEN_SERVER_MEMBERS", TAG)]);
+    let remedies = |config: &Config| {
+        let advisor = Advisor::new(config);
+        let standby = |obstacle: Obstacle| advisor.standby(&parsed(STANDBY), &obstacle).remedy;
+        let termination = |is_holder| {
+            advisor.announcement(Announced::Termination, "termination", &parsed(HOLDER), None, is_holder).remedy
+        };
+        [
+            standby(Obstacle::Missing),
+            standby(Obstacle::Terminated),
+            standby(Obstacle::WrongZone("eu-west-1b".to_owned())),
+            standby(Obstacle::WrongVpc),
+            standby(Obstacle::BeingTaken),
+            termination(false),
+            termination(true),
+        ]
+    };
+    for (listed, tagged) in remedies(&listed).into_iter().zip(remedies(&tagged)) {
+        assert!(listed.contains("Launch ") && listed.ends_with(" deploy with its id."), "{listed}");
+        assert_eq!(tagged, listed.replace("deploy with its id", &format!("give it the tag {TAG}")));
+    }
+}
+
+#[test]
 fn the_mail_of_an_interface_that_is_attached_to_nothing_says_so_first() {
     let config = standard::config(&[]);
     let plain = report(&config, &reachable_pair().with_interface(|interface| interface.attachment = None));
