@@ -25,7 +25,7 @@ fn failed<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> CallError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    move |error| call_error(action, error, Meaning::of_auto_scaling_code)
+    move |error| call_error(action, error, Meaning::of_query_code)
 }
 
 impl AutoScaling for SdkEc2 {
@@ -39,7 +39,7 @@ impl AutoScaling for SdkEc2 {
         let request = client.describe_auto_scaling_instances().set_instance_ids(Some(ids)).max_records(PAGE);
         let mut states = BTreeMap::new();
         let pages = request.into_paginator().send();
-        each_page(ACTION, MAX_PAGES, pages, Meaning::of_auto_scaling_code, |page| {
+        each_page(ACTION, MAX_PAGES, pages, Meaning::of_query_code, |page| {
             let flawed = |flaw: String| contradiction(ACTION, flaw, page.request_id());
             for one in page.auto_scaling_instances() {
                 let id = one.instance_id().unwrap_or_default();

@@ -35,7 +35,7 @@ use crate::changes;
 /// EC2 through the SDK.
 #[derive(Debug, Clone)]
 pub struct SdkEc2 {
-    client: Client,
+    pub(crate) client: Client,
     pub(crate) auto_scaling: aws_sdk_autoscaling::Client,
 }
 
@@ -87,7 +87,7 @@ impl SdkEc2 {
     }
 }
 
-fn failed<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> CallError
+pub(crate) fn failed<E>(action: &'static str) -> impl FnOnce(SdkError<E>) -> CallError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -100,7 +100,7 @@ fn retried_by_the_caller() -> aws_sdk_ec2::config::Builder {
 }
 
 /// EC2 answers a dry run that would succeed with an error.
-fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
+pub(crate) fn permitted(asked: Result<(), CallError>) -> Result<(), CallError> {
     match asked {
         Err(error) if error.code.as_deref() == Some("DryRunOperation") => Ok(()),
         asked => asked,

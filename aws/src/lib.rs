@@ -5,6 +5,8 @@ mod auto_scaling;
 mod changes;
 mod ec2;
 mod http;
+#[cfg(feature = "operator")]
+mod operator;
 mod sns;
 mod ssm;
 
@@ -21,6 +23,8 @@ use token_failover::model::config::Config;
 
 pub use aws_config::SdkConfig;
 pub use ec2::{SdkEc2, Tags};
+#[cfg(feature = "operator")]
+pub use operator::{Stack, credentials_expire_at, stack};
 pub use sns::SdkSns;
 pub use ssm::SdkSsm;
 

@@ -147,7 +147,8 @@ impl Shared {
                 let (what, bad) = seen(observation);
                 self.say_new(at, number, "read", what, bad);
             }
-            Record::Requested(..) => {}
+            // The end of their steps tells the same.
+            Record::Requested(..) | Record::Probed(_) | Record::LicenseChecked(_) => {}
             Record::Planned(plan, _) => {
                 let what = planned(plan);
                 self.say_new(at, number, "decide", what, false);

@@ -1,4 +1,4 @@
-//! A small, correct simulator of the part of EC2, SNS, Systems Manager and Auto Scaling that token-failover uses, and of
+//! A small, correct simulator of the part of EC2, SNS, Systems Manager, Auto Scaling and CloudFormation that token-failover uses, and of
 //! the token servers on its instances.
 //!
 //! It answers the protocols of these services on the wire, so that the real AWS SDK client runs against it: in process
@@ -176,7 +176,7 @@ pub mod world;
 pub use self::{
     scenario::{
         AddressSpec, AutoScalingGroupSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec,
-        Scenario, SecurityGroupSpec, SubnetSpec, TopicSpec, cold_standby, grouped, pair, primary, trio,
+        Scenario, SecurityGroupSpec, StackSpec, SubnetSpec, TopicSpec, cold_standby, grouped, pair, primary, trio,
     },
     simulation::{Call, CallError, CallInfo, Connection, Disruption, Moment, Outcome, Simulator, When},
 };

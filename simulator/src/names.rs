@@ -49,6 +49,8 @@ pub const SUBSCRIBER: &str = "ops@example.com";
 pub const DOCUMENT: &str = "token-failover-restart";
 /// A command document that asks the license server.
 pub const LICENSE_CHECK_DOCUMENT: &str = "token-failover-check-license";
+/// The stack of the function.
+pub const STACK: &str = "token-failover";
 /// The Auto Scaling group of [`grouped`](crate::grouped). Not in the pair.
 pub const AUTO_SCALING_GROUP: &str = "token-servers";
 /// The termination hook of this group.

@@ -49,6 +49,10 @@ pub enum Record<'a> {
     Begun(Step, &'a str),
     /// A step ended.
     Ended(&'a StepRecord),
+    /// The ports were tried until they answered, or for as long as the run waits. Before the end of the step.
+    Probed(&'a [Probe]),
+    /// The license server was asked until it served licenses, or for as long as the run waits. Before the end of the step.
+    LicenseChecked(&'a LicenseCheck),
 }
 
 /// Receives the records of a run.

@@ -5,7 +5,8 @@
 
 use crate::act::function::Failover;
 use crate::act::prober::{Patience, pause, ports_to_try};
-use crate::act::run::Run;
+use crate::act::run::{Clock, Record, Run};
+use crate::decide::pending::report::RunName;
 use crate::model::command::{Command, CommandState};
 use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
@@ -140,6 +141,14 @@ impl<P: Ports> Failover<P> {
         }
     }
 
+    /// Reads EC2 once. Then it tries the ports and asks the license server for as long as after a move. It changes nothing and
+    /// publishes nothing: the recorder gets the answers.
+    pub async fn watch_serving(&self, clock: Clock) {
+        let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, RunName::new("watch-serving"));
+        run.observe().await;
+        self.see_if_served(&mut run, Patience::after_a_move(self.is_inside())).await;
+    }
+
     /// Tries the ports and asks the license server, both at once, if a running or starting member has the interface.
     pub(crate) async fn see_if_served(&self, run: &mut Run<'_, P::Ec2>, patience: Patience) {
         let Some(holder) = run.running_member().cloned() else { return };
@@ -162,13 +171,21 @@ impl<P: Ports> Failover<P> {
         });
         let probing = async {
             match &probe {
-                Some((prober, address, _)) => prober.try_ports((*address).into(), &ports, patience, ends).await,
+                Some((prober, address, _)) => {
+                    let probes = prober.try_ports((*address).into(), &ports, patience, ends).await;
+                    (self.recorder)(Record::Probed(&probes));
+                    probes
+                }
                 None => Vec::new(),
             }
         };
         let checking = async {
             match &check {
-                Some((document, _)) => Some(self.check_license(document, &holder, patience, ends).await),
+                Some((document, _)) => {
+                    let checked = self.check_license(document, &holder, patience, ends).await;
+                    (self.recorder)(Record::LicenseChecked(&checked));
+                    Some(checked)
+                }
                 None => None,
             }
         };

@@ -107,10 +107,10 @@ impl Meaning {
         }
     }
 
-    /// The meaning of an error code of EC2 Auto Scaling, which answers a name that does not exist, and an action that nothing
-    /// waits for, with `ValidationError`.
-    /// Source: EC2 Auto Scaling API Reference, "Common Error Types", and the errors of each action.
-    pub fn of_auto_scaling_code(code: &str) -> Self {
+    /// The meaning of an error code of EC2 Auto Scaling and of CloudFormation, which answer a name that does not exist with
+    /// `ValidationError`. Auto Scaling also says so of an action that nothing waits for.
+    /// Source: "Common Error Types" in the API reference of each service, and the errors of each action.
+    pub fn of_query_code(code: &str) -> Self {
         match code {
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "OptInRequired" => Self::Denied,
             "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "ResourceContention" => Self::Throttled,

@@ -67,6 +67,7 @@ class Aws:
         self.sns = boto3.client("sns", **settings)
         self.ssm = boto3.client("ssm", **settings)
         self.autoscaling = boto3.client("autoscaling", **settings)
+        self.cloudformation = boto3.client("cloudformation", **settings)
 
     def control(self, path: str, method: str = "GET"):
         request = urllib.request.Request(f"{self.endpoint}/_simulator/{path}", method=method)
@@ -929,6 +930,21 @@ def a_lifecycle_action_is_completed_and_the_instance_terminated(aws):
     refused("ValidationError", 400, complete, LifecycleActionToken=detail["LifecycleActionToken"], **action)
     eventually(lambda: STANDBY not in states())
     equal(aws.state(STANDBY), "terminated")
+
+
+# Stacks
+
+
+@case
+def a_stack_has_its_parameters_and_outputs(aws):
+    (stack,) = aws.cloudformation.describe_stacks(StackName="token-failover")["Stacks"]
+    equal((stack["StackName"], stack["StackStatus"]), ("token-failover", "CREATE_COMPLETE"))
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    equal(parameters, {"TokenServerInterfaceId": INTERFACE, "TokenServerInstanceIds": f"{HOLDER},{STANDBY}"})
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    equal(outputs, {"TopicArn": TOPIC})
+    equal(len(aws.cloudformation.describe_stacks()["Stacks"]), 1)
+    refused("ValidationError", 400, aws.cloudformation.describe_stacks, StackName="absent")
 
 
 # The control surface

@@ -137,7 +137,7 @@ impl BelowEc2 {
         action: &'static str,
         operation: O,
     ) -> Result<O::Answer, CallError> {
-        ask(&self.0, action, operation, MAX_ATTEMPTS, Meaning::of_auto_scaling_code).await
+        ask(&self.0, action, operation, MAX_ATTEMPTS, Meaning::of_query_code).await
     }
 }
 

@@ -5,15 +5,19 @@ mod damage;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "../../../tests/support/dice.rs"]
 mod dice;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/lambda.rs"]
+mod lambda;
 #[path = "../../../tests/support/served.rs"]
 mod served;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../../../tests/support/standard.rs"]
 mod standard;
-#[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../../../tests/support/mod.rs"]
 mod support;
 
+mod exercise;
 mod licenses;
 mod members;
+mod moments;
 mod operator;

@@ -18,7 +18,7 @@ pub(crate) const TOPIC: &str = "NOTIFICATION_TOPIC_ARN=arn:aws:sns:eu-west-1:123
 /// A simulated AWS on its own port, a token server on its own address, and a working folder.
 pub(crate) struct Desk {
     pub(crate) simulator: Simulator,
-    endpoint: String,
+    pub(crate) endpoint: String,
     pub(crate) folder: PathBuf,
     /// The private address of the interface: a loopback address, so that no packet leaves this machine.
     address: String,
@@ -49,7 +49,13 @@ impl Desk {
 
     /// Runs the command without a terminal and with only this environment.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_token-failover"))
+        self.command(arguments).output().expect("the command runs")
+    }
+
+    /// The command, as [`run`](Self::run) runs it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_token-failover"));
+        command
             .args(arguments)
             .current_dir(&self.folder)
             .env_clear()
@@ -58,9 +64,8 @@ impl Desk {
             .env("AWS_SECRET_ACCESS_KEY", "not a secret")
             .env("AWS_REGION", names::REGION)
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::null())
-            .output()
-            .expect("the command runs")
+            .stdin(Stdio::null());
+        command
     }
 }
 
@@ -767,7 +772,7 @@ fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
             Record::Planned(plan, waited) => serde_json::json!({
                 "type": "plan", "plan": plan, "lookedForMs": token_failover::model::report::milliseconds(waited),
             }),
-            Record::Begun(..) | Record::Ended(_) | Record::Audited(_) => return,
+            _ => return,
         };
         written.lock().expect("one at a time").push(line);
     };

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 const USAGE: &str = "\
 usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME] [--private-ip ADDRESS]
 
-Answers EC2, SNS, Systems Manager and Auto Scaling on one address. Port 0, the default, takes any free port; the line
+Answers EC2, SNS, Systems Manager, Auto Scaling and CloudFormation on one address. Port 0, the default, takes any free port; the line
 \"listening on http://127.0.0.1:PORT\" on standard output says which, once requests are answered.
 The private address of the license interface is 10.0.1.50 or, for a program that connects to it, one of this machine's own.
 ";

@@ -1,4 +1,4 @@
-//! Refusals of EC2, SNS, Systems Manager and Auto Scaling.
+//! Refusals of EC2, SNS, Systems Manager, Auto Scaling and CloudFormation.
 
 use std::borrow::Cow;
 
@@ -72,10 +72,6 @@ impl ApiError {
         Self::new(503, "RequestLimitExceeded", "Request limit exceeded.")
     }
 
-    pub(crate) fn sns_throttled() -> Self {
-        Self::client("Throttling", "Rate exceeded")
-    }
-
     /// `AccessDeniedException`, 400 ("Common Error Types", Systems Manager API Reference). The message does not name a
     /// resource.
     pub(crate) fn ssm_unauthorized(account: &str, action: &str) -> Self {
@@ -87,13 +83,13 @@ impl ApiError {
         Self::client("ThrottlingException", "Rate exceeded")
     }
 
-    /// `AccessDenied`, 403, as people report it.
-    pub(crate) fn auto_scaling_unauthorized(account: &str, action: &str) -> Self {
-        Self::new(403, "AccessDenied", denied(account, "autoscaling", action))
+    /// `AccessDenied` of Auto Scaling and CloudFormation: 403, as people report it.
+    pub(crate) fn access_denied(account: &str, service: &str, action: &str) -> Self {
+        Self::new(403, "AccessDenied", denied(account, service, action))
     }
 
-    /// `Throttling`, 400, as people report it.
-    pub(crate) fn auto_scaling_throttled() -> Self {
+    /// `Throttling` of SNS, Auto Scaling and CloudFormation: 400, as people report it.
+    pub(crate) fn throttling() -> Self {
         Self::client("Throttling", "Rate exceeded")
     }
 
@@ -111,6 +107,11 @@ impl ApiError {
     /// The message is from public issues (kubernetes-sigs/cluster-api-provider-aws).
     pub(crate) fn no_such_group(name: &str) -> Self {
         Self::auto_scaling_validation(format!("AutoScalingGroup name not found - AutoScalingGroup {name} not found"))
+    }
+
+    /// CloudFormation's answer about a stack that does not exist: 400. The message is from public issues (aws/aws-sdk-js).
+    pub(crate) fn no_such_stack(name: &str) -> Self {
+        Self::client("ValidationError", format!("Stack with id {name} does not exist"))
     }
 
     /// An input that violates a constraint of the service model: `ValidationException`, 400 ("Common Error Types",

@@ -21,6 +21,7 @@ mod process;
 mod region;
 mod route_table;
 mod security_group;
+mod stack;
 mod subnet;
 mod subscription;
 mod tags;
@@ -50,6 +51,7 @@ pub use self::{
     region::Region,
     route_table::{Route, RouteDestination, RouteState, RouteTable, RouteTableAssociation},
     security_group::{RuleSource, SecurityGroup, SecurityGroupRule},
+    stack::Stack,
     subnet::Subnet,
     subscription::{Standing, Subscription},
     tags::Tags,
@@ -63,6 +65,7 @@ pub(crate) use self::{
     document::{COMMAND, Documents},
     ids::Ids,
     instance_type::no_such_types,
+    stack::Stacks,
     token_server::{Started, TokenServers},
     topic::{Topic, Topics},
 };

@@ -85,6 +85,9 @@ impl Scenario {
         for spec in &self.documents {
             spec.build(&mut world);
         }
+        for spec in &self.stacks {
+            spec.build(&mut world);
+        }
         world.set_token_servers(TokenServers::new(
             &self.token_server_ports,
             &self.license_interface,

@@ -12,6 +12,7 @@ use super::{
     interface::InterfaceSpec,
     network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
     security_group::SecurityGroupSpec,
+    stack::StackSpec,
     topic::TopicSpec,
 };
 use crate::{
@@ -57,6 +58,7 @@ pub struct Scenario {
     pub(super) network_acls: Vec<NetworkAclSpec>,
     pub(super) topics: Vec<TopicSpec>,
     pub(super) documents: Vec<DocumentSpec>,
+    pub(super) stacks: Vec<StackSpec>,
     pub(super) auto_scaling_groups: Vec<AutoScalingGroupSpec>,
     pub(super) license_interface: String,
     pub(super) token_server_ports: Vec<u16>,
@@ -82,6 +84,7 @@ impl Default for Scenario {
             network_acls: Vec::new(),
             topics: Vec::new(),
             documents: Vec::new(),
+            stacks: Vec::new(),
             auto_scaling_groups: Vec::new(),
             license_interface: names::INTERFACE.to_owned(),
             token_server_ports: vec![27007, 27008],
@@ -166,6 +169,17 @@ impl Scenario {
 
     pub fn without_document(mut self, name: &str) -> Self {
         self.documents.retain(|spec| spec.name != name);
+        self
+    }
+
+    /// Adds or changes a stack of CloudFormation. A new one is complete, and has neither parameters nor outputs.
+    pub fn stack(mut self, name: &str, change: impl FnOnce(StackSpec) -> StackSpec) -> Self {
+        upsert(&mut self.stacks, |spec| spec.name == name, || StackSpec::new(name), change);
+        self
+    }
+
+    pub fn without_stack(mut self, name: &str) -> Self {
+        self.stacks.retain(|spec| spec.name != name);
         self
     }
 

@@ -12,6 +12,7 @@ mod instance;
 mod interface;
 mod network;
 mod security_group;
+mod stack;
 mod standard;
 mod topic;
 
@@ -24,6 +25,7 @@ pub use self::{
     interface::InterfaceSpec,
     network::{NetworkAclSpec, RouteTableSpec, SubnetSpec},
     security_group::SecurityGroupSpec,
+    stack::StackSpec,
     standard::{cold_standby, grouped, pair, primary, trio},
     topic::TopicSpec,
 };

@@ -7,8 +7,8 @@ use crate::{model::Timings, names};
 
 /// The standard world: a holder and a standby, both running, and the license interface on the holder with an Elastic IP
 /// and a security group; see [`names`]. The subnet has a route to the internet, nothing is blocked, the topic has a
-/// confirmed subscription, both instances accept commands, and there is a document for
-/// each kind of command. The token server runs on the
+/// confirmed subscription, both instances accept commands, there is a document for
+/// each kind of command, and a stack has the settings of the function. The token server runs on the
 /// instance that has the license interface. All times are zero.
 pub fn pair() -> Scenario {
     Scenario::default()
@@ -27,6 +27,12 @@ pub fn pair() -> Scenario {
         .topic(names::TOPIC, |topic| topic.email(names::SUBSCRIBER))
         .document(names::DOCUMENT, |document| document.parameter("Service"))
         .document(names::LICENSE_CHECK_DOCUMENT, |document| document.checks_license())
+        .stack(names::STACK, |stack| {
+            stack
+                .parameter("TokenServerInterfaceId", names::INTERFACE)
+                .parameter("TokenServerInstanceIds", &format!("{},{}", names::HOLDER, names::STANDBY))
+                .output("TopicArn", names::TOPIC)
+        })
 }
 
 /// The pair, with a standby that is stopped.

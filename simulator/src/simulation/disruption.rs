@@ -28,9 +28,9 @@ pub enum Disruption {
     #[default]
     None,
     /// The caller may not do this: `UnauthorizedOperation`, `AuthorizationError` of SNS, `AccessDeniedException` of
-    /// Systems Manager, or `AccessDenied` of Auto Scaling.
+    /// Systems Manager, or `AccessDenied` of Auto Scaling and CloudFormation.
     Deny,
-    /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS and Auto Scaling, or `ThrottlingException` of Systems
+    /// Too many calls: `RequestLimitExceeded`, `Throttling` of SNS, Auto Scaling and CloudFormation, or `ThrottlingException` of Systems
     /// Manager.
     Throttle,
     /// An error of the service.
@@ -73,11 +73,14 @@ impl Disruption {
             (Self::Deny, Service::Ec2) => Some(ApiError::unauthorized(account, &call.action)),
             (Self::Deny, Service::Sns) => Some(ApiError::sns_unauthorized(account, &call.action)),
             (Self::Deny, Service::Ssm) => Some(ApiError::ssm_unauthorized(account, &call.action)),
+            (Self::Deny, service @ (Service::AutoScaling | Service::CloudFormation)) => {
+                Some(ApiError::access_denied(account, &service.to_string(), &call.action))
+            }
             (Self::Throttle, Service::Ec2) => Some(ApiError::throttled()),
-            (Self::Throttle, Service::Sns) => Some(ApiError::sns_throttled()),
+            (Self::Throttle, Service::Sns | Service::AutoScaling | Service::CloudFormation) => {
+                Some(ApiError::throttling())
+            }
             (Self::Throttle, Service::Ssm) => Some(ApiError::ssm_throttled()),
-            (Self::Deny, Service::AutoScaling) => Some(ApiError::auto_scaling_unauthorized(account, &call.action)),
-            (Self::Throttle, Service::AutoScaling) => Some(ApiError::auto_scaling_throttled()),
             (Self::Error { status, code, message }, _) => Some(ApiError::new(*status, code.clone(), message.clone())),
             _ => None,
         }

@@ -24,7 +24,7 @@ use crate::{
     world::{Answer, Operation, Parameters, Request, Service, World},
 };
 
-/// A simulated EC2, SNS, Systems Manager and Auto Scaling. Clones are the same simulator.
+/// A simulated EC2, SNS, Systems Manager, Auto Scaling and CloudFormation. Clones are the same simulator.
 ///
 /// Closures of a test run while the world is locked. They receive the world, and must not use the simulator itself.
 #[derive(Clone)]

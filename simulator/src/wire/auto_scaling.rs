@@ -65,11 +65,11 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         |action: &str, result: &dyn Fn(&mut Xml)| query::document(NAMESPACE, action, request_id, |xml| result(xml));
     match answer {
         Answer::DescribeAutoScalingInstances(page) => document("DescribeAutoScalingInstances", &|xml| {
-            members(xml, "AutoScalingInstances", &page.items, instance);
+            query::members(xml, "AutoScalingInstances", &page.items, instance);
             xml.text_if_any("NextToken", page.next_token.as_ref());
         }),
         Answer::DescribeLifecycleHooks(hooks) => {
-            document("DescribeLifecycleHooks", &|xml| members(xml, "LifecycleHooks", hooks, hook))
+            document("DescribeLifecycleHooks", &|xml| query::members(xml, "LifecycleHooks", hooks, hook))
         }
         Answer::CompleteLifecycleAction(()) => document("CompleteLifecycleAction", &|_| {}),
         // Auto Scaling has only the requests above, and every request has an answer of its own name.
@@ -79,14 +79,6 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
 
 pub(crate) fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
     query::error(NAMESPACE, error, request_id)
-}
-
-fn members<T>(xml: &mut Xml, name: &str, items: &[T], content: impl Fn(&mut Xml, &T)) {
-    xml.element(name, |xml| {
-        for item in items {
-            xml.element("member", |xml| content(xml, item));
-        }
-    });
 }
 
 fn instance(xml: &mut Xml, instance: &AutoScalingInstance) {

@@ -1,7 +1,8 @@
-//! The wire: the Query protocols of EC2, SNS and Auto Scaling, and the JSON protocol of Systems Manager, from HTTP request
+//! The wire: the Query protocols of EC2, SNS, Auto Scaling and CloudFormation, and the JSON protocol of Systems Manager, from HTTP request
 //! to HTTP response.
 
 mod auto_scaling;
+mod cloud_formation;
 mod ec2;
 mod form;
 mod json;
@@ -31,7 +32,7 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
     let form = Form::parse(body);
     let service = service_of(headers, &form);
     let (action, request) = match service {
-        Service::Ec2 | Service::Sns | Service::AutoScaling => parse_query(service, form),
+        Service::Ec2 | Service::Sns | Service::AutoScaling | Service::CloudFormation => parse_query(service, form),
         Service::Ssm => {
             let operation = ssm::operation(headers);
             (operation.to_owned(), ssm::request(operation, body))
@@ -46,12 +47,14 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
         (Ok(answer), Service::Sns) => (200, sns::answer(&answer, &request_id)),
         (Ok(answer), Service::Ssm) => (200, ssm::answer(&answer)),
         (Ok(answer), Service::AutoScaling) => (200, auto_scaling::answer(&answer, &request_id)),
+        (Ok(answer), Service::CloudFormation) => (200, cloud_formation::answer(&answer, &request_id)),
         (Err(CallError::Refused(error)), _) => {
             let body = match service {
                 Service::Ec2 => ec2::error(&error, &request_id),
                 Service::Sns => sns::error(&error, &request_id),
                 Service::Ssm => ssm::error(&error),
                 Service::AutoScaling => auto_scaling::error(&error, &request_id),
+                Service::CloudFormation => cloud_formation::error(&error, &request_id),
             };
             code = Some(error.code);
             (error.status, body)
@@ -62,7 +65,7 @@ pub(crate) async fn answer(simulator: &Simulator, headers: &HeaderMap, body: &[u
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = match service {
-        Service::Ec2 | Service::Sns | Service::AutoScaling => "text/xml;charset=UTF-8",
+        Service::Ec2 | Service::Sns | Service::AutoScaling | Service::CloudFormation => "text/xml;charset=UTF-8",
         Service::Ssm => ssm::CONTENT_TYPE,
     };
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
@@ -85,6 +88,7 @@ fn parse_query(service: Service, mut form: Form) -> (String, Result<Request, Api
         match service {
             Service::Sns => sns::request(&action, &mut form),
             Service::AutoScaling => auto_scaling::request(&action, &mut form),
+            Service::CloudFormation => cloud_formation::request(&action, &mut form),
             Service::Ec2 | Service::Ssm => ec2::request(&action, version.as_deref(), &mut form),
         }
     };
@@ -92,8 +96,8 @@ fn parse_query(service: Service, mut form: Form) -> (String, Result<Request, Api
 }
 
 /// The service of a request. All services can share one address. A target means Systems Manager. Otherwise the API
-/// version tells the service, or else the scope of the signature, the host name, or an action that only SNS or Auto
-/// Scaling has.
+/// version tells the service, or else the scope of the signature, the host name, or an action that only SNS, Auto
+/// Scaling or CloudFormation has.
 fn service_of(headers: &HeaderMap, form: &Form) -> Service {
     if !ssm::operation(headers).is_empty() {
         return Service::Ssm;
@@ -102,6 +106,7 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
         Some(ec2::VERSION) => return Service::Ec2,
         Some(sns::VERSION) => return Service::Sns,
         Some(auto_scaling::VERSION) => return Service::AutoScaling,
+        Some(cloud_formation::VERSION) => return Service::CloudFormation,
         _ => {}
     }
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -114,10 +119,14 @@ fn service_of(headers: &HeaderMap, form: &Form) -> Service {
         Service::Ssm
     } else if signature.contains("/autoscaling/aws4_request") || host.starts_with("autoscaling.") {
         Service::AutoScaling
+    } else if signature.contains("/cloudformation/aws4_request") || host.starts_with("cloudformation.") {
+        Service::CloudFormation
     } else if form.get("Action").is_some_and(sns::has_action) {
         Service::Sns
     } else if form.get("Action").is_some_and(auto_scaling::has_action) {
         Service::AutoScaling
+    } else if form.get("Action").is_some_and(cloud_formation::has_action) {
+        Service::CloudFormation
     } else {
         Service::Ec2
     }

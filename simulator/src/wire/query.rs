@@ -1,4 +1,4 @@
-//! The answers of the Query protocol of AWS, which SNS and Auto Scaling have in common. EC2's differ.
+//! The answers of the Query protocol of AWS, which SNS, Auto Scaling and CloudFormation have in common. EC2's differ.
 
 use super::xml::Xml;
 use crate::model::ApiError;
@@ -23,4 +23,13 @@ pub(crate) fn error(namespace: &str, error: &ApiError, request_id: &str) -> Vec<
             xml.text("RequestId", request_id);
         });
     })
+}
+
+/// A list: `<Name><member>…</member></Name>`.
+pub(crate) fn members<T>(xml: &mut Xml, name: &str, items: &[T], content: impl Fn(&mut Xml, &T)) {
+    xml.element(name, |xml| {
+        for item in items {
+            xml.element("member", |xml| content(xml, item));
+        }
+    });
 }

@@ -1,4 +1,4 @@
-//! The world: EC2, SNS, Systems Manager and Auto Scaling as typed, synchronous rules. No wire, no runtime,
+//! The world: EC2, SNS, Systems Manager, Auto Scaling and CloudFormation as typed, synchronous rules. No wire, no runtime,
 //! no clock; time comes in as data.
 //!
 //! From the ground up, each file uses only those before it:
@@ -8,7 +8,7 @@
 //!   filters and pages; reads, looks and changes.
 //! - The operations by subject: `interfaces`, `instances`, `instance_types`, `instance_attributes`, `addresses`,
 //!   `rules`, `groups`, `subnets`, `routes`, `network_acls`, `tags`, `topics`, `subscriptions`, `documents`,
-//!   `managed_nodes` and `commands`; `lifecycle` and `auto_scaling_groups`; `events`, which all may send; and
+//!   `managed_nodes`, `commands` and `stacks`; `lifecycle` and `auto_scaling_groups`; `events`, which all may send; and
 //!   `token_servers` and `license_servers`, the programs on the instances.
 //! - `operations`, the list of all operations, which ties each request to its answer; and `processes`, the steps that AWS
 //!   takes by itself.
@@ -37,6 +37,7 @@ mod processes;
 mod routes;
 pub(crate) mod rules;
 mod select;
+mod stacks;
 mod state;
 mod subnets;
 mod subscriptions;
@@ -72,6 +73,7 @@ pub use self::{
         AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, IpPermission, RuleView,
     },
     select::{Filter, Page, Selection},
+    stacks::{DescribeStacks, StackView},
     state::World,
     subnets::{DescribeSubnets, SubnetView},
     subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
@@ -85,8 +87,8 @@ pub use crate::model::{
     Instance, InstanceState, InstanceType, Interface, LaunchTemplate, LicenseService, LifecycleAction, LifecycleHook,
     LifecycleResult, LifecycleState, Lmutil, MaintenancePolicy, Message, MessageAttribute, NetworkAcl,
     NetworkAclAssociation, NetworkAclEntry, Process, Refusal, Region, Route, RouteDestination, RouteState, RouteTable,
-    RouteTableAssociation, RuleAction, RuleSource, SecurityGroup, SecurityGroupRule, Standing, StateReason, Subnet,
-    Subscription, TerminationPolicy, Timings, TokenServer,
+    RouteTableAssociation, RuleAction, RuleSource, SecurityGroup, SecurityGroupRule, Stack, Standing, StateReason,
+    Subnet, Subscription, TerminationPolicy, Timings, TokenServer,
 };
 
 /// The state of EC2 alone.

@@ -28,6 +28,7 @@ use super::{
     routes::{DescribeRouteTables, RouteTableView},
     rules::{AuthorizeSecurityGroupIngress, DescribeSecurityGroupRules, GetManagedPrefixListEntries, RuleView},
     select::Page,
+    stacks::{DescribeStacks, StackView},
     state::World,
     subnets::{DescribeSubnets, SubnetView},
     subscriptions::{GetTopicAttributes, ListSubscriptionsByTopic, TopicAttributes},
@@ -45,6 +46,8 @@ pub enum Service {
     Ssm,
     /// Amazon EC2 Auto Scaling.
     AutoScaling,
+    /// AWS CloudFormation.
+    CloudFormation,
 }
 
 impl fmt::Display for Service {
@@ -54,6 +57,7 @@ impl fmt::Display for Service {
             Self::Sns => "sns",
             Self::Ssm => "ssm",
             Self::AutoScaling => "autoscaling",
+            Self::CloudFormation => "cloudformation",
         })
     }
 }
@@ -187,6 +191,7 @@ operations! {
     read AutoScaling DescribeAutoScalingInstances -> Page<AutoScalingInstance>;
     read AutoScaling DescribeLifecycleHooks -> Vec<LifecycleHookView>;
     change AutoScaling CompleteLifecycleAction -> ();
+    look CloudFormation DescribeStacks -> Vec<StackView>;
 }
 
 #[cfg(test)]

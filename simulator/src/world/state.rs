@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{Attachment, Commands, Documents, Event, Ids, Interface, Process, Region, TokenServers, Topics};
+use crate::model::{
+    Attachment, Commands, Documents, Event, Ids, Interface, Process, Region, Stacks, TokenServers, Topics,
+};
 
 /// The number of past changes that stay readable.
 const HISTORY_LENGTH: usize = 512;
@@ -22,7 +24,7 @@ const AUTO_SCALING: u64 = 0xa5c1;
 /// The shortest time until Auto Scaling notices a change, see [`Timings::group_check`](crate::world::Timings::group_check).
 const SHORTEST_GROUP_CHECK: Duration = Duration::from_secs(1);
 
-/// EC2, SNS, Systems Manager and Auto Scaling, for one account in one Region.
+/// EC2, SNS, Systems Manager, Auto Scaling and CloudFormation, for one account in one Region.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,6 +42,7 @@ pub struct World {
     pub(super) region: Region,
     pub(super) topics: Topics,
     pub(super) documents: Documents,
+    pub(super) stacks: Stacks,
     pub(super) commands: Commands,
     pub(super) token_servers: TokenServers,
     pub(super) ids: Ids,
@@ -68,6 +71,7 @@ impl World {
             region,
             topics: Topics::default(),
             documents: Documents::default(),
+            stacks: Stacks::default(),
             commands: Commands::default(),
             token_servers: TokenServers::default(),
             ids: Ids::from_seed(seed),

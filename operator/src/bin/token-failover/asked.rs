@@ -1,6 +1,7 @@
 //! Serves the requests to the function in this process.
 
 use std::future::Future;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -25,7 +26,7 @@ use crate::ended::{Ended, Trouble};
 use crate::show;
 
 /// The time that Lambda would give.
-const TIME: Duration = Duration::from_secs(300);
+pub(crate) const TIME: Duration = Duration::from_secs(300);
 
 /// Serves a request, shows its progress, and prints the report.
 pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, Trouble> {
@@ -133,6 +134,30 @@ pub(crate) async fn look_up(
     }
 }
 
+/// Refuses if nobody can confirm.
+pub(crate) fn can_confirm(task: &str) -> Result<(), Trouble> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let problem = format!("`{task}` needs confirmation, and standard input is not a terminal");
+    Err(Trouble::new(problem, "Pass --yes."))
+}
+
+/// Asks a question, to which only `y` or `yes` is a yes.
+pub(crate) fn confirm(question: &str) -> Result<bool, Trouble> {
+    anstream::eprint!("{question} [y/N] ");
+    std::io::stderr()
+        .flush()
+        .map_err(|error| Trouble::new(format!("standard error could not be written: {error}"), ""))?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(format!("no answer: {error}"), ""))?;
+    let is_yes = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !is_yes {
+        anstream::eprintln!("Nothing was changed.");
+    }
+    Ok(is_yes)
+}
+
 /// The day, in UTC.
 pub(crate) fn today() -> NaiveDate {
     DateTime::<Utc>::from(SystemTime::now()).date_naive()
@@ -158,12 +183,18 @@ fn progress(record: Record<'_>) {
                 step.error.as_deref().unwrap_or_default()
             );
         }
-        Record::Requested(..) | Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Ended(_) => {}
+        Record::Requested(..)
+        | Record::Observed(_)
+        | Record::Planned(..)
+        | Record::Audited(_)
+        | Record::Ended(_)
+        | Record::Probed(_)
+        | Record::LicenseChecked(_) => {}
     }
 }
 
 /// The error for an operator, who must retry: Lambda does not.
-fn trouble(failure: Failure) -> Trouble {
+pub(crate) fn trouble(failure: Failure) -> Trouble {
     let text = failure.to_string();
     match failure {
         Failure::Ec2Unreachable(error) | Failure::Ec2Throttled(error) => unanswered(error, "the configured Region"),
@@ -200,7 +231,7 @@ pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
 
 /// Error codes for unknown or invalid credentials. EC2's documentation lists AuthFailure under the same heading as a
 /// missing permission. Source: "Error codes for the Amazon EC2 API".
-const NOT_ACCEPTED: [&str; 8] = [
+pub(crate) const NOT_ACCEPTED: [&str; 8] = [
     "AuthFailure",
     "ExpiredToken",
     "IncompleteSignature",

@@ -8,6 +8,7 @@
 
 mod asked;
 mod ended;
+mod exercise;
 mod files;
 mod init;
 mod license;
@@ -15,7 +16,6 @@ mod members;
 mod settings;
 mod show;
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -45,6 +45,7 @@ Examples:
   token-failover audit                      check that the next failover would work; changes nothing
   token-failover plan                       show what would happen now; changes nothing
   token-failover failover --to i-0bbbbbbbbbbbbbbb2 --reason maintenance
+  token-failover exercise                   try a failover there and back, and measure it; clients lose their licenses
   token-failover pause --until 2h --reason maintenance
   token-failover resume                     end the pause
   token-failover license mosek.lic          show the hostid, the ports, the last day and any problems
@@ -76,6 +77,8 @@ enum Task {
         #[arg(long)]
         yes: bool,
     },
+    /// Make a planned failover there and back, watch it, and say how long each part took. Clients lose their licenses.
+    Exercise(exercise::Wishes),
     /// Keep the function from changing anything for a while, and publish the pause. Your own failover still works.
     Pause {
         /// A time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, at most a week ahead. Default: four
@@ -138,6 +141,7 @@ fn run(command: Command) -> Result<Ended, Trouble> {
         Task::Audit => asked::ask(source.config(Purpose::Look)?, &json!({"action": "audit", "dryRun": true}), json),
         Task::Plan => asked::ask(source.config(Purpose::Look)?, &json!({"action": "plan"}), json),
         Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
+        Task::Exercise(wishes) => exercise::exercise(&source, &wishes, json),
         Task::Pause { until, reason } => {
             let request = json!({"action": "pause", "until": until, "reason": reason});
             asked::ask(source.config(Purpose::Pause)?, &request, json)
@@ -177,24 +181,12 @@ fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, 
     };
     let config = source.config(Purpose::Move)?;
     if !yes {
-        if !std::io::stdin().is_terminal() {
-            return Err(Trouble::new(
-                "`failover` needs confirmation, and standard input is not a terminal",
-                "Pass --yes.",
-            ));
-        }
+        asked::can_confirm("failover")?;
         match asked::plan_of(config.clone(), &request(true))? {
             Some(summary) => anstream::eprintln!("{summary}"),
             None => return asked::ask(config, &request(true), json),
         }
-        anstream::eprint!("All clients lose their licenses for a moment. Move now? [y/N] ");
-        std::io::stderr()
-            .flush()
-            .map_err(|error| Trouble::new(format!("standard error could not be written: {error}"), ""))?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).map_err(|error| Trouble::new(format!("no answer: {error}"), ""))?;
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            anstream::eprintln!("Nothing was changed.");
+        if !asked::confirm("All clients lose their licenses for a moment. Move now?")? {
             return Ok(Ended::Badly);
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use token_failover::model::config::{Config, VARIABLES};
+use token_failover_aws::Stack;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use crate::ended::Trouble;
@@ -40,18 +41,8 @@ impl Source {
     /// The settings. The environment overrides the file, and `--set` overrides both.
     pub(crate) fn config(&self, purpose: Purpose) -> Result<Config, Trouble> {
         let mut variables = self.of_file()?;
-        let known = |name: &str| VARIABLES.contains(&name) || name == "AWS_REGION";
-        variables.extend(std::env::vars().filter(|(name, _)| known(name)));
-        for setting in &self.set {
-            let Some((name, value)) = setting.split_once('=').filter(|(name, _)| known(name)) else {
-                let hint = format!("The known settings are {}.", VARIABLES.join(", "));
-                return Err(Trouble::new(
-                    format!("--set {setting}: this is not NAME=VALUE with the name of a known setting"),
-                    hint,
-                ));
-            };
-            variables.insert(name.to_owned(), value.to_owned());
-        }
+        variables.extend(std::env::vars().filter(|(name, _)| is_known(name)));
+        self.set_in(&mut variables)?;
         // The template's value for a document that the stack creates. The name of the document is an output of the
         // stack.
         if variables.get(ACTIVATION).is_some_and(|document| document == "restart-service") {
@@ -89,6 +80,67 @@ impl Source {
         })
     }
 
+    /// The settings of the deployed function, from its stack. `--set` overrides them.
+    pub(crate) fn config_of(&self, stack: &Stack, region: &str) -> Result<Config, Trouble> {
+        if !stack.parameters.contains_key("TokenServerInterfaceId") {
+            let problem = "this is not a stack of token-failover: it has no parameter TokenServerInterfaceId";
+            return Err(Trouble::new(
+                problem,
+                "Pass the stack of the function with --stack-name, not that of the pair.",
+            ));
+        }
+        let mut variables = of_parameters(stack.parameters.clone());
+        variables.insert("AWS_REGION".to_owned(), region.to_owned());
+        // Parameters that name a resource of the stack itself, whose name is an output.
+        for (variable, output) in OUTPUTS {
+            if let Some(value) = stack.outputs.get(output) {
+                variables.insert(variable.to_owned(), value.clone());
+            }
+        }
+        self.set_in(&mut variables)?;
+        Config::from_variables(variables).map_err(|error| {
+            Trouble::new(error.to_string(), "The settings are those of the stack, and those that you pass with --set.")
+        })
+    }
+
+    /// The name of the stack in SAM's file, or the name that the documentation uses, and the Region in that file.
+    pub(crate) fn stack(&self) -> Result<(String, Option<String>), Trouble> {
+        let document: DocumentMut = match std::fs::read_to_string(&self.config) {
+            Ok(text) => text.parse().map_err(|error: toml_edit::TomlError| {
+                Trouble::new(
+                    format!("{}: {}", self.config.display(), error.message()),
+                    "`sam deploy` reads this file, too.",
+                )
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DocumentMut::new(),
+            Err(error) => {
+                return Err(Trouble::new(
+                    format!("{}: {error}", self.config.display()),
+                    "Pass another file with --config.",
+                ));
+            }
+        };
+        let text =
+            |name: &str| deployment(&document).and_then(|parameters| parameters.get(name)?.as_str()).map(str::to_owned);
+        let region = std::env::var("AWS_REGION").ok().or_else(|| text("region"));
+        Ok((text("stack_name").unwrap_or_else(|| "token-failover".to_owned()), region))
+    }
+
+    /// Adds the settings of `--set`.
+    fn set_in(&self, variables: &mut BTreeMap<String, String>) -> Result<(), Trouble> {
+        for setting in &self.set {
+            let Some((name, value)) = setting.split_once('=').filter(|(name, _)| is_known(name)) else {
+                let hint = format!("The known settings are {}.", VARIABLES.join(", "));
+                return Err(Trouble::new(
+                    format!("--set {setting}: this is not NAME=VALUE with the name of a known setting"),
+                    hint,
+                ));
+            };
+            variables.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(())
+    }
+
     fn of_file(&self) -> Result<BTreeMap<String, String>, Trouble> {
         let is_default = self.config == Path::new("samconfig.toml");
         match std::fs::read_to_string(&self.config) {
@@ -103,22 +155,38 @@ impl Source {
     }
 }
 
+/// The settings whose values are outputs of the stack, because the stack makes what they name.
+const OUTPUTS: [(&str, &str); 3] = [
+    ("NOTIFICATION_TOPIC_ARN", "TopicArn"),
+    (ACTIVATION, "ActivationDocument"),
+    (LICENSE_CHECK, "LicenseCheckDocument"),
+];
+
+/// Whether this is the name of a setting.
+fn is_known(name: &str) -> bool {
+    VARIABLES.contains(&name) || name == "AWS_REGION"
+}
+
 /// The parameters in SAM's file as environment variables of the function.
 fn of_samconfig(text: &str) -> Result<BTreeMap<String, String>, String> {
     let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-    let mut variables: BTreeMap<String, String> = overrides(&document)?
-        .into_iter()
-        .map(|(name, value)| (variable(&name), value))
-        .filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty())
-        .collect();
-    // The template's value for no repairs. The function's value is the empty string.
-    if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
-        variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
-    }
+    let mut variables = of_parameters(overrides(&document)?);
     if let Some(region) = deployment(&document).and_then(|parameters| parameters.get("region")?.as_str()) {
         variables.insert("AWS_REGION".to_owned(), region.to_owned());
     }
     Ok(variables)
+}
+
+/// Parameters of the template as environment variables of the function.
+fn of_parameters(parameters: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let variables = parameters.into_iter().map(|(name, value)| (variable(&name), value));
+    let mut variables: BTreeMap<String, String> =
+        variables.filter(|(name, value)| VARIABLES.contains(&name.as_str()) && !value.is_empty()).collect();
+    // The template's value for no repairs. The function's value is the empty string.
+    if variables.get("FAILOVER_REPAIR").is_some_and(|repair| repair == "none") {
+        variables.insert("FAILOVER_REPAIR".to_owned(), String::new());
+    }
+    variables
 }
 
 /// What `sam deploy` reads from SAM's file.

@@ -324,7 +324,7 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         Answer::DisassociateAddress(()) => document("DisassociateAddress", &done),
         Answer::CreateTags(()) => document("CreateTags", &done),
         Answer::DeleteTags(()) => document("DeleteTags", &done),
-        // Answers of SNS and Systems Manager, which no EC2 request has.
+        // Answers of the other services, which no EC2 request has.
         Answer::CreateTopic(_)
         | Answer::Publish(_)
         | Answer::GetTopicAttributes(_)
@@ -335,6 +335,7 @@ pub(crate) fn answer(answer: &Answer, request_id: &str) -> Vec<u8> {
         | Answer::SendCommand(_)
         | Answer::DescribeAutoScalingInstances(_)
         | Answer::DescribeLifecycleHooks(_)
+        | Answer::DescribeStacks(_)
         | Answer::CompleteLifecycleAction(_) => Vec::new(),
     }
 }

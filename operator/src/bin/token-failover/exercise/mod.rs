@@ -1,0 +1,141 @@
+//! `exercise`: a planned failover there and back, watched and timed.
+
+mod display;
+mod legs;
+mod preflight;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use signal_hook::consts::SIGINT;
+use token_failover::model::ids::InstanceId;
+use token_failover::model::report::milliseconds;
+use token_failover::ports::Ec2;
+use token_failover_operator::exercise::{Exercise, Leg, Outcome, SCHEMA_VERSION, picture, whereabouts};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::asked;
+use crate::ended::{Ended, Trouble};
+use crate::settings::Source;
+use crate::show;
+
+use self::display::Display;
+use self::legs::Legs;
+use self::preflight::{Ready, preflight};
+
+/// What the operator wants of an exercise.
+#[derive(Debug, Args)]
+pub(crate) struct Wishes {
+    /// The stack of token-failover. Default: the stack_name in samconfig.toml, or token-failover.
+    #[arg(long, value_name = "NAME")]
+    stack_name: Option<String>,
+    /// Stop the holder, and watch the deployed function move the interface. Start the former holder again afterwards.
+    #[arg(long)]
+    stop_holder: bool,
+    /// With --stop-holder: move the interface back at the end.
+    #[arg(long = "return", requires = "stop_holder")]
+    back: bool,
+    /// End at the standby, and do not move the interface back.
+    #[arg(long, conflicts_with = "back")]
+    one_way: bool,
+    /// Do not ask for confirmation.
+    #[arg(long)]
+    yes: bool,
+    /// Write a picture of the timeline into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+impl Wishes {
+    /// Whether the interface is to move back at the end.
+    fn returns(&self) -> bool {
+        if self.stop_holder { self.back } else { !self.one_way }
+    }
+}
+
+/// Runs the exercise, and prints its result.
+pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<Ended, Trouble> {
+    asked::on_runtime(async {
+        if !wishes.yes {
+            asked::can_confirm("exercise")?;
+        }
+        let ready = preflight(source, wishes).await?;
+        anstream::eprintln!("{}", ready.announcement);
+        if !wishes.yes && !asked::confirm("Begin?")? {
+            return Ok(Ended::Badly);
+        }
+        let is_interrupted = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGINT, Arc::clone(&is_interrupted))
+            .map_err(|error| Trouble::new(format!("Ctrl-C cannot be received: {error}"), ""))?;
+        let (started_at, began) = (SystemTime::now(), Instant::now());
+        let display = Arc::new(Display::new());
+        let mut legs = Legs::new(&ready, &display);
+        let ended = tokio::select! {
+            ended = legs.run(wishes.stop_holder, wishes.returns()) => ended,
+            () = interrupted(&is_interrupted) => Err(Trouble::new("the exercise was interrupted", "")),
+        };
+        let legs_made = display.finish();
+        if let Err(trouble) = ended {
+            return Err(left_behind(&ready, trouble, legs.stopped()).await);
+        }
+        let exercise = result(&ready, started_at, began.elapsed(), legs_made);
+        if let Some(file) = &wishes.svg {
+            std::fs::write(file, picture(&exercise)).map_err(|error| {
+                Trouble::new(format!("{}: the picture could not be written: {error}", file.display()), "")
+            })?;
+        }
+        if json {
+            show::document(&exercise)?;
+        } else {
+            anstream::print!("{}", exercise.text());
+        }
+        Ok(match exercise.result {
+            Outcome::Held => Ended::Well,
+            Outcome::NotHeld => Ended::Badly,
+        })
+    })
+}
+
+fn result(ready: &Ready, started_at: SystemTime, took: Duration, legs: Vec<Leg>) -> Exercise {
+    let problems: Vec<String> = legs.iter().flat_map(Leg::problems).collect();
+    Exercise {
+        schema_version: SCHEMA_VERSION,
+        result: if problems.is_empty() { Outcome::Held } else { Outcome::NotHeld },
+        token_server: ready.config.name.clone(),
+        network_interface_id: ready.config.interface_id.clone(),
+        stack: ready.stack.clone(),
+        started_at: started_at.into(),
+        duration_ms: milliseconds(took),
+        legs,
+        problems,
+    }
+}
+
+/// Ends once the operator has pressed Ctrl-C.
+async fn interrupted(flag: &AtomicBool) {
+    while !flag.load(Ordering::Relaxed) {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// How long EC2 may take to say where the interface is when the exercise has ended early.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+/// The error of an exercise that ended early, with the state that it leaves and the commands that end that.
+async fn left_behind(ready: &Ready, trouble: Trouble, stopped: Option<InstanceId>) -> Trouble {
+    let look = timeout(LAST_LOOK, ready.ec2.network_interface(&ready.config.interface_id)).await;
+    let interface = look.ok().and_then(Result::ok).flatten();
+    let left = whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), ready.config.region.as_deref());
+    let mut hint = trouble.hint;
+    if !hint.is_empty() {
+        hint.push('\n');
+    }
+    hint += &left.state;
+    for (purpose, command) in &left.commands {
+        hint += &format!("\nTo {purpose}:\n  {command}");
+    }
+    Trouble::new(trouble.problem, hint)
+}

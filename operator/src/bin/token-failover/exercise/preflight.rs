@@ -1,0 +1,283 @@
+//! What must be true before an exercise begins. Nothing is changed here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use token_failover::act::failover::Invocation;
+use token_failover::act::function::Failover;
+use token_failover::act::prober::{Prober, connect_over_tcp};
+use token_failover::act::run::Record;
+use token_failover::decide::pending::report::PendingReport;
+use token_failover::model::change::Change;
+use token_failover::model::config::Config;
+use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::finding::Severity;
+use token_failover::model::ids::InstanceId;
+use token_failover::model::observation::{NetworkInterface, Observation};
+use token_failover::model::reason::Reason;
+use token_failover::model::report::{Movement, Outcome, Report};
+use token_failover::ports::Ec2;
+use token_failover_aws::{self as aws, SdkConfig, SdkEc2, SdkSns, SdkSsm};
+use tokio::time::Instant;
+
+use super::Wishes;
+use crate::asked;
+use crate::ended::Trouble;
+use crate::settings::Source;
+
+/// The function, in this process.
+pub(super) type Function = Failover<(SdkEc2, SdkSns, SdkSsm)>;
+
+/// Everything that an exercise needs.
+pub(super) struct Ready {
+    pub(super) stack: String,
+    pub(super) sdk: SdkConfig,
+    pub(super) config: Config,
+    pub(super) ec2: SdkEc2,
+    pub(super) holder: InstanceId,
+    /// The standby that takes the interface first.
+    pub(super) standby: InstanceId,
+    pub(super) starts_standby: bool,
+    /// What will happen, and what it costs the clients.
+    pub(super) announcement: String,
+}
+
+impl Ready {
+    /// The function with its settings, which hands its records to `recorder`.
+    pub(super) fn function(&self, recorder: impl Fn(Record<'_>) + Send + Sync + 'static) -> Function {
+        let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
+        self.unprobing_function(recorder).probing(prober)
+    }
+
+    /// The same function, which does not try the ports. A plan needs no answer from them, and silence takes seconds.
+    pub(super) fn unprobing_function(&self, recorder: impl Fn(Record<'_>) + Send + Sync + 'static) -> Function {
+        function(&self.sdk, &self.config, recorder)
+    }
+}
+
+fn function(sdk: &SdkConfig, config: &Config, recorder: impl Fn(Record<'_>) + Send + Sync + 'static) -> Function {
+    Failover::new(config.clone(), aws::clients(sdk, config), Box::new(recorder))
+}
+
+/// Has the function serve a request now.
+pub(super) async fn serve(function: &Function, request: &Value) -> Result<Report, Trouble> {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    let invocation = Invocation {
+        payload: request.clone(),
+        request_id: format!("exercise-{:012x}", now.timestamp_millis()),
+        received_at: now,
+        deadline: Instant::now() + asked::TIME,
+    };
+    Box::pin(function.handle(invocation)).await.map_err(asked::trouble)
+}
+
+/// Reads everything, and refuses if an exercise could end badly.
+pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready, Trouble> {
+    let (name, region) = source.stack()?;
+    let name = wishes.stack_name.clone().unwrap_or(name);
+    let sdk = aws::operators_config(region).await;
+    let Some(region) = sdk.region().map(ToString::to_string) else {
+        let hint = "Set AWS_REGION to the Region of the stack.";
+        return Err(Trouble::new("no AWS Region is configured", hint));
+    };
+    anstream::eprintln!("asking CloudFormation about {name} ...");
+    let stack = aws::stack(&sdk, &name).await.map_err(|error| asked::unanswered(error, &region))?;
+    let Some(stack) = stack else {
+        let hint = "Pass the name of the stack of token-failover with --stack-name. Check AWS_REGION and AWS_PROFILE.";
+        return Err(Trouble::new(format!("there is no stack {name} in {region} in this account"), hint));
+    };
+    if !is_settled(&stack.status) {
+        let hint = "An exercise needs the function as it is deployed. Begin when the stack is complete, in a state such as \
+                    UPDATE_COMPLETE.";
+        return Err(Trouble::new(format!("the stack {name} is in the state {}", stack.status), hint));
+    }
+    let config = source.config_of(&stack, &region)?;
+    lasts(aws::credentials_expire_at(&sdk).await, needed(wishes))?;
+    let (_, interface) = asked::look_up(&config.interface_id, Some(region.clone())).await?;
+    is_settled_interface(&interface)?;
+    let (audit, observation) = audited(&sdk, &config).await?;
+    is_ready(&audit)?;
+    let movement = planned(&sdk, &config).await?;
+    let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
+    let Some(holder) = holder.filter(|holder| movement.from.as_ref() == Some(holder)) else {
+        return Err(Trouble::new(
+            "the interface has no holder that it could leave",
+            "Read the audit: token-failover audit",
+        ));
+    };
+    let ec2 = SdkEc2::of(&sdk);
+    if wishes.stop_holder {
+        can_be_stopped(&ec2, &observation, &holder, &region).await?;
+    }
+    let starts_standby = movement.standby_started == Some(true);
+    let announcement = announcement(&config, wishes, &holder, &movement.to, starts_standby, &audit);
+    Ok(Ready { stack: name, sdk, config, ec2, holder, standby: movement.to, starts_standby, announcement })
+}
+
+/// Whether CloudFormation changes nothing in the stack now, and its last change succeeded or was taken back. Source:
+/// CloudFormation User Guide, "Stack status codes".
+fn is_settled(status: &str) -> bool {
+    matches!(
+        status,
+        "CREATE_COMPLETE"
+            | "UPDATE_COMPLETE"
+            | "UPDATE_ROLLBACK_COMPLETE"
+            | "IMPORT_COMPLETE"
+            | "IMPORT_ROLLBACK_COMPLETE"
+    )
+}
+
+/// The longest time that an exercise takes. A started instance must pass its status checks before the interface moves back.
+fn needed(wishes: &Wishes) -> Duration {
+    let minutes = match (wishes.stop_holder, wishes.returns()) {
+        (false, false) => 5,
+        (false, true) => 10,
+        (true, false) => 15,
+        (true, true) => 30,
+    };
+    Duration::from_secs(minutes * 60)
+}
+
+/// Refuses credentials that may expire in the middle.
+fn lasts(expires_at: Option<SystemTime>, needed: Duration) -> Result<(), Trouble> {
+    let left = expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+    match left {
+        Some(left) if left < needed => Err(Trouble::new(
+            format!(
+                "your credentials expire in {} minutes, and the exercise may take {}",
+                left.as_secs() / 60,
+                needed.as_secs() / 60
+            ),
+            "Sign in again (aws sso login), or take credentials that last longer. Nothing was changed.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an interface with which another run is not done.
+fn is_settled_interface(interface: &NetworkInterface) -> Result<(), Trouble> {
+    match PendingReport::read_all(&interface.tags).first() {
+        Some(pending) => Err(Trouble::new(
+            format!("another run is not done with {}: it has the tag {}", interface.id, pending.key),
+            "The function finishes what that run began, and removes the tag, within minutes. Begin then.",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// An audit that changes nothing, and what it saw.
+async fn audited(sdk: &SdkConfig, config: &Config) -> Result<(Report, Option<Observation>), Trouble> {
+    anstream::eprintln!("auditing ...");
+    let seen: Arc<Mutex<Option<Observation>>> = Arc::default();
+    let recorded = Arc::clone(&seen);
+    let function = function(sdk, config, move |record| {
+        if let Record::Observed(observation) = record {
+            *recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(observation.clone());
+        }
+    });
+    let report = serve(&function, &json!({"action": "audit", "dryRun": true})).await?;
+    let observation = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok((report, observation))
+}
+
+/// Refuses if the audit found anything critical, or if the function is paused.
+fn is_ready(audit: &Report) -> Result<(), Trouble> {
+    if let Some(pause) = &audit.pause {
+        let problem = format!("token-failover is paused until {}", pause.in_words());
+        return Err(Trouble::new(problem, "End the pause: token-failover resume"));
+    }
+    let is_ready = audit.reason == Reason::Ready || audit.reason == Reason::ReadyWithWarnings;
+    if audit.outcome == Outcome::Audited && is_ready {
+        return Ok(());
+    }
+    let critical: Vec<_> = audit.findings.iter().filter(|finding| finding.severity == Severity::Critical).collect();
+    let Some(first) = critical.first() else {
+        return Err(Trouble::new(format!("the audit did not succeed: {}", audit.summary), "Run token-failover audit."));
+    };
+    let others = match critical.len() - 1 {
+        0 => String::new(),
+        1 => "\nThe audit has one more critical finding: token-failover audit".to_owned(),
+        more => format!("\nThe audit has {more} more critical findings: token-failover audit"),
+    };
+    Err(Trouble::new(
+        format!("a failover would not work now: {} [{}]", first.message, first.code),
+        format!("{}{others}", first.remedy),
+    ))
+}
+
+/// The move that an operator's failover would make.
+async fn planned(sdk: &SdkConfig, config: &Config) -> Result<Movement, Trouble> {
+    let function = function(sdk, config, |_| {});
+    let report = serve(&function, &json!({"action": "failover", "dryRun": true})).await?;
+    let first = report.findings.first().map_or_else(String::new, |finding| finding.remedy.clone());
+    report.movement.ok_or_else(|| Trouble::new(report.summary, first))
+}
+
+/// Refuses to stop a holder that its Auto Scaling group would replace, or that the operator may not stop and start.
+async fn can_be_stopped(
+    ec2: &SdkEc2,
+    observation: &Option<Observation>,
+    holder: &InstanceId,
+    region: &str,
+) -> Result<(), Trouble> {
+    let instance = observation.as_ref().and_then(|seen| seen.instance(holder));
+    if let Some(group) = instance.and_then(|instance| instance.auto_scaling_group.as_ref()) {
+        return Err(Trouble::new(
+            format!("the Auto Scaling group {group} would terminate and replace {holder} if it were stopped"),
+            "Without --stop-holder, the exercise moves the interface and stops nothing. To see the function serve the group, \
+             start an instance refresh: see docs/setup.md.",
+        ));
+    }
+    let denied = |error: CallError| match error.meaning {
+        Meaning::Denied => Trouble::new(
+            format!("your credentials do not allow {} for {holder}", error.action),
+            "--stop-holder needs ec2:StopInstances and ec2:StartInstances. The function never stops an instance.",
+        ),
+        _ => asked::unanswered(error, region),
+    };
+    ec2.may_stop(holder).await.map_err(denied)?;
+    ec2.may(&Change::Start(holder.clone())).await.map_err(denied)
+}
+
+/// What will happen, and what it costs the clients.
+fn announcement(
+    config: &Config,
+    wishes: &Wishes,
+    holder: &InstanceId,
+    standby: &InstanceId,
+    starts_standby: bool,
+    audit: &Report,
+) -> String {
+    let mut steps = Vec::new();
+    if wishes.stop_holder {
+        steps.push(format!("Stop {holder}. The deployed function then moves the interface to {standby}."));
+    } else {
+        steps.push(format!("Move the interface from {holder} to {standby}."));
+    }
+    if starts_standby {
+        steps.push(format!("{standby} is stopped, and is started for this."));
+    }
+    if wishes.stop_holder {
+        steps.push(format!("Start {holder} again."));
+    }
+    if wishes.returns() {
+        steps.push(format!("Move the interface back to {holder}."));
+    }
+    let mut text = format!("The exercise of {} moves {} for real:\n", config.name, config.interface_id);
+    for (number, step) in steps.iter().enumerate() {
+        text += &format!("  {}. {step}\n", number + 1);
+    }
+    let moves = if wishes.returns() { "Each of the two moves" } else { "The move" };
+    text += &format!(
+        "{moves} drops the checkouts of all clients. They get licenses again when lmgrd serves on the other instance.\n\
+         The reports go to {}.",
+        config.topic
+    );
+    let warnings = audit.findings.iter().filter(|finding| finding.severity == Severity::Warning);
+    for warning in warnings {
+        text += &format!("\nwarning   {} [{}]", warning.message, warning.code);
+    }
+    text
+}

@@ -1,0 +1,17 @@
+//! The exercise: a planned failover there and back, watched and timed.
+//!
+//! Everything here is pure. The command makes the calls, and hands in what it sees with the time at which it saw it.
+
+mod leg;
+mod moment;
+mod picture;
+mod result;
+mod watch;
+mod whereabouts;
+
+pub use leg::{Kind, Leg, Row, Verdict};
+pub use moment::{Expectation, Moment, Sign, expectations, sign_of};
+pub use picture::picture;
+pub use result::{Exercise, Outcome, SCHEMA_VERSION};
+pub use watch::Watch;
+pub use whereabouts::{Whereabouts, whereabouts};

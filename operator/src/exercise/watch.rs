@@ -1,0 +1,72 @@
+//! What the interface shows of a move that the deployed function makes.
+
+use std::collections::BTreeSet;
+
+use token_failover::decide::pending::report::PendingReport;
+use token_failover::model::ids::{AttachmentId, InstanceId};
+use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
+
+use super::moment::Moment;
+
+/// How many answers in a row must be without the pending report before it counts as published: an answer can be old.
+const ANSWERS: usize = 2;
+
+/// Follows a move by what EC2 shows of the interface. The function writes the pending report on it before the first change, and
+/// removes it after publishing.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    departed: AttachmentId,
+    earlier: BTreeSet<String>,
+    has_begun: bool,
+    /// The answers in a row that show the interface attached and no pending report.
+    settled: usize,
+    holder: Option<InstanceId>,
+}
+
+impl Watch {
+    /// Begins with the interface as it was before the move; `None`: it is attached to nothing.
+    pub fn new(interface: &NetworkInterface) -> Option<Self> {
+        let departed = interface.attachment.as_ref()?.id.clone();
+        let earlier = PendingReport::read_all(&interface.tags).into_iter().map(|report| report.key).collect();
+        Some(Self { departed, earlier, has_begun: false, settled: 0, holder: None })
+    }
+
+    /// The moments that this answer shows to have come, in their order, whether they were shown before or not.
+    pub fn see(&mut self, interface: &NetworkInterface) -> Vec<Moment> {
+        let is_new = |report: &PendingReport| report.is_move() && !self.earlier.contains(&report.key);
+        let is_pending =
+            PendingReport::read_all(&interface.tags).iter().any(|report| is_new(report) && !report.reported);
+        self.has_begun |= is_pending;
+        let mut moments = Vec::new();
+        if self.has_begun {
+            moments.push(Moment::Begun);
+        }
+        let mut is_attached = false;
+        match &interface.attachment {
+            Some(attachment) if attachment.id == self.departed => {
+                if attachment.status == AttachmentStatus::Detaching {
+                    moments.push(Moment::DetachAccepted);
+                }
+            }
+            None => moments.extend([Moment::DetachAccepted, Moment::Free]),
+            Some(attachment) => {
+                moments.extend([Moment::DetachAccepted, Moment::Free, Moment::AttachAccepted]);
+                self.holder.clone_from(&attachment.instance_id);
+                if attachment.status == AttachmentStatus::Attached {
+                    is_attached = true;
+                    moments.push(Moment::Attached);
+                }
+            }
+        }
+        self.settled = if is_attached && self.has_begun && !is_pending { self.settled + 1 } else { 0 };
+        if self.settled >= ANSWERS {
+            moments.push(Moment::Reported);
+        }
+        moments
+    }
+
+    /// The instance to which the interface was attached last, by a new attachment.
+    pub fn holder(&self) -> Option<&InstanceId> {
+        self.holder.as_ref()
+    }
+}

@@ -1,0 +1,543 @@
+//! The exercise: the real command and the real function against the simulator over loopback.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+use simulator::world::Timings;
+use simulator::{Disruption, Scenario, Simulator, names};
+use token_failover::model::report::Outcome;
+
+use crate::lambda::Lambda;
+use crate::operator::{Desk, status, stderr, stdout};
+use crate::support::Stage;
+
+/// The same order as with real times, in a fraction of the time.
+fn quick() -> Timings {
+    let milliseconds = Duration::from_millis;
+    Timings {
+        call: milliseconds(5),
+        detach: milliseconds(400),
+        attach: milliseconds(300),
+        boot: milliseconds(400),
+        stop: milliseconds(600),
+        ..Timings::default()
+    }
+}
+
+fn pair() -> Scenario {
+    simulator::pair().epoch(Utc::now()).timings(quick()).stack(names::STACK, |stack| {
+        stack.parameter("TokenServerPorts", "27007-27008").parameter("TokenServerClients", "10.0.0.0/16")
+    })
+}
+
+/// The deployed function, which gets what the services send to EventBridge.
+struct Deployed {
+    lambda: Lambda,
+    is_over: Arc<AtomicBool>,
+    bus: Option<thread::JoinHandle<()>>,
+}
+
+impl Deployed {
+    fn start(desk: &Desk) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_token-failover")).with_file_name("token-failover-function");
+        let settings = [("TOKEN_SERVER_NAME", "-"), ("TOKEN_SERVER_HOSTID", "-"), ("TOKEN_SERVER_ALLOCATION_ID", "-")];
+        let lambda = Lambda::start(&program, &desk.endpoint, &settings, desk.folder.join("function.log"));
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (queue, simulator, ends) = (lambda.queue(), desk.simulator.clone(), Arc::clone(&is_over));
+        let bus = thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                for event in simulator.take_events() {
+                    queue.send(event.document()).expect("the function lives");
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        Self { lambda, is_over, bus: Some(bus) }
+    }
+}
+
+impl Drop for Deployed {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if self.bus.take().is_some_and(|bus| bus.join().is_err()) && !thread::panicking() {
+            panic!("EventBridge failed: {}", self.lambda.printed());
+        }
+    }
+}
+
+/// The calls of a change of EC2 other than of tags, without their parameters.
+fn changes(simulator: &Simulator) -> Vec<String> {
+    let changed = simulator.journal().into_iter().filter(|call| call.changed);
+    let actions = changed.map(|call| call.action.to_string());
+    actions.filter(|action| !matches!(action.as_str(), "CreateTags" | "DeleteTags" | "Publish")).collect()
+}
+
+fn holder(simulator: &Simulator) -> Option<String> {
+    simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned))
+}
+
+fn subjects(simulator: &Simulator) -> Vec<String> {
+    let messages = simulator.messages().into_iter();
+    messages.map(|message| message.subject.unwrap_or_default()).collect()
+}
+
+/// The tags of pending reports.
+fn pending(simulator: &Simulator) -> Vec<String> {
+    simulator.world(|world| {
+        let tags = &world.region().interface(names::INTERFACE).expect("it exists").tags;
+        tags.keys().filter(|key| key.starts_with("token-failover:owed:")).cloned().collect()
+    })
+}
+
+/// The moments of each leg with their results.
+fn legs(result: &Value) -> Vec<(String, Vec<(String, String)>)> {
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let legs = result["legs"].as_array().expect("a list");
+    legs.iter()
+        .map(|leg| {
+            let moments = leg["moments"].as_array().expect("a list");
+            let moments = moments.iter().map(|row| (text(&row["moment"]), text(&row["result"]))).collect();
+            (
+                format!("{} {} {} {}", text(&leg["kind"]), text(&leg["from"]), text(&leg["to"]), text(&leg["result"])),
+                moments,
+            )
+        })
+        .collect()
+}
+
+fn held(moments: &[&str]) -> Vec<(String, String)> {
+    moments.iter().map(|moment| ((*moment).to_owned(), "held".to_owned())).collect()
+}
+
+const MOVED: [&str; 7] =
+    ["begun", "detach-accepted", "free", "attach-accepted", "attached", "ports-answering", "reported"];
+const STOPPED: [&str; 8] = [
+    "begun",
+    "holder-stopped",
+    "detach-accepted",
+    "free",
+    "attach-accepted",
+    "attached",
+    "ports-answering",
+    "reported",
+];
+
+fn document(output: &std::process::Output) -> Value {
+    serde_json::from_str(&stdout(output))
+        .unwrap_or_else(|error| panic!("{error}: {}{}", stdout(output), stderr(output)))
+}
+
+#[test]
+fn the_interface_moves_there_and_back_and_everything_is_told_and_timed() {
+    let desk = Desk::new("exercise", pair());
+    let output = desk.run(&["--json", "exercise", "--yes", "--svg", "timeline.svg"]);
+
+    assert_eq!(status(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let result = document(&output);
+    assert_eq!(
+        (&result["schemaVersion"], &result["result"], &result["problems"]),
+        (&json!(1), &json!("held"), &json!([]))
+    );
+    assert_eq!(result["networkInterfaceId"], names::INTERFACE);
+    let there = format!("failover {} {} held", names::HOLDER, names::STANDBY);
+    let back = format!("failover {} {} held", names::STANDBY, names::HOLDER);
+    assert_eq!(legs(&result), [(there, held(&MOVED)), (back, held(&MOVED))]);
+    // Each time is at least that of the simulator.
+    let took = |leg: usize, row: usize| result["legs"][leg]["moments"][row]["tookMs"].as_u64().expect("a number");
+    for leg in 0..2 {
+        assert!(took(leg, 2) >= 390 && took(leg, 4) >= 290, "{result}");
+    }
+
+    let simulator = &desk.simulator;
+    assert_eq!(holder(simulator).as_deref(), Some(names::HOLDER));
+    let each_way = ["DetachNetworkInterface", "AttachNetworkInterface"];
+    assert_eq!(changes(simulator), [each_way, each_way].concat());
+    assert_eq!(pending(simulator), [""; 0]);
+    assert_eq!(subjects(simulator).len(), 2, "{:?}", subjects(simulator));
+
+    let said = stderr(&output);
+    for line in [
+        "The exercise of eni-0ddddddddddddddd1 moves eni-0ddddddddddddddd1 for real:",
+        "  1. Move the interface from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2.",
+        "  2. Move the interface back to i-0aaaaaaaaaaaaaaa1.",
+        "Each of the two moves drops the checkouts of all clients.",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains('\u{1b}'), "no terminal, no redrawing: {said:?}");
+    let moments = [
+        "a run began",
+        "EC2 accepted the detach",
+        "the interface was free",
+        "EC2 accepted the attach",
+        "the interface was attached",
+        "the ports answered",
+        "the report was in the topic",
+    ];
+    let told: Vec<&str> = said.lines().filter_map(|line| line.split_once(" s  ").map(|(_, text)| text)).collect();
+    let expected = |title: &'static str| std::iter::once(title).chain(moments);
+    let there = expected("i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: an operator's failover");
+    let back = expected("i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1: an operator's failover");
+    assert_eq!(told, there.chain(back).collect::<Vec<_>>());
+
+    let svg = fs::read_to_string(desk.folder.join("timeline.svg")).expect("the picture");
+    assert_eq!(svg.matches("height=\"14\"").count(), 14, "a bar for each moment: {svg}");
+}
+
+#[test]
+fn one_way_ends_at_the_standby_and_the_result_is_a_table() {
+    let desk = Desk::new("exercise-one-way", pair());
+    let output = desk.run(&["exercise", "--yes", "--one-way"]);
+    assert_eq!(status(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert_eq!(holder(&desk.simulator).as_deref(), Some(names::STANDBY));
+    let text = stdout(&output);
+    assert!(text.starts_with("1. i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: an operator's failover\n"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.ends_with(" ok")).count(), MOVED.len(), "{text}");
+    assert!(text.contains("\nAll of it held, in ") && !text.contains("2. "), "{text}");
+}
+
+#[test]
+fn a_stopped_holder_loses_the_interface_to_the_deployed_function_and_gets_it_back() {
+    let desk = Desk::new("exercise-stop", pair());
+    let deployed = Deployed::start(&desk);
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder", "--return"]);
+
+    assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let there = format!("stop {} {} held", names::HOLDER, names::STANDBY);
+    let back = format!("failover {} {} held", names::STANDBY, names::HOLDER);
+    assert_eq!(legs(&document(&output)), [(there, held(&STOPPED)), (back, held(&MOVED))]);
+    let simulator = &desk.simulator;
+    assert_eq!(holder(simulator).as_deref(), Some(names::HOLDER));
+    let each_way = ["DetachNetworkInterface", "AttachNetworkInterface"];
+    assert_eq!(changes(simulator), [&["StopInstances"][..], &each_way, &["StartInstances"], &each_way].concat());
+    assert_eq!(pending(simulator), [""; 0]);
+}
+
+#[test]
+fn a_stopped_standby_is_started_by_the_function_and_the_former_holder_by_the_exercise() {
+    let scenario = pair().instance(names::STANDBY, |standby| standby.stopped());
+    let desk = Desk::new("exercise-stop-cold", scenario);
+    let deployed = Deployed::start(&desk);
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder"]);
+
+    assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let there = format!("stop {} {} held", names::HOLDER, names::STANDBY);
+    let mut expected = held(&STOPPED);
+    expected.insert(6, ("standby-running".to_owned(), "held".to_owned()));
+    assert_eq!(legs(&document(&output)), [(there, expected)]);
+    assert_eq!(holder(&desk.simulator).as_deref(), Some(names::STANDBY));
+    let expected =
+        ["StopInstances", "DetachNetworkInterface", "AttachNetworkInterface", "StartInstances", "StartInstances"];
+    assert_eq!(changes(&desk.simulator), expected);
+}
+
+/// What is wrong, the world, what else the other actors do, the arguments, and the sentence.
+type Refused = (&'static str, Scenario, fn(&Simulator), &'static [&'static str], &'static str);
+
+#[test]
+fn bad_input_is_refused_with_one_sentence_before_anything_is_changed() {
+    let nothing: fn(&Simulator) = |_| {};
+    let cases: [Refused; 10] = [
+        (
+            "no-stack",
+            pair().without_stack(names::STACK),
+            nothing,
+            &["--yes"],
+            "error: there is no stack token-failover in eu-west-1 in this account",
+        ),
+        (
+            "another-stack",
+            pair().stack("pair", |stack| stack),
+            nothing,
+            &["--yes", "--stack-name", "pair"],
+            "error: this is not a stack of token-failover: it has no parameter TokenServerInterfaceId",
+        ),
+        (
+            "updated",
+            pair().stack(names::STACK, |stack| stack.status("UPDATE_IN_PROGRESS")),
+            nothing,
+            &["--yes"],
+            "error: the stack token-failover is in the state UPDATE_IN_PROGRESS",
+        ),
+        (
+            "no-standby",
+            pair().instance(names::STANDBY, |standby| standby.impaired()),
+            nothing,
+            &["--yes"],
+            "error: a failover would not work now: No standby can take the interface now. [no-viable-standby]",
+        ),
+        (
+            "unread",
+            pair().topic(names::TOPIC, |topic| topic.no_subscriptions()),
+            nothing,
+            &["--yes"],
+            "error: a failover would not work now: The topic ",
+        ),
+        (
+            "in-group",
+            simulator::grouped().epoch(Utc::now()).timings(quick()),
+            nothing,
+            &["--yes", "--stop-holder"],
+            "error: the Auto Scaling group token-servers would terminate and replace i-0aaaaaaaaaaaaaaa1 if it were stopped",
+        ),
+        (
+            "may-not-stop",
+            pair(),
+            |simulator| simulator.deny("StopInstances"),
+            &["--yes", "--stop-holder"],
+            "error: your credentials do not allow ec2:StopInstances for i-0aaaaaaaaaaaaaaa1",
+        ),
+        (
+            "stack-denied",
+            pair(),
+            |simulator| simulator.deny("DescribeStacks"),
+            &["--yes"],
+            "error: your credentials do not allow cloudformation:DescribeStacks",
+        ),
+        (
+            "expired",
+            pair(),
+            |simulator| simulator.always("DescribeStacks", Disruption::error(400, "ExpiredToken")),
+            &["--yes"],
+            "error: AWS does not accept your credentials in eu-west-1 (ExpiredToken)",
+        ),
+        (
+            "unconfirmed",
+            pair(),
+            nothing,
+            &[],
+            "error: `exercise` needs confirmation, and standard input is not a terminal",
+        ),
+    ];
+    for (name, scenario, prepare, arguments, sentence) in cases {
+        let desk = Desk::new(&format!("exercise-{name}"), scenario);
+        prepare(&desk.simulator);
+        let output = desk.run(&[&["exercise"], arguments].concat());
+        assert_eq!(status(&output), Some(2), "{name}: {}{}", stdout(&output), stderr(&output));
+        let error = stderr(&output).lines().find(|line| line.starts_with("error: ")).map(str::to_owned);
+        assert!(error.as_ref().is_some_and(|error| error.starts_with(sentence)), "{name}: {error:?}");
+        assert_eq!(desk.simulator.changes(), [""; 0], "{name}");
+        assert_eq!((stdout(&output), subjects(&desk.simulator).len()), (String::new(), 0), "{name}");
+    }
+}
+
+#[test]
+fn a_paused_function_and_an_unfinished_run_are_refused() {
+    let until = format!("until={}", (Utc::now() + TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%SZ"));
+    for (name, key, value, sentence) in [
+        ("paused", "token-failover:paused", until.as_str(), "error: token-failover is paused until "),
+        (
+            "pending",
+            "token-failover:owed:repair:00000000000a",
+            "repair=elastic-ip started=2026-01-01T00:00:00Z",
+            "error: another run is not done with eni-0ddddddddddddddd1: it has the tag token-failover:owed:repair:",
+        ),
+    ] {
+        let scenario = pair().interface(names::INTERFACE, |interface| interface.tag(key, value));
+        let desk = Desk::new(&format!("exercise-{name}"), scenario);
+        let output = desk.run(&["exercise", "--yes"]);
+        assert_eq!(status(&output), Some(2), "{name}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(sentence), "{name}: {}", stderr(&output));
+        assert_eq!(desk.simulator.changes(), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn credentials_that_would_expire_in_the_middle_are_refused_at_once() {
+    let desk = Desk::new("exercise-short-credentials", pair());
+    let expires = (Utc::now() + TimeDelta::minutes(3)).to_rfc3339();
+    let keys = json!({
+        "Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": "not a secret", "SessionToken": "none",
+        "Expiration": expires,
+    });
+    fs::write(desk.folder.join("keys.json"), keys.to_string()).expect("written");
+    let profile = "[profile short]\ncredential_process = cat keys.json\n";
+    fs::write(desk.folder.join("config"), profile).expect("written");
+    let output = desk
+        .command(&["exercise", "--yes"])
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("PATH", "/usr/bin:/bin")
+        .env("AWS_PROFILE", "short")
+        .env("AWS_CONFIG_FILE", desk.folder.join("config"))
+        .output()
+        .expect("the command runs");
+    assert_eq!(status(&output), Some(2), "{}{}", stdout(&output), stderr(&output));
+    let error = "error: your credentials expire in 2 minutes, and the exercise may take 10";
+    assert!(stderr(&output).contains(error), "{}", stderr(&output));
+    assert_eq!(desk.simulator.changes(), [""; 0]);
+}
+
+/// An exercise that runs, and its lines on standard error.
+struct Running {
+    process: Child,
+    lines: mpsc::Receiver<String>,
+    told: Vec<String>,
+}
+
+impl Running {
+    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+        let mut command = desk.command(&[&["exercise", "--yes"], arguments].concat());
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the command runs");
+        let output = BufReader::new(process.stderr.take().expect("a pipe"));
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { process, lines, told: Vec::new() }
+    }
+
+    /// Waits until the command has told this.
+    fn await_line(&mut self, text: &str) {
+        loop {
+            let line = self.lines.recv_timeout(Duration::from_secs(60));
+            let line = line.unwrap_or_else(|error| panic!("{text}: {error}: {:?}", self.told));
+            self.told.push(line);
+            if self.told.last().is_some_and(|line| line.contains(text)) {
+                return;
+            }
+        }
+    }
+
+    /// Ends the command as Ctrl-C does, and returns its exit status and all that it told.
+    fn interrupt(mut self) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+        let ended = self.process.wait().expect("it ends");
+        self.told.extend(self.lines.iter());
+        (ended.code(), self.told.join("\n"))
+    }
+
+    /// Ends the command at once.
+    fn kill(mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+    }
+}
+
+/// What the function does by its schedule, some minutes later, when no other run can be at work anymore.
+fn reconcile_after(desk: &Desk, minutes: i64) -> Outcome {
+    let passed = TimeDelta::from_std(desk.simulator.now()).expect("a simulation is short");
+    let at = Utc::now() - passed + TimeDelta::minutes(minutes);
+    let settings = [("TOKEN_SERVER_NAME", "-"), ("TOKEN_SERVER_HOSTID", "-"), ("TOKEN_SERVER_ALLOCATION_ID", "-")];
+    let stage = Stage::recorded(desk.simulator.clone(), &settings, Box::new(|_| {})).beginning_at(at);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let report = runtime.block_on(stage.invoke(json!({"action": "reconcile"}))).expect("a report");
+    report.outcome
+}
+
+#[test]
+fn killed_at_each_of_its_moments_the_exercise_leaves_what_the_function_takes_up() {
+    let moments = [
+        "an operator's failover",
+        "a run began",
+        "EC2 accepted the detach",
+        "the interface was free",
+        "EC2 accepted the attach",
+        "the interface was attached",
+        "the ports answered",
+        "the report was in the topic",
+    ];
+    // Each world is its own, and they mostly wait.
+    thread::scope(|scope| {
+        for (number, moment) in moments.into_iter().enumerate() {
+            scope.spawn(move || killed_at(number, moment));
+        }
+    });
+}
+
+fn killed_at(number: usize, moment: &str) {
+    let desk = Desk::new(&format!("exercise-killed-{number}"), pair());
+    let mut running = Running::start(&desk, &["--one-way"]);
+    running.await_line(moment);
+    running.kill();
+    // EC2 completes what it has begun.
+    thread::sleep(Duration::from_millis(600));
+    // The interface does not wait until the killed run's time is over. Its report does.
+    reconcile_after(&desk, 1);
+    assert!(holder(&desk.simulator).is_some(), "{moment}: {:?}", desk.simulator.changes());
+    reconcile_after(&desk, 6);
+    reconcile_after(&desk, 7);
+
+    let simulator = &desk.simulator;
+    let (made, told) = (changes(simulator), subjects(simulator));
+    let arrivals = made.iter().filter(|action| *action == "AttachNetworkInterface").count();
+    assert_eq!(pending(simulator), [""; 0], "{moment}: {told:?}");
+    let is_with_member = holder(simulator).is_some_and(|at| [names::HOLDER, names::STANDBY].contains(&at.as_str()));
+    assert!(is_with_member && arrivals <= 1, "{moment}: {:?}", simulator.changes());
+    // An arrival is told at least once, and what did not happen is not told.
+    let arrivals_told = told.iter().filter(|subject| subject.starts_with("MOVED")).count();
+    assert!(arrivals_told >= arrivals && (arrivals > 0 || told.is_empty()), "{moment}: {told:?}");
+    let again = desk.run(&["exercise", "--yes"]);
+    assert_eq!(status(&again), Some(0), "{moment}: {}{}", stdout(&again), stderr(&again));
+}
+
+#[test]
+fn killed_after_a_stop_the_exercise_is_not_needed_anymore() {
+    let desk = Desk::new("exercise-stop-killed", pair());
+    let deployed = Deployed::start(&desk);
+    let mut running = Running::start(&desk, &["--stop-holder", "--return"]);
+    running.await_line("EC2 is stopping i-0aaaaaaaaaaaaaaa1");
+    running.kill();
+    for _ in 0..600 {
+        let is_done = subjects(&desk.simulator).len() == 1 && pending(&desk.simulator).is_empty();
+        if is_done && holder(&desk.simulator).as_deref() == Some(names::STANDBY) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{:?} {}", desk.simulator.changes(), deployed.lambda.printed());
+}
+
+#[test]
+fn ctrl_c_names_the_state_and_the_command_that_ends_it() {
+    let desk = Desk::new("exercise-interrupted", pair());
+    let mut running = Running::start(&desk, &[]);
+    running.await_line("the report was in the topic");
+    let (code, told) = running.interrupt();
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("error: the exercise was interrupted"), "{told}");
+    assert!(told.contains("eni-0ddddddddddddddd1 is "), "{told}");
+
+    let slow = Timings { detach: Duration::from_secs(600), ..quick() };
+    let desk = Desk::new("exercise-interrupted-early", pair().timings(slow));
+    let mut running = Running::start(&desk, &[]);
+    running.await_line("EC2 accepted the detach");
+    let (code, told) = running.interrupt();
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("EC2 is detaching eni-0ddddddddddddddd1 from i-0aaaaaaaaaaaaaaa1."), "{told}");
+
+    let slow = Timings { stop: Duration::from_secs(600), ..quick() };
+    let desk = Desk::new("exercise-interrupted-stop", pair().timings(slow));
+    let mut running = Running::start(&desk, &["--stop-holder"]);
+    running.await_line("EC2 is stopping i-0aaaaaaaaaaaaaaa1");
+    let (code, told) = running.interrupt();
+    assert_eq!(code, Some(2), "{told}");
+    let start = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 --region eu-west-1";
+    assert!(told.contains("i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping.") && told.contains(start), "{told}");
+}
+
+#[test]
+fn credentials_that_expire_in_the_middle_end_the_exercise_with_one_sentence() {
+    let desk = Desk::new("exercise-expired", pair());
+    let simulator = desk.simulator.clone();
+    let mut running = Running::start(&desk, &[]);
+    running.await_line("EC2 accepted the detach");
+    simulator.disrupt(|_| Disruption::error(400, "ExpiredToken"));
+    let ended = running.process.wait().expect("it ends");
+    running.told.extend(running.lines.iter());
+    let told = running.told.join("\n");
+    assert_eq!(ended.code(), Some(2), "{told}");
+    assert!(told.contains("error: AWS does not accept your credentials in eu-west-1 (ExpiredToken)"), "{told}");
+    assert!(told.contains("EC2 did not tell where the interface is."), "{told}");
+
+    simulator.calm();
+    assert_eq!(reconcile_after(&desk, 6), Outcome::Moved);
+    assert_eq!((holder(&simulator).is_some(), pending(&simulator)), (true, Vec::new()));
+}

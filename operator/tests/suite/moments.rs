@@ -1,0 +1,286 @@
+//! The pure parts of an exercise, as tables.
+
+use std::time::Duration;
+
+use simulator::names;
+use token_failover::act::run::Record;
+use token_failover::model::check::CheckResult;
+use token_failover::model::ids::{AttachmentId, InstanceId};
+use token_failover::model::observation::{Attachment, AttachmentStatus, NetworkInterface};
+use token_failover::model::report::{Probe, Step, StepRecord, StepResult};
+use token_failover_operator::exercise::{
+    Exercise, Kind, Leg, Moment, Outcome, SCHEMA_VERSION, Sign, Verdict, Watch, picture, sign_of, whereabouts,
+};
+
+use crate::standard::{config, parsed};
+
+const OWED: &str = "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:00000000000a";
+
+fn interface(attachment: Option<(&str, &str, AttachmentStatus)>, tags: &[(&str, &str)]) -> NetworkInterface {
+    NetworkInterface {
+        id: parsed(names::INTERFACE),
+        mac_address: parsed(names::MAC),
+        attachment: attachment.map(|(id, instance, status)| Attachment {
+            id: AttachmentId::new(id),
+            instance_id: Some(parsed(instance)),
+            device_index: 1,
+            status,
+            delete_on_termination: false,
+        }),
+        availability_zone: names::ZONE.to_owned(),
+        subnet_id: names::SUBNET.to_owned(),
+        vpc_id: names::VPC.to_owned(),
+        private_ip_address: None,
+        association: None,
+        groups: Vec::new(),
+        source_dest_check: true,
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+fn on_holder(status: AttachmentStatus) -> Option<(&'static str, &'static str, AttachmentStatus)> {
+    Some((names::ATTACHMENT, names::HOLDER, status))
+}
+
+fn on_standby(status: AttachmentStatus) -> Option<(&'static str, &'static str, AttachmentStatus)> {
+    Some(("eni-attach-0bbbbbbbbbbbbbbb2", names::STANDBY, status))
+}
+
+#[test]
+fn a_watch_tells_the_moments_from_what_the_interface_shows() {
+    use AttachmentStatus::{Attached, Attaching, Detaching};
+    use Moment::{AttachAccepted, Begun, DetachAccepted, Free, Reported};
+    let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-29T10:00:00Z")];
+    let told = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z reported=yes")];
+    let mut watch = Watch::new(&interface(on_holder(Attached), &[])).expect("it is attached");
+    for (step, seen, expected) in [
+        ("before", interface(on_holder(Attached), &[]), vec![]),
+        ("the note", interface(on_holder(Attached), &pending), vec![Begun]),
+        ("detaching", interface(on_holder(Detaching), &pending), vec![Begun, DetachAccepted]),
+        ("free", interface(None, &pending), vec![Begun, DetachAccepted, Free]),
+        ("attaching", interface(on_standby(Attaching), &pending), vec![Begun, DetachAccepted, Free, AttachAccepted]),
+        (
+            "attached",
+            interface(on_standby(Attached), &pending),
+            vec![Begun, DetachAccepted, Free, AttachAccepted, Moment::Attached],
+        ),
+        (
+            "one answer without the report",
+            interface(on_standby(Attached), &[]),
+            vec![Begun, DetachAccepted, Free, AttachAccepted, Moment::Attached],
+        ),
+        (
+            "that answer was old",
+            interface(on_standby(Attached), &pending),
+            vec![Begun, DetachAccepted, Free, AttachAccepted, Moment::Attached],
+        ),
+        (
+            "reported, with DeleteOnTermination still open",
+            interface(on_standby(Attached), &told),
+            vec![Begun, DetachAccepted, Free, AttachAccepted, Moment::Attached],
+        ),
+        (
+            "reported",
+            interface(on_standby(Attached), &[]),
+            vec![Begun, DetachAccepted, Free, AttachAccepted, Moment::Attached, Reported],
+        ),
+    ] {
+        assert_eq!(watch.see(&seen), expected, "{step}");
+    }
+    assert_eq!(watch.holder().map(InstanceId::as_str), Some(names::STANDBY));
+}
+
+#[test]
+fn a_watch_takes_no_earlier_report_for_that_of_the_move() {
+    let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
+    let before = interface(on_holder(AttachmentStatus::Attached), &pending);
+    let mut watch = Watch::new(&before).expect("it is attached");
+    assert_eq!(watch.see(&before), []);
+    assert!(Watch::new(&interface(None, &[])).is_none());
+}
+
+fn leg(kind: Kind, changes: &[(&str, &str)], starts_standby: bool) -> Leg {
+    Leg::new(kind, &parsed(names::HOLDER), &parsed(names::STANDBY), &config(changes), starts_standby)
+}
+
+fn moments(leg: &Leg) -> Vec<Moment> {
+    leg.rows().into_iter().map(|row| row.moment).collect()
+}
+
+#[test]
+fn each_kind_of_leg_expects_its_moments() {
+    use Moment::{
+        AttachAccepted, Attached, Begun, DetachAccepted, Free, HolderStopped, LicensesServed, PortsAnswering, Reported,
+        StandbyRunning,
+    };
+    let checked = [("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", "token-failover-check-license")];
+    let arrival = [DetachAccepted, Free, AttachAccepted, Attached];
+    for (leg, first, last) in [
+        (leg(Kind::Failover, &[], false), vec![Begun], vec![PortsAnswering, Reported]),
+        (leg(Kind::Failover, &checked, false), vec![Begun], vec![PortsAnswering, LicensesServed, Reported]),
+        (leg(Kind::Stop, &[], false), vec![Begun, HolderStopped], vec![PortsAnswering, Reported]),
+        (
+            leg(Kind::Stop, &checked, true),
+            vec![Begun, HolderStopped],
+            vec![StandbyRunning, PortsAnswering, LicensesServed, Reported],
+        ),
+    ] {
+        assert_eq!(moments(&leg), [first, arrival.to_vec(), last].concat());
+    }
+}
+
+#[test]
+fn a_leg_holds_only_if_every_moment_came_in_time_or_cannot_be_seen_from_here() {
+    let second = Duration::from_secs(1);
+    let complete = |leg: &mut Leg| {
+        for (number, moment) in (1..).zip(moments(leg)) {
+            assert!(leg.see(moment, second * number), "{moment}");
+        }
+    };
+    let mut held = leg(Kind::Failover, &[], false);
+    complete(&mut held);
+    assert!(held.held());
+    assert_eq!((held.problems(), held.gives_up_at()), (Vec::new(), None));
+    assert!(!held.see(Moment::Begun, second * 60), "only the first time counts");
+    assert!(!held.see(Moment::LicensesServed, second), "nothing checks the license");
+
+    let mut unseen = leg(Kind::Failover, &[], false);
+    unseen.cannot_see(Moment::PortsAnswering);
+    for moment in moments(&unseen).into_iter().filter(|moment| *moment != Moment::PortsAnswering) {
+        unseen.see(moment, second);
+    }
+    assert!(unseen.held() && unseen.rows().iter().any(|row| row.result == Verdict::NotChecked));
+    unseen.see(Moment::PortsAnswering, second);
+    assert!(unseen.rows().iter().all(|row| row.result == Verdict::Held), "what is seen after all counts");
+
+    let mut late = leg(Kind::Failover, &[], false);
+    late.see(Moment::Begun, second);
+    late.see(Moment::DetachAccepted, second * 17);
+    assert!(!late.held());
+    assert_eq!(
+        late.problems()[..2],
+        [
+            "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: EC2 accepted the detach after 16.000 s, expected within 15 s.",
+            "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: not seen within 60 s: the interface was free.",
+        ]
+    );
+    assert_eq!(late.gives_up_at(), Some(second * (17 + 2 * 60)), "twice the limit after the last moment");
+
+    let mut failed = leg(Kind::Failover, &[], false);
+    complete(&mut failed);
+    failed.problem = Some("the interface came back".to_owned());
+    assert_eq!((failed.held(), failed.problems()), (false, vec!["the interface came back".to_owned()]));
+}
+
+fn step(step: Step, result: StepResult) -> StepRecord {
+    StepRecord { step, resource: String::new(), result, duration_ms: 1, error: None }
+}
+
+fn probes(results: &[CheckResult]) -> Vec<Probe> {
+    results.iter().map(|result| Probe { port: 27007, result: *result, duration_ms: 1, error: None }).collect()
+}
+
+#[test]
+fn the_ports_count_as_answering_only_if_all_of_them_answered() {
+    use CheckResult::{Failed, NotChecked, Ok};
+    for (results, expected) in [
+        (vec![Ok, Ok], Some(Sign::Seen(Moment::PortsAnswering))),
+        (vec![Ok, Failed], None),
+        (vec![NotChecked, Failed], None),
+        (vec![Ok, NotChecked], Some(Sign::CannotSee(Moment::PortsAnswering))),
+        (vec![], Some(Sign::CannotSee(Moment::PortsAnswering))),
+    ] {
+        assert_eq!(sign_of(Record::Probed(&probes(&results))), expected, "{results:?}");
+    }
+    assert_eq!(sign_of(Record::Ended(&step(Step::Probe, StepResult::Done))), None);
+}
+
+#[test]
+fn a_step_that_failed_is_no_moment() {
+    for (record, expected) in [
+        (step(Step::Detach, StepResult::Done), Some(Sign::Seen(Moment::DetachAccepted))),
+        (step(Step::Detach, StepResult::Skipped), Some(Sign::Seen(Moment::DetachAccepted))),
+        (step(Step::Detach, StepResult::Failed), None),
+        (step(Step::Detach, StepResult::Planned), None),
+        (step(Step::Publish, StepResult::Done), Some(Sign::Seen(Moment::Reported))),
+        (step(Step::NotePublished, StepResult::Done), None),
+    ] {
+        assert_eq!(sign_of(Record::Ended(&record)), expected, "{record:?}");
+    }
+}
+
+#[test]
+fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
+    use AttachmentStatus::{Attached, Attaching, Detaching};
+    let (from, region) = (parsed(names::HOLDER), Some("eu-west-1"));
+    let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
+    let left = |seen: Option<NetworkInterface>, stopped: Option<&InstanceId>| {
+        let left = whereabouts(seen.as_ref(), &from, stopped, region);
+        (left.state, left.commands.into_iter().map(|(_, command)| command).collect::<Vec<_>>())
+    };
+    let back = "token-failover failover --to i-0aaaaaaaaaaaaaaa1".to_owned();
+    let start = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 --region eu-west-1".to_owned();
+    for (seen, state, commands) in [
+        (
+            Some(interface(on_holder(Attached), &[])),
+            "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1.",
+            vec![],
+        ),
+        (
+            Some(interface(on_holder(Detaching), &pending)),
+            "EC2 is detaching eni-0ddddddddddddddd1 from i-0aaaaaaaaaaaaaaa1. The function attaches it again within a minute \
+             or two.",
+            vec![],
+        ),
+        (
+            Some(interface(None, &pending)),
+            "eni-0ddddddddddddddd1 is attached to nothing, so no licenses are served. The function attaches it within a \
+             minute or two.",
+            vec!["token-failover failover --yes".to_owned()],
+        ),
+        (
+            Some(interface(on_standby(Attaching), &pending)),
+            "eni-0ddddddddddddddd1 is on its way to i-0bbbbbbbbbbbbbbb2. The function waits for it, and reports the move.",
+            vec![],
+        ),
+        (
+            Some(interface(on_standby(Attached), &pending)),
+            "eni-0ddddddddddddddd1 is attached to i-0bbbbbbbbbbbbbbb2. The function publishes the report of the move within \
+             minutes.",
+            vec![back.clone()],
+        ),
+        (
+            None,
+            "EC2 did not tell where the interface is. If it is attached to nothing, the function attaches it within a minute \
+             or two.",
+            vec![],
+        ),
+    ] {
+        assert_eq!(left(seen.clone(), None), (state.to_owned(), commands.clone()));
+        let stopped = left(seen, Some(&from));
+        assert_eq!(stopped.0, format!("{state} i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping."));
+        assert_eq!(stopped.1, [commands, vec![start.clone()]].concat());
+    }
+}
+
+#[test]
+fn the_picture_has_a_bar_for_each_moment_that_was_seen_and_escapes_the_name() {
+    let mut leg = leg(Kind::Failover, &[], false);
+    leg.see(Moment::Begun, Duration::from_millis(120));
+    leg.see(Moment::DetachAccepted, Duration::from_millis(480));
+    let exercise = Exercise {
+        schema_version: SCHEMA_VERSION,
+        result: Outcome::NotHeld,
+        token_server: "R&D <license>".to_owned(),
+        network_interface_id: parsed(names::INTERFACE),
+        stack: "token-failover".to_owned(),
+        started_at: "2026-11-29T10:00:00Z".parse().expect("a time"),
+        duration_ms: 480,
+        problems: leg.problems(),
+        legs: vec![leg],
+    };
+    let svg = picture(&exercise);
+    assert!(svg.contains("Exercise of R&amp;D &lt;license&gt;: NOT all of it held, in 0.480 s"), "{svg}");
+    let bars = svg.matches("height=\"14\"").count();
+    assert_eq!((bars, svg.matches("missing").count()), (2, 5), "{svg}");
+}
