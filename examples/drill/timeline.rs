@@ -147,7 +147,7 @@ impl Shared {
                 let (what, bad) = seen(observation);
                 self.say_new(at, number, "read", what, bad);
             }
-            Record::Requested(..) => {}
+            Record::Requested(..) | Record::Looked(_) | Record::Failed(..) => {}
             Record::Planned(plan, _) => {
                 let what = planned(plan);
                 self.say_new(at, number, "decide", what, false);

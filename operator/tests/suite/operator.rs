@@ -767,7 +767,9 @@ fn log_of(scenario: Scenario, document: &str) -> Vec<Value> {
             Record::Planned(plan, waited) => serde_json::json!({
                 "type": "plan", "plan": plan, "lookedForMs": token_failover::model::report::milliseconds(waited),
             }),
-            Record::Begun(..) | Record::Ended(_) | Record::Audited(_) => return,
+            Record::Looked(_) | Record::Begun(..) | Record::Failed(..) | Record::Ended(_) | Record::Audited(_) => {
+                return;
+            }
         };
         written.lock().expect("one at a time").push(line);
     };

@@ -158,7 +158,13 @@ fn progress(record: Record<'_>) {
                 step.error.as_deref().unwrap_or_default()
             );
         }
-        Record::Requested(..) | Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Ended(_) => {}
+        Record::Requested(..)
+        | Record::Observed(_)
+        | Record::Looked(_)
+        | Record::Planned(..)
+        | Record::Audited(_)
+        | Record::Failed(..)
+        | Record::Ended(_) => {}
     }
 }
 
