@@ -58,6 +58,16 @@ pub struct Like {
 }
 
 impl Like {
+    /// Reads the file with a record.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that names the file and says what is wrong with it.
+    pub fn read(path: &str) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{path} cannot be read: {error}"))?;
+        Self::parse(&text).map_err(|problem| format!("{path}: {problem}"))
+    }
+
     /// Reads a record. A field that the record leaves out counts as not seen.
     ///
     /// # Errors

@@ -13,7 +13,11 @@ mod standard;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/world.rs"]
+mod world;
 
+mod account;
 mod licenses;
 mod members;
 mod operator;
