@@ -526,6 +526,7 @@ fn network_interface(answer: &sdk::NetworkInterface) -> Result<NetworkInterface,
     Ok(NetworkInterface {
         id: parsed("networkInterfaceId", answer.network_interface_id())?,
         mac_address: parsed("macAddress", answer.mac_address())?,
+        status: answer.status().map(|status| status.as_str().to_owned()),
         attachment: answer.attachment().map(attachment).transpose()?,
         availability_zone: required("availabilityZone", answer.availability_zone())?.to_owned(),
         subnet_id: required("subnetId", answer.subnet_id())?.to_owned(),

@@ -11,6 +11,7 @@
 //! cargo run --example drill -- --list             the scenarios
 //! cargo run --example drill -- --all              all of them, on a paused clock, one line each
 //! cargo run --example drill -- NAME --json        the report as JSON
+//! cargo run --example drill -- --like FILE        as in the account that this record is from; with any of these
 //! ```
 //!
 //! The exit status is 0 if everything ended as expected, 1 if not, and 2 for an invalid command line.
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
-use simulator::names;
+use simulator::{Like, names};
 use token_failover::model::check::CheckResult;
 use token_failover::model::finding::Severity;
 use token_failover::model::report::{Expectation, Outcome, Report};
@@ -38,15 +39,16 @@ use play::{Mail, Played, came, introduction, play};
 use scenarios::{SCENARIOS, Scenario};
 use timeline::{Entry, Who, role};
 
-const USAGE: &str = "Usage: cargo run --example drill [-- [NAME] [--json] | --list | --all]";
+const USAGE: &str = "Usage: cargo run --example drill [-- [NAME] [--json] | --list | --all] [--like FILE]";
 
 const HELP: &str = "\
 Plays a whole failover with no AWS account: the real function against a simulated EC2, in real time.
 
-NAME      play this scenario instead of the first
---json    print the report as JSON, without waiting
---list    list the scenarios
---all     play all scenarios without waiting, one line each; fails if one does not end as expected";
+NAME         play this scenario instead of the first
+--json       print the report as JSON, without waiting
+--list       list the scenarios
+--all        play all scenarios without waiting, one line each; fails if one does not end as expected
+--like FILE  EC2 behaves as in the account that this record is from (token-failover exercise --record)";
 
 /// The maximum length of a line.
 const WIDTH: usize = 100;
@@ -68,24 +70,42 @@ enum Request {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let all_well = match request(&arguments) {
+    let asked = account(arguments).and_then(|(account, left)| Ok((account, request(&left)?)));
+    let (account, request) = match asked {
         Err(problem) => {
             eprintln!("{BAD}error{BAD:#}: {problem}\n\n{USAGE}");
             return ExitCode::from(2);
         }
-        Ok(Request::Help) => {
+        Ok(asked) => asked,
+    };
+    for note in &account.notes {
+        eprintln!("{DOUBTFUL}note{DOUBTFUL:#}: {note}");
+    }
+    let all_well = match request {
+        Request::Help => {
             println!("{USAGE}\n\n{HELP}");
             true
         }
-        Ok(Request::List) => {
+        Request::List => {
             list();
             true
         }
-        Ok(Request::All) => all(),
-        Ok(Request::Play(scenario)) => show(scenario),
-        Ok(Request::Report(scenario)) => print_json(scenario),
+        Request::All => all(&account),
+        Request::Play(scenario) => show(scenario, &account),
+        Request::Report(scenario) => print_json(scenario, &account),
     };
     if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The record of an account, if one is named, and the other arguments.
+fn account(mut arguments: Vec<String>) -> Result<(Like, Vec<String>), String> {
+    let Some(position) = arguments.iter().position(|argument| argument == "--like") else {
+        return Ok((Like::default(), arguments));
+    };
+    let mut named = arguments.drain(position..arguments.len().min(position + 2));
+    let file = named.nth(1).ok_or("--like needs a file")?;
+    drop(named);
+    Ok((Like::read(&file)?, arguments))
 }
 
 fn request(arguments: &[String]) -> Result<Request, String> {
@@ -119,10 +139,10 @@ fn list() {
 }
 
 /// Plays all scenarios, one line each.
-fn all() -> bool {
+fn all(account: &Like) -> bool {
     let mut unexpected = 0;
     for scenario in SCENARIOS {
-        let played = on_clock(scenario, true, |_| ());
+        let played = on_clock(scenario, account, true, |_| ());
         let answers: Vec<String> = played.answers.iter().map(|(_, answer)| came(answer)).collect();
         let (style, word) = if played.problems.is_empty() { (GOOD, "ok") } else { (BAD, "FAILED") };
         println!("{style}{word:<6}{style:#}  {:<28}  {}", scenario.name, answers.join(", "));
@@ -136,8 +156,8 @@ fn all() -> bool {
     unexpected == 0
 }
 
-fn print_json(scenario: &'static Scenario) -> bool {
-    let played = on_clock(scenario, true, |_| ());
+fn print_json(scenario: &'static Scenario, account: &Like) -> bool {
+    let played = on_clock(scenario, account, true, |_| ());
     for (_, answer) in &played.answers {
         let document = match answer {
             Ok(report) => serde_json::to_string_pretty(report),
@@ -153,23 +173,28 @@ fn print_json(scenario: &'static Scenario) -> bool {
 }
 
 /// Plays a scenario on a runtime of its own.
-fn on_clock(scenario: &'static Scenario, paused: bool, sink: impl FnMut(&Entry) + Send + 'static) -> Played {
+fn on_clock(
+    scenario: &'static Scenario,
+    account: &Like,
+    paused: bool,
+    sink: impl FnMut(&Entry) + Send + 'static,
+) -> Played {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime =
         runtime.enable_time().start_paused(paused).build().expect("a runtime needs nothing that could be missing");
-    runtime.block_on(play(scenario, Box::new(sink)))
+    runtime.block_on(play(scenario, account, Box::new(sink)))
 }
 
 /// Plays a scenario in real time and prints its timeline, reports and mails.
-fn show(scenario: &'static Scenario) -> bool {
+fn show(scenario: &'static Scenario, account: &Like) -> bool {
     println!("{BOLD}{}{BOLD:#}: {}.\n", scenario.name, scenario.title);
-    for sentence in introduction(scenario) {
+    for sentence in introduction(scenario, account) {
         print_wrapped(&sentence);
     }
     println!();
     // A scenario of many minutes is played without waiting.
     let is_long = scenario.acts.iter().any(|act| !act.passes.is_zero());
-    let played = on_clock(scenario, is_long, print_entry);
+    let played = on_clock(scenario, account, is_long, print_entry);
     for (who, answer) in &played.answers {
         match answer {
             Ok(report) => print_report(*who, report),

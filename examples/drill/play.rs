@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future;
 use serde_json::Value;
 use simulator::world::World;
-use simulator::{Call, Simulator, names};
+use simulator::{Call, Like, Simulator, names};
 use token_failover::model::failure::Failure;
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report};
@@ -38,8 +38,8 @@ pub(crate) struct Mail {
 }
 
 /// Describes the world at the start of a scenario.
-pub(crate) fn introduction(scenario: &Scenario) -> Vec<String> {
-    let world = (scenario.world)().world();
+pub(crate) fn introduction(scenario: &Scenario, account: &Like) -> Vec<String> {
+    let world = (scenario.world)().like(account).world();
     let is_member = |id: &str| members(scenario).any(|member| member == id);
     let described = |id: &str| {
         let state = world.region().instance(id).map_or("not there", |instance| instance.state.name());
@@ -62,10 +62,10 @@ fn members(scenario: &Scenario) -> impl Iterator<Item = &'static str> {
     chosen.into_iter()
 }
 
-/// Plays a scenario on tokio's clock, real or paused.
-pub(crate) async fn play(scenario: &'static Scenario, sink: Sink) -> Played {
+/// Plays a scenario in an account like this one, on tokio's clock, real or paused.
+pub(crate) async fn play(scenario: &'static Scenario, account: &Like, sink: Sink) -> Played {
     let epoch = epoch(scenario);
-    let simulator = (scenario.world)().epoch(epoch).build();
+    let simulator = (scenario.world)().like(account).epoch(epoch).build();
     let timeline = Timeline::new(&simulator, sink);
     let stages: Vec<Vec<Run>> = scenario.acts.iter().map(|act| runs(scenario, act, &simulator, &timeline)).collect();
     // Building the functions takes time. The clock starts now.

@@ -148,7 +148,11 @@ impl Shared {
                 self.say_new(at, number, "read", what, bad);
             }
             // The end of their steps tells the same.
-            Record::Requested(..) | Record::Probed(_) | Record::LicenseChecked(_) => {}
+            Record::Requested(..)
+            | Record::Looked(_)
+            | Record::Failed(..)
+            | Record::Probed(_)
+            | Record::LicenseChecked(_) => {}
             Record::Planned(plan, _) => {
                 let what = planned(plan);
                 self.say_new(at, number, "decide", what, false);

@@ -87,8 +87,8 @@ fn log(record: Record<'_>) {
         Record::Audited(readiness) => line("INFO", "readiness", json!(readiness)),
         Record::Begun(step, resource) => line("DEBUG", "begun", json!({"step": step, "resource": resource})),
         Record::Ended(step) => line("INFO", "step", json!(step)),
-        // The report has them.
-        Record::Probed(_) | Record::LicenseChecked(_) => {}
+        // A move looks ten times a second. The record of a step has its error, and the report has the answers.
+        Record::Looked(_) | Record::Failed(..) | Record::Probed(_) | Record::LicenseChecked(_) => {}
     }
 }
 

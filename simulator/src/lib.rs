@@ -10,7 +10,7 @@
 //!
 //! ```text
 //!   SDK client ── client ──┐
-//!                          ├── wire ── simulation ── scenario ── world ── model ── names
+//!                          ├── wire ── simulation ── scenario ── world ── like ── model ── names
 //!   another process ─ server ┘         │
 //!   a test below the wire ─────────────┘
 //! ```
@@ -20,6 +20,7 @@
 //!
 //! - [`names`]: the names in the standard worlds.
 //! - `model`: the resources as plain values.
+//! - `like`: reads the record of an account, which sets assumptions and times.
 //! - [`world`]: the effects of the calls. Typed and synchronous; time comes in as data. It re-exports the values.
 //! - `scenario`: the [`Scenario`], which describes a world and builds it, and the standard worlds.
 //! - `simulation`: the [`Simulator`], which plays a scenario: its world with a clock, latency,
@@ -165,6 +166,7 @@
 //! [`World::call`](world::World::call).
 
 mod client;
+mod like;
 mod model;
 pub mod names;
 mod scenario;
@@ -174,6 +176,7 @@ mod wire;
 pub mod world;
 
 pub use self::{
+    like::Like,
     scenario::{
         AddressSpec, AutoScalingGroupSpec, DocumentSpec, InstanceSpec, InterfaceSpec, NetworkAclSpec, RouteTableSpec,
         Scenario, SecurityGroupSpec, StackSpec, SubnetSpec, TopicSpec, cold_standby, grouped, pair, primary, trio,

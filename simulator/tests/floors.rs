@@ -6,8 +6,8 @@ mod imports;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. The program in `bin` uses only the public items of lib.rs.
-const FLOORS: [&[&str]; 7] =
-    [&["names"], &["model"], &["world"], &["scenario"], &["simulation"], &["wire"], &["client", "server"]];
+const FLOORS: [&[&str]; 8] =
+    [&["names"], &["model"], &["like"], &["world"], &["scenario"], &["simulation"], &["wire"], &["client", "server"]];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

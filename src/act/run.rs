@@ -41,12 +41,16 @@ pub enum Record<'a> {
     Requested(&'a Config, &'a Intent),
     /// EC2 was read.
     Observed(&'a Observation),
+    /// The interface alone was read, as while the run waits for it.
+    Looked(&'a NetworkInterface),
     /// A plan was made, after EC2 had been read for this long.
     Planned(&'a Plan, Duration),
     /// An audit has read what it needs.
     Audited(&'a Readiness),
     /// A step begins.
     Begun(Step, &'a str),
+    /// A step did not succeed, or there was nothing to do. The step ends right after this.
+    Failed(Step, &'a CallError),
     /// A step ended.
     Ended(&'a StepRecord),
     /// The ports were tried until they answered, or for as long as the run waits. Before the end of the step.
@@ -363,6 +367,9 @@ impl<'a, E: Ec2> Run<'a, E> {
 
     /// Completes the record of a step.
     pub(crate) fn end(&mut self, begun: Begun, error: Option<&CallError>) {
+        if let Some(error) = error {
+            self.record(Record::Failed(self.steps[begun.index].step, error));
+        }
         let record = &mut self.steps[begun.index];
         record.duration_ms = milliseconds(begun.at.elapsed());
         (record.result, record.error) = match error {
@@ -491,6 +498,9 @@ impl<'a, E: Ec2> Run<'a, E> {
             }
             sleep(pause_after_look(doubt.lasted())).await;
         };
+        if let Some(interface) = &interface {
+            self.record(Record::Looked(interface));
+        }
         if let Some(observation) = &mut self.observation {
             observation.interface = Reading::Known(interface.clone());
             observation.observed_at = observed_at;

@@ -107,6 +107,10 @@ pub struct NetworkInterface {
     pub id: NetworkInterfaceId,
     /// Its MAC address, which it keeps for as long as it exists.
     pub mac_address: MacAddress,
+    /// EC2's word for its status, such as `in-use`; `None`: not known. AWS does not document what it shows during an attach
+    /// or a detach, so nothing is decided by it.
+    #[serde(default)]
+    pub status: Option<String>,
     /// What it is attached to, or is being attached to or detached from.
     pub attachment: Option<Attachment>,
     /// The Availability Zone that it can never leave.

@@ -18,8 +18,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
+
+use simulator::Like;
 
 use self::checker::{Tally, Violation};
 use self::play::Played;
@@ -50,8 +52,17 @@ pub(crate) fn variable(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, not a number")))
 }
 
+/// The account that the worlds are like: the record in the file that `LAWS_LIKE` names, or one that shows nothing.
+pub(crate) fn account() -> &'static Like {
+    static ACCOUNT: LazyLock<Like> = LazyLock::new(|| match std::env::var("LAWS_LIKE") {
+        Ok(path) => Like::read(&path).unwrap_or_else(|problem| panic!("LAWS_LIKE: {problem}")),
+        Err(_) => Like::default(),
+    });
+    &ACCOUNT
+}
+
 /// Plays the worlds of these seeds on all processors. Stops after 20 worlds in which a law was broken.
-fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
+fn play_all(seeds: Range<u64>, lane: impl Lane, account: &Like) -> Sum {
     let next = AtomicU64::new(seeds.start);
     let enough = AtomicBool::new(false);
     let max_broken = if variable("LAWS_ALL").is_some() { usize::MAX } else { 20 };
@@ -65,7 +76,7 @@ fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
                     if seed >= seeds.end || enough.load(Ordering::Relaxed) {
                         break;
                     }
-                    let played = play(seed, lane, false);
+                    let played = play(seed, lane, account, false);
                     let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
                     sum.add(&played);
                     enough.store(sum.broken.len() >= max_broken, Ordering::Relaxed);
@@ -78,10 +89,10 @@ fn play_all(seeds: Range<u64>, lane: impl Lane) -> Sum {
 
 /// Plays the worlds, prints the figures and, if a law was broken, panics with the story of the first seed that broke
 /// it.
-pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane) {
+pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane, account: &Like) {
     let began = Instant::now();
     let Range { start, end } = seeds;
-    let sum = play_all(seeds, lane);
+    let sum = play_all(seeds, lane, account);
     let seconds = began.elapsed().as_secs_f64();
     let worlds = sum.worlds.values().sum::<u64>();
     let mut text = format!("\nThe laws, {lane:?}, seeds {start} to {end}: {worlds} worlds in {seconds:.0} s\n");
@@ -89,7 +100,7 @@ pub(crate) fn soak(seeds: Range<u64>, lane: impl Lane) {
     // The test harness captures the output of `eprint!`. The figures belong in the output of every run.
     std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
     if let Some(seed) = sum.broken.keys().next() {
-        panic!("{}", story(*seed, lane));
+        panic!("{}", story(*seed, lane, account));
     }
 }
 
@@ -128,8 +139,8 @@ fn write_figures(text: &mut String, sum: &Sum) {
 }
 
 /// The story of a seed, for people.
-pub(crate) fn story(seed: u64, lane: impl Lane) -> String {
-    let played = play(seed, lane, true);
+pub(crate) fn story(seed: u64, lane: impl Lane, account: &Like) -> String {
+    let played = play(seed, lane, account, true);
     let mut text = format!("\nSeed {seed}, {:?}, {lane:?}\n\n", played.scenario.kind);
     for line in &played.scenario.description {
         let _ = writeln!(text, "  {line}");

@@ -13,7 +13,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, Capacity, InstanceState};
-use simulator::{CallInfo, Disruption, Simulator, When, names};
+use simulator::{CallInfo, Disruption, Like, Simulator, When, names};
 use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
 use token_failover::model::config::Config;
@@ -53,13 +53,13 @@ pub(crate) struct Played {
 }
 
 /// Plays the scenario of a seed on a runtime and a paused clock of its own.
-pub(crate) fn play<L: Lane>(seed: u64, lane: L, narrates: bool) -> Played {
+pub(crate) fn play<L: Lane>(seed: u64, lane: L, account: &Like, narrates: bool) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(perform(seed, lane, narrates))
+    runtime.expect("a runtime").block_on(perform(seed, lane, account, narrates))
 }
 
-async fn perform<L: Lane>(seed: u64, lane: L, narrates: bool) -> Played {
-    let scenario = Scenario::of(seed, lane.is_wired());
+async fn perform<L: Lane>(seed: u64, lane: L, account: &Like, narrates: bool) -> Played {
+    let scenario = Scenario::of(seed, account, lane.is_wired());
     let simulator = scenario.world.clone().build();
     let watch = Watch::new(Checker::new(scenario.clone(), narrates), scenario.dice.clone(), scenario.max_delay_ms);
     let config = Config::from_variables(scenario.variables.clone()).expect("a valid configuration");

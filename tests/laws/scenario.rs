@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::region::Capacity;
 use simulator::world::{Assumptions, Timings, World};
-use simulator::{Disruption, names};
+use simulator::{Disruption, Like, names};
 
 use super::play::epoch;
 use crate::dice::Dice;
@@ -21,6 +21,9 @@ const LAUNCHED: [&str; 4] = [REPLACEMENT, "i-0fffffffffffffff6", "i-011111111111
 pub(crate) const GROUP: &str = names::AUTO_SCALING_GROUP;
 pub(crate) const OTHER_ZONE: &str = "eu-west-1b";
 pub(crate) const MEMBERS: [&str; 4] = [names::HOLDER, names::STANDBY, names::THIRD, FOURTH];
+
+/// An attach that takes as long may outlast a run.
+const SLOW_ATTACH: Duration = Duration::from_secs(60);
 
 /// The tag of the members.
 const KEY: &str = "token-server";
@@ -523,8 +526,9 @@ fn minutes_after_the_beginning(minutes: i64) -> String {
 }
 
 impl Scenario {
-    /// `is_brief`: with short waits and few invocations, for the lane through the SDK, where a call takes longer.
-    pub(crate) fn of(seed: u64, is_brief: bool) -> Self {
+    /// `account`: what it has shown replaces what is drawn. `is_brief`: with short waits and few invocations, for the lane
+    /// through the SDK, where a call takes longer.
+    pub(crate) fn of(seed: u64, account: &Like, is_brief: bool) -> Self {
         let mut scenario = Self { seed, ..Generator::new(seed, is_brief).generate() };
         // These variations follow from the seed without the dice, so that older seeds keep their worlds.
         if seed % 13 == 9 {
@@ -560,7 +564,23 @@ impl Scenario {
             scenario.description.push("an operator pauses the function".to_owned());
             scenario.draw_pauses(is_brief);
         }
+        scenario.be_like(account);
         scenario
+    }
+
+    /// Replaces what was drawn by what an account has shown.
+    fn be_like(&mut self, account: &Like) {
+        self.world = self.world.clone().like(account);
+        let words = |(name, value): (&str, String)| format!("{name} {value}");
+        let assumptions = account.assumptions.iter().map(|(name, seen)| words((name, seen.to_string())));
+        let timings = account.timings.iter().map(|(name, duration)| words((name, format!("{duration:?}"))));
+        let shown: Vec<String> = assumptions.chain(timings).collect();
+        if !shown.is_empty() {
+            self.description.push(format!("as in the recorded account: {}", shown.join(", ")));
+        }
+        if let Some((_, attach)) = account.timings.iter().find(|(name, _)| *name == "attach") {
+            self.attaches_slowly = *attach >= SLOW_ATTACH;
+        }
     }
 
     /// An attach that takes up to ten minutes, or up to two if `is_brief`.
@@ -569,7 +589,7 @@ impl Scenario {
             let max = if is_brief { 120_000 } else { 600_000 };
             let attach = Dice::new(self.seed ^ 0xa77a).milliseconds(0, max);
             self.world = self.world.clone().with_timings(|timings| timings.attach = attach);
-            self.attaches_slowly = attach >= Duration::from_secs(60);
+            self.attaches_slowly = attach >= SLOW_ATTACH;
             self.description.push(format!("an attach takes {attach:?}"));
         }
     }

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex};
 
 use play::{introduction, play};
 use scenarios::{SCENARIOS, named};
+use simulator::Like;
 use timeline::Entry;
 
 #[tokio::test(start_paused = true)]
 async fn every_scenario_ends_as_expected() {
     for scenario in SCENARIOS {
-        let played = play(scenario, Box::new(|_| ())).await;
+        let played = play(scenario, &Like::default(), Box::new(|_| ())).await;
         assert_eq!(played.problems, Vec::<String>::new(), "{}", scenario.name);
         for mail in &played.mails {
             assert!(mail.subject.contains("license-eu"), "{}: {}", scenario.name, mail.subject);
@@ -38,7 +39,7 @@ fn every_scenario_has_a_name_of_its_own_and_fits_on_a_line() {
 
 #[test]
 fn the_first_scenario_is_introduced_in_two_lines() {
-    let lines = introduction(&SCENARIOS[0]);
+    let lines = introduction(&SCENARIOS[0], &Like::default());
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|line| line.len() <= 100), "{lines:#?}");
 }
@@ -52,7 +53,7 @@ async fn the_timeline_tells_what_happens_in_order() {
         let line = format!("{:<5} {:<8} {mark} {}", entry.at.as_millis(), entry.who, entry.what);
         sink.lock().expect("no thread panics").push(line);
     };
-    play(&SCENARIOS[0], Box::new(tell)).await;
+    play(&SCENARIOS[0], &Like::default(), Box::new(tell)).await;
     let told = told.lock().expect("no thread panics").join("\n");
     insta::assert_snapshot!(told, @r"
     0     EC2        holder: running → stopping

@@ -171,6 +171,7 @@ fn interface(seen: &InterfaceView) -> NetworkInterface {
     NetworkInterface {
         id: id(&seen.id),
         mac_address: id(&seen.mac_address),
+        status: Some(seen.status.to_owned()),
         attachment: seen.attachment.as_ref().map(attachment),
         availability_zone: seen.availability_zone.clone(),
         subnet_id: seen.subnet_id.clone(),

@@ -67,6 +67,7 @@ pub(crate) fn interface() -> NetworkInterface {
     NetworkInterface {
         id: parsed(names::INTERFACE),
         mac_address: parsed(names::MAC),
+        status: Some("in-use".to_owned()),
         attachment: Some(attachment()),
         availability_zone: names::ZONE.to_owned(),
         subnet_id: names::SUBNET.to_owned(),

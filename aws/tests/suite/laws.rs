@@ -3,7 +3,7 @@
 use simulator::Simulator;
 use token_failover_aws::{SdkEc2, SdkSns, SdkSsm};
 
-use crate::harness::{Lane, play, soak, story, variable};
+use crate::harness::{Lane, account, play, soak, story, variable};
 use crate::wire;
 
 /// The number of worlds in a test run, unless `LAWS_WORLDS` is set: then it is a twentieth of that.
@@ -37,13 +37,13 @@ impl Lane for Sdk {
 fn hold_through_the_sdk_and_over_the_wire() {
     let from = variable("LAWS_FROM").unwrap_or(0);
     let worlds = variable("LAWS_WORLDS").map_or(WORLDS, |worlds| worlds / 20);
-    soak(from..from + worlds, Sdk);
+    soak(from..from + worlds, Sdk, account());
 }
 
 #[test]
 fn the_same_seed_gives_the_same_story() {
     for seed in 0..40 {
-        let (one, other) = (play(seed, Sdk, true), play(seed, Sdk, true));
+        let (one, other) = (play(seed, Sdk, account(), true), play(seed, Sdk, account(), true));
         assert_eq!(one.story, other.story, "seed {seed}");
     }
 }
@@ -52,6 +52,6 @@ fn the_same_seed_gives_the_same_story() {
 #[test]
 fn replay() {
     if let Some(seed) = variable("LAWS_SEED") {
-        eprintln!("{}", story(seed, Sdk));
+        eprintln!("{}", story(seed, Sdk, account()));
     }
 }

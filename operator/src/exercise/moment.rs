@@ -137,9 +137,13 @@ pub fn sign_of(record: Record<'_>) -> Option<Sign> {
         Record::LicenseChecked(check) => {
             (check.result == CheckedLicense::Served).then_some(Sign::Seen(Moment::LicensesServed))
         }
-        Record::Requested(..) | Record::Observed(_) | Record::Planned(..) | Record::Audited(_) | Record::Begun(..) => {
-            None
-        }
+        Record::Requested(..)
+        | Record::Observed(_)
+        | Record::Looked(_)
+        | Record::Planned(..)
+        | Record::Audited(_)
+        | Record::Begun(..)
+        | Record::Failed(..) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use simulator::world::Timings;
+use simulator::world::{Assumptions, Timings};
 use simulator::{Disruption, Scenario, Simulator, names};
 use token_failover::model::report::Outcome;
 
@@ -237,6 +237,71 @@ fn a_stopped_standby_is_started_by_the_function_and_the_former_holder_by_the_exe
     let expected =
         ["StopInstances", "DetachNetworkInterface", "AttachNetworkInterface", "StartInstances", "StartInstances"];
     assert_eq!(changes(&desk.simulator), expected);
+}
+
+/// Every id, address, ARN and name of the standard world.
+const IDENTIFYING: [&str; 14] = [
+    "123456789012",
+    "eu-west-1",
+    "i-0",
+    "eni-",
+    "eipalloc-",
+    "sg-0",
+    "vpc-",
+    "subnet-",
+    "arn:",
+    "10.0.",
+    "127.27.",
+    "203.0.113.",
+    "73ae2adc81",
+    "token-servers",
+];
+
+#[test]
+fn a_record_says_how_the_account_behaves_and_nothing_that_identifies_it() {
+    let assumptions = Assumptions { status_shows_phases: true, ..Assumptions::default() };
+    for (name, arguments, statuses) in [
+        ("exercise-record", &["--record", "record.json"][..], true),
+        ("exercise-record-stop", &["--record", "record.json", "--stop-holder", "--return"][..], true),
+        ("exercise-record-usual", &["--record", "record.json"][..], false),
+    ] {
+        let scenario = if statuses { pair().assumptions(assumptions) } else { pair() };
+        let desk = Desk::new(name, scenario);
+        let deployed = Deployed::start(&desk);
+        let output = desk.run(&[&["exercise", "--yes"], arguments].concat());
+        assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+        let text = fs::read_to_string(desk.folder.join("record.json")).expect("the record");
+        let record: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(record["assumptions"]["statusShowsPhases"]["seen"], json!(statuses), "{name}: {text}");
+        let median = |process: &str| record["timingsMs"][process]["median"].as_u64();
+        let between =
+            |process: &str, least: u64| median(process).is_some_and(|median| (least..least + 2000).contains(&median));
+        assert!(between("detach", 300) && between("attach", 200), "{name}: {text}");
+        let is_stopped = arguments.contains(&"--stop-holder");
+        assert_eq!(between("stop", 400), is_stopped, "{name}: {text}");
+        for word in IDENTIFYING {
+            assert!(!text.contains(word), "{name}: {word}: {text}");
+        }
+        // The simulator plays it.
+        let like = simulator::Like::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(like.notes, [""; 0], "{name}: {text}");
+        let (mut played, mut times) = (Assumptions::default(), Timings::default());
+        like.assume_in(&mut played);
+        like.time_in(&mut times);
+        assert_eq!(played.status_shows_phases, statuses, "{name}");
+        assert!(times.detach >= Duration::from_millis(300), "{name}: {times:?}");
+    }
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_refused_before_anything_is_changed() {
+    let desk = Desk::new("exercise-unwritable", pair());
+    for option in ["--svg", "--record"] {
+        let output = desk.run(&["exercise", "--yes", option, "no/such/folder/file"]);
+        assert_eq!(status(&output), Some(2), "{}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains("error: no/such/folder/file cannot be written: "), "{}", stderr(&output));
+        assert_eq!(desk.simulator.changes(), [""; 0]);
+    }
 }
 
 /// What is wrong, the world, what else the other actors do, the arguments, and the sentence.

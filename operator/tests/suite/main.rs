@@ -15,7 +15,11 @@ mod served;
 mod standard;
 #[path = "../../../tests/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../../../tests/support/world.rs"]
+mod world;
 
+mod account;
 mod exercise;
 mod licenses;
 mod members;

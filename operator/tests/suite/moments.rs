@@ -20,6 +20,7 @@ fn interface(attachment: Option<(&str, &str, AttachmentStatus)>, tags: &[(&str, 
     NetworkInterface {
         id: parsed(names::INTERFACE),
         mac_address: parsed(names::MAC),
+        status: None,
         attachment: attachment.map(|(id, instance, status)| Attachment {
             id: AttachmentId::new(id),
             instance_id: Some(parsed(instance)),

@@ -2,15 +2,16 @@
 
 use std::{env, process::ExitCode, time::SystemTime};
 
-use simulator::{Scenario, names};
+use simulator::{Like, Scenario, names};
 use tokio::net::TcpListener;
 
 const USAGE: &str = "\
-usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME] [--private-ip ADDRESS]
+usage: simulator [--listen 127.0.0.1:PORT] [--scenario NAME] [--private-ip ADDRESS] [--like FILE]
 
 Answers EC2, SNS, Systems Manager, Auto Scaling and CloudFormation on one address. Port 0, the default, takes any free port; the line
 \"listening on http://127.0.0.1:PORT\" on standard output says which, once requests are answered.
 The private address of the license interface is 10.0.1.50 or, for a program that connects to it, one of this machine's own.
+With --like, EC2 behaves as in the account that this record is from (token-failover exercise --record).
 ";
 
 struct Arguments {
@@ -44,11 +45,13 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
     let mut listen = "127.0.0.1:0".to_owned();
     let mut name = "pair".to_owned();
     let mut private_ip = None;
+    let mut account = Like::default();
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--listen" => listen = value()?,
             "--scenario" => name = value()?,
+            "--like" => account = Like::read(&value()?)?,
             "--private-ip" => {
                 let address = value()?;
                 let parsed: Result<std::net::Ipv4Addr, _> = address.parse();
@@ -63,7 +66,10 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments, Strin
         Some(address) => scenario.interface(names::INTERFACE, |interface| interface.private_ip(&address)),
         None => scenario,
     };
-    Ok(Arguments { listen, scenario })
+    for note in &account.notes {
+        eprintln!("note: {note}");
+    }
+    Ok(Arguments { listen, scenario: scenario.like(&account) })
 }
 
 async fn serve(Arguments { listen, scenario }: Arguments) -> std::io::Result<()> {

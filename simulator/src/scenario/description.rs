@@ -16,6 +16,7 @@ use super::{
     topic::TopicSpec,
 };
 use crate::{
+    like::Like,
     model::{Assumptions, InstanceType, LicenseService, PrefixList, Tags, Timings},
     names,
 };
@@ -282,6 +283,14 @@ impl Scenario {
     /// The same with some of the assumptions changed.
     pub fn with_assumptions(mut self, change: impl FnOnce(&mut Assumptions)) -> Self {
         change(&mut self.assumptions);
+        self
+    }
+
+    /// The same in an account like the recorded one. What the account has shown replaces the assumptions and times that the
+    /// scenario has so far.
+    pub fn like(mut self, account: &Like) -> Self {
+        account.assume_in(&mut self.assumptions);
+        account.time_in(&mut self.timings);
         self
     }
 

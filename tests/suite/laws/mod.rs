@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use simulator::{Simulator, names};
 
 use self::seeds::FAILED_ONCE;
-use crate::harness::{Lane, play, soak, story, variable};
+use crate::harness::{Lane, account, play, soak, story, variable};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
 /// The number of worlds in a test run, unless `LAWS_WORLDS` sets another.
@@ -41,7 +41,7 @@ impl Lane for Below {
 #[test]
 fn hold_under_every_fault() {
     let from = variable("LAWS_FROM").unwrap_or(0);
-    soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS), Below);
+    soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS), Below, account());
 }
 
 /// Plays worlds that no test run has played before. Add a seed that breaks a law to `seeds`.
@@ -49,16 +49,16 @@ fn hold_under_every_fault() {
 fn hold_in_new_worlds() {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     let from = variable("LAWS_FROM").unwrap_or(since.as_secs() * 100_000);
-    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Below);
+    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Below, account());
 }
 
 #[test]
 fn hold_for_the_seeds_that_once_broke_one() {
     let mut broken = String::new();
     for (seed, what) in FAILED_ONCE {
-        let played = play(*seed, Below, false);
+        let played = play(*seed, Below, account(), false);
         if !played.violations.is_empty() {
-            let _ = write!(broken, "\nBroken again: {what}\n{}", story(*seed, Below));
+            let _ = write!(broken, "\nBroken again: {what}\n{}", story(*seed, Below, account()));
         }
     }
     assert!(broken.is_empty(), "{broken}");
@@ -67,7 +67,7 @@ fn hold_for_the_seeds_that_once_broke_one() {
 #[test]
 fn the_same_seed_gives_the_same_story() {
     for seed in 0..40 {
-        let (one, other) = (play(seed, Below, true), play(seed, Below, true));
+        let (one, other) = (play(seed, Below, account(), true), play(seed, Below, account(), true));
         assert_eq!(one.story, other.story, "seed {seed}");
     }
 }
@@ -76,6 +76,6 @@ fn the_same_seed_gives_the_same_story() {
 #[test]
 fn replay() {
     if let Some(seed) = variable("LAWS_SEED") {
-        eprintln!("{}", story(seed, Below));
+        eprintln!("{}", story(seed, Below, account()));
     }
 }

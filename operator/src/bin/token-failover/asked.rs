@@ -185,8 +185,10 @@ fn progress(record: Record<'_>) {
         }
         Record::Requested(..)
         | Record::Observed(_)
+        | Record::Looked(_)
         | Record::Planned(..)
         | Record::Audited(_)
+        | Record::Failed(..)
         | Record::Ended(_)
         | Record::Probed(_)
         | Record::LicenseChecked(_) => {}

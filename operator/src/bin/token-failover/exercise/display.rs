@@ -2,8 +2,11 @@
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use token_failover_operator::exercise::{Leg, Moment, Sign};
+use token_failover::act::run::Record;
+use token_failover_operator::account::Recording;
+use token_failover_operator::exercise::{Leg, Moment, Sign, sign_of};
 use tokio::time::Instant;
 
 /// What is shown, and the legs that it shows.
@@ -22,12 +25,21 @@ struct State {
     note: String,
     /// How many lines the table has on the terminal.
     drawn: usize,
+    /// What was seen of the account.
+    recording: Recording,
 }
 
 impl Display {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        let state = State { began: now, legs: Vec::new(), leg_began: now, note: String::new(), drawn: 0 };
+        let state = State {
+            began: now,
+            legs: Vec::new(),
+            leg_began: now,
+            note: String::new(),
+            drawn: 0,
+            recording: Recording::new(),
+        };
         Self { is_terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
     }
 
@@ -58,6 +70,20 @@ impl Display {
         }
         drop(state);
         self.draw();
+    }
+
+    /// Notes what an own run records.
+    pub(super) fn record(&self, record: Record<'_>) {
+        self.recording(|recording, at| recording.record(at, record));
+        if let Some(sign) = sign_of(record) {
+            self.see(sign);
+        }
+    }
+
+    /// Feeds the recording of the account, with the time since the start.
+    pub(super) fn recording(&self, feed: impl FnOnce(&mut Recording, Duration)) {
+        let state = &mut *self.lock();
+        feed(&mut state.recording, state.began.elapsed());
     }
 
     /// Notes what was seen of the present leg, and shows it if it is new.
@@ -115,9 +141,10 @@ impl Display {
         state.drawn = table.lines().count();
     }
 
-    /// Ends the display. Returns the legs.
-    pub(super) fn finish(&self) -> Vec<Leg> {
-        std::mem::take(&mut self.lock().legs)
+    /// Ends the display. Returns the legs, and what was seen of the account.
+    pub(super) fn finish(&self) -> (Vec<Leg>, Recording) {
+        let mut state = self.lock();
+        (std::mem::take(&mut state.legs), std::mem::take(&mut state.recording))
     }
 }
 

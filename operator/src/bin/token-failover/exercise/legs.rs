@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use token_failover::act::run::Clock;
+use token_failover::act::run::{Clock, Record};
 use token_failover::model::error::CallError;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
 use token_failover::model::report::Outcome;
 use token_failover::ports::Ec2;
-use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch, sign_of};
+use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::display::Display;
@@ -89,11 +89,7 @@ impl<'a> Legs<'a> {
     async fn failover_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         self.display.begin(Leg::new(Kind::Failover, from, to, &self.ready.config, starts_standby));
         let display = Arc::clone(self.display);
-        let function = self.ready.function(move |record| {
-            if let Some(sign) = sign_of(record) {
-                display.see(sign);
-            }
-        });
+        let function = self.ready.function(move |record| display.record(record));
         // A run goes on asking for as long as EC2 does not answer. An operator whose credentials have expired must hear of it.
         let request = json!({"action": "failover", "to": to, "reason": "exercise"});
         let report = tokio::select! {
@@ -125,7 +121,8 @@ impl<'a> Legs<'a> {
             return Err(Trouble::new(format!("{} has left {from} already", before.id), "Nothing was stopped."));
         };
         self.display.begin(Leg::new(Kind::Stop, from, to, config, starts_standby));
-        ec2.stop(from).await.map_err(|error| self.unanswered(error))?;
+        self.display.recording(|recording, at| recording.asked_to_stop(at, from));
+        ec2.stop(from).await.map_err(|error| self.refused(error, Some(from)))?;
         self.note_stopped(Some(from.clone()));
         self.display.say(&format!("EC2 is stopping {from}"));
         let others = async {
@@ -186,11 +183,7 @@ impl<'a> Legs<'a> {
             sleep(PAUSE).await;
         }
         let display = Arc::clone(self.display);
-        let function = self.ready.function(move |record| {
-            if let Some(sign) = sign_of(record) {
-                display.see(sign);
-            }
-        });
+        let function = self.ready.function(move |record| display.record(record));
         function.watch_serving(Clock::new(SystemTime::now().into(), Instant::now() + asked::TIME)).await;
     }
 
@@ -199,8 +192,8 @@ impl<'a> Legs<'a> {
         self.display.say(&format!("waiting until {instance} is stopped"));
         self.await_state(instance, InstanceState::Stopped, POWER_TIMEOUT).await?;
         self.display.say(&format!("starting {instance}"));
-        let started = self.patiently(async || self.ready.ec2.start(instance).await);
-        started.await?;
+        self.display.recording(|recording, at| recording.asked_to_start(at, instance));
+        self.patiently(Some(instance), async || self.ready.ec2.start(instance).await).await?;
         self.await_state(instance, InstanceState::Running, POWER_TIMEOUT).await?;
         self.note_stopped(None);
         self.display.say(&format!("{instance} runs again"));
@@ -210,7 +203,13 @@ impl<'a> Legs<'a> {
     /// Waits until the instance could take the interface.
     async fn await_viable(&self, instance: &InstanceId) -> Result<(), Trouble> {
         let began = Instant::now();
-        let function = self.ready.unprobing_function(|_| {});
+        let display = Arc::clone(self.display);
+        // The plan reads the status checks, which the recording of the account wants.
+        let function = self.ready.unprobing_function(move |record| {
+            if let Record::Observed(_) = record {
+                display.record(record);
+            }
+        });
         let mut is_told = false;
         loop {
             let report = serve(&function, &json!({"action": "failover", "to": instance, "dryRun": true})).await?;
@@ -257,7 +256,10 @@ impl<'a> Legs<'a> {
 
     async fn interface(&self) -> Result<NetworkInterface, Trouble> {
         let id = &self.ready.config.interface_id;
-        let found = self.patiently(async || self.ready.ec2.network_interface(id).await).await?;
+        let found = self.patiently(None, async || self.ready.ec2.network_interface(id).await).await?;
+        if let Some(interface) = &found {
+            self.display.recording(|recording, at| recording.saw_interface(at, interface));
+        }
         found.ok_or_else(|| {
             Trouble::new(format!("EC2 does not know {id} anymore"), "See interface-missing in docs/runbook.md.")
         })
@@ -265,23 +267,38 @@ impl<'a> Legs<'a> {
 
     async fn instance(&self, id: &InstanceId) -> Result<Instance, Trouble> {
         let ids = std::slice::from_ref(id);
-        let found = self.patiently(async || self.ready.ec2.instances(ids).await).await?;
+        let found = self.patiently(Some(id), async || self.ready.ec2.instances(ids).await).await?;
+        for instance in &found {
+            self.display.recording(|recording, at| recording.saw_instance(at, instance));
+        }
         found.into_iter().next().ok_or_else(|| Trouble::new(format!("EC2 does not know {id} anymore"), ""))
     }
 
-    /// Calls again while there is no answer, but not forever.
-    async fn patiently<T>(&self, call: impl AsyncFn() -> Result<T, CallError>) -> Result<T, Trouble> {
+    /// Calls again while there is no answer, but not forever. `about`: the instance that the call names.
+    async fn patiently<T>(
+        &self,
+        about: Option<&InstanceId>,
+        call: impl AsyncFn() -> Result<T, CallError>,
+    ) -> Result<T, Trouble> {
         let began = Instant::now();
         loop {
+            let called = Instant::now();
             match call().await {
-                Ok(answer) => return Ok(answer),
-                Err(error) if error.is_transient() && began.elapsed() < SILENCE => sleep(PAUSE_OF_INSTANCE).await,
-                Err(error) => return Err(self.unanswered(error)),
+                Ok(answer) => {
+                    self.display.recording(|recording, _| recording.called(called.elapsed()));
+                    return Ok(answer);
+                }
+                Err(error) if error.is_transient() && began.elapsed() < SILENCE => {
+                    self.display.recording(|recording, _| recording.call_failed(&error, about));
+                    sleep(PAUSE_OF_INSTANCE).await;
+                }
+                Err(error) => return Err(self.refused(error, about)),
             }
         }
     }
 
-    fn unanswered(&self, error: CallError) -> Trouble {
+    fn refused(&self, error: CallError, about: Option<&InstanceId>) -> Trouble {
+        self.display.recording(|recording, _| recording.call_failed(&error, about));
         asked::unanswered(error, self.ready.config.region.as_deref().unwrap_or("the configured Region"))
     }
 }

@@ -4,12 +4,15 @@ mod display;
 mod legs;
 mod preflight;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
+use serde::Serialize;
 use signal_hook::consts::SIGINT;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::report::milliseconds;
@@ -47,6 +50,9 @@ pub(crate) struct Wishes {
     /// Write a picture of the timeline into this file, as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write into this file how EC2 behaves in this account, as JSON. Nothing in it identifies the account.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 impl Wishes {
@@ -67,6 +73,7 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         if !wishes.yes && !asked::confirm("Begin?")? {
             return Ok(Ended::Badly);
         }
+        let (svg, record) = (Output::open(wishes.svg.as_deref())?, Output::open(wishes.record.as_deref())?);
         let is_interrupted = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGINT, Arc::clone(&is_interrupted))
             .map_err(|error| Trouble::new(format!("Ctrl-C cannot be received: {error}"), ""))?;
@@ -77,16 +84,15 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
             ended = legs.run(wishes.stop_holder, wishes.returns()) => ended,
             () = interrupted(&is_interrupted) => Err(Trouble::new("the exercise was interrupted", "")),
         };
-        let legs_made = display.finish();
+        let (legs_made, recording) = display.finish();
+        // What was seen until an early end counts, too.
+        let recorded = record.write(|| as_json(&recording.document(asked::today())));
         if let Err(trouble) = ended {
             return Err(left_behind(&ready, trouble, legs.stopped()).await);
         }
+        recorded?;
         let exercise = result(&ready, started_at, began.elapsed(), legs_made);
-        if let Some(file) = &wishes.svg {
-            std::fs::write(file, picture(&exercise)).map_err(|error| {
-                Trouble::new(format!("{}: the picture could not be written: {error}", file.display()), "")
-            })?;
-        }
+        svg.write(|| Ok(picture(&exercise)))?;
         if json {
             show::document(&exercise)?;
         } else {
@@ -111,6 +117,32 @@ fn result(ready: &Ready, started_at: SystemTime, took: Duration, legs: Vec<Leg>)
         duration_ms: milliseconds(took),
         legs,
         problems,
+    }
+}
+
+fn as_json(document: &impl Serialize) -> Result<String, Trouble> {
+    let text = serde_json::to_string_pretty(document);
+    text.map(|text| text + "\n")
+        .map_err(|error| Trouble::new(format!("the record could not be written as JSON: {error}"), ""))
+}
+
+/// A file for a result, or none. It is opened before anything is changed, so that a mistake in its path costs nothing.
+struct Output<'a>(Option<(&'a Path, File)>);
+
+impl<'a> Output<'a> {
+    fn open(path: Option<&'a Path>) -> Result<Self, Trouble> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let file = File::create(path).map_err(|error| {
+            Trouble::new(format!("{} cannot be written: {error}", path.display()), "Nothing was changed.")
+        })?;
+        Ok(Self(Some((path, file))))
+    }
+
+    fn write(self, text: impl FnOnce() -> Result<String, Trouble>) -> Result<(), Trouble> {
+        let Some((path, mut file)) = self.0 else { return Ok(()) };
+        file.write_all(text()?.as_bytes()).map_err(|error| {
+            Trouble::new(format!("{} could not be written: {error}", path.display()), "The exercise itself has ended.")
+        })
     }
 }
 

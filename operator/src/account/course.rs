@@ -1,0 +1,371 @@
+//! The course of the interface and of the instances, from sights at single moments.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use token_failover::model::ids::{AttachmentId, InstanceId};
+use token_failover::model::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, StatusChecks};
+
+/// How uncertain a duration may be, whatever it is.
+const TOLERANCE: Duration = Duration::from_secs(1);
+
+/// How long an instance must still be in a state after the interface has begun to leave it, so that the sight is not an old
+/// answer.
+const STILL: Duration = Duration::from_secs(1);
+
+/// When something happened: after one sight, and by the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    after: Duration,
+    by: Duration,
+}
+
+impl Moment {
+    fn between(after: Duration, by: Duration) -> Self {
+        Self { after: after.min(by), by }
+    }
+
+    fn at(at: Duration) -> Self {
+        Self { after: at, by: at }
+    }
+
+    fn middle(self) -> Duration {
+        self.after + self.width() / 2
+    }
+
+    fn width(self) -> Duration {
+        self.by.saturating_sub(self.after)
+    }
+}
+
+/// The time from one moment to another; `None`: the sights are too far apart for it.
+fn time_between(from: Moment, to: Moment) -> Option<Duration> {
+    let time = to.middle().saturating_sub(from.middle());
+    let uncertain = (from.width() + to.width()) / 2;
+    (uncertain <= TOLERANCE.max(time / 4)).then_some(time)
+}
+
+/// The measured durations.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Measured {
+    pub(super) detach: Vec<Duration>,
+    pub(super) attach: Vec<Duration>,
+    pub(super) stop: Vec<Duration>,
+    pub(super) boot: Vec<Duration>,
+    pub(super) checks: Vec<Duration>,
+}
+
+/// A request of our own runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Detach,
+    ForceDetach,
+    Attach,
+}
+
+/// What a sight of the interface shows of EC2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Shown {
+    /// Whether the status of the interface showed the phase.
+    pub(super) phase_in_status: Option<bool>,
+    /// DeleteOnTermination of a new attachment, before anything has set it.
+    pub(super) deletes_on_termination: Option<bool>,
+}
+
+/// The interface, as it was last seen.
+#[derive(Debug, Clone)]
+struct Sight {
+    at: Duration,
+    /// `None`: free.
+    attachment: Option<Attachment>,
+    /// When the present phase began.
+    since: Option<Moment>,
+}
+
+/// The course of the interface.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Course {
+    last: Option<Sight>,
+    /// The attachments that have ended. An answer that shows one of them is old.
+    departed: BTreeSet<AttachmentId>,
+    detach_asked: Option<Duration>,
+    attach_asked: Option<Duration>,
+    forced: bool,
+    /// The attachment whose DeleteOnTermination tells EC2's default.
+    fresh: Option<AttachmentId>,
+    /// The instance that the interface began to leave, and when.
+    left: Option<(InstanceId, Moment)>,
+}
+
+/// How far an attachment is. It never goes back.
+fn rank(status: AttachmentStatus) -> u8 {
+    match status {
+        AttachmentStatus::Attaching => 0,
+        AttachmentStatus::Attached => 1,
+        AttachmentStatus::Detaching => 2,
+        AttachmentStatus::Detached => 3,
+    }
+}
+
+impl Course {
+    /// The attachment, as it was last seen.
+    pub(super) fn attachment(&self) -> Option<&Attachment> {
+        self.last.as_ref()?.attachment.as_ref()
+    }
+
+    /// Whether this attachment is known to have ended.
+    pub(super) fn is_gone(&self, attachment: &AttachmentId) -> bool {
+        let is_present = self.attachment().is_some_and(|present| present.id == *attachment);
+        self.departed.contains(attachment) || (self.last.is_some() && !is_present)
+    }
+
+    /// A run of this process asks EC2.
+    pub(super) fn ask(&mut self, at: Duration, ask: Ask) {
+        match ask {
+            Ask::Detach => self.detach_asked = Some(at),
+            Ask::ForceDetach => self.forced = true,
+            Ask::Attach => self.attach_asked = Some(at),
+        }
+    }
+
+    /// EC2 has refused.
+    pub(super) fn refused(&mut self, ask: Ask) {
+        match ask {
+            Ask::Detach => self.detach_asked = None,
+            Ask::ForceDetach => {}
+            Ask::Attach => self.attach_asked = None,
+        }
+    }
+
+    /// DeleteOnTermination of the present attachment may have been set.
+    pub(super) fn deletion_set(&mut self) {
+        self.fresh = None;
+    }
+
+    /// The interface was read.
+    pub(super) fn see(&mut self, at: Duration, interface: &NetworkInterface, measured: &mut Measured) -> Shown {
+        let phase_in_status = phase_in_status(interface);
+        let attachment = interface.attachment.clone();
+        if self.is_old(attachment.as_ref()) {
+            return Shown { phase_in_status, ..Shown::default() };
+        }
+        let since = match &self.last {
+            None => None,
+            Some(last) if place(last.attachment.as_ref()) == place(attachment.as_ref()) => last.since,
+            Some(_) => Some(self.change(at, attachment.as_ref(), measured)),
+        };
+        let deletes_on_termination = self.deletion_shown(attachment.as_ref());
+        self.last = Some(Sight { at, attachment, since });
+        Shown { phase_in_status, deletes_on_termination }
+    }
+
+    fn is_old(&self, attachment: Option<&Attachment>) -> bool {
+        let Some(seen) = attachment else { return false };
+        let goes_back =
+            self.attachment().is_some_and(|last| last.id == seen.id && rank(seen.status) < rank(last.status));
+        goes_back || self.departed.contains(&seen.id)
+    }
+
+    /// The interface is in another place or phase than at the last sight. Returns when the phase began.
+    fn change(&mut self, at: Duration, now: Option<&Attachment>, measured: &mut Measured) -> Moment {
+        let Some(Sight { at: seen_at, attachment: before, since }) = self.last.clone() else { return Moment::at(at) };
+        let changed = |asked: Option<Duration>| Moment::between(seen_at.max(asked.unwrap_or_default()), at);
+        let stays = before.as_ref().map(|one| &one.id) == now.map(|one| &one.id);
+        let mut began = changed(None);
+        // The old attachment is ending, or has ended.
+        if let Some(before) = &before
+            && (!stays || rank(before.status) < rank(AttachmentStatus::Detaching))
+        {
+            let is_leaving = now.is_none_or(|now| !stays || rank(now.status) >= rank(AttachmentStatus::Detaching));
+            let was_leaving = rank(before.status) >= rank(AttachmentStatus::Detaching);
+            if is_leaving && !was_leaving {
+                began = changed(self.detach_asked);
+                self.left = before.instance_id.clone().map(|instance| (instance, began));
+            }
+            if !stays {
+                let took = if was_leaving {
+                    since.and_then(|since| time_between(since, changed(None)))
+                } else {
+                    // The phase was too short to be seen.
+                    self.detach_asked.filter(|_| now.is_none()).map(|asked| at.saturating_sub(asked))
+                };
+                let took = took.filter(|_| !self.forced);
+                measured.detach.extend(took);
+                if was_leaving || self.detach_asked.is_some() {
+                    self.departed.insert(before.id.clone());
+                }
+                self.detach_asked = None;
+                self.forced = false;
+            }
+        }
+        if let Some(now) = now {
+            if !stays {
+                began = changed(self.attach_asked);
+                self.fresh = Some(now.id.clone());
+            }
+            if now.status == AttachmentStatus::Attached {
+                let took = if stays {
+                    since.and_then(|since| time_between(since, changed(None)))
+                } else {
+                    self.attach_asked.map(|asked| at.saturating_sub(asked))
+                };
+                measured.attach.extend(took);
+            }
+        }
+        began
+    }
+
+    /// The value of DeleteOnTermination that EC2 has given a new attachment. The deployed function sets it once the
+    /// interface is attached. A run of this process sets it in a step of its own.
+    fn deletion_shown(&mut self, attachment: Option<&Attachment>) -> Option<bool> {
+        let seen = attachment.filter(|seen| self.fresh.as_ref() == Some(&seen.id))?;
+        self.fresh = None;
+        let is_ours = self.attach_asked.is_some();
+        let is_untouched = seen.status == AttachmentStatus::Attaching || is_ours;
+        (seen.delete_on_termination || is_untouched).then_some(seen.delete_on_termination)
+    }
+
+    /// An instance was seen in a state, in which it has been since this moment. `true`: the interface left it in this state,
+    /// and it was neither running nor stopped.
+    pub(super) fn left_in(
+        &mut self,
+        at: Duration,
+        instance: &InstanceId,
+        state: &InstanceState,
+        since: Moment,
+    ) -> bool {
+        let Some((_, began)) = self.left.as_ref().filter(|(left, _)| left == instance) else { return false };
+        let did = is_in_between(state) && since.by <= began.after && at >= began.by + STILL;
+        if did {
+            self.left = None;
+        }
+        did
+    }
+}
+
+/// Whether an instance in this state is neither running nor stopped, and has not ended.
+pub(super) fn is_in_between(state: &InstanceState) -> bool {
+    matches!(state, InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown)
+}
+
+fn place(attachment: Option<&Attachment>) -> Option<(&AttachmentId, AttachmentStatus)> {
+    attachment.map(|attachment| (&attachment.id, attachment.status))
+}
+
+fn phase_in_status(interface: &NetworkInterface) -> Option<bool> {
+    let attachment = interface.attachment.as_ref()?;
+    if !matches!(attachment.status, AttachmentStatus::Attaching | AttachmentStatus::Detaching) {
+        return None;
+    }
+    match interface.status.as_deref()? {
+        "attaching" | "detaching" => Some(true),
+        "in-use" => Some(false),
+        _ => None,
+    }
+}
+
+/// An instance, as it was last seen.
+#[derive(Debug, Clone)]
+struct Life {
+    at: Duration,
+    state: Option<InstanceState>,
+    since: Option<Moment>,
+    stop_asked: Option<Duration>,
+    start_asked: Option<Duration>,
+    /// When it began to run, if its status checks have not passed since.
+    checked_since: Option<Moment>,
+    /// When its status checks were last seen not to pass.
+    unchecked_at: Duration,
+}
+
+/// The courses of the instances.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lives(BTreeMap<InstanceId, Life>);
+
+impl Lives {
+    fn of(&mut self, instance: &InstanceId) -> &mut Life {
+        self.0.entry(instance.clone()).or_insert_with(|| Life {
+            at: Duration::ZERO,
+            state: None,
+            since: None,
+            stop_asked: None,
+            start_asked: None,
+            checked_since: None,
+            unchecked_at: Duration::ZERO,
+        })
+    }
+
+    /// The state in which the instance was last seen.
+    pub(super) fn state(&self, instance: &InstanceId) -> Option<&InstanceState> {
+        self.0.get(instance)?.state.as_ref()
+    }
+
+    pub(super) fn asked_to_stop(&mut self, at: Duration, instance: &InstanceId) {
+        self.of(instance).stop_asked = Some(at);
+    }
+
+    pub(super) fn asked_to_start(&mut self, at: Duration, instance: &InstanceId) {
+        self.of(instance).start_asked = Some(at);
+    }
+
+    /// Returns since when the instance is in this state; `None`: not known.
+    pub(super) fn see(
+        &mut self,
+        at: Duration,
+        instance: &InstanceId,
+        state: &InstanceState,
+        measured: &mut Measured,
+    ) -> Option<Moment> {
+        let life = self.of(instance);
+        match &life.state {
+            None => life.since = None,
+            Some(before) if before == state => {}
+            Some(before) => {
+                let changed = Moment::between(life.at, at);
+                let since = |asked: Option<Duration>, in_between: bool| {
+                    asked.map(Moment::at).or(life.since.filter(|_| in_between))
+                };
+                match state {
+                    InstanceState::Stopped => {
+                        let since = since(life.stop_asked, *before == InstanceState::Stopping);
+                        measured.stop.extend(since.and_then(|since| time_between(since, changed)));
+                        life.stop_asked = None;
+                    }
+                    InstanceState::Running => {
+                        let since = since(life.start_asked, *before == InstanceState::Pending);
+                        measured.boot.extend(since.and_then(|since| time_between(since, changed)));
+                        life.start_asked = None;
+                        life.checked_since = Some(changed);
+                        life.unchecked_at = at;
+                    }
+                    _ => {}
+                }
+                if *state != InstanceState::Running {
+                    life.checked_since = None;
+                }
+                life.since = Some(changed);
+            }
+        }
+        life.at = at;
+        life.state = Some(state.clone());
+        life.since
+    }
+
+    pub(super) fn see_checks(
+        &mut self,
+        at: Duration,
+        instance: &InstanceId,
+        checks: StatusChecks,
+        measured: &mut Measured,
+    ) {
+        let life = self.of(instance);
+        if let Some(since) = life.checked_since {
+            if checks == StatusChecks::Ok {
+                measured.checks.extend(time_between(since, Moment::between(life.unchecked_at, at)));
+                life.checked_since = None;
+            } else {
+                life.unchecked_at = at;
+            }
+        }
+    }
+}
