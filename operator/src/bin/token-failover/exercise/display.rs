@@ -55,8 +55,10 @@ impl Display {
         state.note.clear();
         state.leg_began = Instant::now();
         state.legs.push(leg);
+        if !self.is_terminal {
+            anstream::eprintln!("{} {title}", clock(state.began));
+        }
         drop(state);
-        self.say(&title);
         self.draw();
     }
 
