@@ -2,11 +2,11 @@
 //! function has neither.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::config::ProvideCredentials;
+use chrono::{DateTime, Utc};
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::ids::InstanceId;
 
@@ -54,8 +54,8 @@ pub async fn stack(sdk: &SdkConfig, name: &str) -> Result<Option<Stack>, CallErr
 }
 
 /// When the credentials that the next call would use expire; `None`: never, as far as the SDK knows, or there are none.
-pub async fn credentials_expire_at(sdk: &SdkConfig) -> Option<SystemTime> {
-    sdk.credentials_provider()?.provide_credentials().await.ok()?.expiry()
+pub async fn credentials_expire_at(sdk: &SdkConfig) -> Option<DateTime<Utc>> {
+    sdk.credentials_provider()?.provide_credentials().await.ok()?.expiry().map(DateTime::from)
 }
 
 impl SdkEc2 {

@@ -9,18 +9,7 @@ use token_failover::model::config::Config;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::report::milliseconds;
 
-use super::moment::{Expectation, Moment, expectations};
-
-/// What causes the move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Kind {
-    /// The command moves the interface, as an operator's failover.
-    Failover,
-    /// The command stops the holder, and the deployed function moves the interface.
-    Stop,
-}
+use super::moment::{Expectation, Kind, Moment, expectations};
 
 /// One move, as far as it has been seen.
 #[derive(Debug, Clone)]

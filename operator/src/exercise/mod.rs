@@ -9,8 +9,8 @@ mod result;
 mod watch;
 mod whereabouts;
 
-pub use leg::{Kind, Leg, Row, Verdict};
-pub use moment::{Expectation, Moment, Sign, expectations, sign_of};
+pub use leg::{Leg, Row, Verdict};
+pub use moment::{Expectation, Kind, Moment, Sign, expectations, sign_of};
 pub use picture::picture;
 pub use result::{Exercise, Outcome, SCHEMA_VERSION};
 pub use watch::Watch;

@@ -10,7 +10,16 @@ use token_failover::model::config::Config;
 use token_failover::model::license_check::CheckedLicense;
 use token_failover::model::report::{Step, StepRecord, StepResult};
 
-use super::leg::Kind;
+/// What causes the move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Kind {
+    /// The command moves the interface, as an operator's failover.
+    Failover,
+    /// The command stops the holder, and the deployed function moves the interface.
+    Stop,
+}
 
 /// A moment of a move, in the order in which they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Display, VariantArray)]

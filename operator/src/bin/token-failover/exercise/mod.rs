@@ -3,15 +3,15 @@
 mod display;
 mod legs;
 mod preflight;
+mod wishes;
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use clap::Args;
 use serde::Serialize;
 use signal_hook::consts::SIGINT;
 use token_failover::model::ids::InstanceId;
@@ -28,39 +28,7 @@ use crate::show;
 use self::display::Display;
 use self::legs::Legs;
 use self::preflight::{Ready, preflight};
-
-/// What the operator wants of an exercise.
-#[derive(Debug, Args)]
-pub(crate) struct Wishes {
-    /// The stack of token-failover. Default: the stack_name in samconfig.toml, or token-failover.
-    #[arg(long, value_name = "NAME")]
-    stack_name: Option<String>,
-    /// Stop the holder, and watch the deployed function move the interface. Start the former holder again afterwards.
-    #[arg(long)]
-    stop_holder: bool,
-    /// With --stop-holder: move the interface back at the end.
-    #[arg(long = "return", requires = "stop_holder")]
-    back: bool,
-    /// End at the standby, and do not move the interface back.
-    #[arg(long, conflicts_with = "back")]
-    one_way: bool,
-    /// Do not ask for confirmation.
-    #[arg(long)]
-    yes: bool,
-    /// Write a picture of the timeline into this file, as SVG.
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
-    /// Write into this file how EC2 behaves in this account, as JSON. Nothing in it identifies the account.
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-}
-
-impl Wishes {
-    /// Whether the interface is to move back at the end.
-    fn returns(&self) -> bool {
-        if self.stop_holder { self.back } else { !self.one_way }
-    }
-}
+pub(crate) use self::wishes::Wishes;
 
 /// Runs the exercise, and prints its result.
 pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<Ended, Trouble> {

@@ -22,7 +22,7 @@ use token_failover::ports::Ec2;
 use token_failover_aws::{self as aws, SdkConfig, SdkEc2, SdkSns, SdkSsm};
 use tokio::time::Instant;
 
-use super::Wishes;
+use super::wishes::Wishes;
 use crate::asked;
 use crate::ended::Trouble;
 use crate::settings::Source;
@@ -141,8 +141,9 @@ fn needed(wishes: &Wishes) -> Duration {
 }
 
 /// Refuses credentials that may expire in the middle.
-fn lasts(expires_at: Option<SystemTime>, needed: Duration) -> Result<(), Trouble> {
-    let left = expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+fn lasts(expires_at: Option<DateTime<Utc>>, needed: Duration) -> Result<(), Trouble> {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    let left = expires_at.map(|at| at.signed_duration_since(now).to_std().unwrap_or_default());
     match left {
         Some(left) if left < needed => Err(Trouble::new(
             format!(
