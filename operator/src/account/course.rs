@@ -91,8 +91,8 @@ pub(super) struct Course {
     detach_asked: Option<Duration>,
     attach_asked: Option<Duration>,
     forced: bool,
-    /// The attachment whose DeleteOnTermination tells EC2's default.
-    fresh: Option<AttachmentId>,
+    /// A new attachment, and whether a run of this process has asked for it. Its DeleteOnTermination tells EC2's default.
+    fresh: Option<(AttachmentId, bool)>,
     /// The instance that the interface began to leave, and when.
     left: Option<(InstanceId, Moment)>,
 }
@@ -137,9 +137,10 @@ impl Course {
         }
     }
 
-    /// DeleteOnTermination of the present attachment may have been set.
+    /// A run of this process sets DeleteOnTermination.
     pub(super) fn deletion_set(&mut self) {
         self.fresh = None;
+        self.attach_asked = None;
     }
 
     /// The interface was read.
@@ -199,15 +200,17 @@ impl Course {
             }
         }
         if let Some(now) = now {
+            let asked = if stays { None } else { self.attach_asked.take() };
             if !stays {
-                began = changed(self.attach_asked);
-                self.fresh = Some(now.id.clone());
+                began = changed(asked);
+                self.fresh = Some((now.id.clone(), asked.is_some()));
             }
             if now.status == AttachmentStatus::Attached {
                 let took = if stays {
                     since.and_then(|since| time_between(since, changed(None)))
                 } else {
-                    self.attach_asked.map(|asked| at.saturating_sub(asked))
+                    // The phase was too short to be seen.
+                    asked.map(|asked| at.saturating_sub(asked))
                 };
                 measured.attach.extend(took);
             }
@@ -218,9 +221,8 @@ impl Course {
     /// The value of DeleteOnTermination that EC2 has given a new attachment. The deployed function sets it once the
     /// interface is attached. A run of this process sets it in a step of its own.
     fn deletion_shown(&mut self, attachment: Option<&Attachment>) -> Option<bool> {
-        let seen = attachment.filter(|seen| self.fresh.as_ref() == Some(&seen.id))?;
-        self.fresh = None;
-        let is_ours = self.attach_asked.is_some();
+        let (fresh, is_ours) = self.fresh.take()?;
+        let seen = attachment.filter(|seen| seen.id == fresh)?;
         let is_untouched = seen.status == AttachmentStatus::Attaching || is_ours;
         (seen.delete_on_termination || is_untouched).then_some(seen.delete_on_termination)
     }

@@ -771,7 +771,9 @@ async fn an_exercise_in_the_simulator_gives_a_record_that_the_simulator_plays_in
             for (name, duration) in &recorded.timings {
                 let expected = expected(name);
                 let difference = duration.abs_diff(expected);
-                assert!(difference <= ms(150) + expected / 20, "{name}: {duration:?} instead of {expected:?}");
+                // The run asks for the state of a command less often.
+                let tolerance = if *name == "command" { ms(300) } else { ms(150) };
+                assert!(difference <= tolerance + expected / 20, "{name}: {duration:?} instead of {expected:?}");
             }
             assert_eq!(recorded.timings.len(), 7, "{:?}", recorded.timings);
 
