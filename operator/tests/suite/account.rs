@@ -22,7 +22,7 @@ use token_failover::ports::Ec2;
 use token_failover_operator::account::{Assumed, Document, Recording};
 use tokio::time::sleep;
 
-use crate::standard::{event, parsed, variables};
+use crate::standard::{event, parsed, root, variables};
 use crate::support::Stage;
 use crate::support::below::BelowEc2;
 use crate::world::{attach, attachment, instance, interface, now, pair};
@@ -611,6 +611,24 @@ fn the_document_has_a_form_that_the_simulator_reads() {
     let like = Like::parse(&all.to_string()).expect("a record");
     assert_eq!(like.notes, [""; 0]);
     assert_eq!((like.assumptions.len(), like.timings.len()), (13, 7));
+}
+
+/// The first cells of the rows of a table.
+fn names_in(document: &str, header: &str) -> BTreeSet<String> {
+    let (_, rows) = document.split_once(&format!("\n{header}\n")).expect("the table");
+    let rows = rows.lines().skip(1).take_while(|line| line.starts_with("| `"));
+    rows.map(|row| row.split('`').nth(1).expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn the_page_names_every_field_assumption_and_duration_of_the_record() {
+    let page = std::fs::read_to_string(root().join("docs/operator.md")).expect("the page");
+    let (_, page) = page.split_once("\n## The record of an account\n").expect("the section");
+    let document = json!(Recording::new().document(day()));
+    let fields = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<BTreeSet<String>>();
+    assert_eq!(names_in(page, "| field | value |"), fields(&document));
+    assert_eq!(names_in(page, "| assumption | what true means |"), fields(&document["assumptions"]));
+    assert_eq!(names_in(page, "| duration | from, until |"), fields(&document["timingsMs"]));
 }
 
 /// An exercise in the simulator, on a paused clock.
