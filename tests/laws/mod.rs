@@ -27,6 +27,7 @@ use self::checker::{Tally, Violation};
 use self::play::Played;
 pub(crate) use self::play::{Lane, play};
 use self::scenario::Kind;
+use crate::standard::root;
 
 /// The figures of all threads.
 #[derive(Default)]
@@ -55,7 +56,14 @@ pub(crate) fn variable(name: &str) -> Option<u64> {
 /// The account that the worlds are like: the record in the file that `LAWS_LIKE` names, or one that shows nothing.
 pub(crate) fn account() -> &'static Like {
     static ACCOUNT: LazyLock<Like> = LazyLock::new(|| match std::env::var("LAWS_LIKE") {
-        Ok(path) => Like::read(&path).unwrap_or_else(|problem| panic!("LAWS_LIKE: {problem}")),
+        Ok(path) => {
+            // The tests of each package run in its own folder.
+            let path = root().join(path);
+            let read =
+                Like::read(path.to_str().expect("UTF-8")).unwrap_or_else(|problem| panic!("LAWS_LIKE: {problem}"));
+            read.notes.iter().for_each(|note| eprintln!("note: {note}"));
+            read
+        }
         Err(_) => Like::default(),
     });
     &ACCOUNT
@@ -156,9 +164,10 @@ pub(crate) fn story(seed: u64, lane: impl Lane, account: &Like) -> String {
         let _ = write!(text, "\nLaw {} is broken: {}\n", violation.law, violation.what);
     }
     let package = lane.package();
+    let like = std::env::var("LAWS_LIKE").map(|path| format!("LAWS_LIKE={path} ")).unwrap_or_default();
     let _ = write!(
         text,
-        "\nPlay it again: LAWS_SEED={seed} cargo test --package {package} --test suite laws::replay -- --nocapture\n"
+        "\nPlay it again: {like}LAWS_SEED={seed} cargo test --package {package} --test suite laws::replay -- --nocapture\n"
     );
     text
 }

@@ -15,6 +15,8 @@ use scenarios::{SCENARIOS, named};
 use simulator::Like;
 use timeline::Entry;
 
+use crate::accounts::{ACCOUNTS, account};
+
 #[tokio::test(start_paused = true)]
 async fn every_scenario_ends_as_expected() {
     for scenario in SCENARIOS {
@@ -23,6 +25,19 @@ async fn every_scenario_ends_as_expected() {
         for mail in &played.mails {
             assert!(mail.subject.contains("license-eu"), "{}: {}", scenario.name, mail.subject);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_scenario_ends_as_expected_in_every_recorded_account() {
+    for name in ACCOUNTS {
+        let account = account(name);
+        let mut problems = Vec::new();
+        for scenario in SCENARIOS {
+            let played = play(scenario, &account, Box::new(|_| ())).await;
+            problems.extend(played.problems.into_iter().map(|problem| format!("{}: {problem}", scenario.name)));
+        }
+        assert_eq!(problems, [""; 0], "{name}");
     }
 }
 

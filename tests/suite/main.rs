@@ -13,6 +13,7 @@ mod support;
 #[path = "../support/world.rs"]
 mod world;
 
+mod accounts;
 mod audits;
 mod budget;
 mod documentation;

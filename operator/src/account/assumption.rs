@@ -104,8 +104,8 @@ impl Assumption {
             Self::DetachInEveryState => Words {
                 name: "detachInEveryState",
                 so: "The interface left an instance that was neither running nor stopped.",
-                not_so: "A detach from an instance that was neither running nor stopped was refused.",
-                unseen: "No detach was seen while the instance was neither running nor stopped.",
+                not_so: "A detach from an instance that was neither running nor stopped was refused, or waited until it had stopped.",
+                unseen: "No run was seen to detach the interface while its instance was neither running nor stopped.",
             },
             Self::ForcedDetachBlocksIndex => {
                 never("forcedDetachBlocksIndex", "A forced detach is not harmless, so an exercise asks for none.")

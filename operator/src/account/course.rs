@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{Attachment, AttachmentStatus, InstanceState, NetworkInterface, StatusChecks};
 
@@ -12,6 +13,10 @@ const TOLERANCE: Duration = Duration::from_secs(1);
 /// How long an instance must still be in a state after the interface has begun to leave it, so that the sight is not an old
 /// answer.
 const STILL: Duration = Duration::from_secs(1);
+
+/// How long the function must have been about to detach the interface while the instance was neither running nor stopped. It
+/// asks at once, and asks again if EC2 refuses.
+const REFUSED: Duration = Duration::from_secs(3);
 
 /// When something happened: after one sight, and by the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +96,20 @@ pub(super) struct Course {
     detach_asked: Option<Duration>,
     attach_asked: Option<Duration>,
     forced: bool,
-    /// The attachment whose DeleteOnTermination tells EC2's default.
-    fresh: Option<AttachmentId>,
-    /// The instance that the interface began to leave, and when.
-    left: Option<(InstanceId, Moment)>,
+    /// A new attachment, and whether a run of this process has asked for it. Its DeleteOnTermination tells EC2's default.
+    fresh: Option<(AttachmentId, bool)>,
+    /// The attachment that a run was first seen to be about to end, and when.
+    doomed: Option<(AttachmentId, Duration)>,
+    left: Option<Left>,
+}
+
+/// The interface began to leave an instance.
+#[derive(Debug, Clone)]
+struct Left {
+    instance: InstanceId,
+    began: Moment,
+    /// When a run was first seen to be about to detach it.
+    doomed_at: Option<Duration>,
 }
 
 /// How far an attachment is. It never goes back.
@@ -137,9 +152,10 @@ impl Course {
         }
     }
 
-    /// DeleteOnTermination of the present attachment may have been set.
+    /// A run of this process sets DeleteOnTermination.
     pub(super) fn deletion_set(&mut self) {
         self.fresh = None;
+        self.attach_asked = None;
     }
 
     /// The interface was read.
@@ -154,9 +170,21 @@ impl Course {
             Some(last) if place(last.attachment.as_ref()) == place(attachment.as_ref()) => last.since,
             Some(_) => Some(self.change(at, attachment.as_ref(), measured)),
         };
+        self.doom(at, interface);
         let deletes_on_termination = self.deletion_shown(attachment.as_ref());
         self.last = Some(Sight { at, attachment, since });
         Shown { phase_in_status, deletes_on_termination }
+    }
+
+    /// A run writes its pending report right before it asks for the detach.
+    fn doom(&mut self, at: Duration, interface: &NetworkInterface) {
+        let Some(present) = &interface.attachment else { return };
+        let is_known = self.doomed.as_ref().is_some_and(|(doomed, _)| *doomed == present.id);
+        let ends_it =
+            |report: &PendingReport| report.is_move() && !report.reported && report.departure().0 == Some(&present.id);
+        if !is_known && PendingReport::read_all(&interface.tags).iter().any(ends_it) {
+            self.doomed = Some((present.id.clone(), at));
+        }
     }
 
     fn is_old(&self, attachment: Option<&Attachment>) -> bool {
@@ -180,7 +208,9 @@ impl Course {
             let was_leaving = rank(before.status) >= rank(AttachmentStatus::Detaching);
             if is_leaving && !was_leaving {
                 began = changed(self.detach_asked);
-                self.left = before.instance_id.clone().map(|instance| (instance, began));
+                let doomed = self.doomed.as_ref().filter(|(doomed, _)| *doomed == before.id);
+                let doomed_at = doomed.map(|(_, at)| *at);
+                self.left = before.instance_id.clone().map(|instance| Left { instance, began, doomed_at });
             }
             if !stays {
                 let took = if was_leaving {
@@ -199,15 +229,17 @@ impl Course {
             }
         }
         if let Some(now) = now {
+            let asked = if stays { None } else { self.attach_asked.take() };
             if !stays {
-                began = changed(self.attach_asked);
-                self.fresh = Some(now.id.clone());
+                began = changed(asked);
+                self.fresh = Some((now.id.clone(), asked.is_some()));
             }
             if now.status == AttachmentStatus::Attached {
                 let took = if stays {
                     since.and_then(|since| time_between(since, changed(None)))
                 } else {
-                    self.attach_asked.map(|asked| at.saturating_sub(asked))
+                    // The phase was too short to be seen.
+                    asked.map(|asked| at.saturating_sub(asked))
                 };
                 measured.attach.extend(took);
             }
@@ -218,28 +250,31 @@ impl Course {
     /// The value of DeleteOnTermination that EC2 has given a new attachment. The deployed function sets it once the
     /// interface is attached. A run of this process sets it in a step of its own.
     fn deletion_shown(&mut self, attachment: Option<&Attachment>) -> Option<bool> {
-        let seen = attachment.filter(|seen| self.fresh.as_ref() == Some(&seen.id))?;
-        self.fresh = None;
-        let is_ours = self.attach_asked.is_some();
+        let (fresh, is_ours) = self.fresh.take()?;
+        let seen = attachment.filter(|seen| seen.id == fresh)?;
         let is_untouched = seen.status == AttachmentStatus::Attaching || is_ours;
         (seen.delete_on_termination || is_untouched).then_some(seen.delete_on_termination)
     }
 
-    /// An instance was seen in a state, in which it has been since this moment. `true`: the interface left it in this state,
-    /// and it was neither running nor stopped.
-    pub(super) fn left_in(
-        &mut self,
-        at: Duration,
-        instance: &InstanceId,
-        state: &InstanceState,
-        since: Moment,
-    ) -> bool {
-        let Some((_, began)) = self.left.as_ref().filter(|(left, _)| left == instance) else { return false };
-        let did = is_in_between(state) && since.by <= began.after && at >= began.by + STILL;
-        if did {
+    /// An instance was seen. `true`: the interface left it while it was neither running nor stopped. `false`: a run was about
+    /// to detach it then, and it left only once the instance had stopped.
+    pub(super) fn left_in_between(&mut self, at: Duration, instance: &InstanceId, lives: &Lives) -> Option<bool> {
+        let left = self.left.as_ref().filter(|left| left.instance == *instance)?;
+        let life = lives.0.get(instance)?;
+        let (first, last) = life.in_between?;
+        let so = match life.state.as_ref()? {
+            state if is_in_between(state) => (first <= left.began.after && at >= left.began.by + STILL).then_some(true),
+            InstanceState::Stopped => {
+                let doomed_at = left.doomed_at?;
+                let was_refused = first <= doomed_at && last >= doomed_at + REFUSED;
+                (was_refused && left.began.by + STILL > last).then_some(false)
+            }
+            _ => None,
+        };
+        if so.is_some() {
             self.left = None;
         }
-        did
+        so
     }
 }
 
@@ -276,6 +311,8 @@ struct Life {
     checked_since: Option<Moment>,
     /// When its status checks were last seen not to pass.
     unchecked_at: Duration,
+    /// When it was first and last seen in its last state that was neither running nor stopped.
+    in_between: Option<(Duration, Duration)>,
 }
 
 /// The courses of the instances.
@@ -292,6 +329,7 @@ impl Lives {
             start_asked: None,
             checked_since: None,
             unchecked_at: Duration::ZERO,
+            in_between: None,
         })
     }
 
@@ -308,14 +346,8 @@ impl Lives {
         self.of(instance).start_asked = Some(at);
     }
 
-    /// Returns since when the instance is in this state; `None`: not known.
-    pub(super) fn see(
-        &mut self,
-        at: Duration,
-        instance: &InstanceId,
-        state: &InstanceState,
-        measured: &mut Measured,
-    ) -> Option<Moment> {
+    /// An instance was read.
+    pub(super) fn see(&mut self, at: Duration, instance: &InstanceId, state: &InstanceState, measured: &mut Measured) {
         let life = self.of(instance);
         match &life.state {
             None => life.since = None,
@@ -346,9 +378,12 @@ impl Lives {
                 life.since = Some(changed);
             }
         }
+        if is_in_between(state) {
+            let first = life.in_between.filter(|_| life.state.as_ref() == Some(state)).map_or(at, |(first, _)| first);
+            life.in_between = Some((first, at));
+        }
         life.at = at;
         life.state = Some(state.clone());
-        life.since
     }
 
     pub(super) fn see_checks(

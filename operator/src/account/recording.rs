@@ -147,10 +147,9 @@ impl Recording {
     }
 
     fn saw_state(&mut self, at: Duration, instance: &InstanceId, state: &InstanceState) {
-        let since = self.lives.see(at, instance, state, &mut self.measured);
-        if since.is_some_and(|since| self.course.left_in(at, instance, state, since)) {
-            self.note(Assumption::DetachInEveryState, Some(true));
-        }
+        self.lives.see(at, instance, state, &mut self.measured);
+        let so = self.course.left_in_between(at, instance, &self.lives);
+        self.note(Assumption::DetachInEveryState, so);
     }
 
     fn begun(&mut self, at: Duration, step: Step, resource: &str) {

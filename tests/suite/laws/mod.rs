@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use simulator::{Simulator, names};
 
 use self::seeds::FAILED_ONCE;
+use crate::accounts::{self, ACCOUNTS};
 use crate::harness::{Lane, account, play, soak, story, variable};
 use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
@@ -15,6 +16,9 @@ use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 const WORLDS: u64 = 128_400;
 /// The number of new worlds in a test run, unless `LAWS_WORLDS` sets another.
 const FRESH_WORLDS: u64 = 2_000;
+
+/// The number of worlds in each recorded account.
+const WORLDS_IN_AN_ACCOUNT: u64 = 600;
 
 /// The lane below the wire.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +73,14 @@ fn the_same_seed_gives_the_same_story() {
     for seed in 0..40 {
         let (one, other) = (play(seed, Below, account(), true), play(seed, Below, account(), true));
         assert_eq!(one.story, other.story, "seed {seed}");
+    }
+}
+
+/// The worlds of the same seeds as in accounts of which records exist, one of each kind.
+#[test]
+fn hold_in_recorded_accounts() {
+    for name in ACCOUNTS {
+        soak(0..WORLDS_IN_AN_ACCOUNT, Below, &accounts::account(name));
     }
 }
 
