@@ -4,6 +4,8 @@ would send."""
 import contextlib
 import json
 import os
+import random
+import socket
 import sys
 import tempfile
 import threading
@@ -17,6 +19,7 @@ TESTS = Path(__file__).parents[1]
 sys.path += [str(TESTS / folder) for folder in ("e2e", "template")]
 from deployment import ACCOUNT, REGION
 from harness import ROOT, Process, free_port, listens
+from stand_in import PORTS
 
 
 class Moto(Process):
@@ -32,14 +35,15 @@ class Moto(Process):
 class MiniStack(Process):
     """Everything else. The function inherits this environment, so it calls EC2 in moto."""
 
-    def __init__(self, folder, ec2):
+    def __init__(self, folder, ec2, license_address):
         port = free_port()
         self.endpoint = f"http://127.0.0.1:{port}"
         self.ahead = folder / "ahead"
         self.ahead.write_text("0")
         super().__init__(
             [sys.executable, Path(__file__).with_name("emulator_with_ec2.py"), self.ahead], lambda _: listens(port), os.environ | {
-                "AWS_ENDPOINT_URL": self.endpoint, "AWS_ENDPOINT_URL_EC2": ec2.endpoint, "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1",
+                "AWS_ENDPOINT_URL": self.endpoint, "AWS_ENDPOINT_URL_EC2": ec2.endpoint, "LICENSE_ADDRESS": license_address,
+                "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(port), "LAMBDA_EXECUTOR": "local", "MINISTACK_ACCOUNT_ID": ACCOUNT,
                 "MINISTACK_REGION": REGION, "SFTP_ENABLED": "0", "IOT_MTLS_ENABLED": "0", "PERSIST_STATE": "0",
                 "TMPDIR": str(folder),
@@ -94,7 +98,11 @@ class Account(contextlib.AbstractContextManager):
         self.stack = contextlib.ExitStack()
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
         self.ec2 = self.stack.enter_context(Moto())
-        self.others = self.stack.enter_context(MiniStack(folder, self.ec2))
+        address = ".".join(["127", *(str(random.randrange(1, 255)) for _ in range(3))])
+        # The token server. The kernel accepts the connections.
+        for port in PORTS:
+            self.stack.enter_context(socket.create_server((address, port), backlog=1000))
+        self.others = self.stack.enter_context(MiniStack(folder, self.ec2, address))
         self.clients = {}
         self.events = Events(self)
         self.events.start()

@@ -2,9 +2,12 @@
 AWS_ENDPOINT_URL_EC2 names, and puts the stack's tags on them. IAM's policy simulator knows the keys of a request.
 
     python emulator_with_ec2.py FILE     FILE has the number of seconds by which the clock is ahead
+
+LICENSE_ADDRESS is the private address of every license interface.
 """
 
 import contextvars
+import os
 import sys
 import time
 from pathlib import Path
@@ -102,9 +105,10 @@ def create_security_group(logical_id, properties, stack_name):
 
 
 def create_interface(_, properties, __):
+    """With an address of this machine, so that the exercise can try its ports."""
     interface = EC2.create_network_interface(
         SubnetId=properties["SubnetId"], Groups=properties["GroupSet"], Description=properties["Description"],
-        **tags("network-interface", properties),
+        PrivateIpAddress=os.environ["LICENSE_ADDRESS"], **tags("network-interface", properties),
     )["NetworkInterface"]
     return interface["NetworkInterfaceId"], {"PrimaryPrivateIpAddress": interface["PrivateIpAddress"]}
 
