@@ -31,7 +31,7 @@ test: ## Run everything that must pass: formatting, lints, tests, end to end, te
 	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test boot dependencies infrastructure
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test live-test boot dependencies infrastructure
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -121,6 +121,22 @@ boot: pair $(IPROUTE) ## Test the boot files of deploy/ on interfaces that come 
 infrastructure: tools-of-infrastructure ## Check the examples for Terraform and CDK, and their page
 	$(TOOLS)/infrastructure/bin/python -m unittest discover --start-directory tests/infrastructure --verbose
 
+# ---- The acceptance run in an AWS account ----
+
+.PHONY: live-test
+live-test: build $(TOOLS)/template/.installed $(TOOLS)/moto/.installed ## Try the acceptance run in an emulator of AWS
+	$(TOOLS)/template/bin/cfn-lint --template tests/live/surroundings.yaml --regions eu-west-1 us-east-1 us-gov-west-1
+	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/live --verbose
+
+# It needs the function of a release in dist/, or one that `sam build` has built.
+.PHONY: live
+live: build $(TOOLS)/template/.installed $(if $(wildcard dist/*/template.yaml),,sam-build) ## Deploy token-failover in your AWS account, try it, and remove it again; costs money, and asks first
+	@$(TOOLS)/template/bin/python tests/live
+
+.PHONY: live-remove
+live-remove: $(TOOLS)/template/.installed ## Remove what the acceptance run NAME has left in your AWS account
+	@$(TOOLS)/template/bin/python tests/live --remove $(NAME)
+
 # ---- What is deployed ----
 
 ARM64 := aarch64-unknown-linux-gnu
@@ -136,11 +152,14 @@ sam-version: $(if $(filter $(TOOLS)/%,$(SAM)),$(TOOLS)/sam/.installed) ## Check 
 	  echo "SAM $$version is too old: before 1.156 it builds Rust only as a beta feature, and asks a question." >&2; exit 1; \
 	fi
 
-.PHONY: package
-package: sam-version build $(TOOLS)/sam/.installed $(TOOLS)/moto/.installed $(TOOLS)/package/.installed $(TOOLS)/qemu/.installed $(TOOLS)/bloat/bin/cargo-bloat ## Build and test the arm64 bootstrap; print its size, what it consists of, and the release figures
+.PHONY: sam-build
+sam-build: sam-version $(TOOLS)/sam/.installed $(TOOLS)/package/.installed
 	@# Cross compiling needs Rust's standard library for arm64. Without rustup, it must be installed already.
 	if command -v rustup > /dev/null; then rustup target add $(ARM64); fi
 	PATH="$(CURDIR)/$(TOOLS)/package/bin:$$PATH" $(SAM) build
+
+.PHONY: package
+package: sam-build build $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed $(TOOLS)/bloat/bin/cargo-bloat ## Build and test the arm64 bootstrap; print its size, what it consists of, and the release figures
 	$(TOOLS)/moto/bin/python -m unittest discover --start-directory tests/deploy --pattern 'test_arm64.py' --verbose
 	$(PYTHON) -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED).write(sys.argv[2], "bootstrap")' \
 	  $(TOOLS)/bootstrap.zip $(BOOTSTRAP)
