@@ -168,13 +168,30 @@ workflows: $(TOOLS)/workflows/.installed $(TOOLS)/boot/.installed tests/workflow
 
 # TAG=v1.2.3 also checks that the tag, Cargo.toml and CHANGELOG.md agree.
 TAG ?=
-DIST := dist
+RELEASE := $(TOOLS)/build/bin/python -m release
+MUSL := $(addsuffix -unknown-linux-musl,aarch64 x86_64)
 
-# Cross compiling needs Rust's standard library for the targets. Without rustup, it must be installed already.
 .PHONY: release
-release: $(TOOLS)/build/.installed release-tools build ## Build a release of the commit into dist/, and test it; takes half an hour
-	if command -v rustup > /dev/null; then rustup target add $(addsuffix -unknown-linux-musl,aarch64 x86_64); fi
-	$(TOOLS)/build/bin/python -m release build $(DIST) $(if $(TAG),--tag $(TAG))
+release: $(TOOLS)/build/.installed $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/aws/.installed $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed ## Build the release of the commit into dist/, test it, and print its figures; takes half an hour
+	@# Cross compiling needs Rust's standard library for each target. Without rustup, it must be installed already.
+	if command -v rustup > /dev/null; then rustup target add $(MUSL); fi
+	$(RELEASE) build dist $(if $(TAG),--tag $(TAG))
+	@# The tests need the simulator.
+	cargo build $(WORKSPACE)
+	cd tests/deploy && $(CURDIR)/$(TOOLS)/template/bin/python -m unittest --verbose test_release
+	@cd dist && wc --bytes $$(cut --characters=67- SHA256SUMS)
+	@$(TOOLS)/moto/bin/python tests/e2e/cold_start.py $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/release/token-failover-function
+
+# In another folder, with tools and sources of its own. The compiler is the same.
+.PHONY: reproducible
+reproducible: ## Build the release of the commit once more, elsewhere, and compare it with dist/
+	@test -f dist/SHA256SUMS || { echo 'dist/ has no release to compare with. Run `make release` first.' >&2; exit 1; }
+	elsewhere=$$(mktemp --directory); trap 'rm -rf "$$elsewhere"' EXIT; \
+	git clone --quiet . "$$elsewhere/clone"; \
+	$(MAKE) --no-print-directory --directory="$$elsewhere/clone" $(TOOLS)/build/.installed; \
+	(cd "$$elsewhere/clone" && env --unset=CARGO_TARGET_DIR CARGO_HOME="$$elsewhere/cargo" $(RELEASE) build dist); \
+	diff dist/SHA256SUMS "$$elsewhere/clone/dist/SHA256SUMS"
+	@echo 'Both builds are the same bytes.'
 
 .PHONY: release-notes
 release-notes: ## Print what CHANGELOG.md says about the version

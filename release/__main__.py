@@ -25,6 +25,9 @@ def main():
     if arguments.command == "notes":
         sys.stdout.write(notes((ROOT / "CHANGELOG.md").read_text(), version()))
     else:
+        if arguments.tag:
+            notes((ROOT / "CHANGELOG.md").read_text(), version())
+        # Needs tools that the notes do not need.
         from release.distribution import make
 
         make(arguments.dist)

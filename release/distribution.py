@@ -12,7 +12,7 @@ from release.archives import Entry, tarred, zipped
 from release.licenses import third_party_licenses
 from release.linked import program, runtime
 from release.programs import PACKAGES, build, command, function_zip
-from release.sbom import bill
+from release.sbom import bill, mistake
 from release.template import templates
 from release.version import version
 
@@ -51,8 +51,10 @@ def built(files, programs, commit_name, seconds):
     components = [component for program in programs.values() for component in program.components]
     yield Entry(LICENSES, third_party_licenses(components).encode())
     for package, program in programs.items():
-        bill_of_materials = json.dumps(bill(program, commit_name, seconds), indent=2) + "\n"
-        yield Entry(f"{PACKAGES[package]}.cdx.json", bill_of_materials.encode())
+        document = bill(program, commit_name, seconds)
+        if found := mistake(document):
+            raise Refused(f"The bill of materials of {package} does not follow CycloneDX's schema: {found}")
+        yield Entry(f"{PACKAGES[package]}.cdx.json", (json.dumps(document, indent=2) + "\n").encode())
 
 
 def sums(entries):

@@ -3,8 +3,8 @@
 RULE = "=" * 100
 INTRODUCTION = """\
 The programs of token-failover contain the components below. Each one is named with its license, as an SPDX expression, and with
-the numbers of the texts that follow. Where the license is a choice, all texts of the choice follow. token-failover itself has the
-license Apache-2.0, whose text is in LICENSE.
+the numbers of the texts that it brings along, which follow. token-failover itself has the license Apache-2.0. Its text is in
+LICENSE.
 """
 
 

@@ -1,7 +1,11 @@
 """The software bill of materials of a released program, in CycloneDX's JSON format."""
 
+import json
 import time
 import uuid
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 # The specification that the bill follows.
 SPECIFICATION = "1.6"
@@ -46,3 +50,8 @@ def bill(program, commit, seconds):
             {"ref": it.reference, "dependsOn": sorted(program.needs.get(it.reference, ()))} for it in program.components
         ],
     }
+
+
+def mistake(document):
+    """What is wrong with a bill according to CycloneDX's schema, or None."""
+    return JsonStrictValidator(SchemaVersion.from_version(SPECIFICATION)).validate_str(json.dumps(document))

@@ -37,17 +37,15 @@ class Released(unittest.TestCase):
             ], lines)
 
     def test_the_stack_is_the_same_as_one_that_was_built_from_source(self):
-        expected = translated(SOURCE)
         for name, architecture in (("template.yaml", "arm64"), ("template-x86_64.yaml", "x86_64")):
-            found = translated(templates()[name])
+            built, found = translated(SOURCE), translated(templates()[name])
             properties = found["Resources"]["Failover"]["Properties"]
-            self.assertEqual([architecture], properties["Architectures"])
-            self.assertEqual("bootstrap", properties["Handler"])
+            self.assertEqual(([architecture], "bootstrap"), (properties["Architectures"], properties["Handler"]))
             properties["Architectures"] = ["arm64"]
-            # What SAM is told to build is metadata of the function, also in the translation.
-            expected["Resources"]["Failover"]["Metadata"] = found["Resources"]["Failover"].get("Metadata")
-            found["Resources"]["Failover"].setdefault("Metadata", None)
-            self.assertEqual(expected, found)
+            # What SAM has to build.
+            built["Resources"]["Failover"].pop("Metadata", None)
+            found["Resources"]["Failover"].pop("Metadata", None)
+            self.assertEqual(built, found)
 
     def test_a_template_whose_lines_have_changed_is_refused(self):
         for line in ("      CodeUri: .\n", "      Architectures: [arm64]\n", "      BuildMethod: rust-cargolambda\n"):
