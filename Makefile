@@ -98,7 +98,7 @@ template: tools-of-template ## Check template.yaml: lints, rules, role, encrypti
 	PYTHONPATH=. $(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
 	@# The templates of a release.
 	$(PYTHON) -m release.template $(TOOLS)/released
-	for template in $(TOOLS)/released/*.yaml; do $(SAM) validate --lint --template-file "$$template"; done
+	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/released/*.yaml --regions eu-west-1 us-east-1 us-gov-west-1
 
 .PHONY: deploy-test
 deploy-test: build $(TOOLS)/template/.installed ## Deploy the template in an emulator of AWS, with the built function
