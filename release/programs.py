@@ -49,9 +49,13 @@ def remapped():
     return [f"--remap-path-prefix={folder}={name}" for folder, name in folders.items()]
 
 
+# Variables with which a user sets other builds: profiles, targets, wrappers of the compiler, its options.
+NOT_KEPT = ("CARGO_BUILD_", "CARGO_PROFILE_", "CARGO_TARGET_X86", "CARGO_TARGET_AARCH64", "RUSTC", "RUSTFLAGS")
+
+
 def environment(seconds):
-    """The environment of a build, in which what the user has set for other builds does not count."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO_PROFILE_", "RUSTFLAGS"))}
+    """The environment of a build."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_KEPT)}
     return kept | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(remapped()),

@@ -35,6 +35,11 @@ class Version(unittest.TestCase):
         self.assertEqual({"token-failover", "token-failover-aws", "token-failover-function", "token-failover-operator"}, {name for name, _ in ours})
         self.assertEqual({version()}, {it for _, it in ours})
 
+    def test_the_documents_name_this_version(self):
+        pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]
+        named = {it for page in pages for it in re.findall(r"token-failover[-/](\d+\.\d+\.\d+)", page.read_text())}
+        self.assertEqual({version()}, named)
+
     def test_only_the_tag_of_the_version_is_accepted(self):
         check_tag("v1.2.0", "1.2.0")
         for tag in ("v1.2.1", "1.2.0", "v1.2.0-rc1", "release-1.2.0", "v"):
