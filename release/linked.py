@@ -1,7 +1,7 @@
 """What is linked into the released programs: crates, Rust's standard library with its own crates, and what the linker adds.
 
-`cargo tree` says which crates a program has on a target. `cargo metadata` would also name those that only tests, build scripts
-or other programs of the workspace need. Procedural macros run in the compiler, so they are left out, too.
+`cargo tree` says which crates cargo links into a program on a target. `cargo metadata` would also name those that only tests,
+build scripts or other programs of the workspace need. Procedural macros run in the compiler, so they are left out, too.
 """
 
 import json
@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from release import ROOT, Refused, output
-from release.programs import TARGETS
+from release.programs import TARGETS, selected
 
 # Files in the source of a crate that have its license, or say whose it is.
 LEGAL = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
@@ -73,14 +73,14 @@ class Program:
     needs: dict
 
 
-def tree(package, target):
-    """Which crate of a program needs which on a target, as pairs of name and version, beginning with the program itself."""
+def tree(target):
+    """Which crate needs which on a target, as pairs of name and version, when both programs are compiled together."""
     lines = output(
-        "cargo", "tree", "--locked", "--edges", "normal,no-proc-macro", "--package", package, "--target", target,
-        "--prefix", "depth", "--format", " {p}",
+        "cargo", "tree", "--locked", "--edges", "normal,no-proc-macro", *selected(), "--target", target, "--prefix", "depth",
+        "--format", " {p}",
     ).splitlines()
     needs, above = {}, []
-    for line in lines:
+    for line in filter(None, lines):
         depth, name, version, *_ = line.split()
         crate = (name, version.removeprefix("v"))
         del above[int(depth):]
@@ -89,6 +89,17 @@ def tree(package, target):
         above.append(crate)
         needs.setdefault(crate, set())
     return needs
+
+
+def below(package, needs):
+    """All crates that a package needs, directly or not, and the package itself."""
+    left, found = [crate for crate in needs if crate[0] == package], set()
+    while left:
+        crate = left.pop()
+        if crate not in found:
+            found.add(crate)
+            left += needs[crate]
+    return found
 
 
 def spdx(expression):
@@ -123,8 +134,9 @@ def crates(package):
     sums = {(it["name"], it["version"]): it.get("checksum") for it in lock["package"]}
     needs = {}
     for target in TARGETS.values():
-        for crate, needed in tree(package, target).items():
-            needs.setdefault(crate, set()).update(needed)
+        all_needs = tree(target)
+        for crate in below(package, all_needs):
+            needs.setdefault(crate, set()).update(all_needs[crate])
     components = {}
     for crate in needs:
         it = packages[crate]
