@@ -10,6 +10,6 @@ class Refused(Exception):
     """Why no release can be made, and what to do."""
 
 
-def output(*command):
+def output(*command, folder=ROOT):
     """What a command prints."""
-    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True).stdout
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True, text=True).stdout

@@ -22,12 +22,12 @@ SUMS = "SHA256SUMS"
 KEPT = ("CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "deploy", "docs", "samconfig.toml")
 
 
-def commit():
-    """The commit that is checked out, and its time. It must have everything that is here."""
-    changed = output("git", "status", "--porcelain")
+def commit(folder=ROOT):
+    """The commit that is checked out in a working copy, and its time. The commit must have everything that is there."""
+    changed = output("git", "status", "--porcelain", folder=folder)
     if changed:
         raise Refused(f"A release is made of a commit. Commit or remove these changes first:\n{changed}")
-    name, seconds = output("git", "log", "-1", "--format=%H %ct").split()
+    name, seconds = output("git", "log", "-1", "--format=%H %ct", folder=folder).split()
     return name, int(seconds)
 
 

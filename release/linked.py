@@ -42,7 +42,7 @@ LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRA
 IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
 
-# What Rust ships next to std although no program links it: the test harness, procedural macros, profiling.
+# Crates that Rust ships next to std for its test harness and for procedural macros, so that no program has them.
 NOT_IN_PROGRAMS = {"getopts", "rustc-literal-escaper"}
 
 
