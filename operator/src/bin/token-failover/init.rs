@@ -106,7 +106,8 @@ pub(crate) fn init(wishes: &Wishes) -> Result<Ended, Trouble> {
     let file = wishes.output.display();
     let option =
         if wishes.output == Path::new(DEFAULT_OUTPUT) { String::new() } else { format!(" --config-file {file}") };
-    anstream::eprintln!("\nWritten to {file}. Now: sam build && sam deploy{option}");
+    anstream::eprintln!("\nWritten to {file}. Now: sam deploy{option}");
+    anstream::eprintln!("In a clone of the repository, build first: sam build && sam deploy{option}");
     Ok(if findings.is_empty() && !has_no_members { Ended::Well } else { Ended::Badly })
 }
 
