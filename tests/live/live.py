@@ -25,7 +25,7 @@ import plan
 import removal
 from aws import Aws, CallError, Unexpected, code_of
 from deployable import ROOT, found
-from result import Failed, Held, LeftOut, NotHeld, NotReached, Result, told
+from result import WORDS, Failed, Held, LeftOut, NotHeld, NotReached, Result, told
 from steps import Run, Wrong, caller
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
@@ -149,7 +149,7 @@ def take_steps(run, result, say, begun):
         began = time.monotonic()
         outcome = result.outcomes[step.name] = outcome_of(run, step)
         result.seconds[step.name] = round(time.monotonic() - began, 1)
-        say(f"  {outcome.seen if isinstance(outcome, Held) else f'NOT HELD: {outcome.why}'}")
+        say(f"  {outcome.seen if isinstance(outcome, Held) else f'{WORDS[type(outcome)]}: {outcome.why}'}")
         if step.makes and not isinstance(outcome, Held):
             result.ended = f"{step.name}: {outcome.why}"
             return
@@ -215,7 +215,8 @@ def main(words):
             return COULD_NOT_RUN
         account, partition = caller(aws)
     except CallError as error:
-        say(f"Nothing was made. AWS cannot be asked ({code_of(error)}): {error}")
+        nothing = "removed" if given.remove else "made"
+        say(f"Nothing was {nothing}. AWS cannot be asked ({code_of(error)}): {error}")
         return COULD_NOT_RUN
     say(cost.sentence(plan.minutes(), account, aws.region))
     if not confirmed(given, say):

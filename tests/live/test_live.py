@@ -326,9 +326,10 @@ class Trial(unittest.TestCase):
         with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}):
             del os.environ["AWS_ACCESS_KEY_ID"]
             with mock.patch.object(live, "session", boto3.Session):
-                status, document, said = self.run_live("--yes")
-        self.assertEqual((2, None), (status, document))
-        self.assertRegex(said, r"^Nothing was made\. AWS cannot be asked \(NoCredentialsError\)")
+                for words, done in ((["--yes"], "made"), (["--remove", "token-failover-live-0123abcd"], "removed")):
+                    status, document, said = self.run_live(*words)
+                    self.assertEqual((2, None), (status, document))
+                    self.assertRegex(said, rf"^Nothing was {done}\. AWS cannot be asked \(NoCredentialsError\)")
 
     # ---- The cost, and the question ----
 
