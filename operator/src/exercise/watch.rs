@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
+use token_failover::model::tags::MOVES;
 
 use super::moment::Moment;
 
@@ -17,6 +18,8 @@ const ANSWERS: usize = 2;
 pub struct Watch {
     departed: AttachmentId,
     earlier: BTreeSet<String>,
+    /// The times of the automatic moves before. The function adds the new one when the interface has arrived.
+    moves: Option<String>,
     has_begun: bool,
     /// The answers in a row that show the interface attached and no pending report.
     settled: usize,
@@ -28,7 +31,8 @@ impl Watch {
     pub fn new(interface: &NetworkInterface) -> Option<Self> {
         let departed = interface.attachment.as_ref()?.id.clone();
         let earlier = PendingReport::read_all(&interface.tags).into_iter().map(|report| report.key).collect();
-        Some(Self { departed, earlier, has_begun: false, settled: 0, holder: None })
+        let moves = interface.tags.get(MOVES).cloned();
+        Some(Self { departed, earlier, moves, has_begun: false, settled: 0, holder: None })
     }
 
     /// The moments that this answer shows to have come, in their order, whether they were shown before or not.
@@ -36,7 +40,8 @@ impl Watch {
         let is_new = |report: &PendingReport| report.is_move() && !self.earlier.contains(&report.key);
         let is_pending =
             PendingReport::read_all(&interface.tags).iter().any(|report| is_new(report) && !report.reported);
-        self.has_begun |= is_pending;
+        // A move may begin and end between two answers.
+        self.has_begun |= is_pending || interface.tags.get(MOVES) != self.moves.as_ref();
         let mut moments = Vec::new();
         if self.has_begun {
             moments.push(Moment::Begun);

@@ -92,6 +92,22 @@ fn a_watch_tells_the_moments_from_what_the_interface_shows() {
 }
 
 #[test]
+fn a_watch_knows_a_move_that_was_over_before_it_looked() {
+    let before = [("token-failover:moves", "2026-11-28T10:00:00Z")];
+    let after = [("token-failover:moves", "2026-11-28T10:00:00Z 2026-11-29T10:00:00Z")];
+    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before)).expect("it is attached");
+    assert_eq!(watch.see(&interface(on_holder(AttachmentStatus::Attached), &before)), []);
+    let moved = interface(on_standby(AttachmentStatus::Attached), &after);
+    assert!(watch.see(&moved).contains(&Moment::Begun));
+    assert_eq!(watch.see(&moved).last(), Some(&Moment::Reported));
+
+    // Somebody else moved it.
+    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before)).expect("it is attached");
+    let moved = interface(on_standby(AttachmentStatus::Attached), &before);
+    assert!((0..5).all(|_| !watch.see(&moved).contains(&Moment::Begun)));
+}
+
+#[test]
 fn a_watch_takes_no_earlier_report_for_that_of_the_move() {
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
     let before = interface(on_holder(AttachmentStatus::Attached), &pending);
