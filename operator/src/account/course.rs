@@ -99,7 +99,7 @@ pub(super) struct Course {
     /// A new attachment, and whether a run of this process has asked for it. Its DeleteOnTermination tells EC2's default.
     fresh: Option<(AttachmentId, bool)>,
     /// The attachment that a run was first seen to be about to end, and when.
-    doomed: Option<(AttachmentId, Duration)>,
+    intent: Option<(AttachmentId, Duration)>,
     left: Option<Left>,
 }
 
@@ -109,7 +109,7 @@ struct Left {
     instance: InstanceId,
     began: Moment,
     /// When a run was first seen to be about to detach it.
-    doomed_at: Option<Duration>,
+    intended_at: Option<Duration>,
 }
 
 /// How far an attachment is. It never goes back.
@@ -170,20 +170,20 @@ impl Course {
             Some(last) if place(last.attachment.as_ref()) == place(attachment.as_ref()) => last.since,
             Some(_) => Some(self.change(at, attachment.as_ref(), measured)),
         };
-        self.doom(at, interface);
+        self.notice_intent(at, interface);
         let deletes_on_termination = self.deletion_shown(attachment.as_ref());
         self.last = Some(Sight { at, attachment, since });
         Shown { phase_in_status, deletes_on_termination }
     }
 
     /// A run writes its pending report right before it asks for the detach.
-    fn doom(&mut self, at: Duration, interface: &NetworkInterface) {
+    fn notice_intent(&mut self, at: Duration, interface: &NetworkInterface) {
         let Some(present) = &interface.attachment else { return };
-        let is_known = self.doomed.as_ref().is_some_and(|(doomed, _)| *doomed == present.id);
+        let is_known = self.intent.as_ref().is_some_and(|(ended, _)| *ended == present.id);
         let ends_it =
             |report: &PendingReport| report.is_move() && !report.reported && report.departure().0 == Some(&present.id);
         if !is_known && PendingReport::read_all(&interface.tags).iter().any(ends_it) {
-            self.doomed = Some((present.id.clone(), at));
+            self.intent = Some((present.id.clone(), at));
         }
     }
 
@@ -208,9 +208,9 @@ impl Course {
             let was_leaving = rank(before.status) >= rank(AttachmentStatus::Detaching);
             if is_leaving && !was_leaving {
                 began = changed(self.detach_asked);
-                let doomed = self.doomed.as_ref().filter(|(doomed, _)| *doomed == before.id);
-                let doomed_at = doomed.map(|(_, at)| *at);
-                self.left = before.instance_id.clone().map(|instance| Left { instance, began, doomed_at });
+                let intent = self.intent.as_ref().filter(|(ended, _)| *ended == before.id);
+                let intended_at = intent.map(|(_, at)| *at);
+                self.left = before.instance_id.clone().map(|instance| Left { instance, began, intended_at });
             }
             if !stays {
                 let took = if was_leaving {
@@ -265,8 +265,8 @@ impl Course {
         let so = match life.state.as_ref()? {
             state if is_in_between(state) => (first <= left.began.after && at >= left.began.by + STILL).then_some(true),
             InstanceState::Stopped => {
-                let doomed_at = left.doomed_at?;
-                let was_refused = first <= doomed_at && last >= doomed_at + REFUSED;
+                let intended_at = left.intended_at?;
+                let was_refused = first <= intended_at && last >= intended_at + REFUSED;
                 (was_refused && left.began.by + STILL > last).then_some(false)
             }
             _ => None,
