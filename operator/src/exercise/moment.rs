@@ -135,7 +135,7 @@ pub fn sign_of(record: Record<'_>) -> Option<Sign> {
         Record::Ended(step) => of_step(step).map(Sign::Seen),
         Record::Probed(probes) => {
             let results: Vec<CheckResult> = probes.iter().map(|probe| probe.result).collect();
-            if results.iter().any(|result| *result == CheckResult::Failed) {
+            if results.contains(&CheckResult::Failed) {
                 None
             } else if !results.is_empty() && results.iter().all(|result| *result == CheckResult::Ok) {
                 Some(Sign::Seen(Moment::PortsAnswering))
