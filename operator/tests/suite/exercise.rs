@@ -150,10 +150,10 @@ fn the_interface_moves_there_and_back_and_everything_is_told_and_timed() {
     let there = format!("failover {} {} held", names::HOLDER, names::STANDBY);
     let back = format!("failover {} {} held", names::STANDBY, names::HOLDER);
     assert_eq!(legs(&result), [(there, held(&MOVED)), (back, held(&MOVED))]);
-    // Each time is at least that of the simulator.
-    let took = |leg: usize, row: usize| result["legs"][leg]["moments"][row]["tookMs"].as_u64().expect("a number");
+    // No moment is told before the simulator has come so far.
+    let at = |leg: usize, row: usize| result["legs"][leg]["moments"][row]["atMs"].as_u64().expect("a number");
     for leg in 0..2 {
-        assert!(took(leg, 2) >= 390 && took(leg, 4) >= 290, "{result}");
+        assert!(at(leg, 2) >= 400 && at(leg, 4) >= 700, "{result}");
     }
 
     let simulator = &desk.simulator;
@@ -276,9 +276,9 @@ fn a_record_says_how_the_account_behaves_and_nothing_that_identifies_it() {
         let median = |process: &str| record["timingsMs"][process]["median"].as_u64();
         let between =
             |process: &str, least: u64| median(process).is_some_and(|median| (least..least + 2000).contains(&median));
-        assert!(between("detach", 300) && between("attach", 200), "{name}: {text}");
+        assert!(between("detach", 200) && between("attach", 100), "{name}: {text}");
         let is_stopped = arguments.contains(&"--stop-holder");
-        assert_eq!(between("stop", 400), is_stopped, "{name}: {text}");
+        assert_eq!(between("stop", 300), is_stopped, "{name}: {text}");
         for word in IDENTIFYING {
             assert!(!text.contains(word), "{name}: {word}: {text}");
         }
@@ -289,7 +289,7 @@ fn a_record_says_how_the_account_behaves_and_nothing_that_identifies_it() {
         like.assume_in(&mut played);
         like.time_in(&mut times);
         assert_eq!(played.status_shows_phases, statuses, "{name}");
-        assert!(times.detach >= Duration::from_millis(300), "{name}: {times:?}");
+        assert!(times.detach >= Duration::from_millis(200), "{name}: {times:?}");
     }
 }
 
@@ -568,7 +568,9 @@ fn ctrl_c_names_the_state_and_the_command_that_ends_it() {
     let (code, told) = running.interrupt();
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("error: the exercise was interrupted"), "{told}");
-    assert!(told.contains("eni-0ddddddddddddddd1 is "), "{told}");
+    // The way back may have begun meanwhile.
+    let states = ["eni-0ddddddddddddddd1 is ", "EC2 is detaching eni-0ddddddddddddddd1 "];
+    assert!(states.iter().any(|state| told.contains(state)), "{told}");
 
     let slow = Timings { detach: Duration::from_secs(600), ..quick() };
     let desk = Desk::new("exercise-interrupted-early", pair().timings(slow));
