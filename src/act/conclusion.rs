@@ -12,6 +12,7 @@ use crate::act::work::{Announcement, Work};
 use crate::decide::audit::{Tally, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
+use crate::decide::plan::expected_departure;
 use crate::decide::problem;
 use crate::decide::problem::{Decision, LastMail, Memory, Problem, State};
 use crate::decide::publication::{self, Facts};
@@ -315,6 +316,8 @@ impl<P: Ports> Failover<P> {
             // The holder is about to go, so nothing is over yet.
             RunOutcome::Kept(KeepReason::AwaitingStandby | KeepReason::NowhereToRebalance) => return State::Open,
             RunOutcome::Kept(_) if is_repaired && self.is_well(run) => return State::Well,
+            // A server that serves for the rest of its life ends no problem. The next run looks for another one.
+            RunOutcome::Started(holder, _) if self.is_about_to_go(run, holder) => return State::Open,
             RunOutcome::Move(MoveOutcome::Moved(..), _) | RunOutcome::Started(..)
                 if is_repaired && run.running_member().is_some() =>
             {
@@ -340,6 +343,13 @@ impl<P: Ports> Failover<P> {
             Reading::Unreadable(_) => false,
         };
         is_attached && holder.state == InstanceState::Running && passes
+    }
+
+    /// Whether a group is about to terminate the instance, or AWS is about to work on it.
+    fn is_about_to_go(&self, run: &Run<'_, P::Ec2>, instance: &InstanceId) -> bool {
+        let observation = run.observation.as_ref();
+        let seen = observation.and_then(|observation| Some((observation.instance(instance)?, observation.observed_at)));
+        seen.is_some_and(|(seen, now)| expected_departure(&self.config, seen, now).is_some())
     }
 
     /// The problem in the interface's tag when it was last read. Outer `None`: the interface was not seen.

@@ -509,10 +509,15 @@ impl<'a, E: Ec2> Run<'a, E> {
         Ok(interface)
     }
 
-    /// Updates the view of an instance.
-    pub(crate) fn remember(&mut self, seen: Instance) {
+    /// Updates the view of an instance with an answer to DescribeInstances, which says nothing about scheduled events or the
+    /// lifecycle state.
+    pub(crate) fn remember(&mut self, mut seen: Instance) {
         if let Some(Observation { instances: Reading::Known(instances), .. }) = &mut self.observation {
-            instances.retain(|instance| instance.id != seen.id);
+            if let Some(index) = instances.iter().position(|instance| instance.id == seen.id) {
+                let before = instances.remove(index);
+                seen.scheduled_events = before.scheduled_events;
+                seen.lifecycle_state = before.lifecycle_state;
+            }
             instances.push(seen);
         }
     }

@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::decide::members::{MOST_TAGGED, is_member, members};
 use crate::decide::pause;
@@ -596,24 +596,12 @@ impl Look<'_> {
     /// Why an instance is about to go although it runs; `None`: it is not.
     fn departure(&self, seen: &Instance) -> Option<MoveCause> {
         let now = self.observation.observed_at;
-        let is_near = |event: &ScheduledEvent| {
-            let begins = event.not_before.and_then(|date| date.checked_sub_signed(AHEAD_OF_EVENT));
-            let is_interrupting = INTERRUPTING.contains(&event.code.as_str());
-            is_interrupting && !event.is_over() && begins.is_some_and(|begins| begins <= now)
-        };
         let is_recommended = || {
             matches!(self.intent, Intent::Rebalance { instance, until }
                 if *instance == seen.id && seen.spot && now < *until)
         };
-        if seen.is_leaving_its_group() {
-            Some(MoveCause::AutoScalingTermination)
-        } else if !self.config.on_announcement {
-            None
-        } else if seen.scheduled_events.iter().any(is_near) {
-            Some(MoveCause::ScheduledEvent)
-        } else {
-            is_recommended().then_some(MoveCause::RebalanceRecommendation)
-        }
+        expected_departure(self.config, seen, now)
+            .or_else(|| (self.config.on_announcement && is_recommended()).then_some(MoveCause::RebalanceRecommendation))
     }
 
     /// Whether EC2 is reclaiming this instance. An interruption warning is the only event that is believed against a
@@ -673,6 +661,20 @@ impl Look<'_> {
             instance_id: instance.clone(),
             device_index: self.config.device_index,
         }
+    }
+}
+
+/// Why an instance is about to go, by what EC2 and Auto Scaling say of it; `None`: it is not.
+pub fn expected_departure(config: &Config, seen: &Instance, now: DateTime<Utc>) -> Option<MoveCause> {
+    let is_near = |event: &ScheduledEvent| {
+        let begins = event.not_before.and_then(|date| date.checked_sub_signed(AHEAD_OF_EVENT));
+        let is_interrupting = INTERRUPTING.contains(&event.code.as_str());
+        is_interrupting && !event.is_over() && begins.is_some_and(|begins| begins <= now)
+    };
+    if seen.is_leaving_its_group() {
+        Some(MoveCause::AutoScalingTermination)
+    } else {
+        (config.on_announcement && seen.scheduled_events.iter().any(is_near)).then_some(MoveCause::ScheduledEvent)
     }
 }
 

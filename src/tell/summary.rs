@@ -122,7 +122,7 @@ pub(crate) fn refused(refusal: &Refusal) -> String {
 
 /// The sentence for a start in place. `holder` is the instance that has the interface now.
 pub fn started(instance: &InstanceId, holder: Option<&InstanceId>) -> String {
-    let because = "was started in place because it was stopped and no standby was ready to take the interface";
+    let because = "was started in place because it was stopped and the interface could not move to a ready standby";
     if holder == Some(instance) {
         return format!("{instance}, which holds the license interface, {because}.");
     }

@@ -388,9 +388,9 @@ where
             let is_lost = self.scenario.is_grouped
                 && self.has_changed_since_the_last_run()
                 && !matches!(end.place, Place::Healthy);
-            // A member that took the interface from a failed one may be about to go.
+            // A member that took the interface from a failed one, or was started in place, may be about to go.
             let stays = ["no-viable-standby", "too-many-moves", "awaiting-standby", "primary-interface"];
-            let must_move = end.is_announced && !stays.contains(&last.0.as_str());
+            let must_move = (end.is_announced || end.is_leaving) && !stays.contains(&last.0.as_str());
             if !is_lost && !must_move {
                 break;
             }

@@ -484,8 +484,8 @@ mod a_stopped_holder_without_a_viable_standby {
         assert_eq!(report.outcome, Outcome::Started);
         let (holder, standby) = (names::HOLDER, names::STANDBY);
         let summary = format!(
-            "{holder}, which held the license interface, was started in place because it was stopped and no standby was ready \
-             to take the interface. Meanwhile another run moved the interface: it is now on {standby}."
+            "{holder}, which held the license interface, was started in place because it was stopped and the interface \
+             could not move to a ready standby. Meanwhile another run moved the interface: it is now on {standby}."
         );
         assert_eq!(report.summary, summary);
     }

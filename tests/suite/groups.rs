@@ -439,6 +439,45 @@ async fn while_a_standby_starts_the_problem_is_not_over_and_the_move_says_that_i
     assert_eq!(mails(&stage.simulator), ["refused", "moved"]);
 }
 
+/// A primary interface, on a holder that its group is about to terminate, or that AWS is about to stop.
+fn doomed_with_primary(in_group: bool) -> Stage {
+    let on_primary = |scenario: Scenario| {
+        let scenario = scenario.instance(HOLDER, |holder| holder.without_primary());
+        scenario.interface(INTERFACE, |interface| interface.on(HOLDER, 0))
+    };
+    if !in_group {
+        let scenario = on_primary(simulator::pair().timings(Timings::realistic()));
+        let scenario = scenario.instance(HOLDER, |holder| {
+            holder.scheduled_event("instance-stop", "scheduled stop", "2026-01-01T00:30:00Z")
+        });
+        return Stage::recorded(scenario.build(), &[("FAILOVER_ON_ANNOUNCEMENT", "true")], Box::new(|_| ()));
+    }
+    let stage = stage(on_primary(grouped()));
+    stage.simulator.world(|world| world.suspend(AUTO_SCALING_GROUP)).expect("a group");
+    stage.simulator.world(|world| world.terminate_in_group(HOLDER)).expect("a member");
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_is_about_to_go_and_is_started_in_place_ends_no_problem() {
+    for in_group in [true, false] {
+        let stage = doomed_with_primary(in_group);
+        assert_eq!(reconcile(&stage).await.reason.as_str(), "primary-interface", "in a group: {in_group}");
+        stage.simulator.world(|world| world.stop(HOLDER)).expect("it runs");
+        tokio::time::sleep(60 * SECOND).await;
+
+        let started = reconcile(&stage).await;
+
+        assert_eq!(started.outcome, Outcome::Started, "{}", started.summary);
+        assert!(!started.summary.contains("ends the problem"), "in a group: {in_group}: {}", started.summary);
+        for _ in 0..3 {
+            tokio::time::sleep(60 * SECOND).await;
+            assert_eq!(reconcile(&stage).await.reason.as_str(), "primary-interface");
+        }
+        assert_eq!(mails(&stage.simulator), ["refused", "started"], "in a group: {in_group}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_auto_scaling_that_hangs_holds_up_no_failover() {
     for fails in [false, true] {

@@ -112,4 +112,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (17149, "no fault: the group terminates the holder after the last run"),
     (25735, "no fault: the holder had nowhere to go, and is gone now"),
     (47159, "a failed holder goes to a member that has to hand over again, although another one stays"),
+    (
+        179597212001419,
+        "a start in place ends the problem of a holder that its group is about to terminate, and the next run mails it again",
+    ),
 ];
