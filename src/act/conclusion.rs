@@ -9,7 +9,8 @@ use tokio::time::timeout_at;
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::{Announcement, Work};
-use crate::decide::audit::{Tally, signature};
+use crate::decide::attachment::Seen;
+use crate::decide::audit::{Tally, is_event, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
 use crate::decide::plan::expected_departure;
@@ -116,11 +117,15 @@ impl<P: Ports> Failover<P> {
                 changes.append(work.advance(run, Event::Told));
             }
             *has_ended = matches!(decision, Decision::Append(_) | Decision::Resolve(_));
-            let told = [(ANNOUNCED, &digests.announcement), (AUDITED, &digests.audit), (HOSTID, &digests.hostid)];
-            self.remember(run, decision, told).await;
-        } else if !close.is_open() {
-            // The interface came back, and that was reported before.
-            changes.append(work.advance(run, Event::NoNews));
+            let Digests { announcement, audit, hostid, .. } = digests;
+            let told = [(ANNOUNCED, announcement), (AUDITED, audit), (HOSTID, hostid)];
+            self.remember(run, decision, told, work.seen.as_ref()).await;
+        } else {
+            if !close.is_open() {
+                // The interface came back, and that was reported before.
+                changes.append(work.advance(run, Event::NoNews));
+            }
+            self.remember(run, &Decision::Nothing, [], work.seen.as_ref()).await;
         }
         // A run that only sets or ends a pause leaves other runs' reports to the next run: it may not have the settings
         // to activate a token server.
@@ -171,7 +176,7 @@ impl<P: Ports> Failover<P> {
         let mut outlook = "";
         if decision != Decision::Nothing {
             match self.publish(&mut run, &report, &decision.tries(request_id)).await {
-                Ok(()) => self.remember(&mut run, &decision, []).await,
+                Ok(()) => self.remember(&mut run, &decision, [], None).await,
                 Err(_) => outlook = " The report of this could not be published.",
             }
         }
@@ -281,7 +286,10 @@ impl<P: Ports> Failover<P> {
         let checks = checks.map(|(checked, interface)| run.advisor().checks(interface, &checked));
         let all = run.findings.iter().chain(checks.iter().flatten());
         let found = Tally::of(all.map(|finding| finding.severity));
-        let summary = audit::summary(found, viable, work.standbys.len());
+        // An event is why the audit is mailed.
+        let event = run.findings.iter().find(|finding| is_event(finding));
+        let event = event.map_or_else(String::new, |event| format!(" {}", event.message));
+        let summary = audit::summary(found, viable, work.standbys.len()) + &event;
         Verdict { outcome: Outcome::Audited, reason: found.reason(), summary, movement: None }
     }
 
@@ -367,15 +375,16 @@ impl<P: Ports> Failover<P> {
         problem::decide(remembered.as_ref(), now, state, told_anyway)
     }
 
-    /// Remembers what was published, so that it is not published again.
+    /// Remembers what was published, so that it is not published again, and what was seen of the attachment.
     async fn remember<const N: usize>(
         &self,
         run: &mut Run<'_, P::Ec2>,
         decision: &Decision,
         published: [(&str, &Option<String>); N],
+        seen: Option<&Seen>,
     ) {
         let tags = published.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
-        let mut tags: BTreeMap<String, String> = tags.collect();
+        let mut tags: BTreeMap<String, String> = tags.chain(seen.map(Seen::tag)).collect();
         if let Decision::Tell(told) = decision {
             tags.insert(REFUSED.to_owned(), tag_value(&told.value()));
         }
@@ -644,6 +653,8 @@ struct Digests {
     announcement: Option<String>,
     audit: Option<String>,
     hostid: Option<String>,
+    /// The audit tells of something that has happened.
+    has_event: bool,
 }
 
 impl Digests {
@@ -652,13 +663,16 @@ impl Digests {
         let announcement = work.announced.as_ref().map(|announced| announced.remembered_with(remembered));
         let hostid = audited
             .and_then(|report| Some(Remembered::hostid_told(report.token_server.hostid.as_deref()?, &report.findings)));
-        Self { announcement, audit: audited.map(|report| signature(&report.findings)), hostid }
+        let has_event = audited.is_some_and(|report| report.findings.iter().any(is_event));
+        Self { announcement, audit: audited.map(|report| signature(&report.findings)), hostid, has_event }
     }
 
     /// Whether one of them differs from what was published last.
     fn are_new(&self, work: &Work) -> bool {
         let is_new = |now: &Option<String>, before: &Option<String>| now.is_some() && now != before;
-        is_new(&self.announcement, &work.remembered_announcement) || is_new(&self.audit, &work.remembered_audit)
+        let differ =
+            is_new(&self.announcement, &work.remembered_announcement) || is_new(&self.audit, &work.remembered_audit);
+        differ || self.has_event
     }
 }
 

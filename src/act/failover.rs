@@ -16,6 +16,7 @@ use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
+use crate::decide::attachment::{Begun, Learned, Made, Noted, learn};
 use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
@@ -402,6 +403,7 @@ impl<P: Ports> Failover<P> {
         let remembered = run.remembered().unwrap_or_default();
         work.remembered_refusal = remembered.refused;
         work.remembered_audit = remembered.audited;
+        work.seen = audit.seen;
         work.advance(run, Event::Seen);
         work.outcome = Some(RunOutcome::Audited { viable: audit.viable });
         run.viable_standbys = run.interface().map(|_| audit.viable);
@@ -551,7 +553,14 @@ impl<P: Ports> Failover<P> {
         let (departed, left) = report.departure();
         let left = left.cloned();
         run.departed.extend(departed.cloned());
-        let prepared = self.prepare(run, planned, report.tag()).await;
+        let begins = Begun { run: run.name.clone(), until: cut_off_at };
+        let mut notes = BTreeMap::from([report.tag(), begins.tag()]);
+        // This move hides the one that something else has made.
+        if let Some(Learned { seen, by_other: Some(moved) }) = run.observation.as_ref().and_then(learn) {
+            run.findings.push(run.advisor().moved_by_other(&moved));
+            notes.extend([seen.tag()]);
+        }
+        let prepared = self.prepare(run, planned, &report.key, &notes).await;
         work.advance(run, Event::Begins(report));
         if let Err(error) = prepared {
             work.advance(run, Event::NotMade);
@@ -566,7 +575,11 @@ impl<P: Ports> Failover<P> {
         };
         let notes = match (ended.arrival(), ended.boot()) {
             (Some((at, by)), Some(boot)) => {
-                work.advance(run, Event::Arrived { at: at.clone(), by: by.clone(), boot }).write
+                let arrived = Event::Arrived { at: at.clone(), by: by.clone(), boot };
+                let mut notes = work.advance(run, arrived).write;
+                let noted = Noted { attachment: by.clone(), instance: Some(at.clone()), at: run.clock.now() };
+                notes.extend([Made { begun: begins, noted }.tag()]);
+                notes
             }
             _ => BTreeMap::new(),
         };
@@ -634,14 +647,15 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Writes the pending report and asks for the permissions, both at once and before any change.
+    /// Writes the pending report, which has this key, with the other notes, and asks for the permissions, both at once and
+    /// before any change.
     async fn prepare(
         &self,
         run: &mut Run<'_, P::Ec2>,
         planned: &Move,
-        (key, value): (String, String),
+        key: &str,
+        notes: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        let notes = BTreeMap::from([(key.clone(), value)]);
         let target = &planned.targets.first;
         let ec2 = &self.ec2;
         let noting = run.begin(Step::NoteDebt, key);
@@ -650,7 +664,7 @@ impl<P: Ports> Failover<P> {
         let start = change::Change::Start(target.attach.instance_id.clone());
         let may_start = async { if target.start { ec2.may(&start).await } else { Ok(()) } };
         let (noted, may_attach, may_start) =
-            future::join3(ec2.write_tags(&planned.interface_id, &notes), ec2.may(&attach), may_start).await;
+            future::join3(ec2.write_tags(&planned.interface_id, notes), ec2.may(&attach), may_start).await;
         // Only a denial counts. The move itself handles every other obstacle, such as an interface that is still in
         // use.
         let denied = [may_attach, may_start]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::act::run::Run;
+use crate::decide::attachment::Seen;
 use crate::decide::checks::Repair;
 use crate::decide::pending::{Event, Pending, TagChanges, advance};
 use crate::decide::remembered::announced_with;
@@ -27,6 +28,8 @@ pub(crate) struct Work {
     pub(crate) unseen: Vec<Repair>,
     /// The pending reports, as this run knows them.
     pub(crate) pending: Pending,
+    /// What an audit has to note about the attachment; `None`: nothing new.
+    pub(crate) seen: Option<Seen>,
     /// What the event announces for members; `None`: the event is not an announcement.
     pub(crate) announced: Option<Announcement>,
     /// The run may complete lifecycle actions.

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use crate::decide::attachment::{MoveByOther, Seen, learn};
 use crate::decide::lifecycle::{hook, to_complete};
 use crate::decide::members::{elsewhere, existing};
 use crate::decide::network_acl::{Passage, passage};
@@ -86,6 +87,8 @@ pub enum Fact {
     HolderFailed(Attachment),
     /// A pause is in force.
     Paused(Pause),
+    /// Something other than the function has moved the interface since the last audit.
+    MovedByOther(MoveByOther),
     /// No standby can take the interface.
     NoViableStandby,
     /// This standby cannot take the interface, because of this obstacle.
@@ -204,6 +207,8 @@ pub struct Audit {
     pub facts: Vec<Fact>,
     /// How many standbys could take the interface now.
     pub viable: usize,
+    /// What is to be noted about the attachment; `None`: nothing new.
+    pub seen: Option<Seen>,
 }
 
 /// Judges what was read.
@@ -217,6 +222,8 @@ pub fn judge(
     let auditor = Auditor { config, observation, readiness };
     let mut facts: Vec<Fact> = auditor.place(action, standbys).into_iter().collect();
     facts.extend(pause::of(observation).map(Fact::Paused));
+    let learned = learn(observation);
+    facts.extend(learned.as_ref().and_then(|learned| learned.by_other.clone()).map(Fact::MovedByOther));
     let viable = auditor.standbys(standbys, &mut facts);
     facts.extend(auditor.device_index());
     auditor.members(&mut facts);
@@ -229,7 +236,7 @@ pub fn judge(
     auditor.permissions(&mut facts);
     let mut told = BTreeSet::new();
     facts.retain(|fact| Repeated::of(fact).is_none_or(|one| told.insert(one)));
-    Audit { facts, viable }
+    Audit { facts, viable, seen: learned.map(|learned| learned.seen) }
 }
 
 /// A fact that may come up several times in one audit and is reported once. The audit asks about one action for every
@@ -264,7 +271,7 @@ impl Repeated {
 pub fn signature(findings: &[Finding]) -> String {
     // A pause has mails of its own.
     let passes = |finding: &Finding| finding.code == FindingCode::NotAudited || finding.code == FindingCode::Paused;
-    let lasting = findings.iter().filter(|finding| !passes(finding));
+    let lasting = findings.iter().filter(|finding| !passes(finding) && !is_event(finding));
     let lines: BTreeSet<String> = lasting
         .map(|finding| {
             // The date of an announced change is in its message, and another date is news.
@@ -275,6 +282,12 @@ pub fn signature(findings: &[Finding]) -> String {
         .collect();
     let digest = Sha256::digest(lines.into_iter().collect::<String>());
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the finding is about something that has happened, and not about a state. It is news each time, and the next audit
+/// does not have it anymore.
+pub fn is_event(finding: &Finding) -> bool {
+    finding.code == FindingCode::MovedBySomebody
 }
 
 fn is_announcement(finding: &Finding) -> bool {

@@ -1,5 +1,6 @@
 //! The decisions. They are pure and synchronous: no clock, no network, no log, and no text for people.
 
+pub mod attachment;
 pub mod audit;
 pub mod checks;
 pub mod follow_up;

@@ -60,6 +60,8 @@ finding_codes! {
     DeleteOnTermination => [Critical],
     /// The license has a different MAC address from the interface.
     HostidMismatch => [Critical],
+    /// Something other than the function has moved the interface.
+    MovedBySomebody => [Info, Warning],
     /// The source/destination check of the interface is off.
     SourceDestCheck => [Info],
     /// EC2's answer does not match the request, so nothing was changed.

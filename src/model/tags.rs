@@ -30,6 +30,15 @@ pub const ANNOUNCED: &str = "token-failover:announced";
 /// The tag with the limits of instance types.
 pub const LIMITS: &str = "token-failover:limits";
 
+/// The tag with the last move that a run has begun: see [`crate::decide::attachment`].
+pub const BEGUN: &str = "token-failover:last-move";
+
+/// The tag with the attachment that a run has noted last.
+pub const ATTACHED: &str = "token-failover:attached";
+
+/// The tag with the attachment that an audit saw last.
+pub const SEEN: &str = "token-failover:seen";
+
 /// The maximum number of characters in a tag's value. Source: EC2 User Guide, "Tag restrictions".
 pub(crate) const LONGEST_VALUE: usize = 256;
 

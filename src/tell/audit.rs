@@ -13,6 +13,7 @@ impl Advisor<'_> {
             Fact::AttachedToNothing(standbys) => self.attached_to_nothing(standbys),
             Fact::HolderFailed(attachment) => self.holder_failed(attachment),
             Fact::Paused(pause) => self.paused(pause),
+            Fact::MovedByOther(moved) => self.moved_by_other(moved),
             Fact::NoViableStandby => self.no_viable_standby(),
             Fact::StandbyNotViable(standby, obstacle) => self.standby(standby, obstacle),
             Fact::StandbyWithoutRoom(instance, limit) => self.standby_without_room(instance, *limit),

@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::decide::attachment::MoveByOther;
 use crate::decide::checks::{Checked, CheckedAddress};
 use crate::decide::lifecycle::HOOK;
 use crate::decide::members::MOST_TAGGED;
@@ -640,6 +641,50 @@ impl<'a> Advisor<'a> {
             pause.in_words()
         );
         Finding::new(FindingCode::Paused, &self.config.interface_id, message, HOW_TO_END_IT.to_owned())
+    }
+
+    /// Something other than the function has moved the interface.
+    pub fn moved_by_other(&self, moved: &MoveByOther) -> Finding {
+        let MoveByOther { from, to, again } = moved;
+        let interface = &self.config.interface_id;
+        let named = |instance: Option<&InstanceId>| {
+            instance.map_or_else(|| "something that is not an instance".to_owned(), ToString::to_string)
+        };
+        let (there, here) = (named(from.instance.as_ref()), named(to.instance_id.as_ref()));
+        let what = if there == here {
+            format!("detached {interface} from {there} and attached it there again")
+        } else {
+            format!("moved {interface} from {there} to {here}")
+        };
+        let (severity, again) = if *again {
+            (Severity::Warning, " This is not the first time within a day.")
+        } else {
+            (Severity::Info, "")
+        };
+        // The event of an attach or a detach names the attachment. The interface is in many other events.
+        let look_up = |attachment: &AttachmentId| {
+            self.command_of(
+                "cloudtrail",
+                &format!(
+                    "lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={attachment} --query \
+                     'Events[].[EventTime,EventName,Username]' --output text"
+                ),
+            )
+        };
+        Finding::new(
+            FindingCode::MovedBySomebody,
+            interface,
+            format!("Something other than token-failover {what}.{again}"),
+            format!(
+                "Ask CloudTrail who attached the interface, and who detached it before. An event appears there some minutes \
+                 after the call:\n{}\n{}\nIf it was Terraform, CDK or CloudFormation, change the code as \
+                 docs/infrastructure-as-code.md says, or the next apply may do it again. To move the interface yourself, use \
+                 failover.",
+                look_up(&to.id),
+                look_up(&from.attachment)
+            ),
+        )
+        .as_severe_as(severity)
     }
 
     /// The interface is attached to nothing, and the run could not change that.

@@ -1,14 +1,16 @@
 //! The facts that an audit finds in EC2's answers, all of them, in their order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 
 use simulator::names::{CLIENT_GROUP, DOCUMENT, HOLDER, INTERFACE, NON_MEMBER, OTHER_SUBNET, STANDBY, SUBNET};
-use token_failover::decide::audit::{Audit, Fact, Tally, Traffic, Unread, judge, signature};
+use token_failover::decide::attachment::{MoveByOther, Noted, Seen};
+use token_failover::decide::audit::{Audit, Fact, Tally, Traffic, Unread, is_event, judge, signature};
 use token_failover::model::change::Change;
 use token_failover::model::config::PortRange;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::finding::{Finding, FindingCode, Severity};
-use token_failover::model::ids::NetworkInterfaceId;
+use token_failover::model::ids::{AttachmentId, NetworkInterfaceId};
 use token_failover::model::observation::{
     Attachment, Instance, InstanceInterface, InstanceState, InterfaceLimits, LifecycleState, NetworkInterface,
     Observation, Reading,
@@ -87,10 +89,15 @@ fn instance(id: &str) -> Instance {
     ready().observation.instance(&instance_id(id)).expect("a member").clone()
 }
 
+/// The facts, and how many standbys are viable.
+fn facts_of(audit: Audit) -> (Vec<Fact>, usize) {
+    (audit.facts, audit.viable)
+}
+
 /// The audit finds exactly these facts, and at least one viable standby.
 #[track_caller]
 fn found(facts: impl Into<Vec<Fact>>, change: impl FnOnce(&mut Given)) {
-    assert_eq!(audit(change), Audit { facts: facts.into(), viable: 1 });
+    assert_eq!(facts_of(audit(change)), (facts.into(), 1));
 }
 
 /// A pair in a group with this hook for termination, whose members have a tag.
@@ -224,10 +231,30 @@ fn a_pause_is_a_fact_until_it_is_over() {
 }
 
 #[test]
+fn a_move_by_something_else_comes_after_a_pause_and_is_noted() {
+    let from = Noted {
+        attachment: AttachmentId::new("eni-attach-0bbbbbbbbbbbbbbb2"),
+        instance: Some(parsed(STANDBY)),
+        at: now(),
+    };
+    let before = Seen { noted: from.clone(), moved: None };
+    let pause = Pause::new(parsed("2026-11-11T23:00:00Z"), now(), None);
+    let audited = audit(|given| {
+        interface(given).tags = [before.tag(), (PAUSED.to_owned(), pause.value())].into();
+    });
+    let moved = MoveByOther { from, to: attachment(), again: false };
+    assert_eq!(audited.facts, [Fact::Paused(pause), Fact::MovedByOther(moved)]);
+    let to = Noted { attachment: attachment().id, instance: attachment().instance_id, at: now() };
+    assert_eq!(audited.seen, Some(Seen { noted: to, moved: Some(now()) }));
+    assert_eq!(audit(|given| interface(given).tags = [audited.seen.as_ref().expect("it").tag()].into()).seen, None);
+}
+
+#[test]
 fn the_obstacles_of_standbys_come_after_the_fact_that_no_standby_is_viable() {
     let not_viable = |obstacle: Obstacle| Fact::StandbyNotViable(parsed(STANDBY), obstacle);
-    let none = |facts: Vec<Fact>| Audit { facts, viable: 0 };
-    let impaired = audit(|given| given.standby = Verdict::NotViable(Obstacle::Impaired));
+    let none = |facts: Vec<Fact>| (facts, 0);
+    let audit = |change: &dyn Fn(&mut Given)| facts_of(audit(change));
+    let impaired = audit(&|given| given.standby = Verdict::NotViable(Obstacle::Impaired));
     assert_eq!(impaired, none(vec![Fact::NoViableStandby, not_viable(Obstacle::Impaired)]));
 
     let fill = |given: &mut Given| {
@@ -235,14 +262,14 @@ fn the_obstacles_of_standbys_come_after_the_fact_that_no_standby_is_viable() {
         given.readiness.interface_limits = Reading::Known(BTreeMap::from([("t3.small".to_owned(), limit)]));
     };
     let without_room = Fact::StandbyWithoutRoom(instance(STANDBY), 1);
-    assert_eq!(audit(fill), none(vec![Fact::NoViableStandby, without_room.clone()]));
+    assert_eq!(audit(&fill), none(vec![Fact::NoViableStandby, without_room.clone()]));
     let no_room = Obstacle::NoRoom { instance_type: "t3.small".to_owned(), limit: 1 };
-    let known = audit(|given| {
+    let known = audit(&|given| {
         fill(given);
         given.standby = Verdict::NotViable(no_room.clone());
     });
     assert_eq!(known, none(vec![Fact::NoViableStandby, without_room]), "the same obstacle is told once");
-    let remembered = audit(|given| given.standby = Verdict::NotViable(no_room.clone()));
+    let remembered = audit(&|given| given.standby = Verdict::NotViable(no_room.clone()));
     assert_eq!(remembered, none(vec![Fact::NoViableStandby, not_viable(no_room)]));
 }
 
@@ -433,6 +460,10 @@ fn the_signature_covers_lasting_findings_without_their_order_and_wording() {
     let both = signature(&[one.clone(), other.clone()]);
     assert_eq!(signature(&[other, finding(FindingCode::SameSubnet, "e")]), both);
     assert_eq!(signature(&passing), signature(&[]));
+    // It is news by itself, and the next audit does not have it anymore.
+    let event = finding(FindingCode::MovedBySomebody, "f");
+    assert_eq!(signature(from_ref(&event)), signature(&[]));
+    assert_eq!([&one, &event].map(is_event), [false, true]);
     assert_ne!(signature(&[one]), both);
     // An update of the function must not change this value: it would mail the audit again.
     assert_eq!(both, "521aab61a6bb3723");

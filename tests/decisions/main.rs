@@ -12,6 +12,7 @@ mod standard;
 #[path = "../support/world.rs"]
 mod world;
 
+mod attachment;
 mod audit;
 mod checks;
 mod codes;

@@ -16,12 +16,13 @@ use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, name
 use token_failover::model::change::Attach;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
+use token_failover::model::finding::FindingCode;
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{
     AttachmentStatus, Instance, InstanceState, InstanceStatus, LifecycleState, NetworkInterface, StatusChecks,
 };
 use token_failover::model::report::{Outcome, Report};
-use token_failover::model::tags::REFUSED;
+use token_failover::model::tags::{BEGUN, REFUSED};
 
 use super::play::epoch;
 use super::scenario::{Act, Fault, Kill, Request, Scenario, called};
@@ -286,9 +287,13 @@ pub(crate) struct Checker {
     /// The instance to which the interface was attached last.
     place: Option<String>,
     arrived: Option<String>,
+    /// An audit has seen the interface at the beginning.
+    was_audited: bool,
     /// By attachment: the run that created it.
     attachments: HashMap<String, Option<usize>>,
     pub(crate) arrivals: Vec<Arrival>,
+    /// The attachments of which a report says that something else made them.
+    pub(crate) told_foreign: BTreeSet<String>,
     pub(crate) published: Vec<Published>,
     /// The last published message, if it was about a problem that lasts.
     problem_mail: Option<ProblemMail>,
@@ -327,10 +332,12 @@ impl Checker {
             histories: BTreeMap::new(),
             place: None,
             arrived: None,
+            was_audited: false,
             is_gone: false,
             is_over: false,
             attachments: HashMap::new(),
             arrivals: Vec::new(),
+            told_foreign: BTreeSet::new(),
             published: Vec::new(),
             problem_mail: None,
             told_inactive: Vec::new(),
@@ -395,6 +402,7 @@ impl Checker {
         let attachment = world.attachment_of(names::INTERFACE);
         self.place = attachment.map(|attachment| attachment.instance_id.clone());
         self.arrived = attachment.map(|attachment| attachment.id.clone());
+        self.was_audited = attachment.is_some();
         self.observe_members(Duration::ZERO, world);
     }
 
@@ -441,6 +449,9 @@ impl Checker {
         self.hold(10, now, now < deadline, || {
             format!("[{number}] answered at {now:?}, and its deadline was {deadline:?}")
         });
+        if let Ok(report) = answer {
+            self.check_foreign(number, now, report);
+        }
         let what = self.runs[number].what.clone();
         if matches!(what, Request::Pause { .. } | Request::Resume) {
             let understood = !matches!(answer, Err(Failure::InvalidRequest(_)));
@@ -457,6 +468,45 @@ impl Checker {
             let fits = matches!(report.outcome, Outcome::Planned | Outcome::NoAction);
             self.hold(11, now, fits, || format!("[{number}] is a dry run and answers {}", report.outcome));
         }
+    }
+
+    /// Whether no run can know of this arrival: a run asked for a second attach, whose answer was lost, and which took effect
+    /// after this run had ended.
+    pub(crate) fn is_unknown(&self, arrival: &Arrival) -> bool {
+        let mut earlier = self.arrivals.iter().take_while(|other| other.attachment != arrival.attachment);
+        let ended = arrival.by.and_then(|by| self.runs[by].ended_at);
+        ended.is_some_and(|ended| ended < arrival.at) && earlier.any(|other| other.by == arrival.by)
+    }
+
+    /// Law 8: no run says of an attachment that something else made it, if a run of the function has. Without a note no run can
+    /// know it.
+    fn check_foreign(&mut self, number: usize, now: Duration, report: &Report) {
+        let finding = report.findings.iter().find(|finding| finding.code == FindingCode::MovedBySomebody);
+        // The first command is about the attachment that was made, the second one about the attachment before.
+        let Some(command) = finding.and_then(|finding| finding.remedy.lines().nth(1)).map(str::to_owned) else {
+            return;
+        };
+        let arrival = self.arrivals.iter().find(|arrival| command.contains(&arrival.attachment)).cloned();
+        let is_foreign = arrival
+            .as_ref()
+            .is_some_and(|arrival| arrival.by.is_none_or(|by| self.runs[by].note_failed) || self.is_unknown(arrival));
+        self.hold(8, now, is_foreign, || {
+            format!("[{number}] takes {arrival:?} for a move by something else: {command}")
+        });
+        self.told_foreign.extend(arrival.map(|arrival| arrival.attachment));
+    }
+
+    /// Law 8, when everything is quiet: a report has told that something else made this attachment. After a run has begun a move,
+    /// no run can know whose move the next one is.
+    pub(crate) fn check_told_foreign(&mut self, now: Duration, attached: Option<&str>) {
+        let is_there = |last: &&Arrival| last.by.is_none() && attached == Some(last.attachment.as_str());
+        let Some(last) = self.arrivals.last().filter(is_there).cloned() else { return };
+        let begins = |change: &String| change.contains(BEGUN);
+        if self.is_gone || !self.was_audited || self.runs.iter().any(|run| run.changes.iter().any(begins)) {
+            return;
+        }
+        let is_told = self.told_foreign.contains(&last.attachment);
+        self.hold(8, now, is_told, || format!("no report says that something else made {last:?}"));
     }
 
     pub(crate) fn overran(&mut self, number: usize, now: Duration) {

@@ -11,14 +11,16 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use simulator::world::World;
 use simulator::world::region::{AttachmentStatus, Capacity, InstanceState};
+use simulator::world::{CreateTags, World};
 use simulator::{CallInfo, Disruption, Like, Simulator, When, names};
 use token_failover::act::failover::Invocation;
 use token_failover::act::function::Failover;
+use token_failover::decide::attachment::{Noted, Seen};
 use token_failover::model::config::Config;
 use token_failover::model::failure::Failure;
-use token_failover::model::ids::InstanceId;
+use token_failover::model::finding::FindingCode;
+use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::report::Report;
 use token_failover::ports::{Ec2, Ports, Sns, Ssm};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -61,6 +63,8 @@ pub(crate) fn play<L: Lane>(seed: u64, lane: L, account: &Like, narrates: bool) 
 async fn perform<L: Lane>(seed: u64, lane: L, account: &Like, narrates: bool) -> Played {
     let scenario = Scenario::of(seed, account, lane.is_wired());
     let simulator = scenario.world.clone().build();
+    let audited_at = epoch() - TimeDelta::hours(1);
+    simulator.world(|world| note_as_an_audit(world, audited_at));
     let watch = Watch::new(Checker::new(scenario.clone(), narrates), scenario.dice.clone(), scenario.max_delay_ms);
     let config = Config::from_variables(scenario.variables.clone()).expect("a valid configuration");
     let (ec2, sns, ssm) = lane.ports(&simulator, seed);
@@ -84,6 +88,7 @@ async fn perform<L: Lane>(seed: u64, lane: L, account: &Like, narrates: bool) ->
     player.set_up();
     player.run_entries().await;
     player.converge().await;
+    player.audit().await;
     let checker = player.watch.checker();
     let story = if narrates { checker.story() } else { String::new() };
     Played {
@@ -450,6 +455,40 @@ where
         })
     }
 
+    /// Law 8: an audit tells of a move by something else that no run has told before, and the next one does not.
+    async fn audit(&self) {
+        if self.watch.checker().arrivals.is_empty() {
+            return;
+        }
+        self.watch.checker().tell(self.now(), || "---- everything is quiet; an audit ----".to_owned());
+        let Some(tells) = self.tells_of_another_move().await else { return };
+        let attached = self.simulator.world(|world| {
+            let attachment = world.attachment_of(names::INTERFACE);
+            let attached = attachment.filter(|attachment| attachment.status == AttachmentStatus::Attached);
+            attached.map(|attachment| attachment.id.clone())
+        });
+        self.watch.checker().check_told_foreign(self.now(), attached.as_deref());
+        if tells {
+            let again = self.tells_of_another_move().await;
+            let told_once = again != Some(true);
+            let what = || "two audits tell of the same move by something else".to_owned();
+            self.watch.checker().hold(8, self.now(), told_once, what);
+        }
+    }
+
+    /// Whether an audit, a while later, tells that something else has moved the interface; `None`: it has failed.
+    async fn tells_of_another_move(&self) -> Option<bool> {
+        sleep(Duration::from_secs(900)).await;
+        self.simulator.world(|_| ());
+        let Ended::Answered(answer) =
+            self.invoke_process(&self.quiet, &Request::Audit, Duration::from_secs(300), None).await
+        else {
+            return None;
+        };
+        let report = (*answer).ok()?;
+        Some(report.findings.iter().any(|finding| finding.code == FindingCode::MovedBySomebody))
+    }
+
     async fn reconcile(&self) -> Ended {
         self.invoke_process(&self.quiet, &Request::Reconcile { dry_run: false }, Duration::from_secs(300), None).await
     }
@@ -613,9 +652,7 @@ where
         let Some(last) = checker.arrivals.last().cloned().filter(|_| self.scenario.needs_activation) else { return };
         let is_there = end.attachment.as_ref() == Some(&last.attachment) && matches!(end.place, Place::Healthy);
         let Some(by) = last.by.filter(|_| is_there && last.ran && self.scenario.is_member(&last.to)) else { return };
-        // No run knows of a second attach whose answer was lost and which took effect after its run had ended.
-        let is_second = checker.arrivals.iter().rev().skip(1).any(|arrival| arrival.by == last.by);
-        if is_second && checker.runs[by].ended_at.is_some_and(|ended| ended < last.at) {
+        if checker.is_unknown(&last) {
             return;
         }
         // Without a note no later run can know that this function made the attach.
@@ -666,6 +703,15 @@ where
             _ => {}
         }
     }
+}
+
+/// An audit has seen the interface where it is at the beginning.
+fn note_as_an_audit(world: &mut World, at: DateTime<Utc>) {
+    let Some(attachment) = world.attachment_of(names::INTERFACE) else { return };
+    let instance = Some(attachment.instance_id.parse().expect("an instance id"));
+    let noted = Noted { attachment: AttachmentId::new(&attachment.id), instance, at };
+    let (key, value) = Seen { noted, moved: None }.tag();
+    world.act(CreateTags::on(names::INTERFACE, key, value)).expect("it exists");
 }
 
 /// The place of the interface at the end.

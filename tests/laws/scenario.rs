@@ -559,6 +559,9 @@ impl Scenario {
         if seed % 16 == 7 {
             scenario.announce(is_brief);
         }
+        if seed % 17 == 16 && !matches!(scenario.kind, Kind::Ordinary | Kind::Overlapping) {
+            scenario.move_by_hand(is_brief);
+        }
         if seed % 11 == 3 {
             scenario.pauses = true;
             scenario.description.push("an operator pauses the function".to_owned());
@@ -592,6 +595,21 @@ impl Scenario {
             self.attaches_slowly = attach >= SLOW_ATTACH;
             self.description.push(format!("an attach takes {attach:?}"));
         }
+    }
+
+    /// An operator, or Terraform, detaches the interface and attaches it to a member, and an audit runs.
+    fn move_by_hand(&mut self, is_brief: bool) {
+        let mut dice = Dice::new(self.seed ^ 0x7e44a);
+        let at = dice.milliseconds(0, if is_brief { 5_000 } else { 120_000 });
+        let until_attached = dice.milliseconds(0, if is_brief { 1_000 } else { 6_000 });
+        let acts = [(at, Act::DetachByHand), (at + until_attached, Act::AttachByHand(dice.pick(&self.members)))];
+        for (at, act) in acts {
+            self.description.push(Intervention::At(at, act.clone()).to_string());
+            self.acts.push(Intervention::At(at, act));
+        }
+        let at = dice.milliseconds(0, if is_brief { 10_000 } else { 600_000 });
+        let time = Duration::from_secs(300);
+        self.entries.push(Entry { at, what: Request::Audit, time, kill: None, retried: true });
     }
 
     /// AWS schedules events for members, and EC2 recommends to rebalance them. The holder hands over before.

@@ -1081,7 +1081,8 @@ mod refusals {
         assert_eq!(report.outcome, Outcome::Moved);
         assert_eq!(story(&stage.simulator), [NOTE, DETACH, ATTACH_TO_STANDBY, COUNT, PUBLISH_MOVED, SETTLE]);
         let left: Vec<String> = tags(&stage.simulator).into_iter().map(|(key, _)| key).collect();
-        assert_eq!(left, ["token-failover:moves"], "the note of the refusal is removed and no report is pending");
+        let expected = ["token-failover:attached", "token-failover:last-move", "token-failover:moves"];
+        assert_eq!(left, expected, "the note of the refusal is removed and no report is pending");
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,6 +26,7 @@ mod laws;
 mod license_check;
 mod members;
 mod metrics;
+mod moves_by_others;
 mod notifications;
 mod pauses;
 mod problems;

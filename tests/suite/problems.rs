@@ -15,7 +15,7 @@ use token_failover::decide::problem::{Decision, LastMail, Memory, Problem, REMIN
 use token_failover::model::failure::Failure;
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report};
-use token_failover::model::tags::{REFUSED, tag_value};
+use token_failover::model::tags::{ATTACHED, BEGUN, REFUSED, SEEN, tag_value};
 use token_failover::tell::summary;
 use tokio::time::{Instant, sleep};
 
@@ -131,7 +131,7 @@ async fn an_interface_that_is_attached_to_nothing_for_an_hour_is_mailed_once_and
     let told = mail(&stage, 1);
     let ends = "This ends the problem attached-to-nothing, which began at 2026-11-11 21:29:54 UTC.";
     assert!(told.contains(ends), "{told}");
-    assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
+    assert!(tags(&stage).keys().eq([ATTACHED, BEGUN]), "{:?}", tags(&stage));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,7 +145,7 @@ async fn an_interface_that_an_operator_attaches_after_an_hour_is_mailed_once_mor
     assert_eq!(mails(&stage).len(), 2, "{:?}", mails(&stage));
     let ends = "This ends the problem attached-to-nothing, which began at 2026-11-11 21:29:54 UTC.";
     assert!(mail(&stage, 1).contains(ends), "{}", mail(&stage, 1));
-    assert!(tags(&stage).is_empty(), "{:?}", tags(&stage));
+    assert!(tags(&stage).keys().eq([BEGUN]), "{:?}", tags(&stage));
 }
 
 #[tokio::test(start_paused = true)]
@@ -390,6 +390,8 @@ async fn a_failover_succeeds_whatever_dates_the_tags_hold() {
             pending("repair"),
             ("token-failover:moves".to_owned(), [time; 3].join(" ")),
             (REFUSED.to_owned(), format!("no-viable-standby 0123456789abcdef since={time} mailed={time}")),
+            (BEGUN.to_owned(), format!("run=0000000000a1 until={time}")),
+            (SEEN.to_owned(), format!("attachment={} at={time} moved={time}", names::ATTACHMENT)),
         ];
         let resources = vec![names::INTERFACE.to_owned()];
         stage.simulator.world(|world| world.act(CreateTags { resources, tags, dry_run: false })).expect("tags");
@@ -399,7 +401,7 @@ async fn a_failover_succeeds_whatever_dates_the_tags_hold() {
         assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Moved, "holder-stopped"), "{time}");
         schedule(&stage, 1..3).await;
         let left: Vec<String> = self::tags(&stage).into_keys().collect();
-        assert_eq!(left, ["token-failover:moves"], "{time}");
+        assert_eq!(left, [ATTACHED, BEGUN, "token-failover:moves", SEEN], "{time}");
     }
 }
 

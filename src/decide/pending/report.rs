@@ -1,6 +1,7 @@
 //! One pending report: what a run was about to change, written on the interface before the change.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -115,6 +116,12 @@ impl RunName {
     pub fn new(request_id: &str) -> Self {
         let fit: Vec<char> = request_id.chars().filter(char::is_ascii_alphanumeric).collect();
         Self(fit[fit.len().saturating_sub(12)..].iter().collect())
+    }
+}
+
+impl fmt::Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,0 +1,188 @@
+//! Who attached the interface: a run of the function, or something else, such as Terraform or a person. Pure.
+//!
+//! Every attach makes an attachment with an id of its own, and the id stays until the detach, also while the instance is
+//! stopped. So an attachment that neither a run has made nor an audit has seen was made by something else.
+//!
+//! | tag | value | written by |
+//! |---|---|---|
+//! | [`BEGUN`] | `run=… until=…` | a run, with its pending report: it may attach the interface until then |
+//! | [`ATTACHED`] | `run=… until=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
+//! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, or a run that undoes a move by something else |
+//!
+//! CreateTags has no condition, so a slow run can overwrite what a later one has written. A slow audit overwrites no
+//! attachment that a run has made. A slow run does, but the later run's [`BEGUN`] stays. If a run dies, cannot note its
+//! attachment, or another one has overwritten it, every attachment until the next audit counts as the function's.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::decide::pending::report::{PendingReport, RunName};
+use crate::model::ids::{AttachmentId, InstanceId};
+use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER_DELTA, Observation};
+use crate::model::tags::{ATTACHED, BEGUN, SEEN, tag_value};
+
+/// Two moves by something else within this time are not a single mistake.
+const AGAIN: TimeDelta = TimeDelta::hours(24);
+
+/// An attachment, as a tag has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// Its id.
+    pub attachment: AttachmentId,
+    /// The instance; `None`: EC2 attached the interface to something else.
+    pub instance: Option<InstanceId>,
+    /// When it was there.
+    pub at: DateTime<Utc>,
+}
+
+/// A move that a run was about to make, as [`BEGUN`] has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// The run.
+    pub run: RunName,
+    /// The time until which the run may make it.
+    pub until: DateTime<Utc>,
+}
+
+/// A move that a run has made, as [`ATTACHED`] has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// What the run wrote before.
+    pub begun: Begun,
+    /// The attachment that it has made.
+    pub noted: Noted,
+}
+
+/// What an audit saw last, as [`SEEN`] has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The attachment.
+    pub noted: Noted,
+    /// When a run last found that something else had moved the interface; `None`: never.
+    pub moved: Option<DateTime<Utc>>,
+}
+
+/// What an observation shows about the attachment that is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// What is to be noted about it.
+    pub seen: Seen,
+    /// The move, if something else made it.
+    pub by_other: Option<MoveByOther>,
+}
+
+/// A move that no run has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveByOther {
+    /// The last attachment that is known from before.
+    pub from: Noted,
+    /// The attachment now.
+    pub to: Attachment,
+    /// Whether something else has moved the interface before, within a day.
+    pub again: bool,
+}
+
+impl Noted {
+    fn words(&self) -> String {
+        let instance = self.instance.as_ref().map_or_else(String::new, |instance| format!(" instance={instance}"));
+        format!("attachment={}{instance} at={}", self.attachment, time(self.at))
+    }
+
+    fn read(words: &BTreeMap<&str, &str>) -> Option<Self> {
+        let attachment = AttachmentId::new(*words.get("attachment")?);
+        let instance = words.get("instance").and_then(|id| id.parse().ok());
+        Some(Self { attachment, instance, at: words.get("at")?.parse().ok()? })
+    }
+}
+
+impl Begun {
+    fn words(&self) -> String {
+        format!("run={} until={}", self.run, time(self.until))
+    }
+
+    fn read_from(words: &BTreeMap<&str, &str>) -> Option<Self> {
+        Some(Self { run: RunName::new(words.get("run")?), until: words.get("until")?.parse().ok()? })
+    }
+
+    /// Its tag: the key and the value.
+    pub fn tag(&self) -> (String, String) {
+        (BEGUN.to_owned(), tag_value(&self.words()))
+    }
+
+    /// Reads it. A value that cannot be understood is ignored.
+    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
+        Self::read_from(&words(tags.get(BEGUN)?))
+    }
+}
+
+impl Made {
+    /// Its tag: the key and the value.
+    pub fn tag(&self) -> (String, String) {
+        (ATTACHED.to_owned(), tag_value(&format!("{} {}", self.begun.words(), self.noted.words())))
+    }
+
+    /// Reads it. A value that cannot be understood is ignored.
+    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let words = words(tags.get(ATTACHED)?);
+        Some(Self { begun: Begun::read_from(&words)?, noted: Noted::read(&words)? })
+    }
+}
+
+impl Seen {
+    /// Its tag: the key and the value.
+    pub fn tag(&self) -> (String, String) {
+        let moved = self.moved.map_or_else(String::new, |moved| format!(" moved={}", time(moved)));
+        (SEEN.to_owned(), tag_value(&format!("{}{moved}", self.noted.words())))
+    }
+
+    /// Reads it. A value that cannot be understood is ignored.
+    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
+        let words = words(tags.get(SEEN)?);
+        let moved = words.get("moved").and_then(|moved| moved.parse().ok());
+        Some(Self { noted: Noted::read(&words)?, moved })
+    }
+}
+
+fn words(value: &str) -> BTreeMap<&str, &str> {
+    value.split(' ').filter_map(|word| word.split_once('=')).collect()
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// What this observation shows about the attachment that is to be noted; `None`: nothing new, or nothing can be said yet.
+pub fn learn(observation: &Observation) -> Option<Learned> {
+    let now = observation.observed_at;
+    let interface = observation.interface()?;
+    let attachment = interface.attachment.as_ref().filter(|it| it.status == AttachmentStatus::Attached)?;
+    // A run is moving the interface, or a run has died while it was.
+    let is_unreported = |report: &PendingReport| report.is_move() && !report.reported;
+    if PendingReport::read_all(&interface.tags).iter().any(is_unreported) {
+        return None;
+    }
+    let (made, seen) = (Made::read(&interface.tags), Seen::read(&interface.tags));
+    // A run that has begun a move, and has not noted an attachment of its own, may have made any of them. An audit that looks
+    // after the end of that run sees the last one.
+    let is_past = |time: DateTime<Utc>, until: DateTime<Utc>| time.signed_duration_since(until) >= OLDEST_ANSWER_DELTA;
+    let is_made = |begun: &Begun| made.as_ref().is_some_and(|made| made.begun == *begun);
+    let was_seen_since = |begun: &Begun| seen.as_ref().is_some_and(|seen| is_past(seen.noted.at, begun.until));
+    let begun = Begun::read(&interface.tags);
+    let open_until = begun.filter(|begun| !is_made(begun) && !was_seen_since(begun)).map(|begun| begun.until);
+    let known = || made.iter().map(|made| &made.noted).chain(seen.iter().map(|seen| &seen.noted));
+    let is_known = known().any(|noted| noted.attachment == attachment.id);
+    if is_known && open_until.is_none_or(|until| !is_past(now, until)) {
+        return None;
+    }
+    let from = known().max_by_key(|noted| noted.at).filter(|_| !is_known && open_until.is_none());
+    let before = seen.as_ref().and_then(|seen| seen.moved);
+    let by_other = from.cloned().map(|from| MoveByOther {
+        from,
+        to: attachment.clone(),
+        again: before.is_some_and(|before| now.signed_duration_since(before) < AGAIN),
+    });
+    let noted = Noted { attachment: attachment.id.clone(), instance: attachment.instance_id.clone(), at: now };
+    let moved = by_other.as_ref().map(|_| now).or(before);
+    Some(Learned { seen: Seen { noted, moved }, by_other })
+}
