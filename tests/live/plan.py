@@ -47,8 +47,7 @@ EMULATOR_DIFFERS = {
     "function": "without the license check, because no command of Systems Manager runs; the key, the queues' policies and the "
                 "topic's key have no effect",
     "exercise": "EC2 detaches and attaches at once, and the ports are on the machine of the test",
-    "exercise-stop-holder": "the instance stops at once, and the test sends EC2's event; with a stand-in for the exercise, because "
-                            "the function's move can be over between two of its looks",
+    "exercise-stop-holder": "the instance stops at once, and the test sends EC2's event",
     "alarms": "no alarm is calculated from a metric",
     "standby-alarm": "the test sends CloudWatch's event",
 }
