@@ -165,7 +165,7 @@ fn the_interface_moves_there_and_back_and_everything_is_told_and_timed() {
 
     let said = stderr(&output);
     for line in [
-        "The exercise of eni-0ddddddddddddddd1 moves eni-0ddddddddddddddd1 for real:",
+        "This exercise moves the license interface eni-0ddddddddddddddd1 for real:",
         "  1. Move the interface from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2.",
         "  2. Move the interface back to i-0aaaaaaaaaaaaaaa1.",
         "Each of the two moves drops the checkouts of all clients.",

@@ -266,7 +266,9 @@ fn announcement(
     if wishes.returns() {
         steps.push(format!("Move the interface back to {holder}."));
     }
-    let mut text = format!("The exercise of {} moves {} for real:\n", config.name, config.interface_id);
+    let interface = config.interface_id.as_str();
+    let of = if config.name == interface { String::new() } else { format!(" of {}", config.name) };
+    let mut text = format!("This exercise moves the license interface {interface}{of} for real:\n");
     for (number, step) in steps.iter().enumerate() {
         text += &format!("  {}. {step}\n", number + 1);
     }
