@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::decide::attachment::MoveByOther;
 use crate::decide::checks::{Checked, CheckedAddress};
@@ -661,13 +661,14 @@ impl<'a> Advisor<'a> {
         } else {
             (Severity::Info, "")
         };
-        // The event of an attach or a detach names the attachment. The interface is in many other events.
-        let look_up = |attachment: &AttachmentId| {
+        // CloudTrail can look for the name of an event, but not for every resource in it. The event itself names the attachment.
+        let since = from.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let look_up = |event: &str, attachment: &AttachmentId| {
             self.command_of(
                 "cloudtrail",
                 &format!(
-                    "lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={attachment} --query \
-                     'Events[].[EventTime,EventName,Username]' --output text"
+                    "lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={event} --start-time {since} --query \
+                     \"Events[?contains(CloudTrailEvent, '{attachment}')].[EventTime,EventName,Username]\" --output text"
                 ),
             )
         };
@@ -680,8 +681,8 @@ impl<'a> Advisor<'a> {
                  after the call:\n{}\n{}\nIf it was Terraform, CDK or CloudFormation, change the code as \
                  docs/infrastructure-as-code.md says, or the next apply may do it again. To move the interface yourself, use \
                  failover.",
-                look_up(&to.id),
-                look_up(&from.attachment)
+                look_up("AttachNetworkInterface", &to.id),
+                look_up("DetachNetworkInterface", &from.attachment)
             ),
         )
         .as_severe_as(severity)

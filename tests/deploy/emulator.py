@@ -1,14 +1,16 @@
-"""Starts MiniStack with three additions: tests can put events of AWS's own services, tests can set the clock of the
-schedules forward, and conditions can split strings, as in CloudFormation.
+"""Starts MiniStack with four additions: tests can put events of AWS's own services, tests can set the clock of the schedules
+forward, conditions can split strings, as in CloudFormation, and the log of an invocation is whole on a busy machine, too.
 
     python emulator.py FILE     FILE has the number of seconds by which the clock is ahead
 """
 
 import sys
+import time
 from pathlib import Path
 
 import ministack.services.eventbridge as eventbridge
 from ministack.app import main
+from ministack.core.lambda_runtime import ProvidedWorker
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 AHEAD = Path(sys.argv.pop())
@@ -39,6 +41,24 @@ def conditions_with_texts(template, parameters):
 
 for module in (changesets, handlers, stacks):
     module._evaluate_conditions = conditions_with_texts
+
+lines_so_far = ProvidedWorker._drain_stderr_bounded
+
+
+def whole_log(worker, **during_init):
+    """The function's lines up to its report or its failure, which is its last one. MiniStack takes the lines that have come
+    until none follows for five milliseconds."""
+    if during_init:
+        return lines_so_far(worker, **during_init)
+    log, deadline = [], time.monotonic() + 10
+    while time.monotonic() < deadline:
+        log += filter(None, [lines_so_far(worker)])
+        if log and ('"type":"report"' in log[-1] or '"type":"failure"' in log[-1]):
+            break
+    return "\n".join(log)
+
+
+ProvidedWorker._drain_stderr_bounded = whole_log
 
 if __name__ == "__main__":
     main()

@@ -74,6 +74,7 @@ fn told(stage: &Stage) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_move_by_something_else_is_told_once() {
     let stage = audited_pair().await;
+    let since = tags(&stage)[SEEN].rsplit_once("at=").expect("a time").1.to_owned();
     move_by_hand(&stage, names::STANDBY).await;
     stage.invoke(event("schedule")).await.expect("a report");
 
@@ -88,14 +89,17 @@ async fn a_move_by_something_else_is_told_once() {
     assert!(report.summary.ends_with(message), "{}", report.summary);
     let attachment =
         stage.simulator.world(|world| world.attachment_of(names::INTERFACE).cloned()).expect("it is attached");
-    let look_up = |attachment: &str| {
+    let look_up = |event: &str, attachment: &str| {
         format!(
-            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=ResourceName,AttributeValue={attachment} --query \
-             'Events[].[EventTime,EventName,Username]' --output text --region eu-west-1"
+            "aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue={event} --start-time {since} \
+             --query \"Events[?contains(CloudTrailEvent, '{attachment}')].[EventTime,EventName,Username]\" --output text --region \
+             eu-west-1"
         )
     };
     let commands: Vec<&str> = finding.remedy.lines().filter(|line| line.starts_with("aws ")).collect();
-    assert_eq!(commands, [look_up(&attachment.id), look_up(names::ATTACHMENT)]);
+    let expected =
+        [look_up("AttachNetworkInterface", &attachment.id), look_up("DetachNetworkInterface", names::ATTACHMENT)];
+    assert_eq!(commands, expected);
     assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Audited, "ready"));
     for _ in 0..3 {
         sleep(3600).await;
