@@ -365,7 +365,7 @@ class ByHand(unittest.TestCase):
         self.assertIn("\nsudo cloud-init devel hotplug-hook --subsystem net enable\n", attach)
         for name, text in [
             ("runbook", section("runbook.md", "### `same-subnet`")),
-            ("remedy", re.sub(r"\\\n\s*", "", (ROOT / "src/tell/findings.rs").read_text()).split("FindingCode::SameSubnet")[1].split("}\n\n")[0]),
+            ("remedy", re.sub(r"\\\n\s*", "", (ROOT / "src/tell/findings/members.rs").read_text()).split("FindingCode::SameSubnet")[1].split("}\n\n")[0]),
             ("manual", (ROOT / "docs/operator.md").read_text()),
         ]:
             with self.subTest(name):

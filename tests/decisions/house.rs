@@ -109,7 +109,7 @@ fn only_one_file_names_the_tags_of_pending_reports() {
     assert!(matches!(prefixes[..], [only] if only.starts_with("src/decide/pending/report.rs:")), "{prefixes:?}");
 }
 
-/// `aws` in `src/tell/findings.rs` adds the Region to every command of a mail. A command that is written elsewhere could
+/// `aws` in `src/tell/findings/advisor.rs` adds the Region to every command of a mail. A command that is written elsewhere could
 /// lack it, and would then fail for a reader whose default Region is another one.
 #[test]
 fn only_one_function_writes_the_commands_of_the_aws_cli() {
