@@ -191,7 +191,7 @@ RELEASE := $(TOOLS)/build/bin/python -m release
 MUSL := $(addsuffix -unknown-linux-musl,aarch64 x86_64)
 
 .PHONY: release
-release: $(TOOLS)/build/.installed $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/aws/.installed $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed ## Build the release of the commit into dist/, test it, and print its figures; takes half an hour
+release: $(TOOLS)/build/.installed $(TOOLS)/sam/.installed $(TOOLS)/template/.installed $(TOOLS)/aws/.installed $(TOOLS)/moto/.installed $(TOOLS)/qemu/.installed ## Build the release of the commit into dist/, test it, and print its figures; takes 40 minutes
 	@# Cross compiling needs Rust's standard library for each target. Without rustup, it must be installed already.
 	if command -v rustup > /dev/null; then rustup target add $(MUSL); fi
 	$(RELEASE) build dist $(if $(TAG),--tag $(TAG))
