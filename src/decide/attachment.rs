@@ -15,12 +15,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::decide::pending::report::{PendingReport, RunName};
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER_DELTA, Observation};
-use crate::model::tags::{ATTACHED, BEGUN, SEEN, tag_value};
+use crate::model::tags::{ATTACHED, BEGUN, SEEN, tag_time, tag_value, tag_words};
 
 /// Two moves by something else within this time are not a single mistake.
 const AGAIN: TimeDelta = TimeDelta::hours(24);
@@ -86,7 +86,7 @@ pub struct MoveByOther {
 impl Noted {
     fn words(&self) -> String {
         let instance = self.instance.as_ref().map_or_else(String::new, |instance| format!(" instance={instance}"));
-        format!("attachment={}{instance} at={}", self.attachment, time(self.at))
+        format!("attachment={}{instance} at={}", self.attachment, tag_time(self.at))
     }
 
     fn read(words: &BTreeMap<&str, &str>) -> Option<Self> {
@@ -98,7 +98,7 @@ impl Noted {
 
 impl Begun {
     fn words(&self) -> String {
-        format!("run={} until={}", self.run, time(self.until))
+        format!("run={} until={}", self.run, tag_time(self.until))
     }
 
     fn read_from(words: &BTreeMap<&str, &str>) -> Option<Self> {
@@ -112,7 +112,7 @@ impl Begun {
 
     /// Reads it. A value that cannot be understood is ignored.
     pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        Self::read_from(&words(tags.get(BEGUN)?))
+        Self::read_from(&tag_words(tags.get(BEGUN)?))
     }
 }
 
@@ -124,7 +124,7 @@ impl Made {
 
     /// Reads it. A value that cannot be understood is ignored.
     pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        let words = words(tags.get(ATTACHED)?);
+        let words = tag_words(tags.get(ATTACHED)?);
         Some(Self { begun: Begun::read_from(&words)?, noted: Noted::read(&words)? })
     }
 }
@@ -132,24 +132,16 @@ impl Made {
 impl Seen {
     /// Its tag: the key and the value.
     pub fn tag(&self) -> (String, String) {
-        let moved = self.moved.map_or_else(String::new, |moved| format!(" moved={}", time(moved)));
+        let moved = self.moved.map_or_else(String::new, |moved| format!(" moved={}", tag_time(moved)));
         (SEEN.to_owned(), tag_value(&format!("{}{moved}", self.noted.words())))
     }
 
     /// Reads it. A value that cannot be understood is ignored.
     pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        let words = words(tags.get(SEEN)?);
+        let words = tag_words(tags.get(SEEN)?);
         let moved = words.get("moved").and_then(|moved| moved.parse().ok());
         Some(Self { noted: Noted::read(&words)?, moved })
     }
-}
-
-fn words(value: &str) -> BTreeMap<&str, &str> {
-    value.split(' ').filter_map(|word| word.split_once('=')).collect()
-}
-
-fn time(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// What this observation shows about the attachment that is to be noted; `None`: nothing new, or nothing can be said yet.

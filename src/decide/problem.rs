@@ -6,12 +6,13 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::model::code::Code;
 use crate::model::observation::OLDEST_ANSWER_DELTA;
 use crate::model::reason::Reason;
+use crate::model::tags::tag_time;
 
 /// How long after a mail the same problem is mailed again.
 pub const REMINDER: TimeDelta = TimeDelta::hours(6);
@@ -68,7 +69,7 @@ impl LastMail {
     /// The tag's value.
     pub fn value(&self) -> String {
         let time = |name: &str, time: Option<DateTime<Utc>>| {
-            time.map_or_else(String::new, |time| format!(" {name}={}", time.to_rfc3339_opts(SecondsFormat::Secs, true)))
+            time.map_or_else(String::new, |time| format!(" {name}={}", tag_time(time)))
         };
         let Self { problem: Problem { code, digest }, since, mailed } = self;
         format!("{code} {digest}{}{}", time("since", *since), time("mailed", *mailed))

@@ -22,13 +22,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::decide::pending::report::PendingReport;
 use crate::model::finding::{Finding, FindingCode};
 use crate::model::ids::InstanceId;
 use crate::model::observation::InterfaceLimits;
-use crate::model::tags::{ANNOUNCED, AUDITED, HOSTID, LIMITS, LONGEST_VALUE, MOVES, NOT_STARTED, REFUSED, tag_value};
+use crate::model::tags::{
+    ANNOUNCED, AUDITED, HOSTID, LIMITS, LONGEST_VALUE, MOVES, NOT_STARTED, REFUSED, tag_time, tag_value,
+};
 
 /// The window of the limit on automatic moves, and of the count of starts that failed.
 const LIMIT_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -149,9 +151,9 @@ impl Remembered {
         let mut failed: Vec<(InstanceId, FailedStarts)> = not_started.into_iter().collect();
         failed.sort_by_key(|(_, failed)| std::cmp::Reverse(failed.last));
         failed.truncate(MAX_NOT_STARTED);
-        let words = failed.iter().map(|(member, FailedStarts { times, last })| {
-            format!("{member}={}@{}", (*times).min(99), last.to_rfc3339_opts(SecondsFormat::Secs, true))
-        });
+        let words = failed
+            .iter()
+            .map(|(member, FailedStarts { times, last })| format!("{member}={}@{}", (*times).min(99), tag_time(*last)));
         words.collect::<Vec<_>>().join(" ")
     }
 
@@ -208,8 +210,7 @@ impl Remembered {
         moves.push(now);
         // Twelve times fit into a tag's 256 characters. The configuration allows no higher limit.
         let surplus = moves.len().saturating_sub(12);
-        let times: Vec<String> =
-            moves[surplus..].iter().map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true)).collect();
+        let times: Vec<String> = moves[surplus..].iter().copied().map(tag_time).collect();
         times.join(" ")
     }
 }

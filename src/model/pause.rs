@@ -3,11 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::observation::OLDEST_ANSWER_DELTA;
-use crate::model::tags::tag_value;
+use crate::model::tags::{tag_time, tag_value};
 
 /// The maximum length of a pause. An operator who needs more time pauses again.
 pub(crate) const LONGEST: TimeDelta = TimeDelta::days(7);
@@ -95,7 +95,7 @@ impl Pause {
     /// The tag's value.
     pub fn value(&self) -> String {
         let mut words = vec![self.identity()];
-        words.extend(self.resumed.map(|at| format!("resumed={}", stamp(at))));
+        words.extend(self.resumed.map(|at| format!("resumed={}", tag_time(at))));
         words.extend(self.reason.as_ref().map(|reason| format!("reason={reason}")));
         tag_value(&words.join(" "))
     }
@@ -130,8 +130,8 @@ impl Pause {
 
     /// What distinguishes it from other pauses.
     pub(crate) fn identity(&self) -> String {
-        let since = self.since.map_or_else(String::new, |since| format!(" since={}", stamp(since)));
-        format!("until={}{since}", stamp(self.until))
+        let since = self.since.map_or_else(String::new, |since| format!(" since={}", tag_time(since)));
+        format!("until={}{since}", tag_time(self.until))
     }
 
     /// Its end and its reason, such as `2026-11-12 01:29:54 UTC (new disks)`.
@@ -139,10 +139,6 @@ impl Pause {
         let reason = self.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         format!("{}{reason}", in_words(self.until))
     }
-}
-
-fn stamp(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 pub(crate) fn in_words(time: DateTime<Utc>) -> String {

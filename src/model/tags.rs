@@ -1,5 +1,9 @@
 //! The tags on the license interface in which the function remembers things, and what EC2 allows in them.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
 /// The namespace of all tags that the function reads and writes.
 pub const NAMESPACE: &str = "token-failover:";
 
@@ -41,6 +45,16 @@ pub const SEEN: &str = "token-failover:seen";
 
 /// The maximum number of characters in a tag's value. Source: EC2 User Guide, "Tag restrictions".
 pub(crate) const LONGEST_VALUE: usize = 256;
+
+/// A time as all tags have it, in whole seconds.
+pub(crate) fn tag_time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The words of a tag's value that have the form `name=value`, by name.
+pub(crate) fn tag_words(value: &str) -> BTreeMap<&str, &str> {
+    value.split(' ').filter_map(|word| word.split_once('=')).collect()
+}
 
 /// Makes a string fit for a tag's value.
 pub fn tag_value(text: &str) -> String {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, AttachmentStatus, NetworkInterface, OLDEST_ANSWER_DELTA};
 use crate::model::report::{ActivationRecord, ActivationResult};
-use crate::model::tags::tag_value;
+use crate::model::tags::{tag_time, tag_value, tag_words};
 
 /// The beginning of every key. In the contract, a pending report is `owed`.
 const PREFIX: &str = "token-failover:owed:";
@@ -241,7 +241,6 @@ impl PendingReport {
 
     /// The tag's value.
     pub fn value(&self) -> String {
-        let time = |time: &DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
         let mut words = Vec::new();
         match &self.change {
             PendingChange::Move { from, to, arrived, .. } => {
@@ -254,11 +253,11 @@ impl PendingReport {
             }
             PendingChange::Repair { what } => words.push(format!("repair={}", what.join("+"))),
         }
-        words.extend(self.started.as_ref().map(|started| format!("started={}", time(started))));
-        words.extend(self.busy_until.as_ref().map(|until| format!("busy-until={}", time(until))));
+        words.extend(self.started.map(|started| format!("started={}", tag_time(started))));
+        words.extend(self.busy_until.map(|until| format!("busy-until={}", tag_time(until))));
         words.extend(match self.activation {
             Activation::Open => None,
-            Activation::Begun(until) => Some(format!("waking-until={}", time(&until))),
+            Activation::Begun(until) => Some(format!("waking-until={}", tag_time(until))),
             Activation::Done => Some("woken=yes".to_owned()),
         });
         words.extend(self.reported.then(|| "reported=yes".to_owned()));
@@ -275,7 +274,7 @@ impl PendingReport {
 
     /// Reads one tag. The key alone says that a report may be pending, even if the value is damaged.
     fn read(key: &str, value: &str) -> Self {
-        let words: BTreeMap<&str, &str> = value.split(' ').filter_map(|word| word.split_once('=')).collect();
+        let words = tag_words(value);
         let time = |name: &str| words.get(name).and_then(|time| time.parse().ok());
         let instance = |name: &str| words.get(name).and_then(|id| id.parse().ok());
         let place = key.strip_prefix(PREFIX).unwrap_or_default();
