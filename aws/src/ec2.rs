@@ -185,7 +185,8 @@ impl Ec2 for SdkEc2 {
                 .and_then(|id| id.parse().map_err(|error| format!("{error}")))
                 .map_err(|flaw| contradiction(ACTION, flaw, answer.request_id()))?;
             let scheduled_events = status.events().iter().map(scheduled_event).collect();
-            statuses.insert(id, InstanceStatus { checks: status_checks(status), scheduled_events });
+            let state = status.instance_state().and_then(instance_state);
+            statuses.insert(id, InstanceStatus { state, checks: status_checks(status), scheduled_events });
         }
         Ok(statuses)
     }
@@ -557,17 +558,20 @@ fn attachment(answer: &sdk::NetworkInterfaceAttachment) -> Result<Attachment, Fl
     })
 }
 
+fn instance_state(answer: &sdk::InstanceState) -> Option<InstanceState> {
+    Some(match answer.name()? {
+        sdk::InstanceStateName::Pending => InstanceState::Pending,
+        sdk::InstanceStateName::Running => InstanceState::Running,
+        sdk::InstanceStateName::Stopping => InstanceState::Stopping,
+        sdk::InstanceStateName::Stopped => InstanceState::Stopped,
+        sdk::InstanceStateName::ShuttingDown => InstanceState::ShuttingDown,
+        sdk::InstanceStateName::Terminated => InstanceState::Terminated,
+        other => InstanceState::Other(other.as_str().to_owned()),
+    })
+}
+
 fn instance(answer: &sdk::Instance) -> Result<Instance, Flaw> {
-    let state = match answer.state().and_then(sdk::InstanceState::name) {
-        Some(sdk::InstanceStateName::Pending) => InstanceState::Pending,
-        Some(sdk::InstanceStateName::Running) => InstanceState::Running,
-        Some(sdk::InstanceStateName::Stopping) => InstanceState::Stopping,
-        Some(sdk::InstanceStateName::Stopped) => InstanceState::Stopped,
-        Some(sdk::InstanceStateName::ShuttingDown) => InstanceState::ShuttingDown,
-        Some(sdk::InstanceStateName::Terminated) => InstanceState::Terminated,
-        Some(other) => InstanceState::Other(other.as_str().to_owned()),
-        None => return Err("an instance has no state".to_owned()),
-    };
+    let state = answer.state().and_then(instance_state).ok_or("an instance has no state")?;
     let mut interfaces = Vec::new();
     for interface in answer.network_interfaces() {
         // An interface without an attachment is leaving the instance.

@@ -22,8 +22,8 @@ use crate::model::finding::Finding;
 use crate::model::ids::{AllocationId, AttachmentId, InstanceId, SecurityGroupId};
 use crate::model::license_check::LicenseCheck;
 use crate::model::observation::{
-    Attachment, IngressRule, Instance, InstanceStatus, LifecycleState, NetworkInterface, OLDEST_ANSWER, Observation,
-    Reachability, Reading, StateReason, StatusChecks,
+    Attachment, IngressRule, Instance, InstanceState, InstanceStatus, LifecycleState, NetworkInterface, OLDEST_ANSWER,
+    Observation, Reachability, Reading, StateReason, StatusChecks,
 };
 use crate::model::outcome::Reach;
 use crate::model::pause::Pause;
@@ -181,6 +181,31 @@ pub(crate) struct Grouped {
     pub(crate) is_calm: bool,
 }
 
+/// The instances that an answer has shown as shutting down or terminated.
+///
+/// EC2 never takes these states back. An answer that shows another state is older, in whatever order the answers came.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FinalStates(BTreeMap<InstanceId, InstanceState>);
+
+impl FinalStates {
+    /// Adds those that an answer of DescribeInstances or of DescribeInstanceStatus shows.
+    fn add(&mut self, instances: &[Instance], status: Option<&BTreeMap<InstanceId, InstanceStatus>>) {
+        let by_instances = instances.iter().map(|instance| (&instance.id, &instance.state));
+        let by_status = status.into_iter().flatten().filter_map(|(id, status)| Some((id, status.state.as_ref()?)));
+        let shown = by_instances.chain(by_status).filter(|(_, state)| state.is_final());
+        self.0.extend(shown.map(|(id, state)| (id.clone(), state.clone())));
+    }
+
+    /// Corrects the states of an old answer.
+    fn correct(&self, instances: &mut [Instance]) {
+        for instance in instances.iter_mut().filter(|instance| !instance.state.is_final()) {
+            if let Some(state) = self.0.get(&instance.id) {
+                instance.state = state.clone();
+            }
+        }
+    }
+}
+
 /// A recorded step that has not ended.
 #[derive(Clone, Copy)]
 pub(crate) struct Begun {
@@ -211,6 +236,8 @@ pub struct Run<'a, E> {
     pub(crate) reach: Reach,
     /// The attachments that the interface has left: an answer that shows one of them is old.
     pub(crate) departed: BTreeSet<AttachmentId>,
+    /// The instances that have ended for good, as far as this run has seen.
+    final_states: FinalStates,
     /// The members that EC2 did not start when this run asked for it.
     pub(crate) not_started: BTreeSet<InstanceId>,
     /// EC2's reasons for stopping instances again that this run had started.
@@ -249,6 +276,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             before: None,
             reach: Reach::default(),
             departed: BTreeSet::new(),
+            final_states: FinalStates::default(),
             not_started: BTreeSet::new(),
             stopped_again: BTreeMap::new(),
             name,
@@ -458,7 +486,9 @@ impl<'a, E: Ec2> Run<'a, E> {
         let (status, more_lifecycle) = future::join(more_status, self.lifecycle_states(&newly_grouped)).await;
         // If the members could not be read, those of before are still the best guess for the next read.
         if let Some(instances) = observation.instances.known_mut() {
-            *instances = with_status(std::mem::take(instances), &status);
+            self.final_states.add(instances, status.as_ref().ok());
+            self.final_states.correct(instances);
+            add_status(instances, &status);
             add_lifecycle(instances, &grouped, &lifecycle);
             add_lifecycle(instances, &newly_grouped, &more_lifecycle);
             self.members = members;
@@ -509,12 +539,23 @@ impl<'a, E: Ec2> Run<'a, E> {
         Ok(interface)
     }
 
-    /// Updates the view of an instance with an answer to DescribeInstances, which says nothing about scheduled events or the
-    /// lifecycle state.
+    /// Forgets the status checks of an instance that is being started. They begin anew.
+    pub(crate) fn forget_status_checks(&mut self, id: &InstanceId) {
+        let instances = self.observation.as_mut().and_then(|observation| observation.instances.known_mut());
+        for instance in instances.into_iter().flatten().filter(|instance| instance.id == *id) {
+            instance.status_checks = Reading::Known(StatusChecks::Undecided);
+        }
+    }
+
+    /// Updates the view of an instance with an answer to DescribeInstances, which says nothing about status checks, scheduled
+    /// events or the lifecycle state.
     pub(crate) fn remember(&mut self, mut seen: Instance) {
+        self.final_states.add(std::slice::from_ref(&seen), None);
+        self.final_states.correct(std::slice::from_mut(&mut seen));
         if let Some(Observation { instances: Reading::Known(instances), .. }) = &mut self.observation {
             if let Some(index) = instances.iter().position(|instance| instance.id == seen.id) {
                 let before = instances.remove(index);
+                seen.status_checks = before.status_checks;
                 seen.scheduled_events = before.scheduled_events;
                 seen.lifecycle_state = before.lifecycle_state;
             }
@@ -537,21 +578,17 @@ fn add_lifecycle(
     }
 }
 
-fn with_status(
-    instances: Vec<Instance>,
-    status: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>,
-) -> Vec<Instance> {
-    let with = |instance: Instance| {
-        let (status_checks, scheduled_events) = match status {
+/// Adds what DescribeInstanceStatus says to the answer of DescribeInstances, apart from the state.
+fn add_status(instances: &mut [Instance], status: &Result<BTreeMap<InstanceId, InstanceStatus>, CallError>) {
+    for instance in instances {
+        (instance.status_checks, instance.scheduled_events) = match status {
             Ok(status) => match status.get(&instance.id) {
                 Some(status) => (Reading::Known(status.checks), status.scheduled_events.clone()),
                 None => (Reading::Known(StatusChecks::Undecided), Vec::new()),
             },
             Err(error) => (Reading::Unreadable(error.clone()), Vec::new()),
         };
-        Instance { status_checks, scheduled_events, ..instance }
-    };
-    instances.into_iter().map(with).collect()
+    }
 }
 
 /// How long the reads that only the report needs may take together. An audit repeats them.

@@ -8,7 +8,7 @@ use crate::act::run::{Run, pause_after};
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::FindingCode;
 use crate::model::ids::InstanceId;
-use crate::model::observation::{Instance, InstanceState, OLDEST_ANSWER, Reading, StatusChecks};
+use crate::model::observation::{Instance, InstanceState, OLDEST_ANSWER};
 use crate::model::outcome::Started;
 use crate::model::report::Step;
 use crate::ports::Ec2;
@@ -80,12 +80,12 @@ impl<E: Ec2> Run<'_, E> {
         let ec2 = self.ec2;
         let began = Instant::now();
         let waiting = self.begin(Step::AwaitRunning, id);
+        self.forget_status_checks(id);
         while began.elapsed() < START_TIMEOUT {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
-                && let Some(mut instance) = instances.into_iter().next()
+                && let Some(instance) = instances.into_iter().next()
             {
                 let (state, reason) = (instance.state.clone(), instance.state_reason.clone());
-                instance.status_checks = Reading::Known(StatusChecks::Undecided);
                 self.remember(instance);
                 match state {
                     InstanceState::Running => {
@@ -114,7 +114,7 @@ impl<E: Ec2> Run<'_, E> {
         accepted
     }
 
-    /// Reads an instance, and remembers it with its known status checks. If it does not run, the answer may be old, so
+    /// Reads an instance, and remembers it. If it does not run, the answer may be old, so
     /// the run reads it again until the timeout.
     pub(crate) async fn read_instance(&mut self, id: &InstanceId, timeout: Duration) {
         let ec2 = self.ec2;
@@ -123,11 +123,8 @@ impl<E: Ec2> Run<'_, E> {
             if let Ok(instances) = ec2.instances(std::slice::from_ref(id)).await
                 && let Some(seen) = instances.into_iter().next()
             {
-                let before = self.observation.as_ref().and_then(|observation| observation.instance(id));
-                let status_checks =
-                    before.map_or(Reading::Known(StatusChecks::Undecided), |it| it.status_checks.clone());
                 let runs = seen.runs();
-                self.remember(Instance { status_checks, ..seen });
+                self.remember(seen);
                 if runs {
                     return;
                 }

@@ -319,6 +319,14 @@ pub enum InstanceState {
     Other(String),
 }
 
+impl InstanceState {
+    /// Whether the instance never leaves this state, except from `shutting-down` to `terminated`.
+    /// Source: Amazon EC2 User Guide, *Amazon EC2 instance state changes*.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+}
+
 impl fmt::Display for InstanceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -354,10 +362,12 @@ impl fmt::Display for StateReason {
     }
 }
 
-/// The status of an instance, apart from its state.
+/// The status of an instance.
 /// Source: EC2 API Reference, *InstanceStatus*.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceStatus {
+    /// Its state. DescribeInstances says the same, and either answer may be the older one.
+    pub state: Option<InstanceState>,
     /// The status checks.
     pub checks: StatusChecks,
     /// What AWS has scheduled for it, including what is over.

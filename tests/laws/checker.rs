@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use simulator::world::region::{AttachmentStatus as TrueStatus, InstanceState as TrueState};
+use simulator::world::region::{AttachmentStatus as TrueStatus, InstanceState as TrueState, Region};
 use simulator::world::{Process, Service, World};
 use simulator::{Call, CallInfo, Disruption, Moment, Outcome as CallOutcome, names};
 use token_failover::model::change::Attach;
@@ -117,6 +117,8 @@ pub(crate) struct Run {
     seen_attached: BTreeMap<String, (InstanceId, Duration)>,
     /// Members that it has seen viable, and members that it has seen alive.
     seen_viable: BTreeSet<InstanceId>,
+    /// The instances that any answer has shown as shutting down or terminated.
+    seen_final: BTreeSet<InstanceId>,
     seen_alive: BTreeSet<InstanceId>,
     /// Attachments that it asked EC2 to end, each with the time of the last request.
     pub(crate) left: BTreeMap<String, Duration>,
@@ -166,6 +168,7 @@ impl Run {
             lifecycles: BTreeMap::new(),
             seen_attached: BTreeMap::new(),
             seen_viable: BTreeSet::new(),
+            seen_final: BTreeSet::new(),
             seen_alive: BTreeSet::new(),
             left: BTreeMap::new(),
             made: BTreeSet::new(),
@@ -403,7 +406,9 @@ impl Checker {
         self.place = attachment.map(|attachment| attachment.instance_id.clone());
         self.arrived = attachment.map(|attachment| attachment.id.clone());
         self.was_audited = attachment.is_some();
-        self.observe_members(Duration::ZERO, world);
+        // Old answers show the world before Auto Scaling's first look at its groups.
+        self.observe_members(Duration::ZERO, world.region_before(Duration::MAX));
+        self.observe_members(Duration::ZERO, world.region());
     }
 
     /// Whether a member was unhealthy at some time after `since`.
@@ -565,6 +570,8 @@ impl Checker {
     pub(crate) fn saw_instances(&mut self, number: usize, asked: usize, seen: &Result<Vec<Instance>, CallError>) {
         let all = asked == self.scenario.members.len();
         let run = &mut self.runs[number];
+        let ended = seen.iter().flatten().filter(|instance| instance.state.is_final());
+        run.seen_final.extend(ended.map(|instance| instance.id.clone()));
         match seen {
             Ok(instances) if all => run.instances = Some(instances.clone()),
             Ok(instances) => {
@@ -607,6 +614,9 @@ impl Checker {
                 announced.remove(id)
             };
         }
+        let is_final = |status: &InstanceStatus| status.state.as_ref().is_some_and(InstanceState::is_final);
+        let ended = seen.iter().flatten().filter(|(_, status)| is_final(status));
+        self.runs[number].seen_final.extend(ended.map(|(id, _)| id.clone()));
         // With a tag, a run reads the checks of new members in a call of their own.
         let adds = self.scenario.is_by_tag.then(|| self.runs[number].checks.take()).flatten();
         let checks = |seen: &BTreeMap<InstanceId, InstanceStatus>| -> BTreeMap<InstanceId, StatusChecks> {
@@ -793,7 +803,7 @@ impl Checker {
         let saw_leaving = run.saw_leaving(holder) || is_due;
         let is_healthy = match run.instance(holder.as_str()) {
             None => false,
-            Some(_) if saw_leaving => false,
+            Some(_) if saw_leaving || run.seen_final.contains(holder) => false,
             Some(instance) if is_announced && instance.spot => false,
             Some(instance) => match &instance.state {
                 InstanceState::Running => match run.checks.as_ref().and_then(|checks| checks.get(holder)) {
@@ -842,7 +852,8 @@ impl Checker {
     ) {
         let run = &self.runs[number];
         // An interface that is detaching may also go back to the same member.
-        let others = |seen: &BTreeSet<InstanceId>| seen.iter().any(|member| member != holder || is_leaving);
+        let others =
+            |seen: &BTreeSet<InstanceId>| seen.difference(&run.seen_final).any(|member| member != holder || is_leaving);
         // An interface that the run attached to a standby it could not start may also go back to the former holder.
         let seen = others(&run.seen_viable) || (is_own && others(&run.seen_alive));
         let slack = self.scenario.faults.stale.unwrap_or_default();
@@ -1033,7 +1044,7 @@ impl Checker {
             self.last_change = now;
             self.observe_interface(now, world);
             self.observe_pause(now, world);
-            self.observe_members(now, world);
+            self.observe_members(now, world.region());
         }
     }
 
@@ -1223,10 +1234,9 @@ impl Checker {
     }
 
     /// Records the true state of the members.
-    fn observe_members(&mut self, now: Duration, world: &World) {
+    fn observe_members(&mut self, now: Duration, region: &Region) {
         let is_first = self.histories.is_empty();
-        let region = world.region();
-        let interface = world.interface(names::INTERFACE);
+        let interface = region.interface(names::INTERFACE).ok();
         for member in &self.scenario.members {
             let instance = region.instance(member).ok();
             let is_healthy = instance.is_some_and(|instance| {
@@ -1255,7 +1265,7 @@ impl Checker {
             if is_alive || history.is_alive {
                 history.was_alive_at = Some(now);
             }
-            let is_leaving = world.is_leaving_its_group(member);
+            let is_leaving = region.is_leaving_its_group(member);
             if is_leaving || history.is_leaving {
                 history.was_leaving_at = Some(now);
             }

@@ -771,7 +771,7 @@ impl End {
                 other.attachment.as_ref().is_some_and(|attachment| attachment.device_index == scenario.device_index)
             });
             let room = others.len() < instance.interface_limit && !taken;
-            let is_leaving = world.is_leaving_its_group(member);
+            let is_leaving = world.region().is_leaving_its_group(member);
             let runs = match instance.state {
                 _ if is_leaving => false,
                 InstanceState::Running => !instance.is_impaired(),
@@ -834,7 +834,7 @@ impl End {
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
             pending_reports: pending_reports.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
-            is_leaving: holder.as_ref().is_some_and(|holder| world.is_leaving_its_group(holder)),
+            is_leaving: holder.as_ref().is_some_and(|holder| world.region().is_leaving_its_group(holder)),
             is_announced: holder.as_ref().is_some_and(|holder| is_announced(holder, last_began)),
             lasting,
             is_primary: attachment.is_some_and(|attachment| attachment.device_index == 0),

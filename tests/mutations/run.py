@@ -74,7 +74,7 @@ def verdict(patch):
     applied = subprocess.run(["patch", "-p1", "--fuzz=0", "--quiet", "--no-backup-if-mismatch", "-i", patch.resolve()],
                              cwd=TREE, capture_output=True, text=True, check=False)
     if applied.returncode:
-        return f"DOES NOT APPLY\n{applied.stdout}", False
+        return f"DOES NOT APPLY\n{applied.stdout}{applied.stderr}", False
     broken = broken_laws()
     if isinstance(broken, str):
         return f"DOES NOT COMPILE\n{broken}", False

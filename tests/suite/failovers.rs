@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulator::world::region::Capacity;
-use simulator::world::{Assumptions, AttachNetworkInterface, CreateTags, Timings};
+use simulator::world::{Assumptions, AttachNetworkInterface, CreateTags, DetachNetworkInterface, Timings};
 use simulator::{Disruption, Scenario, Simulator, When, names};
 use token_failover::model::check::CheckResult;
 use token_failover::model::failure::Failure;
@@ -671,6 +671,68 @@ mod a_slow_attach {
 
 mod one_answer {
     use super::*;
+
+    const READS: [&str; 2] = ["DescribeInstances", "DescribeInstanceStatus"];
+
+    /// A stage on which this instance has just been terminated, and where one of the reads shows the time before for as
+    /// long as the run reads.
+    async fn terminated(scenario: Scenario, instance: &'static str, old_read: &'static str) -> Stage {
+        let stage = stage(scenario.timings(Timings::realistic()));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.simulator.world(|world| world.terminate(instance)).expect("it exists");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stage.simulator.always(old_read, Disruption::Stale(Duration::from_secs(30)));
+        stage
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_shows_a_standby_shutting_down_outweighs_one_that_does_not() {
+        for old_read in READS {
+            let stage = terminated(simulator::pair(), names::STANDBY, old_read).await;
+
+            let report = stage.invoke(event("operator-failover")).await.expect("a report");
+
+            let seen = (report.outcome, report.reason.as_str());
+            assert_eq!(seen, (Outcome::Refused, "no-viable-standby"), "{old_read} is old");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::HOLDER));
+            assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED], "{old_read} is old");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_shows_the_holder_shutting_down_outweighs_one_that_does_not() {
+        for old_read in READS {
+            let stage = terminated(simulator::pair(), names::HOLDER, old_read).await;
+
+            let report = stage.invoke(event("schedule")).await.expect("a report");
+
+            let seen = (report.outcome, report.reason.as_str());
+            assert_eq!(seen, (Outcome::Moved, "holder-shutting-down"), "{old_read} is old");
+            assert_eq!(holder(&stage.simulator).as_deref(), Some(names::STANDBY), "{old_read} is old");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_shows_a_standby_shutting_down_is_not_taken_back_by_a_later_old_one() {
+        let changes = [("FAILOVER_START_STANDBY", "false")];
+        let stage = stage_with(stopped_holder().timings(Timings::realistic()), &changes);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        stage.simulator.world(|world| {
+            world.terminate(names::STANDBY).expect("it exists");
+            world.act(DetachNetworkInterface::of(names::ATTACHMENT)).expect("it is attached");
+        });
+        // The first answers are true. The run reads again because the interface is detaching, and the others are old.
+        stage.simulator.disrupt(move |call| {
+            let is_old = READS.contains(&call.action.as_ref()) && call.nth > 1;
+            if is_old { Disruption::Stale(Duration::from_secs(30)) } else { Disruption::None }
+        });
+
+        let report = stage.invoke(event("schedule")).await.expect("a report");
+
+        assert!(calls(&stage.simulator, "DescribeInstances") > 1);
+        assert_eq!((report.outcome, report.reason.as_str()), (Outcome::Refused, "no-viable-standby"));
+        assert_eq!(story(&stage.simulator), [PUBLISH_REFUSED, "CreateTags refused"]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn that_the_interface_does_not_exist_is_not_believed() {

@@ -295,7 +295,10 @@ impl Ec2 for BelowEc2 {
                 description: event.description.clone(),
                 not_before: Some(event.not_before),
             });
-            (id(&seen.id), InstanceStatus { checks, scheduled_events: scheduled_events.collect() })
+            (
+                id(&seen.id),
+                InstanceStatus { state: Some(state(seen.state)), checks, scheduled_events: scheduled_events.collect() },
+            )
         });
         Ok(status.collect())
     }

@@ -1,11 +1,13 @@
 //! The three status checks of EC2 over the wire: system, instance, and attached EBS.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use simulator::world::region::Check;
+use simulator::world::{Timings, World};
 use simulator::{Scenario, names};
 use token_failover::model::ids::InstanceId;
-use token_failover::model::observation::{InstanceStatus, ScheduledEvent, StatusChecks};
+use token_failover::model::observation::{InstanceState, InstanceStatus, ScheduledEvent, StatusChecks};
 use token_failover::model::report::Outcome;
 use token_failover::ports::Ec2;
 
@@ -30,6 +32,36 @@ fn stage(scenario: Scenario) -> Stage {
     Stage::recorded(scenario.build(), &[], Box::new(|_| ()))
 }
 
+/// The status of a running instance.
+fn running(checks: StatusChecks, scheduled_events: Vec<ScheduledEvent>) -> InstanceStatus {
+    InstanceStatus { state: Some(InstanceState::Running), checks, scheduled_events }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_state_arrives_with_the_status() {
+    let timings = Timings::realistic();
+    let simulator = simulator::pair().instance(names::STANDBY, |standby| standby.stopped()).timings(timings).build();
+    let ec2 = SdkEc2::of(&sdk_config(&simulator));
+    let id: InstanceId = parsed(names::STANDBY);
+    let mut seen = Vec::new();
+    let changes: [fn(&mut World); 3] = [
+        |world| world.start(names::STANDBY).expect("it is stopped"),
+        |world| world.stop(names::STANDBY).expect("it is running"),
+        |world| world.terminate(names::STANDBY).expect("it exists"),
+    ];
+    for change in changes {
+        seen.push(ec2.instance_status(std::slice::from_ref(&id)).await.expect("an answer")[&id].state.clone());
+        simulator.world(change);
+        seen.push(ec2.instance_status(std::slice::from_ref(&id)).await.expect("an answer")[&id].state.clone());
+        tokio::time::sleep(Duration::from_secs(120)).await;
+    }
+    seen.push(ec2.instance_status(std::slice::from_ref(&id)).await.expect("an answer")[&id].state.clone());
+
+    use InstanceState::{Pending, Running, ShuttingDown, Stopped, Stopping, Terminated};
+    let expected = [Stopped, Pending, Running, Stopping, Stopped, ShuttingDown, Terminated].map(Some);
+    assert_eq!(seen, expected);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
     let others = [Check::Initializing, Check::InsufficientData, Check::NotApplicable, Check::Other("uncertain")];
@@ -50,8 +82,7 @@ async fn an_instance_is_impaired_if_one_of_its_three_checks_fails() {
                 } else {
                     StatusChecks::Undecided
                 };
-                let expected = InstanceStatus { checks: expected, scheduled_events: Vec::new() };
-                let expected = BTreeMap::from([(parsed(names::STANDBY), expected)]);
+                let expected = BTreeMap::from([(parsed(names::STANDBY), running(expected, Vec::new()))]);
                 assert_eq!(seen, expected, "{first:?}, {second:?}, {third:?}");
             }
         }
@@ -116,8 +147,8 @@ async fn the_events_that_ec2_lists_arrive_with_their_dates_and_descriptions() {
         event("system-reboot", "[Completed] scheduled reboot", "2026-11-01T06:00:00Z"),
     ];
     let expected = BTreeMap::from([
-        (parsed(names::HOLDER), InstanceStatus { checks: StatusChecks::Ok, scheduled_events: Vec::new() }),
-        (parsed(names::STANDBY), InstanceStatus { checks: StatusChecks::Ok, scheduled_events }),
+        (parsed(names::HOLDER), running(StatusChecks::Ok, Vec::new())),
+        (parsed(names::STANDBY), running(StatusChecks::Ok, scheduled_events)),
     ]);
     assert_eq!(seen, expected);
 }

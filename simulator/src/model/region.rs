@@ -59,6 +59,12 @@ impl Region {
         find(&self.instances, id, &ids::INSTANCE)
     }
 
+    /// Whether the group of an instance is about to terminate it, or terminates it.
+    pub fn is_leaving_its_group(&self, instance_id: &str) -> bool {
+        let groups = self.auto_scaling_groups.values();
+        groups.filter_map(|group| group.member(instance_id)).any(|member| member.is_leaving())
+    }
+
     pub fn interface(&self, id: &str) -> Result<&Arc<Interface>, ApiError> {
         find(&self.interfaces, id, &ids::INTERFACE)
     }

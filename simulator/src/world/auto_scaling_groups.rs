@@ -368,12 +368,6 @@ impl World {
         self.region.auto_scaling_group(group).map_or(&[], |group| &group.members)
     }
 
-    /// Whether the group of an instance is about to terminate it, or terminates it.
-    pub fn is_leaving_its_group(&self, instance_id: &str) -> bool {
-        let groups = self.region.auto_scaling_groups.values();
-        groups.filter_map(|group| group.member(instance_id)).any(GroupMember::is_leaving)
-    }
-
     /// TerminateInstanceInAutoScalingGroup, without a change of the desired capacity.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ impl World {
     }
 
     /// The Region of `age` ago, or of the beginning if `age` is longer than the simulation.
-    pub(super) fn region_before(&self, age: Duration) -> &Region {
+    pub fn region_before(&self, age: Duration) -> &Region {
         let then = self.now.checked_sub(age);
         let was_valid = |until: Duration| then.is_none_or(|then| until > then);
         self.past.iter().find(|(until, _)| was_valid(*until)).map_or(&self.region, |(_, region)| region)

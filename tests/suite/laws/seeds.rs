@@ -116,4 +116,8 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         179597212001419,
         "a start in place ends the problem of a holder that its group is about to terminate, and the next run mails it again",
     ),
+    (
+        179598805501063,
+        "one answer shows a standby as stopped, another one as shutting down, and the run detaches the interface for it",
+    ),
 ];
