@@ -58,6 +58,14 @@ build: ## Build the function and the simulator, as the tests use them
 unit: ## Run the Rust tests
 	cargo test --workspace --locked
 
+# The tests play the same worlds in each run. These are new, so that a change passes or fails for what it changes.
+.PHONY: laws
+laws: ## Play LAWS_WORLDS (500000) new worlds under the laws, from a seed that depends on the time of day
+	LAWS_FROM=$$(date +%s)00000 LAWS_WORLDS=$(LAWS_WORLDS) \
+	  cargo test --workspace --test suite --locked -- laws::hold --nocapture
+
+LAWS_WORLDS ?= 500000
+
 .PHONY: bench
 bench: ## Measure how long a failover takes, on the simulator's clock, so that the profile does not matter
 	cargo bench --workspace --bench failover --locked --profile dev

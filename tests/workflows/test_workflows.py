@@ -37,13 +37,14 @@ def programs(script):
 
 
 class Workflows(unittest.TestCase):
-    def test_there_is_one_for_each_change_and_one_for_each_tag(self):
+    def test_there_is_one_for_each_change_one_for_each_night_and_one_for_each_tag(self):
         # YAML reads the key `on` as true.
         triggers = {name: workflow[True] for name, workflow in WORKFLOWS.items()}
-        self.assertEqual({"test", "release"}, set(triggers))
+        self.assertEqual({"laws", "release", "test"}, set(triggers))
         self.assertEqual({"branches": ["main"]}, triggers["test"]["push"])
         self.assertIn("pull_request", triggers["test"])
         self.assertEqual({"push": {"tags": ["v*"]}}, triggers["release"])
+        self.assertEqual({"schedule", "workflow_dispatch"}, set(triggers["laws"]))
 
     def test_they_run_what_a_developer_runs(self):
         made = {
@@ -51,12 +52,13 @@ class Workflows(unittest.TestCase):
             for name, workflow in WORKFLOWS.items()
         }
         self.assertEqual(["make test"], made["test"])
+        self.assertEqual(["make laws"], made["laws"])
         self.assertIn('make release TAG="$GITHUB_REF_NAME"', made["release"])
 
     def test_every_target_that_they_make_exists(self):
         targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
         named = {target for script in scripts() for target in re.findall(r"\bmake (?:--silent )?([a-z0-9-]+)", script)}
-        self.assertEqual({"release", "release-notes", "test"}, named)
+        self.assertEqual({"laws", "release", "release-notes", "test"}, named)
         self.assertEqual(set(), named - targets)
 
     def test_every_program_that_they_call_is_make_or_on_the_image(self):

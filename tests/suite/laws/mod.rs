@@ -3,7 +3,6 @@
 mod seeds;
 
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use simulator::{Simulator, names};
 
@@ -14,8 +13,6 @@ use crate::support::below::{self, BelowEc2, BelowSns, BelowSsm};
 
 /// The number of worlds in a test run, unless `LAWS_WORLDS` sets another.
 const WORLDS: u64 = 128_400;
-/// The number of new worlds in a test run, unless `LAWS_WORLDS` sets another.
-const FRESH_WORLDS: u64 = 2_000;
 
 /// The number of worlds in each recorded account.
 const WORLDS_IN_AN_ACCOUNT: u64 = 600;
@@ -46,14 +43,6 @@ impl Lane for Below {
 fn hold_under_every_fault() {
     let from = variable("LAWS_FROM").unwrap_or(0);
     soak(from..from + variable("LAWS_WORLDS").unwrap_or(WORLDS), Below, account());
-}
-
-/// Plays worlds that no test run has played before. Add a seed that breaks a law to `seeds`.
-#[test]
-fn hold_in_new_worlds() {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
-    let from = variable("LAWS_FROM").unwrap_or(since.as_secs() * 100_000);
-    soak(from..from + variable("LAWS_WORLDS").map_or(FRESH_WORLDS, |worlds| worlds / 20), Below, account());
 }
 
 #[test]
