@@ -559,9 +559,10 @@ impl<P: Ports> Failover<P> {
     /// The finding that the license has expired, unless the audit has told it.
     fn expired_license(&self, run: &Run<'_, P::Ec2>) -> Option<Finding> {
         let last_day = self.config.license_expires?;
-        let days_left = validity::days_left(last_day, run.clock.now().date_naive());
+        let today = run.clock.now().date_naive();
         let is_told = run.findings.iter().any(|finding| finding.code == FindingCode::LicenseExpired);
-        (days_left < 0 && !is_told).then(|| run.advisor().license_ends(last_day, days_left))
+        let is_due = validity::has_expired(last_day, today) && !is_told;
+        is_due.then(|| run.advisor().license_ends(last_day, validity::days_left(last_day, today)))
     }
 
     /// Whether clients can be expected to get licenses now, by EC2's description of the holder and the results of the
@@ -580,7 +581,7 @@ impl<P: Ports> Failover<P> {
         let Some(holder) = observation.instance(&holder) else { return Expectation::No };
         // The setting has the first day on which a feature ends. Others may still be valid.
         let today = observation.observed_at.date_naive();
-        let has_expired = self.config.license_expires.is_some_and(|day| validity::days_left(day, today) < 0);
+        let has_expired = self.config.license_expires.is_some_and(|day| validity::has_expired(day, today));
         // From outside the VPC, an answer may come from another machine with the same address.
         let listening = if self.is_inside() { checks.listening } else { CheckResult::NotChecked };
         let license =

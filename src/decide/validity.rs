@@ -15,6 +15,11 @@ pub fn days_left(last_day: NaiveDate, today: NaiveDate) -> i64 {
     last_day.signed_duration_since(today).num_days()
 }
 
+/// Whether the license's last day is over.
+pub fn has_expired(last_day: NaiveDate, today: NaiveDate) -> bool {
+    days_left(last_day, today) < 0
+}
+
 /// How bad it is that a license ends in so many days; `None`: no finding yet.
 pub fn severity(days_left: i64) -> Option<Severity> {
     if days_left <= AT_ONCE_DAYS {
