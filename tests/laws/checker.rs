@@ -801,9 +801,10 @@ impl Checker {
         let is_reclaimed = matches!(run.what, Request::Spot { instance } if instance == holder.as_str());
         let is_announced = is_reclaimed || is_recommended || is_due;
         let saw_leaving = run.saw_leaving(holder) || is_due;
+        let has_ended = run.seen_final.contains(holder);
         let is_healthy = match run.instance(holder.as_str()) {
             None => false,
-            Some(_) if saw_leaving || run.seen_final.contains(holder) => false,
+            Some(_) if saw_leaving || has_ended => false,
             Some(instance) if is_announced && instance.spot => false,
             Some(instance) => match &instance.state {
                 InstanceState::Running => match run.checks.as_ref().and_then(|checks| checks.get(holder)) {
@@ -817,7 +818,7 @@ impl Checker {
         };
         let fails = self.scenario.on_impaired
             && run.checks.as_ref().is_some_and(|checks| checks.get(holder) == Some(&StatusChecks::Impaired));
-        let runs = run.instance(holder.as_str()).is_some_and(|seen| seen.state == InstanceState::Running);
+        let runs = !has_ended && run.instance(holder.as_str()).is_some_and(|seen| seen.state == InstanceState::Running);
         let is_early = runs && !fails && !is_reclaimed && (run.saw_leaving(holder) || is_recommended || is_due);
         self.runs[number].is_early |= is_early && !is_own;
         let name = called(holder.as_str()).to_owned();
