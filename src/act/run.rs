@@ -154,21 +154,21 @@ pub fn pause_after_look(waited: Duration) -> Duration {
 /// Only answers count. The time between two answers counts at most as the longest pause between two looks, so
 /// [`OLDEST_ANSWER`] takes six answers, however long EC2 is silent.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Doubt {
+pub struct Doubt {
     last: Option<Instant>,
     lasted: Duration,
 }
 
 impl Doubt {
     /// This doubt, with one more such answer.
-    pub(crate) fn and_now(self) -> Self {
+    pub fn and_now(self) -> Self {
         let now = Instant::now();
         let silent = self.last.map_or(Duration::ZERO, |last| now.duration_since(last));
         Self { last: Some(now), lasted: self.lasted + silent.min(LONGEST_PAUSE_AFTER_LOOK) }
     }
 
     /// How long EC2 has said so.
-    pub(crate) fn lasted(self) -> Duration {
+    pub fn lasted(self) -> Duration {
         self.lasted
     }
 }

@@ -5,14 +5,14 @@
 
 use crate::act::function::Failover;
 use crate::act::prober::{Patience, pause, ports_to_try};
-use crate::act::run::{Clock, Record, Run};
+use crate::act::run::{Clock, Record, Run, pause_after_look};
 use crate::decide::pending::report::RunName;
 use crate::model::command::{Command, CommandState};
 use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
 use crate::model::ids::{CommandId, InstanceId};
 use crate::model::license_check::{CheckedLicense, LicenseCheck};
-use crate::model::observation::AttachmentStatus;
+use crate::model::observation::{AttachmentStatus, OLDEST_ANSWER};
 use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
 use crate::ports::{Ports, Ssm};
 use crate::tell::license_check;
@@ -141,11 +141,20 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Reads EC2 once. Then it tries the ports and asks the license server for as long as after a move. It changes nothing and
-    /// publishes nothing: the recorder gets the answers.
+    /// Reads EC2 until it shows the interface attached to a running member, because the first answers can be old. Then it tries
+    /// the ports and asks the license server for as long as after a move. It changes nothing and publishes nothing: the recorder
+    /// gets the answers.
     pub async fn watch_serving(&self, clock: Clock) {
         let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, RunName::new("watch-serving"));
-        run.observe().await;
+        let began = Instant::now();
+        loop {
+            run.observe().await;
+            let is_attached = run.attachment().is_some_and(|it| it.status == AttachmentStatus::Attached);
+            if is_attached && run.running_member().is_some() || began.elapsed() >= OLDEST_ANSWER {
+                break;
+            }
+            sleep(pause_after_look(began.elapsed())).await;
+        }
         self.see_if_served(&mut run, Patience::after_a_move(self.is_inside())).await;
     }
 

@@ -138,10 +138,17 @@ impl Leg {
         Some(since.unwrap_or_default() + next.within * 2)
     }
 
-    /// Whether everything came as expected.
+    /// Whether everything came as expected, and something showed that the token server serves: its ports, or its licenses.
     pub fn held(&self) -> bool {
         let fits = |row: &Row| matches!(row.result, Verdict::Held | Verdict::NotChecked);
-        self.problem.is_none() && self.rows().iter().all(fits)
+        self.problem.is_none() && self.rows().iter().all(fits) && !self.is_blind()
+    }
+
+    /// Whether nothing could show that the token server serves, although the interface has arrived.
+    pub(super) fn is_blind(&self) -> bool {
+        let seen = |moment: Moment| self.has_seen(moment);
+        let is_unchecked = self.not_checked.contains(&Moment::PortsAnswering);
+        seen(Moment::Attached) && is_unchecked && !seen(Moment::PortsAnswering) && !seen(Moment::LicensesServed)
     }
 
     /// The leg in one line, with its number.

@@ -4,6 +4,8 @@ use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
 
+use super::again::Again;
+
 /// The state in words, and the commands that end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whereabouts {
@@ -16,23 +18,26 @@ pub struct Whereabouts {
 /// Where the interface is, what the function does about it, and what the operator can do at once.
 ///
 /// `interface`: as EC2 shows it now; `None`: EC2 did not tell. `from`: the holder before the exercise. `stopped`: the instance
-/// that the exercise stopped and has not started again.
+/// that the exercise stopped, or may have stopped, and has not started again.
 pub fn whereabouts(
     interface: Option<&NetworkInterface>,
     from: &InstanceId,
     stopped: Option<&InstanceId>,
-    region: Option<&str>,
+    again: &Again,
+    region: &str,
 ) -> Whereabouts {
-    let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
     let mut commands = Vec::new();
+    let mut command = |purpose: &str, task: &str| commands.push((purpose.to_owned(), again.command(task)));
+    let look = "see where it is, and what the function would do";
     let mut state = match interface {
         None => {
+            command(look, "plan");
             "EC2 did not tell where the interface is. If it is attached to nothing, the function attaches it within a \
                  minute or two."
                 .to_owned()
         }
         Some(NetworkInterface { id, attachment: None, .. }) => {
-            commands.push(("attach it at once".to_owned(), "token-failover failover --yes".to_owned()));
+            command("attach it at once", "failover");
             format!(
                 "{id} is attached to nothing, so no licenses are served. The function attaches it within a minute or two."
             )
@@ -43,16 +48,17 @@ pub fn whereabouts(
             match attachment.status {
                 AttachmentStatus::Attached => {
                     if attachment.instance_id.as_ref() != Some(from) {
-                        let back = format!("token-failover failover --to {from}");
-                        commands.push(("move it back".to_owned(), back));
+                        command("move it back", &format!("failover --to {from}"));
                     }
                     let report = " The function publishes the report of the move within minutes.";
                     format!("{id} is attached to {at}.{}", if pending { report } else { "" })
                 }
                 AttachmentStatus::Detaching => {
+                    command("attach it as soon as it is free", "failover");
                     format!("EC2 is detaching {id} from {at}. The function attaches it again within a minute or two.")
                 }
                 AttachmentStatus::Attaching | AttachmentStatus::Detached => {
+                    command(look, "plan");
                     format!("{id} is on its way to {at}. The function waits for it, and reports the move.")
                 }
             }
@@ -60,7 +66,7 @@ pub fn whereabouts(
     };
     if let Some(stopped) = stopped {
         state += &format!(" {stopped} is stopped, or is stopping.");
-        let start = format!("aws ec2 start-instances --instance-ids {stopped}{region}");
+        let start = format!("aws ec2 start-instances --instance-ids {stopped} --region {region}");
         commands.push((format!("start {stopped} again, once it is stopped"), start));
     }
     Whereabouts { state, commands }

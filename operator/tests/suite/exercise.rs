@@ -1,7 +1,7 @@
 //! The exercise: the real command and the real function against the simulator over loopback.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use simulator::world::{Assumptions, Timings};
-use simulator::{Disruption, Scenario, Simulator, names};
+use simulator::world::region::{Capacity, InstanceState};
+use simulator::world::{Assumptions, CreateTags, DetachNetworkInterface, Timings, World};
+use simulator::{Disruption, Scenario, Simulator, When, names};
 use token_failover::model::report::Outcome;
 
 use crate::lambda::Lambda;
@@ -165,7 +166,8 @@ fn the_interface_moves_there_and_back_and_everything_is_told_and_timed() {
 
     let said = stderr(&output);
     for line in [
-        "This exercise moves the license interface eni-0ddddddddddddddd1 for real:",
+        "This exercise moves the license interface eni-0ddddddddddddddd1 for real, in eu-west-1, with the settings of the stack \
+         token-failover:",
         "  1. Move the interface from i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2.",
         "  2. Move the interface back to i-0aaaaaaaaaaaaaaa1.",
         "Each of the two moves drops the checkouts of all clients.",
@@ -259,20 +261,26 @@ const IDENTIFYING: [&str; 14] = [
 
 #[test]
 fn a_record_says_how_the_account_behaves_and_nothing_that_identifies_it() {
-    let assumptions = Assumptions { status_shows_phases: true, ..Assumptions::default() };
-    for (name, arguments, statuses) in [
-        ("exercise-record", &["--record", "record.json"][..], true),
-        ("exercise-record-stop", &["--record", "record.json", "--stop-holder", "--return"][..], true),
-        ("exercise-record-usual", &["--record", "record.json"][..], false),
+    let unusual = Assumptions { status_shows_phases: true, dry_run_needs_state: true, ..Assumptions::default() };
+    let very = Assumptions { in_use_is_invalid_value: true, ..unusual };
+    for (name, arguments, assumptions) in [
+        ("exercise-record", &["--record", "record.json"][..], unusual),
+        ("exercise-record-stop", &["--record", "record.json", "--stop-holder", "--return"][..], very),
+        ("exercise-record-usual", &["--record", "record.json"][..], Assumptions::default()),
     ] {
-        let scenario = if statuses { pair().assumptions(assumptions) } else { pair() };
+        let scenario = pair().assumptions(assumptions);
         let desk = Desk::new(name, scenario);
         let deployed = Deployed::start(&desk);
         let output = desk.run(&[&["exercise", "--yes"], arguments].concat());
         assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
         let text = fs::read_to_string(desk.folder.join("record.json")).expect("the record");
         let record: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(record["assumptions"]["statusShowsPhases"]["seen"], json!(statuses), "{name}: {text}");
+        let seen = |assumption: &str| record["assumptions"][assumption]["seen"].clone();
+        assert_eq!(seen("statusShowsPhases"), assumptions.status_shows_phases, "{name}: {text}");
+        // The audit before the exercise asks for the attach of an interface in use.
+        assert_eq!(seen("dryRunNeedsState"), assumptions.dry_run_needs_state, "{name}: {text}");
+        let in_use = assumptions.dry_run_needs_state.then_some(assumptions.in_use_is_invalid_value);
+        assert_eq!(seen("inUseIsInvalidValue"), json!(in_use), "{name}: {text}");
         let median = |process: &str| record["timingsMs"][process]["median"].as_u64();
         let between =
             |process: &str, least: u64| median(process).is_some_and(|median| (least..least + 2000).contains(&median));
@@ -288,7 +296,8 @@ fn a_record_says_how_the_account_behaves_and_nothing_that_identifies_it() {
         let (mut played, mut times) = (Assumptions::default(), Timings::default());
         like.assume_in(&mut played);
         like.time_in(&mut times);
-        assert_eq!(played.status_shows_phases, statuses, "{name}");
+        let figures = |it: Assumptions| (it.status_shows_phases, it.dry_run_needs_state, it.in_use_is_invalid_value);
+        assert_eq!(figures(played), figures(assumptions), "{name}");
         assert!(times.detach >= Duration::from_millis(200), "{name}: {times:?}");
     }
 }
@@ -310,7 +319,29 @@ type Refused = (&'static str, Scenario, fn(&Simulator), &'static [&'static str],
 #[test]
 fn bad_input_is_refused_with_one_sentence_before_anything_is_changed() {
     let nothing: fn(&Simulator) = |_| {};
-    let cases: [Refused; 10] = [
+    let cases: [Refused; 13] = [
+        (
+            "no-file",
+            pair(),
+            nothing,
+            &["--yes", "--config", "samconfig-eu.toml"],
+            "error: samconfig-eu.toml: No such file",
+        ),
+        (
+            "another-region",
+            pair().without_stack(names::STACK),
+            nothing,
+            &["--yes", "--set", "AWS_REGION=us-east-1"],
+            "error: there is no stack token-failover in us-east-1 in this account",
+        ),
+        (
+            "no-moves-left",
+            pair().stack(names::STACK, |stack| stack.parameter("FailoverMaxMovesPerHour", "0")),
+            nothing,
+            &["--yes", "--stop-holder"],
+            "error: the function would not move eni-0ddddddddddddddd1 after a stop of i-0aaaaaaaaaaaaaaa1: there were too many \
+             moves or starts in the last hour",
+        ),
         (
             "no-stack",
             pair().without_stack(names::STACK),
@@ -544,41 +575,107 @@ fn killed_at(number: usize, moment: &str) {
 }
 
 #[test]
-fn killed_after_a_stop_the_exercise_is_not_needed_anymore() {
-    let desk = Desk::new("exercise-stop-killed", pair());
+fn killed_at_each_moment_after_a_stop_the_exercise_leaves_what_the_function_and_a_second_one_take_up() {
+    let moments = [
+        "EC2 is stopping i-0aaaaaaaaaaaaaaa1",
+        "a run began",
+        "the former holder stopped",
+        "EC2 accepted the detach",
+        "the interface was free",
+        "EC2 accepted the attach",
+        "the interface was attached",
+        "the ports answered",
+        "the report was in the topic",
+        "waiting until i-0aaaaaaaaaaaaaaa1 is stopped",
+        "starting i-0aaaaaaaaaaaaaaa1",
+        "i-0aaaaaaaaaaaaaaa1 runs again",
+        "i-0bbbbbbbbbbbbbbb2 to i-0aaaaaaaaaaaaaaa1: an operator's failover",
+    ];
+    // Each world is its own, and they mostly wait.
+    thread::scope(|scope| {
+        for (number, moment) in moments.into_iter().enumerate() {
+            scope.spawn(move || killed_after_a_stop_at(number, moment));
+        }
+    });
+}
+
+fn killed_after_a_stop_at(number: usize, moment: &str) {
+    let desk = Desk::new(&format!("exercise-stop-killed-{number}"), pair());
+    let simulator = &desk.simulator;
     let deployed = Deployed::start(&desk);
     let mut running = Running::start(&desk, &["--stop-holder", "--return"]);
-    running.await_line("EC2 is stopping i-0aaaaaaaaaaaaaaa1");
+    running.await_line(moment);
     running.kill();
+    // What was begun goes on without the exercise.
+    let is_done = || {
+        let is_told = subjects(simulator).iter().any(|subject| subject.starts_with("MOVED"));
+        is_told && pending(simulator).is_empty() && holder(simulator).is_some()
+    };
     for _ in 0..600 {
-        let is_done = subjects(&desk.simulator).len() == 1 && pending(&desk.simulator).is_empty();
-        if is_done && holder(&desk.simulator).as_deref() == Some(names::STANDBY) {
-            return;
+        if is_done() {
+            break;
         }
         thread::sleep(Duration::from_millis(100));
     }
-    panic!("{:?} {}", desk.simulator.changes(), deployed.lambda.printed());
+    // A run of the exercise itself ends with the exercise. The function takes up what it leaves once its time is over.
+    reconcile_after(&desk, 7);
+    assert!(is_done(), "{moment}: {:?} {:?} {}", simulator.changes(), subjects(simulator), deployed.lambda.printed());
+    let state = || simulator.world(|world| world.region().instance(names::HOLDER).expect("it exists").state);
+    if state() == InstanceState::Stopped {
+        simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped");
+    }
+    while state() != InstanceState::Running {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let again = desk.run(&["exercise", "--yes"]);
+    assert_eq!(status(&again), Some(0), "{moment}: {}{}", stdout(&again), stderr(&again));
+}
+
+/// The commands of token-failover that an error names, as words without the name of the program.
+fn named(told: &str) -> Vec<Vec<String>> {
+    let lines = told.lines().filter_map(|line| line.strip_prefix("  token-failover "));
+    lines.map(|line| shlex::split(line).expect("a command line")).collect()
+}
+
+/// Runs each command that the error names, as the operator would, in a folder and a shell without any settings.
+fn run_named(desk: &Desk, told: &str) -> Vec<Vec<String>> {
+    let commands = named(told);
+    for words in &commands {
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        // Standard input is no terminal here.
+        words.extend((words[0] == "failover").then_some("--yes"));
+        let output = desk.command(&words).env_remove("AWS_REGION").output().expect("the command runs");
+        assert_eq!(status(&output), Some(0), "{words:?}: {}{}", stdout(&output), stderr(&output));
+    }
+    commands
 }
 
 #[test]
-fn ctrl_c_names_the_state_and_the_command_that_ends_it() {
+fn ctrl_c_names_the_state_and_commands_that_work() {
+    let options = ["--stack-name", names::STACK, "--set", "AWS_REGION=eu-west-1"];
+    let again = |task: &[&str]| [task, &options].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+
+    // The interface has arrived, and the report is on its way.
     let desk = Desk::new("exercise-interrupted", pair());
-    let mut running = Running::start(&desk, &[]);
-    running.await_line("the report was in the topic");
+    desk.simulator.fail_next("Publish", 1, Disruption::Slow(Duration::from_secs(5)));
+    let mut running = Running::start(&desk, &["--one-way"]);
+    running.await_line("the interface was attached");
     let (code, told) = running.interrupt();
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("error: the exercise was interrupted"), "{told}");
-    // The way back may have begun meanwhile.
-    let states = ["eni-0ddddddddddddddd1 is ", "EC2 is detaching eni-0ddddddddddddddd1 "];
-    assert!(states.iter().any(|state| told.contains(state)), "{told}");
+    assert!(told.contains("eni-0ddddddddddddddd1 is attached to i-0bbbbbbbbbbbbbbb2."), "{told}");
+    assert_eq!(run_named(&desk, &told), [again(&["failover", "--to", names::HOLDER])], "{told}");
+    assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
 
-    let slow = Timings { detach: Duration::from_secs(600), ..quick() };
+    let slow = Timings { detach: Duration::from_secs(3), ..quick() };
     let desk = Desk::new("exercise-interrupted-early", pair().timings(slow));
     let mut running = Running::start(&desk, &[]);
     running.await_line("EC2 accepted the detach");
     let (code, told) = running.interrupt();
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("EC2 is detaching eni-0ddddddddddddddd1 from i-0aaaaaaaaaaaaaaa1."), "{told}");
+    assert_eq!(run_named(&desk, &told), [again(&["failover"])], "{told}");
+    assert!(holder(&desk.simulator).is_some());
 
     let slow = Timings { stop: Duration::from_secs(600), ..quick() };
     let desk = Desk::new("exercise-interrupted-stop", pair().timings(slow));
@@ -586,8 +683,177 @@ fn ctrl_c_names_the_state_and_the_command_that_ends_it() {
     running.await_line("EC2 is stopping i-0aaaaaaaaaaaaaaa1");
     let (code, told) = running.interrupt();
     assert_eq!(code, Some(2), "{told}");
-    let start = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 --region eu-west-1";
-    assert!(told.contains("i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping.") && told.contains(start), "{told}");
+    assert!(told.contains(IS_STOPPED) && told.contains(START), "{told}");
+}
+
+const IS_STOPPED: &str = "i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping.";
+const START: &str = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 --region eu-west-1";
+
+#[test]
+fn a_stop_whose_answer_has_not_come_is_named_and_one_that_was_refused_is_not() {
+    let desk = Desk::new("exercise-stop-unanswered", pair());
+    desk.simulator.disrupt(|call| {
+        let is_meant = call.action == "StopInstances" && call.nth > 1;
+        if is_meant { Disruption::Slow(Duration::from_secs(5)) } else { Disruption::None }
+    });
+    let mut running = Running::start(&desk, &["--stop-holder"]);
+    running.await_line("after a stop, by the function");
+    thread::sleep(Duration::from_millis(500));
+    let (code, told) = running.interrupt();
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains(IS_STOPPED) && told.contains(START), "{told}");
+
+    let desk = Desk::new("exercise-stop-refused", pair());
+    desk.simulator.disrupt(|call| {
+        let is_meant = call.action == "StopInstances" && call.nth > 1;
+        if is_meant { Disruption::error(400, "IncorrectInstanceState") } else { Disruption::None }
+    });
+    let output = desk.run(&["exercise", "--yes", "--stop-holder"]);
+    assert_eq!(status(&output), Some(2), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("error: ec2:StopInstances failed in eu-west-1: "), "{told}");
+    assert!(told.contains("is attached to i-0aaaaaaaaaaaaaaa1.") && !told.contains(IS_STOPPED), "{told}");
+    assert_eq!(changes(&desk.simulator), [""; 0]);
+}
+
+#[test]
+fn what_somebody_does_while_the_question_waits_is_seen_before_anything_changes() {
+    type Deed = fn(&mut World);
+    let pauses: Deed = |world| {
+        let until = (Utc::now() + TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%SZ");
+        let pause = CreateTags::on(names::INTERFACE, "token-failover:paused", format!("until={until}"));
+        world.act(pause).expect("it exists");
+    };
+    let moves: Deed = |world| {
+        world.act(DetachNetworkInterface::of(names::ATTACHMENT)).expect("it is attached");
+    };
+    for (name, deed, sentence) in [
+        ("paused", pauses, "error: token-failover is paused until "),
+        ("moved", moves, "error: eni-0ddddddddddddddd1 has left i-0aaaaaaaaaaaaaaa1 since the audit"),
+    ] {
+        let desk = Desk::new(&format!("exercise-meanwhile-{name}"), pair());
+        // The last question of the preflight.
+        desk.simulator.on_call("StartInstances", 1, When::After, deed);
+        let output = desk.run(&["exercise", "--yes", "--stop-holder"]);
+        assert_eq!(status(&output), Some(2), "{name}: {}{}", stdout(&output), stderr(&output));
+        assert!(stderr(&output).contains(sentence), "{name}: {}", stderr(&output));
+        assert!(!changes(&desk.simulator).contains(&"StopInstances".to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn one_answer_that_something_does_not_exist_ends_nothing() {
+    let desk = Desk::new("exercise-forgotten", pair());
+    let deployed = Deployed::start(&desk);
+    let mut forgotten = 0;
+    let mut is_stopping = false;
+    desk.simulator.disrupt(move |call| {
+        is_stopping |= call.action == "StopInstances" && call.nth > 1;
+        let is_meant = is_stopping && forgotten < 2 && call.action.starts_with("Describe");
+        forgotten += u32::from(is_meant);
+        if is_meant { Disruption::Forgotten } else { Disruption::None }
+    });
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder"]);
+    assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+}
+
+#[test]
+fn a_holder_that_gets_the_interface_back_ends_the_exercise_with_a_result() {
+    let scenario = pair().instance(names::STANDBY, |standby| standby.stopped().capacity(Capacity::RefusedAtOnce));
+    let desk = Desk::new("exercise-came-back", scenario);
+    let deployed = Deployed::start(&desk);
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder", "--return"]);
+
+    assert_eq!(status(&output), Some(1), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let result = document(&output);
+    assert_eq!(result["legs"].as_array().map(Vec::len), Some(1), "{result}");
+    assert_eq!(result["legs"][0]["problem"], "the interface came back to i-0aaaaaaaaaaaaaaa1");
+    assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
+    let runs = desk.simulator.world(|world| world.region().instance(names::HOLDER).expect("it exists").state);
+    assert_eq!(runs, InstanceState::Running, "{}", stderr(&output));
+}
+
+#[test]
+fn a_cold_standby_serves_and_the_exercise_says_that_it_keeps_running() {
+    let scenario = pair().instance(names::STANDBY, |standby| standby.stopped());
+    let desk = Desk::new("exercise-cold", scenario);
+    let output = desk.run(&["--json", "exercise", "--yes"]);
+    assert_eq!(status(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let mut there = held(&MOVED);
+    there.insert(5, ("standby-running".to_owned(), "held".to_owned()));
+    let moments: Vec<_> = legs(&document(&output)).into_iter().map(|(_, moments)| moments).collect();
+    assert_eq!(moments, [there, held(&MOVED)]);
+    for line in [
+        "i-0bbbbbbbbbbbbbbb2 is stopped, and is started for this. It keeps running afterwards.",
+        "aws ec2 stop-instances --instance-ids i-0bbbbbbbbbbbbbbb2 --region eu-west-1",
+    ] {
+        assert!(stderr(&output).contains(line), "{line}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn licenses_are_seen_to_be_served_or_the_exercise_does_not_hold() {
+    let checked = |scenario: Scenario| {
+        scenario.stack(names::STACK, |stack| {
+            stack
+                .parameter("TokenServerLicenseCheckDocument", "check-license")
+                .output("LicenseCheckDocument", names::LICENSE_CHECK_DOCUMENT)
+        })
+    };
+    let with_licenses = |moments: &[&str]| {
+        let mut moments = held(moments);
+        moments.insert(moments.len() - 1, ("licenses-served".to_owned(), "held".to_owned()));
+        moments
+    };
+    let desk = Desk::new("exercise-licenses", checked(pair()));
+    let deployed = Deployed::start(&desk);
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder", "--return"]);
+    assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let moments: Vec<_> = legs(&document(&output)).into_iter().map(|(_, moments)| moments).collect();
+    assert_eq!(moments, [with_licenses(&STOPPED), with_licenses(&MOVED)]);
+}
+
+#[test]
+fn a_terminal_gets_the_question_and_one_table_that_is_drawn_again() {
+    let desk = Desk::new("exercise-terminal", pair());
+    for (answer, code, moves) in [("n", 1, 0), ("", 1, 0), ("y", 0, 2)] {
+        let (ended, shown) = on_a_terminal(&desk, answer, &[]);
+        assert_eq!(ended, Some(code), "{answer}: {shown}");
+        assert!(shown.contains("Begin? [y/N] "), "{shown}");
+        let attaches = changes(&desk.simulator).iter().filter(|action| *action == "AttachNetworkInterface").count();
+        assert_eq!(attaches, moves, "{answer}: {shown}");
+        assert_eq!(shown.contains("Nothing was changed."), moves == 0, "{answer}: {shown}");
+        // The cursor goes up to the first line of the table.
+        assert_eq!(shown.contains("A\u{1b}[J"), moves > 0, "{answer}: {shown}");
+        for line in shown.lines().filter(|line| line.starts_with("  ") && line.ends_with(" s")) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+    // Without escape sequences, a table cannot be drawn again.
+    let (ended, shown) = on_a_terminal(&desk, "y", &[("NO_COLOR", "1")]);
+    assert_eq!(ended, Some(0), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    assert_eq!(
+        shown.matches("the interface was attached").count(),
+        4,
+        "two lines, and two rows of the result: {shown}"
+    );
+}
+
+/// Runs the exercise on a terminal of its own and answers its question. Returns its exit status, and what the terminal got.
+fn on_a_terminal(desk: &Desk, answer: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let line = format!("{} exercise", env!("CARGO_BIN_EXE_token-failover"));
+    let plain = desk.command(&[]);
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(&desk.folder).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("PATH", "/usr/bin:/bin").env("SHELL", "/bin/sh").env("TERM", "xterm").envs(environment.iter().copied());
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("`script` runs");
+    let mut input = process.stdin.take().expect("a pipe");
+    writeln!(input, "{answer}").expect("it reads");
+    let output = process.wait_with_output().expect("it ends");
+    drop(input);
+    (output.status.code(), String::from_utf8(output.stdout).expect("text").replace('\r', ""))
 }
 
 #[test]
@@ -603,6 +869,18 @@ fn credentials_that_expire_in_the_middle_end_the_exercise_with_one_sentence() {
     assert_eq!(ended.code(), Some(2), "{told}");
     assert!(told.contains("error: AWS does not accept your credentials in eu-west-1 (ExpiredToken)"), "{told}");
     assert!(told.contains("EC2 did not tell where the interface is."), "{told}");
+
+    // The former holder is stopped, and the credentials expire while the exercise waits for it.
+    let other = Desk::new("exercise-expired-stopped", pair());
+    let _deployed = Deployed::start(&other);
+    let mut running = Running::start(&other, &["--stop-holder"]);
+    running.await_line("starting i-0aaaaaaaaaaaaaaa1");
+    other.simulator.disrupt(|_| Disruption::error(400, "ExpiredToken"));
+    let ended = running.process.wait().expect("it ends");
+    running.told.extend(running.lines.iter());
+    let told = running.told.join("\n");
+    assert_eq!(ended.code(), Some(2), "{told}");
+    assert!(told.contains("(ExpiredToken)") && told.contains(START), "{told}");
 
     simulator.calm();
     assert_eq!(reconcile_after(&desk, 6), Outcome::Moved);

@@ -6,13 +6,17 @@ use simulator::names;
 use token_failover::act::run::Record;
 use token_failover::model::check::CheckResult;
 use token_failover::model::ids::{AttachmentId, InstanceId};
-use token_failover::model::observation::{Attachment, AttachmentStatus, NetworkInterface};
+use token_failover::model::observation::{
+    Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading,
+};
 use token_failover::model::report::{Probe, Step, StepRecord, StepResult};
 use token_failover_operator::exercise::{
-    Exercise, Kind, Leg, Moment, Outcome, SCHEMA_VERSION, Sign, Verdict, Watch, picture, sign_of, whereabouts,
+    Again, Exercise, Kind, Leg, Moment, Outcome, SCHEMA_VERSION, Sign, Verdict, Watch, after_a_stop, picture, sign_of,
+    whereabouts,
 };
 
 use crate::standard::{config, parsed};
+use crate::world::instance;
 
 const OWED: &str = "token-failover:owed:eni-attach-0aaaaaaaaaaaaaaa1:00000000000a";
 
@@ -147,7 +151,7 @@ fn each_kind_of_leg_expects_its_moments() {
 }
 
 #[test]
-fn a_leg_holds_only_if_every_moment_came_in_time_or_cannot_be_seen_from_here() {
+fn a_leg_holds_only_if_every_moment_came_in_time_and_something_shows_that_it_serves() {
     let second = Duration::from_secs(1);
     let complete = |leg: &mut Leg| {
         for (number, moment) in (1..).zip(moments(leg)) {
@@ -161,14 +165,31 @@ fn a_leg_holds_only_if_every_moment_came_in_time_or_cannot_be_seen_from_here() {
     assert!(!held.see(Moment::Begun, second * 60), "only the first time counts");
     assert!(!held.see(Moment::LicensesServed, second), "nothing checks the license");
 
-    let mut unseen = leg(Kind::Failover, &[], false);
-    unseen.cannot_see(Moment::PortsAnswering);
-    for moment in moments(&unseen).into_iter().filter(|moment| *moment != Moment::PortsAnswering) {
-        unseen.see(moment, second);
-    }
-    assert!(unseen.held() && unseen.rows().iter().any(|row| row.result == Verdict::NotChecked));
-    unseen.see(Moment::PortsAnswering, second);
-    assert!(unseen.rows().iter().all(|row| row.result == Verdict::Held), "what is seen after all counts");
+    let unreached = |changes: &[(&str, &str)]| {
+        let mut leg = leg(Kind::Failover, changes, false);
+        leg.cannot_see(Moment::PortsAnswering);
+        for moment in moments(&leg).into_iter().filter(|moment| *moment != Moment::PortsAnswering) {
+            leg.see(moment, second);
+        }
+        assert!(leg.rows().iter().any(|row| row.result == Verdict::NotChecked));
+        leg
+    };
+    let checked = unreached(&[("TOKEN_SERVER_LICENSE_CHECK_DOCUMENT", "token-failover-check-license")]);
+    assert_eq!((checked.held(), checked.problems()), (true, Vec::new()), "the licenses show that it serves");
+    let mut blind = unreached(&[]);
+    assert!(!blind.held());
+    assert_eq!(
+        blind.problems(),
+        [
+            "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: nothing showed that i-0bbbbbbbbbbbbbbb2 serves licenses. This machine does \
+             not reach its ports: run the exercise in the VPC, or switch on the license check."
+        ]
+    );
+    blind.see(Moment::PortsAnswering, second);
+    assert!(
+        blind.held() && blind.rows().iter().all(|row| row.result == Verdict::Held),
+        "what is seen after all counts"
+    );
 
     let mut late = leg(Kind::Failover, &[], false);
     late.see(Moment::Begun, second);
@@ -187,6 +208,40 @@ fn a_leg_holds_only_if_every_moment_came_in_time_or_cannot_be_seen_from_here() {
     complete(&mut failed);
     failed.problem = Some("the interface came back".to_owned());
     assert_eq!((failed.held(), failed.problems()), (false, vec!["the interface came back".to_owned()]));
+}
+
+#[test]
+fn after_a_stop_the_function_moves_the_interface_or_there_is_a_reason_why_it_would_not() {
+    use InstanceState::{Running, Stopped, Terminated};
+    let now = "2026-11-29T10:00:00Z";
+    let moves = "2026-11-29T09:10:00Z 2026-11-29T09:20:00Z 2026-11-29T09:30:00Z";
+    let to_standby = |start: bool| Ok((names::STANDBY.to_owned(), start));
+    let limit = "there were too many moves or starts in the last hour";
+    for (what, standby, tags, changes, expected) in [
+        ("a warm standby", Running, vec![], vec![], to_standby(false)),
+        ("a cold one", Stopped, vec![], vec![], to_standby(true)),
+        ("none", Terminated, vec![], vec![("FAILOVER_START_STANDBY", "false")], Err("no standby can take it")),
+        (
+            "none, and the holder may be started",
+            Terminated,
+            vec![],
+            vec![],
+            Err("it would start i-0aaaaaaaaaaaaaaa1 again"),
+        ),
+        ("three moves within the hour", Running, vec![("token-failover:moves", moves)], vec![], Err(limit)),
+        ("no move is allowed", Running, vec![], vec![("FAILOVER_MAX_MOVES_PER_HOUR", "0")], Err(limit)),
+    ] {
+        let member = |id: &str, state: InstanceState| Instance { state, ..instance(id) };
+        let seen = Observation {
+            observed_at: parsed(now),
+            interface: Reading::Known(Some(interface(on_holder(AttachmentStatus::Attached), &tags))),
+            instances: Reading::Known(vec![member(names::HOLDER, Running), member(names::STANDBY, standby)]),
+            reachability: None,
+        };
+        let target = after_a_stop(&config(&changes), &seen, &parsed(names::HOLDER));
+        let target = target.map(|target| (target.attach.instance_id.to_string(), target.start));
+        assert_eq!(target, expected.map_err(str::to_owned), "{what}");
+    }
 }
 
 fn step(step: Step, result: StepResult) -> StepRecord {
@@ -229,13 +284,14 @@ fn a_step_that_failed_is_no_moment() {
 #[test]
 fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
     use AttachmentStatus::{Attached, Attaching, Detaching};
-    let (from, region) = (parsed(names::HOLDER), Some("eu-west-1"));
+    let (from, again) = (parsed(names::HOLDER), Again::new("acme", "eu-west-1", &["A=b c".to_owned()]));
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
     let left = |seen: Option<NetworkInterface>, stopped: Option<&InstanceId>| {
-        let left = whereabouts(seen.as_ref(), &from, stopped, region);
+        let left = whereabouts(seen.as_ref(), &from, stopped, &again, "eu-west-1");
         (left.state, left.commands.into_iter().map(|(_, command)| command).collect::<Vec<_>>())
     };
-    let back = "token-failover failover --to i-0aaaaaaaaaaaaaaa1".to_owned();
+    let options = "--stack-name acme --set AWS_REGION=eu-west-1 --set A='b c'";
+    let again = |task: &str| vec![format!("token-failover {task} {options}")];
     let start = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 --region eu-west-1".to_owned();
     for (seen, state, commands) in [
         (
@@ -247,30 +303,30 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
             Some(interface(on_holder(Detaching), &pending)),
             "EC2 is detaching eni-0ddddddddddddddd1 from i-0aaaaaaaaaaaaaaa1. The function attaches it again within a minute \
              or two.",
-            vec![],
+            again("failover"),
         ),
         (
             Some(interface(None, &pending)),
             "eni-0ddddddddddddddd1 is attached to nothing, so no licenses are served. The function attaches it within a \
              minute or two.",
-            vec!["token-failover failover --yes".to_owned()],
+            again("failover"),
         ),
         (
             Some(interface(on_standby(Attaching), &pending)),
             "eni-0ddddddddddddddd1 is on its way to i-0bbbbbbbbbbbbbbb2. The function waits for it, and reports the move.",
-            vec![],
+            again("plan"),
         ),
         (
             Some(interface(on_standby(Attached), &pending)),
             "eni-0ddddddddddddddd1 is attached to i-0bbbbbbbbbbbbbbb2. The function publishes the report of the move within \
              minutes.",
-            vec![back.clone()],
+            again("failover --to i-0aaaaaaaaaaaaaaa1"),
         ),
         (
             None,
             "EC2 did not tell where the interface is. If it is attached to nothing, the function attaches it within a minute \
              or two.",
-            vec![],
+            again("plan"),
         ),
     ] {
         assert_eq!(left(seen.clone(), None), (state.to_owned(), commands.clone()));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use chrono::Utc;
 use serde_json::Value;
 use simulator::world::region::Check;
 use simulator::{Scenario, Simulator, names};
@@ -474,6 +475,31 @@ fn the_license_is_checked_if_the_command_knows_the_name_of_the_stacks_document()
         assert!(stdout(&checked).lines().any(|one| one == line), "{line}\n{}", stdout(&checked));
     }
     assert!(!stderr(&checked).contains("LicenseCheckDocument"), "{}", stderr(&checked));
+}
+
+#[test]
+fn with_the_name_of_the_stack_each_task_needs_no_other_setting() {
+    let scenario = simulator::pair().epoch(Utc::now()).stack(names::STACK, |stack| {
+        stack.parameter("FailoverActivationDocument", "restart-service").output("ActivationDocument", names::DOCUMENT)
+    });
+    let desk = Desk::new("stack-name", scenario);
+    for task in [&["audit"][..], &["plan"], &["pause", "--until", "2h"], &["resume"], &["failover", "--yes"]] {
+        let output = desk.run(&[task, &["--stack-name", names::STACK]].concat());
+        assert_eq!(status(&output), Some(0), "{task:?}: {}{}", stdout(&output), stderr(&output));
+    }
+    assert_eq!(
+        desk.simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned)).as_deref(),
+        Some(names::STANDBY)
+    );
+    let activated = desk.simulator.commands().into_iter().map(|command| command.document_name);
+    assert_eq!(activated.collect::<Vec<_>>(), [names::DOCUMENT], "the stack names the document");
+
+    let absent = desk.run(&["audit", "--stack-name", "acme"]);
+    assert_error(
+        &absent,
+        "there is no stack acme in eu-west-1 in this account",
+        "Pass the name of the stack of token-failover with --stack-name. Check AWS_REGION and AWS_PROFILE.",
+    );
 }
 
 #[test]

@@ -221,8 +221,14 @@ pub(crate) fn unanswered(error: CallError, region: &str) -> Trouble {
     }
     match error.meaning {
         Meaning::Denied => not_allowed(action, &format!("AWS says: {message}")),
-        Meaning::Throttled => {
-            Trouble::new(format!("AWS throttled {action}"), "Nothing was changed. Try again in a minute.")
+        Meaning::Throttled => Trouble::new(format!("AWS throttled {action}"), "Try again in a minute."),
+        Meaning::NoCapacity => Trouble::new(
+            format!("{action} failed in {region}: {message}"),
+            "EC2 has no capacity for this type now. Try again later.",
+        ),
+        // AWS answered, about something that it found.
+        Meaning::InUse | Meaning::WrongState | Meaning::NotPermitted | Meaning::DoesNotFit => {
+            Trouble::new(format!("{action} failed in {region}: {message}"), "")
         }
         _ => Trouble::new(
             format!("{action} failed in {region}: {message}"),

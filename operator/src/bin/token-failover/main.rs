@@ -7,6 +7,7 @@
 #![warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
 
 mod asked;
+mod deployed;
 mod ended;
 mod exercise;
 mod files;
@@ -21,8 +22,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::{Value, json};
+use token_failover::model::config::Config;
 use token_failover::model::ids::NetworkInterfaceId;
 
+use crate::deployed::Settings;
 use crate::ended::{Ended, Trouble};
 use crate::settings::{Purpose, Source};
 
@@ -52,8 +55,8 @@ Examples:
   token-failover report answer.json         show a report as its mail
   token-failover replay function.log        plan again from the function's log
 
-The command uses the function's settings: from --set, from environment variables, or from the parameters in
-samconfig.toml. The topic of a stack is its output TopicArn.
+The command uses the function's settings: from --set; and from the stack that --stack-name names or, without it, from
+environment variables and the parameters in samconfig.toml. The topic of a stack is its output TopicArn.
 
 Exit status: 0 all is well, 1 findings, a refusal or a failure, 2 no result.";
 
@@ -62,11 +65,13 @@ enum Task {
     /// Read what EC2 knows about a license interface, and write the parameters for `sam deploy`.
     Init(init::Wishes),
     /// Check that the next failover would work. Changes and publishes nothing.
-    Audit,
+    Audit(Settings),
     /// Show what would happen now. Changes nothing.
-    Plan,
+    Plan(Settings),
     /// Move the interface to another member now, and publish the report.
     Failover {
+        #[command(flatten)]
+        settings: Settings,
         /// The member to move the interface to. Default: the first viable standby.
         #[arg(long, value_name = "INSTANCE")]
         to: Option<String>,
@@ -81,6 +86,8 @@ enum Task {
     Exercise(exercise::Wishes),
     /// Keep the function from changing anything for a while, and publish the pause. Your own failover still works.
     Pause {
+        #[command(flatten)]
+        settings: Settings,
         /// A time such as 2026-11-12T01:30:00Z or a duration such as 2h, 90m or 1d, at most a week ahead. Default: four
         /// hours.
         #[arg(long, value_name = "TIME")]
@@ -90,7 +97,7 @@ enum Task {
         reason: Option<String>,
     },
     /// End a pause now, and publish its end.
-    Resume,
+    Resume(Settings),
     /// Show what a license file names and what is wrong with it. No other line of the file is printed.
     License {
         /// The license file.
@@ -138,15 +145,21 @@ fn run(command: Command) -> Result<Ended, Trouble> {
     let Command { source, json, task } = command;
     match task {
         Task::Init(wishes) => init::init(&wishes),
-        Task::Audit => asked::ask(source.config(Purpose::Look)?, &json!({"action": "audit", "dryRun": true}), json),
-        Task::Plan => asked::ask(source.config(Purpose::Look)?, &json!({"action": "plan"}), json),
-        Task::Failover { to, reason, yes } => failover(&source, to.as_deref(), reason.as_deref(), yes, json),
-        Task::Exercise(wishes) => exercise::exercise(&source, &wishes, json),
-        Task::Pause { until, reason } => {
-            let request = json!({"action": "pause", "until": until, "reason": reason});
-            asked::ask(source.config(Purpose::Pause)?, &request, json)
+        Task::Audit(settings) => {
+            asked::ask(settings.config(&source, Purpose::Look)?, &json!({"action": "audit", "dryRun": true}), json)
         }
-        Task::Resume => asked::ask(source.config(Purpose::Pause)?, &json!({"action": "resume"}), json),
+        Task::Plan(settings) => asked::ask(settings.config(&source, Purpose::Look)?, &json!({"action": "plan"}), json),
+        Task::Failover { settings, to, reason, yes } => {
+            failover(settings.config(&source, Purpose::Move)?, to.as_deref(), reason.as_deref(), yes, json)
+        }
+        Task::Exercise(wishes) => exercise::exercise(&source, &wishes, json),
+        Task::Pause { settings, until, reason } => {
+            let request = json!({"action": "pause", "until": until, "reason": reason});
+            asked::ask(settings.config(&source, Purpose::Pause)?, &request, json)
+        }
+        Task::Resume(settings) => {
+            asked::ask(settings.config(&source, Purpose::Pause)?, &json!({"action": "resume"}), json)
+        }
         Task::License { file, interface } => license::license(&file, interface.as_ref(), json),
         Task::Report { file } => files::report(&file, json),
         Task::Replay { file } => files::replay(&file, json),
@@ -156,21 +169,15 @@ fn run(command: Command) -> Result<Ended, Trouble> {
         }
         Task::Manual => {
             let manual = clap_mangen::Man::new(Command::command()).render(&mut std::io::stdout());
-            manual.map(|()| Ended::Well).map_err(|error| {
-                Trouble::new(
-                    format!(
-                        "the manual page could not be written: \
-                                                                               {error}"
-                    ),
-                    "",
-                )
-            })
+            manual
+                .map(|()| Ended::Well)
+                .map_err(|error| Trouble::new(format!("the manual page could not be written: {error}"), ""))
         }
     }
 }
 
 /// Shows the plan, asks for confirmation, and moves the interface.
-fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, json: bool) -> Result<Ended, Trouble> {
+fn failover(config: Config, to: Option<&str>, reason: Option<&str>, yes: bool, json: bool) -> Result<Ended, Trouble> {
     let request = |dry_run: bool| {
         let mut request = json!({"action": "failover", "dryRun": dry_run});
         let optional = [("to", to), ("reason", reason)];
@@ -179,7 +186,6 @@ fn failover(source: &Source, to: Option<&str>, reason: Option<&str>, yes: bool, 
         }
         request
     };
-    let config = source.config(Purpose::Move)?;
     if !yes {
         asked::can_confirm("failover")?;
         match asked::plan_of(config.clone(), &request(true))? {

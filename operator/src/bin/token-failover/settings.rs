@@ -103,27 +103,24 @@ impl Source {
         })
     }
 
-    /// The name of the stack in SAM's file, or the name that the documentation uses, and the Region in that file.
+    /// The name of the stack in SAM's file, or the name that the documentation uses, and the Region of `--set`, of the environment
+    /// or of that file.
     pub(crate) fn stack(&self) -> Result<(String, Option<String>), Trouble> {
-        let document: DocumentMut = match std::fs::read_to_string(&self.config) {
-            Ok(text) => text.parse().map_err(|error: toml_edit::TomlError| {
-                Trouble::new(
-                    format!("{}: {}", self.config.display(), error.message()),
-                    "`sam deploy` reads this file, too.",
-                )
-            })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DocumentMut::new(),
-            Err(error) => {
-                return Err(Trouble::new(
-                    format!("{}: {error}", self.config.display()),
-                    "Pass another file with --config.",
-                ));
-            }
+        let document: DocumentMut = match self.read()? {
+            Some(text) => text.parse().map_err(|error: toml_edit::TomlError| self.unreadable(error.message()))?,
+            None => DocumentMut::new(),
         };
         let text =
             |name: &str| deployment(&document).and_then(|parameters| parameters.get(name)?.as_str()).map(str::to_owned);
-        let region = std::env::var("AWS_REGION").ok().or_else(|| text("region"));
+        let mut given = BTreeMap::new();
+        self.set_in(&mut given)?;
+        let region = given.remove("AWS_REGION").or_else(|| std::env::var("AWS_REGION").ok()).or_else(|| text("region"));
         Ok((text("stack_name").unwrap_or_else(|| "token-failover".to_owned()), region))
+    }
+
+    /// The settings of `--set`, each as NAME=VALUE.
+    pub(crate) fn given(&self) -> &[String] {
+        &self.set
     }
 
     /// Adds the settings of `--set`.
@@ -142,16 +139,26 @@ impl Source {
     }
 
     fn of_file(&self) -> Result<BTreeMap<String, String>, Trouble> {
+        match self.read()? {
+            Some(text) => of_samconfig(&text).map_err(|problem| self.unreadable(&problem)),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// SAM's file; `None`: there is none, and none was named.
+    fn read(&self) -> Result<Option<String>, Trouble> {
         let is_default = self.config == Path::new("samconfig.toml");
         match std::fs::read_to_string(&self.config) {
-            Ok(text) => of_samconfig(&text).map_err(|problem| {
-                Trouble::new(format!("{}: {problem}", self.config.display()), "`sam deploy` reads this file, too.")
-            }),
-            Err(error) if is_default && error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Ok(text) => Ok(Some(text)),
+            Err(error) if is_default && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
                 Err(Trouble::new(format!("{}: {error}", self.config.display()), "Pass another file with --config."))
             }
         }
+    }
+
+    fn unreadable(&self, problem: &str) -> Trouble {
+        Trouble::new(format!("{}: {problem}", self.config.display()), "`sam deploy` reads this file, too.")
     }
 }
 

@@ -30,17 +30,13 @@ struct State {
 }
 
 impl Display {
-    pub(super) fn new() -> Self {
+    /// A display that goes on with a recording.
+    pub(super) fn new(recording: Recording) -> Self {
         let now = Instant::now();
-        let state = State {
-            began: now,
-            legs: Vec::new(),
-            leg_began: now,
-            note: String::new(),
-            drawn: 0,
-            recording: Recording::new(),
-        };
-        Self { is_terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+        let state = State { began: now, legs: Vec::new(), leg_began: now, note: String::new(), drawn: 0, recording };
+        // A terminal that takes no escape sequences, or is to get none, cannot be redrawn.
+        let takes_sequences = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        Self { is_terminal: std::io::stderr().is_terminal() && takes_sequences, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

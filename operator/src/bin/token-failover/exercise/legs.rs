@@ -1,27 +1,32 @@
 //! The moves of an exercise.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use token_failover::act::run::{Clock, Record};
+use token_failover::act::run::{Clock, Doubt, Record, pause_after_look};
+use token_failover::decide::pause;
 use token_failover::model::error::CallError;
+use token_failover::model::failure::Failure;
 use token_failover::model::ids::InstanceId;
-use token_failover::model::observation::{Instance, InstanceState, NetworkInterface};
+use token_failover::model::observation::{
+    AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Reading, StatusChecks,
+};
 use token_failover::model::report::Outcome;
 use token_failover::ports::Ec2;
 use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::display::Display;
-use super::preflight::{Ready, serve};
+use super::preflight::{Ready, is_not_paused, is_settled_interface, serve};
 use crate::asked;
 use crate::ended::Trouble;
 
 /// The pause between two reads of the interface. EC2 refills its bucket for describing calls with 20 calls a second, and the
 /// deployed function reads at the same time.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The pause between two reads of an instance that starts or stops, which takes many seconds.
+/// The pause between two reads of an instance between two moves, when nothing is measured.
 const PAUSE_OF_INSTANCE: Duration = Duration::from_secs(1);
 /// The pause between two reads that only show whether the credentials are still accepted.
 const PAUSE_OF_CHECK: Duration = Duration::from_secs(5);
@@ -59,16 +64,18 @@ impl<'a> Legs<'a> {
     pub(super) async fn run(&mut self, stops_holder: bool, returns: bool) -> Result<(), Trouble> {
         let work = async {
             let Ready { holder, standby, starts_standby, .. } = self.ready;
-            let held = if stops_holder {
+            self.is_still_as_it_was().await?;
+            let has_arrived = if stops_holder {
                 self.stop_leg(holder, standby, *starts_standby).await?
             } else {
                 self.failover_leg(holder, standby, *starts_standby).await?
             };
+            let at = self.display.with_leg(|leg| leg.to.clone()).unwrap_or_else(|| standby.clone());
+            let came_back = at == *holder;
             if stops_holder {
-                self.start_again(holder).await?;
+                self.start_again(holder, came_back).await?;
             }
-            if returns && held {
-                let at = self.display.with_leg(|leg| leg.to.clone()).unwrap_or_else(|| standby.clone());
+            if returns && has_arrived && !came_back {
                 self.await_viable(holder).await?;
                 self.failover_leg(&at, holder, false).await?;
             }
@@ -85,6 +92,26 @@ impl<'a> Legs<'a> {
         }
     }
 
+    /// Refuses if somebody else has acted since the preflight: an operator may take a while to say yes.
+    async fn is_still_as_it_was(&self) -> Result<(), Trouble> {
+        let Ready { holder, again, .. } = self.ready;
+        let interface = self.interface().await?;
+        is_settled_interface(&interface)?;
+        is_not_paused(pause::in_force(&interface.tags, SystemTime::now().into()).as_ref(), again)?;
+        match &interface.attachment {
+            Some(attachment)
+                if attachment.instance_id.as_ref() == Some(holder)
+                    && attachment.status == AttachmentStatus::Attached =>
+            {
+                Ok(())
+            }
+            _ => Err(Trouble::new(
+                format!("{} has left {holder} since the audit", interface.id),
+                "The exercise changed nothing. Begin it again.",
+            )),
+        }
+    }
+
     /// Moves the interface as an operator's failover. Returns whether it is where it was to go.
     async fn failover_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         self.display.begin(Leg::new(Kind::Failover, from, to, &self.ready.config, starts_standby));
@@ -93,7 +120,7 @@ impl<'a> Legs<'a> {
         // A run goes on asking for as long as EC2 does not answer. An operator whose credentials have expired must hear of it.
         let request = json!({"action": "failover", "to": to, "reason": "exercise"});
         let report = tokio::select! {
-            report = serve(&function, &request) => report?,
+            report = serve(&function, &request) => report.map_err(asked::trouble)?,
             trouble = self.fails_to_read() => return Err(trouble),
         };
         let has_moved = report.outcome == Outcome::Moved;
@@ -122,15 +149,21 @@ impl<'a> Legs<'a> {
         };
         self.display.begin(Leg::new(Kind::Stop, from, to, config, starts_standby));
         self.display.recording(|recording, at| recording.asked_to_stop(at, from));
-        ec2.stop(from).await.map_err(|error| self.refused(error, Some(from)))?;
+        // Before the call, because its answer may be lost.
         self.note_stopped(Some(from.clone()));
+        if let Err(error) = ec2.stop(from).await {
+            if !error.is_transient() {
+                self.note_stopped(None);
+            }
+            return Err(self.refused(error, Some(from)));
+        }
         self.display.say(&format!("EC2 is stopping {from}"));
         let others = async {
             let power = async {
-                self.await_state(from, InstanceState::Stopped, POWER_TIMEOUT).await?;
+                self.await_state(from, &[InstanceState::Stopped], PAUSE).await?;
                 self.display.see(Sign::Seen(Moment::HolderStopped));
                 if starts_standby {
-                    self.await_state(to, InstanceState::Running, POWER_TIMEOUT).await?;
+                    self.await_state(to, &[InstanceState::Running], PAUSE).await?;
                     self.display.see(Sign::Seen(Moment::StandbyRunning));
                 }
                 Ok::<(), Trouble>(())
@@ -149,7 +182,7 @@ impl<'a> Legs<'a> {
             }
         };
         tokio::select! {
-            watched = self.watch_interface(&mut watch) => watched?,
+            watched = self.watch_interface(&mut watch, from) => watched?,
             trouble = unless_they_fail => return Err(trouble),
         }
         let has_arrived = self.display.has_seen(Moment::Attached);
@@ -164,13 +197,15 @@ impl<'a> Legs<'a> {
         Ok(has_arrived)
     }
 
-    /// Reads the interface until the move is reported and nothing more is expected, or what is expected is long overdue.
-    async fn watch_interface(&self, watch: &mut Watch) -> Result<(), Trouble> {
+    /// Reads the interface until the move is reported and nothing more is expected, or what is expected is long overdue. Nothing more
+    /// is expected if the report is that the interface came back to where it was.
+    async fn watch_interface(&self, watch: &mut Watch, from: &InstanceId) -> Result<(), Trouble> {
         loop {
             for moment in watch.see(&self.interface().await?) {
                 self.display.see(Sign::Seen(moment));
             }
-            if self.display.is_over() {
+            let has_come_back = watch.holder() == Some(from) && self.display.has_seen(Moment::Reported);
+            if has_come_back || self.display.is_over() {
                 return Ok(());
             }
             sleep(PAUSE).await;
@@ -187,39 +222,61 @@ impl<'a> Legs<'a> {
         function.watch_serving(Clock::new(SystemTime::now().into(), Instant::now() + asked::TIME)).await;
     }
 
-    /// Starts the former holder, so that it is the standby.
-    async fn start_again(&self, instance: &InstanceId) -> Result<(), Trouble> {
+    /// Starts the former holder, so that it is the standby. `came_back`: the function has brought the interface back to it, and so
+    /// may have started it.
+    async fn start_again(&self, instance: &InstanceId, came_back: bool) -> Result<(), Trouble> {
+        use InstanceState::{Pending, Running, Stopped};
         self.display.say(&format!("waiting until {instance} is stopped"));
-        self.await_state(instance, InstanceState::Stopped, POWER_TIMEOUT).await?;
-        self.display.say(&format!("starting {instance}"));
-        self.display.recording(|recording, at| recording.asked_to_start(at, instance));
-        self.patiently(Some(instance), async || self.ready.ec2.start(instance).await).await?;
-        self.await_state(instance, InstanceState::Running, POWER_TIMEOUT).await?;
+        let ends: &[InstanceState] = if came_back { &[Stopped, Pending, Running] } else { &[Stopped] };
+        if self.await_state(instance, ends, PAUSE_OF_INSTANCE).await? == Stopped {
+            self.display.say(&format!("starting {instance}"));
+            self.display.recording(|recording, at| recording.asked_to_start(at, instance));
+            self.patiently(Some(instance), async || self.ready.ec2.start(instance).await).await?;
+        }
+        self.await_state(instance, &[Running], PAUSE_OF_INSTANCE).await?;
         self.note_stopped(None);
         self.display.say(&format!("{instance} runs again"));
         Ok(())
     }
 
-    /// Waits until the instance could take the interface.
+    /// Waits until the instance could take the interface and has passed its status checks. A machine that still boots could take it,
+    /// too, but would not serve.
     async fn await_viable(&self, instance: &InstanceId) -> Result<(), Trouble> {
         let began = Instant::now();
         let display = Arc::clone(self.display);
-        // The plan reads the status checks, which the recording of the account wants.
+        let passes = Arc::new(AtomicBool::new(false));
+        let (passed, about) = (Arc::clone(&passes), instance.clone());
+        // The recording of the account wants the status checks as well.
         let function = self.ready.unprobing_function(move |record| {
-            if let Record::Observed(_) = record {
+            if let Record::Observed(observation) = record {
+                let checks = observation.instance(&about).map(|seen| &seen.status_checks);
+                passed.store(checks == Some(&Reading::Known(StatusChecks::Ok)), Ordering::Relaxed);
                 display.record(record);
             }
         });
-        let mut is_told = false;
+        let request = json!({"action": "failover", "to": instance, "dryRun": true});
+        let (mut is_told, mut answered) = (false, Instant::now());
         loop {
-            let report = serve(&function, &json!({"action": "failover", "to": instance, "dryRun": true})).await?;
-            if report.movement.is_some() {
-                return Ok(());
-            }
+            let why = match serve(&function, &request).await {
+                Ok(report) => {
+                    answered = Instant::now();
+                    match (&report.movement, passes.load(Ordering::Relaxed)) {
+                        (Some(_), true) => return Ok(()),
+                        (Some(_), false) => "it has not passed its status checks".to_owned(),
+                        (None, _) => report.findings.first().map_or(report.summary, |finding| finding.message.clone()),
+                    }
+                }
+                Err(failure @ (Failure::Ec2Throttled(_) | Failure::Ec2Unreachable(_)))
+                    if answered.elapsed() < SILENCE =>
+                {
+                    failure.to_string()
+                }
+                Err(failure) => return Err(asked::trouble(failure)),
+            };
             if began.elapsed() > VIABLE_TIMEOUT {
-                let why = report.findings.first().map_or(report.summary, |finding| finding.message.clone());
                 let problem = format!("{instance} cannot take the interface back: {why}");
-                return Err(Trouble::new(problem, "Read the audit: token-failover audit"));
+                let hint = format!("Read the audit: {}", self.ready.again.command("audit"));
+                return Err(Trouble::new(problem, hint));
             }
             if !std::mem::replace(&mut is_told, true) {
                 self.display.say(&format!("waiting until {instance} can take the interface back"));
@@ -228,19 +285,25 @@ impl<'a> Legs<'a> {
         }
     }
 
-    /// Waits until the instance is in this state.
-    async fn await_state(&self, id: &InstanceId, state: InstanceState, patience: Duration) -> Result<(), Trouble> {
+    /// Waits until the instance is in one of these states, and returns it.
+    async fn await_state(
+        &self,
+        id: &InstanceId,
+        states: &[InstanceState],
+        pause: Duration,
+    ) -> Result<InstanceState, Trouble> {
         let began = Instant::now();
         loop {
             let now = self.instance(id).await?.state;
-            if now == state {
-                return Ok(());
+            if states.contains(&now) {
+                return Ok(now);
             }
-            if began.elapsed() > patience {
-                let minutes = patience.as_secs() / 60;
-                return Err(Trouble::new(format!("{id} is {now}, and not {state} after {minutes} minutes"), ""));
+            if began.elapsed() > POWER_TIMEOUT {
+                let wanted: Vec<String> = states.iter().map(ToString::to_string).collect();
+                let (wanted, minutes) = (wanted.join(" or "), POWER_TIMEOUT.as_secs() / 60);
+                return Err(Trouble::new(format!("{id} is {now}, and not {wanted} after {minutes} minutes"), ""));
             }
-            sleep(PAUSE_OF_INSTANCE).await;
+            sleep(pause).await;
         }
     }
 
@@ -256,7 +319,7 @@ impl<'a> Legs<'a> {
 
     async fn interface(&self) -> Result<NetworkInterface, Trouble> {
         let id = &self.ready.config.interface_id;
-        let found = self.patiently(None, async || self.ready.ec2.network_interface(id).await).await?;
+        let found = self.found(None, async || self.ready.ec2.network_interface(id).await).await?;
         if let Some(interface) = &found {
             self.display.recording(|recording, at| recording.saw_interface(at, interface));
         }
@@ -267,11 +330,32 @@ impl<'a> Legs<'a> {
 
     async fn instance(&self, id: &InstanceId) -> Result<Instance, Trouble> {
         let ids = std::slice::from_ref(id);
-        let found = self.patiently(Some(id), async || self.ready.ec2.instances(ids).await).await?;
-        for instance in &found {
+        let ask = async || Ok(self.ready.ec2.instances(ids).await?.into_iter().next());
+        let found = self.found(Some(id), ask).await?;
+        if let Some(instance) = &found {
             self.display.recording(|recording, at| recording.saw_instance(at, instance));
         }
-        found.into_iter().next().ok_or_else(|| Trouble::new(format!("EC2 does not know {id} anymore"), ""))
+        found.ok_or_else(|| {
+            let hint = format!("Read the audit: {}", self.ready.again.command("audit"));
+            Trouble::new(format!("EC2 does not know {id} anymore"), hint)
+        })
+    }
+
+    /// Asks until EC2 finds something, or has said for longer than its answers can be old that there is nothing.
+    async fn found<T>(
+        &self,
+        about: Option<&InstanceId>,
+        ask: impl AsyncFn() -> Result<Option<T>, CallError>,
+    ) -> Result<Option<T>, Trouble> {
+        let mut doubt = Doubt::default();
+        loop {
+            let found = self.patiently(about, &ask).await?;
+            doubt = doubt.and_now();
+            if found.is_some() || doubt.lasted() >= OLDEST_ANSWER {
+                return Ok(found);
+            }
+            sleep(pause_after_look(doubt.lasted())).await;
+        }
     }
 
     /// Calls again while there is no answer, but not forever. `about`: the instance that the call names.
@@ -299,6 +383,6 @@ impl<'a> Legs<'a> {
 
     fn refused(&self, error: CallError, about: Option<&InstanceId>) -> Trouble {
         self.display.recording(|recording, _| recording.call_failed(&error, about));
-        asked::unanswered(error, self.ready.config.region.as_deref().unwrap_or("the configured Region"))
+        asked::unanswered(error, &self.ready.region)
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         if !wishes.yes {
             asked::can_confirm("exercise")?;
         }
-        let ready = preflight(source, wishes).await?;
+        let mut ready = preflight(source, wishes).await?;
         anstream::eprintln!("{}", ready.announcement);
         if !wishes.yes && !asked::confirm("Begin?")? {
             return Ok(Ended::Badly);
@@ -46,7 +46,7 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         signal_hook::flag::register(SIGINT, Arc::clone(&is_interrupted))
             .map_err(|error| Trouble::new(format!("Ctrl-C cannot be received: {error}"), ""))?;
         let (started_at, began) = (SystemTime::now(), Instant::now());
-        let display = Arc::new(Display::new());
+        let display = Arc::new(Display::new(std::mem::take(&mut ready.recording)));
         let mut legs = Legs::new(&ready, &display);
         let ended = tokio::select! {
             ended = legs.run(wishes.stop_holder, wishes.returns()) => ended,
@@ -65,6 +65,13 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
             show::document(&exercise)?;
         } else {
             anstream::print!("{}", exercise.text());
+        }
+        if ready.starts_standby && wishes.returns() {
+            let Ready { standby, region, .. } = &ready;
+            anstream::eprintln!(
+                "{standby} was started for the exercise, and still runs. To stop it:\n  \
+                 aws ec2 stop-instances --instance-ids {standby} --region {region}"
+            );
         }
         Ok(match exercise.result {
             Outcome::Held => Ended::Well,
@@ -128,7 +135,7 @@ const LAST_LOOK: Duration = Duration::from_secs(10);
 async fn left_behind(ready: &Ready, trouble: Trouble, stopped: Option<InstanceId>) -> Trouble {
     let look = timeout(LAST_LOOK, ready.ec2.network_interface(&ready.config.interface_id)).await;
     let interface = look.ok().and_then(Result::ok).flatten();
-    let left = whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), ready.config.region.as_deref());
+    let left = whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), &ready.again, &ready.region);
     let mut hint = trouble.hint;
     if !hint.is_empty() {
         hint.push('\n');

@@ -13,17 +13,22 @@ use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::change::Change;
 use token_failover::model::config::Config;
 use token_failover::model::error::{CallError, Meaning};
+use token_failover::model::failure::Failure;
 use token_failover::model::finding::Severity;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::observation::{NetworkInterface, Observation};
+use token_failover::model::pause::Pause;
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Movement, Outcome, Report};
 use token_failover::ports::Ec2;
 use token_failover_aws::{self as aws, SdkConfig, SdkEc2, SdkSns, SdkSsm};
+use token_failover_operator::account::Recording;
+use token_failover_operator::exercise::{Again, after_a_stop};
 use tokio::time::Instant;
 
 use super::wishes::Wishes;
 use crate::asked;
+use crate::deployed::Deployed;
 use crate::ended::Trouble;
 use crate::settings::Source;
 
@@ -33,6 +38,7 @@ pub(super) type Function = Failover<(SdkEc2, SdkSns, SdkSsm)>;
 /// Everything that an exercise needs.
 pub(super) struct Ready {
     pub(super) stack: String,
+    pub(super) region: String,
     pub(super) sdk: SdkConfig,
     pub(super) config: Config,
     pub(super) ec2: SdkEc2,
@@ -40,6 +46,10 @@ pub(super) struct Ready {
     /// The standby that takes the interface first.
     pub(super) standby: InstanceId,
     pub(super) starts_standby: bool,
+    /// What the audit showed of the account.
+    pub(super) recording: Recording,
+    /// How the command is called again for this function.
+    pub(super) again: Again,
     /// What will happen, and what it costs the clients.
     pub(super) announcement: String,
 }
@@ -62,7 +72,7 @@ fn function(sdk: &SdkConfig, config: &Config, recorder: impl Fn(Record<'_>) + Se
 }
 
 /// Has the function serve a request now.
-pub(super) async fn serve(function: &Function, request: &Value) -> Result<Report, Trouble> {
+pub(super) async fn serve(function: &Function, request: &Value) -> Result<Report, Failure> {
     let now: DateTime<Utc> = SystemTime::now().into();
     let invocation = Invocation {
         payload: request.clone(),
@@ -70,50 +80,60 @@ pub(super) async fn serve(function: &Function, request: &Value) -> Result<Report
         received_at: now,
         deadline: Instant::now() + asked::TIME,
     };
-    Box::pin(function.handle(invocation)).await.map_err(asked::trouble)
+    Box::pin(function.handle(invocation)).await
 }
 
 /// Reads everything, and refuses if an exercise could end badly.
 pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready, Trouble> {
-    let (name, region) = source.stack()?;
-    let name = wishes.stack_name.clone().unwrap_or(name);
-    let sdk = aws::operators_config(region).await;
-    let Some(region) = sdk.region().map(ToString::to_string) else {
-        let hint = "Set AWS_REGION to the Region of the stack.";
-        return Err(Trouble::new("no AWS Region is configured", hint));
-    };
-    anstream::eprintln!("asking CloudFormation about {name} ...");
-    let stack = aws::stack(&sdk, &name).await.map_err(|error| asked::unanswered(error, &region))?;
-    let Some(stack) = stack else {
-        let hint = "Pass the name of the stack of token-failover with --stack-name. Check AWS_REGION and AWS_PROFILE.";
-        return Err(Trouble::new(format!("there is no stack {name} in {region} in this account"), hint));
-    };
-    if !is_settled(&stack.status) {
+    let deployed = Deployed::find(source, wishes.stack_name.as_deref()).await?;
+    if !is_settled(deployed.status()) {
         let hint = "An exercise needs the function as it is deployed. Begin when the stack is complete, in a state such as \
                     UPDATE_COMPLETE.";
-        return Err(Trouble::new(format!("the stack {name} is in the state {}", stack.status), hint));
+        return Err(Trouble::new(format!("the stack {} is in the state {}", deployed.name, deployed.status()), hint));
     }
-    let config = source.config_of(&stack, &region)?;
+    let (config, again) = (deployed.config(source)?, deployed.again(source));
+    let Deployed { name, region, sdk, .. } = deployed;
     lasts(aws::credentials_expire_at(&sdk).await, needed(wishes))?;
     let (_, interface) = asked::look_up(&config.interface_id, Some(region.clone())).await?;
     is_settled_interface(&interface)?;
-    let (audit, observation) = audited(&sdk, &config).await?;
-    is_ready(&audit)?;
+    let Audited { report: audit, seen, recording } = audited(&sdk, &config).await?;
+    is_ready(&audit, &again)?;
     let movement = planned(&sdk, &config).await?;
     let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
     let Some(holder) = holder.filter(|holder| movement.from.as_ref() == Some(holder)) else {
         return Err(Trouble::new(
             "the interface has no holder that it could leave",
-            "Read the audit: token-failover audit",
+            format!("Read the audit: {}", again.command("audit")),
         ));
     };
     let ec2 = SdkEc2::of(&sdk);
-    if wishes.stop_holder {
-        can_be_stopped(&ec2, &observation, &holder, &region).await?;
-    }
-    let starts_standby = movement.standby_started == Some(true);
-    let announcement = announcement(&config, wishes, &holder, &movement.to, starts_standby, &audit);
-    Ok(Ready { stack: name, sdk, config, ec2, holder, standby: movement.to, starts_standby, announcement })
+    let (standby, starts_standby) = if wishes.stop_holder {
+        let Some(seen) = seen else {
+            return Err(Trouble::new(
+                "the audit did not see the members",
+                format!("Read it: {}", again.command("audit")),
+            ));
+        };
+        can_be_stopped(&ec2, &seen, &holder, &region).await?;
+        replaces(&config, &seen, &holder, &again)?
+    } else {
+        (movement.to, movement.standby_started == Some(true))
+    };
+    let mut ready = Ready {
+        stack: name,
+        region,
+        sdk,
+        config,
+        ec2,
+        holder,
+        standby,
+        starts_standby,
+        recording,
+        again,
+        announcement: String::new(),
+    };
+    ready.announcement = announcement(&ready, wishes, &audit);
+    Ok(ready)
 }
 
 /// Whether CloudFormation changes nothing in the stack now, and its last change succeeded or was taken back. Source:
@@ -129,7 +149,8 @@ fn is_settled(status: &str) -> bool {
     )
 }
 
-/// The longest time that an exercise takes. A started instance must pass its status checks before the interface moves back.
+/// How long the credentials must last: longer than an exercise usually takes. A started instance must pass its status checks
+/// before the interface moves back.
 fn needed(wishes: &Wishes) -> Duration {
     let minutes = match (wishes.stop_holder, wishes.returns()) {
         (false, false) => 5,
@@ -151,14 +172,15 @@ fn lasts(expires_at: Option<DateTime<Utc>>, needed: Duration) -> Result<(), Trou
                 left.as_secs() / 60,
                 needed.as_secs() / 60
             ),
-            "Sign in again (aws sso login), or take credentials that last longer. Nothing was changed.",
+            "Sign in again (aws sso login), or take credentials that last longer. If they come from the machine, begin again once \
+             AWS has renewed them. Nothing was changed.",
         )),
         _ => Ok(()),
     }
 }
 
 /// Refuses an interface with which another run is not done.
-fn is_settled_interface(interface: &NetworkInterface) -> Result<(), Trouble> {
+pub(super) fn is_settled_interface(interface: &NetworkInterface) -> Result<(), Trouble> {
     match PendingReport::read_all(&interface.tags).first() {
         Some(pending) => Err(Trouble::new(
             format!("another run is not done with {}: it has the tag {}", interface.id, pending.key),
@@ -169,38 +191,56 @@ fn is_settled_interface(interface: &NetworkInterface) -> Result<(), Trouble> {
 }
 
 /// An audit that changes nothing, and what it saw.
-async fn audited(sdk: &SdkConfig, config: &Config) -> Result<(Report, Option<Observation>), Trouble> {
+struct Audited {
+    report: Report,
+    seen: Option<Observation>,
+    recording: Recording,
+}
+
+async fn audited(sdk: &SdkConfig, config: &Config) -> Result<Audited, Trouble> {
     anstream::eprintln!("auditing ...");
-    let seen: Arc<Mutex<Option<Observation>>> = Arc::default();
-    let recorded = Arc::clone(&seen);
+    let saw: Arc<Mutex<(Option<Observation>, Recording)>> = Arc::default();
+    let feed = Arc::clone(&saw);
     let function = function(sdk, config, move |record| {
+        let (seen, recording) = &mut *feed.lock().unwrap_or_else(PoisonError::into_inner);
+        // The time of the exercise has not begun.
+        recording.record(Duration::ZERO, record);
         if let Record::Observed(observation) = record {
-            *recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(observation.clone());
+            *seen = Some(observation.clone());
         }
     });
-    let report = serve(&function, &json!({"action": "audit", "dryRun": true})).await?;
-    let observation = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok((report, observation))
+    let report = serve(&function, &json!({"action": "audit", "dryRun": true})).await.map_err(asked::trouble)?;
+    let (seen, recording) = std::mem::take(&mut *saw.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Audited { report, seen, recording })
+}
+
+/// Refuses if the function is paused.
+pub(super) fn is_not_paused(pause: Option<&Pause>, again: &Again) -> Result<(), Trouble> {
+    match pause {
+        Some(pause) => Err(Trouble::new(
+            format!("token-failover is paused until {}", pause.in_words()),
+            format!("End the pause: {}", again.command("resume")),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Refuses if the audit found anything critical, or if the function is paused.
-fn is_ready(audit: &Report) -> Result<(), Trouble> {
-    if let Some(pause) = &audit.pause {
-        let problem = format!("token-failover is paused until {}", pause.in_words());
-        return Err(Trouble::new(problem, "End the pause: token-failover resume"));
-    }
+fn is_ready(audit: &Report, again: &Again) -> Result<(), Trouble> {
+    is_not_paused(audit.pause.as_ref(), again)?;
     let is_ready = audit.reason == Reason::Ready || audit.reason == Reason::ReadyWithWarnings;
     if audit.outcome == Outcome::Audited && is_ready {
         return Ok(());
     }
     let critical: Vec<_> = audit.findings.iter().filter(|finding| finding.severity == Severity::Critical).collect();
     let Some(first) = critical.first() else {
-        return Err(Trouble::new(format!("the audit did not succeed: {}", audit.summary), "Run token-failover audit."));
+        let hint = format!("Read it: {}", again.command("audit"));
+        return Err(Trouble::new(format!("the audit did not succeed: {}", audit.summary), hint));
     };
     let others = match critical.len() - 1 {
         0 => String::new(),
-        1 => "\nThe audit has one more critical finding: token-failover audit".to_owned(),
-        more => format!("\nThe audit has {more} more critical findings: token-failover audit"),
+        1 => format!("\nThe audit has one more critical finding: {}", again.command("audit")),
+        more => format!("\nThe audit has {more} more critical findings: {}", again.command("audit")),
     };
     Err(Trouble::new(
         format!("a failover would not work now: {} [{}]", first.message, first.code),
@@ -211,20 +251,14 @@ fn is_ready(audit: &Report) -> Result<(), Trouble> {
 /// The move that an operator's failover would make.
 async fn planned(sdk: &SdkConfig, config: &Config) -> Result<Movement, Trouble> {
     let function = function(sdk, config, |_| {});
-    let report = serve(&function, &json!({"action": "failover", "dryRun": true})).await?;
+    let report = serve(&function, &json!({"action": "failover", "dryRun": true})).await.map_err(asked::trouble)?;
     let first = report.findings.first().map_or_else(String::new, |finding| finding.remedy.clone());
     report.movement.ok_or_else(|| Trouble::new(report.summary, first))
 }
 
 /// Refuses to stop a holder that its Auto Scaling group would replace, or that the operator may not stop and start.
-async fn can_be_stopped(
-    ec2: &SdkEc2,
-    observation: &Option<Observation>,
-    holder: &InstanceId,
-    region: &str,
-) -> Result<(), Trouble> {
-    let instance = observation.as_ref().and_then(|seen| seen.instance(holder));
-    if let Some(group) = instance.and_then(|instance| instance.auto_scaling_group.as_ref()) {
+async fn can_be_stopped(ec2: &SdkEc2, seen: &Observation, holder: &InstanceId, region: &str) -> Result<(), Trouble> {
+    if let Some(group) = seen.instance(holder).and_then(|instance| instance.auto_scaling_group.as_ref()) {
         return Err(Trouble::new(
             format!("the Auto Scaling group {group} would terminate and replace {holder} if it were stopped"),
             "Without --stop-holder, the exercise moves the interface and stops nothing. To see the function serve the group, \
@@ -242,23 +276,37 @@ async fn can_be_stopped(
     ec2.may(&Change::Start(holder.clone())).await.map_err(denied)
 }
 
-/// What will happen, and what it costs the clients.
-fn announcement(
+/// Refuses to stop a holder that the function would not replace. It has limits that an operator's failover does not have.
+fn replaces(
     config: &Config,
-    wishes: &Wishes,
+    seen: &Observation,
     holder: &InstanceId,
-    standby: &InstanceId,
-    starts_standby: bool,
-    audit: &Report,
-) -> String {
+    again: &Again,
+) -> Result<(InstanceId, bool), Trouble> {
+    match after_a_stop(config, seen, holder) {
+        Ok(target) => Ok((target.attach.instance_id, target.start)),
+        Err(why) => Err(Trouble::new(
+            format!("the function would not move {} after a stop of {holder}: {why}", config.interface_id),
+            format!(
+                "Without --stop-holder, the exercise is an operator's failover, which has no limit. To see more, read the audit: {}",
+                again.command("audit")
+            ),
+        )),
+    }
+}
+
+/// What will happen, and what it costs the clients.
+fn announcement(ready: &Ready, wishes: &Wishes, audit: &Report) -> String {
+    let Ready { stack, region, config, holder, standby, starts_standby, .. } = ready;
     let mut steps = Vec::new();
     if wishes.stop_holder {
         steps.push(format!("Stop {holder}. The deployed function then moves the interface to {standby}."));
     } else {
         steps.push(format!("Move the interface from {holder} to {standby}."));
     }
-    if starts_standby {
-        steps.push(format!("{standby} is stopped, and is started for this."));
+    if *starts_standby {
+        let stays = if wishes.returns() { " It keeps running afterwards." } else { "" };
+        steps.push(format!("{standby} is stopped, and is started for this.{stays}"));
     }
     if wishes.stop_holder {
         steps.push(format!("Start {holder} again."));
@@ -268,7 +316,9 @@ fn announcement(
     }
     let interface = config.interface_id.as_str();
     let of = if config.name == interface { String::new() } else { format!(" of {}", config.name) };
-    let mut text = format!("This exercise moves the license interface {interface}{of} for real:\n");
+    let mut text = format!(
+        "This exercise moves the license interface {interface}{of} for real, in {region}, with the settings of the stack {stack}:\n"
+    );
     for (number, step) in steps.iter().enumerate() {
         text += &format!("  {}. {step}\n", number + 1);
     }
