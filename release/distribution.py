@@ -11,6 +11,7 @@ from release import ROOT, Refused, output
 from release.archives import Entry, tarred, zipped
 from release.licenses import third_party_licenses
 from release.linked import program, runtime
+from release.links import resolved
 from release.programs import PACKAGES, build, command, function_zip
 from release.sbom import bill, mistake
 from release.template import templates
@@ -74,7 +75,7 @@ def write(folder, entries):
 def assemble(files, programs, name, commit_name, seconds):
     """The files of the release's page, and those of the folder to deploy from, which is called `name`."""
     made = list(built(files, programs, commit_name, seconds))
-    folder = [*made, *(Entry(name, text.encode()) for name, text in templates().items()), *kept()]
+    folder = resolved([*made, *(Entry(name, text.encode()) for name, text in templates().items()), *kept()])
     page = [*made, Entry(f"{name}.tar.gz", tarred(name, folder, seconds))]
     return [*page, Entry(SUMS, sums(page).encode())], folder
 

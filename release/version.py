@@ -22,7 +22,7 @@ def check_tag(tag, version):
 
 
 def notes(changelog, version):
-    """What the changelog says about this version. Links between the project's pages become links to the tag."""
+    """What the changelog says about this version."""
     sections = re.split(r"^(?=## )", changelog, flags=re.MULTILINE)
     found = [section for section in sections if re.match(rf"## \[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}\n", section)]
     text = found[0].partition("\n")[2].strip() if len(found) == 1 else ""

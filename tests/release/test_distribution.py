@@ -13,6 +13,7 @@ from pathlib import Path
 from release import ROOT, Refused
 from release.distribution import assemble, commit, write
 from release.linked import Component, Program
+from release.links import parents, targets
 from release.programs import PACKAGES
 
 NAME, COMMIT, SECONDS = "token-failover-1.2.0", "0123456789abcdef0123456789abcdef01234567", 1_764_422_401
@@ -76,6 +77,18 @@ class Distribution(unittest.TestCase):
         for template in ("template.yaml", "template-x86_64.yaml"):
             [code] = [line.split()[1] for line in self.folder[template].data.decode().splitlines() if "CodeUri:" in line]
             self.assertIn(code, self.folder)
+
+    def test_every_link_of_a_page_leads_to_a_file_of_the_folder(self):
+        names = set(self.folder)
+        there = names | {parent for name in names for parent in parents(name)}
+        pages = [entry for entry in self.folder.values() if entry.name.endswith(".md")]
+        linked = {page.name: set(targets(page)) for page in pages}
+        self.assertEqual({}, {name: found - there for name, found in linked.items() if found - there})
+        # The links that lead somewhere stay, and the words of the others.
+        self.assertIn("docs/setup.md", linked["README.md"])
+        readme = self.folder["README.md"].data.decode()
+        self.assertIn("ARCHITECTURE.md (in the repository)", readme)
+        self.assertNotIn("](ARCHITECTURE.md", readme)
 
     def test_the_bills_of_materials_are_those_of_the_programs(self):
         for package, program in PACKAGES.items():
