@@ -60,7 +60,7 @@ class Signals:
 
 
 class Teller:
-    """Says what happens, on standard error and in the folder. A closed terminal must not stop a removal."""
+    """Says what happens, on standard error and in the folder. Neither a closed terminal nor a full disk may stop a removal."""
 
     def __init__(self):
         self.log = None
@@ -70,9 +70,14 @@ class Teller:
             print(text, file=sys.stderr, flush=True)
         except OSError:
             pass
-        if self.log is not None:
+        if self.log is None:
+            return
+        try:
             with self.log.open("a") as log:
                 print(text, file=log)
+        except OSError as error:
+            lost, self.log = self.log, None
+            self(f"{lost} ends here: {error}")
 
 
 def arguments(words):
@@ -182,11 +187,14 @@ def remove(aws, name, kinds, signals, say):
 
 
 def finish(result, folder, say):
-    """Writes the result and says it."""
-    (folder / "result.json").write_text(json.dumps(result.document(), indent=2) + "\n")
-    (folder / "result.txt").write_text(result.table())
+    """Says the result and writes it."""
     say("\n" + result.table())
-    say(f"The results are in {folder}.")
+    try:
+        (folder / "result.json").write_text(json.dumps(result.document(), indent=2) + "\n")
+        (folder / "result.txt").write_text(result.table())
+        say(f"The results are in {folder}.")
+    except OSError as error:
+        say(f"The results could not be written to {folder}: {error}")
     try:
         print(json.dumps(result.document()), flush=True)
     except OSError:

@@ -17,7 +17,8 @@ INSTANCE_TYPE = "t3.micro"
 PREFIX = "token-server"
 # The services of the Systems Manager agent.
 ENDPOINTS = ("ssm", "ssmmessages", "ec2messages")
-EXERCISE_MINUTES = 30
+# Longer than the waits of the command together, so that it says itself what did not come.
+EXERCISE_MINUTES = 60
 
 
 class Wrong(Exception):

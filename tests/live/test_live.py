@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,24 @@ class Trial(unittest.TestCase):
         status, _, said = self.run_live("--remove", document["name"])
         self.assertEqual(0, status, said)
         self.assertIn(f"Nothing of {document['name']} is left.", said)
+        self.assert_gone()
+
+    # ---- The disk ----
+
+    def test_a_folder_that_is_lost_in_the_middle_leaves_nothing_behind(self):
+        self.only("first-audit")
+        real = Run.license
+
+        def lost(run):
+            shutil.rmtree(run.folder)
+            return real(run)
+
+        with mock.patch.object(Run, "license", lost):
+            status, document, said = self.run_live("--yes")
+        self.assertEqual([], document["left"], said)
+        self.assertEqual(2, status, said)
+        self.assertIn("log.txt ends here: ", said)
+        self.assertIn("The results could not be written to ", said)
         self.assert_gone()
 
     # ---- Credentials ----
