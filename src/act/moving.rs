@@ -20,7 +20,7 @@ use crate::model::change::Attach;
 use crate::model::error::{CallError, Meaning};
 use crate::model::finding::{Finding, FindingCode};
 use crate::model::ids::{AttachmentId, InstanceId};
-use crate::model::observation::{Attachment, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER};
+use crate::model::observation::{Attachment, NetworkInterface, OLDEST_ANSWER};
 use crate::model::outcome::{MoveOutcome, Reach};
 use crate::model::plan::{Move, Refusal};
 use crate::model::report::Step;
@@ -188,10 +188,9 @@ impl<E: Ec2> Run<'_, E> {
         let began = Instant::now();
         loop {
             let (look, instances) = future::join(self.look(), ec2.instances(std::slice::from_ref(instance))).await;
-            let is_dying =
-                |seen: &Instance| matches!(seen.state, InstanceState::ShuttingDown | InstanceState::Terminated);
+            self.final_states.add(&instances.unwrap_or_default(), None);
             if let Ok(interface) = look {
-                return (interface, instances.is_ok_and(|instances| instances.iter().any(is_dying)));
+                return (interface, self.final_states.has(instance));
             }
             sleep(pause_after(began.elapsed())).await;
         }

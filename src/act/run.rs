@@ -189,11 +189,16 @@ pub(crate) struct FinalStates(BTreeMap<InstanceId, InstanceState>);
 
 impl FinalStates {
     /// Adds those that an answer of DescribeInstances or of DescribeInstanceStatus shows.
-    fn add(&mut self, instances: &[Instance], status: Option<&BTreeMap<InstanceId, InstanceStatus>>) {
+    pub(crate) fn add(&mut self, instances: &[Instance], status: Option<&BTreeMap<InstanceId, InstanceStatus>>) {
         let by_instances = instances.iter().map(|instance| (&instance.id, &instance.state));
         let by_status = status.into_iter().flatten().filter_map(|(id, status)| Some((id, status.state.as_ref()?)));
         let shown = by_instances.chain(by_status).filter(|(_, state)| state.is_final());
         self.0.extend(shown.map(|(id, state)| (id.clone(), state.clone())));
+    }
+
+    /// Whether the instance has ended for good.
+    pub(crate) fn has(&self, instance: &InstanceId) -> bool {
+        self.0.contains_key(instance)
     }
 
     /// Corrects the states of an old answer.
@@ -237,7 +242,7 @@ pub struct Run<'a, E> {
     /// The attachments that the interface has left: an answer that shows one of them is old.
     pub(crate) departed: BTreeSet<AttachmentId>,
     /// The instances that have ended for good, as far as this run has seen.
-    final_states: FinalStates,
+    pub(crate) final_states: FinalStates,
     /// The members that EC2 did not start when this run asked for it.
     pub(crate) not_started: BTreeSet<InstanceId>,
     /// EC2's reasons for stopping instances again that this run had started.
@@ -457,6 +462,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             self.lifecycle_states(&grouped),
         )
         .await;
+        self.final_states.add(instances.as_deref().unwrap_or_default(), status.as_ref().ok());
         let mut observation =
             Observation { observed_at, interface: interface.into(), instances: instances.into(), reachability: None };
         let members = members(self.config, &observation);
@@ -484,9 +490,9 @@ impl<'a, E: Ec2> Run<'a, E> {
             }
         };
         let (status, more_lifecycle) = future::join(more_status, self.lifecycle_states(&newly_grouped)).await;
+        self.final_states.add(&[], status.as_ref().ok());
         // If the members could not be read, those of before are still the best guess for the next read.
         if let Some(instances) = observation.instances.known_mut() {
-            self.final_states.add(instances, status.as_ref().ok());
             self.final_states.correct(instances);
             add_status(instances, &status);
             add_lifecycle(instances, &grouped, &lifecycle);

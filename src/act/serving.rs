@@ -10,9 +10,9 @@ use crate::decide::pending::report::RunName;
 use crate::model::command::{Command, CommandState};
 use crate::model::config::Activation;
 use crate::model::error::{CallError, Meaning};
-use crate::model::ids::{CommandId, InstanceId};
+use crate::model::ids::{AttachmentId, CommandId, InstanceId};
 use crate::model::license_check::{CheckedLicense, LicenseCheck};
-use crate::model::observation::{AttachmentStatus, OLDEST_ANSWER};
+use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER};
 use crate::model::report::{ActivationRecord, ActivationResult, Step, milliseconds};
 use crate::ports::{Ports, Ssm};
 use crate::tell::license_check;
@@ -141,15 +141,16 @@ impl<P: Ports> Failover<P> {
         }
     }
 
-    /// Reads EC2 until it shows the interface attached to a running member, because the first answers can be old. Then it tries
-    /// the ports and asks the license server for as long as after a move. It changes nothing and publishes nothing: the recorder
-    /// gets the answers.
-    pub async fn watch_serving(&self, clock: Clock) {
+    /// Reads EC2 until it shows the interface attached to a running member by another attachment than `departed`, because the first
+    /// answers can be old. Then it tries the ports and asks the license server for as long as after a move. It changes nothing and
+    /// publishes nothing: the recorder gets the answers.
+    pub async fn watch_serving(&self, clock: Clock, departed: &AttachmentId) {
         let mut run = Run::new(&self.config, &self.ec2, clock, &*self.recorder, RunName::new("watch-serving"));
         let began = Instant::now();
         loop {
             run.observe().await;
-            let is_attached = run.attachment().is_some_and(|it| it.status == AttachmentStatus::Attached);
+            let is_new = |it: &Attachment| it.status == AttachmentStatus::Attached && it.id != *departed;
+            let is_attached = run.attachment().is_some_and(is_new);
             if is_attached && run.running_member().is_some() || began.elapsed() >= OLDEST_ANSWER {
                 break;
             }

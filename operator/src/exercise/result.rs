@@ -104,8 +104,8 @@ impl Leg {
         let is_license_expected = self.rows().iter().any(|row| row.moment == Moment::LicensesServed);
         let blind = (self.is_blind() && !is_license_expected).then(|| {
             format!(
-                "{from} to {to}: nothing showed that {to} serves licenses. This machine does not reach its ports: run the exercise in \
-                 the VPC, or switch on the license check."
+                "{from} to {to}: nothing showed that {to} serves licenses. Its ports did not all answer this machine: run the \
+                 exercise in the VPC, or switch on the license check."
             )
         });
         self.problem.iter().cloned().chain(self.rows().iter().filter_map(told)).chain(blind).collect()

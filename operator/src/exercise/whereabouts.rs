@@ -15,14 +15,24 @@ pub struct Whereabouts {
     pub commands: Vec<(String, String)>,
 }
 
+impl Whereabouts {
+    /// The state, and each command after its purpose.
+    pub fn in_words(&self) -> String {
+        let commands = self.commands.iter().map(|(purpose, command)| format!("\nTo {purpose}:\n  {command}"));
+        format!("{}{}", self.state, commands.collect::<String>())
+    }
+}
+
 /// Where the interface is, what the function does about it, and what the operator can do at once.
 ///
 /// `interface`: as EC2 shows it now; `None`: EC2 did not tell. `from`: the holder before the exercise. `stopped`: the instance
-/// that the exercise stopped, or may have stopped, and has not started again.
+/// that the exercise stopped, or may have stopped, and has not started again. `started`: the standby that was started for the
+/// exercise.
 pub fn whereabouts(
     interface: Option<&NetworkInterface>,
     from: &InstanceId,
     stopped: Option<&InstanceId>,
+    started: Option<&InstanceId>,
     again: &Again,
     region: &str,
 ) -> Whereabouts {
@@ -64,6 +74,15 @@ pub fn whereabouts(
             }
         }
     };
+    let is_elsewhere = |started: &&InstanceId| {
+        let attachment = interface.and_then(|interface| interface.attachment.as_ref());
+        attachment.is_some_and(|attachment| attachment.instance_id.as_ref().is_some_and(|at| at != *started))
+    };
+    if let Some(started) = started.filter(is_elsewhere) {
+        state += &format!(" {started} was started for the exercise, and still runs.");
+        let stop = format!("aws ec2 stop-instances --instance-ids {started} --region {region}");
+        commands.push((format!("stop {started} again"), stop));
+    }
     if let Some(stopped) = stopped {
         state += &format!(" {stopped} is stopped, or is stopping.");
         let start = format!("aws ec2 start-instances --instance-ids {stopped} --region {region}");

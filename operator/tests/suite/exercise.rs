@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 use simulator::world::region::{Capacity, InstanceState};
-use simulator::world::{Assumptions, CreateTags, DetachNetworkInterface, Timings, World};
+use simulator::world::{Assumptions, CreateTags, DetachNetworkInterface, Lmutil, Timings, World};
 use simulator::{Disruption, Scenario, Simulator, When, names};
 use token_failover::model::report::Outcome;
 
@@ -502,8 +502,13 @@ impl Running {
     }
 
     /// Ends the command as Ctrl-C does, and returns its exit status and all that it told.
-    fn interrupt(mut self) -> (Option<i32>, String) {
-        let sent = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().expect("kill runs");
+    fn interrupt(self) -> (Option<i32>, String) {
+        self.signal("-INT")
+    }
+
+    /// Asks the command to end, and returns its exit status and all that it told.
+    fn signal(mut self, signal: &str) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
         let ended = self.process.wait().expect("it ends");
         self.told.extend(self.lines.iter());
@@ -624,9 +629,13 @@ fn killed_after_a_stop_at(number: usize, moment: &str) {
     if state() == InstanceState::Stopped {
         simulator.world(|world| world.start(names::HOLDER)).expect("it is stopped");
     }
-    while state() != InstanceState::Running {
+    for _ in 0..1200 {
+        if state() == InstanceState::Running {
+            break;
+        }
         thread::sleep(Duration::from_millis(50));
     }
+    assert_eq!(state(), InstanceState::Running, "{moment}");
     let again = desk.run(&["exercise", "--yes"]);
     assert_eq!(status(&again), Some(0), "{moment}: {}{}", stdout(&again), stderr(&again));
 }
@@ -667,11 +676,12 @@ fn ctrl_c_names_the_state_and_commands_that_work() {
     assert_eq!(run_named(&desk, &told), [again(&["failover", "--to", names::HOLDER])], "{told}");
     assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
 
-    let slow = Timings { detach: Duration::from_secs(3), ..quick() };
+    let slow = Timings { detach: Duration::from_secs(12), ..quick() };
     let desk = Desk::new("exercise-interrupted-early", pair().timings(slow));
     let mut running = Running::start(&desk, &[]);
     running.await_line("EC2 accepted the detach");
-    let (code, told) = running.interrupt();
+    // A lost connection to the terminal.
+    let (code, told) = running.signal("-HUP");
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("EC2 is detaching eni-0ddddddddddddddd1 from i-0aaaaaaaaaaaaaaa1."), "{told}");
     assert_eq!(run_named(&desk, &told), [again(&["failover"])], "{told}");
@@ -681,7 +691,8 @@ fn ctrl_c_names_the_state_and_commands_that_work() {
     let desk = Desk::new("exercise-interrupted-stop", pair().timings(slow));
     let mut running = Running::start(&desk, &["--stop-holder"]);
     running.await_line("EC2 is stopping i-0aaaaaaaaaaaaaaa1");
-    let (code, told) = running.interrupt();
+    // A job that is canceled.
+    let (code, told) = running.signal("-TERM");
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains(IS_STOPPED) && told.contains(START), "{told}");
 }
@@ -693,7 +704,7 @@ const START: &str = "aws ec2 start-instances --instance-ids i-0aaaaaaaaaaaaaaa1 
 fn a_stop_whose_answer_has_not_come_is_named_and_one_that_was_refused_is_not() {
     let desk = Desk::new("exercise-stop-unanswered", pair());
     desk.simulator.disrupt(|call| {
-        let is_meant = call.action == "StopInstances" && call.nth > 1;
+        let is_meant = call.action == "StopInstances" && !call.dry_run;
         if is_meant { Disruption::Slow(Duration::from_secs(5)) } else { Disruption::None }
     });
     let mut running = Running::start(&desk, &["--stop-holder"]);
@@ -705,7 +716,7 @@ fn a_stop_whose_answer_has_not_come_is_named_and_one_that_was_refused_is_not() {
 
     let desk = Desk::new("exercise-stop-refused", pair());
     desk.simulator.disrupt(|call| {
-        let is_meant = call.action == "StopInstances" && call.nth > 1;
+        let is_meant = call.action == "StopInstances" && !call.dry_run;
         if is_meant { Disruption::error(400, "IncorrectInstanceState") } else { Disruption::None }
     });
     let output = desk.run(&["exercise", "--yes", "--stop-holder"]);
@@ -748,7 +759,7 @@ fn one_answer_that_something_does_not_exist_ends_nothing() {
     let mut forgotten = 0;
     let mut is_stopping = false;
     desk.simulator.disrupt(move |call| {
-        is_stopping |= call.action == "StopInstances" && call.nth > 1;
+        is_stopping |= call.action == "StopInstances" && !call.dry_run;
         let is_meant = is_stopping && forgotten < 2 && call.action.starts_with("Describe");
         forgotten += u32::from(is_meant);
         if is_meant { Disruption::Forgotten } else { Disruption::None }
@@ -769,8 +780,39 @@ fn a_holder_that_gets_the_interface_back_ends_the_exercise_with_a_result() {
     assert_eq!(result["legs"].as_array().map(Vec::len), Some(1), "{result}");
     assert_eq!(result["legs"][0]["problem"], "the interface came back to i-0aaaaaaaaaaaaaaa1");
     assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
+    let told = stderr(&output);
+    assert!(told.contains("eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1."), "{told}");
+    assert!(!told.contains("stop-instances") && !told.contains("start-instances"), "nothing is left to do: {told}");
     let runs = desk.simulator.world(|world| world.region().instance(names::HOLDER).expect("it exists").state);
     assert_eq!(runs, InstanceState::Running, "{}", stderr(&output));
+}
+
+#[test]
+fn a_holder_that_the_function_starts_in_place_ends_the_exercise_with_a_result() {
+    let desk = Desk::new("exercise-in-place", pair());
+    let deployed = Deployed::start(&desk);
+    // The standby is lost right after the stop. The first call is the dry run of the preflight.
+    desk.simulator
+        .on_call("StopInstances", 2, When::After, |world| world.terminate(names::STANDBY).expect("it exists"));
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder", "--return"]);
+
+    assert_eq!(status(&output), Some(1), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let result = document(&output);
+    let problem = "the function started i-0aaaaaaaaaaaaaaa1 again, and did not move the interface";
+    assert_eq!((&result["legs"][0]["problem"], &result["legs"][1]), (&json!(problem), &Value::Null), "{result}");
+    let told = stderr(&output);
+    assert!(told.contains("eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1."), "{told}");
+    assert!(!told.contains("start-instances"), "{told}");
+    assert_eq!(changes(&desk.simulator), ["StopInstances", "StartInstances"], "{}", deployed.lambda.printed());
+}
+
+#[test]
+fn a_full_disk_costs_the_files_and_not_the_result() {
+    let desk = Desk::new("exercise-full-disk", pair());
+    let output = desk.run(&["--json", "exercise", "--yes", "--record", "/dev/full", "--svg", "/dev/full"]);
+    assert_eq!(status(&output), Some(1), "{}{}", stdout(&output), stderr(&output));
+    assert_eq!(document(&output)["result"], "held");
+    assert_eq!(stderr(&output).matches("/dev/full could not be written: ").count(), 2, "{}", stderr(&output));
 }
 
 #[test]
@@ -785,6 +827,7 @@ fn a_cold_standby_serves_and_the_exercise_says_that_it_keeps_running() {
     assert_eq!(moments, [there, held(&MOVED)]);
     for line in [
         "i-0bbbbbbbbbbbbbbb2 is stopped, and is started for this. It keeps running afterwards.",
+        "i-0bbbbbbbbbbbbbbb2 was started for the exercise, and still runs.",
         "aws ec2 stop-instances --instance-ids i-0bbbbbbbbbbbbbbb2 --region eu-west-1",
     ] {
         assert!(stderr(&output).contains(line), "{line}: {}", stderr(&output));
@@ -811,6 +854,18 @@ fn licenses_are_seen_to_be_served_or_the_exercise_does_not_hold() {
     assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
     let moments: Vec<_> = legs(&document(&output)).into_iter().map(|(_, moments)| moments).collect();
     assert_eq!(moments, [with_licenses(&STOPPED), with_licenses(&MOVED)]);
+
+    // The ports of the standby answer, and its license tools are missing.
+    let scenario = pair().instance(names::STANDBY, |standby| standby.lmutil(Lmutil::Missing));
+    let desk = Desk::new("exercise-no-licenses", checked(scenario));
+    let output = desk.run(&["--json", "exercise", "--yes", "--one-way"]);
+    assert_eq!(status(&output), Some(1), "{}{}", stdout(&output), stderr(&output));
+    let mut expected = with_licenses(&MOVED);
+    expected[6].1 = "missing".to_owned();
+    let moments: Vec<_> = legs(&document(&output)).into_iter().map(|(_, moments)| moments).collect();
+    assert_eq!(moments, [expected]);
+    // It names the way back.
+    assert!(stderr(&output).contains("token-failover failover --to i-0aaaaaaaaaaaaaaa1 "), "{}", stderr(&output));
 }
 
 #[test]
@@ -874,13 +929,31 @@ fn credentials_that_expire_in_the_middle_end_the_exercise_with_one_sentence() {
     let other = Desk::new("exercise-expired-stopped", pair());
     let _deployed = Deployed::start(&other);
     let mut running = Running::start(&other, &["--stop-holder"]);
-    running.await_line("starting i-0aaaaaaaaaaaaaaa1");
-    other.simulator.disrupt(|_| Disruption::error(400, "ExpiredToken"));
+    // From the answer to the start on.
+    let mut has_expired = false;
+    other.simulator.disrupt(move |call| {
+        let is_expired = has_expired;
+        has_expired |= call.action == "StartInstances" && !call.dry_run;
+        if is_expired { Disruption::error(400, "ExpiredToken") } else { Disruption::None }
+    });
     let ended = running.process.wait().expect("it ends");
     running.told.extend(running.lines.iter());
     let told = running.told.join("\n");
     assert_eq!(ended.code(), Some(2), "{told}");
     assert!(told.contains("(ExpiredToken)") && told.contains(START), "{told}");
+
+    // The former holder runs again, and the credentials expire while its status checks are awaited.
+    let slow = Timings { checks: Duration::from_secs(600), ..quick() };
+    let waiting = Desk::new("exercise-expired-waiting", pair().timings(slow));
+    let _deployed = Deployed::start(&waiting);
+    let mut running = Running::start(&waiting, &["--stop-holder", "--return"]);
+    running.await_line("waiting until i-0aaaaaaaaaaaaaaa1 can take the interface back");
+    waiting.simulator.disrupt(|_| Disruption::error(400, "ExpiredToken"));
+    let ended = running.process.wait().expect("it ends");
+    running.told.extend(running.lines.iter());
+    let told = running.told.join("\n");
+    assert_eq!(ended.code(), Some(2), "{told}");
+    assert!(told.contains("(ExpiredToken)") && !told.contains("cannot take the interface back: "), "{told}");
 
     simulator.calm();
     assert_eq!(reconcile_after(&desk, 6), Outcome::Moved);

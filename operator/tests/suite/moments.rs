@@ -181,8 +181,8 @@ fn a_leg_holds_only_if_every_moment_came_in_time_and_something_shows_that_it_ser
     assert_eq!(
         blind.problems(),
         [
-            "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: nothing showed that i-0bbbbbbbbbbbbbbb2 serves licenses. This machine does \
-             not reach its ports: run the exercise in the VPC, or switch on the license check."
+            "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: nothing showed that i-0bbbbbbbbbbbbbbb2 serves licenses. Its ports did \
+             not all answer this machine: run the exercise in the VPC, or switch on the license check."
         ]
     );
     blind.see(Moment::PortsAnswering, second);
@@ -287,7 +287,7 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
     let (from, again) = (parsed(names::HOLDER), Again::new("acme", "eu-west-1", &["A=b c".to_owned()]));
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
     let left = |seen: Option<NetworkInterface>, stopped: Option<&InstanceId>| {
-        let left = whereabouts(seen.as_ref(), &from, stopped, &again, "eu-west-1");
+        let left = whereabouts(seen.as_ref(), &from, stopped, None, &again, "eu-west-1");
         (left.state, left.commands.into_iter().map(|(_, command)| command).collect::<Vec<_>>())
     };
     let options = "--stack-name acme --set AWS_REGION=eu-west-1 --set A='b c'";
@@ -333,6 +333,25 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
         let stopped = left(seen, Some(&from));
         assert_eq!(stopped.0, format!("{state} i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping."));
         assert_eq!(stopped.1, [commands, vec![start.clone()]].concat());
+    }
+}
+
+#[test]
+fn a_standby_that_was_started_is_named_unless_it_has_the_interface() {
+    use AttachmentStatus::Attached;
+    let (from, standby) = (parsed(names::HOLDER), parsed(names::STANDBY));
+    let again = Again::new("acme", "eu-west-1", &[]);
+    let stop = "aws ec2 stop-instances --instance-ids i-0bbbbbbbbbbbbbbb2 --region eu-west-1";
+    for (seen, is_named) in [
+        (Some(interface(on_holder(Attached), &[])), true),
+        (Some(interface(on_standby(Attached), &[])), false),
+        // It may be about to get the interface.
+        (Some(interface(None, &[])), false),
+        (None, false),
+    ] {
+        let left = whereabouts(seen.as_ref(), &from, None, Some(&standby), &again, "eu-west-1");
+        assert_eq!(left.commands.iter().any(|(_, command)| command == stop), is_named, "{seen:?}");
+        assert_eq!(left.state.contains("was started for the exercise"), is_named, "{seen:?}");
     }
 }
 

@@ -20,4 +20,12 @@ impl Trouble {
     pub(crate) fn new(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { problem: problem.into(), hint: hint.into() }
     }
+
+    /// Adds to what to do, in lines of their own.
+    pub(crate) fn add(&mut self, hint: impl AsRef<str>) {
+        if !self.hint.is_empty() {
+            self.hint.push('\n');
+        }
+        self.hint += hint.as_ref();
+    }
 }

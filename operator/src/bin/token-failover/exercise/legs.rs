@@ -4,22 +4,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use token_failover::act::run::{Clock, Doubt, Record, pause_after_look};
 use token_failover::decide::pause;
 use token_failover::model::error::CallError;
 use token_failover::model::failure::Failure;
-use token_failover::model::ids::InstanceId;
+use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{
-    AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Reading, StatusChecks,
+    AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Observation, Reading, StatusChecks,
 };
-use token_failover::model::report::Outcome;
+use token_failover::model::report::{Outcome, Report};
 use token_failover::ports::Ec2;
 use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::display::Display;
-use super::preflight::{Ready, is_not_paused, is_settled_interface, serve};
+use super::preflight::{Function, Ready, is_not_paused, is_settled_interface, replaces, serve};
 use crate::asked;
 use crate::ended::Trouble;
 
@@ -39,21 +39,35 @@ const VIABLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// How long EC2 may not answer before the exercise gives up.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// The moves of an exercise, and what the exercise has stopped.
+/// The moves of an exercise, and what the exercise has stopped and started.
 pub(super) struct Legs<'a> {
     ready: &'a Ready,
     display: &'a Arc<Display>,
     stopped: Mutex<Option<InstanceId>>,
+    started: Mutex<Option<InstanceId>>,
 }
 
 impl<'a> Legs<'a> {
     pub(super) fn new(ready: &'a Ready, display: &'a Arc<Display>) -> Self {
-        Self { ready, display, stopped: Mutex::default() }
+        Self { ready, display, stopped: Mutex::default(), started: Mutex::default() }
     }
 
     /// The instance that the exercise stopped and has not started again.
     pub(super) fn stopped(&self) -> Option<InstanceId> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The standby that was started for the exercise.
+    pub(super) fn started(&self) -> Option<InstanceId> {
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes the standby if this leg has started it.
+    fn note_started(&self) {
+        if self.display.has_seen(Moment::StandbyRunning) {
+            let started = self.display.with_leg(|leg| leg.to.clone());
+            *self.started.lock().unwrap_or_else(PoisonError::into_inner) = started;
+        }
     }
 
     fn note_stopped(&self, instance: Option<InstanceId>) {
@@ -66,16 +80,18 @@ impl<'a> Legs<'a> {
             let Ready { holder, standby, starts_standby, .. } = self.ready;
             self.is_still_as_it_was().await?;
             let has_arrived = if stops_holder {
-                self.stop_leg(holder, standby, *starts_standby).await?
+                // The members may have changed as well.
+                let (standby, starts_standby) = self.replacement(holder).await?;
+                self.stop_leg(holder, &standby, starts_standby).await?
             } else {
                 self.failover_leg(holder, standby, *starts_standby).await?
             };
+            self.note_started();
             let at = self.display.with_leg(|leg| leg.to.clone()).unwrap_or_else(|| standby.clone());
-            let came_back = at == *holder;
             if stops_holder {
-                self.start_again(holder, came_back).await?;
+                self.start_again(holder).await?;
             }
-            if returns && has_arrived && !came_back {
+            if returns && has_arrived && at != *holder {
                 self.await_viable(holder).await?;
                 self.failover_leg(&at, holder, false).await?;
             }
@@ -112,17 +128,30 @@ impl<'a> Legs<'a> {
         }
     }
 
+    /// The standby to which the function would move the interface now, and whether it would start it.
+    async fn replacement(&self, holder: &InstanceId) -> Result<(InstanceId, bool), Trouble> {
+        let seen: Arc<Mutex<Option<Observation>>> = Arc::default();
+        let feed = Arc::clone(&seen);
+        let function = self.ready.unprobing_function(move |record| {
+            if let Record::Observed(observation) = record {
+                *feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(observation.clone());
+            }
+        });
+        self.served(&function, &json!({"action": "plan"})).await?.map_err(asked::trouble)?;
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(seen) = seen else {
+            return Err(Trouble::new("EC2 did not tell the members", "The exercise changed nothing. Begin it again."));
+        };
+        replaces(&self.ready.config, &seen, holder, &self.ready.again)
+    }
+
     /// Moves the interface as an operator's failover. Returns whether it is where it was to go.
     async fn failover_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         self.display.begin(Leg::new(Kind::Failover, from, to, &self.ready.config, starts_standby));
         let display = Arc::clone(self.display);
         let function = self.ready.function(move |record| display.record(record));
-        // A run goes on asking for as long as EC2 does not answer. An operator whose credentials have expired must hear of it.
         let request = json!({"action": "failover", "to": to, "reason": "exercise"});
-        let report = tokio::select! {
-            report = serve(&function, &request) => report.map_err(asked::trouble)?,
-            trouble = self.fails_to_read() => return Err(trouble),
-        };
+        let report = self.served(&function, &request).await?.map_err(asked::trouble)?;
         let has_moved = report.outcome == Outcome::Moved;
         self.display.with_leg(|leg| {
             if let Some(movement) = &report.movement {
@@ -144,7 +173,8 @@ impl<'a> Legs<'a> {
     async fn stop_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         let Ready { ec2, config, .. } = self.ready;
         let before = self.interface().await?;
-        let Some(mut watch) = Watch::new(&before) else {
+        let departed = before.attachment.as_ref().map(|attachment| attachment.id.clone());
+        let Some((mut watch, departed)) = Watch::new(&before).zip(departed) else {
             return Err(Trouble::new(format!("{} has left {from} already", before.id), "Nothing was stopped."));
         };
         self.display.begin(Leg::new(Kind::Stop, from, to, config, starts_standby));
@@ -160,16 +190,17 @@ impl<'a> Legs<'a> {
         self.display.say(&format!("EC2 is stopping {from}"));
         let others = async {
             let power = async {
-                self.await_state(from, &[InstanceState::Stopped], PAUSE).await?;
+                self.await_state(from, InstanceState::Stopped, PAUSE).await?;
                 self.display.see(Sign::Seen(Moment::HolderStopped));
                 if starts_standby {
-                    self.await_state(to, &[InstanceState::Running], PAUSE).await?;
+                    self.await_state(to, InstanceState::Running, PAUSE).await?;
                     self.display.see(Sign::Seen(Moment::StandbyRunning));
                 }
                 Ok::<(), Trouble>(())
             };
             let serving = async {
-                self.watch_serving(if starts_standby { Moment::StandbyRunning } else { Moment::Attached }).await;
+                let after = if starts_standby { Moment::StandbyRunning } else { Moment::Attached };
+                self.watch_serving(after, &departed).await;
                 Ok(())
             };
             tokio::try_join!(power, serving)
@@ -181,9 +212,28 @@ impl<'a> Legs<'a> {
                 Err(trouble) => trouble,
             }
         };
+        let started_in_place = async {
+            while !self.display.has_seen(Moment::HolderStopped) {
+                sleep(PAUSE).await;
+            }
+            self.await_restart(from).await
+        };
         tokio::select! {
             watched = self.watch_interface(&mut watch, from) => watched?,
             trouble = unless_they_fail => return Err(trouble),
+            restarted = started_in_place => {
+                restarted?;
+                // An interface that has come back is a move.
+                if watch.holder().is_none() {
+                    let problem = format!("the function started {from} again, and did not move the interface");
+                    self.display.with_leg(|leg| {
+                        leg.to.clone_from(from);
+                        leg.problem = Some(problem);
+                    });
+                    return Ok(false);
+                }
+                self.watch_interface(&mut watch, from).await?;
+            }
         }
         let has_arrived = self.display.has_seen(Moment::Attached);
         self.display.with_leg(|leg| {
@@ -213,27 +263,25 @@ impl<'a> Legs<'a> {
     }
 
     /// Sees whether the token server serves, once the move has come to this moment.
-    async fn watch_serving(&self, after: Moment) {
+    async fn watch_serving(&self, after: Moment, departed: &AttachmentId) {
         while !self.display.has_seen(after) {
             sleep(PAUSE).await;
         }
         let display = Arc::clone(self.display);
         let function = self.ready.function(move |record| display.record(record));
-        function.watch_serving(Clock::new(SystemTime::now().into(), Instant::now() + asked::TIME)).await;
+        function.watch_serving(Clock::new(SystemTime::now().into(), Instant::now() + asked::TIME), departed).await;
     }
 
-    /// Starts the former holder, so that it is the standby. `came_back`: the function has brought the interface back to it, and so
-    /// may have started it.
-    async fn start_again(&self, instance: &InstanceId, came_back: bool) -> Result<(), Trouble> {
-        use InstanceState::{Pending, Running, Stopped};
+    /// Starts the former holder, so that it is the standby, unless the function has started it.
+    async fn start_again(&self, instance: &InstanceId) -> Result<(), Trouble> {
         self.display.say(&format!("waiting until {instance} is stopped"));
-        let ends: &[InstanceState] = if came_back { &[Stopped, Pending, Running] } else { &[Stopped] };
-        if self.await_state(instance, ends, PAUSE_OF_INSTANCE).await? == Stopped {
+        let ends = |seen: &Instance| seen.state == InstanceState::Stopped || self.has_restarted(seen);
+        if !self.has_restarted(&self.await_instance(instance, PAUSE_OF_INSTANCE, "stopped", ends).await?) {
             self.display.say(&format!("starting {instance}"));
             self.display.recording(|recording, at| recording.asked_to_start(at, instance));
             self.patiently(Some(instance), async || self.ready.ec2.start(instance).await).await?;
         }
-        self.await_state(instance, &[Running], PAUSE_OF_INSTANCE).await?;
+        self.await_state(instance, InstanceState::Running, PAUSE_OF_INSTANCE).await?;
         self.note_stopped(None);
         self.display.say(&format!("{instance} runs again"));
         Ok(())
@@ -257,13 +305,17 @@ impl<'a> Legs<'a> {
         let request = json!({"action": "failover", "to": instance, "dryRun": true});
         let (mut is_told, mut answered) = (false, Instant::now());
         loop {
-            let why = match serve(&function, &request).await {
+            let why = match self.served(&function, &request).await? {
                 Ok(report) => {
                     answered = Instant::now();
                     match (&report.movement, passes.load(Ordering::Relaxed)) {
                         (Some(_), true) => return Ok(()),
                         (Some(_), false) => "it has not passed its status checks".to_owned(),
-                        (None, _) => report.findings.first().map_or(report.summary, |finding| finding.message.clone()),
+                        // If the credentials have expired meanwhile, that is the error.
+                        (None, _) => {
+                            self.interface().await?;
+                            report.findings.first().map_or(report.summary, |finding| finding.message.clone())
+                        }
                     }
                 }
                 Err(failure @ (Failure::Ec2Throttled(_) | Failure::Ec2Unreachable(_)))
@@ -285,25 +337,57 @@ impl<'a> Legs<'a> {
         }
     }
 
-    /// Waits until the instance is in one of these states, and returns it.
-    async fn await_state(
+    /// Waits until the instance is in this state.
+    async fn await_state(&self, id: &InstanceId, state: InstanceState, pause: Duration) -> Result<(), Trouble> {
+        let wanted = state.to_string();
+        self.await_instance(id, pause, &wanted, |seen| seen.state == state).await.map(drop)
+    }
+
+    /// Waits until the instance is as wanted, and returns it.
+    async fn await_instance(
         &self,
         id: &InstanceId,
-        states: &[InstanceState],
         pause: Duration,
-    ) -> Result<InstanceState, Trouble> {
+        wanted: &str,
+        is_so: impl Fn(&Instance) -> bool,
+    ) -> Result<Instance, Trouble> {
         let began = Instant::now();
         loop {
-            let now = self.instance(id).await?.state;
-            if states.contains(&now) {
-                return Ok(now);
+            let seen = self.instance(id).await?;
+            if is_so(&seen) {
+                return Ok(seen);
             }
             if began.elapsed() > POWER_TIMEOUT {
-                let wanted: Vec<String> = states.iter().map(ToString::to_string).collect();
-                let (wanted, minutes) = (wanted.join(" or "), POWER_TIMEOUT.as_secs() / 60);
-                return Err(Trouble::new(format!("{id} is {now}, and not {wanted} after {minutes} minutes"), ""));
+                let minutes = POWER_TIMEOUT.as_secs() / 60;
+                return Err(Trouble::new(
+                    format!("{id} is {}, and not {wanted} after {minutes} minutes", seen.state),
+                    "",
+                ));
             }
             sleep(pause).await;
+        }
+    }
+
+    /// Whether this answer about the former holder is from after a start. An old answer may show it running as well.
+    fn has_restarted(&self, seen: &Instance) -> bool {
+        let is_up = matches!(seen.state, InstanceState::Pending | InstanceState::Running);
+        is_up && seen.launched_at > self.ready.launched_at
+    }
+
+    /// Ends once the former holder has been started again.
+    async fn await_restart(&self, holder: &InstanceId) -> Result<(), Trouble> {
+        while !self.has_restarted(&self.instance(holder).await?) {
+            sleep(PAUSE_OF_INSTANCE).await;
+        }
+        Ok(())
+    }
+
+    /// Has the function serve a request. A run goes on asking for as long as EC2 does not answer. An operator whose credentials have
+    /// expired must hear of it.
+    async fn served(&self, function: &Function, request: &Value) -> Result<Result<Report, Failure>, Trouble> {
+        tokio::select! {
+            report = serve(function, request) => Ok(report),
+            trouble = self.fails_to_read() => Err(trouble),
         }
     }
 

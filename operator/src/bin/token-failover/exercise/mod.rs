@@ -13,11 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use signal_hook::consts::SIGINT;
-use token_failover::model::ids::InstanceId;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use token_failover::model::report::milliseconds;
 use token_failover::ports::Ec2;
-use token_failover_operator::exercise::{Exercise, Leg, Outcome, SCHEMA_VERSION, picture, whereabouts};
+use token_failover_operator::exercise::{Exercise, Leg, Outcome, SCHEMA_VERSION, Whereabouts, picture, whereabouts};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::asked;
@@ -43,8 +42,10 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         }
         let (svg, record) = (Output::open(wishes.svg.as_deref())?, Output::open(wishes.record.as_deref())?);
         let is_interrupted = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGINT, Arc::clone(&is_interrupted))
-            .map_err(|error| Trouble::new(format!("Ctrl-C cannot be received: {error}"), ""))?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
+                .map_err(|error| Trouble::new(format!("Ctrl-C cannot be received: {error}"), ""))?;
+        }
         let (started_at, began) = (SystemTime::now(), Instant::now());
         let display = Arc::new(Display::new(std::mem::take(&mut ready.recording)));
         let mut legs = Legs::new(&ready, &display);
@@ -55,28 +56,30 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         let (legs_made, recording) = display.finish();
         // What was seen until an early end counts, too.
         let recorded = record.write(|| as_json(&recording.document(asked::today())));
-        if let Err(trouble) = ended {
-            return Err(left_behind(&ready, trouble, legs.stopped()).await);
+        if let Err(mut trouble) = ended {
+            trouble.add(left_behind(&ready, &legs).await.in_words());
+            if let Err(unwritten) = recorded {
+                trouble.add(unwritten.problem);
+            }
+            return Err(trouble);
         }
-        recorded?;
         let exercise = result(&ready, started_at, began.elapsed(), legs_made);
-        svg.write(|| Ok(picture(&exercise)))?;
         if json {
             show::document(&exercise)?;
         } else {
             anstream::print!("{}", exercise.text());
         }
-        if ready.starts_standby && wishes.returns() {
-            let Ready { standby, region, .. } = &ready;
-            anstream::eprintln!(
-                "{standby} was started for the exercise, and still runs. To stop it:\n  \
-                 aws ec2 stop-instances --instance-ids {standby} --region {region}"
-            );
+        // The operator has the result. What is left to do follows, whatever becomes of the files.
+        if exercise.result == Outcome::NotHeld || wishes.returns() && legs.started().is_some() {
+            anstream::eprintln!("{}", left_behind(&ready, &legs).await.in_words());
         }
-        Ok(match exercise.result {
-            Outcome::Held => Ended::Well,
-            Outcome::NotHeld => Ended::Badly,
-        })
+        let written = [recorded, svg.write(|| Ok(picture(&exercise)))];
+        let unwritten: Vec<Trouble> = written.into_iter().filter_map(Result::err).collect();
+        for trouble in &unwritten {
+            anstream::eprintln!("{}", trouble.problem);
+        }
+        let is_well = exercise.result == Outcome::Held && unwritten.is_empty();
+        Ok(if is_well { Ended::Well } else { Ended::Badly })
     })
 }
 
@@ -115,34 +118,25 @@ impl<'a> Output<'a> {
 
     fn write(self, text: impl FnOnce() -> Result<String, Trouble>) -> Result<(), Trouble> {
         let Some((path, mut file)) = self.0 else { return Ok(()) };
-        file.write_all(text()?.as_bytes()).map_err(|error| {
-            Trouble::new(format!("{} could not be written: {error}", path.display()), "The exercise itself has ended.")
-        })
+        file.write_all(text()?.as_bytes())
+            .map_err(|error| Trouble::new(format!("{} could not be written: {error}", path.display()), ""))
     }
 }
 
-/// Ends once the operator has pressed Ctrl-C.
+/// Ends once the operator has pressed Ctrl-C, or the system asks the command to end.
 async fn interrupted(flag: &AtomicBool) {
     while !flag.load(Ordering::Relaxed) {
         sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// How long EC2 may take to say where the interface is when the exercise has ended early.
+/// How long EC2 may take to say where the interface is at the end.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
-/// The error of an exercise that ended early, with the state that it leaves and the commands that end that.
-async fn left_behind(ready: &Ready, trouble: Trouble, stopped: Option<InstanceId>) -> Trouble {
+/// The state that an exercise leaves, and the commands that end it.
+async fn left_behind(ready: &Ready, legs: &Legs<'_>) -> Whereabouts {
     let look = timeout(LAST_LOOK, ready.ec2.network_interface(&ready.config.interface_id)).await;
     let interface = look.ok().and_then(Result::ok).flatten();
-    let left = whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), &ready.again, &ready.region);
-    let mut hint = trouble.hint;
-    if !hint.is_empty() {
-        hint.push('\n');
-    }
-    hint += &left.state;
-    for (purpose, command) in &left.commands {
-        hint += &format!("\nTo {purpose}:\n  {command}");
-    }
-    Trouble::new(trouble.problem, hint)
+    let (stopped, started) = (legs.stopped(), legs.started());
+    whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), started.as_ref(), &ready.again, &ready.region)
 }

@@ -11,6 +11,7 @@ use token_failover::act::prober::{Prober, connect_over_tcp};
 use token_failover::act::run::Record;
 use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::change::Change;
+use token_failover::model::check::CheckResult;
 use token_failover::model::config::Config;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
@@ -46,6 +47,10 @@ pub(super) struct Ready {
     /// The standby that takes the interface first.
     pub(super) standby: InstanceId,
     pub(super) starts_standby: bool,
+    /// When the holder was launched last.
+    pub(super) launched_at: Option<DateTime<Utc>>,
+    /// The ports have answered this machine, so that silence says something.
+    reaches_ports: bool,
     /// What the audit showed of the account.
     pub(super) recording: Recording,
     /// How the command is called again for this function.
@@ -57,7 +62,8 @@ pub(super) struct Ready {
 impl Ready {
     /// The function with its settings, which hands its records to `recorder`.
     pub(super) fn function(&self, recorder: impl Fn(Record<'_>) + Send + Sync + 'static) -> Function {
-        let prober = Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address))));
+        let connect = Box::new(|address| Box::pin(connect_over_tcp(address)) as _);
+        let prober = if self.reaches_ports { Prober::inside(connect) } else { Prober::outside(connect) };
         self.unprobing_function(recorder).probing(prober)
     }
 
@@ -108,17 +114,19 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
     };
     let ec2 = SdkEc2::of(&sdk);
     let (standby, starts_standby) = if wishes.stop_holder {
-        let Some(seen) = seen else {
+        let Some(seen) = &seen else {
             return Err(Trouble::new(
                 "the audit did not see the members",
                 format!("Read it: {}", again.command("audit")),
             ));
         };
-        can_be_stopped(&ec2, &seen, &holder, &region).await?;
-        replaces(&config, &seen, &holder, &again)?
+        can_be_stopped(&ec2, seen, &holder, &region).await?;
+        replaces(&config, seen, &holder, &again)?
     } else {
         (movement.to, movement.standby_started == Some(true))
     };
+    let launched_at = seen.as_ref().and_then(|seen| seen.instance(&holder)?.launched_at);
+    let reaches_ports = audit.checks.listening == CheckResult::Ok;
     let mut ready = Ready {
         stack: name,
         region,
@@ -128,6 +136,8 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
         holder,
         standby,
         starts_standby,
+        launched_at,
+        reaches_ports,
         recording,
         again,
         announcement: String::new(),
@@ -208,7 +218,8 @@ async fn audited(sdk: &SdkConfig, config: &Config) -> Result<Audited, Trouble> {
         if let Record::Observed(observation) = record {
             *seen = Some(observation.clone());
         }
-    });
+    })
+    .probing(Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address)))));
     let report = serve(&function, &json!({"action": "audit", "dryRun": true})).await.map_err(asked::trouble)?;
     let (seen, recording) = std::mem::take(&mut *saw.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(Audited { report, seen, recording })
@@ -276,8 +287,9 @@ async fn can_be_stopped(ec2: &SdkEc2, seen: &Observation, holder: &InstanceId, r
     ec2.may(&Change::Start(holder.clone())).await.map_err(denied)
 }
 
-/// Refuses to stop a holder that the function would not replace. It has limits that an operator's failover does not have.
-fn replaces(
+/// The standby to which the function would move the interface after a stop of the holder, and whether it would start it. Refuses
+/// if there is none: the function has limits that an operator's failover does not have.
+pub(super) fn replaces(
     config: &Config,
     seen: &Observation,
     holder: &InstanceId,
