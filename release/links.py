@@ -10,9 +10,12 @@ LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 def targets(page):
     """The files to which a page links, as names from the root."""
-    folder = posixpath.dirname(page.name)
-    found = [match[2] for match in LINK.finditer(page.data.decode())]
-    return [posixpath.normpath(posixpath.join(folder, target)) for target in found]
+    return [target(page, link) for link in LINK.finditer(page.data.decode())]
+
+
+def target(page, link):
+    """The file to which a link of a page leads, as a name from the root."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page.name), link[2]))
 
 
 def resolved(entries):
@@ -29,10 +32,7 @@ def parents(name):
 
 
 def resolve(page, there):
-    folder = posixpath.dirname(page.name)
-
     def instead(link):
-        target = posixpath.normpath(posixpath.join(folder, link[2]))
-        return link[0] if target in there else f"{link[1]} (in the repository)"
+        return link[0] if target(page, link) in there else f"{link[1]} (in the repository)"
 
     return replace(page, data=LINK.sub(instead, page.data.decode()).encode())
