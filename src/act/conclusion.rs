@@ -9,9 +9,10 @@ use tokio::time::timeout_at;
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::{Announcement, Work};
-use crate::decide::attachment::Seen;
+use crate::decide::attachment::{Seen, seen_with};
 use crate::decide::audit::{Tally, is_event, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
+use crate::decide::lifecycle::passes;
 use crate::decide::pending::{Close, Due, DueOutcome, Event, TagChanges};
 use crate::decide::plan::expected_departure;
 use crate::decide::problem;
@@ -345,12 +346,7 @@ impl<P: Ports> Failover<P> {
         let attachment = run.attachment();
         let is_attached = attachment.is_some_and(|attachment| attachment.status == AttachmentStatus::Attached);
         let Some(holder) = run.running_member().and_then(|holder| observation.instance(holder)) else { return false };
-        let passes = match &holder.status_checks {
-            Reading::Known(StatusChecks::Impaired) => !self.config.on_impaired,
-            Reading::Known(_) => true,
-            Reading::Unreadable(_) => false,
-        };
-        is_attached && holder.state == InstanceState::Running && passes
+        is_attached && holder.state == InstanceState::Running && passes(&self.config, holder)
     }
 
     /// Whether a group is about to terminate the instance, or AWS is about to work on it.
@@ -482,6 +478,8 @@ impl<P: Ports> Failover<P> {
                     *to_append = None;
                 }
             }
+            let seen = run.observation.as_ref().and_then(|observation| seen_with(&due.report, observation));
+            changes.write.extend(seen.iter().map(Seen::tag));
             changes.append(work.advance(run, Event::Published(due.report.key)));
         }
         Ok(())

@@ -578,7 +578,10 @@ impl<P: Ports> Failover<P> {
                 let arrived = Event::Arrived { at: at.clone(), by: by.clone(), boot };
                 let mut notes = work.advance(run, arrived).write;
                 let noted = Noted { attachment: by.clone(), instance: Some(at.clone()), at: run.clock.now() };
-                notes.extend([Made { begun: begins, noted }.tag()]);
+                // While an attach may still take effect, the run cannot say which attachment is its last. Another run may have
+                // overwritten that this one has begun.
+                let attached = if run.has_lost_an_attach { begins.tag() } else { Made { begun: begins, noted }.tag() };
+                notes.extend([attached]);
                 notes
             }
             _ => BTreeMap::new(),

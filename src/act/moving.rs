@@ -153,6 +153,7 @@ impl<E: Ec2> Run<'_, E> {
             };
             self.learn_of_room(attach, &error);
             has_lost_an_answer |= matches!(error.meaning, Meaning::Unreachable | Meaning::Contradiction);
+            self.has_lost_an_attach |= has_lost_an_answer;
             let (interface, is_dying) = self.see_both(&attach.instance_id).await;
             let Some(interface) = interface else { return Err(Landing::Gone) };
             let place = Place::of(&interface, attach, &self.departed, None);

@@ -239,6 +239,8 @@ pub struct Run<'a, E> {
     pub(crate) before: Option<NetworkInterface>,
     /// How far this run has gone in changing where the interface is attached.
     pub(crate) reach: Reach,
+    /// Whether EC2's answer to an attach was lost. EC2 may still attach the interface later, whatever has happened by then.
+    pub(crate) has_lost_an_attach: bool,
     /// The attachments that the interface has left: an answer that shows one of them is old.
     pub(crate) departed: BTreeSet<AttachmentId>,
     /// The instances that have ended for good, as far as this run has seen.
@@ -280,6 +282,7 @@ impl<'a, E: Ec2> Run<'a, E> {
             spares_auto_scaling: false,
             before: None,
             reach: Reach::default(),
+            has_lost_an_attach: false,
             departed: BTreeSet::new(),
             final_states: FinalStates::default(),
             not_started: BTreeSet::new(),

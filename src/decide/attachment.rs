@@ -7,11 +7,12 @@
 //! |---|---|---|
 //! | [`BEGUN`] | `run=… until=…` | a run, with its pending report: it may attach the interface until then |
 //! | [`ATTACHED`] | `run=… until=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
-//! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, or a run that undoes a move by something else |
+//! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, a run that undoes a move by something else, or a run that reports another run's move |
 //!
 //! CreateTags has no condition, so a slow run can overwrite what a later one has written. A slow audit overwrites no
 //! attachment that a run has made. A slow run does, but the later run's [`BEGUN`] stays. If a run dies, cannot note its
-//! attachment, or another one has overwritten it, every attachment until the next audit counts as the function's.
+//! attachment, has lost EC2's answer to an attach, or another run has overwritten its tag, every attachment until the next
+//! audit counts as the function's. So does the attachment that a run sees when it reports such a move.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::decide::pending::report::{PendingReport, RunName};
 use crate::model::ids::{AttachmentId, InstanceId};
-use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER_DELTA, Observation};
+use crate::model::observation::{Attachment, AttachmentStatus, NetworkInterface, OLDEST_ANSWER_DELTA, Observation};
 use crate::model::tags::{ATTACHED, BEGUN, SEEN, tag_time, tag_value, tag_words};
 
 /// Two moves by something else within this time are not a single mistake.
@@ -144,37 +145,87 @@ impl Seen {
     }
 }
 
+/// What the tags of the interface say about its attachments.
+struct Notes {
+    begun: Option<Begun>,
+    made: Option<Made>,
+    seen: Option<Seen>,
+}
+
+impl Notes {
+    fn read(tags: &BTreeMap<String, String>) -> Self {
+        Self { begun: Begun::read(tags), made: Made::read(tags), seen: Seen::read(tags) }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Noted> {
+        self.made.iter().map(|made| &made.noted).chain(self.seen.iter().map(|seen| &seen.noted))
+    }
+
+    fn know(&self, attachment: &Attachment) -> bool {
+        self.all().any(|noted| noted.attachment == attachment.id)
+    }
+
+    /// The end of a run that has begun a move and has not noted an attachment of its own. It may have made any of them, until
+    /// an audit that looks after its end sees the last one.
+    fn open_until(&self) -> Option<DateTime<Utc>> {
+        let begun = self.begun.as_ref()?;
+        let is_made = self.made.as_ref().is_some_and(|made| made.begun == *begun);
+        let was_seen_since = self.seen.as_ref().is_some_and(|seen| is_past(seen.noted.at, begun.until));
+        (!is_made && !was_seen_since).then_some(begun.until)
+    }
+
+    /// When a run last found that something else had moved the interface.
+    fn moved(&self) -> Option<DateTime<Utc>> {
+        self.seen.as_ref()?.moved
+    }
+}
+
+/// Whether no answer that EC2 gives at this time can be from before the end of a run.
+fn is_past(time: DateTime<Utc>, end: DateTime<Utc>) -> bool {
+    time.signed_duration_since(end) >= OLDEST_ANSWER_DELTA
+}
+
+/// The interface and its attachment, once EC2 has completed the attach.
+fn attached(observation: &Observation) -> Option<(&NetworkInterface, &Attachment)> {
+    let interface = observation.interface()?;
+    let attachment = interface.attachment.as_ref().filter(|it| it.status == AttachmentStatus::Attached)?;
+    Some((interface, attachment))
+}
+
+fn noted(attachment: &Attachment, at: DateTime<Utc>) -> Noted {
+    Noted { attachment: attachment.id.clone(), instance: attachment.instance_id.clone(), at }
+}
+
 /// What this observation shows about the attachment that is to be noted; `None`: nothing new, or nothing can be said yet.
 pub fn learn(observation: &Observation) -> Option<Learned> {
     let now = observation.observed_at;
-    let interface = observation.interface()?;
-    let attachment = interface.attachment.as_ref().filter(|it| it.status == AttachmentStatus::Attached)?;
+    let (interface, attachment) = attached(observation)?;
     // A run is moving the interface, or a run has died while it was.
     let is_unreported = |report: &PendingReport| report.is_move() && !report.reported;
     if PendingReport::read_all(&interface.tags).iter().any(is_unreported) {
         return None;
     }
-    let (made, seen) = (Made::read(&interface.tags), Seen::read(&interface.tags));
-    // A run that has begun a move, and has not noted an attachment of its own, may have made any of them. An audit that looks
-    // after the end of that run sees the last one.
-    let is_past = |time: DateTime<Utc>, until: DateTime<Utc>| time.signed_duration_since(until) >= OLDEST_ANSWER_DELTA;
-    let is_made = |begun: &Begun| made.as_ref().is_some_and(|made| made.begun == *begun);
-    let was_seen_since = |begun: &Begun| seen.as_ref().is_some_and(|seen| is_past(seen.noted.at, begun.until));
-    let begun = Begun::read(&interface.tags);
-    let open_until = begun.filter(|begun| !is_made(begun) && !was_seen_since(begun)).map(|begun| begun.until);
-    let known = || made.iter().map(|made| &made.noted).chain(seen.iter().map(|seen| &seen.noted));
-    let is_known = known().any(|noted| noted.attachment == attachment.id);
+    let notes = Notes::read(&interface.tags);
+    let (is_known, open_until) = (notes.know(attachment), notes.open_until());
     if is_known && open_until.is_none_or(|until| !is_past(now, until)) {
         return None;
     }
-    let from = known().max_by_key(|noted| noted.at).filter(|_| !is_known && open_until.is_none());
-    let before = seen.as_ref().and_then(|seen| seen.moved);
+    let from = notes.all().max_by_key(|noted| noted.at).filter(|_| !is_known && open_until.is_none());
+    let before = notes.moved();
     let by_other = from.cloned().map(|from| MoveByOther {
         from,
         to: attachment.clone(),
         again: before.is_some_and(|before| now.signed_duration_since(before) < AGAIN),
     });
-    let noted = Noted { attachment: attachment.id.clone(), instance: attachment.instance_id.clone(), at: now };
     let moved = by_other.as_ref().map(|_| now).or(before);
-    Some(Learned { seen: Seen { noted, moved }, by_other })
+    Some(Learned { seen: Seen { noted: noted(attachment, now), moved }, by_other })
+}
+
+/// What is to be noted about the attachment when a run reports this move, which another run has left; `None`: nothing. That
+/// run did not say by which attachment the interface arrived, so it may have made this one.
+pub fn seen_with(report: &PendingReport, observation: &Observation) -> Option<Seen> {
+    let (interface, attachment) = attached(observation)?;
+    let notes = Notes::read(&interface.tags);
+    let may_be_its_own = report.is_move() && report.arrival().is_none() && !notes.know(attachment);
+    may_be_its_own.then(|| Seen { noted: noted(attachment, observation.observed_at), moved: notes.moved() })
 }

@@ -35,16 +35,24 @@ fn holds_another(config: &Config, instance: &Instance) -> bool {
     instance.interfaces.iter().filter(is_another).any(|one| !one.delete_on_termination)
 }
 
-/// The member to which the interface is attached, if it runs, is not impaired, and stays. What could not be read permits nothing.
+/// Whether the status checks of the instance pass, as far as the settings ask for them. Checks that could not be read do not.
+pub fn passes(config: &Config, instance: &Instance) -> bool {
+    match instance.status_checks {
+        Reading::Known(StatusChecks::Impaired) => !config.on_impaired,
+        Reading::Known(_) => true,
+        Reading::Unreadable(_) => false,
+    }
+}
+
+/// The member to which the interface is attached, if it runs, passes its checks, and stays. What could not be read permits nothing.
 fn serving_member<'a>(config: &Config, observation: &'a Observation) -> Option<&'a Instance> {
     let attachment = observation.attachment().filter(|attachment| attachment.status == AttachmentStatus::Attached)?;
     let holder = observation.instance(attachment.instance_id.as_ref()?)?;
-    let is_impaired = holder.status_checks == Reading::Known(StatusChecks::Impaired);
     let stays = match &holder.lifecycle_state {
         Some(Reading::Unreadable(_)) => false,
         Some(Reading::Known(_)) | None => !holder.is_leaving_its_group() && !holder.is_joining_its_group(),
     };
-    let stays = stays && holder.state == InstanceState::Running && !is_impaired;
+    let stays = stays && holder.state == InstanceState::Running && passes(config, holder);
     (stays && is_member(config, observation, &holder.id)).then_some(holder)
 }
 

@@ -390,38 +390,21 @@ impl Look<'_> {
             _ => None,
         };
         let is_early = cause.is_ahead_of_time();
-        let eligible: Vec<&Standby> = standbys
-            .iter()
-            .filter(|standby| wanted.is_none_or(|wanted| *wanted == standby.instance_id))
-            .filter(|standby| !is_early || self.is_lasting(&standby.instance_id))
-            .collect();
-        let with = |verdict: Verdict| eligible.iter().filter(move |standby| standby.verdict == verdict);
-        let (remembered, now) = (&self.remembered, self.observation.observed_at);
-        // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may
-        // have capacity for another member, and each member is tried once before any is tried twice.
-        let mut stopped: Vec<&&Standby> = with(Verdict::Stopped).collect();
-        stopped.sort_by_key(|standby| remembered.last_failed_start(&standby.instance_id, now));
-        let mut running: Vec<&&Standby> = with(Verdict::Running).collect();
-        if cause == MoveCause::AutoScalingTermination && self.members_may_be_missing() {
-            // An instance refresh replaces only the instances that existed when it began. So the newest one stays the longest.
-            running.sort_by_key(|standby| {
-                Reverse(self.observation.instance(&standby.instance_id).map(|one| one.launched_at))
-            });
-        }
-        // From a member that is about to go, the interface would have to move again.
-        running.sort_by_key(|standby| {
-            self.observation.instance(&standby.instance_id).is_some_and(|one| self.departure(one).is_some())
+        let (eligible, passed_over): (Vec<&Standby>, Vec<&Standby>) = standbys.iter().partition(|standby| {
+            wanted.is_none_or(|wanted| *wanted == standby.instance_id)
+                && (!is_early || self.is_lasting(&standby.instance_id))
         });
+        let to = |standby: &Standby, start| Target { attach: self.attach(interface, &standby.instance_id), start };
         // A server that serves for the rest of its life is better than none. It comes last.
-        let leaving = with(Verdict::NotViable(Obstacle::LeavingItsGroup)).filter(|standby| {
-            !self.is_served(from) && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs)
+        let leaving = eligible.iter().filter(|standby| {
+            standby.verdict == Verdict::NotViable(Obstacle::LeavingItsGroup)
+                && !self.is_served(from)
+                && self.observation.instance(&standby.instance_id).is_some_and(Instance::runs)
         });
-        let mut targets = running
-            .into_iter()
-            .map(|standby| (standby, false))
-            .chain(stopped.into_iter().map(|standby| (standby, true)))
-            .chain(leaving.map(|standby| (standby, false)))
-            .map(|(standby, start)| Target { attach: self.attach(interface, &standby.instance_id), start });
+        let mut targets = self
+            .in_order(&eligible, cause)
+            .map(|(standby, start)| to(standby, start))
+            .chain(leaving.map(|one| to(one, false)));
         let Some(first) = targets.next() else {
             return match from.and_then(|attachment| attachment.instance_id.as_ref()).filter(|_| is_early) {
                 Some(holder) => self.decide_to_stay(holder, cause, standbys, &eligible),
@@ -429,7 +412,7 @@ impl Look<'_> {
             };
         };
         let automatic = !self.intent.is_operators_failover();
-        let moves = remembered.recent_moves(now);
+        let moves = self.remembered.recent_moves(self.observation.observed_at);
         // An interface that is detaching or attached to nothing serves no client, so attaching it is exempt from the
         // limit.
         let attached = from.is_some_and(|attachment| attachment.status != AttachmentStatus::Detaching);
@@ -445,9 +428,36 @@ impl Look<'_> {
             cause,
             from: from.cloned(),
             fallback: fallback.filter(|former| !is_target(former)),
+            last_resorts: self.in_order(&passed_over, cause).map(|(standby, start)| to(standby, start)).collect(),
             targets,
             counts: automatic && attached,
         }))
+    }
+
+    /// The viable ones of these standbys, the best first, and whether each has to be started.
+    fn in_order<'s>(
+        &self,
+        standbys: &[&'s Standby],
+        cause: MoveCause,
+    ) -> impl Iterator<Item = (&'s Standby, bool)> + use<'s> {
+        let with = |verdict: Verdict| standbys.iter().copied().filter(move |standby| standby.verdict == verdict);
+        let now = self.observation.observed_at;
+        // A member that EC2 could not start comes after the others, and the one that failed last comes last. EC2 may
+        // have capacity for another member, and each member is tried once before any is tried twice.
+        let mut stopped: Vec<&Standby> = with(Verdict::Stopped).collect();
+        stopped.sort_by_key(|standby| self.remembered.last_failed_start(&standby.instance_id, now));
+        let mut running: Vec<&Standby> = with(Verdict::Running).collect();
+        if cause == MoveCause::AutoScalingTermination && self.members_may_be_missing() {
+            // An instance refresh replaces only the instances that existed when it began. So the newest one stays the longest.
+            running.sort_by_key(|standby| {
+                Reverse(self.observation.instance(&standby.instance_id).map(|one| one.launched_at))
+            });
+        }
+        // From a member that is about to go, the interface would have to move again.
+        running.sort_by_key(|standby| {
+            self.observation.instance(&standby.instance_id).is_some_and(|one| self.departure(one).is_some())
+        });
+        running.into_iter().map(|standby| (standby, false)).chain(stopped.into_iter().map(|standby| (standby, true)))
     }
 
     /// Whether the interface is attached to an instance that has not failed.

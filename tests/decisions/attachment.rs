@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
-use token_failover::decide::attachment::{Begun, Learned, Made, MoveByOther, Noted, Seen, learn};
+use token_failover::decide::attachment::{Begun, Learned, Made, MoveByOther, Noted, Seen, learn, seen_with};
 use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::model::ids::AttachmentId;
 use token_failover::model::observation::{Attachment, AttachmentStatus, Observation};
@@ -195,6 +195,24 @@ fn a_pending_report_of_a_move_explains_every_attachment_until_it_is_published() 
         let observation = observation.with_interface(|interface| interface.tags.extend([report.tag()]));
         assert_eq!(in_words(learn(&observation)), expected, "{}", report.value());
     }
+}
+
+#[test]
+fn the_report_of_another_runs_move_explains_the_attachment_unless_it_names_one_or_the_attachment_is_known() {
+    let run = RunName::new("5e1b6a9e-0000-4000-8000-0000000000a1");
+    let moved = PendingReport::of_move(&run, Some(&attachment()), &parsed(STANDBY), ago(10), ago(5));
+    let arrived = moved.clone().arrived(&parsed(STANDBY), &AttachmentId::new(OTHER));
+    let start = PendingReport::of_start(&run, &parsed(STANDBY), ago(10), ago(5));
+    let before = Seen { moved: Some(ago(90)), ..seen(ATTACHMENT, HOLDER, ago(60)) };
+    let foreign = on_the_standby(&[], Some(&before));
+    let expected = Seen { moved: Some(ago(90)), ..seen(SECOND, STANDBY, now()) };
+    assert_eq!(seen_with(&moved, &foreign), Some(expected));
+    assert_eq!(seen_with(&arrived, &foreign), None, "the run made another one");
+    assert_eq!(seen_with(&start, &foreign), None, "nothing was moved");
+    let known = on_the_standby(&made(SECOND, STANDBY, ago(20)), Some(&before));
+    assert_eq!(seen_with(&moved, &known), None);
+    let on_the_way = foreign.with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
+    assert_eq!(seen_with(&moved, &on_the_way), None);
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn moves(cause: MoveCause, targets: &[(&str, bool)]) -> Decision {
         from: Some(attachment()),
         targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
         fallback: Some(attach(HOLDER)),
+        last_resorts: Vec::new(),
         counts: true,
     }))
 }
@@ -343,6 +344,17 @@ fn the_interface_never_moves_ahead_of_time_to_a_member_that_is_about_to_go_as_we
 }
 
 #[test]
+fn a_member_that_is_about_to_go_as_well_gets_the_interface_only_if_nothing_else_takes_it() {
+    let observation = announced("instance-stop", "", Some(30))
+        .with_instance(STANDBY, |standby| standby.scheduled_events = scheduled("system-reboot", "", Some(45)))
+        .with_instances(|instances| instances.push(instance(THIRD)));
+    let Decision::Act(Action::Move(planned)) = moves(MoveCause::ScheduledEvent, &[(THIRD, false)]) else { panic!() };
+    let last_resorts = vec![Target { attach: attach(STANDBY), start: false }];
+    let expected = Decision::Act(Action::Move(Move { last_resorts, ..planned }));
+    assert_eq!(finally(&on_announcement(), &observation, &Intent::Reconcile), expected);
+}
+
+#[test]
 fn a_running_holder_does_not_hand_over_to_a_stopped_standby_that_ec2_could_not_start_in_the_last_day() {
     let stopped = |hours: i64| {
         let failed = now() - TimeDelta::hours(hours);
@@ -435,11 +447,12 @@ fn a_lifecycle_action_is_not_completed_while_it_may_be_needed() {
     assert_eq!(completed(&by_tag(), &releasing()), none);
     // Listed members: the role does not allow it.
     assert_eq!(completed(&standard::config(&[]), &moved()), none);
-    let holders: [ChangeOf; 8] = [
+    let holders: [ChangeOf; 9] = [
         |holder| holder.state = InstanceState::Pending,
         |holder| holder.state = InstanceState::Stopped,
         |holder| holder.state = InstanceState::ShuttingDown,
         |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired),
+        |holder| holder.status_checks = Reading::Unreadable(unreachable("ec2:DescribeInstanceStatus")),
         |holder| in_group(holder, LifecycleState::TerminatingWait),
         |holder| in_group(holder, LifecycleState::Terminating),
         |holder| in_group(holder, LifecycleState::Pending),
@@ -466,6 +479,14 @@ fn a_lifecycle_action_is_not_completed_while_it_may_be_needed() {
     let mut unread = moved();
     unread.instances = Reading::Unreadable(unreachable("ec2:DescribeInstances"));
     assert_eq!(completed(&by_tag(), &unread), none);
+}
+
+#[test]
+fn a_holder_that_keeps_the_interface_whatever_its_checks_say_holds_no_lifecycle_action_up() {
+    let config = standard::config(&[TAG[0], TAG[1], ("FAILOVER_ON_IMPAIRED", "false")]);
+    let impaired =
+        moved().with_instance(STANDBY, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
+    assert_eq!(completed(&config, &impaired), [HOLDER]);
 }
 
 /// Another interface of the former holder.

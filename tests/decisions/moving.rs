@@ -267,6 +267,7 @@ fn planned(fallback: Option<Attach>) -> Move {
         cause: MoveCause::HolderStopped,
         from: Some(attachment()),
         fallback,
+        last_resorts: Vec::new(),
         targets: Targets { first: target(STANDBY, true), others: vec![target(THIRD, true)] },
         counts: true,
     }
@@ -317,6 +318,7 @@ fn run_course(
             Leg::Detach(from, Freeing::ForFormerHolder(_)) => format!("detach {} to give it back", from.id),
             Leg::Attach(Attaching::Target(target)) => format!("attach {}", target.attach.instance_id),
             Leg::Attach(Attaching::FormerHolder(target)) => format!("give back to {}", target.attach.instance_id),
+            Leg::Attach(Attaching::LastResort(target)) => format!("last resort {}", target.attach.instance_id),
             Leg::Attach(Attaching::NotStarted(target, _)) => format!("put back on {}", target.attach.instance_id),
             Leg::Start(id, _) => format!("start {id}"),
             Leg::Read(id, _) => format!("read {id}"),
@@ -444,6 +446,48 @@ fn a_target_that_took_the_interface_gets_it_back_if_all_else_fails() {
     assert_eq!(ended, Some(Ok(MoveOutcome::Stranded)));
 }
 
+/// A move to the standby alone. The third member is a last resort.
+fn passing_over(third_starts: bool, fallback: Option<Attach>) -> Move {
+    let targets = Targets { first: target(STANDBY, false), others: Vec::new() };
+    Move { targets, last_resorts: vec![target(THIRD, third_starts)], ..planned(fallback) }
+}
+
+#[test]
+fn a_standby_that_the_move_passes_over_gets_the_interface_if_nothing_else_takes_it() {
+    let last_resort = format!("last resort {THIRD}");
+    for fallback in [None, Some(attach(HOLDER))] {
+        let fails = vec![IMPOSSIBLE; 1 + usize::from(fallback.is_some())];
+        let replies = |more: &[Reply]| [&[FREE], &fails[..], more].concat();
+        let landed = Reply::Attach(landed_on(THIRD));
+        let (legs, ended) =
+            run_course(&passing_over(false, fallback.clone()), &stopped(), &replies(std::slice::from_ref(&landed)));
+        assert_eq!(legs.last(), Some(&last_resort), "{legs:?}");
+        assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(THIRD, NEW, false), Boot::Earlier))));
+
+        for (started, expected) in [
+            (Started::ByThisRun, MoveOutcome::Moved(movement(THIRD, NEW, true), Boot::WithInterface)),
+            (Started::Refused, MoveOutcome::NotStarted(movement(THIRD, NEW, true), Boot::Earlier)),
+        ] {
+            let replies = replies(&[landed.clone(), Reply::Start(started)]);
+            let (legs, ended) = run_course(&passing_over(true, fallback.clone()), &stopped(), &replies);
+            assert_eq!(legs[legs.len() - 2..], [last_resort.clone(), format!("start {THIRD}")]);
+            assert_eq!(ended, Some(Ok(expected)));
+        }
+        let (_, ended) = run_course(&passing_over(false, fallback), &stopped(), &replies(&[IMPOSSIBLE]));
+        assert_eq!(ended, Some(Ok(MoveOutcome::Stranded)));
+    }
+}
+
+#[test]
+fn a_standby_that_the_move_passes_over_is_left_alone_while_another_one_takes_the_interface() {
+    let back = Some(attach(HOLDER));
+    let (legs, _) = run_course(&passing_over(false, back.clone()), &pair(), &[FREE, Reply::Attach(landed_on(STANDBY))]);
+    assert_eq!(legs.last(), Some(&format!("attach {STANDBY}")));
+    let replies = [FREE, IMPOSSIBLE, Reply::Attach(landed_on(HOLDER))];
+    let (legs, _) = run_course(&passing_over(false, back), &pair(), &replies);
+    assert_eq!(legs.last(), Some(&format!("give back to {HOLDER}")));
+}
+
 #[test]
 fn a_move_ends_if_something_else_has_moved_the_interface() {
     let elsewhere = |holder: Option<&str>| by(NEW, holder, AttachmentStatus::Attached);
@@ -508,8 +552,10 @@ proptest! {
     fn a_target_is_tried_twice_only_to_put_the_interface_back(
         replies in prop::collection::vec(any_reply(), 0..16),
         fallback in any::<bool>(),
+        last_resort in prop::option::of(any::<bool>()),
     ) {
-        let planned = planned(fallback.then(|| attach(HOLDER)));
+        let last_resorts = last_resort.map(|start| target(NON_MEMBER, start)).into_iter().collect();
+        let planned = Move { last_resorts, ..planned(fallback.then(|| attach(HOLDER))) };
         let (legs, _) = run_course(&planned, &stopped(), &replies);
         let attaches: Vec<&String> = legs.iter().filter(|leg| leg.starts_with("attach")).collect();
         let distinct: BTreeSet<&&String> = attaches.iter().collect();

@@ -96,6 +96,7 @@ fn movement(cause: MoveCause, targets: Vec<Target>, fallback: Option<&str>) -> M
         from: Some(attachment()),
         targets: Targets { first: targets.next().expect("a target"), others: targets.collect() },
         fallback: fallback.map(attach),
+        last_resorts: Vec::new(),
         counts: true,
     }
 }
@@ -992,13 +993,19 @@ fn asked(targets: Vec<Target>) -> Decision {
     moves(Move { counts: false, ..movement(MoveCause::OperatorRequest, targets, Some(HOLDER)) })
 }
 
+/// A move to the third member, which an operator asked for. These get the interface only if nothing else takes it.
+fn to_the_third(last_resorts: Vec<Target>) -> Decision {
+    let planned = movement(MoveCause::OperatorRequest, vec![target(THIRD, false)], Some(HOLDER));
+    moves(Move { counts: false, last_resorts, ..planned })
+}
+
 #[test]
 fn an_operator_takes_the_interface_from_a_healthy_holder() {
     let config = config_of_three();
     let anywhere = plan(&config, &three(), &failover(None), AT_ONCE);
     assert_eq!(anywhere.decision, asked(vec![target(STANDBY, false), target(THIRD, false)]));
     let there = plan(&config, &three(), &failover(Some(THIRD)), AT_ONCE);
-    assert_eq!(there.decision, asked(vec![target(THIRD, false)]));
+    assert_eq!(there.decision, to_the_third(vec![target(STANDBY, false)]));
     let both = vec![standby(STANDBY, Verdict::Running), standby(THIRD, Verdict::Running)];
     assert_eq!((anywhere.standbys, there.standbys), (both.clone(), both));
 }
@@ -1010,7 +1017,21 @@ fn the_cause_of_an_operators_failover_is_always_the_operators_request() {
 }
 
 #[test]
-fn an_operators_failover_never_goes_to_another_member() {
+fn a_move_to_an_operators_target_keeps_the_other_viable_standbys_for_the_case_that_nothing_else_takes_the_interface() {
+    let standby = |state| three().with_instance(STANDBY, |standby| standby.state = state);
+    for (state, last_resorts) in [
+        (InstanceState::Running, vec![target(STANDBY, false)]),
+        (InstanceState::Stopped, vec![target(STANDBY, true)]),
+        (InstanceState::Stopping, vec![]),
+        (InstanceState::Terminated, vec![]),
+    ] {
+        let planned = plan(&config_of_three(), &standby(state.clone()), &failover(Some(THIRD)), AT_ONCE);
+        assert_eq!(planned.decision, to_the_third(last_resorts), "{state:?}");
+    }
+}
+
+#[test]
+fn a_target_of_an_operator_that_cannot_take_the_interface_is_refused_whatever_other_members_could() {
     let observation = three().with_instance(STANDBY, |standby| standby.state = InstanceState::Terminated);
     let refusal = Refusal::TargetNotViable { target: parsed(STANDBY), obstacle: Obstacle::Terminated };
     let planned = plan(&config_of_three(), &observation, &failover(Some(STANDBY)), AT_ONCE);
@@ -1060,7 +1081,8 @@ fn an_operators_target_gets_an_unattached_interface() {
     let unattached = pair().with_interface(|interface| interface.attachment = None);
     let planned = plan(&config(), &unattached, &failover(Some(STANDBY)), AT_ONCE);
     let Decision::Act(Action::Move(to_standby)) = asked(vec![target(STANDBY, false)]) else { unreachable!() };
-    assert_eq!(planned.decision, moves(Move { from: None, fallback: None, ..to_standby }));
+    let last_resorts = vec![target(HOLDER, false)];
+    assert_eq!(planned.decision, moves(Move { from: None, fallback: None, last_resorts, ..to_standby }));
 }
 
 // ---- The limit on automatic moves ----
@@ -1434,7 +1456,7 @@ proptest! {
     ) {
         let plan = plan(&config, &observation, &intent, looked_for);
         if let Some(movement) = planned_move(&plan) {
-            for target in movement.targets.iter() {
+            for target in movement.targets.iter().chain(&movement.last_resorts) {
                 let id = &target.attach.instance_id;
                 let instance = observation.instance(id).expect("it is in the observation");
                 let interface = observation.interface().expect("it is in the observation");

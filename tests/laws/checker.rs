@@ -476,11 +476,11 @@ impl Checker {
     }
 
     /// Whether no run can know of this arrival: a run asked for a second attach, whose answer was lost, and which took effect
-    /// after this run had ended.
+    /// after the last time that this run looked.
     pub(crate) fn is_unknown(&self, arrival: &Arrival) -> bool {
         let mut earlier = self.arrivals.iter().take_while(|other| other.attachment != arrival.attachment);
-        let ended = arrival.by.and_then(|by| self.runs[by].ended_at);
-        ended.is_some_and(|ended| ended < arrival.at) && earlier.any(|other| other.by == arrival.by)
+        let has_seen = |by: usize| self.runs[by].seen_attached.contains_key(&arrival.attachment);
+        arrival.by.is_some_and(|by| !has_seen(by)) && earlier.any(|other| other.by == arrival.by)
     }
 
     /// Law 8: no run says of an attachment that something else made it, if a run of the function has. Without a note no run can
@@ -492,9 +492,7 @@ impl Checker {
             return;
         };
         let arrival = self.arrivals.iter().find(|arrival| command.contains(&arrival.attachment)).cloned();
-        let is_foreign = arrival
-            .as_ref()
-            .is_some_and(|arrival| arrival.by.is_none_or(|by| self.runs[by].note_failed) || self.is_unknown(arrival));
+        let is_foreign = arrival.as_ref().is_some_and(|arrival| arrival.by.is_none_or(|by| self.runs[by].note_failed));
         self.hold(8, now, is_foreign, || {
             format!("[{number}] takes {arrival:?} for a move by something else: {command}")
         });
@@ -882,12 +880,14 @@ impl Checker {
             && attach.interface_id.as_str() == names::INTERFACE
             && u32::from(attach.device_index) == self.scenario.device_index;
         self.hold(3, now, is_right, || format!("[{number}] attaches {attach:?}"));
-        // Law 1: a running holder hands over only to a member that stays. If none takes the interface, it goes back.
+        // Law 1: a running holder hands over only to a member that stays. If none takes the interface, it goes back. If the
+        // former holder does not take it either, any member is better than none.
         let run = &self.runs[number];
         let goes_back = run.took_from.contains(&attach.instance_id);
         let is_due = self.scenario.on_announcement && run.announced.contains(&attach.instance_id);
         let stays = !is_due && !run.saw_leaving(&attach.instance_id);
-        let is_better = !run.is_early || goes_back || stays;
+        let none_takes_it = run.took_from.iter().all(|former| run.targets.contains(former));
+        let is_better = !run.is_early || goes_back || stays || none_takes_it;
         self.hold(1, now, is_better, || format!("[{number}] leaves a running holder for a member that goes: {what}"));
         let has_seen = !self.runs[number].interface_failed;
         self.hold(4, now, has_seen, || format!("[{number}] could not read the interface: {what}"));

@@ -228,6 +228,34 @@ async fn a_move_whose_arrival_could_not_be_noted_is_its_own() {
     assert_eq!(severity(&audit(&stage).await), Some(Severity::Info));
 }
 
+/// An operator detaches the interface right after the move, and then an attach of the run takes effect whose answer the run
+/// has not received.
+#[tokio::test(start_paused = true)]
+async fn an_attach_that_takes_effect_after_its_run_has_ended_is_its_own() {
+    let stage = audited_pair().await;
+    stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+    stage.simulator.disrupt({
+        let mut has_lost = false;
+        move |call| {
+            let loses =
+                call.action == "AttachNetworkInterface" && !call.dry_run && !std::mem::replace(&mut has_lost, true);
+            if loses { Disruption::Late(Duration::from_secs(30)) } else { Disruption::None }
+        }
+    });
+    let moved = stage.invoke(event("holder-stopping")).await.expect("a report");
+    assert_eq!(moved.outcome, Outcome::Moved);
+    assert!(!tags(&stage).contains_key(ATTACHED), "the run cannot know its last attachment: {:?}", tags(&stage));
+    stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
+    sleep(60).await;
+    assert_eq!(holder(&stage).as_deref(), Some(names::STANDBY), "the late attach took effect");
+    for _ in 0..2 {
+        sleep(3600).await;
+        assert_eq!(found(&audit(&stage).await), None, "{:?}", tags(&stage));
+    }
+    move_by_hand(&stage, names::HOLDER).await;
+    assert_eq!(severity(&audit(&stage).await), Some(Severity::Info));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_audit_that_sns_does_not_take_is_repeated_by_the_next_one() {
     let stage = audited_pair().await;

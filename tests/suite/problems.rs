@@ -145,7 +145,7 @@ async fn an_interface_that_an_operator_attaches_after_an_hour_is_mailed_once_mor
     assert_eq!(mails(&stage).len(), 2, "{:?}", mails(&stage));
     let ends = "This ends the problem attached-to-nothing, which began at 2026-11-11 21:29:54 UTC.";
     assert!(mail(&stage, 1).contains(ends), "{}", mail(&stage, 1));
-    assert!(tags(&stage).keys().eq([BEGUN]), "{:?}", tags(&stage));
+    assert!(tags(&stage).keys().eq([BEGUN, SEEN]), "{:?}", tags(&stage));
 }
 
 #[tokio::test(start_paused = true)]

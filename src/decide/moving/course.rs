@@ -1,5 +1,5 @@
 //! The course of a move: off the former holder, to the first target that takes the interface and runs, and back if no
-//! target does.
+//! target does. If the former holder does not take it either, to a standby that the move passed over.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub enum Attaching {
     Target(Target),
     /// The former holder gets it back.
     FormerHolder(Target),
+    /// A standby that the move passed over gets it, because it would be attached to nothing otherwise.
+    LastResort(Target),
     /// A target that took the interface and did not start gets it back, because nothing else worked. The interface is
     /// then in place when the instance starts.
     NotStarted(Target, Movement),
@@ -57,7 +59,10 @@ impl Attaching {
     /// Where the interface goes. `start`: the run starts the instance next, so it need not read it again.
     pub fn target(&self) -> &Target {
         match self {
-            Self::Target(target) | Self::FormerHolder(target) | Self::NotStarted(target, _) => target,
+            Self::Target(target)
+            | Self::FormerHolder(target)
+            | Self::LastResort(target)
+            | Self::NotStarted(target, _) => target,
         }
     }
 }
@@ -69,6 +74,8 @@ pub enum Starting {
     Target(Target, Stuck),
     /// It is the former holder, which has the interface again by this attachment.
     FormerHolder(InstanceId, AttachmentId),
+    /// It is a standby that the move passed over.
+    LastResort(Movement),
 }
 
 /// A move to a target that does not run, and the attachment by which that target has the interface.
@@ -90,6 +97,8 @@ pub struct Course<'a> {
     forced: bool,
     /// The targets that have not been tried.
     untried: VecDeque<Target>,
+    /// The standbys that the move passes over and that have not been tried.
+    last_resorts: VecDeque<Target>,
     /// The targets that took the interface and did not start, the first one first.
     not_started: VecDeque<(Target, Movement)>,
 }
@@ -98,7 +107,8 @@ impl<'a> Course<'a> {
     /// The course of this move. `left` is the member that the interface left, if it is known already.
     pub fn new(config: &'a Config, planned: &'a Move, left: Option<InstanceId>) -> Self {
         let untried = planned.targets.iter().cloned().collect();
-        Self { config, planned, left, forced: false, untried, not_started: VecDeque::new() }
+        let last_resorts = planned.last_resorts.iter().cloned().collect();
+        Self { config, planned, left, forced: false, untried, last_resorts, not_started: VecDeque::new() }
     }
 
     /// The first leg. `seen` is the latest view of EC2, here and below.
@@ -143,7 +153,8 @@ impl<'a> Course<'a> {
             Landing::Gone => Leg::End(Err(Refusal::InterfaceMissing)),
             Landing::Impossible => match purpose {
                 Attaching::Target(_) => self.try_next(None, seen),
-                Attaching::FormerHolder(_) | Attaching::NotStarted(..) => self.put_back(),
+                Attaching::FormerHolder(_) | Attaching::LastResort(_) => self.try_last_resort(),
+                Attaching::NotStarted(..) => self.put_back(),
             },
         }
     }
@@ -166,6 +177,13 @@ impl<'a> Course<'a> {
                 }
                 Leg::End(Ok(MoveOutcome::Returned { to: former, attachment_id: attachment.id, boot: Boot::Earlier }))
             }
+            Attaching::LastResort(target) => {
+                let movement = self.movement(&target, &attachment, elapsed);
+                if !target.start {
+                    return Leg::End(Ok(MoveOutcome::Moved(movement, Boot::Earlier)));
+                }
+                Leg::Start(target.attach.instance_id, Starting::LastResort(movement))
+            }
             Attaching::NotStarted(_, movement) => {
                 let movement = Movement { attachment_id: Some(attachment.id), ..movement };
                 Leg::End(Ok(MoveOutcome::NotStarted(movement, Boot::Earlier)))
@@ -184,6 +202,10 @@ impl<'a> Course<'a> {
                 self.not_started.push_back((target, stuck.movement.clone()));
                 self.try_next(Some(stuck), seen)
             }
+            Starting::LastResort(movement) if started.runs() => {
+                Leg::End(Ok(MoveOutcome::Moved(movement, started.boot())))
+            }
+            Starting::LastResort(movement) => Leg::End(Ok(MoveOutcome::NotStarted(movement, started.boot()))),
             // If the former holder does not start, the finding of the start says so. The interface is where it was
             // before.
             Starting::FormerHolder(to, attachment_id) => {
@@ -220,13 +242,20 @@ impl<'a> Course<'a> {
             (Some(fallback), Some(stuck)) => Leg::Read(fallback.instance_id.clone(), stuck),
             (Some(fallback), None) => self.give_back_to(fallback.clone(), seen),
             (None, Some(stuck)) => Leg::End(Ok(MoveOutcome::NotStarted(stuck.movement, stuck.boot))),
-            (None, None) => self.put_back(),
+            (None, None) => self.try_last_resort(),
         }
     }
 
     fn give_back_to(&self, attach: Attach, seen: Option<&Observation>) -> Leg {
         let start = self.may_start(&attach.instance_id, seen);
         Leg::Attach(Attaching::FormerHolder(Target { attach, start }))
+    }
+
+    fn try_last_resort(&mut self) -> Leg {
+        match self.last_resorts.pop_front() {
+            Some(target) => Leg::Attach(Attaching::LastResort(target)),
+            None => self.put_back(),
+        }
     }
 
     fn put_back(&mut self) -> Leg {
@@ -269,7 +298,7 @@ impl<'a> Course<'a> {
 
     fn arriving(&self, purpose: Attaching, attachment: Attachment, elapsed: Duration) -> Movement {
         match purpose {
-            Attaching::Target(target) => {
+            Attaching::Target(target) | Attaching::LastResort(target) => {
                 Movement { standby_started: Some(false), ..self.movement(&target, &attachment, elapsed) }
             }
             Attaching::FormerHolder(target) => Movement {

@@ -120,4 +120,12 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         179598805501063,
         "one answer shows a standby as stopped, another one as shutting down, and the run detaches the interface for it",
     ),
+    (
+        500000006869,
+        "an attach without an answer takes effect after its run has ended, and an audit takes it for another's",
+    ),
+    (500000119279, "the same, of a run that has died and whose tag another run has overwritten"),
+    (500000131183, "late calls overwrite what a later run has noted, and an audit takes its move for another's"),
+    (500000130455, "neither the target nor the former holder takes the interface, and the third member is not tried"),
+    (500000097721, "a group waits for a holder that may keep the interface whatever its status checks say"),
 ];
