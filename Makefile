@@ -67,8 +67,8 @@ laws: ## Play LAWS_WORLDS (500000) new worlds under the laws, from a seed that d
 LAWS_WORLDS ?= 500000
 
 .PHONY: bench
-bench: ## Measure how long a failover takes, on the simulator's clock, so that the profile does not matter
-	cargo bench --workspace --bench failover --locked --profile dev
+bench: ## Measure how long a failover takes, on the simulator's clock, and how soon the exercise shows it, in real time
+	cargo bench --workspace --bench failover --bench exercise --locked --profile dev
 
 # The code is safe Rust, so no sanitizer is needed, and without one the fuzzer runs on a stable compiler.
 .PHONY: fuzz

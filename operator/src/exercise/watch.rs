@@ -70,6 +70,11 @@ impl Watch {
         moments
     }
 
+    /// Whether the last answer shows the move reported, and one answer is not enough to say so.
+    pub fn needs_another_answer(&self) -> bool {
+        (1..ANSWERS).contains(&self.settled)
+    }
+
     /// The instance to which the interface was attached last, by a new attachment.
     pub fn holder(&self) -> Option<&InstanceId> {
         self.holder.as_ref()

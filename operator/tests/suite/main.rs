@@ -2,9 +2,13 @@
 
 #[path = "../../../tests/support/damage.rs"]
 mod damage;
+#[path = "../support/desk.rs"]
+mod desk;
 #[expect(dead_code, reason = "the laws use more of it")]
 #[path = "../../../tests/support/dice.rs"]
 mod dice;
+#[path = "../support/exercise.rs"]
+mod exercising;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../../../tests/support/lambda.rs"]
 mod lambda;

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use simulator::{AutoScalingGroupSpec, Scenario, names};
 
-use crate::operator::{Desk, TOPIC, status, stderr, stdout};
+use crate::desk::{Desk, status, stderr, stdout};
+use crate::operator::TOPIC;
 
 const TAG: &str = "token-server=yes";
 const BY_TAG: [&str; 5] = ["init", "--interface", names::INTERFACE, "--members", TAG];

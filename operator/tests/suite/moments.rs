@@ -91,6 +91,9 @@ fn a_watch_tells_the_moments_from_what_the_interface_shows() {
         ),
     ] {
         assert_eq!(watch.see(&seen), expected, "{step}");
+        let is_single =
+            ["one answer without the report", "reported, with DeleteOnTermination still open"].contains(&step);
+        assert_eq!(watch.needs_another_answer(), is_single, "{step}");
     }
     assert_eq!(watch.holder().map(InstanceId::as_str), Some(names::STANDBY));
 }

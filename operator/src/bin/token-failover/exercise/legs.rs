@@ -1,6 +1,5 @@
 //! The moves of an exercise.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +10,7 @@ use token_failover::model::error::CallError;
 use token_failover::model::failure::Failure;
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{
-    AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Observation, Reading, StatusChecks,
+    AttachmentStatus, Instance, InstanceState, NetworkInterface, OLDEST_ANSWER, Reading, StatusChecks,
 };
 use token_failover::model::report::{Outcome, Report};
 use token_failover::ports::Ec2;
@@ -19,15 +18,19 @@ use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::display::Display;
-use super::preflight::{Function, Ready, is_not_paused, is_settled_interface, replaces, serve};
+use super::preflight::{Function, LastSeen, Ready, is_not_paused, is_settled_interface, replaces, serve};
 use crate::asked;
 use crate::ended::Trouble;
 
-/// The pause between two reads of the interface. EC2 refills its bucket for describing calls with 20 calls a second, and the
-/// deployed function reads at the same time.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause between two reads of the interface. With it, a moment is shown within 100 ms, unless EC2 takes longer than 50 ms to
+/// answer. EC2 refills its bucket for describing calls with 20 calls a second, and the deployed function reads at the same time.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The pause between two reads of an instance that stops or starts during a move. The interface is read at the same time.
+const PAUSE_OF_POWER: Duration = Duration::from_millis(80);
 /// The pause between two reads of an instance between two moves, when nothing is measured.
 const PAUSE_OF_INSTANCE: Duration = Duration::from_secs(1);
+/// How often the work of one part of the exercise is looked up by another one. No call is made.
+const PAUSE_OF_SIGN: Duration = Duration::from_millis(10);
 /// The pause between two reads that only show whether the credentials are still accepted.
 const PAUSE_OF_CHECK: Duration = Duration::from_secs(5);
 /// How often the clock on a terminal is drawn.
@@ -130,16 +133,11 @@ impl<'a> Legs<'a> {
 
     /// The standby to which the function would move the interface now, and whether it would start it.
     async fn replacement(&self, holder: &InstanceId) -> Result<(InstanceId, bool), Trouble> {
-        let seen: Arc<Mutex<Option<Observation>>> = Arc::default();
-        let feed = Arc::clone(&seen);
-        let function = self.ready.unprobing_function(move |record| {
-            if let Record::Observed(observation) = record {
-                *feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(observation.clone());
-            }
-        });
+        let seen = LastSeen::default();
+        let sees = seen.clone();
+        let function = self.ready.unprobing_function(move |record| sees.record(record));
         self.served(&function, &json!({"action": "plan"})).await?.map_err(asked::trouble)?;
-        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(seen) = seen else {
+        let Some(seen) = seen.take() else {
             return Err(Trouble::new("EC2 did not tell the members", "The exercise changed nothing. Begin it again."));
         };
         replaces(&self.ready.config, &seen, holder, &self.ready.again)
@@ -148,11 +146,18 @@ impl<'a> Legs<'a> {
     /// Moves the interface as an operator's failover. Returns whether it is where it was to go.
     async fn failover_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         self.display.begin(Leg::new(Kind::Failover, from, to, &self.ready.config, starts_standby));
+        let Some(mut watch) = Watch::new(&self.interface().await?) else {
+            return Err(Trouble::new(format!("the interface has left {from} already"), "Begin the exercise again."));
+        };
         let display = Arc::clone(self.display);
         let function = self.ready.function(move |record| display.record(record));
         let request = json!({"action": "failover", "to": to, "reason": "exercise"});
-        let report = self.served(&function, &request).await?.map_err(asked::trouble)?;
-        let has_moved = report.outcome == Outcome::Moved;
+        let report = tokio::select! {
+            report = serve(&function, &request) => report.map_err(asked::trouble)?,
+            trouble = self.fails_to_watch(&mut watch) => return Err(trouble),
+        };
+        let arrived = report.movement.as_ref().map(|movement| &movement.to);
+        let has_moved = report.outcome == Outcome::Moved && arrived == Some(to);
         self.display.with_leg(|leg| {
             if let Some(movement) = &report.movement {
                 leg.to.clone_from(&movement.to);
@@ -190,10 +195,10 @@ impl<'a> Legs<'a> {
         self.display.say(&format!("EC2 is stopping {from}"));
         let others = async {
             let power = async {
-                self.await_state(from, InstanceState::Stopped, PAUSE).await?;
+                self.await_state(from, InstanceState::Stopped, PAUSE_OF_POWER).await?;
                 self.display.see(Sign::Seen(Moment::HolderStopped));
                 if starts_standby {
-                    self.await_state(to, InstanceState::Running, PAUSE).await?;
+                    self.await_state(to, InstanceState::Running, PAUSE_OF_POWER).await?;
                     self.display.see(Sign::Seen(Moment::StandbyRunning));
                 }
                 Ok::<(), Trouble>(())
@@ -213,9 +218,7 @@ impl<'a> Legs<'a> {
             }
         };
         let started_in_place = async {
-            while !self.display.has_seen(Moment::HolderStopped) {
-                sleep(PAUSE).await;
-            }
+            self.come_to(Moment::HolderStopped).await;
             self.await_restart(from).await
         };
         tokio::select! {
@@ -251,22 +254,47 @@ impl<'a> Legs<'a> {
     /// is expected if the report is that the interface came back to where it was.
     async fn watch_interface(&self, watch: &mut Watch, from: &InstanceId) -> Result<(), Trouble> {
         loop {
-            for moment in watch.see(&self.interface().await?) {
-                self.display.see(Sign::Seen(moment));
-            }
+            self.look(watch).await?;
             let has_come_back = watch.holder() == Some(from) && self.display.has_seen(Moment::Reported);
             if has_come_back || self.display.is_over() {
                 return Ok(());
             }
+            if !watch.needs_another_answer() {
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    /// Reads the interface until it is attached, because a run reads it less and less often, and then only to see whether the
+    /// credentials are still accepted. Ends only if the interface cannot be read.
+    async fn fails_to_watch(&self, watch: &mut Watch) -> Trouble {
+        while !self.display.has_seen(Moment::Attached) {
+            if let Err(trouble) = self.look(watch).await {
+                return trouble;
+            }
             sleep(PAUSE).await;
+        }
+        self.fails_to_read().await
+    }
+
+    /// Reads the interface once, and shows what is new.
+    async fn look(&self, watch: &mut Watch) -> Result<(), Trouble> {
+        for moment in watch.see(&self.interface().await?) {
+            self.display.see(Sign::Seen(moment));
+        }
+        Ok(())
+    }
+
+    /// Waits until the move has come to this moment.
+    async fn come_to(&self, moment: Moment) {
+        while !self.display.has_seen(moment) {
+            sleep(PAUSE_OF_SIGN).await;
         }
     }
 
     /// Sees whether the token server serves, once the move has come to this moment.
     async fn watch_serving(&self, after: Moment, departed: &AttachmentId) {
-        while !self.display.has_seen(after) {
-            sleep(PAUSE).await;
-        }
+        self.come_to(after).await;
         let display = Arc::clone(self.display);
         let function = self.ready.function(move |record| display.record(record));
         function.watch_serving(Clock::new(SystemTime::now().into(), Instant::now() + asked::TIME), departed).await;
@@ -292,13 +320,12 @@ impl<'a> Legs<'a> {
     async fn await_viable(&self, instance: &InstanceId) -> Result<(), Trouble> {
         let began = Instant::now();
         let display = Arc::clone(self.display);
-        let passes = Arc::new(AtomicBool::new(false));
-        let (passed, about) = (Arc::clone(&passes), instance.clone());
+        let seen = LastSeen::default();
+        let sees = seen.clone();
         // The recording of the account wants the status checks as well.
         let function = self.ready.unprobing_function(move |record| {
-            if let Record::Observed(observation) = record {
-                let checks = observation.instance(&about).map(|seen| &seen.status_checks);
-                passed.store(checks == Some(&Reading::Known(StatusChecks::Ok)), Ordering::Relaxed);
+            sees.record(record);
+            if matches!(record, Record::Observed(_)) {
                 display.record(record);
             }
         });
@@ -308,7 +335,9 @@ impl<'a> Legs<'a> {
             let why = match self.served(&function, &request).await? {
                 Ok(report) => {
                     answered = Instant::now();
-                    match (&report.movement, passes.load(Ordering::Relaxed)) {
+                    let seen = seen.take();
+                    let checks = seen.as_ref().and_then(|seen| Some(&seen.instance(instance)?.status_checks));
+                    match (&report.movement, checks == Some(&Reading::Known(StatusChecks::Ok))) {
                         (Some(_), true) => return Ok(()),
                         (Some(_), false) => "it has not passed its status checks".to_owned(),
                         // If the credentials have expired meanwhile, that is the error.

@@ -207,22 +207,37 @@ struct Audited {
     recording: Recording,
 }
 
+/// Keeps the last observation of a run.
+#[derive(Clone, Default)]
+pub(super) struct LastSeen(Arc<Mutex<Option<Observation>>>);
+
+impl LastSeen {
+    /// Keeps it, if this record is an observation.
+    pub(super) fn record(&self, record: Record<'_>) {
+        if let Record::Observed(observation) = record {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(observation.clone());
+        }
+    }
+
+    /// The last observation since the last call; `None`: there was none.
+    pub(super) fn take(&self) -> Option<Observation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 async fn audited(sdk: &SdkConfig, config: &Config) -> Result<Audited, Trouble> {
     anstream::eprintln!("auditing ...");
-    let saw: Arc<Mutex<(Option<Observation>, Recording)>> = Arc::default();
-    let feed = Arc::clone(&saw);
+    let (seen, recording) = (LastSeen::default(), Arc::<Mutex<Recording>>::default());
+    let (sees, records) = (seen.clone(), Arc::clone(&recording));
     let function = function(sdk, config, move |record| {
-        let (seen, recording) = &mut *feed.lock().unwrap_or_else(PoisonError::into_inner);
+        sees.record(record);
         // The time of the exercise has not begun.
-        recording.record(Duration::ZERO, record);
-        if let Record::Observed(observation) = record {
-            *seen = Some(observation.clone());
-        }
+        records.lock().unwrap_or_else(PoisonError::into_inner).record(Duration::ZERO, record);
     })
     .probing(Prober::outside(Box::new(|address| Box::pin(connect_over_tcp(address)))));
     let report = serve(&function, &json!({"action": "audit", "dryRun": true})).await.map_err(asked::trouble)?;
-    let (seen, recording) = std::mem::take(&mut *saw.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Audited { report, seen, recording })
+    let recording = std::mem::take(&mut *recording.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Audited { report, seen: seen.take(), recording })
 }
 
 /// Refuses if the function is paused.
