@@ -58,9 +58,11 @@ build: ## Build the function and the simulator, as the tests use them
 unit: ## Run the Rust tests
 	cargo test --workspace --locked
 
-# The tests play the same worlds in each run. These are new, so that a change passes or fails for what it changes.
+# The tests play the same worlds and draw the same cases in each run, so that a change passes or fails for what it changes. These
+# are new.
 .PHONY: laws
-laws: ## Play LAWS_WORLDS (500000) new worlds under the laws, from a seed that depends on the time of day
+laws: ## Play LAWS_WORLDS (500000) new worlds under the laws, and draw new cases for the properties of decisions, by the time of day
+	PROPTEST_RNG_SEED=$$(date +%s) cargo test --workspace --test decisions --locked
 	LAWS_FROM=$$(date +%s)00000 LAWS_WORLDS=$(LAWS_WORLDS) \
 	  cargo test --workspace --test suite --locked -- laws::hold --nocapture
 
