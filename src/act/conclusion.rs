@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 use crate::act::function::Failover;
 use crate::act::run::Run;
 use crate::act::work::{Announcement, Work};
-use crate::decide::attachment::{Seen, seen_with};
+use crate::decide::attachment::Seen;
 use crate::decide::audit::{Tally, is_event, signature};
 use crate::decide::checks::{Checked, after_repairs, listening};
 use crate::decide::lifecycle::passes;
@@ -78,6 +78,7 @@ impl<P: Ports> Failover<P> {
             self.publish_all(&mut run, &mut work, &mut report, publication, &mut changes, &mut has_ended).await;
         changes.remove.extend(self.forget(&run, &work, &state, &decision, has_ended));
         changes.append(work.advance(&run, Event::RunEnds { has_published: published.is_ok() }));
+        changes.remove.append(&mut work.superseded);
         self.clean_up(&mut run, changes).await;
         if published.is_ok() && work.may_release && !close.is_open() {
             Box::pin(self.release(&mut run, &work.pending)).await;
@@ -224,7 +225,7 @@ impl<P: Ports> Failover<P> {
         let advisor = run.advisor();
         match ended {
             MoveOutcome::Moved(movement, _) => {
-                let summary = summary::moved(&movement, cause);
+                let summary = summary::moved(&movement, cause, work.missed.as_ref());
                 Verdict { outcome: Outcome::Moved, reason: cause.code(), summary, movement: Some(movement) }
             }
             MoveOutcome::ByAnotherRun(to) => {
@@ -478,8 +479,6 @@ impl<P: Ports> Failover<P> {
                     *to_append = None;
                 }
             }
-            let seen = run.observation.as_ref().and_then(|observation| seen_with(&due.report, observation));
-            changes.write.extend(seen.iter().map(Seen::tag));
             changes.append(work.advance(run, Event::Published(due.report.key)));
         }
         Ok(())

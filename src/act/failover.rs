@@ -16,11 +16,12 @@ use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
-use crate::decide::attachment::{Begun, Learned, Made, Noted, learn};
+use crate::decide::attachment::{Learned, MoveNote, Noted, learn, superseded};
 use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
 use crate::decide::members::existing;
+use crate::decide::moving::course::missed;
 use crate::decide::pending::Event;
 use crate::decide::pending::report::{Activation, PendingReport, RunName, begun_move};
 use crate::decide::plan;
@@ -35,7 +36,7 @@ use crate::model::failure::{Amid, Failure, unreadable};
 use crate::model::finding::FindingCode;
 use crate::model::ids::{InstanceId, SecurityGroupId};
 use crate::model::observation::{Instance, InstanceState, Reading};
-use crate::model::outcome::{MoveOutcome, RunOutcome, Started, Verdict};
+use crate::model::outcome::{MoveOutcome, Reach, RunOutcome, Started, Verdict};
 use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, Start};
 use crate::model::readiness::{CommandReadiness, Permission, Readiness, Subscription};
 use crate::model::reason::Reason;
@@ -553,8 +554,8 @@ impl<P: Ports> Failover<P> {
         let (departed, left) = report.departure();
         let left = left.cloned();
         run.departed.extend(departed.cloned());
-        let begins = Begun { run: run.name.clone(), until: cut_off_at };
-        let mut notes = BTreeMap::from([report.tag(), begins.tag()]);
+        let note = MoveNote { run: run.name.clone(), until: cut_off_at, arrived: None };
+        let mut notes = BTreeMap::from([report.tag(), note.tag()]);
         // This move hides the one that something else has made.
         if let Some(Learned { seen, by_other: Some(moved) }) = run.observation.as_ref().and_then(learn) {
             run.findings.push(run.advisor().moved_by_other(&moved));
@@ -564,37 +565,42 @@ impl<P: Ports> Failover<P> {
         work.advance(run, Event::Begins(report));
         if let Err(error) = prepared {
             work.advance(run, Event::NotMade);
+            work.superseded.push(note.tag().0);
             return RunOutcome::Refused(Refusal::PermissionDenied(error));
         }
         let ended = match run.relocate(planned, left).await {
             Ok(ended) => ended,
             Err(refusal) => {
                 self.note_move(run, &remembered, planned, BTreeMap::new(), false).await;
+                work.superseded = needless_notes(run, &note, false);
                 return RunOutcome::Refused(refusal);
             }
         };
+        let mut names_attachment = false;
         let notes = match (ended.arrival(), ended.boot()) {
             (Some((at, by)), Some(boot)) => {
                 let arrived = Event::Arrived { at: at.clone(), by: by.clone(), boot };
                 let mut notes = work.advance(run, arrived).write;
                 let noted = Noted { attachment: by.clone(), instance: Some(at.clone()), at: run.clock.now() };
-                // While an attach may still take effect, the run cannot say which attachment is its last. Another run may have
-                // overwritten that this one has begun.
-                let attached = if run.has_lost_an_attach { begins.tag() } else { Made { begun: begins, noted }.tag() };
-                notes.extend([attached]);
+                // While another attach may follow, the run cannot say which attachment is its last.
+                let named = Some(noted).filter(|_| !run.has_lost_an_attach);
+                names_attachment = named.is_some();
+                notes.extend([MoveNote { arrived: named, ..note.clone() }.tag()]);
                 notes
             }
             _ => BTreeMap::new(),
         };
         let is_ours = !matches!(ended, MoveOutcome::ByAnotherRun(_));
-        self.note_move(run, &remembered, planned, notes, is_ours).await;
+        let is_noted = self.note_move(run, &remembered, planned, notes, is_ours).await;
+        work.superseded = needless_notes(run, &note, names_attachment && is_noted);
+        work.missed = missed(planned, &ended).cloned();
         if !is_ours {
             work.advance(run, Event::MadeByAnotherRun);
         }
         RunOutcome::Move(ended, planned.cause)
     }
 
-    /// Writes the outcome of a move on the interface.
+    /// Writes the outcome of a move on the interface. Returns whether EC2 has accepted it.
     async fn note_move(
         &self,
         run: &mut Run<'_, P::Ec2>,
@@ -602,17 +608,18 @@ impl<P: Ports> Failover<P> {
         planned: &Move,
         mut notes: BTreeMap<String, String>,
         has_left: bool,
-    ) {
+    ) -> bool {
         if planned.counts && has_left {
             notes.insert(MOVES.to_owned(), remembered.moves_with(run.clock.now()));
         }
         notes.extend(not_started(run, remembered));
-        if !notes.is_empty() {
-            // If this fails, the limit counts one move less, which favors the token server. The next run sees by the
-            // present attachment if the move was made.
-            let written = self.ec2.write_tags(&planned.interface_id, &notes);
-            let _ = run.step(Step::NoteArrival, &planned.interface_id, written).await;
+        if notes.is_empty() {
+            return true;
         }
+        // If this fails, the limit counts one move less, which favors the token server. The next run sees by the present
+        // attachment if the move was made.
+        let written = self.ec2.write_tags(&planned.interface_id, &notes);
+        run.step(Step::NoteArrival, &planned.interface_id, written).await.is_ok()
     }
 
     /// Starts the holder in place, and writes its pending report first.
@@ -727,6 +734,15 @@ impl<P: Ports> Failover<P> {
         }
         run.see_repairs(work, Seeing::Once).await;
     }
+}
+
+/// The notes of moves that this run's own note has made needless. If EC2 has not accepted an attach of this run, and none may
+/// follow, its own note as well.
+fn needless_notes<E: Ec2>(run: &Run<'_, E>, own: &MoveNote, has_named: bool) -> Vec<String> {
+    let has_attached = run.reach >= Reach::Attaching;
+    let tags = run.interface().map(|interface| &interface.tags);
+    let others = tags.map(|tags| superseded(tags, &run.name, has_named, run.clock.now())).unwrap_or_default();
+    others.into_iter().chain((!has_attached).then(|| own.tag().0)).collect()
 }
 
 /// The tag with the members that EC2 could not start; `None`: there are no such members.

@@ -30,6 +30,10 @@ pub(crate) struct Work {
     pub(crate) pending: Pending,
     /// What an audit has to note about the attachment; `None`: nothing new.
     pub(crate) seen: Option<Seen>,
+    /// The target that has not taken the interface; `None`: one has, or none was tried.
+    pub(crate) missed: Option<InstanceId>,
+    /// The keys of the notes of moves that this run's move has made needless.
+    pub(crate) superseded: Vec<String>,
     /// What the event announces for members; `None`: the event is not an announcement.
     pub(crate) announced: Option<Announcement>,
     /// The run may complete lifecycle actions.

@@ -5,14 +5,16 @@
 //!
 //! | tag | value | written by |
 //! |---|---|---|
-//! | [`BEGUN`] | `run=… until=…` | a run, with its pending report: it may attach the interface until then |
-//! | [`ATTACHED`] | `run=… until=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
-//! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, a run that undoes a move by something else, or a run that reports another run's move |
+//! | [`ATTACHED`]`:RUN` | `until=…` | a run, with its pending report: it may attach the interface until then |
+//! | the same | `until=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
+//! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, or a run that undoes a move by something else |
 //!
-//! CreateTags has no condition, so a slow run can overwrite what a later one has written. A slow audit overwrites no
-//! attachment that a run has made. A slow run does, but the later run's [`BEGUN`] stays. If a run dies, cannot note its
-//! attachment, has lost EC2's answer to an attach, or another run has overwritten its tag, every attachment until the next
-//! audit counts as the function's. So does the attachment that a run sees when it reports such a move.
+//! CreateTags has no condition, and EC2 may carry a call out long after the caller has stopped waiting. So each run has a tag of
+//! its own, and a slow run overwrites nothing that another run has noted. A run that has lost EC2's answer to an attach does not
+//! name its attachment, because another one may follow. If a run has not named its attachment, any attachment may be its own, until
+//! an audit that looks after the end of that run has seen one.
+//!
+//! A move removes the tags of the runs before it: see [`superseded`].
 
 use std::collections::BTreeMap;
 
@@ -20,8 +22,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::decide::pending::report::{PendingReport, RunName};
 use crate::model::ids::{AttachmentId, InstanceId};
-use crate::model::observation::{Attachment, AttachmentStatus, NetworkInterface, OLDEST_ANSWER_DELTA, Observation};
-use crate::model::tags::{ATTACHED, BEGUN, SEEN, tag_time, tag_value, tag_words};
+use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER_DELTA, Observation};
+use crate::model::tags::{ATTACHED, SEEN, tag_time, tag_value, tag_words};
 
 /// Two moves by something else within this time are not a single mistake.
 const AGAIN: TimeDelta = TimeDelta::hours(24);
@@ -37,22 +39,15 @@ pub struct Noted {
     pub at: DateTime<Utc>,
 }
 
-/// A move that a run was about to make, as [`BEGUN`] has it.
+/// What a run notes of its move, as its own tag has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begun {
+pub struct MoveNote {
     /// The run.
     pub run: RunName,
-    /// The time until which the run may make it.
+    /// The time until which the run may attach the interface.
     pub until: DateTime<Utc>,
-}
-
-/// A move that a run has made, as [`ATTACHED`] has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    /// What the run wrote before.
-    pub begun: Begun,
-    /// The attachment that it has made.
-    pub noted: Noted,
+    /// The attachment by which the interface has arrived; `None`: the run has not named it.
+    pub arrived: Option<Noted>,
 }
 
 /// What an audit saw last, as [`SEEN`] has it.
@@ -97,36 +92,25 @@ impl Noted {
     }
 }
 
-impl Begun {
-    fn words(&self) -> String {
-        format!("run={} until={}", self.run, tag_time(self.until))
-    }
-
-    fn read_from(words: &BTreeMap<&str, &str>) -> Option<Self> {
-        Some(Self { run: RunName::new(words.get("run")?), until: words.get("until")?.parse().ok()? })
+impl MoveNote {
+    fn key(run: &RunName) -> String {
+        format!("{ATTACHED}:{run}")
     }
 
     /// Its tag: the key and the value.
     pub fn tag(&self) -> (String, String) {
-        (BEGUN.to_owned(), tag_value(&self.words()))
+        let arrived = self.arrived.as_ref().map_or_else(String::new, |arrived| format!(" {}", arrived.words()));
+        (Self::key(&self.run), tag_value(&format!("until={}{arrived}", tag_time(self.until))))
     }
 
-    /// Reads it. A value that cannot be understood is ignored.
-    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        Self::read_from(&tag_words(tags.get(BEGUN)?))
-    }
-}
-
-impl Made {
-    /// Its tag: the key and the value.
-    pub fn tag(&self) -> (String, String) {
-        (ATTACHED.to_owned(), tag_value(&format!("{} {}", self.begun.words(), self.noted.words())))
-    }
-
-    /// Reads it. A value that cannot be understood is ignored.
-    pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
-        let words = tag_words(tags.get(ATTACHED)?);
-        Some(Self { begun: Begun::read_from(&words)?, noted: Noted::read(&words)? })
+    /// Reads the notes of all runs. A value that cannot be understood is ignored.
+    pub fn read_all(tags: &BTreeMap<String, String>) -> Vec<Self> {
+        let read = |(key, value): (&String, &String)| {
+            let run = RunName::new(key.strip_prefix(ATTACHED)?.strip_prefix(':')?);
+            let words = tag_words(value);
+            Some(Self { run, until: words.get("until")?.parse().ok()?, arrived: Noted::read(&words) })
+        };
+        tags.iter().filter_map(read).collect()
     }
 }
 
@@ -147,36 +131,28 @@ impl Seen {
 
 /// What the tags of the interface say about its attachments.
 struct Notes {
-    begun: Option<Begun>,
-    made: Option<Made>,
+    runs: Vec<MoveNote>,
     seen: Option<Seen>,
 }
 
 impl Notes {
     fn read(tags: &BTreeMap<String, String>) -> Self {
-        Self { begun: Begun::read(tags), made: Made::read(tags), seen: Seen::read(tags) }
+        Self { runs: MoveNote::read_all(tags), seen: Seen::read(tags) }
     }
 
     fn all(&self) -> impl Iterator<Item = &Noted> {
-        self.made.iter().map(|made| &made.noted).chain(self.seen.iter().map(|seen| &seen.noted))
+        let arrived = self.runs.iter().filter_map(|run| run.arrived.as_ref());
+        arrived.chain(self.seen.iter().map(|seen| &seen.noted))
     }
 
     fn know(&self, attachment: &Attachment) -> bool {
         self.all().any(|noted| noted.attachment == attachment.id)
     }
 
-    /// The end of a run that has begun a move and has not noted an attachment of its own. It may have made any of them, until
-    /// an audit that looks after its end sees the last one.
+    /// The end of the last run that has not named its attachment, unless an audit has looked after that.
     fn open_until(&self) -> Option<DateTime<Utc>> {
-        let begun = self.begun.as_ref()?;
-        let is_made = self.made.as_ref().is_some_and(|made| made.begun == *begun);
-        let was_seen_since = self.seen.as_ref().is_some_and(|seen| is_past(seen.noted.at, begun.until));
-        (!is_made && !was_seen_since).then_some(begun.until)
-    }
-
-    /// When a run last found that something else had moved the interface.
-    fn moved(&self) -> Option<DateTime<Utc>> {
-        self.seen.as_ref()?.moved
+        let unnamed = self.runs.iter().filter(|run| run.arrived.is_none()).map(|run| run.until);
+        unnamed.max().filter(|until| self.seen.as_ref().is_none_or(|seen| !is_past(seen.noted.at, *until)))
     }
 }
 
@@ -185,21 +161,11 @@ fn is_past(time: DateTime<Utc>, end: DateTime<Utc>) -> bool {
     time.signed_duration_since(end) >= OLDEST_ANSWER_DELTA
 }
 
-/// The interface and its attachment, once EC2 has completed the attach.
-fn attached(observation: &Observation) -> Option<(&NetworkInterface, &Attachment)> {
-    let interface = observation.interface()?;
-    let attachment = interface.attachment.as_ref().filter(|it| it.status == AttachmentStatus::Attached)?;
-    Some((interface, attachment))
-}
-
-fn noted(attachment: &Attachment, at: DateTime<Utc>) -> Noted {
-    Noted { attachment: attachment.id.clone(), instance: attachment.instance_id.clone(), at }
-}
-
 /// What this observation shows about the attachment that is to be noted; `None`: nothing new, or nothing can be said yet.
 pub fn learn(observation: &Observation) -> Option<Learned> {
     let now = observation.observed_at;
-    let (interface, attachment) = attached(observation)?;
+    let interface = observation.interface()?;
+    let attachment = interface.attachment.as_ref().filter(|it| it.status == AttachmentStatus::Attached)?;
     // A run is moving the interface, or a run has died while it was.
     let is_unreported = |report: &PendingReport| report.is_move() && !report.reported;
     if PendingReport::read_all(&interface.tags).iter().any(is_unreported) {
@@ -211,21 +177,24 @@ pub fn learn(observation: &Observation) -> Option<Learned> {
         return None;
     }
     let from = notes.all().max_by_key(|noted| noted.at).filter(|_| !is_known && open_until.is_none());
-    let before = notes.moved();
+    let before = notes.seen.as_ref().and_then(|seen| seen.moved);
     let by_other = from.cloned().map(|from| MoveByOther {
         from,
         to: attachment.clone(),
         again: before.is_some_and(|before| now.signed_duration_since(before) < AGAIN),
     });
     let moved = by_other.as_ref().map(|_| now).or(before);
-    Some(Learned { seen: Seen { noted: noted(attachment, now), moved }, by_other })
+    let noted = Noted { attachment: attachment.id.clone(), instance: attachment.instance_id.clone(), at: now };
+    Some(Learned { seen: Seen { noted, moved }, by_other })
 }
 
-/// What is to be noted about the attachment when a run reports this move, which another run has left; `None`: nothing. That
-/// run did not say by which attachment the interface arrived, so it may have made this one.
-pub fn seen_with(report: &PendingReport, observation: &Observation) -> Option<Seen> {
-    let (interface, attachment) = attached(observation)?;
-    let notes = Notes::read(&interface.tags);
-    let may_be_its_own = report.is_move() && report.arrival().is_none() && !notes.know(attachment);
-    may_be_its_own.then(|| Seen { noted: noted(attachment, observation.observed_at), moved: notes.moved() })
+/// The tags that this run's note of its move makes needless: those of runs that are over, and that have named their attachment only
+/// if this run has named its own. An interface has at most 50 tags.
+///
+/// `has_named`: EC2 has accepted the note with the attachment.
+pub fn superseded(tags: &BTreeMap<String, String>, own: &RunName, has_named: bool, now: DateTime<Utc>) -> Vec<String> {
+    let runs = MoveNote::read_all(tags);
+    let is_noted = has_named || runs.iter().any(|run| run.run == *own);
+    let others = runs.iter().filter(|run| is_noted && run.run != *own && is_past(now, run.until));
+    others.filter(|run| has_named || run.arrived.is_none()).map(|run| MoveNote::key(&run.run)).collect()
 }

@@ -35,13 +35,10 @@ fn holds_another(config: &Config, instance: &Instance) -> bool {
     instance.interfaces.iter().filter(is_another).any(|one| !one.delete_on_termination)
 }
 
-/// Whether the status checks of the instance pass, as far as the settings ask for them. Checks that could not be read do not.
+/// Whether the status checks of the instance pass, if the settings ask for them. Checks that could not be read have not passed.
 pub fn passes(config: &Config, instance: &Instance) -> bool {
-    match instance.status_checks {
-        Reading::Known(StatusChecks::Impaired) => !config.on_impaired,
-        Reading::Known(_) => true,
-        Reading::Unreadable(_) => false,
-    }
+    let pass = matches!(&instance.status_checks, Reading::Known(checks) if *checks != StatusChecks::Impaired);
+    pass || !config.on_impaired
 }
 
 /// The member to which the interface is attached, if it runs, passes its checks, and stays. What could not be read permits nothing.

@@ -423,12 +423,16 @@ impl Look<'_> {
         // A former holder that is a target has been tried by then.
         let is_target = |former: &Attach| targets.iter().any(|target| target.attach.instance_id == former.instance_id);
         let fallback = from.and_then(|attachment| self.fallback(interface, attachment));
+        let is_fallback =
+            |standby: &Standby| fallback.as_ref().is_some_and(|former| former.instance_id == standby.instance_id);
+        let last_resorts = self.in_order(&passed_over, cause).filter(|(standby, _)| !is_fallback(standby));
+        let last_resorts = last_resorts.map(|(standby, start)| to(standby, start)).collect();
         Decision::Act(Action::Move(Move {
             interface_id: interface.id.clone(),
             cause,
             from: from.cloned(),
             fallback: fallback.filter(|former| !is_target(former)),
-            last_resorts: self.in_order(&passed_over, cause).map(|(standby, start)| to(standby, start)).collect(),
+            last_resorts,
             targets,
             counts: automatic && attached,
         }))

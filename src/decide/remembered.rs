@@ -14,7 +14,7 @@
 //! | `token-failover:limits` | such as `t3.micro=2` | how many interfaces an instance of a type can have, once EC2 has refused an attach for that |
 //! | `token-failover:paused` | `until=… since=… resumed=… reason=…` | until then, only an operator's failover changes anything |
 //! | `token-failover:paused-told` | `until=… since=… told=…` | what was mailed last about that pause: that it was set, or that it ends soon |
-//! | `token-failover:last-move`, `token-failover:attached`, `token-failover:seen` | | who attached the interface: see [`crate::decide::attachment`] |
+//! | `token-failover:attached:…`, `token-failover:seen` | | who attached the interface: see [`crate::decide::attachment`] |
 //! | `token-failover:announced` | instance, finding, date, for each | the announcements that were published; AWS sends the same one several times |
 //!
 //! The values keep to letters, digits, spaces and `+ - = . _ : / @`, which every AWS service allows in tags, and to 256

@@ -256,7 +256,7 @@ finding_codes! {
     /// Within the last hour the function moved the interface, or started its holder in place, as often as
     /// FAILOVER_MAX_MOVES_PER_HOUR allows.
     TooManyMoves => [Critical],
-    /// The interface could not be attached to one standby, and the function tried the next one.
+    /// One member did not take the interface, and the function tried the next one.
     AttachFailed => [Warning],
     /// One member that has the interface could not be started.
     StartFailed => [Warning],

@@ -172,8 +172,8 @@ pub struct Move {
     pub targets: Targets,
     /// The former holder, if it could take the interface back when all targets fail.
     pub fallback: Option<Attach>,
-    /// The viable standbys that this move passes over, because an operator asked for another one or because they are about to
-    /// go. They get the interface only if it would be attached to nothing otherwise.
+    /// The viable standbys that this move passes over, because an operator asked for another one or because they do not count
+    /// as ones that stay. They get the interface only if it would be attached to nothing otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_resorts: Vec<Target>,
     /// Whether it counts against the limit on automatic moves.

@@ -34,10 +34,7 @@ pub const ANNOUNCED: &str = "token-failover:announced";
 /// The tag with the limits of instance types.
 pub const LIMITS: &str = "token-failover:limits";
 
-/// The tag with the last move that a run has begun: see [`crate::decide::attachment`].
-pub const BEGUN: &str = "token-failover:last-move";
-
-/// The tag with the attachment that a run has noted last.
+/// What the tags of the runs' moves begin with, before a colon and the run's name: see [`crate::decide::attachment`].
 pub const ATTACHED: &str = "token-failover:attached";
 
 /// The tag with the attachment that an audit saw last.

@@ -97,16 +97,17 @@ pub(crate) fn kept(reason: KeepReason, holder: Option<&InstanceId>) -> String {
     }
 }
 
-/// The sentence for a move.
-pub(crate) fn moved(movement: &Movement, cause: MoveCause) -> String {
+/// The sentences for a move. `missed`: the target that has not taken the interface.
+pub(crate) fn moved(movement: &Movement, cause: MoveCause, missed: Option<&InstanceId>) -> String {
     let took = match movement.duration_ms.unwrap_or_default() {
         0..100 => "under 0.1 s".to_owned(),
         took => format!("{}.{} s", took / 1000, took % 1000 / 100),
     };
     let (to, because) = (&movement.to, cause.in_words());
+    let missed = missed.map_or_else(String::new, |missed| format!(" {missed} did not take the interface."));
     match &movement.from {
-        Some(from) => format!("The license interface moved from {from} to {to} in {took}, because {because}."),
-        None => format!("The function attached the license interface to {to} in {took}, because {because}."),
+        Some(from) => format!("The license interface moved from {from} to {to} in {took}, because {because}.{missed}"),
+        None => format!("The function attached the license interface to {to} in {took}, because {because}.{missed}"),
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
-use token_failover::decide::attachment::{Begun, Learned, Made, MoveByOther, Noted, Seen, learn, seen_with};
+use token_failover::decide::attachment::{Learned, MoveByOther, MoveNote, Noted, Seen, learn, superseded};
 use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::model::ids::AttachmentId;
 use token_failover::model::observation::{Attachment, AttachmentStatus, Observation};
-use token_failover::model::tags::{ATTACHED, BEGUN, SEEN};
+use token_failover::model::tags::{ATTACHED, SEEN};
 
 use crate::world::{Change, attachment, now, pair, parsed};
 
@@ -34,21 +34,23 @@ fn run(name: &str) -> RunName {
 
 /// A run has begun a move, and may make it until then.
 fn begun(until: DateTime<Utc>) -> Tags {
-    vec![Begun { run: run("0000000000a1"), until }.tag()]
+    vec![MoveNote { run: run("0000000000a1"), until, arrived: None }.tag()]
 }
 
 /// A run has begun a move and made it.
 fn made(attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
-    let begun = Begun { run: run("0000000000a1"), until: at + TimeDelta::minutes(5) };
-    let made = Made { begun: begun.clone(), noted: noted(attachment, instance, at) };
-    vec![begun.tag(), made.tag()]
+    made_by("0000000000a1", attachment, instance, at)
 }
 
-/// A run has begun a move, and another run has noted its own since. So it is not known where the later run has moved it.
-fn overtaken(by: &str, attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
-    let begun = Begun { run: run("0000000000b2"), until: ago(30) };
-    let other = Begun { run: run(by), until: if by == "0000000000b2" { ago(60) } else { ago(30) } };
-    vec![begun.tag(), Made { begun: other, noted: noted(attachment, instance, at) }.tag()]
+fn made_by(name: &str, attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
+    let arrived = Some(noted(attachment, instance, at));
+    vec![MoveNote { run: run(name), until: at + TimeDelta::minutes(5), arrived }.tag()]
+}
+
+/// A run has begun a move and not named its attachment, and another run has made a move before.
+fn unnamed_after(attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
+    let unnamed = MoveNote { run: run("0000000000b2"), until: ago(30), arrived: None }.tag();
+    [made(attachment, instance, at), vec![unnamed]].concat()
 }
 
 fn seen(attachment: &str, instance: &str, at: DateTime<Utc>) -> Seen {
@@ -112,13 +114,13 @@ fn an_attachment_that_neither_a_run_made_nor_an_audit_saw_was_made_by_something_
         ("a move that was not made", begun(ago(30)), Some(seen(SECOND, STANDBY, ago(60))), "noted"),
         ("the same, while its run may be at work", begun(soon), Some(seen(SECOND, STANDBY, ago(60))), "nothing new"),
         ("the same, once it has been noted", begun(ago(60)), Some(seen(SECOND, STANDBY, ago(30))), "nothing new"),
-        ("another run was slow", overtaken("0000000000a1", OTHER, THIRD, ago(35)), Some(on_holder(60)), "noted"),
-        ("it has noted an earlier try", overtaken("0000000000b2", OTHER, THIRD, ago(35)), Some(on_holder(60)), "noted"),
+        ("a run has begun since another one", unnamed_after(OTHER, THIRD, ago(35)), Some(on_holder(60)), "noted"),
+        ("the same, and an audit since", unnamed_after(OTHER, THIRD, ago(35)), Some(on_holder(20)), &from_holder),
         (
-            "a slow run, and an audit since",
-            overtaken("0000000000a1", OTHER, THIRD, ago(35)),
-            Some(on_holder(20)),
-            &from_holder,
+            "an earlier run has noted its own late",
+            [made(OTHER, THIRD, ago(35)), made_by("0000000000b2", SECOND, STANDBY, ago(30))].concat(),
+            Some(on_holder(60)),
+            "nothing new",
         ),
     ];
     for (name, own, seen, expected) in cases {
@@ -198,36 +200,38 @@ fn a_pending_report_of_a_move_explains_every_attachment_until_it_is_published() 
 }
 
 #[test]
-fn the_report_of_another_runs_move_explains_the_attachment_unless_it_names_one_or_the_attachment_is_known() {
-    let run = RunName::new("5e1b6a9e-0000-4000-8000-0000000000a1");
-    let moved = PendingReport::of_move(&run, Some(&attachment()), &parsed(STANDBY), ago(10), ago(5));
-    let arrived = moved.clone().arrived(&parsed(STANDBY), &AttachmentId::new(OTHER));
-    let start = PendingReport::of_start(&run, &parsed(STANDBY), ago(10), ago(5));
-    let before = Seen { moved: Some(ago(90)), ..seen(ATTACHMENT, HOLDER, ago(60)) };
-    let foreign = on_the_standby(&[], Some(&before));
-    let expected = Seen { moved: Some(ago(90)), ..seen(SECOND, STANDBY, now()) };
-    assert_eq!(seen_with(&moved, &foreign), Some(expected));
-    assert_eq!(seen_with(&arrived, &foreign), None, "the run made another one");
-    assert_eq!(seen_with(&start, &foreign), None, "nothing was moved");
-    let known = on_the_standby(&made(SECOND, STANDBY, ago(20)), Some(&before));
-    assert_eq!(seen_with(&moved, &known), None);
-    let on_the_way = foreign.with_attachment(|attachment| attachment.status = AttachmentStatus::Attaching);
-    assert_eq!(seen_with(&moved, &on_the_way), None);
+fn a_noted_move_makes_the_notes_of_finished_runs_needless() {
+    let own = run("0000000000c3");
+    let note = |name: &str, minutes: i64, names: bool| {
+        let arrived = names.then(|| noted(OTHER, THIRD, ago(minutes + 5)));
+        MoveNote { run: run(name), until: ago(minutes), arrived }
+    };
+    let (named, unnamed) = (note("0000000000a1", 30, true), note("0000000000a2", 30, false));
+    let at_work = MoveNote { until: now() - TimeDelta::seconds(14), ..note("0000000000b1", 0, true) };
+    let mine = note("0000000000c3", -4, false);
+    let tags = |notes: &[&MoveNote]| notes.iter().map(|note| note.tag()).collect::<BTreeMap<_, _>>();
+    let keys = |notes: &[&MoveNote]| notes.iter().map(|note| note.tag().0).collect::<Vec<_>>();
+    let all = tags(&[&named, &unnamed, &at_work, &mine]);
+    assert_eq!(superseded(&all, &own, true, now()), keys(&[&named, &unnamed]));
+    assert_eq!(superseded(&all, &own, false, now()), keys(&[&unnamed]), "it may not have moved anything");
+    let before = tags(&[&named, &unnamed]);
+    assert_eq!(superseded(&before, &own, false, now()), [""; 0], "its own note is not there");
+    assert_eq!(superseded(&before, &own, true, now()), keys(&[&named, &unnamed]), "the answer is from before its note");
 }
 
 #[test]
 fn the_tags_can_be_read_by_a_person_and_by_the_next_run() {
     let at = parsed("2026-11-11T20:29:54Z");
-    let begun = Begun { run: run("0000000000a1"), until: parsed("2026-11-11T20:34:54Z") };
-    let made = Made { begun: begun.clone(), noted: noted(SECOND, STANDBY, at) };
+    let begun = MoveNote { run: run("0000000000a1"), until: parsed("2026-11-11T20:34:54Z"), arrived: None };
+    let made = MoveNote { arrived: Some(noted(SECOND, STANDBY, at)), ..begun.clone() };
     let seen = Seen { moved: Some(now()), ..seen(ATTACHMENT, HOLDER, at) };
     let to_no_instance = Seen { noted: Noted { instance: None, ..seen.noted.clone() }, moved: None };
     let values = [
-        (begun.tag(), format!("{BEGUN} run=0000000000a1 until=2026-11-11T20:34:54Z")),
+        (begun.tag(), format!("{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z")),
         (
             made.tag(),
             format!(
-                "{ATTACHED} run=0000000000a1 until=2026-11-11T20:34:54Z attachment={SECOND} instance={STANDBY} \
+                "{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z attachment={SECOND} instance={STANDBY} \
                  at=2026-11-11T20:29:54Z"
             ),
         ),
@@ -243,11 +247,17 @@ fn the_tags_can_be_read_by_a_person_and_by_the_next_run() {
         assert_eq!(format!("{key} {value}"), *expected);
         assert!(value.len() <= 256, "{value}");
     }
-    assert_eq!(Begun::read(&BTreeMap::from([begun.tag()])), Some(begun));
-    assert_eq!(Made::read(&BTreeMap::from([made.tag()])), Some(made));
+    for note in [begun, made] {
+        assert_eq!(MoveNote::read_all(&BTreeMap::from([note.tag()])), [note]);
+    }
     for seen in [seen, to_no_instance] {
         assert_eq!(Seen::read(&BTreeMap::from([seen.tag()])), Some(seen));
     }
+}
+
+/// The keys of a run's note, of a key that is no note, and of an audit's note.
+fn keys() -> [String; 3] {
+    [format!("{ATTACHED}:0000000000a1"), ATTACHED.to_owned(), SEEN.to_owned()]
 }
 
 #[test]
@@ -261,15 +271,15 @@ fn a_tag_that_cannot_be_understood_is_no_tag() {
         "attachment=eni-attach-1 at=soon",
     ];
     for value in values {
-        let tags = [BEGUN, ATTACHED, SEEN].map(|key| (key.to_owned(), value.to_owned())).into();
-        assert_eq!((Begun::read(&tags), Made::read(&tags), Seen::read(&tags)), (None, None, None), "{value}");
+        let tags = keys().map(|key| (key, value.to_owned())).into();
+        assert_eq!((MoveNote::read_all(&tags), Seen::read(&tags)), (Vec::new(), None), "{value}");
     }
     let far = [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC]
         .map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true));
     for time in far {
-        let value = format!("run=1 attachment={ATTACHMENT} at={time} moved={time} until={time}");
+        let value = format!("attachment={ATTACHMENT} at={time} moved={time} until={time}");
         let observation = on_the_standby(&[], None).with_interface(|interface| {
-            interface.tags = [BEGUN, ATTACHED, SEEN].map(|key| (key.to_owned(), value.clone())).into();
+            interface.tags = keys().map(|key| (key, value.clone())).into();
         });
         assert_ne!(in_words(learn(&observation)), "", "{time}");
     }

@@ -487,6 +487,9 @@ fn a_holder_that_keeps_the_interface_whatever_its_checks_say_holds_no_lifecycle_
     let impaired =
         moved().with_instance(STANDBY, |holder| holder.status_checks = Reading::Known(StatusChecks::Impaired));
     assert_eq!(completed(&config, &impaired), [HOLDER]);
+    let unread = unreachable("ec2:DescribeInstanceStatus");
+    let unread = moved().with_instance(STANDBY, |holder| holder.status_checks = Reading::Unreadable(unread.clone()));
+    assert_eq!(completed(&config, &unread), [HOLDER]);
 }
 
 /// Another interface of the former holder.

@@ -316,6 +316,9 @@ fn run_course(
                 format!("detach {} for {}", from.id, next.attach.instance_id)
             }
             Leg::Detach(from, Freeing::ForFormerHolder(_)) => format!("detach {} to give it back", from.id),
+            Leg::Detach(from, Freeing::ForLastResort(next)) => {
+                format!("detach {} for {} as a last resort", from.id, next.attach.instance_id)
+            }
             Leg::Attach(Attaching::Target(target)) => format!("attach {}", target.attach.instance_id),
             Leg::Attach(Attaching::FormerHolder(target)) => format!("give back to {}", target.attach.instance_id),
             Leg::Attach(Attaching::LastResort(target)) => format!("last resort {}", target.attach.instance_id),
@@ -475,6 +478,24 @@ fn a_standby_that_the_move_passes_over_gets_the_interface_if_nothing_else_takes_
         }
         let (_, ended) = run_course(&passing_over(false, fallback), &stopped(), &replies(&[IMPOSSIBLE]));
         assert_eq!(ended, Some(Ok(MoveOutcome::Stranded)));
+    }
+}
+
+#[test]
+fn a_running_standby_that_the_move_passes_over_is_better_than_a_target_that_did_not_start() {
+    let targets = Targets { first: target(STANDBY, true), others: Vec::new() };
+    let planned = |third_starts, fallback| Move { targets: targets.clone(), ..passing_over(third_starts, fallback) };
+    let cannot_run = stopped().with_instance(HOLDER, |holder| holder.state = InstanceState::Terminated);
+    for (fallback, read) in [(None, vec![]), (Some(attach(HOLDER)), vec![Reply::Read])] {
+        let stuck = [&[FREE, Reply::Attach(landed_on(STANDBY)), NO_START], &read[..]].concat();
+        let replies = [&stuck[..], &[FREE, Reply::Attach(landed_on(THIRD))]].concat();
+        let (legs, ended) = run_course(&planned(false, fallback.clone()), &cannot_run, &replies);
+        let last = [format!("detach {NEW} for {THIRD} as a last resort"), format!("last resort {THIRD}")];
+        assert_eq!(legs[legs.len() - 2..], last);
+        assert_eq!(ended, Some(Ok(MoveOutcome::Moved(movement(THIRD, NEW, false), Boot::Earlier))));
+        // One that would have to be started is no better.
+        let (_, ended) = run_course(&planned(true, fallback), &cannot_run, &stuck);
+        assert_eq!(ended, Some(Ok(MoveOutcome::NotStarted(movement(STANDBY, NEW, true), Boot::Earlier))));
     }
 }
 

@@ -22,7 +22,7 @@ use token_failover::model::observation::{
     AttachmentStatus, Instance, InstanceState, InstanceStatus, LifecycleState, NetworkInterface, StatusChecks,
 };
 use token_failover::model::report::{Outcome, Report};
-use token_failover::model::tags::{BEGUN, REFUSED};
+use token_failover::model::tags::{ATTACHED, REFUSED};
 
 use super::play::epoch;
 use super::scenario::{Act, Fault, Kill, Request, Scenario, called};
@@ -81,6 +81,9 @@ impl Tally {
     }
 }
 
+/// The code of the finding that something else moved the interface.
+const MOVED_BY_SOMEBODY: &str = "moved-by-somebody";
+
 /// One invocation, and everything that it knows.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -122,6 +125,8 @@ pub(crate) struct Run {
     seen_alive: BTreeSet<InstanceId>,
     /// Attachments that it asked EC2 to end, each with the time of the last request.
     pub(crate) left: BTreeMap<String, Duration>,
+    /// Attachments of which EC2's answer to its attach told it.
+    accepted: BTreeSet<String>,
     /// Attachments that it created.
     pub(crate) made: BTreeSet<String>,
     /// Attachments that it has seen end.
@@ -171,6 +176,7 @@ impl Run {
             seen_final: BTreeSet::new(),
             seen_alive: BTreeSet::new(),
             left: BTreeMap::new(),
+            accepted: BTreeSet::new(),
             made: BTreeSet::new(),
             gone: BTreeSet::new(),
             targets: BTreeSet::new(),
@@ -479,7 +485,10 @@ impl Checker {
     /// after the last time that this run looked.
     pub(crate) fn is_unknown(&self, arrival: &Arrival) -> bool {
         let mut earlier = self.arrivals.iter().take_while(|other| other.attachment != arrival.attachment);
-        let has_seen = |by: usize| self.runs[by].seen_attached.contains_key(&arrival.attachment);
+        let has_seen = |by: usize| {
+            let run = &self.runs[by];
+            run.accepted.contains(&arrival.attachment) || run.seen_attached.contains_key(&arrival.attachment)
+        };
         arrival.by.is_some_and(|by| !has_seen(by)) && earlier.any(|other| other.by == arrival.by)
     }
 
@@ -487,11 +496,10 @@ impl Checker {
     /// know it.
     fn check_foreign(&mut self, number: usize, now: Duration, report: &Report) {
         let finding = report.findings.iter().find(|finding| finding.code == FindingCode::MovedBySomebody);
-        // The first command is about the attachment that was made, the second one about the attachment before.
         let Some(command) = finding.and_then(|finding| finding.remedy.lines().nth(1)).map(str::to_owned) else {
             return;
         };
-        let arrival = self.arrivals.iter().find(|arrival| command.contains(&arrival.attachment)).cloned();
+        let arrival = self.looked_up(&command).cloned();
         let is_foreign = arrival.as_ref().is_some_and(|arrival| arrival.by.is_none_or(|by| self.runs[by].note_failed));
         self.hold(8, now, is_foreign, || {
             format!("[{number}] takes {arrival:?} for a move by something else: {command}")
@@ -499,12 +507,27 @@ impl Checker {
         self.told_foreign.extend(arrival.map(|arrival| arrival.attachment));
     }
 
+    /// The arrival about which the finding that something else moved the interface has this command: the first one of its remedy
+    /// is about the attachment that was made, the second one about the attachment before.
+    fn looked_up(&self, command: &str) -> Option<&Arrival> {
+        self.arrivals.iter().find(|arrival| command.contains(&arrival.attachment))
+    }
+
+    /// Notes that a mail has told of a move by something else. A run may publish it and not live to answer.
+    fn note_told_foreign(&mut self, report: &Value) {
+        let findings = report["findings"].as_array().into_iter().flatten();
+        let finding = findings.into_iter().find(|finding| finding["code"] == MOVED_BY_SOMEBODY);
+        let command = finding.and_then(|finding| finding["remedy"].as_str()?.lines().nth(1));
+        let attachment = command.and_then(|command| self.looked_up(command)).map(|arrival| arrival.attachment.clone());
+        self.told_foreign.extend(attachment);
+    }
+
     /// Law 8, when everything is quiet: a report has told that something else made this attachment. After a run has begun a move,
     /// no run can know whose move the next one is.
     pub(crate) fn check_told_foreign(&mut self, now: Duration, attached: Option<&str>) {
         let is_there = |last: &&Arrival| last.by.is_none() && attached == Some(last.attachment.as_str());
         let Some(last) = self.arrivals.last().filter(is_there).cloned() else { return };
-        let begins = |change: &String| change.contains(BEGUN);
+        let begins = |change: &String| change.contains(ATTACHED);
         if self.is_gone || !self.was_audited || self.runs.iter().any(|run| run.changes.iter().any(begins)) {
             return;
         }
@@ -886,7 +909,10 @@ impl Checker {
         let goes_back = run.took_from.contains(&attach.instance_id);
         let is_due = self.scenario.on_announcement && run.announced.contains(&attach.instance_id);
         let stays = !is_due && !run.saw_leaving(&attach.instance_id);
-        let none_takes_it = run.took_from.iter().all(|former| run.targets.contains(former));
+        let is_tried = |member: &InstanceId| run.targets.contains(member);
+        let may_stay = |member: &&InstanceId| !run.announced.contains(*member) && !run.saw_leaving(member);
+        let mut better = run.seen_viable.difference(&run.seen_final).filter(may_stay);
+        let none_takes_it = run.took_from.iter().all(is_tried) && better.all(is_tried);
         let is_better = !run.is_early || goes_back || stays || none_takes_it;
         self.hold(1, now, is_better, || format!("[{number}] leaves a running holder for a member that goes: {what}"));
         let has_seen = !self.runs[number].interface_failed;
@@ -909,10 +935,9 @@ impl Checker {
 
     /// Records the answer to an attach.
     pub(crate) fn attach_answered(&mut self, number: usize, answer: &Result<AttachmentId, CallError>) {
-        if let Err(error) = answer
-            && error.meaning == Meaning::InUse
-        {
-            self.runs[number].must_read_again = true;
+        match answer {
+            Ok(accepted) => _ = self.runs[number].accepted.insert(accepted.to_string()),
+            Err(error) => self.runs[number].must_read_again |= error.meaning == Meaning::InUse,
         }
     }
 
@@ -1199,7 +1224,8 @@ impl Checker {
         if !is_problem {
             self.problem_mail = None;
         }
-        if says_where || is_problem || self.narrates {
+        let tells_of_others = message.message.contains(MOVED_BY_SOMEBODY);
+        if says_where || is_problem || tells_of_others || self.narrates {
             let document: Value = serde_json::from_str(&message.message).expect("a JSON object");
             let report: Value = serde_json::from_str(document["lambda"].as_str().expect("a string")).expect("a report");
             if let Some(by) = by {
@@ -1207,6 +1233,7 @@ impl Checker {
                 let tag = interface.and_then(|interface| interface.tags.get(REFUSED)).map(String::as_str);
                 self.check_repeated_mail(now, by, &report, tag);
             }
+            self.note_told_foreign(&report);
             let text = |value: &Value| value.as_str().map(str::to_owned);
             published.reason = text(&report["reason"]).unwrap_or_default();
             published.from = text(&report["move"]["from"]);

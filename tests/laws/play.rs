@@ -534,7 +534,8 @@ where
                 outcome == "no-viable-standby" && !end.tries_again
             }
             Place::Healthy if end.is_leaving => {
-                let is_limited = outcome == "too-many-moves" || end.able.is_empty() || end.is_primary;
+                // Another member that is about to go is no better.
+                let is_limited = outcome == "too-many-moves" || end.staying.is_empty() || end.is_primary;
                 checker.hold(14, now, is_limited, || format!("on a holder that is about to go: {outcome}: {end:?}"));
                 true
             }
@@ -632,7 +633,12 @@ where
                 // If an operator undid the move before it was reported, the report has other instances.
                 let ends = [Some(&last.to), first.from.as_ref()];
                 let run = &checker.runs[by];
-                let found_it_free = published.from.is_none() && run.left.keys().all(|left| run.made.contains(left));
+                // A run that has found the interface free may take it from where an operator has attached it meanwhile.
+                let came_later = |left: &String| {
+                    checker.arrivals.iter().any(|arrival| arrival.attachment == *left && arrival.at > first.at)
+                };
+                let found_it_free =
+                    published.from.is_none() && run.left.keys().all(|left| run.made.contains(left) || came_later(left));
                 let told = published.from == first.from || found_it_free || ends.contains(&published.to.as_ref());
                 let undone = is_failed("returned-to-former-holder", published);
                 moved && (same || (later && told)) || (later && (undone || published.reason == "report-was-owed"))
@@ -748,7 +754,9 @@ struct End {
     is_primary: bool,
     /// AWS is about to work on the holder, since before the last run.
     is_announced: bool,
-    /// The members of `able` that run and of which AWS has announced nothing.
+    /// The members of `able` of which AWS has announced nothing.
+    staying: Vec<String>,
+    /// The members of `staying` that run.
     lasting: Vec<String>,
     /// The members, except the holder, whose lifecycle actions the function could complete.
     waiting: Vec<String>,
@@ -824,7 +832,8 @@ impl End {
         });
         let waiting = waiting.map(|member| member.instance_id.clone()).collect();
         let is_up = |id: &str| region.instance(id).is_ok_and(|one| one.state == InstanceState::Running);
-        let lasting = able.iter().filter(|id| is_up(id) && !is_announced(id, world.now())).cloned().collect();
+        let staying: Vec<String> = able.iter().filter(|id| !is_announced(id, world.now())).cloned().collect();
+        let lasting = staying.iter().filter(|id| is_up(id)).cloned().collect();
         let tags = interface.into_iter().flat_map(|interface| interface.tags.iter());
         let pending_reports = tags.filter(|(key, _)| key.starts_with("token-failover:owed:"));
         Self {
@@ -834,6 +843,7 @@ impl End {
             deletes: attachment.is_some_and(|attachment| attachment.delete_on_termination),
             pending_reports: pending_reports.map(|(key, value)| format!("{key} = {value}")).collect(),
             able,
+            staying,
             is_leaving: holder.as_ref().is_some_and(|holder| world.region().is_leaving_its_group(holder)),
             is_announced: holder.as_ref().is_some_and(|holder| is_announced(holder, last_began)),
             lasting,

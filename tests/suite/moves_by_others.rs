@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use simulator::world::Timings;
 use simulator::{Disruption, Scenario, names};
+use token_failover::decide::attachment::MoveNote;
 use token_failover::model::finding::{Finding, Severity};
+use token_failover::model::ids::AttachmentId;
 use token_failover::model::report::{Outcome, Report};
-use token_failover::model::tags::{ATTACHED, SEEN};
+use token_failover::model::tags::SEEN;
 
 use crate::standard::event;
 use crate::support::Stage;
@@ -60,6 +62,14 @@ fn tags(stage: &Stage) -> BTreeMap<String, String> {
         let interface = world.interface(names::INTERFACE);
         interface.map(|interface| interface.tags.clone().into_iter().collect()).unwrap_or_default()
     })
+}
+
+/// The attachment that the only run that has moved the interface has named.
+fn named(stage: &Stage) -> Option<AttachmentId> {
+    let mut notes = MoveNote::read_all(&tags(stage)).into_iter();
+    let named = notes.next().and_then(|note| note.arrived).map(|noted| noted.attachment);
+    assert_eq!(notes.next(), None, "{:?}", tags(stage));
+    named
 }
 
 /// The mails that tell of a move by something else.
@@ -219,7 +229,7 @@ async fn a_move_whose_arrival_could_not_be_noted_is_its_own() {
     let moved = stage.invoke(event("holder-stopping")).await.expect("a report");
     assert_eq!(moved.outcome, Outcome::Moved);
     stage.simulator.calm();
-    assert!(!tags(&stage).contains_key(ATTACHED), "{:?}", tags(&stage));
+    assert_eq!(named(&stage), None, "{:?}", tags(&stage));
     for _ in 0..2 {
         sleep(3600).await;
         assert_eq!(found(&audit(&stage).await), None);
@@ -244,7 +254,7 @@ async fn an_attach_that_takes_effect_after_its_run_has_ended_is_its_own() {
     });
     let moved = stage.invoke(event("holder-stopping")).await.expect("a report");
     assert_eq!(moved.outcome, Outcome::Moved);
-    assert!(!tags(&stage).contains_key(ATTACHED), "the run cannot know its last attachment: {:?}", tags(&stage));
+    assert_eq!(named(&stage), None, "the run cannot know its last attachment: {:?}", tags(&stage));
     stage.simulator.world(|world| world.detach(names::INTERFACE)).expect("it is attached");
     sleep(60).await;
     assert_eq!(holder(&stage).as_deref(), Some(names::STANDBY), "the late attach took effect");

@@ -39,6 +39,8 @@ pub enum Freeing {
     ForTarget(Target),
     /// A target that did not start gives it up to the former holder.
     ForFormerHolder(Attach),
+    /// A target that did not start gives it up to a standby that runs and that the move passed over.
+    ForLastResort(Target),
 }
 
 /// Why the interface is attached.
@@ -133,6 +135,7 @@ impl<'a> Course<'a> {
             }
             Freeing::ForTarget(target) => Leg::Attach(Attaching::Target(target)),
             Freeing::ForFormerHolder(attach) => self.give_back_to(attach, seen),
+            Freeing::ForLastResort(target) => Leg::Attach(Attaching::LastResort(target)),
         }
     }
 
@@ -215,14 +218,13 @@ impl<'a> Course<'a> {
     }
 
     /// The leg after the read of the former holder, even if the read failed.
-    pub fn after_read(&self, former: &InstanceId, stuck: Stuck, seen: Option<&Observation>) -> Leg {
+    pub fn after_read(&mut self, former: &InstanceId, stuck: Stuck, seen: Option<&Observation>) -> Leg {
         let is_running = state_of(former, seen) == Some(&InstanceState::Running);
         match &self.planned.fallback {
             Some(fallback) if is_running || self.may_start(former, seen) => {
                 Leg::Detach(stuck.attachment, Freeing::ForFormerHolder(fallback.clone()))
             }
-            // A stopped standby that has the interface is as good a place as a former holder that cannot run.
-            Some(_) | None => Leg::End(Ok(MoveOutcome::NotStarted(stuck.movement, stuck.boot))),
+            Some(_) | None => self.leave_or_pass_on(stuck),
         }
     }
 
@@ -241,7 +243,7 @@ impl<'a> Course<'a> {
         match (&self.planned.fallback, stuck) {
             (Some(fallback), Some(stuck)) => Leg::Read(fallback.instance_id.clone(), stuck),
             (Some(fallback), None) => self.give_back_to(fallback.clone(), seen),
-            (None, Some(stuck)) => Leg::End(Ok(MoveOutcome::NotStarted(stuck.movement, stuck.boot))),
+            (None, Some(stuck)) => self.leave_or_pass_on(stuck),
             (None, None) => self.try_last_resort(),
         }
     }
@@ -249,6 +251,15 @@ impl<'a> Course<'a> {
     fn give_back_to(&self, attach: Attach, seen: Option<&Observation>) -> Leg {
         let start = self.may_start(&attach.instance_id, seen);
         Leg::Attach(Attaching::FormerHolder(Target { attach, start }))
+    }
+
+    /// The interface is on a target that did not start. A standby that runs is better. One that would have to be started is not,
+    /// and neither is a former holder that cannot run.
+    fn leave_or_pass_on(&mut self, stuck: Stuck) -> Leg {
+        match self.last_resorts.pop_front_if(|target| !target.start) {
+            Some(target) => Leg::Detach(stuck.attachment, Freeing::ForLastResort(target)),
+            None => Leg::End(Ok(MoveOutcome::NotStarted(stuck.movement, stuck.boot))),
+        }
     }
 
     fn try_last_resort(&mut self) -> Leg {
@@ -312,6 +323,13 @@ impl<'a> Course<'a> {
             Attaching::NotStarted(_, movement) => Movement { attachment_id: Some(attachment.id), ..movement },
         }
     }
+}
+
+/// The best target, if a standby that the move passed over has the interface now.
+pub fn missed<'p>(planned: &'p Move, ended: &MoveOutcome) -> Option<&'p InstanceId> {
+    let MoveOutcome::Moved(Movement { to, .. }, _) = ended else { return None };
+    let is_last_resort = planned.last_resorts.iter().any(|target| target.attach.instance_id == *to);
+    is_last_resort.then_some(&planned.targets.first.attach.instance_id)
 }
 
 /// The state of a member when it was last read.

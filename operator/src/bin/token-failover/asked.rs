@@ -14,7 +14,7 @@ use token_failover::model::config::Config;
 use token_failover::model::error::{CallError, Meaning};
 use token_failover::model::failure::Failure;
 use token_failover::model::finding::{FindingCode, Severity};
-use token_failover::model::ids::NetworkInterfaceId;
+use token_failover::model::ids::{InstanceId, NetworkInterfaceId};
 use token_failover::model::observation::NetworkInterface;
 use token_failover::model::reason::Reason;
 use token_failover::model::report::{Outcome, Report, Step, StepResult};
@@ -50,7 +50,10 @@ pub(crate) fn ask(config: Config, request: &Value, json: bool) -> Result<Ended, 
         show::report(&report);
     }
     let worst = report.findings.iter().map(|finding| finding.severity).max();
+    // If nothing else took the interface, it may have gone to another member than the requested one.
+    let is_as_requested = |to: &InstanceId| request["to"].as_str().is_none_or(|wanted| wanted == to.as_str());
     let is_well = match report.outcome {
+        Outcome::Moved if !report.movement.as_ref().is_some_and(|movement| is_as_requested(&movement.to)) => false,
         Outcome::Moved
         | Outcome::Started
         | Outcome::Repaired

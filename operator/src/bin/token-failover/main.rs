@@ -72,7 +72,8 @@ enum Task {
     Failover {
         #[command(flatten)]
         settings: Settings,
-        /// The member to move the interface to. Default: the first viable standby.
+        /// The member to move the interface to. Default: the first viable standby. If neither this member nor the holder takes the
+        /// interface, another standby gets it.
         #[arg(long, value_name = "INSTANCE")]
         to: Option<String>,
         /// The reason, for the report.
