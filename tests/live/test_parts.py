@@ -314,6 +314,18 @@ class Documentation(unittest.TestCase):
         self.assertIn(f"about {cost.cents(plan.minutes())} US cents", self.page)
         self.assertIn(f"about {plan.minutes()} minutes", self.page)
 
+    def test_the_page_has_what_is_looked_for_after_the_removal(self):
+        page = " ".join(self.page.split())
+        [named] = re.findall(r"asks AWS what is left with the name or the tag: (.*?), and the key of the stack\.", page)
+        # The template of the pair keeps one of each.
+        kept = {"Elastic IP": "the Elastic IP", "network interface": "the license interface", "security group": "its security group"}
+        expected = dict.fromkeys(kept.get(kind.kind, f"{kind.kind}s") for kind in removal.KINDS)
+        self.assertEqual(list(expected), named.split(", "))
+
+    def test_the_volumes_go_with_the_instances(self):
+        [mapping] = template("deploy/pair.yaml")["InstanceTemplate"]["Properties"]["LaunchTemplateData"]["BlockDeviceMappings"]
+        self.assertTrue(mapping["Ebs"]["DeleteOnTermination"])
+
     def test_the_page_has_the_steps_and_what_the_emulator_cannot_do(self):
         for step in plan.STEPS:
             reason = plan.EMULATOR_LACKS.get(step.name)
