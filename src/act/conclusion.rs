@@ -151,7 +151,7 @@ impl<P: Ports> Failover<P> {
     async fn conclude_cut_off(
         &self,
         mut run: Run<'_, P::Ec2>,
-        work: Work,
+        mut work: Work,
         trigger: Trigger,
         request_id: &str,
     ) -> Result<Report, Failure> {
@@ -186,6 +186,10 @@ impl<P: Ports> Failover<P> {
         if outlook.is_empty() && self.tell_of_pause(&mut run, &mut report).await.is_err() {
             outlook = " The news of the pause could not be published.";
         }
+        // A move that never ends must not use up the tags.
+        let mut changes = work.advance(&run, Event::CutOff);
+        changes.remove.extend(run.superseded_notes(false));
+        self.clean_up(&mut run, changes).await;
         Err(Failure::DeadlineReached { amid: Amid::Move, summary: format!("{}{outlook}", report.summary) })
     }
 

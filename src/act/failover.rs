@@ -16,7 +16,7 @@ use crate::act::prober::Patience;
 use crate::act::repair::Seeing;
 use crate::act::run::{Clock, Doubt, REACHABILITY_TIMEOUT, Record, Run, first_of, pause_after_look};
 use crate::act::work::{Announcement, Work};
-use crate::decide::attachment::{Learned, MoveNote, Noted, learn, superseded};
+use crate::decide::attachment::{Learned, MoveNote, Noted, learn};
 use crate::decide::audit::{changes, client_groups, judge};
 use crate::decide::checks::{Repair, repairs};
 use crate::decide::follow_up::{FollowUp, Situation, follow_up};
@@ -736,13 +736,10 @@ impl<P: Ports> Failover<P> {
     }
 }
 
-/// The notes of moves that this run's own note has made needless. If EC2 has not accepted an attach of this run, and none may
-/// follow, its own note as well.
+/// The notes of moves that this run's own note has made needless. If EC2 has accepted no attach of this run, and none may follow,
+/// its own note is needless instead.
 fn needless_notes<E: Ec2>(run: &Run<'_, E>, own: &MoveNote, has_named: bool) -> Vec<String> {
-    let has_attached = run.reach >= Reach::Attaching;
-    let tags = run.interface().map(|interface| &interface.tags);
-    let others = tags.map(|tags| superseded(tags, &run.name, has_named, run.clock.now())).unwrap_or_default();
-    others.into_iter().chain((!has_attached).then(|| own.tag().0)).collect()
+    if run.reach < Reach::Attaching { vec![own.tag().0] } else { run.superseded_notes(has_named) }
 }
 
 /// The tag with the members that EC2 could not start; `None`: there are no such members.

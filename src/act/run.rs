@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::decide::attachment::superseded;
 use crate::decide::checks::{Checked, check, has_address, wanted_address};
 use crate::decide::members::{existing, in_groups, members};
 use crate::decide::pause;
@@ -298,6 +299,12 @@ impl<'a, E: Ec2> Run<'a, E> {
             steps: Vec::new(),
             findings: Vec::new(),
         }
+    }
+
+    /// The notes of the moves of other runs that are needless, by the latest view of the interface.
+    pub(crate) fn superseded_notes(&self, has_named: bool) -> Vec<String> {
+        let tags = self.interface().map(|interface| &interface.tags);
+        tags.map(|tags| superseded(tags, &self.name, has_named, self.clock.now())).unwrap_or_default()
     }
 
     pub(crate) fn advisor(&self) -> Advisor<'a> {

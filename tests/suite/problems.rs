@@ -209,6 +209,18 @@ async fn an_interface_that_is_gone_is_mailed_once_and_again_by_the_process_that_
     assert_eq!(mails(&stage), ["REFUSED", "RESOLVED"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_move_that_never_ends_does_not_use_up_the_tags_of_the_interface() {
+    let hung = simulator::pair().instance(names::HOLDER, |holder| holder.impaired().hung());
+    let stage = stage_with(hung, &[("FAILOVER_FORCE_DETACH_AFTER_SECONDS", "0")]);
+    let mut most = 0;
+    for hour in 0..6 {
+        schedule(&stage, 60 * hour..60 * (hour + 1)).await;
+        most = most.max(tags(&stage).len());
+    }
+    assert!(most <= 12, "an interface has at most 50 tags: {most}: {:?}", tags(&stage));
+}
+
 // ---- Six hours, and changes ----
 
 #[tokio::test(start_paused = true)]

@@ -778,9 +778,9 @@ fn like(document: &Document) -> Like {
     Like::parse(&json!(document).to_string()).expect("a record")
 }
 
-/// The assumptions that an exercise can show, in every combination.
+/// The assumptions that this exercise can show, in every combination. It ends no attachment that is gone.
 fn accounts() -> impl Iterator<Item = Assumptions> {
-    (0..32_u32).map(|bits| {
+    (0..64_u32).map(|bits| {
         let bit = |n: u32| bits >> n & 1 == 1;
         Assumptions {
             status_shows_phases: bit(0),
@@ -788,7 +788,7 @@ fn accounts() -> impl Iterator<Item = Assumptions> {
             detach_in_every_state: bit(2),
             dry_run_needs_state: bit(3),
             in_use_is_invalid_value: bit(4),
-            wrong_state_is_incorrect_instance_state: bit(4),
+            wrong_state_is_incorrect_instance_state: bit(5),
             ..Assumptions::default()
         }
     })

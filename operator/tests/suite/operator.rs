@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use chrono::Utc;
 use serde_json::Value;
 use simulator::world::region::Check;
-use simulator::{Scenario, names};
+use simulator::{Disruption, Scenario, names};
 
 use crate::desk::{Desk, status, stderr, stdout};
 use crate::standard::root;
@@ -305,6 +305,27 @@ fn failover_moves_and_publishes_only_after_confirmation() {
 }
 
 #[test]
+fn a_failover_that_ends_on_another_member_than_the_requested_one_says_so_and_fails() {
+    let desk = prepared("failover-elsewhere", simulator::pair().instance(names::THIRD, |third| third.running()));
+    let members = format!("TOKEN_SERVER_INSTANCE_IDS={},{},{}", names::HOLDER, names::STANDBY, names::THIRD);
+    desk.simulator.disrupt(|call| {
+        let refuses = |id: &str| id == names::HOLDER || id == names::STANDBY;
+        let is_attach = call.action == "AttachNetworkInterface" && !call.dry_run;
+        let is_meant = is_attach && call.parameters.iter().any(|(_, value)| refuses(value));
+        if is_meant { Disruption::error(400, "InvalidParameterValue") } else { Disruption::None }
+    });
+    let moved = desk.run(&["--set", TOPIC, "--set", &members, "failover", "--to", names::STANDBY, "--yes"]);
+    assert_eq!(status(&moved), Some(1), "{}{}", stdout(&moved), stderr(&moved));
+    let said = "because an operator requested it. i-0bbbbbbbbbbbbbbb2 did not take the interface.";
+    assert!(stdout(&moved).contains(said), "{}", stdout(&moved));
+    assert_eq!(
+        desk.simulator.world(|world| world.holder_of(names::INTERFACE).map(str::to_owned)).as_deref(),
+        Some(names::THIRD)
+    );
+    assert_eq!(desk.simulator.messages().len(), 1);
+}
+
+#[test]
 fn pause_and_resume_are_tagged_published_and_printed() {
     let desk = prepared("pause", simulator::pair());
     let tag = || desk.simulator.world(|world| world.tag(names::INTERFACE, "token-failover:paused").map(str::to_owned));
@@ -518,17 +539,17 @@ fn every_task_explains_its_failure_in_one_sentence() {
             desk.run(if task == "init" { &again } else { &asking })
         };
         let desk = prepared(&format!("error-{task}"), simulator::pair());
-        desk.simulator.always("DescribeInstances", simulator::Disruption::Deny);
+        desk.simulator.always("DescribeInstances", Disruption::Deny);
         assert_error(&ask(&desk), "your credentials do not allow ec2:DescribeInstances", "");
         desk.simulator.calm();
-        desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::Deny);
+        desk.simulator.always("DescribeNetworkInterfaces", Disruption::Deny);
         assert_error(&ask(&desk), "your credentials do not allow ec2:DescribeNetworkInterfaces", "AWS says: ");
         for (code, problem) in [
             ("AuthFailure", "AWS does not accept your credentials in eu-west-1 (AuthFailure)"),
             ("RequestExpired", "AWS does not accept your credentials in eu-west-1 (RequestExpired)"),
         ] {
             desk.simulator.calm();
-            desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(401, code));
+            desk.simulator.always("DescribeNetworkInterfaces", Disruption::error(401, code));
             assert_error(&ask(&desk), problem, "sign in again");
         }
         desk.simulator.calm();
@@ -543,7 +564,7 @@ fn every_task_explains_its_failure_in_one_sentence() {
 #[test]
 fn the_first_line_of_progress_comes_before_the_first_answer() {
     let desk = prepared("at-once", simulator::pair());
-    desk.simulator.always("DescribeNetworkInterfaces", simulator::Disruption::error(400, "Blocked"));
+    desk.simulator.always("DescribeNetworkInterfaces", Disruption::error(400, "Blocked"));
     for arguments in
         [&["--set", TOPIC, "plan"][..], &["license", &license_file("floating"), "--interface", names::INTERFACE]]
     {

@@ -119,6 +119,8 @@ pub enum Event {
     Activated(InstanceId, Activation),
     /// The run's work is done.
     WorkEnds(Close),
+    /// The time of the run was over before its work was done. The next run continues it.
+    CutOff,
     /// This run has published its own report.
     Told,
     /// This run does not publish its own report, because the report is not news.
@@ -221,6 +223,10 @@ pub fn advance(pending: Pending, scene: Scene<'_>, event: Event) -> (Pending, Ta
         }
         Event::Activated(instance, activation) => (pending.activated(instance, activation), TagChanges::default()),
         Event::WorkEnds(close) => pending.work_ends(scene, close),
+        Event::CutOff => {
+            let repeated = pending.repeated_by_own(scene);
+            pending.settle(repeated)
+        }
         Event::Told => pending.told(scene),
         Event::NoNews if scene.reach > Reach::Untouched => pending.told(scene),
         Event::NoNews => {

@@ -127,5 +127,16 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
     (500000119279, "the same, of a run that has died and whose tag another run has overwritten"),
     (500000131183, "late calls overwrite what a later run has noted, and an audit takes its move for another's"),
     (500000130455, "neither the target nor the former holder takes the interface, and the third member is not tried"),
+    (
+        600000045191,
+        "late calls of an earlier run hide what a later one has noted, and a failover takes its move for another's",
+    ),
+    (600000081256, "the same, and an audit takes it for another's"),
+    (600000163793, "no fault: an operator attaches the interface by hand while a run attaches it"),
+    (
+        600000175030,
+        "no fault: an audit tells of a move by hand, and fails because it cannot publish the end of a pause",
+    ),
+    (600000020599, "no fault: the only other member is about to go as well"),
     (500000097721, "a group waits for a holder that may keep the interface whatever its status checks say"),
 ];
