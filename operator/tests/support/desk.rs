@@ -1,5 +1,6 @@
 //! The operator's place of work: the real command, a simulated AWS over loopback, and a token server.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -61,6 +62,13 @@ impl Desk {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null());
         command
+    }
+
+    /// The files in the working folder, with their contents.
+    pub(crate) fn files(&self) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(&self.folder).expect("the folder").map(|entry| entry.expect("an entry"));
+        let content = |path| fs::read_to_string(path).expect("text");
+        entries.map(|entry| (entry.file_name().into_string().expect("text"), content(entry.path()))).collect()
     }
 }
 

@@ -4,7 +4,9 @@ mod endings;
 mod refusals;
 
 use std::fs;
+use std::fs::Permissions;
 use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -324,6 +326,26 @@ fn an_interface_that_only_another_member_takes_ends_the_exercise_with_a_result()
 }
 
 #[test]
+fn a_result_takes_the_place_of_an_earlier_one_or_of_where_a_link_leads_and_nothing_else_is_left() {
+    let desk = Desk::new("exercise-files", pair());
+    let (svg, kept) = (desk.folder.join("timeline.svg"), desk.folder.join("kept.json"));
+    fs::write(&svg, "an earlier result".repeat(10_000)).expect("written");
+    fs::set_permissions(&svg, Permissions::from_mode(0o600)).expect("its own file");
+    fs::write(&kept, "an earlier result".repeat(10_000)).expect("written");
+    symlink("kept.json", desk.folder.join("record.json")).expect("a link");
+    let output = desk.run(&["exercise", "--yes", "--one-way", "--svg", "timeline.svg", "--record", "record.json"]);
+    assert_eq!(status(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let files = desk.files();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["kept.json", "record.json", "timeline.svg"]);
+    assert!(!files["timeline.svg"].contains("an earlier result"), "{}", files["timeline.svg"]);
+    assert!(files["timeline.svg"].ends_with("</svg>\n"), "{}", files["timeline.svg"]);
+    let mode = fs::metadata(&svg).expect("it exists").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let record: Value = serde_json::from_str(&files["kept.json"]).expect("JSON");
+    assert_eq!((&record["schemaVersion"], &files["record.json"]), (&json!(1), &files["kept.json"]));
+}
+
+#[test]
 fn a_full_disk_costs_the_files_and_not_the_result() {
     let desk = Desk::new("exercise-full-disk", pair());
     let output = desk.run(&["--json", "exercise", "--yes", "--record", "/dev/full", "--svg", "/dev/full"]);
@@ -395,6 +417,8 @@ fn a_terminal_gets_the_question_and_one_table_that_is_drawn_again() {
         let attaches = changes(&desk.simulator).iter().filter(|action| *action == "AttachNetworkInterface").count();
         assert_eq!(attaches, moves, "{answer}: {shown}");
         assert_eq!(shown.contains("Nothing was changed."), moves == 0, "{answer}: {shown}");
+        let written: &[&str] = if moves > 0 { &["record.json", "timeline.svg"] } else { &[] };
+        assert_eq!(desk.files().keys().collect::<Vec<_>>(), written, "{answer}: {shown}");
         // The cursor goes up to the first line of the table.
         assert_eq!(shown.contains("A\u{1b}[J"), moves > 0, "{answer}: {shown}");
         for line in shown.lines().filter(|line| line.starts_with("  ") && line.ends_with(" s")) {
@@ -414,7 +438,8 @@ fn a_terminal_gets_the_question_and_one_table_that_is_drawn_again() {
 
 /// Runs the exercise on a terminal of its own and answers its question. Returns its exit status, and what the terminal got.
 fn on_a_terminal(desk: &Desk, answer: &str, environment: &[(&str, &str)]) -> (Option<i32>, String) {
-    let line = format!("{} exercise", env!("CARGO_BIN_EXE_token-failover"));
+    let program = env!("CARGO_BIN_EXE_token-failover");
+    let line = format!("{program} exercise --svg timeline.svg --record record.json");
     let plain = desk.command(&[]);
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(&desk.folder).env_clear();

@@ -14,12 +14,35 @@ use crate::exercising::{pair, quick};
 #[test]
 fn a_result_that_cannot_be_written_is_refused_before_anything_is_changed() {
     let desk = Desk::new("exercise-unwritable", pair());
-    for option in ["--svg", "--record"] {
-        let output = desk.run(&["exercise", "--yes", option, "no/such/folder/file"]);
+    fs::write(desk.folder.join("earlier"), "an earlier result").expect("written");
+    let before = desk.files();
+    let earlier = desk.folder.join("earlier").into_os_string().into_string().expect("text");
+    let missing = "error: no/such/folder/file cannot be written: ";
+    let same = format!("error: --svg and --record name the same file: {earlier}\n");
+    for (svg, record, sentence) in [
+        ("no/such/folder/file", "record.json", missing),
+        ("timeline.svg", "no/such/folder/file", missing),
+        ("earlier", "no/such/folder/file", missing),
+        ("timeline.svg", ".", "error: . cannot be written: "),
+        ("both", "./both", "error: --svg and --record name the same file: ./both\n"),
+        ("earlier", &earlier, &same),
+    ] {
+        let output = desk.run(&["exercise", "--yes", "--svg", svg, "--record", record]);
         assert_eq!(status(&output), Some(2), "{}{}", stdout(&output), stderr(&output));
-        assert!(stderr(&output).contains("error: no/such/folder/file cannot be written: "), "{}", stderr(&output));
-        assert_eq!(desk.simulator.changes(), [""; 0]);
+        assert!(stderr(&output).starts_with(sentence), "{svg} {record}: {}", stderr(&output));
+        assert_eq!((stdout(&output), desk.files()), (String::new(), before.clone()), "{svg} {record}");
     }
+    assert_eq!(desk.simulator.journal().len(), 0, "AWS was asked nothing");
+}
+
+/// The options for both files.
+const FILES: [&str; 4] = ["--svg", "timeline.svg", "--record", "record.json"];
+
+/// A desk on which an earlier exercise has left its record.
+fn with_record(name: &str, scenario: Scenario) -> Desk {
+    let desk = Desk::new(&format!("exercise-{name}"), scenario);
+    fs::write(desk.folder.join("record.json"), "an earlier record").expect("written");
+    desk
 }
 
 /// What is wrong, the world, what else the other actors do, the arguments, and the sentence.
@@ -123,14 +146,16 @@ fn bad_input_is_refused_with_one_sentence_before_anything_is_changed() {
         ),
     ];
     for (name, scenario, prepare, arguments, sentence) in cases {
-        let desk = Desk::new(&format!("exercise-{name}"), scenario);
+        let desk = with_record(name, scenario);
         prepare(&desk.simulator);
-        let output = desk.run(&[&["exercise"], arguments].concat());
+        let before = desk.files();
+        let output = desk.run(&[&["exercise"], arguments, &FILES].concat());
         assert_eq!(status(&output), Some(2), "{name}: {}{}", stdout(&output), stderr(&output));
         let error = stderr(&output).lines().find(|line| line.starts_with("error: ")).map(str::to_owned);
         assert!(error.as_ref().is_some_and(|error| error.starts_with(sentence)), "{name}: {error:?}");
         assert_eq!(desk.simulator.changes(), [""; 0], "{name}");
         assert_eq!((stdout(&output), subjects(&desk.simulator).len()), (String::new(), 0), "{name}");
+        assert_eq!(desk.files(), before, "{name}");
     }
 }
 
@@ -196,12 +221,14 @@ fn what_somebody_does_while_the_question_waits_is_seen_before_anything_changes()
         ("paused", pauses, "error: token-failover is paused until "),
         ("moved", moves, "error: eni-0ddddddddddddddd1 has left i-0aaaaaaaaaaaaaaa1 since the audit"),
     ] {
-        let desk = Desk::new(&format!("exercise-meanwhile-{name}"), pair());
+        let desk = with_record(&format!("meanwhile-{name}"), pair());
+        let before = desk.files();
         // The last question of the preflight.
         desk.simulator.on_call("StartInstances", 1, When::After, deed);
-        let output = desk.run(&["exercise", "--yes", "--stop-holder"]);
+        let output = desk.run(&[&["exercise", "--yes", "--stop-holder"][..], &FILES].concat());
         assert_eq!(status(&output), Some(2), "{name}: {}{}", stdout(&output), stderr(&output));
         assert!(stderr(&output).contains(sentence), "{name}: {}", stderr(&output));
-        assert!(!changes(&desk.simulator).contains(&"StopInstances".to_owned()), "{name}");
+        assert_eq!((changes(&desk.simulator), subjects(&desk.simulator)), (Vec::new(), Vec::new()), "{name}");
+        assert_eq!((stdout(&output), desk.files()), (String::new(), before), "{name}");
     }
 }

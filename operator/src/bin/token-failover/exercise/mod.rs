@@ -2,12 +2,10 @@
 
 mod display;
 mod legs;
+mod output;
 mod preflight;
 mod wishes;
 
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -26,6 +24,7 @@ use crate::show;
 
 use self::display::Display;
 use self::legs::Legs;
+use self::output::Outputs;
 use self::preflight::{Ready, preflight};
 pub(crate) use self::wishes::Wishes;
 
@@ -35,12 +34,12 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
         if !wishes.yes {
             asked::can_confirm("exercise")?;
         }
+        let Outputs { svg, record } = Outputs::prepare(wishes)?;
         let mut ready = preflight(source, wishes).await?;
         anstream::eprintln!("{}", ready.announcement);
         if !wishes.yes && !asked::confirm("Begin?")? {
             return Ok(Ended::Badly);
         }
-        let (svg, record) = (Output::open(wishes.svg.as_deref())?, Output::open(wishes.record.as_deref())?);
         let is_interrupted = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             signal_hook::flag::register(signal, Arc::clone(&is_interrupted))
@@ -54,8 +53,9 @@ pub(crate) fn exercise(source: &Source, wishes: &Wishes, json: bool) -> Result<E
             () = interrupted(&is_interrupted) => Err(Trouble::new("the exercise was interrupted", "")),
         };
         let (legs_made, recording) = display.finish();
-        // What was seen until an early end counts, too.
-        let recorded = record.write(|| as_json(&recording.document(asked::today())));
+        // What was seen until an early end counts, too. An exercise that has not begun has seen nothing new.
+        let recorded =
+            if legs_made.is_empty() { Ok(()) } else { record.write(|| as_json(&recording.document(asked::today()))) };
         if let Err(mut trouble) = ended {
             trouble.add(left_behind(&ready, &legs).await.in_words());
             if let Err(unwritten) = recorded {
@@ -102,25 +102,6 @@ fn as_json(document: &impl Serialize) -> Result<String, Trouble> {
     let text = serde_json::to_string_pretty(document);
     text.map(|text| text + "\n")
         .map_err(|error| Trouble::new(format!("the record could not be written as JSON: {error}"), ""))
-}
-
-/// A file for a result, or none. It is opened before anything is changed, so that a mistake in its path costs nothing.
-struct Output<'a>(Option<(&'a Path, File)>);
-
-impl<'a> Output<'a> {
-    fn open(path: Option<&'a Path>) -> Result<Self, Trouble> {
-        let Some(path) = path else { return Ok(Self(None)) };
-        let file = File::create(path).map_err(|error| {
-            Trouble::new(format!("{} cannot be written: {error}", path.display()), "Nothing was changed.")
-        })?;
-        Ok(Self(Some((path, file))))
-    }
-
-    fn write(self, text: impl FnOnce() -> Result<String, Trouble>) -> Result<(), Trouble> {
-        let Some((path, mut file)) = self.0 else { return Ok(()) };
-        file.write_all(text()?.as_bytes())
-            .map_err(|error| Trouble::new(format!("{} could not be written: {error}", path.display()), ""))
-    }
 }
 
 /// Ends once the operator has pressed Ctrl-C, or the system asks the command to end.
