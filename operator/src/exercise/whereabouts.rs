@@ -2,7 +2,7 @@
 
 use token_failover::decide::pending::report::PendingReport;
 use token_failover::model::ids::InstanceId;
-use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
+use token_failover::model::observation::{Attachment, AttachmentStatus, NetworkInterface};
 
 use super::again::Again;
 
@@ -54,14 +54,26 @@ pub fn whereabouts(
         }
         Some(NetworkInterface { id, attachment: Some(attachment), tags, .. }) => {
             let at = attachment.instance_id.as_ref().map_or("an unknown instance", InstanceId::as_str);
-            let pending = PendingReport::read_all(tags).iter().any(|report| report.is_move() && !report.reported);
             match attachment.status {
                 AttachmentStatus::Attached => {
                     if attachment.instance_id.as_ref() != Some(from) {
                         command("move it back", &format!("failover --to {from}"));
                     }
-                    let report = " The function publishes the report of the move within minutes.";
-                    format!("{id} is attached to {at}.{}", if pending { report } else { "" })
+                    let reports = PendingReport::read_all(tags).into_iter();
+                    let open = reports.filter(|report| report.is_move() && !report.reported);
+                    let has_begun: Vec<bool> = open.map(|report| has_begun(&report, attachment)).collect();
+                    let report = if has_begun.is_empty() {
+                        ""
+                    } else if has_begun.contains(&true) {
+                        " The function publishes the report of the move within minutes."
+                    } else if stopped.is_some() && attachment.instance_id.as_ref() == stopped {
+                        // The report is that of the deployed function, which is at work.
+                        " The function is about to move it, and reports the move."
+                    } else {
+                        " The move had not begun, and the function removes its pending report within minutes. Until then, an \
+                         exercise is refused."
+                    };
+                    format!("{id} is attached to {at}.{report}")
                 }
                 AttachmentStatus::Detaching => {
                     command("attach it as soon as it is free", "failover");
@@ -89,4 +101,9 @@ pub fn whereabouts(
         commands.push((format!("start {stopped} again, once it is stopped"), start));
     }
     Whereabouts { state, commands }
+}
+
+/// Whether the interface, which is attached in this way, has left the attachment that the move was to end.
+fn has_begun(report: &PendingReport, attachment: &Attachment) -> bool {
+    report.arrival().is_some() || report.departure().0 != Some(&attachment.id)
 }

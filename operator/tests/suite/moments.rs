@@ -289,6 +289,10 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
     use AttachmentStatus::{Attached, Attaching, Detaching};
     let (from, again) = (parsed(names::HOLDER), Again::new("acme", "eu-west-1", &["A=b c".to_owned()]));
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
+    let back = [(
+        "token-failover:owed:eni-attach-0bbbbbbbbbbbbbbb2:00000000000b",
+        "from=i-0bbbbbbbbbbbbbbb2 started=2026-11-29T10:05:00Z",
+    )];
     let left = |seen: Option<NetworkInterface>, stopped: Option<&InstanceId>| {
         let left = whereabouts(seen.as_ref(), &from, stopped, None, &again, "eu-west-1");
         (left.state, left.commands.into_iter().map(|(_, command)| command).collect::<Vec<_>>())
@@ -301,6 +305,18 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
             Some(interface(on_holder(Attached), &[])),
             "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1.",
             vec![],
+        ),
+        (
+            Some(interface(Some(("eni-attach-0ccccccccccccccc3", names::HOLDER, Attached)), &pending)),
+            "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1. The function publishes the report of the move within \
+             minutes.",
+            vec![],
+        ),
+        (
+            Some(interface(on_standby(Attached), &back)),
+            "eni-0ddddddddddddddd1 is attached to i-0bbbbbbbbbbbbbbb2. The move had not begun, and the function removes its \
+             pending report within minutes. Until then, an exercise is refused.",
+            again("failover --to i-0aaaaaaaaaaaaaaa1"),
         ),
         (
             Some(interface(on_holder(Detaching), &pending)),
@@ -337,6 +353,14 @@ fn an_exercise_that_ends_early_names_the_state_and_the_commands_that_end_it() {
         assert_eq!(stopped.0, format!("{state} i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping."));
         assert_eq!(stopped.1, [commands, vec![start.clone()]].concat());
     }
+    let begun = || Some(interface(on_holder(Attached), &pending));
+    let state = "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1. The move had not begun, and the function removes its \
+                 pending report within minutes. Until then, an exercise is refused.";
+    assert_eq!(left(begun(), None), (state.to_owned(), vec![]));
+    // After a stop, the report is that of the deployed function, which is at work.
+    let state = "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1. The function is about to move it, and reports the \
+                 move. i-0aaaaaaaaaaaaaaa1 is stopped, or is stopping.";
+    assert_eq!(left(begun(), Some(&from)), (state.to_owned(), vec![start]));
 }
 
 #[test]

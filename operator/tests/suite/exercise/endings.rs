@@ -1,10 +1,11 @@
 //! Exercises that end early, and what they leave.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::world::Timings;
 use simulator::world::region::InstanceState;
 use simulator::{Disruption, names};
@@ -167,6 +168,33 @@ fn ctrl_c_names_the_state_and_commands_that_work() {
     assert!(told.contains("eni-0ddddddddddddddd1 is attached to i-0bbbbbbbbbbbbbbb2."), "{told}");
     assert_eq!(run_named(&desk, &told), [again(&["failover", "--to", names::HOLDER])], "{told}");
     assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
+
+    // The run has written its pending report, and has not detached the interface.
+    let desk = Desk::new("exercise-interrupted-begun", pair());
+    fs::write(desk.folder.join("timeline.svg"), "an earlier picture").expect("written");
+    desk.simulator.disrupt(|call| {
+        let is_meant = call.action == "DetachNetworkInterface" && !call.dry_run;
+        if is_meant { Disruption::Hang } else { Disruption::None }
+    });
+    let mut running = Running::start(&desk, &["--svg", "timeline.svg", "--record", "record.json"]);
+    running.await_line("a run began");
+    let (code, told) = running.interrupt();
+    assert_eq!(code, Some(2), "{told}");
+    let state = "eni-0ddddddddddddddd1 is attached to i-0aaaaaaaaaaaaaaa1. The move had not begun, and the function removes its \
+                 pending report within minutes. Until then, an exercise is refused.";
+    assert!(told.contains(state) && named(&told).is_empty(), "{told}");
+    let files = desk.files();
+    assert_eq!(files.keys().collect::<Vec<_>>(), ["record.json", "timeline.svg"]);
+    assert_eq!(files["timeline.svg"], "an earlier picture", "there is no result to draw");
+    let record: Value = serde_json::from_str(&files["record.json"]).expect("JSON");
+    assert_eq!(record["schemaVersion"], 1, "{record}");
+    let refused = desk.run(&["exercise", "--yes"]);
+    assert_eq!(status(&refused), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("error: another run is not done with eni-0ddddddddddddddd1"), "{told}");
+    desk.simulator.calm();
+    assert_eq!(reconcile_after(&desk, 6), Outcome::NoAction);
+    assert_eq!((pending(&desk.simulator), subjects(&desk.simulator)), (Vec::new(), Vec::new()));
+    assert_eq!(changes(&desk.simulator), [""; 0]);
 
     let slow = Timings { detach: Duration::from_secs(12), ..quick() };
     let desk = Desk::new("exercise-interrupted-early", pair().timings(slow));
