@@ -46,6 +46,10 @@ impl Deployed {
             return Err(Trouble::new("no AWS Region is configured", hint));
         };
         anstream::eprintln!("asking CloudFormation about {name} ...");
+        Self::read(name, region, sdk).await
+    }
+
+    async fn read(name: String, region: String, sdk: SdkConfig) -> Result<Self, Trouble> {
         let stack = aws::stack(&sdk, &name).await.map_err(|error| asked::unanswered(error, &region))?;
         let Some(stack) = stack else {
             let hint =
@@ -53,6 +57,16 @@ impl Deployed {
             return Err(Trouble::new(format!("there is no stack {name} in {region} in this account"), hint));
         };
         Ok(Self { name, region, sdk, stack })
+    }
+
+    /// The stack as it is now.
+    pub(crate) async fn now(&self) -> Result<Self, Trouble> {
+        Self::read(self.name.clone(), self.region.clone(), self.sdk.clone()).await
+    }
+
+    /// Whether CloudFormation has changed nothing in the stack in between.
+    pub(crate) fn is_as(&self, before: &Self) -> bool {
+        self.stack == before.stack
     }
 
     /// The stack's status, such as `UPDATE_COMPLETE`.

@@ -51,7 +51,7 @@ type Refused = (&'static str, Scenario, fn(&Simulator), &'static [&'static str],
 #[test]
 fn bad_input_is_refused_with_one_sentence_before_anything_is_changed() {
     let nothing: fn(&Simulator) = |_| {};
-    let cases: [Refused; 13] = [
+    let cases: [Refused; 14] = [
         (
             "no-file",
             pair(),
@@ -98,6 +98,13 @@ fn bad_input_is_refused_with_one_sentence_before_anything_is_changed() {
         (
             "no-standby",
             pair().instance(names::STANDBY, |standby| standby.impaired()),
+            nothing,
+            &["--yes"],
+            "error: a failover would not work now: No standby can take the interface now. [no-viable-standby]",
+        ),
+        (
+            "no-other-member",
+            pair().instance(names::STANDBY, |standby| standby.terminated()),
             nothing,
             &["--yes"],
             "error: a failover would not work now: No standby can take the interface now. [no-viable-standby]",
@@ -217,9 +224,14 @@ fn what_somebody_does_while_the_question_waits_is_seen_before_anything_changes()
     let moves: Deed = |world| {
         world.act(DetachNetworkInterface::of(names::ATTACHMENT)).expect("it is attached");
     };
+    let begins_update: Deed =
+        |world| world.set_stack_status(names::STACK, "UPDATE_IN_PROGRESS").expect("it is deployed");
+    let updates: Deed = |world| world.set_stack_status(names::STACK, "UPDATE_COMPLETE").expect("it is deployed");
     for (name, deed, sentence) in [
         ("paused", pauses, "error: token-failover is paused until "),
         ("moved", moves, "error: eni-0ddddddddddddddd1 has left i-0aaaaaaaaaaaaaaa1 since the audit"),
+        ("updating", begins_update, "error: the stack token-failover is in the state UPDATE_IN_PROGRESS"),
+        ("updated", updates, "error: the stack token-failover has changed since the audit"),
     ] {
         let desk = with_record(&format!("meanwhile-{name}"), pair());
         let before = desk.files();

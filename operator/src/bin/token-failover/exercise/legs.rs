@@ -18,7 +18,9 @@ use token_failover_operator::exercise::{Kind, Leg, Moment, Sign, Watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::display::Display;
-use super::preflight::{Function, LastSeen, Ready, is_not_paused, is_settled_interface, replaces, serve};
+use super::preflight::{
+    Function, LastSeen, Ready, is_not_paused, is_settled_interface, is_settled_stack, replaces, serve,
+};
 use crate::asked;
 use crate::ended::Trouble;
 
@@ -113,7 +115,15 @@ impl<'a> Legs<'a> {
 
     /// Refuses if somebody else has acted since the preflight: an operator may take a while to say yes.
     async fn is_still_as_it_was(&self) -> Result<(), Trouble> {
-        let Ready { holder, again, .. } = self.ready;
+        let Ready { deployed, holder, again, .. } = self.ready;
+        let now = deployed.now().await?;
+        is_settled_stack(&now)?;
+        if !now.is_as(deployed) {
+            return Err(Trouble::new(
+                format!("the stack {} has changed since the audit", now.name),
+                "The exercise changed nothing. Begin it again.",
+            ));
+        }
         let interface = self.interface().await?;
         is_settled_interface(&interface)?;
         is_not_paused(pause::in_force(&interface.tags, SystemTime::now().into()).as_ref(), again)?;
@@ -496,6 +506,6 @@ impl<'a> Legs<'a> {
 
     fn refused(&self, error: CallError, about: Option<&InstanceId>) -> Trouble {
         self.display.recording(|recording, _| recording.call_failed(&error, about));
-        asked::unanswered(error, &self.ready.region)
+        asked::unanswered(error, &self.ready.deployed.region)
     }
 }

@@ -90,7 +90,7 @@ fn result(ready: &Ready, started_at: SystemTime, took: Duration, legs: Vec<Leg>)
         result: if problems.is_empty() { Outcome::Held } else { Outcome::NotHeld },
         token_server: ready.config.name.clone(),
         network_interface_id: ready.config.interface_id.clone(),
-        stack: ready.stack.clone(),
+        stack: ready.deployed.name.clone(),
         started_at: started_at.into(),
         duration_ms: milliseconds(took),
         legs,
@@ -119,5 +119,12 @@ async fn left_behind(ready: &Ready, legs: &Legs<'_>) -> Whereabouts {
     let look = timeout(LAST_LOOK, ready.ec2.network_interface(&ready.config.interface_id)).await;
     let interface = look.ok().and_then(Result::ok).flatten();
     let (stopped, started) = (legs.stopped(), legs.started());
-    whereabouts(interface.as_ref(), &ready.holder, stopped.as_ref(), started.as_ref(), &ready.again, &ready.region)
+    whereabouts(
+        interface.as_ref(),
+        &ready.holder,
+        stopped.as_ref(),
+        started.as_ref(),
+        &ready.again,
+        &ready.deployed.region,
+    )
 }

@@ -38,9 +38,7 @@ pub(super) type Function = Failover<(SdkEc2, SdkSns, SdkSsm)>;
 
 /// Everything that an exercise needs.
 pub(super) struct Ready {
-    pub(super) stack: String,
-    pub(super) region: String,
-    pub(super) sdk: SdkConfig,
+    pub(super) deployed: Deployed,
     pub(super) config: Config,
     pub(super) ec2: SdkEc2,
     pub(super) holder: InstanceId,
@@ -69,7 +67,7 @@ impl Ready {
 
     /// The same function, which does not try the ports. A plan needs no answer from them, and silence takes seconds.
     pub(super) fn unprobing_function(&self, recorder: impl Fn(Record<'_>) + Send + Sync + 'static) -> Function {
-        function(&self.sdk, &self.config, recorder)
+        function(&self.deployed.sdk, &self.config, recorder)
     }
 }
 
@@ -92,19 +90,15 @@ pub(super) async fn serve(function: &Function, request: &Value) -> Result<Report
 /// Reads everything, and refuses if an exercise could end badly.
 pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready, Trouble> {
     let deployed = Deployed::find(source, wishes.stack_name.as_deref()).await?;
-    if !is_settled(deployed.status()) {
-        let hint = "An exercise needs the function as it is deployed. Begin when the stack is complete, in a state such as \
-                    UPDATE_COMPLETE.";
-        return Err(Trouble::new(format!("the stack {} is in the state {}", deployed.name, deployed.status()), hint));
-    }
+    is_settled_stack(&deployed)?;
     let (config, again) = (deployed.config(source)?, deployed.again(source));
-    let Deployed { name, region, sdk, .. } = deployed;
-    lasts(aws::credentials_expire_at(&sdk).await, needed(wishes))?;
+    let Deployed { region, sdk, .. } = &deployed;
+    lasts(aws::credentials_expire_at(sdk).await, needed(wishes))?;
     let (_, interface) = asked::look_up(&config.interface_id, Some(region.clone())).await?;
     is_settled_interface(&interface)?;
-    let Audited { report: audit, seen, recording } = audited(&sdk, &config).await?;
+    let Audited { report: audit, seen, recording } = audited(sdk, &config).await?;
     is_ready(&audit, &again)?;
-    let movement = planned(&sdk, &config).await?;
+    let movement = planned(sdk, &config).await?;
     let holder = interface.attachment.as_ref().and_then(|attachment| attachment.instance_id.clone());
     let Some(holder) = holder.filter(|holder| movement.from.as_ref() == Some(holder)) else {
         return Err(Trouble::new(
@@ -112,7 +106,7 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
             format!("Read the audit: {}", again.command("audit")),
         ));
     };
-    let ec2 = SdkEc2::of(&sdk);
+    let ec2 = SdkEc2::of(sdk);
     let (standby, starts_standby) = if wishes.stop_holder {
         let Some(seen) = &seen else {
             return Err(Trouble::new(
@@ -120,7 +114,7 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
                 format!("Read it: {}", again.command("audit")),
             ));
         };
-        can_be_stopped(&ec2, seen, &holder, &region).await?;
+        can_be_stopped(&ec2, seen, &holder, region).await?;
         replaces(&config, seen, &holder, &again)?
     } else {
         (movement.to, movement.standby_started == Some(true))
@@ -128,9 +122,7 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
     let launched_at = seen.as_ref().and_then(|seen| seen.instance(&holder)?.launched_at);
     let reaches_ports = audit.checks.listening == CheckResult::Ok;
     let mut ready = Ready {
-        stack: name,
-        region,
-        sdk,
+        deployed,
         config,
         ec2,
         holder,
@@ -144,6 +136,16 @@ pub(super) async fn preflight(source: &Source, wishes: &Wishes) -> Result<Ready,
     };
     ready.announcement = announcement(&ready, wishes, &audit);
     Ok(ready)
+}
+
+/// Refuses a stack that CloudFormation is changing.
+pub(super) fn is_settled_stack(deployed: &Deployed) -> Result<(), Trouble> {
+    if is_settled(deployed.status()) {
+        return Ok(());
+    }
+    let hint = "An exercise needs the function as it is deployed. Begin when the stack is complete, in a state such as \
+                UPDATE_COMPLETE.";
+    Err(Trouble::new(format!("the stack {} is in the state {}", deployed.name, deployed.status()), hint))
 }
 
 /// Whether CloudFormation changes nothing in the stack now, and its last change succeeded or was taken back. Source:
@@ -324,7 +326,7 @@ pub(super) fn replaces(
 
 /// What will happen, and what it costs the clients.
 fn announcement(ready: &Ready, wishes: &Wishes, audit: &Report) -> String {
-    let Ready { stack, region, config, holder, standby, starts_standby, .. } = ready;
+    let Ready { deployed: Deployed { name: stack, region, .. }, config, holder, standby, starts_standby, .. } = ready;
     let mut steps = Vec::new();
     if wishes.stop_holder {
         steps.push(format!("Stop {holder}. The deployed function then moves the interface to {standby}."));
