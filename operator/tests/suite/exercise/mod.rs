@@ -8,6 +8,7 @@ use std::fs::Permissions;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use simulator::world::{Assumptions, Lmutil, Timings};
 use simulator::{Disruption, Scenario, Simulator, When, names};
 
 use crate::desk::{Desk, status, stderr, stdout};
-use crate::exercising::{Deployed, pair};
+use crate::exercising::{Deployed, pair, quick};
 
 /// The calls of a change of EC2 other than of tags, without their parameters.
 fn changes(simulator: &Simulator) -> Vec<String> {
@@ -374,14 +375,50 @@ fn a_cold_standby_serves_and_the_exercise_says_that_it_keeps_running() {
 }
 
 #[test]
+fn the_start_of_a_cold_standby_is_watched_beside_the_run_and_no_answer_to_that_ends_anything() {
+    let (boot, answer) = (Duration::from_secs(4), Duration::from_millis(500));
+    let scenario = pair().timings(Timings { boot, ..quick() }).instance(names::STANDBY, |standby| standby.stopped());
+    let desk = Desk::new("exercise-cold-watched", scenario);
+    let (asked, notes) = mpsc::channel();
+    let mut started: Option<Duration> = None;
+    let mut denied = 0;
+    desk.simulator.disrupt(move |call| {
+        if call.action == "StartInstances" && !call.dry_run {
+            started = Some(call.now);
+        }
+        let is_starting = started.is_some_and(|at| call.now < at + boot);
+        if call.action != "DescribeInstances" || !is_starting {
+            return Disruption::None;
+        }
+        if denied < 2 {
+            denied += 1;
+            return Disruption::Deny;
+        }
+        asked.send(call.now).expect("the test listens");
+        Disruption::Slow(answer)
+    });
+    let output = desk.run(&["--json", "exercise", "--yes", "--one-way"]);
+    assert_eq!(status(&output), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let mut expected = held(&MOVED);
+    expected.insert(5, ("standby-running".to_owned(), "held".to_owned()));
+    let there = format!("failover {} {} held", names::HOLDER, names::STANDBY);
+    assert_eq!(legs(&document(&output)), [(there, expected)]);
+    // One who asks waits for each answer before asking again.
+    let asked: Vec<Duration> = notes.try_iter().collect();
+    assert!(asked.windows(2).any(|two| two[1] - two[0] < answer), "only one asks: {asked:?}");
+}
+
+/// A world in which the function checks the license.
+fn checked(scenario: Scenario) -> Scenario {
+    scenario.stack(names::STACK, |stack| {
+        stack
+            .parameter("TokenServerLicenseCheckDocument", "check-license")
+            .output("LicenseCheckDocument", names::LICENSE_CHECK_DOCUMENT)
+    })
+}
+
+#[test]
 fn licenses_are_seen_to_be_served_or_the_exercise_does_not_hold() {
-    let checked = |scenario: Scenario| {
-        scenario.stack(names::STACK, |stack| {
-            stack
-                .parameter("TokenServerLicenseCheckDocument", "check-license")
-                .output("LicenseCheckDocument", names::LICENSE_CHECK_DOCUMENT)
-        })
-    };
     let with_licenses = |moments: &[&str]| {
         let mut moments = held(moments);
         moments.insert(moments.len() - 1, ("licenses-served".to_owned(), "held".to_owned()));

@@ -1,5 +1,6 @@
 //! The moves of an exercise.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -165,6 +166,7 @@ impl<'a> Legs<'a> {
         let report = tokio::select! {
             report = serve(&function, &request) => report.map_err(asked::trouble)?,
             trouble = self.fails_to_watch(&mut watch) => return Err(trouble),
+            never = self.watch_start(to), if starts_standby => match never {},
         };
         let arrived = report.movement.as_ref().map(|movement| &movement.to);
         let has_moved = report.outcome == Outcome::Moved && arrived == Some(to);
@@ -285,6 +287,17 @@ impl<'a> Legs<'a> {
             sleep(PAUSE).await;
         }
         self.fails_to_read().await
+    }
+
+    /// Reads the standby until it runs, because a run reads it less and less often. The leg does not depend on that, so this never
+    /// ends.
+    async fn watch_start(&self, standby: &InstanceId) -> Infallible {
+        self.come_to(Moment::Attached).await;
+        while self.await_state(standby, InstanceState::Running, PAUSE_OF_POWER).await.is_err() {
+            sleep(PAUSE_OF_INSTANCE).await;
+        }
+        self.display.see(Sign::Seen(Moment::StandbyRunning));
+        std::future::pending().await
     }
 
     /// Reads the interface once, and shows what is new.
