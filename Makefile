@@ -69,7 +69,7 @@ laws: ## Play LAWS_WORLDS (500000) new worlds under the laws, and draw new cases
 LAWS_WORLDS ?= 500000
 
 .PHONY: bench
-bench: ## Measure how long a failover takes, on the simulator's clock, and how soon the exercise shows it, in real time
+bench: build ## Measure how long a failover takes, on the simulator's clock, and how soon and how long the exercise shows it, in real time
 	cargo bench --workspace --bench failover --bench exercise --locked --profile dev
 
 # The code is safe Rust, so no sanitizer is needed, and without one the fuzzer runs on a stable compiler.

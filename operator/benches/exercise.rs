@@ -1,4 +1,4 @@
-//! The benchmark of the exercise: how long after a moment its line comes.
+//! The benchmark of the exercise: how long after a moment its line comes, and how long the whole exercise takes.
 //!
 //! ```text
 //! cargo bench --bench exercise                    a table
@@ -6,7 +6,8 @@
 //! ```
 //!
 //! The real command and the real function run against the simulator over loopback, in real time. A thread looks at the simulated
-//! EC2 all the time, so it knows when each moment has come. The exit status is 1 if a line comes later than [`LIMIT`].
+//! EC2 all the time, so it knows when each moment has come. The exit status is 1 if a line comes later than [`LIMIT`], or if an
+//! exercise takes longer than what EC2 needs for it and [`RESERVE`].
 
 #[expect(dead_code, reason = "the tests use more of it")]
 #[path = "../tests/support/desk.rs"]
@@ -30,28 +31,55 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use simulator::world::Timings;
 use simulator::world::region::{AttachmentStatus, InstanceState};
-use simulator::{Simulator, names};
+use simulator::{Scenario, Simulator, names};
 use token_failover_operator::exercise::Moment;
 
 use crate::desk::Desk;
-use crate::exercising::{Deployed, Running, pair};
+use crate::exercising::{Deployed, Running, pair, quick};
 
 /// The latest that a line may come.
 const LIMIT: Duration = Duration::from_millis(100);
+/// What an exercise may take longer than EC2 needs for its moves.
+const RESERVE: Duration = Duration::from_secs(2);
 /// How often each exercise runs.
 const RUNS: usize = 5;
-/// The exercises: a name, and the arguments.
-const EXERCISES: [(&str, &[&str]); 2] =
-    [("there and back", &[]), ("after a stop, and back", &["--stop-holder", "--return"])];
+
+/// An exercise that is measured.
+struct Measured {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    world: fn() -> Scenario,
+    /// How long EC2 needs for all of it; `None`: the exercise also waits for what depends on the time at which it looks.
+    own: Option<Duration>,
+}
+
+fn exercises() -> [Measured; 3] {
+    let there_and_back = (quick().detach + quick().attach) * 2;
+    [
+        Measured { name: "there and back", arguments: &[], world: pair, own: Some(there_and_back) },
+        Measured { name: "with a cold standby", arguments: &[], world: cold, own: Some(there_and_back + BOOT) },
+        Measured { name: "after a stop, and back", arguments: &["--stop-holder", "--return"], world: pair, own: None },
+    ]
+}
+
+/// How long the cold standby boots. After 5 s, a run reads an instance less often.
+const BOOT: Duration = Duration::from_secs(6);
+
+fn cold() -> Scenario {
+    pair().timings(Timings { boot: BOOT, ..quick() }).instance(names::STANDBY, |standby| standby.stopped())
+}
+
 /// The moments that EC2's state shows. What the simulated ports answer does not depend on the time.
-const MOMENTS: [Moment; 7] = [
+const MOMENTS: [Moment; 8] = [
     Moment::Begun,
     Moment::HolderStopped,
     Moment::DetachAccepted,
     Moment::Free,
     Moment::AttachAccepted,
     Moment::Attached,
+    Moment::StandbyRunning,
     Moment::Reported,
 ];
 
@@ -61,6 +89,7 @@ struct Shown {
     attachment: Option<(String, AttachmentStatus)>,
     is_pending: bool,
     is_holder_stopped: bool,
+    is_standby_running: bool,
 }
 
 impl Shown {
@@ -72,6 +101,7 @@ impl Shown {
                 attachment: interface.attachment.as_ref().map(|attachment| (attachment.id.clone(), attachment.status)),
                 is_pending: interface.tags.keys().any(|key| key.starts_with("token-failover:owed:")),
                 is_holder_stopped: region.instance(names::HOLDER).expect("it exists").state == InstanceState::Stopped,
+                is_standby_running: region.instance(names::STANDBY).expect("it exists").state == InstanceState::Running,
             }
         })
     }
@@ -87,7 +117,8 @@ impl Shown {
             Moment::AttachAccepted => status.is_some_and(|(is_new, _)| is_new),
             Moment::Attached => status == Some((true, AttachmentStatus::Attached)),
             Moment::Reported => status == Some((true, AttachmentStatus::Attached)) && !self.is_pending,
-            Moment::StandbyRunning | Moment::PortsAnswering | Moment::LicensesServed => false,
+            Moment::StandbyRunning => self.is_standby_running,
+            Moment::PortsAnswering | Moment::LicensesServed => false,
         }
     }
 }
@@ -105,32 +136,38 @@ fn watched(simulator: &Simulator, is_over: &AtomicBool) -> Vec<(Instant, Shown)>
     changes
 }
 
-/// How long after its moment each line of one exercise came.
-fn delays(number: usize, arguments: &[&str]) -> Vec<(Moment, Duration)> {
-    let desk = Desk::new(&format!("bench-exercise-{number}"), pair());
+/// How long after its moment each line of one exercise came, and how long the exercise took, from the answer to its question until
+/// its end.
+fn delays(number: usize, exercise: &Measured) -> (Vec<(Moment, Duration)>, Duration) {
+    let desk = Desk::new(&format!("bench-exercise-{number}"), (exercise.world)());
     let _deployed = Deployed::start(&desk);
     let is_over = Arc::new(AtomicBool::new(false));
     let watching = thread::spawn({
         let (simulator, is_over) = (desk.simulator.clone(), Arc::clone(&is_over));
         move || watched(&simulator, &is_over)
     });
-    let running = Running::start(&desk, arguments);
+    let running = Running::start(&desk, exercise.arguments);
     let lines: Vec<(Instant, String)> = running.lines.iter().map(|line| (Instant::now(), line)).collect();
     let (status, _) = running.ended();
+    let ended = Instant::now();
     is_over.store(true, Ordering::Relaxed);
     let changes = watching.join().expect("it only looks");
     assert_eq!(status, Some(0), "{lines:?}");
 
     let mut legs: Vec<Vec<(Instant, String)>> = Vec::new();
+    let mut began = ended;
     for (at, line) in lines {
         if line.contains(": an operator's failover") || line.contains(": after a stop, by the function") {
             legs.push(Vec::new());
         }
         if let Some(leg) = legs.last_mut() {
             leg.push((at, line));
+        } else {
+            // The last line before the moves is the end of what is asked.
+            began = at;
         }
     }
-    legs.iter().flat_map(|leg| delays_of(leg, &changes)).collect()
+    (legs.iter().flat_map(|leg| delays_of(leg, &changes)).collect(), ended - began)
 }
 
 /// The same for the lines of one move.
@@ -159,6 +196,37 @@ struct Row {
     longest_ms: u128,
 }
 
+/// How long the runs of an exercise took in all, in milliseconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole {
+    exercise: &'static str,
+    /// How long EC2 needs for it.
+    own_ms: u128,
+    median_ms: u128,
+    longest_ms: u128,
+}
+
+impl Whole {
+    fn of(exercise: &Measured, mut took: Vec<Duration>) -> Option<Self> {
+        took.sort_unstable();
+        let (median, longest) = (took.get(took.len() / 2)?, took.last()?);
+        Some(Self {
+            exercise: exercise.name,
+            own_ms: exercise.own?.as_millis(),
+            median_ms: median.as_millis(),
+            longest_ms: longest.as_millis(),
+        })
+    }
+}
+
+/// All that was measured.
+#[derive(Debug, Default, Serialize)]
+struct Results {
+    lines: Vec<Row>,
+    exercises: Vec<Whole>,
+}
+
 fn row(exercise: &'static str, moment: Moment, all: &[(Moment, Duration)]) -> Option<Row> {
     let mut delays: Vec<u128> =
         all.iter().filter(|(of, _)| *of == moment).map(|(_, delay)| delay.as_millis()).collect();
@@ -180,24 +248,37 @@ fn main() -> ExitCode {
             }
         }
     }
-    let mut rows = Vec::new();
-    for (number, (exercise, arguments)) in EXERCISES.into_iter().enumerate() {
-        let all: Vec<_> = (0..RUNS).flat_map(|run| delays(number * RUNS + run, arguments)).collect();
-        rows.extend(MOMENTS.into_iter().filter_map(|moment| row(exercise, moment, &all)));
+    let mut results = Results::default();
+    for (number, exercise) in exercises().iter().enumerate() {
+        let runs = (0..RUNS).map(|run| delays(number * RUNS + run, exercise));
+        let (delays, took): (Vec<_>, Vec<_>) = runs.unzip();
+        let all = delays.concat();
+        results.lines.extend(MOMENTS.into_iter().filter_map(|moment| row(exercise.name, moment, &all)));
+        results.exercises.extend(Whole::of(exercise, took));
     }
+    let Results { lines, exercises } = &results;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&rows).expect("it has only names and numbers"));
+        println!("{}", serde_json::to_string_pretty(&results).expect("it has only names and numbers"));
     } else {
         println!("Milliseconds from a moment to its line.\n");
         println!("{:<24}{:<18}{:>6}{:>8}{:>9}", "exercise", "moment", "lines", "median", "longest");
-        for Row { exercise, moment, lines, median_ms, longest_ms } in &rows {
+        for Row { exercise, moment, lines, median_ms, longest_ms } in lines {
             println!("{exercise:<24}{:<18}{lines:>6}{median_ms:>8}{longest_ms:>9}", moment.to_string());
         }
+        println!("\nMilliseconds of a whole exercise, and those that EC2 needs for its moves.\n");
+        println!("{:<24}{:>8}{:>8}{:>9}", "exercise", "EC2", "median", "longest");
+        for Whole { exercise, own_ms, median_ms, longest_ms } in exercises {
+            println!("{exercise:<24}{own_ms:>8}{median_ms:>8}{longest_ms:>9}");
+        }
     }
-    let late = rows.iter().filter(|row| row.longest_ms > LIMIT.as_millis()).count();
+    let late = lines.iter().filter(|row| row.longest_ms > LIMIT.as_millis()).count();
     if late > 0 {
         eprintln!("error: lines of {late} moments came later than {} ms", LIMIT.as_millis());
-        return ExitCode::from(1);
     }
-    ExitCode::SUCCESS
+    let is_long = |whole: &&Whole| whole.longest_ms > whole.own_ms + RESERVE.as_millis();
+    let long = exercises.iter().filter(is_long).count();
+    if long > 0 {
+        eprintln!("error: {long} exercises took more than {} ms longer than EC2 needs", RESERVE.as_millis());
+    }
+    if late + long > 0 { ExitCode::from(1) } else { ExitCode::SUCCESS }
 }
