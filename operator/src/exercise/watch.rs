@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use token_failover::decide::pending::report::PendingReport;
+use token_failover::decide::pending::report::{PendingChange, PendingReport};
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
 use token_failover::model::tags::MOVES;
@@ -17,6 +17,8 @@ const ANSWERS: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Watch {
     departed: AttachmentId,
+    /// The attachments that the interface left in earlier moves: an answer that shows one of them is old.
+    left_before: BTreeSet<AttachmentId>,
     earlier: BTreeSet<String>,
     /// The times of the automatic moves before. The function adds the new one when the interface has arrived.
     moves: Option<String>,
@@ -27,17 +29,25 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins with the interface as it was before the move; `None`: it is attached to nothing.
-    pub fn new(interface: &NetworkInterface) -> Option<Self> {
+    /// Begins with the interface as it was before the move, and the attachments that it left in earlier moves; `None`: it is
+    /// attached to nothing.
+    pub fn new(interface: &NetworkInterface, left_before: BTreeSet<AttachmentId>) -> Option<Self> {
         let departed = interface.attachment.as_ref()?.id.clone();
         let earlier = PendingReport::read_all(&interface.tags).into_iter().map(|report| report.key).collect();
         let moves = interface.tags.get(MOVES).cloned();
-        Some(Self { departed, earlier, moves, has_begun: false, settled: 0, holder: None })
+        Some(Self { departed, left_before, earlier, moves, has_begun: false, settled: 0, holder: None })
     }
 
     /// The moments that this answer shows to have come, in their order, whether they were shown before or not.
     pub fn see(&mut self, interface: &NetworkInterface) -> Vec<Moment> {
-        let is_new = |report: &PendingReport| report.is_move() && !self.earlier.contains(&report.key);
+        if interface.attachment.as_ref().is_some_and(|attachment| self.left_before.contains(&attachment.id)) {
+            return Vec::new();
+        }
+        let is_of_this_move = |report: &PendingReport| match &report.change {
+            PendingChange::Move { departed, .. } => departed.as_ref().is_none_or(|departed| *departed == self.departed),
+            PendingChange::Start { .. } | PendingChange::Repair { .. } => false,
+        };
+        let is_new = |report: &PendingReport| is_of_this_move(report) && !self.earlier.contains(&report.key);
         let is_pending =
             PendingReport::read_all(&interface.tags).iter().any(|report| is_new(report) && !report.reported);
         // A move may begin and end between two answers.
@@ -48,12 +58,13 @@ impl Watch {
         }
         let mut is_attached = false;
         match &interface.attachment {
-            Some(attachment) if attachment.id == self.departed => {
-                if attachment.status == AttachmentStatus::Detaching {
-                    moments.push(Moment::DetachAccepted);
-                }
+            Some(attachment) if attachment.id == self.departed && attachment.status == AttachmentStatus::Detaching => {
+                moments.push(Moment::DetachAccepted);
             }
-            None => moments.extend([Moment::DetachAccepted, Moment::Free]),
+            Some(attachment) if attachment.id == self.departed => {}
+            // Until the interface is attached again, the pending report is there, unless the answer is from an earlier move.
+            None if is_pending => moments.extend([Moment::DetachAccepted, Moment::Free]),
+            None => {}
             Some(attachment) => {
                 moments.extend([Moment::DetachAccepted, Moment::Free, Moment::AttachAccepted]);
                 self.holder.clone_from(&attachment.instance_id);

@@ -1,5 +1,6 @@
 //! The pure parts of an exercise, as tables.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use simulator::names;
@@ -57,7 +58,7 @@ fn a_watch_tells_the_moments_from_what_the_interface_shows() {
     use Moment::{AttachAccepted, Begun, DetachAccepted, Free, Reported};
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-29T10:00:00Z")];
     let told = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z reported=yes")];
-    let mut watch = Watch::new(&interface(on_holder(Attached), &[])).expect("it is attached");
+    let mut watch = Watch::new(&interface(on_holder(Attached), &[]), BTreeSet::new()).expect("it is attached");
     for (step, seen, expected) in [
         ("before", interface(on_holder(Attached), &[]), vec![]),
         ("the note", interface(on_holder(Attached), &pending), vec![Begun]),
@@ -102,14 +103,16 @@ fn a_watch_tells_the_moments_from_what_the_interface_shows() {
 fn a_watch_knows_a_move_that_was_over_before_it_looked() {
     let before = [("token-failover:moves", "2026-11-28T10:00:00Z")];
     let after = [("token-failover:moves", "2026-11-28T10:00:00Z 2026-11-29T10:00:00Z")];
-    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before)).expect("it is attached");
+    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before), BTreeSet::new())
+        .expect("it is attached");
     assert_eq!(watch.see(&interface(on_holder(AttachmentStatus::Attached), &before)), []);
     let moved = interface(on_standby(AttachmentStatus::Attached), &after);
     assert!(watch.see(&moved).contains(&Moment::Begun));
     assert_eq!(watch.see(&moved).last(), Some(&Moment::Reported));
 
     // Somebody else moved it.
-    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before)).expect("it is attached");
+    let mut watch = Watch::new(&interface(on_holder(AttachmentStatus::Attached), &before), BTreeSet::new())
+        .expect("it is attached");
     let moved = interface(on_standby(AttachmentStatus::Attached), &before);
     assert!((0..5).all(|_| !watch.see(&moved).contains(&Moment::Begun)));
 }
@@ -118,9 +121,26 @@ fn a_watch_knows_a_move_that_was_over_before_it_looked() {
 fn a_watch_takes_no_earlier_report_for_that_of_the_move() {
     let pending = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 started=2026-11-29T10:00:00Z")];
     let before = interface(on_holder(AttachmentStatus::Attached), &pending);
-    let mut watch = Watch::new(&before).expect("it is attached");
+    let mut watch = Watch::new(&before, BTreeSet::new()).expect("it is attached");
     assert_eq!(watch.see(&before), []);
-    assert!(Watch::new(&interface(None, &[])).is_none());
+    assert!(Watch::new(&interface(None, &[]), BTreeSet::new()).is_none());
+}
+
+#[test]
+fn a_watch_of_the_way_back_takes_no_answer_from_the_way_there_for_a_moment() {
+    use AttachmentStatus::{Attached, Detaching};
+    let of_there = [(OWED, "from=i-0aaaaaaaaaaaaaaa1 to=i-0bbbbbbbbbbbbbbb2 started=2026-11-29T10:00:00Z")];
+    let left = BTreeSet::from([interface(on_holder(Attached), &[]).attachment.expect("an attachment").id]);
+    let mut watch = Watch::new(&interface(on_standby(Attached), &[]), left).expect("it is attached");
+    for old in [
+        interface(on_holder(Attached), &[]),
+        interface(on_holder(Detaching), &of_there),
+        interface(None, &of_there),
+        interface(on_standby(Attached), &of_there),
+        interface(None, &[]),
+    ] {
+        assert_eq!(watch.see(&old), [], "{old:?}");
+    }
 }
 
 fn leg(kind: Kind, changes: &[(&str, &str)], starts_standby: bool) -> Leg {

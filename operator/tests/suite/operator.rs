@@ -306,15 +306,18 @@ fn failover_moves_and_publishes_only_after_confirmation() {
 
 #[test]
 fn a_failover_that_ends_on_another_member_than_the_requested_one_says_so_and_fails() {
-    let desk = prepared("failover-elsewhere", simulator::pair().instance(names::THIRD, |third| third.running()));
-    let members = format!("TOKEN_SERVER_INSTANCE_IDS={},{},{}", names::HOLDER, names::STANDBY, names::THIRD);
+    let scenario = simulator::pair().instance(names::THIRD, |third| third.running());
+    let desk = Desk::new("failover-elsewhere", scenario);
+    let standbys = ["--standby", names::STANDBY, "--standby", names::THIRD];
+    let written = desk.run(&[&INIT[..], &standbys].concat());
+    assert_eq!(status(&written), Some(0), "{}", stderr(&written));
     desk.simulator.disrupt(|call| {
         let refuses = |id: &str| id == names::HOLDER || id == names::STANDBY;
         let is_attach = call.action == "AttachNetworkInterface" && !call.dry_run;
         let is_meant = is_attach && call.parameters.iter().any(|(_, value)| refuses(value));
         if is_meant { Disruption::error(400, "InvalidParameterValue") } else { Disruption::None }
     });
-    let moved = desk.run(&["--set", TOPIC, "--set", &members, "failover", "--to", names::STANDBY, "--yes"]);
+    let moved = desk.run(&["--set", TOPIC, "failover", "--to", names::STANDBY, "--yes"]);
     assert_eq!(status(&moved), Some(1), "{}{}", stdout(&moved), stderr(&moved));
     let said = "because an operator requested it. i-0bbbbbbbbbbbbbbb2 did not take the interface.";
     assert!(stdout(&moved).contains(said), "{}", stdout(&moved));

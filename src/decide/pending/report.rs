@@ -170,6 +170,14 @@ impl PendingReport {
         }
     }
 
+    /// The attachment by which the interface arrived; `None`: the run that moved it has not written it down.
+    pub fn arrival(&self) -> Option<&AttachmentId> {
+        match &self.change {
+            PendingChange::Move { arrived, .. } => arrived.as_ref(),
+            PendingChange::Start { .. } | PendingChange::Repair { .. } => None,
+        }
+    }
+
     /// This report, once the interface has arrived.
     #[must_use]
     pub fn arrived(self, at: &InstanceId, by: &AttachmentId) -> Self {

@@ -1,5 +1,6 @@
 //! The moves of an exercise.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -51,11 +52,13 @@ pub(super) struct Legs<'a> {
     display: &'a Arc<Display>,
     stopped: Mutex<Option<InstanceId>>,
     started: Mutex<Option<InstanceId>>,
+    /// The attachments that the interface has left, or is about to leave.
+    left: Mutex<BTreeSet<AttachmentId>>,
 }
 
 impl<'a> Legs<'a> {
     pub(super) fn new(ready: &'a Ready, display: &'a Arc<Display>) -> Self {
-        Self { ready, display, stopped: Mutex::default(), started: Mutex::default() }
+        Self { ready, display, stopped: Mutex::default(), started: Mutex::default(), left: Mutex::default() }
     }
 
     /// The instance that the exercise stopped and has not started again.
@@ -157,9 +160,7 @@ impl<'a> Legs<'a> {
     /// Moves the interface as an operator's failover. Returns whether it is where it was to go.
     async fn failover_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         self.display.begin(Leg::new(Kind::Failover, from, to, &self.ready.config, starts_standby));
-        let Some(mut watch) = Watch::new(&self.interface().await?) else {
-            return Err(Trouble::new(format!("the interface has left {from} already"), "Begin the exercise again."));
-        };
+        let (mut watch, _) = self.watch_from(from).await?;
         let display = Arc::clone(self.display);
         let function = self.ready.function(move |record| display.record(record));
         let request = json!({"action": "failover", "to": to, "reason": "exercise"});
@@ -189,11 +190,7 @@ impl<'a> Legs<'a> {
     /// Stops the holder, and watches the deployed function move the interface. Returns whether the interface has arrived.
     async fn stop_leg(&self, from: &InstanceId, to: &InstanceId, starts_standby: bool) -> Result<bool, Trouble> {
         let Ready { ec2, config, .. } = self.ready;
-        let before = self.interface().await?;
-        let departed = before.attachment.as_ref().map(|attachment| attachment.id.clone());
-        let Some((mut watch, departed)) = Watch::new(&before).zip(departed) else {
-            return Err(Trouble::new(format!("{} has left {from} already", before.id), "Nothing was stopped."));
-        };
+        let (mut watch, departed) = self.watch_from(from).await?;
         self.display.begin(Leg::new(Kind::Stop, from, to, config, starts_standby));
         self.display.recording(|recording, at| recording.asked_to_stop(at, from));
         // Before the call, because its answer may be lost.
@@ -260,6 +257,31 @@ impl<'a> Legs<'a> {
             }
         });
         Ok(has_arrived)
+    }
+
+    /// Begins to watch a move from this instance, by the attachment that the interface has there. An answer can be from before the
+    /// last move.
+    async fn watch_from(&self, from: &InstanceId) -> Result<(Watch, AttachmentId), Trouble> {
+        let began = Instant::now();
+        loop {
+            let interface = self.interface().await?;
+            if let Some(begun) = self.watch_if_on(from, &interface) {
+                return Ok(begun);
+            }
+            if began.elapsed() >= OLDEST_ANSWER {
+                return Err(Trouble::new(format!("{} has left {from}", interface.id), "Begin the exercise again."));
+            }
+            sleep(pause_after_look(began.elapsed())).await;
+        }
+    }
+
+    /// The same by this answer; `None`: the interface is not on this instance.
+    fn watch_if_on(&self, from: &InstanceId, interface: &NetworkInterface) -> Option<(Watch, AttachmentId)> {
+        let attachment = interface.attachment.as_ref().filter(|here| here.instance_id.as_ref() == Some(from))?;
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let watch = Watch::new(interface, left.clone())?;
+        left.insert(attachment.id.clone());
+        Some((watch, attachment.id.clone()))
     }
 
     /// Reads the interface until the move is reported and nothing more is expected, or what is expected is long overdue. Nothing more
