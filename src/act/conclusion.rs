@@ -1,6 +1,6 @@
 //! The end of an invocation: the outcome, its report, and the pending reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use serde_json::json;
@@ -312,6 +312,8 @@ impl<P: Ports> Failover<P> {
                 let is_for_lack = matches!(refusal, Refusal::NoViableStandby | Refusal::NowhereToGo { .. });
                 let standbys = work.standbys.iter().filter(|_| is_for_lack);
                 let standbys = standbys.map(|standby| format!("{} {}", standby.instance_id, json!(standby.verdict)));
+                // Members by tag change their places when one of them stops, and the problem stays the same.
+                let standbys: BTreeSet<String> = standbys.collect();
                 Problem::new(refusal.code(), refusal.details().into_iter().chain(standbys))
             }
             RunOutcome::HolderNotStarted(holder) => Problem::new(Reason::HolderNotStarted, [holder]),

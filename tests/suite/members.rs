@@ -58,6 +58,27 @@ async fn a_stopped_holder_loses_the_interface_to_an_instance_with_the_tag() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_problem_stays_the_same_when_the_members_change_their_places() {
+    let scenario = tagged()
+        .interface(names::INTERFACE, |interface| interface.free())
+        .interface("eni-0eeeeeeeeeeeeeee1", |other| other.on(names::HOLDER, 1))
+        .interface("eni-0eeeeeeeeeeeeeee2", |other| other.on(names::STANDBY, 1));
+    let stage = stage(scenario);
+    // The member that has stopped comes last.
+    for stops in [false, true] {
+        if stops {
+            stage.simulator.world(|world| world.stop(names::HOLDER)).expect("it runs");
+            tokio::time::sleep(Duration::from_secs(300)).await;
+        }
+        for _ in 0..2 {
+            let report = reconcile(&stage).await;
+            assert_eq!(report.reason.as_str(), "no-viable-standby", "{}", report.summary);
+            assert_eq!(stage.simulator.messages().len(), 1, "the device index of each member is taken, as before");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_about_a_stranger_costs_one_read() {
     let stage = stage(tagged());
     let report = stage.invoke(state_change(names::NON_MEMBER, "stopped")).await.expect("a report");

@@ -138,5 +138,9 @@ pub(crate) const FAILED_ONCE: &[(u64, &str)] = &[
         "no fault: an audit tells of a move by hand, and fails because it cannot publish the end of a pause",
     ),
     (600000020599, "no fault: the only other member is about to go as well"),
+    (
+        700000186090,
+        "the same problem is mailed twice, because a member that has stopped comes last among those of a tag",
+    ),
     (500000097721, "a group waits for a holder that may keep the interface whatever its status checks say"),
 ];
