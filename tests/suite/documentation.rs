@@ -439,6 +439,16 @@ fn the_reference_has_every_step_kind_of_trigger_log_line_tag_and_error_type() {
     assert_eq!(named(&table(&section(&reference, "Error types"), "`errorType`")), error_types());
 }
 
+#[test]
+fn the_page_about_the_laws_has_a_row_for_each_deliberate_break() {
+    let rows = named(&table(&section(&read("docs/laws.md"), "Breaking the function on purpose"), "break"));
+    let files = fs::read_dir(root().join("tests/mutations")).expect("a folder");
+    let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
+    let breaks: BTreeSet<String> = names.filter_map(|name| name.strip_suffix(".patch").map(str::to_owned)).collect();
+    assert!(!breaks.is_empty());
+    assert_eq!(rows, breaks);
+}
+
 /// The documents that people read, by their paths.
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
