@@ -14,7 +14,7 @@
 //! name its attachment, because another one may follow. If a run has not named its attachment, any attachment may be its own, until
 //! an audit that looks after the end of that run has seen one.
 //!
-//! A move removes the tags of the runs before it: see [`superseded`].
+//! A move removes the tags of the runs before it: see [`superseded`]. A run that has attached nothing removes its own.
 
 use std::collections::BTreeMap;
 

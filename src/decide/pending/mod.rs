@@ -16,6 +16,7 @@
 //! | busy | | its run ends without publishing | left to the next run, without `busy-until` |
 //! | busy | | its run dies | left to the next run once `busy-until` has passed |
 //! | left | | the interface is in transit | left: the next move continues this one |
+//! | left | | a later run leaves the same move to the next one | removed: that run's report covers it |
 //! | left | | the interface never left, and no answer can be older | void: removed |
 //! | left | | the interface is attached elsewhere, the instance was started, the repair began | due |
 //! | due | | a run is about to activate a token server | due, with `waking-until=…` |
