@@ -41,7 +41,7 @@ use crate::model::plan::{Action, Decision, KeepReason, Move, Refusal, Standby, S
 use crate::model::readiness::{CommandReadiness, Permission, Readiness, Subscription};
 use crate::model::reason::Reason;
 use crate::model::report::{ActivationRecord, ActivationResult, Movement, Outcome, Report, Step};
-use crate::model::request::{Intent, Parsed, Request};
+use crate::model::request::{Intent, Parsed, Request, TriggerKind};
 use crate::model::tags::{MOVES, NOT_STARTED};
 use crate::ports::{AutoScaling, Ec2, Ports, Sns, Ssm};
 use crate::tell::summary;
@@ -103,7 +103,7 @@ impl<P: Ports> Failover<P> {
                 timeout_at(ends, Box::pin(self.pause(&mut run, &mut work, *until, reason))).await
             }
             Intent::Resume => timeout_at(ends, Box::pin(self.resume(&mut run, &mut work))).await,
-            intent => timeout_at(ends, Box::pin(self.work(&mut run, &mut work, intent))).await,
+            intent => timeout_at(ends, Box::pin(self.work(&mut run, &mut work, intent, request.trigger.kind))).await,
         };
         if let Ok(Err(failure)) = worked {
             return Err(failure);
@@ -187,7 +187,13 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Does everything that needs EC2: look, plan, move, repair.
-    async fn work(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, intent: &Intent) -> Result<(), Failure> {
+    async fn work(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        work: &mut Work,
+        intent: &Intent,
+        started_by: TriggerKind,
+    ) -> Result<(), Failure> {
         let began = Instant::now();
         let action = self.look_ahead(run, work, intent).await;
         work.may_release = true;
@@ -197,7 +203,7 @@ impl<P: Ports> Failover<P> {
             Action::CannotTell(error) => RunOutcome::Refused(Refusal::from_error(error)),
             Action::Refuse(refusal) => RunOutcome::Refused(refusal),
             Action::Keep { reason } => RunOutcome::Kept(reason),
-            Action::Move(planned) => self.relocate(run, work, &planned).await,
+            Action::Move(planned) => self.relocate(run, work, &planned, started_by).await,
             Action::Start(start) => self.start_in_place(run, work, &start).await,
         };
         let members_known = run.observation.as_ref().is_some_and(|seen| seen.instances.known().is_some());
@@ -542,7 +548,13 @@ impl<P: Ports> Failover<P> {
     }
 
     /// Makes a move, and writes its pending report before the first change.
-    async fn relocate(&self, run: &mut Run<'_, P::Ec2>, work: &mut Work, planned: &Move) -> RunOutcome {
+    async fn relocate(
+        &self,
+        run: &mut Run<'_, P::Ec2>,
+        work: &mut Work,
+        planned: &Move,
+        started_by: TriggerKind,
+    ) -> RunOutcome {
         let remembered = run.remembered().unwrap_or_default();
         let target = &planned.targets.first.attach.instance_id;
         let (now, cut_off_at) = (run.clock.now(), run.clock.cut_off_at());
@@ -554,7 +566,7 @@ impl<P: Ports> Failover<P> {
         let (departed, left) = report.departure();
         let left = left.cloned();
         run.departed.extend(departed.cloned());
-        let note = MoveNote { run: run.name.clone(), until: cut_off_at, arrived: None };
+        let note = MoveNote { run: run.name.clone(), until: cut_off_at, started_by, arrived: None };
         let mut notes = BTreeMap::from([report.tag(), note.tag()]);
         // This move hides the one that something else has made.
         if let Some(Learned { seen, by_other: Some(moved) }) = run.observation.as_ref().and_then(learn) {

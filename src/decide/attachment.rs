@@ -5,8 +5,8 @@
 //!
 //! | tag | value | written by |
 //! |---|---|---|
-//! | [`ATTACHED`]`:RUN` | `until=…` | a run, with its pending report: it may attach the interface until then |
-//! | the same | `until=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
+//! | [`ATTACHED`]`:RUN` | `until=… by=…` | a run, with its pending report: it may attach the interface until then |
+//! | the same | `until=… by=… attachment=… instance=… at=…` | the same run, once the interface has arrived |
 //! | [`SEEN`] | `attachment=… instance=… at=… moved=…` | an audit that saw something new, or a run that undoes a move by something else |
 //!
 //! CreateTags has no condition, and EC2 may carry a call out long after the caller has stopped waiting. So each run has a tag of
@@ -23,6 +23,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::decide::pending::report::{PendingReport, RunName};
 use crate::model::ids::{AttachmentId, InstanceId};
 use crate::model::observation::{Attachment, AttachmentStatus, OLDEST_ANSWER_DELTA, Observation};
+use crate::model::request::TriggerKind;
 use crate::model::tags::{ATTACHED, SEEN, tag_time, tag_value, tag_words};
 
 /// Two moves by something else within this time are not a single mistake.
@@ -46,6 +47,8 @@ pub struct MoveNote {
     pub run: RunName,
     /// The time until which the run may attach the interface.
     pub until: DateTime<Utc>,
+    /// What started the run. An exercise reads here whether the event of a stop has arrived.
+    pub started_by: TriggerKind,
     /// The attachment by which the interface has arrived; `None`: the run has not named it.
     pub arrived: Option<Noted>,
 }
@@ -100,7 +103,7 @@ impl MoveNote {
     /// Its tag: the key and the value.
     pub fn tag(&self) -> (String, String) {
         let arrived = self.arrived.as_ref().map_or_else(String::new, |arrived| format!(" {}", arrived.words()));
-        (Self::key(&self.run), tag_value(&format!("until={}{arrived}", tag_time(self.until))))
+        (Self::key(&self.run), tag_value(&format!("until={} by={}{arrived}", tag_time(self.until), self.started_by)))
     }
 
     /// Reads the notes of all runs. A value that cannot be understood is ignored.
@@ -108,7 +111,8 @@ impl MoveNote {
         let read = |(key, value): (&String, &String)| {
             let run = RunName::new(key.strip_prefix(ATTACHED)?.strip_prefix(':')?);
             let words = tag_words(value);
-            Some(Self { run, until: words.get("until")?.parse().ok()?, arrived: Noted::read(&words) })
+            let started_by = words.get("by").and_then(|by| by.parse().ok()).unwrap_or(TriggerKind::Unknown);
+            Some(Self { run, until: words.get("until")?.parse().ok()?, started_by, arrived: Noted::read(&words) })
         };
         tags.iter().filter_map(read).collect()
     }

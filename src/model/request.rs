@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, VariantArray};
 
 use crate::model::finding::FindingCode;
 use crate::model::ids::InstanceId;
@@ -37,8 +38,11 @@ impl Trigger {
 }
 
 /// The kinds of documents that the function knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Display, EnumString, VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum TriggerKind {
     /// *EC2 Instance State-change Notification*.
     InstanceStateChange,

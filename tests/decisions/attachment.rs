@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use simulator::names::{ATTACHMENT, HOLDER, NON_MEMBER, STANDBY, THIRD};
+use strum::VariantArray;
 use token_failover::decide::attachment::{Learned, MoveByOther, MoveNote, Noted, Seen, learn, superseded};
 use token_failover::decide::pending::report::{PendingReport, RunName};
 use token_failover::model::ids::AttachmentId;
 use token_failover::model::observation::{Attachment, AttachmentStatus, Observation};
+use token_failover::model::request::TriggerKind;
 use token_failover::model::tags::{ATTACHED, SEEN};
 
 use crate::world::{Change, attachment, now, pair, parsed};
@@ -32,9 +34,13 @@ fn run(name: &str) -> RunName {
     RunName::new(name)
 }
 
+fn note(name: &str, until: DateTime<Utc>, arrived: Option<Noted>) -> MoveNote {
+    MoveNote { run: run(name), until, started_by: TriggerKind::InstanceStateChange, arrived }
+}
+
 /// A run has begun a move, and may make it until then.
 fn begun(until: DateTime<Utc>) -> Tags {
-    vec![MoveNote { run: run("0000000000a1"), until, arrived: None }.tag()]
+    vec![note("0000000000a1", until, None).tag()]
 }
 
 /// A run has begun a move and made it.
@@ -44,12 +50,12 @@ fn made(attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
 
 fn made_by(name: &str, attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
     let arrived = Some(noted(attachment, instance, at));
-    vec![MoveNote { run: run(name), until: at + TimeDelta::minutes(5), arrived }.tag()]
+    vec![note(name, at + TimeDelta::minutes(5), arrived).tag()]
 }
 
 /// A run has begun a move and not named its attachment, and another run has made a move before.
 fn unnamed_after(attachment: &str, instance: &str, at: DateTime<Utc>) -> Tags {
-    let unnamed = MoveNote { run: run("0000000000b2"), until: ago(30), arrived: None }.tag();
+    let unnamed = note("0000000000b2", ago(30), None).tag();
     [made(attachment, instance, at), vec![unnamed]].concat()
 }
 
@@ -202,13 +208,12 @@ fn a_pending_report_of_a_move_explains_every_attachment_until_it_is_published() 
 #[test]
 fn a_noted_move_makes_the_notes_of_finished_runs_needless() {
     let own = run("0000000000c3");
-    let note = |name: &str, minutes: i64, names: bool| {
-        let arrived = names.then(|| noted(OTHER, THIRD, ago(minutes + 5)));
-        MoveNote { run: run(name), until: ago(minutes), arrived }
+    let until = |name: &str, minutes: i64, names: bool| {
+        note(name, ago(minutes), names.then(|| noted(OTHER, THIRD, ago(minutes + 5))))
     };
-    let (named, unnamed) = (note("0000000000a1", 30, true), note("0000000000a2", 30, false));
-    let at_work = MoveNote { until: now() - TimeDelta::seconds(14), ..note("0000000000b1", 0, true) };
-    let mine = note("0000000000c3", -4, false);
+    let (named, unnamed) = (until("0000000000a1", 30, true), until("0000000000a2", 30, false));
+    let at_work = MoveNote { until: now() - TimeDelta::seconds(14), ..until("0000000000b1", 0, true) };
+    let mine = until("0000000000c3", -4, false);
     let tags = |notes: &[&MoveNote]| notes.iter().map(|note| note.tag()).collect::<BTreeMap<_, _>>();
     let keys = |notes: &[&MoveNote]| notes.iter().map(|note| note.tag().0).collect::<Vec<_>>();
     let all = tags(&[&named, &unnamed, &at_work, &mine]);
@@ -222,17 +227,17 @@ fn a_noted_move_makes_the_notes_of_finished_runs_needless() {
 #[test]
 fn the_tags_can_be_read_by_a_person_and_by_the_next_run() {
     let at = parsed("2026-11-11T20:29:54Z");
-    let begun = MoveNote { run: run("0000000000a1"), until: parsed("2026-11-11T20:34:54Z"), arrived: None };
+    let begun = note("0000000000a1", parsed("2026-11-11T20:34:54Z"), None);
     let made = MoveNote { arrived: Some(noted(SECOND, STANDBY, at)), ..begun.clone() };
     let seen = Seen { moved: Some(now()), ..seen(ATTACHMENT, HOLDER, at) };
     let to_no_instance = Seen { noted: Noted { instance: None, ..seen.noted.clone() }, moved: None };
     let values = [
-        (begun.tag(), format!("{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z")),
+        (begun.tag(), format!("{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z by=instance-state-change")),
         (
             made.tag(),
             format!(
-                "{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z attachment={SECOND} instance={STANDBY} \
-                 at=2026-11-11T20:29:54Z"
+                "{ATTACHED}:0000000000a1 until=2026-11-11T20:34:54Z by=instance-state-change attachment={SECOND} \
+                 instance={STANDBY} at=2026-11-11T20:29:54Z"
             ),
         ),
         (
@@ -247,8 +252,14 @@ fn the_tags_can_be_read_by_a_person_and_by_the_next_run() {
         assert_eq!(format!("{key} {value}"), *expected);
         assert!(value.len() <= 256, "{value}");
     }
-    for note in [begun, made] {
+    let by_each = TriggerKind::VARIANTS.iter().map(|by| MoveNote { started_by: *by, ..begun.clone() });
+    for note in by_each.chain([begun.clone(), made]) {
         assert_eq!(MoveNote::read_all(&BTreeMap::from([note.tag()])), [note]);
+    }
+    // A later version may know more that starts a run, and an earlier one did not note it.
+    for by in [" by=the-moon", ""] {
+        let tags = BTreeMap::from([(begun.tag().0, format!("until=2026-11-11T20:34:54Z{by}"))]);
+        assert_eq!(MoveNote::read_all(&tags), [MoveNote { started_by: TriggerKind::Unknown, ..begun.clone() }]);
     }
     for seen in [seen, to_no_instance] {
         assert_eq!(Seen::read(&BTreeMap::from([seen.tag()])), Some(seen));

@@ -8,6 +8,7 @@ use strum::Display;
 use token_failover::model::config::Config;
 use token_failover::model::ids::InstanceId;
 use token_failover::model::report::milliseconds;
+use token_failover::model::request::TriggerKind;
 
 use super::moment::{Expectation, Kind, Moment, expectations};
 
@@ -22,6 +23,8 @@ pub struct Leg {
     pub to: InstanceId,
     /// Why the leg failed, if it did not only take too long.
     pub problem: Option<String>,
+    /// What started the runs that moved the interface, as their notes on the interface say.
+    pub started_by: BTreeSet<TriggerKind>,
     expected: Vec<Expectation>,
     seen: BTreeMap<Moment, Duration>,
     not_checked: BTreeSet<Moment>,
@@ -68,6 +71,7 @@ impl Leg {
             from: from.clone(),
             to: to.clone(),
             problem: None,
+            started_by: BTreeSet::new(),
             expected: expectations(kind, config, starts_standby),
             seen: BTreeMap::new(),
             not_checked: BTreeSet::new(),
@@ -138,10 +142,17 @@ impl Leg {
         Some(since.unwrap_or_default() + next.within * 2)
     }
 
-    /// Whether everything came as expected, and something showed that the token server serves: its ports, or its licenses.
+    /// Whether everything came as expected, after a stop by EC2's event, and something showed that the token server serves: its
+    /// ports, or its licenses.
     pub fn held(&self) -> bool {
         let fits = |row: &Row| matches!(row.result, Verdict::Held | Verdict::NotChecked);
-        self.problem.is_none() && self.rows().iter().all(fits) && !self.is_blind()
+        self.problem.is_none() && self.rows().iter().all(fits) && !self.is_blind() && !self.lacks_event()
+    }
+
+    /// Whether a run has moved the interface after a stop, and nothing shows that EC2's event has started a run.
+    pub(super) fn lacks_event(&self) -> bool {
+        let has_moved = self.kind == Kind::Stop && self.has_seen(Moment::DetachAccepted);
+        has_moved && !self.started_by.contains(&TriggerKind::InstanceStateChange)
     }
 
     /// Whether nothing could show that the token server serves, although the interface has arrived.

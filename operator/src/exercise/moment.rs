@@ -26,7 +26,7 @@ pub enum Kind {
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Moment {
-    /// A run wrote the pending report on the interface: in the function, the event has arrived.
+    /// A run wrote the pending report on the interface. After a stop, its note says whether EC2's event started it.
     Begun,
     /// The former holder is `stopped`. Before that, EC2 may refuse the detach.
     HolderStopped,
@@ -96,15 +96,16 @@ pub struct Expectation {
 /// The moments that are expected of a leg, in their order.
 ///
 /// AWS publishes no times. The limits are those after which an operator would look for a fault: EC2 usually takes one to four
-/// seconds for a detach or an attach, the schedule looks every minute if an event is lost, and a run waits for the ports and
-/// the license server for at most 90 seconds.
+/// seconds for a detach or an attach, its event about a stop starts a run within seconds, and a run waits for the ports and the
+/// license server for at most 90 seconds. The command waits for a run for twice its limit: if the event is lost, the schedule
+/// starts one within a minute.
 pub fn expectations(kind: Kind, config: &Config, starts_standby: bool) -> Vec<Expectation> {
     let seconds = Duration::from_secs;
     let is_stop = kind == Kind::Stop;
     let force = config.force_detach_after.unwrap_or_default();
     let arrival = if starts_standby { Moment::StandbyRunning } else { Moment::Attached };
     let all = [
-        (Moment::Begun, None, if is_stop { seconds(90) } else { seconds(30) }, true),
+        (Moment::Begun, None, seconds(if is_stop { 60 } else { 30 }), true),
         // The operating system shuts down first.
         (Moment::HolderStopped, None, seconds(300), is_stop),
         (Moment::DetachAccepted, Some(Moment::Begun), if is_stop { seconds(300) } else { seconds(15) }, true),

@@ -48,12 +48,13 @@ pub struct Exercise {
 
 impl Serialize for Leg {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut leg = serializer.serialize_struct("Leg", 6)?;
+        let mut leg = serializer.serialize_struct("Leg", 7)?;
         leg.serialize_field("kind", &self.kind)?;
         leg.serialize_field("from", &self.from)?;
         leg.serialize_field("to", &self.to)?;
         leg.serialize_field("result", &if self.held() { Outcome::Held } else { Outcome::NotHeld })?;
         leg.serialize_field("problem", &self.problem)?;
+        leg.serialize_field("startedBy", &self.started_by)?;
         leg.serialize_field("moments", &self.rows())?;
         leg.end()
     }
@@ -108,7 +109,17 @@ impl Leg {
                  exercise in the VPC, or switch on the license check."
             )
         });
-        self.problem.iter().cloned().chain(self.rows().iter().filter_map(told)).chain(blind).collect()
+        let unannounced = self.lacks_event().then(|| {
+            let started_by: Vec<String> = self.started_by.iter().map(|kind| format!("\"{kind}\"")).collect();
+            let started_by =
+                if started_by.is_empty() { "something unknown".to_owned() } else { started_by.join(" and ") };
+            format!(
+                "{from} to {to}: EC2's event about the stop did not start the move, but {started_by} did. See \"If the event \
+                 did not start the move\" in docs/operator.md."
+            )
+        });
+        let late = self.rows().into_iter().filter_map(|row| told(&row));
+        self.problem.iter().cloned().chain(late).chain(unannounced).chain(blind).collect()
     }
 
     /// The moments as a table.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use token_failover::decide::pending::report::{PendingChange, PendingReport};
+use token_failover::decide::attachment::MoveNote;
+use token_failover::decide::pending::report::{PendingChange, PendingReport, RunName};
 use token_failover::model::ids::{AttachmentId, InstanceId};
 use token_failover::model::observation::{AttachmentStatus, NetworkInterface};
+use token_failover::model::request::TriggerKind;
 use token_failover::model::tags::MOVES;
 
 use super::moment::Moment;
@@ -20,6 +22,8 @@ pub struct Watch {
     /// The attachments that the interface left in earlier moves: an answer that shows one of them is old.
     left_before: BTreeSet<AttachmentId>,
     earlier: BTreeSet<String>,
+    earlier_runs: BTreeSet<RunName>,
+    started_by: BTreeSet<TriggerKind>,
     /// The times of the automatic moves before. The function adds the new one when the interface has arrived.
     moves: Option<String>,
     has_begun: bool,
@@ -34,8 +38,18 @@ impl Watch {
     pub fn new(interface: &NetworkInterface, left_before: BTreeSet<AttachmentId>) -> Option<Self> {
         let departed = interface.attachment.as_ref()?.id.clone();
         let earlier = PendingReport::read_all(&interface.tags).into_iter().map(|report| report.key).collect();
-        let moves = interface.tags.get(MOVES).cloned();
-        Some(Self { departed, left_before, earlier, moves, has_begun: false, settled: 0, holder: None })
+        let earlier_runs = MoveNote::read_all(&interface.tags).into_iter().map(|note| note.run).collect();
+        Some(Self {
+            departed,
+            left_before,
+            earlier,
+            earlier_runs,
+            started_by: BTreeSet::new(),
+            moves: interface.tags.get(MOVES).cloned(),
+            has_begun: false,
+            settled: 0,
+            holder: None,
+        })
     }
 
     /// The moments that this answer shows to have come, in their order, whether they were shown before or not.
@@ -43,6 +57,8 @@ impl Watch {
         if interface.attachment.as_ref().is_some_and(|attachment| self.left_before.contains(&attachment.id)) {
             return Vec::new();
         }
+        let notes = MoveNote::read_all(&interface.tags).into_iter();
+        self.started_by.extend(notes.filter(|note| !self.earlier_runs.contains(&note.run)).map(|note| note.started_by));
         let is_of_this_move = |report: &PendingReport| match &report.change {
             PendingChange::Move { departed, .. } => departed.as_ref().is_none_or(|departed| *departed == self.departed),
             PendingChange::Start { .. } | PendingChange::Repair { .. } => false,
@@ -84,6 +100,11 @@ impl Watch {
     /// Whether the last answer shows the move reported, and one answer is not enough to say so.
     pub fn needs_another_answer(&self) -> bool {
         (1..ANSWERS).contains(&self.settled)
+    }
+
+    /// What started the runs of this move, as far as their notes have been seen.
+    pub fn started_by(&self) -> &BTreeSet<TriggerKind> {
+        &self.started_by
     }
 
     /// The instance to which the interface was attached last, by a new attachment.

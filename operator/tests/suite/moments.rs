@@ -11,6 +11,7 @@ use token_failover::model::observation::{
     Attachment, AttachmentStatus, Instance, InstanceState, NetworkInterface, Observation, Reading,
 };
 use token_failover::model::report::{Probe, Step, StepRecord, StepResult};
+use token_failover::model::request::TriggerKind;
 use token_failover_operator::exercise::{
     Again, Exercise, Kind, Leg, Moment, Outcome, SCHEMA_VERSION, Sign, Verdict, Watch, after_a_stop, picture, sign_of,
     whereabouts,
@@ -115,6 +116,28 @@ fn a_watch_knows_a_move_that_was_over_before_it_looked() {
         .expect("it is attached");
     let moved = interface(on_standby(AttachmentStatus::Attached), &before);
     assert!((0..5).all(|_| !watch.see(&moved).contains(&Moment::Begun)));
+}
+
+#[test]
+fn a_watch_knows_what_started_the_runs_of_the_move() {
+    use AttachmentStatus::{Attached, Detaching};
+    let earlier = ("token-failover:attached:0000000000a0", "until=2026-11-29T09:00:00Z by=schedule");
+    let first = ("token-failover:attached:0000000000a1", "until=2026-11-29T10:05:00Z by=instance-state-change");
+    let second = ("token-failover:attached:0000000000a2", "until=2026-11-29T10:05:01Z by=alarm");
+    let mut watch = Watch::new(&interface(on_holder(Attached), &[earlier]), BTreeSet::new()).expect("it is attached");
+    for (seen, expected) in [
+        (interface(on_holder(Attached), &[earlier]), vec![]),
+        (interface(on_holder(Attached), &[earlier, first]), vec![TriggerKind::InstanceStateChange]),
+        (
+            interface(on_holder(Detaching), &[earlier, first, second]),
+            vec![TriggerKind::InstanceStateChange, TriggerKind::Alarm],
+        ),
+        // A run that has attached nothing removes its note.
+        (interface(on_standby(Attached), &[second]), vec![TriggerKind::InstanceStateChange, TriggerKind::Alarm]),
+    ] {
+        watch.see(&seen);
+        assert_eq!(watch.started_by().iter().copied().collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]
@@ -226,6 +249,29 @@ fn a_leg_holds_only_if_every_moment_came_in_time_and_something_shows_that_it_ser
         ]
     );
     assert_eq!(late.gives_up_at(), Some(second * (17 + 2 * 60)), "twice the limit after the last moment");
+
+    for (started_by, told) in [
+        (vec![TriggerKind::InstanceStateChange], None),
+        // Both came within the same second.
+        (vec![TriggerKind::Schedule, TriggerKind::InstanceStateChange], None),
+        (vec![TriggerKind::Schedule], Some("\"schedule\"")),
+        (vec![TriggerKind::Alarm, TriggerKind::Schedule], Some("\"alarm\" and \"schedule\"")),
+        (vec![], Some("something unknown")),
+    ] {
+        let mut stopped = leg(Kind::Stop, &[], false);
+        complete(&mut stopped);
+        stopped.started_by.extend(started_by);
+        let told = told.map(|by| {
+            format!(
+                "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: EC2's event about the stop did not start the move, but {by} did. \
+                 See \"If the event did not start the move\" in docs/operator.md."
+            )
+        });
+        assert_eq!((stopped.held(), stopped.problems()), (told.is_none(), told.into_iter().collect()));
+    }
+    let mut in_place = leg(Kind::Stop, &[], false);
+    in_place.see(Moment::Begun, second);
+    assert!(in_place.problems().iter().all(|problem| !problem.contains("event")), "nothing has moved");
 
     let mut failed = leg(Kind::Failover, &[], false);
     complete(&mut failed);

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use chrono::Utc;
+use serde_json::Value;
 use simulator::world::Timings;
 use simulator::{Scenario, names};
 
@@ -43,6 +44,11 @@ pub(crate) struct Deployed {
 
 impl Deployed {
     pub(crate) fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, |event| vec![event])
+    }
+
+    /// The same, with what EventBridge delivers in place of an event.
+    pub(crate) fn start_with(desk: &Desk, delivers: impl Fn(Value) -> Vec<Value> + Send + 'static) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_token-failover")).with_file_name("token-failover-function");
         let settings = [("TOKEN_SERVER_NAME", "-"), ("TOKEN_SERVER_HOSTID", "-"), ("TOKEN_SERVER_ALLOCATION_ID", "-")];
         let lambda = Lambda::start(&program, &desk.endpoint, &settings, desk.folder.join("function.log"));
@@ -51,7 +57,9 @@ impl Deployed {
         let bus = thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 for event in simulator.take_events() {
-                    queue.send(event.document()).expect("the function lives");
+                    for document in delivers(event.document()) {
+                        queue.send(document).expect("the function lives");
+                    }
                 }
                 thread::sleep(Duration::from_millis(20));
             }

@@ -107,7 +107,7 @@ pub enum Standing {
 }
 
 /// The part of a run's name that distinguishes its tags: the end of Lambda's request id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunName(String);
 
 impl RunName {

@@ -18,6 +18,7 @@ use simulator::{Disruption, Scenario, Simulator, When, names};
 
 use crate::desk::{Desk, status, stderr, stdout};
 use crate::exercising::{Deployed, pair, quick};
+use crate::standard::event;
 
 /// The calls of a change of EC2 other than of tags, without their parameters.
 fn changes(simulator: &Simulator) -> Vec<String> {
@@ -160,12 +161,34 @@ fn a_stopped_holder_loses_the_interface_to_the_deployed_function_and_gets_it_bac
     assert_eq!(status(&output), Some(0), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
     let there = format!("stop {} {} held", names::HOLDER, names::STANDBY);
     let back = format!("failover {} {} held", names::STANDBY, names::HOLDER);
-    assert_eq!(legs(&document(&output)), [(there, held(&STOPPED)), (back, held(&MOVED))]);
+    let result = document(&output);
+    assert_eq!(legs(&result), [(there, held(&STOPPED)), (back, held(&MOVED))]);
+    assert_eq!(result["legs"][0]["startedBy"], json!(["instance-state-change"]), "{result}");
     let simulator = &desk.simulator;
     assert_eq!(holder(simulator).as_deref(), Some(names::HOLDER));
     let each_way = ["DetachNetworkInterface", "AttachNetworkInterface"];
     assert_eq!(changes(simulator), [&["StopInstances"][..], &each_way, &["StartInstances"], &each_way].concat());
     assert_eq!(pending(simulator), [""; 0]);
+}
+
+#[test]
+fn a_stop_after_which_the_schedule_makes_the_move_does_not_hold() {
+    let desk = Desk::new("exercise-no-event", pair());
+    let deployed = Deployed::start_with(&desk, |_| vec![event("schedule")]);
+    let output = desk.run(&["--json", "exercise", "--yes", "--stop-holder", "--return"]);
+
+    assert_eq!(status(&output), Some(1), "{}{}{}", stdout(&output), stderr(&output), deployed.lambda.printed());
+    let result = document(&output);
+    let there = format!("stop {} {} not-held", names::HOLDER, names::STANDBY);
+    let back = format!("failover {} {} held", names::STANDBY, names::HOLDER);
+    assert_eq!(legs(&result), [(there, held(&STOPPED)), (back, held(&MOVED))]);
+    let started_by = |leg: usize| &result["legs"][leg]["startedBy"];
+    assert_eq!((started_by(0), started_by(1)), (&json!(["schedule"]), &json!(["failover"])));
+    let problem = "i-0aaaaaaaaaaaaaaa1 to i-0bbbbbbbbbbbbbbb2: EC2's event about the stop did not start the move, but \
+                   \"schedule\" did. See \"If the event did not start the move\" in docs/operator.md.";
+    assert_eq!(result["problems"], json!([problem]));
+    assert_eq!(holder(&desk.simulator).as_deref(), Some(names::HOLDER));
+    assert_eq!(pending(&desk.simulator), [""; 0]);
 }
 
 #[test]

@@ -324,7 +324,9 @@ impl<'a> Legs<'a> {
 
     /// Reads the interface once, and shows what is new.
     async fn look(&self, watch: &mut Watch) -> Result<(), Trouble> {
-        for moment in watch.see(&self.interface().await?) {
+        let moments = watch.see(&self.interface().await?);
+        self.display.with_leg(|leg| leg.started_by.clone_from(watch.started_by()));
+        for moment in moments {
             self.display.see(Sign::Seen(moment));
         }
         Ok(())
