@@ -22,7 +22,7 @@ STEPS = (
     Step("function", "CloudFormation makes template.yaml, and its topic has a queue before it has a message", 4, makes=True),
     Step("first-audit", "the first audit arrives in the queue, and no finding is critical", 3),
     Step("exercise", "the operator's failover there and back", 3),
-    Step("exercise-stop-holder", "the holder is stopped, the deployed function moves the interface, and it moves back", 8),
+    Step("exercise-stop-holder", "the holder is stopped, EC2's event starts the deployed function, and the interface moves there and back", 8),
     Step("exercise-one-way", "a failover to a standby that is stopped", 8),
     Step("role-denies", "the function's role allows nothing of what it must not do", 1),
     Step("role-allows", "the function's role allows what a failover needs", 1),
