@@ -183,6 +183,24 @@ class Trial(unittest.TestCase):
 
     # ---- Failures ----
 
+    def test_a_run_of_the_function_that_ends_after_its_log_is_gone_does_not_bring_the_log_back(self):
+        self.only("exercise")
+        logs, function, seen = self.account.client("logs"), self.account.client("lambda"), []
+
+        def exercise():
+            groups = [it["logGroupName"] for it in logs.describe_log_groups()["logGroups"]]
+            for group in groups:
+                logs.delete_log_group(logGroupName=group)
+            [name] = [it["FunctionName"] for it in function.list_functions()["Functions"]]
+            answer = function.invoke(FunctionName=name, Payload=b'{"action":"plan"}')
+            seen.append((len(groups), answer.get("FunctionError"), logs.describe_log_groups()["logGroups"]))
+            return "held"
+
+        with mock.patch.object(Run, "exercise", side_effect=exercise):
+            status, document, said = self.run_live("--yes")
+        self.assertEqual(([(1, None, [])], 0, []), (seen, status, document["left"]), said)
+        self.assert_gone()
+
     def test_after_a_failure_at_any_step_nothing_is_left(self):
         take = Run.take
         for position, failing in enumerate(TAKEN):
